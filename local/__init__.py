@@ -1,0 +1,1 @@
+"""Everything that runs Guzo on one machine; never deployed."""
