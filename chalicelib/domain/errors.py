@@ -1,0 +1,200 @@
+"""Every refusal, each with its stable code.
+
+::
+
+    Refusal
+    ├── InvalidRequest            invalid_request           a field, or several, are wrong
+    │   ├── IdempotencyKeyRequired idempotency_key_required
+    │   └── InvalidCursor         invalid_cursor
+    ├── Unauthenticated           unauthenticated
+    ├── Forbidden                 forbidden                 a role that the caller lacks
+    ├── NotFound                  not_found                 or somebody else's: never told apart
+    │   ├── ListingNotFound       listing_not_found
+    │   ├── BookingNotFound       booking_not_found
+    │   └── PaymentNotFound       payment_not_found
+    ├── Conflict
+    │   ├── DatesUnavailable      dates_unavailable         names the nights
+    │   ├── PriceChanged          price_changed             carries the new total
+    │   ├── ListingClosed         listing_closed
+    │   ├── BookingNotPayable     booking_not_payable
+    │   ├── PaymentInReview       payment_in_review
+    │   └── InProgress            in_progress               the same call is at work elsewhere
+    ├── IdempotencyKeyReused      idempotency_key_reused
+    ├── TooManyOpenHolds          too_many_open_holds
+    ├── Busy                      busy                      the store could not answer; nothing was decided
+    └── GatewayTrouble            what the payment gateway did instead of an answer
+        ├── GatewayRejected       gateway_rejected          it read the request and refused it
+        │   └── ReferenceUsed     gateway_rejected          this tx_ref was opened before: its link is lost
+        ├── GatewayBadAnswer      gateway_bad_answer        5xx, HTML, senseless JSON, refused credentials
+        ├── GatewayUnreachable    gateway_unreachable       no connection, reset, or 429
+        └── GatewayTimeout        gateway_timeout           no answer in time
+
+The table from code to HTTP status stands in ``api/problems.py``; nothing here knows HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .money import Money
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One wrong field: its dotted path, and a sentence for a person."""
+
+    field: str
+    message: str
+
+
+class Refusal(Exception):
+    """Something that Guzo will not do, said so that a program (``code``) and a person can understand it."""
+
+    code = "refused"
+    retryable = False
+
+    def __init__(
+        self, detail: str = "", *, errors: tuple[FieldError, ...] = (), retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.retry_after = retry_after
+
+
+class InvalidRequest(Refusal):
+    code = "invalid_request"
+
+
+class IdempotencyKeyRequired(InvalidRequest):
+    code = "idempotency_key_required"
+
+
+class InvalidCursor(InvalidRequest):
+    code = "invalid_cursor"
+
+
+class Unauthenticated(Refusal):
+    code = "unauthenticated"
+
+
+class Forbidden(Refusal):
+    code = "forbidden"
+
+
+class NotFound(Refusal):
+    code = "not_found"
+
+
+class ListingNotFound(NotFound):
+    code = "listing_not_found"
+
+
+class BookingNotFound(NotFound):
+    code = "booking_not_found"
+
+
+class PaymentNotFound(NotFound):
+    code = "payment_not_found"
+
+
+class Conflict(Refusal):
+    code = "conflict"
+
+
+class DatesUnavailable(Conflict):
+    """Some nights are short or closed; ``nights`` names them."""
+
+    code = "dates_unavailable"
+
+    def __init__(self, nights: tuple[date, ...]) -> None:
+        super().__init__("Some nights of this stay are no longer free.")
+        self.nights = nights
+
+
+class PriceChanged(Conflict):
+    """The stay costs something else than the guest was shown; ``total`` is today's."""
+
+    code = "price_changed"
+
+    def __init__(self, total: Money) -> None:
+        super().__init__(f"The stay now costs {total.formatted}.")
+        self.total = total
+
+
+class ListingClosed(Conflict):
+    code = "listing_closed"
+
+
+class BookingNotPayable(Conflict):
+    code = "booking_not_payable"
+
+
+class PaymentInReview(Conflict):
+    code = "payment_in_review"
+
+
+class InProgress(Conflict):
+    code = "in_progress"
+    retryable = True
+
+
+class IdempotencyKeyReused(Refusal):
+    code = "idempotency_key_reused"
+
+
+class TooManyOpenHolds(Refusal):
+    code = "too_many_open_holds"
+    retryable = True
+
+
+class Busy(Refusal):
+    """The store could not take the write, however often it was tried. Nothing was decided."""
+
+    code = "busy"
+    retryable = True
+
+
+class GatewayTrouble(Refusal):
+    """The gateway did not do what it was asked.
+
+    ``fate_known`` is True only where it is certain that the gateway took nothing over.
+    """
+
+    code = "gateway_trouble"
+    retryable = True
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fate_known: bool,
+        errors: tuple[FieldError, ...] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail, errors=errors, retry_after=retry_after)
+        self.fate_known = fate_known
+
+
+class GatewayRejected(GatewayTrouble):
+    code = "gateway_rejected"
+    retryable = False
+
+
+class ReferenceUsed(GatewayRejected):
+    """The tx_ref was initialised before, so a link exists that we never saw."""
+
+
+class GatewayBadAnswer(GatewayTrouble):
+    code = "gateway_bad_answer"
+
+
+class GatewayUnreachable(GatewayTrouble):
+    code = "gateway_unreachable"
+
+
+class GatewayTimeout(GatewayTrouble):
+    code = "gateway_timeout"

@@ -1,0 +1,68 @@
+"""Refund, its moves, and the cancellation policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from .ids import RefundId
+from .listing import CancellationPolicy
+from .money import Money
+
+RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
+
+REFUND_MOVES: Mapping[RefundStatus, frozenset[RefundStatus]] = {
+    "owed": frozenset({"requested", "refunded", "attention"}),
+    "requested": frozenset({"owed", "processing", "refunded", "attention"}),
+    "processing": frozenset({"refunded", "attention"}),
+    "attention": frozenset({"owed", "refunded"}),
+    "refunded": frozenset(),
+}
+
+FREE_AFTER_LATE_CONFIRMATION = timedelta(hours=24)
+"""A booking that late money confirmed may be cancelled with all back for this long: the guest had moved on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money of one payment that goes, or went, back. ``reason`` is a word of ours or a person's sentence."""
+
+    refund_id: RefundId
+    amount: Money
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+    status: RefundStatus = "owed"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part that comes back, and the instant at which it changes (None: it does not)."""
+
+    numerator: int
+    denominator: int
+    changes_at: datetime | None
+
+
+ALL, HALF, NOTHING = (1, 1), (1, 2), (0, 1)
+
+_STEPS: Mapping[CancellationPolicy, tuple[tuple[timedelta, tuple[int, int]], ...]] = {
+    "flexible": ((timedelta(hours=24), ALL),),
+    "moderate": ((timedelta(days=5), ALL), (timedelta(hours=24), HALF)),
+    "strict": ((timedelta(days=7), HALF),),
+}
+"""For each policy, longest notice first: with at least this much notice, this share comes back; else nothing."""
+
+
+def share_back(
+    policy: CancellationPolicy, *, check_in: datetime, now: datetime, confirmed_late_at: datetime | None = None
+) -> Share:
+    """What a guest's cancellation at ``now`` gives back. Both instants are aware."""
+    if confirmed_late_at is not None and now < (free_until := confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION):
+        return Share(*ALL, free_until)
+    for notice, share in _STEPS[policy]:
+        if now <= (until := check_in - notice):
+            return Share(*share, until)
+    return Share(*NOTHING, None)

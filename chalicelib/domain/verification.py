@@ -1,0 +1,212 @@
+"""What the gateway's verify answer means for a booking now: pure, and total over every answer and every state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from . import booking as aggregate
+from .booking import Booking, Cause
+from .money import Money
+from .payment import OPEN, SOON, Payment, back_off, next_look
+
+Said = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
+"""What the gateway says of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
+
+UNKNOWN_FOR_GOOD = timedelta(hours=1)
+"""How long after the hold a reference that the gateway does not know is taken for never opened."""
+
+PLACE_GONE = "place_gone"
+PAID_TWICE = "paid_twice"
+CANCELLED = "booking_cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The gateway's verify answer in our words.
+
+    ``tx_ref``, ``amount``, ``currency`` and ``mode`` are what the gateway reported, None where it reported nothing
+    readable: a payment is only ever taken for paid when all four equal ours. ``reported`` is the amount as text, for
+    people, when it was not readable as money.
+    """
+
+    said: Said
+    tx_ref: str | None = None
+    amount: Money | None = None
+    reported: str = ""
+    mode: str | None = None
+    provider_reference: str | None = None
+    receipt_url: str | None = None
+    fee: Money | None = None
+    paid_at: datetime | None = None
+
+
+NO_ANSWER = Verification("no_answer")
+
+
+def matches(payment: Payment, verification: Verification) -> bool:
+    """The answer speaks of our reference, our amount and currency, and our mode."""
+    return (
+        verification.tx_ref == payment.tx_ref
+        and verification.amount == payment.amount
+        and verification.mode == payment.expected_mode
+    )
+
+
+def would_take_nights(booking: Booking, tx_ref: str, verification: Verification, *, now: datetime) -> bool:
+    """Whether applying this answer takes nights again, so that they must be looked at first."""
+    payment = booking.payment(tx_ref)
+    return (
+        payment is not None
+        and booking.status == "expired"
+        and payment.status != "completed"
+        and verification.said == "paid"
+        and matches(payment, verification)
+        and now < booking.check_in_at
+    )
+
+
+def apply_verification(
+    booking: Booking,
+    tx_ref: str,
+    verification: Verification,
+    *,
+    now: datetime,
+    nights: Literal["free", "short"] = "free",
+    cause: Cause,
+    window: timedelta,
+    jitter: float,
+    expected: bool = False,
+) -> Booking:
+    """The booking after this answer.
+
+    ``nights`` says whether an expired booking's nights can be taken again (free and open, listing open). ``window``
+    is the checkout window, ``jitter`` lies in [0, 1). ``expected`` is True when a signed webhook announced a change:
+    an answer that does not show it yet is asked for again soon.
+    """
+    payment = booking.payment(tx_ref)
+    if payment is None:
+        raise KeyError(tx_ref)
+    if verification.said == "no_answer":
+        return _unanswered(booking, payment, now=now, jitter=jitter)
+    booking = _looked(booking, payment, verification, now=now, expected=expected)
+    if payment.status == "completed":
+        if verification.said in ("refunded", "reversed"):
+            return _taken_back(booking, payment, verification, cause=cause, now=now)
+        return booking
+    match verification.said:
+        case "paid" if matches(payment, verification):
+            return _paid(booking, payment, verification, nights=nights, cause=cause, now=now)
+        case "paid":
+            return _review(booking, payment, verification, cause=cause, now=now, detail=_difference(payment, verification))
+        case "refunded" | "reversed":
+            return _review(booking, payment, verification, cause=cause, now=now, detail=verification.said)
+        case "failed" if payment.status in OPEN and now >= payment.created_at + window:
+            return _failed(booking, payment, cause=cause, now=now)
+        case "unknown" if payment.status in OPEN and now >= booking.hold_expires_at + UNKNOWN_FOR_GOOD:
+            return aggregate.move_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="never opened")
+        case _:
+            return booking
+
+
+def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: float) -> Booking:
+    """Nothing is known that was not known before; ask again, ever more patiently, for as long as it is watched."""
+    silences = payment.unanswered + 1
+    again = now + back_off(silences, jitter=jitter)
+    watched = payment.status not in ("completed", "review")
+    # An outage does not end the watching: the last look, 72 hours on, has still to be had.
+    return aggregate.update_payment(
+        booking, payment.tx_ref, unanswered=silences, next_look_at=again if watched else payment.next_look_at
+    )
+
+
+def _looked(
+    booking: Booking, payment: Payment, verification: Verification, *, now: datetime, expected: bool
+) -> Booking:
+    watched = payment.status not in ("completed", "review")
+    again = next_look(payment, hold_ends=booking.hold_expires_at, now=now) if watched else None
+    if watched and expected:
+        again = min(again or now + SOON, now + SOON)
+    return aggregate.update_payment(
+        booking, payment.tx_ref, looked_at=now, next_look_at=again, unanswered=0, said=verification.said
+    )
+
+
+def _facts(booking: Booking, payment: Payment, verification: Verification) -> Booking:
+    """Keep what the gateway reported of a payment that it took money for."""
+    return aggregate.update_payment(
+        booking,
+        payment.tx_ref,
+        received=verification.amount,
+        mode=verification.mode,
+        provider_reference=verification.provider_reference,
+        receipt_url=verification.receipt_url,
+        fee=verification.fee,
+        paid_at=verification.paid_at,
+        next_look_at=None,
+        opening_until=None,
+        opening_by="",
+        problem=None,
+    )
+
+
+def _paid(
+    booking: Booking,
+    payment: Payment,
+    verification: Verification,
+    *,
+    nights: Literal["free", "short"],
+    cause: Cause,
+    now: datetime,
+) -> Booking:
+    booking = _facts(booking, payment, verification)
+    late_and_free = booking.status == "expired" and nights == "free" and now < booking.check_in_at
+    if booking.status == "pending_payment" or late_and_free:
+        return aggregate.confirm(booking, payment.tx_ref, cause=cause, now=now)
+    reason = {"expired": PLACE_GONE, "cancelled": CANCELLED}.get(booking.status, PAID_TWICE)
+    booking = aggregate.move_payment(booking, payment.tx_ref, "completed", cause=cause, now=now, detail=reason)
+    return aggregate.owe_refund(booking, payment.tx_ref, amount=payment.amount, reason=reason, cause=cause, now=now)
+
+
+def _review(
+    booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime, detail: str
+) -> Booking:
+    """Money is there, but something does not match: a person decides."""
+    booking = _facts(booking, payment, verification)
+    if payment.status == "review":
+        return booking
+    return aggregate.move_payment(booking, payment.tx_ref, "review", cause=cause, now=now, detail=detail)
+
+
+def _failed(booking: Booking, payment: Payment, *, cause: Cause, now: datetime) -> Booking:
+    booking = aggregate.move_payment(booking, payment.tx_ref, "failed", cause=cause, now=now)
+    if booking.status == "pending_payment" and payment.tx_ref == booking.payments[-1].tx_ref:
+        return aggregate.owe(booking, "payment_failed", about=payment.tx_ref, now=now)
+    return booking
+
+
+def _taken_back(
+    booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime
+) -> Booking:
+    """Completed money went back: a refund of ours moves on; without one, it is recorded for a person."""
+    for refund in payment.refunds:
+        if refund.status in ("requested", "processing"):
+            return aggregate.move_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
+    if payment.taken_back or any(refund.status == "refunded" for refund in payment.refunds):
+        return booking
+    return aggregate.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
+
+
+def _difference(payment: Payment, verification: Verification) -> str:
+    """Which of the four does not match, in words for an operator."""
+    found = []
+    if verification.tx_ref != payment.tx_ref:
+        found.append("another reference")
+    if verification.amount != payment.amount:
+        shown = verification.amount.formatted if verification.amount else verification.reported or "nothing readable"
+        found.append(f"{shown} instead of {payment.amount.formatted}")
+    if verification.mode != payment.expected_mode:
+        found.append(f"mode {verification.mode or 'missing'} instead of {payment.expected_mode}")
+    return "; ".join(found)
+

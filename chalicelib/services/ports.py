@@ -1,0 +1,284 @@
+"""What the use cases need from outside. Each Protocol has a real adapter and a fake, held to one contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from ..domain.booking import Booking
+from ..domain.email import Email
+from ..domain.ids import BookingId
+from ..domain.listing import Listing, ListingId, Nights, PersonId
+from ..domain.money import Money
+from ..domain.verification import Verification
+
+
+class BookingExists(Exception):
+    """A booking of this id is there already: a repeat of the same request."""
+
+
+class SlotTaken(Exception):
+    """The guest's hold slot was taken meanwhile."""
+
+
+class NightsShort(Exception):
+    """Some night of the stay is closed, short, or no longer at the price that was read."""
+
+
+class VersionLost(Exception):
+    """Somebody saved this booking since it was loaded: load and decide again."""
+
+
+class StoreBusy(Exception):
+    """The store refused for its own reasons, however often it was tried; whether it wrote is not known."""
+
+
+class Fault(Exception):
+    """Something outside is down; the message says what, and never a secret."""
+
+
+class MailBusy(Exception):
+    """The mail service is down or throttling: try again later."""
+
+
+class MailRefused(Exception):
+    """The mail service will never take this message."""
+
+
+class BadSignature(Exception):
+    """A webhook that the gateway did not sign."""
+
+
+class NotJson(Exception):
+    """A signed webhook whose bytes are no JSON object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of ids, and where the next one begins (None: this was the last). ``after`` is opaque."""
+
+    ids: tuple[str, ...]
+    after: str | None
+
+
+class BookingStore(Protocol):
+    def salt(self) -> bytes:
+        """The table's own secret, made with it."""
+
+    def load(self, booking_id: BookingId) -> Booking | None:
+        """Strongly consistent."""
+
+    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+        """Fresh, in the order asked; ids that are gone are left out. At most 100."""
+
+    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+        """One of the guest's hold slots that is free at ``now``; None when all are taken."""
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+        """Write a new booking, take its nights and its slot: all or nothing.
+
+        ``nights`` are those that were priced: a night whose price changed since is NightsShort too.
+        Raises BookingExists, SlotTaken, NightsShort, StoreBusy.
+        """
+
+    def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
+        """Save ``after`` over ``before``; answers it with its new version.
+
+        Nights are released, or taken again, in the same transaction when the two differ in holding them; ``listing``
+        (its units) is needed to take them. Raises VersionLost, NightsShort, StoreBusy.
+        """
+
+    def give_back_slot(self, booking: Booking) -> None:
+        """Free the guest's slot if it is still this booking's. Never raises for a slot that is not."""
+
+    def due(self, now: datetime, limit: int) -> list[BookingId]:
+        """Bookings that need something by ``now``, oldest first. The index may lag."""
+
+    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+        """A booking that raised is put off, ever longer, without reading what is in it; after a day a person is asked."""
+
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+        """Money came for a reference that we do not hold: put it before a person, once."""
+
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+        """Newest first."""
+
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+        """By check-in, latest first."""
+
+
+class ListingStore(Protocol):
+    def publish(self, listing: Listing) -> bool:
+        """Write a new listing; False when one of its id is there already."""
+
+    def load(self, listing_id: ListingId) -> Listing | None: ...
+
+    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+        """Fresh, in the order asked; ids that are gone are left out. At most 100."""
+
+    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        """The nights from ``start`` up to, not including, ``end`` that differ from an untouched one."""
+
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+        """Open listings, cheapest first."""
+
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+        """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a gateway needs to know to open a payment. ``phone`` is in the national form, 0911223344."""
+
+    tx_ref: str
+    amount: Money
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    title: str
+    callback_url: str
+    return_url: str
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a signed webhook says: only a hint of which payment to look at."""
+
+    tx_ref: str | None
+    event: str
+    claims_paid: bool
+
+
+class Gateway(Protocol):
+    """A payment gateway. Every call raises GatewayTrouble (domain/errors.py) and nothing else when it goes wrong."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def mode(self) -> str:
+        """``test`` or ``live``: the mode of the key."""
+
+    def initialize(self, opening: Opening) -> str:
+        """Open a payment; answers the link to its checkout page. Never tried twice by itself."""
+
+    def verify(self, tx_ref: str) -> Verification:
+        """Ask what became of a payment. No information is an exception, never an answer."""
+
+    def cancel(self, tx_ref: str) -> bool:
+        """Close a link. True when it is closed now; False when that is not certain: verify again."""
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One booking that something must be done about; ``tx_ref`` names a payment to look at in any state."""
+
+    booking_id: BookingId
+    tx_ref: str | None = None
+    request_id: str = ""
+
+
+class Queue(Protocol):
+    def reconcile(self, tasks: Iterable[Task]) -> None:
+        """Hand bookings to the consumers of the clock. Raises Fault when not all were taken."""
+
+    def depth(self) -> int:
+        """How many are waiting or at work there, about."""
+
+    def emails(self, task: Task) -> None:
+        """Hand over a booking that owes e-mails. Raises Fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    mime_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    to: str
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Letters(Protocol):
+    def render(self, email: Email, booking: Booking) -> Message:
+        """The e-mail in the booking's language, as text and HTML, with its attachments."""
+
+
+class Mailer(Protocol):
+    def send(self, message: Message) -> None:
+        """Raises MailBusy, MailRefused."""
+
+
+class Secrets(Protocol):
+    def get(self, name: str) -> str:
+        """Raises Fault when it was never readable."""
+
+    def find(self, name: str) -> str | None:
+        """A secret that may be absent."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC, whole milliseconds."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Chance(Protocol):
+    def jitter(self) -> float:
+        """Uniform in [0, 1)."""
+
+    def token(self) -> str:
+        """16 characters that nobody can guess."""
+
+
+class Observe(Protocol):
+    def __call__(self, event: str, /, *, level: Literal["info", "warning", "error"] = "info", **fields: Any) -> None:
+        """Write one log line and count it. Only fields on the allow-list are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The stage's settings that decide something."""
+
+    hold_for: timedelta
+    checkout_window: timedelta
+    return_origins: frozenset[str]
+
+
+class Ports(Protocol):
+    """Everything outside, as one bundle: ``wiring`` builds the real one, part by part as it is first used."""
+
+    @property
+    def bookings(self) -> BookingStore: ...
+    @property
+    def listings(self) -> ListingStore: ...
+    @property
+    def gateway(self) -> Gateway: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def letters(self) -> Letters: ...
+    @property
+    def mailer(self) -> Mailer: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def chance(self) -> Chance: ...
+    @property
+    def observe(self) -> Observe: ...
+    @property
+    def rules(self) -> Rules: ...

@@ -1,0 +1,84 @@
+"""The environment, read once on first use. A missing or malformed value is refused by its name, never its value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+class BadSetting(Exception):
+    """A setting is missing or makes no sense; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a stage is told from outside. Names of the variables: the fields' names in capitals, unless said."""
+
+    stage: str
+    """GUZO_STAGE"""
+    listings_table: str
+    bookings_table: str
+    reconcile_queue_url: str
+    emails_queue_url: str
+    secrets_path: str
+    """The SSM path under which the secrets lie, without a slash at the end."""
+    chapa_base_url: str
+    """With the version: https://api.chapa.co/v1"""
+    public_url: str | None
+    """Where guests and gateways reach the API, without a slash at the end; None: taken from the request."""
+    oidc_issuer: str
+    oidc_client_id: str
+    groups_claim: str
+    hold_minutes: int
+    checkout_window_minutes: int
+    return_origins: frozenset[str]
+    mail_from: str
+    clock_file: str | None
+    """GUZO_CLOCK_FILE, local stage only: a file with an offset in seconds to the system's clock."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.stage == "prod"
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return read(os.environ)
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Settings from a mapping. Raises BadSetting."""
+
+    def text(name: str, default: str | None = None) -> str:
+        value = environment.get(name, "").strip() or default
+        if value is None:
+            raise BadSetting(f"{name} is not set")
+        return value
+
+    def minutes(name: str, default: int, *, least: int, most: int) -> int:
+        value = text(name, str(default))
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise BadSetting(f"{name} is a whole number from {least} to {most}")
+        return int(value)
+
+    return Settings(
+        stage=text("GUZO_STAGE"),
+        listings_table=text("LISTINGS_TABLE", ""),
+        bookings_table=text("BOOKINGS_TABLE", ""),
+        reconcile_queue_url=text("RECONCILE_QUEUE_URL", ""),
+        emails_queue_url=text("EMAILS_QUEUE_URL", ""),
+        secrets_path=text("SECRETS_PATH", "").rstrip("/"),
+        chapa_base_url=text("CHAPA_BASE_URL", "https://api.chapa.co/v1").rstrip("/"),
+        public_url=text("PUBLIC_URL", "").rstrip("/") or None,
+        oidc_issuer=text("OIDC_ISSUER", "").rstrip("/"),
+        oidc_client_id=text("OIDC_CLIENT_ID", ""),
+        groups_claim=text("GROUPS_CLAIM", "cognito:groups"),
+        hold_minutes=minutes("HOLD_MINUTES", 30, least=5, most=24 * 60),
+        checkout_window_minutes=minutes("CHECKOUT_WINDOW_MINUTES", 60, least=5, most=60),
+        return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
+        mail_from=text("MAIL_FROM", ""),
+        clock_file=text("GUZO_CLOCK_FILE", "") or None,
+    )
