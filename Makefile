@@ -1,0 +1,95 @@
+# Every verb makes the environment that it needs, once. Python 3.11 or newer and make are all that must be there.
+# Another Python: make test PYTHON=python3.12      Another stage: make package STAGE=prod      More for pytest: ARGS="-k refund -x"
+
+STAGE ?= dev
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+EMULATOR := .venv-ministack
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
+
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+MINISTACK := $(EMULATOR)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run services demo test check format coverage template package verify-deploy deploy setup clean
+
+help: ## List these verbs
+	@echo "make <verb>:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN) $(MINISTACK) ## Run all of Guzo on this machine, with seed data; Ctrl-C stops it
+	@$(BIN)/python -m local run
+
+services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice local` works beside it
+	@$(BIN)/python -m local services
+
+demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it
+	@$(BIN)/python -m local demo
+
+test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q --no-header $(wildcard tests/domain tests/services) $(ARGS)
+
+format: $(DEV) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches that none of them reaches
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
+	@$(BIN)/python -m local.template
+
+package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
+	@$(BIN)/python -m local.package $(STAGE)
+
+verify-deploy: $(DEV) $(MINISTACK) ## Deploy the real package to an emulated AWS and play the story through its API
+	@$(BIN)/python -m local.verify_deploy
+
+deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]
+	@$(BIN)/python -m local.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)
+
+setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
+	@$(BIN)/pre-commit install
+
+clean: ## Remove everything that these verbs made
+	rm -rf $(VENV) $(EMULATOR) build .local .coverage htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first python that is new enough; PYTHON=… overrides it. Asked only when an environment must be made.
+FIND_PYTHON = for python in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3.12 python3.11 python3.14 python); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done
+
+MAKE_VENV = python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then echo "Guzo needs Python 3.11 or newer$(if $(PYTHON), and PYTHON=$(PYTHON) is not)."; exit 1; fi; \
+	$$python -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }; \
+	[ -x $@/bin/python ] || $$python -m venv $@
+
+$(VENV) $(EMULATOR):
+	@$(MAKE_VENV)
+
+$(RUN): requirements.txt local/requirements-local.txt | $(VENV)
+	@echo "Installing packages (first run only)…"
+	@$(BIN)/python $(PIP_INSTALL) -r local/requirements-local.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
+	@echo "Installing the tools for tests and checks (first run only)…"
+	@$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(MINISTACK): local/requirements-ministack.txt | $(EMULATOR)
+	@echo "Installing the emulated AWS (first run only)…"
+	@$(EMULATOR)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
+	@touch $@
