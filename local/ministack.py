@@ -1,6 +1,7 @@
 """MiniStack, the emulated AWS: start it on a free port of this machine, wait until it answers, stop it.
 
-It lives in an environment of its own, `.venv-ministack`, because it pins botocore and must not dictate versions to Guzo.
+It lives in an environment of its own, `.venv-ministack`, because it pins botocore and must not dictate
+versions to Guzo.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Self
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 
-# Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its input closes.
+# Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
+# input closes.
 _LAUNCHER = """
 import os, runpy, signal, sys, threading
 def end_with_parent():
@@ -40,8 +42,10 @@ class MiniStackError(Exception):
 class MiniStack:
     """One emulated AWS, from `start()` to `stop()`; also a context manager."""
 
-    def __init__(self, *, port: int | None = None, lambda_executor: str | None = None, log: Path | None = None) -> None:
-        """Port: a free one when not given. `lambda_executor="local"` runs deployed functions as subprocesses."""
+    def __init__(
+        self, *, port: int | None = None, lambda_executor: str | None = None, log: Path | None = None
+    ) -> None:
+        """Without a port: a free one. `lambda_executor="local"` runs deployed functions as subprocesses."""
         self.port = port or free_port()
         self._lambda_executor = lambda_executor
         self._workdir = Path(tempfile.mkdtemp(prefix="guzo-ministack-"))
@@ -54,7 +58,7 @@ class MiniStack:
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The environment that points boto3, and everything built on it, at this emulator and at nothing else."""
+        """What points boto3, and everything built on it, at this emulator and at nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "local",
@@ -109,7 +113,8 @@ class MiniStack:
         self.stop()
 
     def _process_environment(self, outer: Mapping[str, str]) -> dict[str, str]:
-        # No AWS_* of the caller's reaches the emulator: it must not find real credentials, nor an endpoint that is itself.
+        # No AWS_* of the caller's reaches the emulator: it must not find real credentials, nor itself as an
+        # endpoint.
         kept = {key: value for key, value in outer.items() if not key.startswith(("AWS_", "PYTHON"))}
         ours = {
             "BIND_HOST": "127.0.0.1",
@@ -136,7 +141,7 @@ def interpreter() -> Path:
     python = venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         raise MiniStackError(
-            f"The emulated AWS is not installed: {venv} is missing. `make run` and `make test` install it; by hand:\n"
+            f"The emulated AWS is not installed: {venv} is missing. `make run` installs it; by hand:\n"
             f"  python3 -m venv {venv} && {python} -m pip install -r local/requirements-ministack.txt"
         )
     return python

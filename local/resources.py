@@ -1,7 +1,7 @@
-"""Make the tables and queues of `.chalice/resources.json` in whatever engine answers: MiniStack, moto, DynamoDB Local.
+"""Make the tables and queues of `.chalice/resources.json` in whatever engine answers: MiniStack, moto, …
 
-The template that is deployed is the only place that says what they look like, so local runs and tests cannot drift from it.
-Where they are made follows the usual settings of boto3 (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `mock_aws`).
+The template that is deployed is the only place that says what they look like, so local runs and tests cannot
+drift from it. Where they are made follows the usual settings of boto3 (`AWS_ENDPOINT_URL`, `mock_aws`, …).
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def create_all(prefix: str = "guzo") -> Resources:
 def create_table(dynamodb: Any, prefix: str, logical_id: str) -> str:
     """Make one table as the template defines it; return its name.
 
-    Keys, indexes and billing only: backups, encryption and deletion protection mean nothing in an emulator, and the older
-    ones refuse a request that names them.
+    Keys, indexes and billing only: backups, encryption and deletion protection mean nothing in an emulator,
+    and the older ones refuse a request that names them.
     """
     name = _name(prefix, logical_id)
     properties = template()["Resources"][logical_id]["Properties"]
@@ -76,7 +76,7 @@ def create_table(dynamodb: Any, prefix: str, logical_id: str) -> str:
 
 
 def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
-    """Make every queue of the template, dead-letter queues first; return the URL of each by its logical id."""
+    """Make every queue of the template, dead-letter queues first; return the URLs by logical id."""
     queues = {
         logical_id: resource["Properties"]
         for logical_id, resource in template()["Resources"].items()
@@ -97,7 +97,8 @@ def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
                     "maxReceiveCount": redrive["maxReceiveCount"],
                 }
             )
-        urls[logical_id] = sqs.create_queue(QueueName=_name(prefix, logical_id), Attributes=attributes)["QueueUrl"]
+        answer = sqs.create_queue(QueueName=_name(prefix, logical_id), Attributes=attributes)
+        urls[logical_id] = answer["QueueUrl"]
     return urls
 
 
