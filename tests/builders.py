@@ -1,0 +1,197 @@
+"""Listings and bookings for tests, made the way they come to be: through the domain's own functions.
+
+Every default can be replaced; what a test says is what matters to it. The stay of ``a_booking()`` is three
+nights of ETB 2,450 from 14 January 2027, held for 30 minutes at ``NOW``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain.booking import Booking, Contact
+from chalicelib.domain.ids import BookingId, derive_booking_id, derive_listing_id
+from chalicelib.domain.listing import Listing, Nights, PersonId, Stay, quote
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import Payment
+from chalicelib.domain.refund import Refund
+from chalicelib.domain.verification import Verification, apply_verification
+
+NOW = datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)
+SALT = b"a salt for tests, 32 bytes long."
+HOST = PersonId("host-abebe")
+GUEST = PersonId("guest-hanna")
+WINDOW = timedelta(minutes=60)
+HANNA = Contact("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344")
+
+
+def a_listing(*, now: datetime = NOW, **changes: Any) -> Listing:
+    """The Lake house in Bishoftu: four units for two guests each, ETB 2,450 a night, flexible."""
+    listing = Listing(
+        listing_id=derive_listing_id(SALT, HOST, "lake house"),
+        host_id=HOST,
+        host_email="abebe.kebede@gmail.com",
+        title="Lake house",
+        description="A quiet house on the shore.",
+        city="Bishoftu",
+        address="Babogaya Road 7",
+        time_zone="Africa/Addis_Ababa",
+        nightly_price=Money(245000, "ETB"),
+        units=4,
+        guests_per_unit=2,
+        cancellation_policy="flexible",
+        created_at=now,
+        updated_at=now,
+    )
+    return replace(listing, **changes)
+
+
+def a_stay(check_in: date = date(2027, 1, 14), nights: int = 3, *, units: int = 1, guests: int = 2) -> Stay:
+    return Stay(check_in, check_in + timedelta(days=nights), units, guests)
+
+
+def a_booking_id(key: str = "first", guest: PersonId = GUEST) -> BookingId:
+    """A real id; another ``key`` gives another."""
+    return derive_booking_id(SALT, guest, key)
+
+
+def a_booking(
+    *,
+    now: datetime = NOW,
+    key: str = "first",
+    listing: Listing | None = None,
+    stay: Stay | None = None,
+    nights: Nights | None = None,
+    **changes: Any,
+) -> Booking:
+    """A booking just held, its first payment ``created``. ``changes`` are arguments of hold()."""
+    listing = listing or a_listing(now=now)
+    stay = stay or a_stay()
+    guest_id = changes.pop("guest_id", GUEST)
+    arguments: dict[str, Any] = {
+        "booking_id": a_booking_id(key, guest_id),
+        "guest_id": guest_id,
+        "listing": listing,
+        "stay": stay,
+        "quote": quote(listing, nights or {}, stay),
+        "contact": HANNA,
+        "language": "en",
+        "return_url": None,
+        "fingerprint": "fingerprint",
+        "slot": 0,
+        "hold_for": timedelta(minutes=30),
+        "gateway": "chapa",
+        "mode": "test",
+        "opening_by": "opener",
+        "request_id": "request-1",
+        "now": now,
+    }
+    return aggregate.hold(**(arguments | changes))
+
+
+def opened(booking: Booking, *, now: datetime | None = None, checkout_url: str | None = None) -> Booking:
+    """The latest payment has its link: ``created`` → ``pending``."""
+    payment = booking.payments[-1]
+    url = checkout_url or f"https://checkout.chapa.co/checkout/payment/{payment.tx_ref}"
+    return aggregate.link_opened(booking, payment.tx_ref, url, cause="guest", now=now or payment.created_at)
+
+
+def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking:
+    """One more payment, ``created``; those that were open are ``expired``."""
+    last = booking.payments[-1]
+    return aggregate.new_attempt(
+        booking,
+        gateway=last.gateway,
+        mode=last.expected_mode,
+        opening_by="opener",
+        key="",
+        cause="guest",
+        now=now or booking.updated_at,
+    )
+
+
+def answer(payment: Payment, said: Any = "paid", **changes: Any) -> Verification:
+    """What the gateway answers when all is well, or with ``changes``."""
+    verification = Verification(
+        said, payment.tx_ref, payment.amount, payment.amount.decimal, payment.expected_mode
+    )
+    if said == "paid":
+        reference = f"AP{payment.tx_ref}"
+        verification = replace(
+            verification,
+            provider_reference=reference,
+            receipt_url=f"https://chapa.link/payment-receipt/{reference}",
+            fee=Money(payment.amount.minor * 35 // 1000, payment.amount.currency),
+            paid_at=payment.created_at,
+        )
+    return replace(verification, **changes)
+
+
+def told(
+    booking: Booking,
+    said: Any = "paid",
+    *,
+    now: datetime | None = None,
+    tx_ref: str | None = None,
+    nights: Any = "free",
+    cause: Any = "webhook",
+    **changes: Any,
+) -> Booking:
+    """The booking after the gateway said ``said`` of a payment (the latest, if not named)."""
+    payment = booking.payments[-1] if tx_ref is None else booking.payment(tx_ref)
+    assert payment is not None
+    return apply_verification(
+        booking,
+        payment.tx_ref,
+        answer(payment, said, **changes),
+        now=now or booking.updated_at,
+        nights=nights,
+        cause=cause,
+        window=WINDOW,
+        jitter=0.5,
+    )
+
+
+def paid(booking: Booking, *, now: datetime | None = None, **changes: Any) -> Booking:
+    """The latest payment is paid: the booking is ``confirmed``, or whatever that means now."""
+    return told(booking, "paid", now=now, **changes)
+
+
+def failed(booking: Booking, *, now: datetime | None = None) -> Booking:
+    """The latest payment failed after its checkout window (give a long hold to see it still payable)."""
+    return told(booking, "failed", now=now or booking.payments[-1].created_at + WINDOW)
+
+
+def expired(booking: Booking, *, now: datetime | None = None) -> Booking:
+    """The hold is over and nobody paid."""
+    return aggregate.expire(booking, cause="sweep", now=now or booking.hold_expires_at)
+
+
+def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | None = None) -> Booking:
+    """Given up after it was paid, with ``back`` owed to the guest; both sides are to be told."""
+    at = now or booking.updated_at
+    booking = replace(booking, status="cancelled", updated_at=at)
+    if back is not None:
+        booking = refund_owed(booking, amount=back, reason="booking_cancelled")
+    return aggregate.owe(aggregate.owe(booking, "booking_cancelled", now=at), "host_cancelled", now=at)
+
+
+def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = "place_gone") -> Booking:
+    """``amount`` (all, if not given) of the current payment goes back."""
+    payment = booking.current_payment
+    return aggregate.owe_refund(
+        booking,
+        payment.tx_ref,
+        amount=amount or payment.amount,
+        reason=reason,
+        cause="operator",
+        now=booking.updated_at,
+    )
+
+
+def the_refund(booking: Booking) -> Refund:
+    """The one refund of a booking that has one."""
+    [refund] = [refund for payment in booking.payments for refund in payment.refunds]
+    return refund
