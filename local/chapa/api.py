@@ -1,0 +1,249 @@
+"""Chapa's v1 API as Guzo's client sees it, below /chapa/v1.
+
+Every call goes the same way: it is written into the journal, its switch is looked up, the answer is made (or
+kept from being made), and the journal learns what was answered.
+"""
+
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from local.chapa import answers, rules, webhooks
+from local.chapa.answers import Answer, failed, success
+from local.chapa.faults import html_page, with_fault
+from local.chapa.journal import stamp
+from local.chapa.ledger import NotOpenError, Transaction, UsedBeforeError
+from local.chapa.sandbox import Sandbox
+
+JSON = "application/json"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+WRONG_CONTENT_TYPE = (
+    "Incorrect header settings Please check if content-type is present and set to application/json"
+)
+BAD_KEY = "Invalid API Key or User doesn't exist"
+USED_BEFORE = "Transaction reference has been used before"
+TOO_MUCH = "Refund amount cannot exceed the full transaction amount or be less than 0"
+
+
+def sent_fields() -> dict[str, Any]:
+    """Return the fields of the request's body; a body that is no JSON object counts as one without fields."""
+    if request.mimetype in FORMS:
+        return dict(request.form.items())
+    try:
+        fields = json.loads(request.get_data(as_text=True))
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def logged_body() -> Any:
+    """Return the request's body for the journal: its fields, else its text."""
+    return sent_fields() or request.get_data(as_text=True) or None
+
+
+@dataclass(frozen=True)
+class Api:
+    """The calls, each with its rule; `add_to` gives them to a blueprint."""
+
+    sandbox: Sandbox
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Add the routes."""
+        routes: list[tuple[str, str, Callable[..., Response]]] = [
+            ("POST", "/v1/transaction/initialize", self.initialize),
+            ("GET", "/v1/transaction/verify/<tx_ref>", self.verify),
+            ("PUT", "/v1/transaction/cancel/<tx_ref>", self.cancel),
+            ("GET", "/v1/transaction/events/<reference>", self.events),
+            ("POST", "/v1/refund/<reference>", self.refund),
+            ("GET", "/v1/refund/<ref_id>/verify", self.refund_verify),
+        ]
+        for method, rule, view in routes:
+            blueprint.add_url_rule(rule, view.__name__, view, methods=[method])
+        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        blueprint.add_url_rule("/v1/<path:rest>", "no_such_call", self.no_such_call, methods=every)
+
+    def initialize(self) -> Response:
+        """POST /transaction/initialize: a hosted link for a tx_ref that was never used."""
+        tx_ref = str(sent_fields().get("tx_ref") or "")
+
+        def work() -> Answer:
+            if request.mimetype != JSON and request.mimetype not in FORMS:
+                return 400, failed(WRONG_CONTENT_TYPE)
+            strict = rules.Strictness(
+                email_domains=self.sandbox.switches.of("email_domains", tx_ref) == "refuse",
+                phone_forms=self.sandbox.switches.of("phone_forms", tx_ref) == "refuse",
+            )
+            try:
+                fields = rules.accepted(sent_fields(), strict)
+                transaction = self.sandbox.ledger.initialize(now=self.sandbox.now(), **fields)
+            except rules.RefusedError as refusal:
+                return 400, failed(refusal.message)
+            except UsedBeforeError:
+                return 400, failed(USED_BEFORE)
+            self._overtake(transaction)
+            return 200, success("Hosted Link", {"checkout_url": self.sandbox.checkout_url(transaction)})
+
+        return self._answer("initialize", tx_ref, work)
+
+    def verify(self, tx_ref: str) -> Response:
+        """GET /transaction/verify/{tx_ref}: what became of it."""
+
+        def work() -> Answer:
+            transaction = self.sandbox.ledger.find(tx_ref)
+            if transaction is None:
+                if self.sandbox.switches.of("verify_unknown", tx_ref) == "404":
+                    return 404, failed(answers.UNKNOWN_TRANSACTION_404)
+                return 400, failed(answers.UNKNOWN_TRANSACTION)
+            behaviour = self.sandbox.switches.of("verify", tx_ref)
+            return answers.verification(transaction, behaviour, self.sandbox.status(transaction))
+
+        return self._answer("verify", tx_ref, work, bad_key="Invalid API Key")
+
+    def cancel(self, tx_ref: str) -> Response:
+        """PUT /transaction/cancel/{tx_ref}: close an unpaid link."""
+
+        def work() -> Answer:
+            try:
+                transaction = self.sandbox.ledger.expire(tx_ref, self.sandbox.now())
+            except KeyError:
+                return 404, failed("Payment link not found")
+            except NotOpenError:
+                # What Chapa says about a paid one is not recorded; any refusal means: verify again.
+                return 400, failed("Payment link already expired")
+            data = {
+                "tx_ref": tx_ref, "amount": answers.number(transaction.amount),
+                "currency": transaction.currency, "created_at": stamp(transaction.created_at),
+                "updated_at": stamp(transaction.updated_at),
+            }  # fmt: skip
+            return 200, success("Checkout link expired successfully", data)
+
+        return self._answer("cancel", tx_ref, work)
+
+    def events(self, reference: str) -> Response:
+        """GET /transaction/events/{reference}: the timeline, by Chapa's reference."""
+        transaction = self.sandbox.ledger.find_by_reference(reference)
+
+        def work() -> Answer:
+            if transaction is None:
+                return 404, failed("Transaction not found")
+            lines = [
+                {"item": place, "message": text, "type": "log", "created_at": at, "updated_at": at}
+                for place, (at, text) in enumerate(transaction.timeline(), start=1)
+            ]
+            return 200, success("Transaction events fetched", lines)
+
+        return self._answer("events", transaction.tx_ref if transaction else None, work)
+
+    def refund(self, reference: str) -> Response:
+        """POST /refund/{reference}: refused in test mode, unless the switch simulates it."""
+        transaction = self.sandbox.ledger.find_by_reference(reference)
+        by_tx_ref = self.sandbox.ledger.find(reference)
+        known = transaction or by_tx_ref
+        tx_ref = known.tx_ref if known else None
+        takes_either = self.sandbox.switches.of("refund_path", tx_ref) == "either"
+        return self._answer("refund", tx_ref, lambda: self._refund(known if takes_either else transaction))
+
+    def refund_verify(self, ref_id: str) -> Response:
+        """GET /refund/{ref_id}/verify: how far a simulated refund is, by either reference of it."""
+        found = self.sandbox.ledger.find_by_refund(ref_id)
+
+        def work() -> Answer:
+            if found is None:
+                return 404, failed("Refund not found")
+            transaction, refund = found
+            status = self.sandbox.refund_status(transaction, refund)
+            data = answers.refund_data(transaction, refund, status)
+            return 200, success("Refund verified successfully", data)
+
+        return self._answer("refund_verify", found[0].tx_ref if found else None, work)
+
+    def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
+        """Answer for any other path."""
+        return self._answer("unknown", None, lambda: (404, failed("Not found")))
+
+    def _refund(self, transaction: Transaction | None) -> Answer:
+        if transaction is None or transaction.status != "paid":
+            return 404, failed("Transaction not found")
+        fields = sent_fields()
+        left = transaction.amount - transaction.refunded
+        try:
+            amount = Decimal(str(fields.get("amount") or left))
+        except InvalidOperation:
+            return 400, failed({"amount": ["validation.numeric"]})
+        if not 0 < amount <= left:
+            return 400, failed(TOO_MUCH)
+        own = str(fields.get("reference") or f"RFND-{transaction.tx_ref}-{len(transaction.refunds) + 1}")
+        reason = str(fields["reason"]) if fields.get("reason") else None
+        try:
+            refund = self.sandbox.refund(transaction, amount=amount, reference=own, reason=reason)
+        except UsedBeforeError:
+            return 400, failed("Refund reference has been used before")
+        behaviour = self.sandbox.switches.of("refund", transaction.tx_ref)
+        _, shape = answers.REFUND.get(behaviour, answers.REFUND["simulated"])
+        return shape(transaction, refund)
+
+    def _overtake(self, transaction: Transaction) -> None:
+        """With the switch `before_initialize`: let the webhook arrive before initialize has answered."""
+        tx_ref = transaction.tx_ref
+        if not webhooks.MANNERS[self.sandbox.switches.of("webhook", tx_ref)].before_initialize:
+            return
+        paid = self.sandbox.ledger.pay(tx_ref, self.sandbox.now(), method="telebirr", mobile=None)
+        self.sandbox.delivery.overtake(paid, webhooks.SUCCESS)
+
+    def _answer(
+        self,
+        call: str,
+        tx_ref: str | None,
+        work: Callable[[], Answer],
+        bad_key: str = BAD_KEY,
+    ) -> Response:
+        switches = self.sandbox.switches
+        behaviour = "normal" if call == "unknown" else switches.of(call, tx_ref)
+        entry = self.sandbox.journal.begin(
+            "request",
+            method=request.method,
+            path=request.path,
+            call=call,
+            tx_ref=tx_ref or None,
+            behaviour=behaviour,
+            body=logged_body(),
+        )
+
+        def true_answer() -> Response:
+            canned = answers.CANNED.get(call, {}).get(behaviour)
+            refusal = self._key_refusal(bad_key)
+            status, body = refusal or ((canned.status, canned.body) if canned else work())
+            return Response(answers.php_json(body), status, content_type=JSON)
+
+        if request.method == "GET" and request.get_data():
+            answer = html_page(403, "Bad request.")
+        else:
+            answer = with_fault(behaviour, self.sandbox.patience(tx_ref), true_answer)
+        self.sandbox.journal.finish(entry, answer.status_code, _readable(answer))
+        return answer
+
+    def _key_refusal(self, bad_key: str) -> Answer | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if not key:
+            return 401, failed("Authorization required")
+        if scheme.lower() == "bearer" and hmac.compare_digest(
+            key.strip().encode(), self.sandbox.settings.secret_key.encode()
+        ):
+            return None
+        return 401, failed(bad_key)
+
+
+def _readable(answer: Response) -> Any:
+    """Return what was answered for the journal, unless it is cut, dripping or reset on its way."""
+    if answer.is_streamed:
+        return "(spoiled on its way)"
+    text = answer.get_data(as_text=True)[:4_000]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

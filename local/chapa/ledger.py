@@ -1,0 +1,252 @@
+"""The sandbox's book: every transaction and refund it knows, in memory, behind one lock.
+
+What leaves the ledger is a frozen copy; what changes it goes through a method here. Amounts are Decimals in
+major units (birr), as Chapa speaks of them.
+"""
+
+import secrets
+import string
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from local.chapa.journal import stamp
+
+CHECKOUT_WINDOW = timedelta(minutes=60)
+TRIES = 10
+FEE = Decimal("0.025")
+CENT = Decimal("0.01")
+LETTERS_AND_DIGITS = string.ascii_letters + string.digits
+
+Status = Literal["pending", "paid", "failed", "expired"]
+
+
+class UsedBeforeError(Exception):
+    """This tx_ref (or refund reference) was given before; it is burnt for ever, even if nobody paid."""
+
+
+class NotOpenError(Exception):
+    """The link is paid for or expired already, so this can no longer be done to it."""
+
+
+def random_word(length: int) -> str:
+    """Return a random word of letters and digits, as Chapa's tokens and references are."""
+    return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(length))
+
+
+def new_reference() -> str:
+    """Return a reference as Chapa makes them: `AP` and ten letters or digits."""
+    return "AP" + random_word(10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refund:
+    """A simulated refund; `reference` is the merchant's own, `ref_id` is Chapa's."""
+
+    number: int
+    ref_id: str
+    reference: str
+    amount: Decimal
+    reason: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transaction:
+    """One initialised payment. `reference` is Chapa's, and is there from the first try to pay on."""
+
+    tx_ref: str
+    token: str
+    amount: Decimal
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    mobile: str | None = None
+    callback_url: str | None = None
+    return_url: str | None = None
+    customization: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] | None = None
+    status: Status = "pending"
+    walked_away: bool = False
+    reference: str | None = None
+    method: str | None = None
+    failure_reason: str | None = None
+    tries: int = 0
+    events: tuple[tuple[datetime, str], ...] = ()
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def charge(self) -> Decimal:
+        """Return Chapa's fee for it."""
+        return (self.amount * FEE).quantize(CENT)
+
+    @property
+    def refunded(self) -> Decimal:
+        """Return how much of it was asked back so far."""
+        return sum((refund.amount for refund in self.refunds), Decimal(0))
+
+    def timeline(self) -> list[tuple[str, str]]:
+        """Return what happened to it, oldest first, each with its time as Chapa writes it."""
+        return [(stamp(at), text) for at, text in self.events]
+
+    def open_at(self, now: datetime) -> bool:
+        """Say whether its checkout page still takes a payment."""
+        unpaid = self.status in ("pending", "failed")
+        return unpaid and self.tries < TRIES and now < self.created_at + CHECKOUT_WINDOW
+
+
+def invented(*, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
+    """Return a new transaction that no ledger knows yet."""
+    return Transaction(tx_ref=tx_ref, token=random_word(45), created_at=now, updated_at=now, **fields)
+
+
+class Ledger:
+    """All transactions by tx_ref, by token and by Chapa's reference."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transactions: dict[str, Transaction] = {}
+        self._tx_ref_of_token: dict[str, str] = {}
+        self._tx_ref_of_reference: dict[str, str] = {}
+        self._tx_ref_of_refund: dict[str, str] = {}
+        self._refunds_made = 5000
+
+    def initialize(self, *, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
+        """Write down a new transaction. Raises UsedBeforeError."""
+        with self._lock:
+            if tx_ref in self._transactions:
+                raise UsedBeforeError(tx_ref)
+            transaction = invented(tx_ref=tx_ref, now=now, **fields)
+            self._tx_ref_of_token[transaction.token] = tx_ref
+            return self._keep(transaction)
+
+    def find(self, tx_ref: str) -> Transaction | None:
+        """Return the transaction with the merchant's reference."""
+        with self._lock:
+            return self._transactions.get(tx_ref)
+
+    def find_by_token(self, token: str) -> Transaction | None:
+        """Return the transaction whose checkout page has this token."""
+        with self._lock:
+            return self._transactions.get(self._tx_ref_of_token.get(token, ""))
+
+    def find_by_reference(self, reference: str) -> Transaction | None:
+        """Return the transaction with Chapa's reference."""
+        with self._lock:
+            return self._transactions.get(self._tx_ref_of_reference.get(reference, ""))
+
+    def find_by_refund(self, reference: str) -> tuple[Transaction, Refund] | None:
+        """Return a refund, and what it is of, by Chapa's ref_id or by the merchant's reference for it."""
+        with self._lock:
+            transaction = self._transactions.get(self._tx_ref_of_refund.get(reference, ""))
+        for refund in transaction.refunds if transaction else ():
+            if transaction and reference in (refund.ref_id, refund.reference):
+                return transaction, refund
+        return None
+
+    def pay(self, tx_ref: str, now: datetime, *, method: str, mobile: str | None) -> Transaction:
+        """Mark it paid. Raises NotOpenError when it is paid for already, KeyError when there is none.
+
+        An expired link may still be paid: the customer may have approved a prompt on the telephone before.
+        """
+        event = f"Payment received with {method}"
+        return self._try(tx_ref, now, event, status="paid", reason=None, method=method, mobile=mobile)
+
+    def fail(
+        self, tx_ref: str, now: datetime, *, method: str, mobile: str | None, reason: str
+    ) -> Transaction:
+        """Mark its last try failed; the customer may try again. Raises NotOpenError, KeyError."""
+        event = f"Payment failed: {reason}"
+        return self._try(tx_ref, now, event, status="failed", reason=reason, method=method, mobile=mobile)
+
+    def walk_away(self, tx_ref: str, now: datetime) -> Transaction:
+        """Note that the customer pressed cancel. The link stays good. Raises NotOpenError, KeyError."""
+        with self._lock:
+            transaction = self._unpaid(tx_ref)
+            return self._keep(
+                replace(
+                    transaction,
+                    walked_away=True,
+                    reference=transaction.reference or new_reference(),
+                    updated_at=now,
+                    events=(*transaction.events, (now, "Cancelled by the customer")),
+                )
+            )
+
+    def expire(self, tx_ref: str, now: datetime) -> Transaction:
+        """Close an unpaid link, as the merchant's cancel call does. Raises NotOpenError, KeyError."""
+        with self._lock:
+            transaction = self._unpaid(tx_ref)
+            if transaction.status == "expired":
+                raise NotOpenError(tx_ref)
+            events = (*transaction.events, (now, "Checkout link expired by the merchant"))
+            return self._keep(replace(transaction, status="expired", updated_at=now, events=events))
+
+    def refund(
+        self, tx_ref: str, now: datetime, *, amount: Decimal, reference: str, reason: str | None
+    ) -> Refund:
+        """Write down a refund. Raises UsedBeforeError when the merchant's reference for it is not new."""
+        with self._lock:
+            if reference in self._tx_ref_of_refund:
+                raise UsedBeforeError(reference)
+            self._refunds_made += 1
+            refund = Refund(
+                number=self._refunds_made,
+                ref_id=random_word(10),
+                reference=reference,
+                amount=amount,
+                reason=reason,
+                created_at=now,
+            )
+            transaction = self._transactions[tx_ref]
+            events = (*transaction.events, (now, "Refund initiated"))
+            self._keep(replace(transaction, refunds=(*transaction.refunds, refund), events=events))
+            self._tx_ref_of_refund[refund.ref_id] = self._tx_ref_of_refund[reference] = tx_ref
+            return refund
+
+    def _try(
+        self,
+        tx_ref: str,
+        now: datetime,
+        event: str,
+        *,
+        status: Status,
+        reason: str | None,
+        method: str,
+        mobile: str | None,
+    ) -> Transaction:
+        with self._lock:
+            transaction = self._unpaid(tx_ref)
+            attempted = (now, f"Attempted payment with {method}")
+            return self._keep(
+                replace(
+                    transaction,
+                    status=status,
+                    walked_away=False,
+                    failure_reason=reason,
+                    method=method,
+                    mobile=mobile or transaction.mobile,
+                    reference=transaction.reference or new_reference(),
+                    tries=transaction.tries + 1,
+                    updated_at=now,
+                    events=(*transaction.events, attempted, (now, event)),
+                )
+            )
+
+    def _unpaid(self, tx_ref: str) -> Transaction:
+        transaction = self._transactions[tx_ref]
+        if transaction.status == "paid":
+            raise NotOpenError(tx_ref)
+        return transaction
+
+    def _keep(self, transaction: Transaction) -> Transaction:
+        self._transactions[transaction.tx_ref] = transaction
+        if transaction.reference:
+            self._tx_ref_of_reference[transaction.reference] = transaction.tx_ref
+        return transaction
