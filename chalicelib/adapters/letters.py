@@ -1,0 +1,254 @@
+"""The e-mails: a short text for each kind and language, put into one text and one HTML layout.
+
+``templates/emails/{language}/{kind}.txt`` is a letter: its first line is the subject, then come paragraphs
+between blank lines. They are rendered as plain text and put into ``layout.txt`` and ``layout.html``: so the two
+never differ, and HTML is escaped in one place. What is the same in every language (which facts a letter shows,
+where its button leads) is here.
+
+Guests are written to in their booking's language. Hosts are written to in English: the language of a booking is
+its guest's, and a host's own is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from chalicelib.domain.booking import Booking, Language
+from chalicelib.domain.email import Email, EmailKind
+from chalicelib.domain.refund import Refund
+from chalicelib.services.ports import Attachment, Message
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
+BRAND = "ጉዞ · Guzo"
+
+FACTS: Mapping[EmailKind, tuple[str, ...]] = {
+    "booking_confirmed": (
+        "booking", "place", "check_in", "check_out", "nights", "units", "guests", "total", "payment",
+    ),
+    "hold_expired": ("booking", "place", "check_in", "check_out", "total"),
+    "payment_failed": ("booking", "place", "check_in", "check_out", "total"),
+    "booking_cancelled": ("booking", "place", "check_in", "check_out"),
+    "money_returned": ("booking", "place", "refund", "payment", "refund_id"),
+    "host_new_booking": (
+        "booking", "place", "guest", "phone", "check_in", "check_out", "nights", "units", "guests", "total",
+    ),
+    "host_cancelled": ("booking", "place", "guest", "check_in", "check_out"),
+}  # fmt: skip
+
+LABELS: Mapping[str, Mapping[Language, str]] = {
+    "booking": {"en": "Booking number", "am": "የማስያዣ ቁጥር"},
+    "place": {"en": "Place", "am": "ቦታ"},
+    "check_in": {"en": "Check-in", "am": "መግቢያ"},
+    "check_out": {"en": "Check-out", "am": "መውጫ"},
+    "nights": {"en": "Nights", "am": "ሌሊቶች"},
+    "units": {"en": "Units", "am": "ክፍሎች"},
+    "guests": {"en": "Guests", "am": "እንግዶች"},
+    "total": {"en": "Total", "am": "ጠቅላላ ዋጋ"},
+    "payment": {"en": "Payment number", "am": "የክፍያ ቁጥር"},
+    "refund": {"en": "Comes back", "am": "የሚመለስ ገንዘብ"},
+    "refund_id": {"en": "Refund number", "am": "የተመላሽ ቁጥር"},
+    "guest": {"en": "Guest", "am": "እንግዳ"},
+    "phone": {"en": "Phone", "am": "ስልክ"},
+}
+
+BUTTONS: Mapping[EmailKind, Mapping[Language, str]] = {
+    "booking_confirmed": {"en": "See the payment receipt", "am": "የክፍያ ደረሰኙን ይመልከቱ"},
+    "hold_expired": {"en": "Book again", "am": "እንደገና ያስይዙ"},
+    "payment_failed": {"en": "Try again", "am": "እንደገና ይሞክሩ"},
+}
+
+WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "am": ("ሰኞ", "ማክሰኞ", "ረቡዕ", "ሐሙስ", "ዓርብ", "ቅዳሜ", "እሑድ"),
+}
+MONTHS: Mapping[Language, tuple[str, ...]] = {
+    "en": (
+        "January", "February", "March", "April", "May", "June",
+        "July", "August", "September", "October", "November", "December",
+    ),
+    "am": (
+        "ጃንዋሪ", "ፌብሩዋሪ", "ማርች", "ኤፕሪል", "ሜይ", "ጁን",
+        "ጁላይ", "ኦገስት", "ሴፕቴምበር", "ኦክቶበር", "ኖቬምበር", "ዲሴምበር",
+    ),
+}  # fmt: skip
+"""Of the Gregorian calendar, as they are written in Ethiopia."""
+
+DAYTIMES = ("ከሌሊቱ", "ከጠዋቱ", "ከቀኑ", "ከምሽቱ")
+"""The quarters of the day from midnight on: an Amharic speaker tells twice twelve hours apart by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line under a letter."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Where a letter leads."""
+
+    label: str
+    url: str
+
+
+class LettersByJinja:
+    """Renders e-mails. ``public_url`` is where guests reach their pages; without it no letter links to them."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._public_url = public_url.rstrip("/") if public_url else None
+        loader = FileSystemLoader(TEMPLATES)
+        # What a person typed is put on one line first, so that it can never begin a paragraph or a header.
+        self._texts = Environment(loader=loader, undefined=StrictUndefined, finalize=_one_line)  # noqa: S701 # not HTML
+        self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
+
+    def render(self, email: Email, booking: Booking) -> Message:
+        """The e-mail in its reader's language. A confirmed booking brings its stay as a calendar file."""
+        language: Language = "en" if email.to_host else booking.language
+        facts = _facts(email, booking, language)
+        letter = self._texts.get_template(f"{language}/{email.kind}.txt").render(
+            facts,
+            title=booking.place.title,
+            name=booking.contact.first_name,
+            check_in_day=day_in_words(booking.stay.check_in, language),
+            held_until=instant_in_words(booking.hold_expires_at, booking.place.time_zone, language),
+            paid=booking.current_payment.accepted,
+            back=_money_back(booking),
+            reason=refund.reason if (refund := _refund(email, booking)) else None,
+        )
+        subject, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
+        page = {
+            "language": language,
+            "brand": BRAND,
+            "subject": subject,
+            "paragraphs": paragraphs,
+            "button": self._button(email, booking, language),
+            "facts": [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[email.kind]],
+        }
+        return Message(
+            to=booking.place.host_email if email.to_host else booking.contact.email,
+            subject=subject,
+            text=self._texts.get_template("layout.txt").render(page),
+            html=self._html.get_template("layout.html").render(page),
+            attachments=(calendar_file(booking),) if email.kind == "booking_confirmed" else (),
+        )
+
+    def _button(self, email: Email, booking: Booking, language: Language) -> Button | None:
+        match email.kind:
+            case "booking_confirmed":
+                url = booking.current_payment.receipt_url
+            case "hold_expired" if booking.return_url:
+                parts = urlsplit(booking.return_url)
+                url = f"{parts.scheme}://{parts.netloc}/"
+            case "hold_expired":
+                url = self._page(booking.payments[-1].tx_ref)
+            case "payment_failed":
+                url = self._page(email.about)
+            case _:
+                return None
+        # A receipt's address is the gateway's word: anything but a web address is no link of ours.
+        return (
+            Button(BUTTONS[email.kind][language], url)
+            if url and url.startswith(("https://", "http://"))
+            else None
+        )
+
+    def _page(self, tx_ref: str) -> str | None:
+        return f"{self._public_url}/pay/{tx_ref}" if self._public_url else None
+
+
+def day_in_words(day: date, language: Language) -> str:
+    """``Thursday 14 January 2027``; in Amharic with a mark that the calendar is the Gregorian one."""
+    weekday, month = WEEKDAYS[language][day.weekday()], MONTHS[language][day.month - 1]
+    if language == "am":
+        return f"{weekday}፣ {month} {day.day} ቀን {day.year} እ.ኤ.አ."
+    return f"{weekday} {day.day} {month} {day.year}"
+
+
+def instant_in_words(instant: datetime, time_zone: str, language: Language) -> str:
+    """Day and time of day at ``time_zone``, whose place is named.
+
+    Ethiopia counts its hours from six in the morning. An Amharic reader is told those too, so that nobody takes
+    11:00 for five in the afternoon.
+    """
+    local = instant.astimezone(ZoneInfo(time_zone))
+    day, clock = day_in_words(local.date(), language), f"{local:%H:%M}"
+    if language == "en":
+        return f"{day}, {clock} ({time_zone.rpartition('/')[2].replace('_', ' ')} time)"
+    if time_zone == "Africa/Addis_Ababa":
+        ethiopian = f"{DAYTIMES[local.hour // 6]} {(local.hour - 7) % 12 + 1}:{local:%M}"
+        return f"{day}፣ {clock} (በኢትዮጵያ አቆጣጠር {ethiopian} ሰዓት)"
+    return f"{day}፣ {clock} (በ{time_zone.rpartition('/')[2].replace('_', ' ')} ሰዓት)"
+
+
+def calendar_file(booking: Booking) -> Attachment:
+    """The stay as an iCalendar file. Its event keeps its uid, so that importing it twice is harmless."""
+    event = Event()
+    event.add("uid", f"{booking.booking_id}@guzo")
+    event.add("sequence", 0)
+    event.add("dtstamp", booking.updated_at)
+    event.add("dtstart", booking.check_in_at.astimezone(UTC))
+    event.add("dtend", booking.check_out_at.astimezone(UTC))
+    event.add("summary", _one_line(booking.place.title))
+    event.add("location", _one_line(_where(booking)))
+    event.add("description", booking.booking_id)
+    calendar = Calendar()
+    calendar.add("prodid", "-//Guzo//Bookings//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(event)
+    return Attachment(f"{booking.booking_id}.ics", "text/calendar", calendar.to_ical())
+
+
+def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str | int | None]:
+    """What letters say of a booking, by the names in ``LABELS``."""
+    place, stay, contact = booking.place, booking.stay, booking.contact
+    refund = _refund(email, booking)
+    return {
+        "booking": booking.booking_id,
+        "place": f"{place.title}, {_where(booking)}",
+        "check_in": instant_in_words(booking.check_in_at, place.time_zone, language),
+        "check_out": instant_in_words(booking.check_out_at, place.time_zone, language),
+        "nights": stay.nights,
+        "units": stay.units,
+        "guests": stay.guests,
+        "total": booking.total.formatted,
+        "payment": refund.refund_id.rpartition("-R")[0] if refund else booking.current_payment.tx_ref,
+        "refund": refund.amount.formatted if refund else None,
+        "refund_id": refund.refund_id if refund else None,
+        "guest": f"{contact.first_name} {contact.last_name}",
+        "phone": contact.phone,
+    }
+
+
+def _refund(email: Email, booking: Booking) -> Refund | None:
+    """The refund that a letter is about."""
+    refunds = (refund for payment in booking.payments for refund in payment.refunds)
+    return next((refund for refund in refunds if refund.refund_id == email.about), None)
+
+
+def _money_back(booking: Booking) -> str | None:
+    """All that goes back of the booking's own payment; one that came on top of it has letters of its own."""
+    back = booking.current_payment.refunded_or_owed
+    return back.formatted if back.minor else None
+
+
+def _where(booking: Booking) -> str:
+    return ", ".join(part for part in (booking.place.address, booking.place.city) if part)
+
+
+def _one_line(value: Any) -> Any:
+    """Text without line ends, control characters and marks of direction; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return " ".join("".join(character if character.isprintable() else " " for character in value).split())
