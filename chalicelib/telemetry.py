@@ -1,0 +1,246 @@
+"""Logs and metrics: one JSON line per event, and nothing in it that was not meant to be there.
+
+The rule is an allow-list. ``observe`` keeps the fields that it knows, and only where they look like codes; a
+field that it drops is named, never shown. Of an exception only its type and its place in the code are kept,
+because messages and locals hold other people's data. What libraries log comes out as who spoke and where, from
+warnings upwards.
+
+Metrics are counts by event, written in CloudWatch's embedded metric format when an invocation ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics
+
+SERVICE = "guzo"
+NAMESPACE = "Guzo"
+
+FIELDS = frozenset(
+    {
+        # which thing
+        "booking_id", "tx_ref", "refund_id", "listing_id", "email_id", "request_id", "lambda_request_id",
+        # what happened to it
+        "status", "before", "after", "kind", "code", "reason", "said", "due", "attempt", "count", "depth",
+        # where, and how it went
+        "function", "gateway", "method", "route", "duration_ms",
+        # what broke: see ``trouble``
+        "cause", "trace", "aws_code", "library",
+    }
+)  # fmt: skip
+"""The fields that may be logged. Codes, ids, numbers, instants; ``said`` alone may be a sentence."""
+
+METRICS = frozenset(
+    {
+        # bookings and money
+        "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled", "confirmed_late",
+        "payment_opened", "payment_completed", "payment_failed", "payment_in_review",
+        "refund_owed", "refund_requested", "refund_completed", "orphan_found", "attention_needed",
+        # e-mails
+        "email_sent", "email_duplicate", "email_refused", "email_superseded", "mail_busy",
+        # what is outside
+        "webhook_received", "webhook_refused", "gateway_trouble", "store_busy", "secrets_stale",
+        "token_refused", "token_keys_unavailable",
+        # ourselves
+        "request_failed", "task_failed", "crashed", "pushed_back", "swept",
+    }
+)  # fmt: skip
+"""The events that are also counted, under their own name. Each costs a CloudWatch metric: keep it short."""
+
+Level = Literal["info", "warning", "error"]
+
+_LONGEST = 200
+_SECRETS = re.compile(r"CHA(?:SECK|PUBK)\S*|eyJ[\w-]{8,}[\w.-]*|\S+@\S+")
+_NUMBERS = re.compile(r"\+?\d(?:[\s()-]?\d){6,}")
+_CODE = re.compile(
+    r"[!-?A-~]*"
+)  # visible ASCII without @: neither a sentence, nor a full name, nor an address
+_OURS = "_said_by_guzo"
+
+_context: ContextVar[Mapping[str, Any]] = ContextVar("guzo_log_context", default=MappingProxyType({}))
+_counts: ContextVar[Counter[str] | None] = ContextVar("guzo_counts", default=None)
+
+
+def observe(event: str, /, *, level: Level = "info", **fields: Any) -> None:
+    """Write one log line, and count it if it is among METRICS. Only FIELDS are kept. Never raises."""
+    kept, dropped = _cleaned(fields)
+    extra = {**_context.get(), **kept, _OURS: True}
+    if dropped:
+        extra["dropped"] = dropped
+    write = {"warning": _logger.warning, "error": _logger.error}.get(level, _logger.info)
+    write(event, extra=extra, stacklevel=3)  # the line's location is our caller's
+    if event in METRICS:
+        counts = _counts.get()
+        if counts is None:
+            _publish({event: 1})
+        else:
+            counts[event] += 1
+
+
+def trouble(exc: BaseException) -> dict[str, str]:
+    """What may be told of an exception, as fields for ``observe``.
+
+    ``cause``: its type, and those of the exceptions behind it. ``aws_code``: the code that AWS gave.
+    ``trace``: where it was raised, and our own lines on the way there, the innermost first. No message, no
+    locals, no source text.
+    """
+    chain = list(_chain(exc))
+    told = {"cause": "<-".join(type(link).__name__ for link in chain)}
+    for link in chain:
+        response = getattr(link, "response", None)
+        error = response.get("Error") if isinstance(response, dict) else None
+        if isinstance(error, dict) and isinstance(error.get("Code"), str):
+            told["aws_code"] = error["Code"]
+            break
+    places = []
+    step = exc.__traceback__
+    while step is not None:
+        module = str(step.tb_frame.f_globals.get("__name__", "?"))
+        ours = module.startswith(("chalicelib.", "app", "local.")) and module != __name__
+        if ours or step.tb_next is None:
+            places.append(f"{module}:{step.tb_lineno}")
+        step = step.tb_next
+    if places:
+        told["trace"] = "<-".join(reversed(places))
+    return told
+
+
+@contextmanager
+def correlated(request_id: str, **fields: Any) -> Iterator[None]:
+    """Every line written within, by this thread, carries ``request_id`` and these fields (of FIELDS)."""
+    kept, _ = _cleaned({"request_id": request_id or None, **fields})
+    token = _context.set({**_context.get(), **kept})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class Crashed(Exception):  # noqa: N818 - it says what happened
+    """Stands for an exception that nobody handled: names its type and its place, without its message."""
+
+
+@contextmanager
+def invocation(function: str, request_id: str = "", lambda_context: Any = None) -> Iterator[None]:
+    """One run of a handler: correlates its lines, and writes its metrics when it ends.
+
+    An exception that leaves it is logged and replaced by Crashed: Lambda's runtime would print its message.
+    """
+    counts: Counter[str] = Counter()
+    token = _counts.set(counts)
+    lambda_request_id = getattr(lambda_context, "aws_request_id", None)
+    try:
+        with correlated(request_id, function=function, lambda_request_id=lambda_request_id):
+            try:
+                yield
+            except Exception as exc:  # noqa: BLE001 - whatever it is, it must not leave with its message
+                told = trouble(exc)
+                observe("crashed", level="error", **told)
+                raise Crashed(f"{told['cause']} at {told.get('trace')}") from None
+    finally:
+        _counts.reset(token)
+        _publish(counts)
+
+
+def _cleaned(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The fields that may be shown, and the names of those that may not. None is left out silently."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    shown = {name: _shown(name, value) for name, value in given.items() if name in FIELDS}
+    kept = {name: value for name, value in shown.items() if value is not None}
+    return kept, sorted(given.keys() - kept.keys())
+
+
+def _shown(name: str, value: object) -> str | int | float | bool | None:
+    """The value as it may stand in a line; None when it may not."""
+    if isinstance(value, str):
+        # Cut first, so that no text is too long to look through; a slice of an enum's member is plain.
+        text = _SECRETS.sub("***", value[: 4 * _LONGEST])
+        if name == "said":
+            return _NUMBERS.sub("***", " ".join(text.split()))[:_LONGEST]
+        return text[:_LONGEST] if _CODE.fullmatch(text) else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) else None
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """The exception and those that it was raised from, at most four."""
+    link: BaseException | None = exc
+    for _ in range(4):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _publish(counts: Mapping[str, int]) -> None:
+    """Write these counts as one line of the embedded metric format; nothing when there are none."""
+    if not counts:
+        return
+    _stdout.acquire()  # Metrics keeps one set for the whole process, and stdout is shared with the log lines
+    try:
+        for name, count in counts.items():
+            _metrics.add_metric(name=name, unit="Count", value=count)
+        with suppress(OSError, ValueError):
+            _metrics.flush_metrics()
+    finally:
+        _metrics.clear_metrics()
+        _stdout.release()
+
+
+class _Stdout(logging.Handler):
+    """One JSON line per record, to whatever stdout is at the time. A line that cannot be written is lost."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, ValueError):
+            ours = record.__dict__.pop(_OURS, False)
+            sys.stdout.write(self.format(record if ours else _stranger(record)) + "\n")
+            sys.stdout.flush()
+
+
+def _stranger(record: logging.LogRecord) -> logging.LogRecord:
+    """What may be told of a library's line: who and where, and the kind of exception; never its words."""
+    exc = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    kept, _ = _cleaned({"library": record.name, **(trouble(exc) if exc else {})})
+    same = {name: getattr(record, name) for name in ("levelname", "levelno", "module", "funcName", "lineno")}
+    return logging.makeLogRecord({"msg": "library", **same, **_context.get(), **kept})
+
+
+def _quieten_others() -> None:
+    """Let nothing reach the log but our lines, and warnings of libraries through our own handler."""
+    logging.getLogger(SERVICE).propagate = False
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        root.handlers.clear()  # the runtime's own handler writes whole messages and tracebacks
+    root.addHandler(_stdout)
+    # Their debug lines hold requests and answers: they stay out even if somebody turns the root up again.
+    for name in ("boto3", "botocore", "pynamodb", "requests", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+_stdout = _Stdout()
+_logger = Logger(
+    service=SERVICE,
+    logger_handler=_stdout,
+    json_serializer=partial(json.dumps, separators=(",", ":")),
+    use_rfc3339=True,
+    utc=True,
+    location="%(module)s.%(funcName)s:%(lineno)d",
+)
+_metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+_quieten_others()
