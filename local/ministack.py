@@ -26,9 +26,10 @@ REGION = "us-east-1"
 # Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
 # input closes.
 _LAUNCHER = """
-import os, runpy, signal, sys, threading
+import os, runpy, signal, threading
 def end_with_parent():
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=end_with_parent, daemon=True).start()
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)

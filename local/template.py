@@ -1,4 +1,4 @@
-"""Write the generated parts of `.chalice/resources.json`; with `--check`, only say whether they are up to date."""
+"""Write the generated parts of `.chalice/resources.json`; with `--check`, only say if they are stale."""
 
 from __future__ import annotations
 
