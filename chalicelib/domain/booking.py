@@ -217,9 +217,19 @@ def check_payable(booking: Booking, *, now: datetime) -> None:
         raise BookingNotPayable("The hold is over, or about to be.")
 
 
-def lease_opening(booking: Booking, tx_ref: str, *, by: str, now: datetime) -> Booking:
+def may_try_again(booking: Booking, *, now: datetime) -> bool:
+    """Whether one more payment could be opened at ``now``."""
+    try:
+        check_payable(booking, now=now)
+    except (BookingNotPayable, PaymentInReview):
+        return False
+    return len(booking.payments) < MAX_ATTEMPTS
+
+
+def lease_opening(booking: Booking, tx_ref: str, *, by: str, key: str, now: datetime) -> Booking:
     """Make ``by`` the one owner of the opening of a payment that is still ``created``."""
-    return _update(booking, tx_ref, opening_until=now + OPENING_LEASE, opening_by=by)
+    key = key or _payment(booking, tx_ref).key
+    return _update(booking, tx_ref, opening_until=now + OPENING_LEASE, opening_by=by, key=key, problem=None)
 
 
 def new_attempt(
@@ -250,9 +260,9 @@ def opening_failed(
     return move_payment(booking, tx_ref, "failed", cause=cause, now=now, detail=problem.code) if fate_known else booking
 
 
-def reference_used(booking: Booking, tx_ref: str, *, cause: Cause, now: datetime) -> Booking:
+def reference_used(booking: Booking, tx_ref: str, problem: Problem, *, cause: Cause, now: datetime) -> Booking:
     """The gateway knew the tx_ref already, so its link is lost: the attempt is closed, and still watched."""
-    booking = _update(booking, tx_ref, opening_until=None, opening_by="")
+    booking = _update(booking, tx_ref, problem=problem, opening_until=None, opening_by="")
     return move_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="link lost")
 
 

@@ -1,0 +1,423 @@
+"""The stores on DynamoDB: every condition and every transaction, each with the sentence that says why.
+
+PynamoDB reorders the items of a transaction (checks, deletes, puts, updates), and the reasons of a cancellation with
+them. Every transaction here is one put followed by updates, added in that order, so the reasons come in ours.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from random import random
+from typing import Any
+from uuid import uuid4
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from ..domain.ids import BookingId, shard_of
+from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
+from ..domain.money import Money
+from ..domain.verification import Verification
+from ..services.ports import BookingExists, NightsShort, Page, SlotTaken, StoreBusy, VersionLost
+from .records import SCHEMA, decode_booking, decode_listing, encode_booking, encode_listing, encode_verification
+from .tables import (
+    DAY_SHARDS,
+    DUE_SHARDS,
+    LISTING,
+    SALT,
+    BookingItem,
+    GuestItem,
+    ListingItem,
+    NightItem,
+    SaltItem,
+    instant_key,
+    night_part,
+    price_key,
+)
+
+TRIES = 6
+"""How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
+
+FAILING_PAUSE = timedelta(minutes=10)
+
+_CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
+_PROVES_NOTHING = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ThrottlingError",
+    "ThrottlingException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+}
+"""Codes that say nothing about the conditions: the write is tried again, after a pause with jitter."""
+
+
+class _InTheWay(Exception):
+    """Another write was at work on the same item, or the table throttled: it proves nothing."""
+
+
+class Writes:
+    """How writes are tried: conflicts and throttling again with jitter, anything else said once."""
+
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep, jitter: Callable[[], float] = random) -> None:
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def one(self, write: Callable[[], object], *, lost: type[Exception]) -> None:
+        """One conditional write; ``lost`` is raised when its condition does not hold."""
+
+        def attempt() -> None:
+            try:
+                write()
+            except PynamoDBException as error:
+                if error.cause_response_code in _CONDITION:
+                    raise lost from error
+                _raise_trouble(error)
+
+        self._tried(attempt)
+
+    def all(self, connection: Connection, fill: Callable[[TransactWrite], None], lost: Sequence[type[Exception]]) -> None:
+        """One transaction. ``lost[i]`` is raised when the condition of the i-th item fails, the first in that order.
+
+        The last of ``lost`` stands for all items that follow.
+        """
+        # One token for all tries of botocore: an answer that was lost on the way is not a second transaction.
+        token = uuid4().hex
+
+        def attempt() -> None:
+            try:
+                with TransactWrite(connection=connection, client_request_token=token) as transaction:
+                    fill(transaction)
+            except TransactWriteError as error:
+                codes = [reason.code if reason else "" for reason in error.cancellation_reasons]
+                # First what is certain about the first item (it exists, its version is lost); then what proves
+                # nothing; then the rest in order.
+                if codes and codes[0] in _CONDITION:
+                    raise lost[0] from error
+                if any(code in _PROVES_NOTHING for code in codes):
+                    raise _InTheWay from error
+                for position, code in enumerate(codes):
+                    if code in _CONDITION:
+                        raise lost[min(position, len(lost) - 1)] from error
+                _raise_trouble(error)
+
+        self._tried(attempt)
+
+    def _tried(self, attempt: Callable[[], None]) -> None:
+        for tries in range(TRIES):
+            try:
+                return attempt()
+            except _InTheWay:
+                self._sleep(self._jitter() * 0.05 * 2**tries)
+        raise StoreBusy("the store stayed busy")
+
+
+def _raise_trouble(error: PynamoDBException) -> None:
+    if error.cause_response_code in _PROVES_NOTHING:
+        raise _InTheWay from error
+    raise StoreBusy(f"the store failed: {error.cause_response_code or type(error.cause).__name__}") from error
+
+
+class DynamoBookings:
+    """The BookingStore port."""
+
+    def __init__(self, connection: Connection, writes: Writes | None = None) -> None:
+        self._connection = connection
+        self._writes = writes or Writes()
+        self._salt: bytes | None = None
+
+    def salt(self) -> bytes:
+        if self._salt is None:
+            self._salt = self._made_salt()
+        return self._salt
+
+    def _made_salt(self) -> bytes:
+        for _ in range(2):
+            try:
+                return bytes(SaltItem.get(SALT, consistent_read=True).salt)
+            except SaltItem.DoesNotExist:
+                fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
+                # Made once: whoever comes second reads the first one's.
+                absent = SaltItem.booking_id.does_not_exist()
+                try:
+                    self._writes.one(lambda: fresh.save(condition=absent), lost=VersionLost)
+                except VersionLost:
+                    continue
+                return bytes(fresh.salt)
+        raise StoreBusy("the salt could be neither read nor made")
+
+    def load(self, booking_id: BookingId) -> Booking | None:
+        try:
+            return _booking(BookingItem.get(booking_id, consistent_read=True))
+        except BookingItem.DoesNotExist:
+            return None
+
+    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+        found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
+        return [_booking(found[key]) for key in booking_ids if key in found]
+
+    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+        try:
+            guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
+        except GuestItem.DoesNotExist:
+            return 1
+        until = instant_key(now)
+        free = (slot for slot in range(1, SLOTS + 1) if (getattr(guest, f"slot_{slot}") or "") <= until)
+        return next(free, None)
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+        guest = GuestItem(_guest_key(booking.guest_id))
+        slot = getattr(GuestItem, f"slot_{booking.slot}")
+
+        def fill(transaction: TransactWrite) -> None:
+            # The same guest with the same key meets the booking that is there already.
+            transaction.save(_booking_item(booking), condition=BookingItem.booking_id.does_not_exist())
+            # The slot was never used, was given back, or its time is over.
+            transaction.update(
+                guest,
+                actions=[slot.set(_slot(booking)), GuestItem.schema.set(SCHEMA)],
+                condition=slot.does_not_exist() | (slot <= instant_key(booking.created_at)),
+            )
+            for day in booking.stay.dates:
+                _take(transaction, listing, day, booking.stay.units, _still_at(nights.get(day)))
+
+        self._writes.all(self._connection, fill, lost=(BookingExists, SlotTaken, NightsShort))
+
+    def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
+        after = replace(after, version=before.version + 1)
+        # Nobody saved since this one was loaded.
+        unchanged = BookingItem.version == before.version
+        if before.holds_nights == after.holds_nights:
+            self._writes.one(lambda: _booking_item(after).save(condition=unchanged), lost=VersionLost)
+            return after
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(_booking_item(after), condition=unchanged)
+            for day in after.stay.dates:
+                if after.holds_nights:
+                    assert listing is not None, "taking nights needs the listing's units"
+                    _take(transaction, listing, day, after.stay.units, None)
+                else:
+                    _release(transaction, after.place.listing_id, day, after.stay.units)
+
+        self._writes.all(self._connection, fill, lost=(VersionLost, NightsShort))
+        return after
+
+    def give_back_slot(self, booking: Booking) -> None:
+        slot = getattr(GuestItem, f"slot_{booking.slot}")
+        guest = GuestItem(_guest_key(booking.guest_id))
+        # Still this booking's: its time may be over and another booking may sit in it.
+        ours = slot == _slot(booking)
+        try:
+            self._writes.one(lambda: guest.update(actions=[slot.remove()], condition=ours), lost=VersionLost)
+        except VersionLost:
+            return
+
+    def due(self, now: datetime, limit: int) -> list[BookingId]:
+        until = instant_key(now)
+        found: list[tuple[str, BookingId]] = []
+        for shard in range(DUE_SHARDS):
+            ripe = BookingItem.due.query(str(shard), BookingItem.due_at <= until, limit=limit, page_size=1000)
+            found += [(item.due_at, BookingId(item.booking_id)) for item in ripe]
+        return [booking_id for _, booking_id in sorted(found)[:limit]]
+
+    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+        again = [
+            BookingItem.failures.set((BookingItem.failures | 0) + 1),
+            BookingItem.due_shard.set(str(shard_of(booking_id, DUE_SHARDS))),
+            BookingItem.due_at.set(instant_key(now + FAILING_PAUSE)),
+        ]
+        item = BookingItem(booking_id)
+        # It has kept failing for a day: a person is asked, and it is tried on.
+        for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
+        ask = [BookingItem.attention.set("failing"), BookingItem.attention_at.set(instant_key(now))]
+        try:
+            self._writes.one(lambda: item.update(actions=again + ask, condition=for_a_day), lost=VersionLost)
+            return
+        except VersionLost:
+            pass
+        since = BookingItem.failing_since.set(BookingItem.failing_since | instant_key(now))
+        # Never makes an item: a booking that does not exist has nothing to be put off.
+        there = BookingItem.version.exists()
+        try:
+            self._writes.one(lambda: item.update(actions=[*again, since], condition=there), lost=VersionLost)
+        except VersionLost:
+            return
+
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+        item = BookingItem(
+            f"ORPHAN#{tx_ref}",
+            schema=SCHEMA,
+            attention="orphan",
+            attention_at=instant_key(now),
+            body=encode_verification(verification),
+        )
+        try:
+            # Once: the first report stands, with its time.
+            self._writes.one(lambda: item.save(condition=BookingItem.booking_id.does_not_exist()), lost=VersionLost)
+        except VersionLost:
+            return
+
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+        return _page(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
+
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+        return _page(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
+
+
+class DynamoListings:
+    """The ListingStore port."""
+
+    def __init__(self, writes: Writes | None = None) -> None:
+        self._writes = writes or Writes()
+
+    def publish(self, listing: Listing) -> bool:
+        try:
+            # The same host with the same key meets the listing that is there already.
+            absent = ListingItem.listing_id.does_not_exist()
+            self._writes.one(lambda: _listing_item(listing).save(condition=absent), lost=VersionLost)
+        except VersionLost:
+            return False
+        return True
+
+    def load(self, listing_id: ListingId) -> Listing | None:
+        try:
+            return _listing(ListingItem.get(listing_id, LISTING, consistent_read=True))
+        except ListingItem.DoesNotExist:
+            return None
+
+    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+        keys = [(listing_id, LISTING) for listing_id in listing_ids]
+        found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
+        return [_listing(found[key]) for key in listing_ids if key in found]
+
+    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        between = NightItem.part.between(night_part(start), night_part(end - timedelta(days=1)))
+        found = [_night(item) for item in NightItem.query(listing_id, between, consistent_read=True)]
+        return {night.date: night for night in found}
+
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+        # "~" sorts after every id, so the price itself is still in.
+        cheap = None if max_price is None else ListingItem.price_key <= price_key(max_price, "~")
+        return _page(ListingItem.by_city, city_key, "listing_id", limit=limit, after=after, range_condition=cheap)
+
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+        return _page(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
+
+
+def _take(transaction: TransactWrite, listing: Listing, day: date, units: int, priced: Condition | None) -> None:
+    night = NightItem(listing.listing_id, night_part(day))
+    # Conditions have no arithmetic, so the room that must be left is computed here.
+    room = NightItem.taken.does_not_exist() | (NightItem.taken <= listing.units - units)
+    open_ = NightItem.closed.does_not_exist() | (NightItem.closed == False)  # noqa: E712 - a condition, not a test
+    condition = room & open_ if priced is None else room & open_ & priced
+    transaction.update(night, actions=[NightItem.taken.add(units), NightItem.schema.set(SCHEMA)], condition=condition)
+
+
+def _still_at(night: Night | None) -> Condition:
+    """The night's own price is still the one that the guest was quoted."""
+    if night is None or night.price is None:
+        return NightItem.price.does_not_exist()
+    return NightItem.price == night.price.minor
+
+
+def _release(transaction: TransactWrite, listing_id: ListingId, day: date, units: int) -> None:
+    # A night is never given back twice.
+    transaction.update(
+        NightItem(listing_id, night_part(day)),
+        actions=[NightItem.taken.add(-units)],
+        condition=NightItem.taken >= units,
+    )
+
+
+def _slot(booking: Booking) -> str:
+    return f"{instant_key(booking.slot_frees_at)}#{booking.booking_id}"
+
+
+def _guest_key(guest_id: PersonId) -> str:
+    return f"GUEST#{guest_id}"
+
+
+def _booking_item(booking: Booking) -> BookingItem:
+    due = due_at(booking)
+    reason = attention(booking)
+    created = instant_key(booking.created_at)
+    return BookingItem(
+        booking.booking_id,
+        schema=SCHEMA,
+        version=booking.version,
+        status=booking.status,
+        guest_id=booking.guest_id,
+        created=created,
+        listing_id=booking.place.listing_id,
+        stay_key=booking.stay.check_in.isoformat(),
+        day=f"{created[:10]}#{shard_of(booking.booking_id, DAY_SHARDS)}",
+        due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
+        due_at=None if due is None else instant_key(due),
+        attention=reason,
+        attention_at=None if reason is None else created,
+        body=encode_booking(booking),
+    )
+
+
+def _booking(item: BookingItem) -> Booking:
+    return decode_booking(item.body, int(item.version))
+
+
+def _listing_item(listing: Listing) -> ListingItem:
+    is_open = listing.status == "open"
+    return ListingItem(
+        listing.listing_id,
+        LISTING,
+        schema=SCHEMA,
+        version=listing.version,
+        status=listing.status,
+        city_key=listing.city_key if is_open else None,
+        price_key=price_key(listing.nightly_price.minor, listing.listing_id) if is_open else None,
+        host_id=listing.host_id,
+        host_order=instant_key(listing.created_at),
+        body=encode_listing(listing),
+    )
+
+
+def _listing(item: ListingItem) -> Listing:
+    return decode_listing(item.body, int(item.version))
+
+
+def _night(item: NightItem) -> Night:
+    price = None if item.price is None else Money(int(item.price), item.currency)
+    return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))
+
+
+def _page(
+    index: Any,
+    key: str,
+    id_name: str,
+    *,
+    limit: int,
+    after: str | None,
+    newest_first: bool = False,
+    range_condition: Condition | None = None,
+) -> Page:
+    """One page of an index; ``after`` is DynamoDB's own last key, as JSON."""
+    results = index.query(
+        key,
+        range_condition,
+        scan_index_forward=not newest_first,
+        limit=limit,
+        page_size=limit,
+        last_evaluated_key=json.loads(after) if after else None,
+    )
+    ids = tuple(getattr(item, id_name) for item in results)
+    last = results.last_evaluated_key
+    return Page(ids, json.dumps(last, separators=(",", ":")) if last else None)

@@ -1,0 +1,236 @@
+"""The two tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
+
+``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``NIGHT#2027-01-14``. ``bookings`` has key
+``booking_id``; beside the bookings lie small items: ``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a
+reference that we do not hold) and ``SALT``. ``.chalice/resources.json`` defines the same tables; a test compares them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+LISTING = "LISTING"
+SALT = "SALT"
+DUE_SHARDS = 4
+DAY_SHARDS = 4
+
+
+class _Meta:
+    """Time-outs that fit a request: PynamoDB's own would outlast the gateway's 29 s."""
+
+    connect_timeout_seconds = 1.0
+    read_timeout_seconds = 3.0
+    max_retry_attempts = 1
+    max_pool_connections = 64
+    table_name: str | None = None
+
+
+class CityIndex(GlobalSecondaryIndex["ListingItem"]):
+    """Open listings of a city, cheapest first."""
+
+    class Meta:
+        index_name = "by_city"
+        projection = KeysOnlyProjection()
+
+    city_key = UnicodeAttribute(hash_key=True)
+    price_key = UnicodeAttribute(range_key=True)
+
+
+class HostIndex(GlobalSecondaryIndex["ListingItem"]):
+    """A host's listings, by the time they were made."""
+
+    class Meta:
+        index_name = "by_host"
+        projection = KeysOnlyProjection()
+
+    host_id = UnicodeAttribute(hash_key=True)
+    host_order = UnicodeAttribute(range_key=True)
+
+
+class ListingItem(Model):
+    """``city_key`` and ``price_key`` are set while the listing is open only, so the index holds just those."""
+
+    class Meta(_Meta):
+        pass
+
+    listing_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    schema = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    city_key = UnicodeAttribute(null=True)
+    price_key = UnicodeAttribute(null=True)
+    host_id = UnicodeAttribute(null=True)
+    host_order = UnicodeAttribute(null=True)
+    body = UnicodeAttribute(null=True)
+    by_city = CityIndex()
+    by_host = HostIndex()
+
+
+class NightItem(Model):
+    """One night: units ``taken``; ``price`` (minor units of ``currency``) where it is not the listing's; ``closed``."""
+
+    class Meta(_Meta):
+        pass
+
+    listing_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    schema = NumberAttribute(null=True)
+    taken = NumberAttribute(null=True)
+    price = NumberAttribute(null=True)
+    currency = UnicodeAttribute(null=True)
+    closed = BooleanAttribute(null=True)
+
+
+class GuestIndex(GlobalSecondaryIndex["BookingItem"]):
+    """A guest's bookings, by the time they were made."""
+
+    class Meta:
+        index_name = "by_guest"
+        projection = KeysOnlyProjection()
+
+    guest_id = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
+class ListingIndex(GlobalSecondaryIndex["BookingItem"]):
+    """A listing's bookings, by check-in."""
+
+    class Meta:
+        index_name = "by_listing"
+        projection = KeysOnlyProjection()
+
+    listing_id = UnicodeAttribute(hash_key=True)
+    stay_key = UnicodeAttribute(range_key=True)
+
+
+class DayIndex(GlobalSecondaryIndex["BookingItem"]):
+    """The bookings made on a day, in a few shards: operators' lists and reports."""
+
+    class Meta:
+        index_name = "by_day"
+        projection = KeysOnlyProjection()
+
+    day = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
+class DueIndex(GlobalSecondaryIndex["BookingItem"]):
+    """The system's only clock: what needs something, and when. A booking that rests is not in it."""
+
+    class Meta:
+        index_name = "due"
+        projection = KeysOnlyProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
+class AttentionIndex(GlobalSecondaryIndex["BookingItem"]):
+    """What needs a person, by kind, oldest first."""
+
+    class Meta:
+        index_name = "attention"
+        projection = KeysOnlyProjection()
+
+    attention = UnicodeAttribute(hash_key=True)
+    attention_at = UnicodeAttribute(range_key=True)
+
+
+class BookingItem(Model):
+    """One booking: the attributes that keys, indexes and conditions need, and the aggregate itself in ``body``.
+
+    ``failures`` and ``failing_since`` count the times that working on it raised; any successful save clears them.
+    """
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    guest_id = UnicodeAttribute(null=True)
+    created = UnicodeAttribute(null=True)
+    listing_id = UnicodeAttribute(null=True)
+    stay_key = UnicodeAttribute(null=True)
+    day = UnicodeAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    attention = UnicodeAttribute(null=True)
+    attention_at = UnicodeAttribute(null=True)
+    failures = NumberAttribute(null=True)
+    failing_since = UnicodeAttribute(null=True)
+    body = UnicodeAttribute(null=True)
+    by_guest = GuestIndex()
+    by_listing = ListingIndex()
+    by_day = DayIndex()
+    due = DueIndex()
+    needs_attention = AttentionIndex()
+
+
+class GuestItem(Model):
+    """A guest's three hold slots. A slot reads ``until#booking_id``: text that sorts by the time it frees itself."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    slot_1 = UnicodeAttribute(null=True)
+    slot_2 = UnicodeAttribute(null=True)
+    slot_3 = UnicodeAttribute(null=True)
+
+
+class SaltItem(Model):
+    """The secret that ids are derived under, made once with the table."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    salt = BinaryAttribute(null=True, legacy_encoding=False)
+
+
+def connect(*, listings_table: str, bookings_table: str) -> Connection:
+    """Bind the models to this stage's tables, all over one connection: one botocore session, one client, one pool.
+
+    PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
+    """
+    shared: Connection | None = None
+    tables = {listings_table: (ListingItem, NightItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
+    for name, models in tables.items():
+        first: Any = models[0]
+        for model in models:
+            model.Meta.table_name = name
+            model._connection = None
+        table = first._get_connection()
+        if shared is None:
+            shared = table.connection
+        else:
+            shared.add_meta_table(table.get_meta_table())
+            table.connection = shared
+        for model in models[1:]:
+            model._connection = table
+    assert shared is not None
+    return shared
+
+
+def instant_key(at: datetime) -> str:
+    """An instant as text that sorts: UTC, always three decimals."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
+def night_part(day: date) -> str:
+    return f"NIGHT#{day.isoformat()}"
+
+
+def price_key(minor: int, listing_id: str) -> str:
+    return f"{minor:016}#{listing_id}"

@@ -1,0 +1,161 @@
+"""Book a stay: hold the nights, open the payment, give the link; once for one Idempotency-Key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from ..domain import booking as aggregate
+from ..domain import listing as catalogue
+from ..domain.booking import Booking, Contact, Language
+from ..domain.errors import (
+    Busy,
+    DatesUnavailable,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    ListingClosed,
+    ListingNotFound,
+    PriceChanged,
+    TooManyOpenHolds,
+)
+from ..domain.ids import BookingId, derive_booking_id, is_listing_id
+from ..domain.listing import MAX_DAYS_AHEAD, MAX_NIGHTS, Listing, ListingId, Stay
+from .access import Principal, signed_in
+from .pay import await_opening, open_leased, resume_lapsed
+from .ports import BookingExists, NightsShort, Ports, SlotTaken, StoreBusy
+
+TRIES = 6
+"""How often a hold that lost a race is priced and tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a guest asks for. ``expected_total`` is the price that the guest was shown, in minor units."""
+
+    listing_id: str
+    stay: Stay
+    contact: Contact
+    language: Language = "en"
+    expected_total: int | None = None
+    return_url: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells a repeat of the same request from another request under the same key."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    booking: Booking
+    replayed: bool
+
+
+def book(
+    ports: Ports, principal: Principal | None, wish: Wish, *, key: str, public_url: str, request_id: str
+) -> Booked:
+    """Hold the stay and open its first payment.
+
+    A repeat is looked up before anything else: it must work when the listing is closed or dearer meanwhile. When the
+    gateway does not answer, the booking is kept all the same; the payment's ``problem`` says what happened.
+    Raises Unauthenticated, InvalidRequest, ListingNotFound, ListingClosed, DatesUnavailable, PriceChanged,
+    TooManyOpenHolds, IdempotencyKeyReused, InProgress, Busy.
+    """
+    guest = signed_in(principal).person_id
+    booking_id = derive_booking_id(ports.bookings.salt(), guest, key)
+    by = ports.chance.token()
+    known = ports.bookings.load(booking_id)
+    if known is None:
+        known = _hold(ports, principal, wish, booking_id=booking_id, by=by, request_id=request_id)
+    if known.payments[0].opening_by == by:
+        return Booked(open_leased(ports, known, by=by, cause="guest", public_url=public_url), replayed=False)
+    return _repeat(ports, known, wish, public_url=public_url)
+
+
+def _hold(
+    ports: Ports, principal: Principal | None, wish: Wish, *, booking_id: BookingId, by: str, request_id: str
+) -> Booking:
+    """The new booking; or the one of the same id that a twin of this call wrote meanwhile."""
+    guest = signed_in(principal).person_id
+    for _ in range(TRIES):
+        now = ports.clock.now()
+        listing = ports.listings.load(ListingId(wish.listing_id)) if is_listing_id(wish.listing_id) else None
+        if listing is None:
+            raise ListingNotFound("There is no such listing.")
+        check_stay(listing, wish.stay, today=listing.today(now))
+        if listing.status != "open":
+            raise ListingClosed("The listing takes no bookings.")
+        nights = ports.listings.nights(listing.listing_id, wish.stay.check_in, wish.stay.check_out)
+        short = catalogue.short_nights(listing, nights, wish.stay)
+        quote = catalogue.quote(listing, nights, wish.stay)
+        slot = None if short else ports.bookings.free_slot(guest, now)
+        if short or slot is None or wish.expected_total not in (None, quote.total.minor):
+            # A twin of this call may be why: its booking is then the answer, not a refusal.
+            if twin := ports.bookings.load(booking_id):
+                return twin
+            if short:
+                raise DatesUnavailable(short)
+            if slot is None:
+                raise TooManyOpenHolds(f"At most {aggregate.SLOTS} unpaid bookings at once.", retry_after=60)
+            raise PriceChanged(quote.total)
+        booking = aggregate.hold(
+            booking_id=booking_id,
+            guest_id=guest,
+            listing=listing,
+            stay=wish.stay,
+            quote=quote,
+            contact=wish.contact,
+            language=wish.language,
+            return_url=wish.return_url,
+            fingerprint=wish.fingerprint,
+            slot=slot,
+            hold_for=ports.rules.hold_for,
+            gateway=ports.gateway.name,
+            mode=ports.gateway.mode,
+            opening_by=by,
+            request_id=request_id,
+            now=now,
+        )
+        try:
+            ports.bookings.hold(booking, listing, nights)
+        except BookingExists:
+            if twin := ports.bookings.load(booking_id):
+                return twin
+        except (SlotTaken, NightsShort):
+            continue
+        except StoreBusy as busy:
+            raise Busy("The store is busy; please try again.", retry_after=1) from busy
+        else:
+            ports.observe("booking_held", booking_id=booking_id, listing_id=listing.listing_id)
+            return booking
+    raise Busy("Many guests are booking these nights; please try again.", retry_after=1)
+
+
+def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> Booked:
+    if booking.fingerprint != wish.fingerprint:
+        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
+    booking = await_opening(ports, booking)
+    now = ports.clock.now()
+    if booking.payments[-1].opening_lapsed(now) and aggregate.may_try_again(booking, now=now):
+        booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url)
+    return Booked(booking, replayed=True)
+
+
+def check_stay(listing: Listing, stay: Stay, *, today: date) -> None:
+    """Raises InvalidRequest with every field that is wrong for this listing today."""
+    wrong = []
+    if stay.check_in < today:
+        wrong.append(FieldError("check_in", "is in the past at the listing"))
+    if stay.check_in > today + timedelta(days=MAX_DAYS_AHEAD):
+        wrong.append(FieldError("check_in", f"is more than {MAX_DAYS_AHEAD} days ahead"))
+    if stay.nights < 1:
+        wrong.append(FieldError("check_out", "must be after check_in"))
+    if stay.nights > MAX_NIGHTS:
+        wrong.append(FieldError("check_out", f"at most {MAX_NIGHTS} nights"))
+    if stay.guests > stay.units * listing.guests_per_unit:
+        most = stay.units * listing.guests_per_unit
+        wrong.append(FieldError("guests", f"at most {most} in {stay.units} of these units"))
+    if wrong:
+        raise InvalidRequest("The stay does not fit.", errors=tuple(wrong))

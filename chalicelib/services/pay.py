@@ -1,0 +1,232 @@
+"""Open a payment: our row first, the gateway second, and only ever one caller at the gateway for one payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from ..domain import booking as aggregate
+from ..domain.booking import Booking, Cause
+from ..domain.errors import GatewayTrouble, InProgress, ReferenceUsed
+from ..domain.ids import key_hash
+from ..domain.payment import Payment, Problem
+from .access import Principal, visible_booking
+from .ports import Opening, Ports
+from .reconcile import look_at
+from .saving import save_decided
+
+WAIT_FOR_OTHERS = 15.0
+"""Seconds that a caller waits for the outcome of somebody else's opening."""
+PAUSES = (0.05, 0.1, 0.2, 0.3, 0.5)
+INITIALIZE_TRIES = 2
+"""How many references one call may try when the gateway says that one was used before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The payment that a call ended with. ``opened`` when it is a new one; ``replayed`` for a repeated key."""
+
+    booking: Booking
+    payment: Payment
+    opened: bool
+    replayed: bool = False
+
+
+def pay(ports: Ports, principal: Principal | None, booking_id: str, *, key: str | None, public_url: str) -> Paid:
+    """Give the guest a link to pay on: the open one while it is usable, else a new payment's.
+
+    Raises BookingNotFound, BookingNotPayable, PaymentInReview, InProgress, Busy, and the gateway's GatewayTrouble.
+    """
+    booking, _ = visible_booking(ports, principal, booking_id, roles=("guest",))
+    hashed = key_hash(ports.bookings.salt(), booking.guest_id, key) if key else ""
+    if hashed and (known := _remembered(booking, hashed)):
+        booking = await_opening(ports, booking)
+        known = booking.payment(known.tx_ref) or known
+        if known.checkout_url:
+            return Paid(booking, known, opened=True, replayed=True)
+    return pay_now(ports, booking, key=hashed, cause="guest", public_url=public_url)
+
+
+def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_url: str) -> Paid:
+    """The same for a booking that the caller may pay for: also the guest's page, which knows no principal."""
+    window = ports.rules.checkout_window
+    booking = await_opening(ports, booking)
+    if payment := aggregate.usable_link(booking, window=window, now=ports.clock.now()):
+        return Paid(booking, payment, opened=False)
+    aggregate.check_payable(booking, now=ports.clock.now())
+    if booking.payments[-1].status == "pending":
+        # The link has grown too old to be shown, but it may have been paid on.
+        booking = look_at(ports, booking, booking.payments[-1].tx_ref, cause=cause)
+        aggregate.check_payable(booking, now=ports.clock.now())
+    by = ports.chance.token()
+    booking = _lease(ports, booking, by=by, key=key, cause=cause)
+    if booking.payments[-1].opening_by != by:
+        # Another call was faster: its outcome is ours.
+        booking = await_opening(ports, booking)
+    else:
+        booking = open_leased(ports, booking, by=by, cause=cause, public_url=public_url)
+    payment = booking.payments[-1]
+    if payment.status == "pending":
+        return Paid(booking, payment, opened=True)
+    if payment.problem:
+        raise trouble_of(payment.problem)
+    aggregate.check_payable(booking, now=ports.clock.now())
+    raise InProgress("The payment is being opened.", retry_after=5)
+
+
+def open_leased(ports: Ports, booking: Booking, *, by: str, cause: Cause, public_url: str) -> Booking:
+    """Call initialize for the last payment, whose lease ``by`` holds, and save what came of it.
+
+    A reference that the gateway knows already has lost its link: that attempt is closed and the next one opened.
+    Never raises the gateway's trouble: it is in the payment's ``problem``.
+    """
+    for tries_left in reversed(range(INITIALIZE_TRIES)):
+        payment = booking.payments[-1]
+        try:
+            url = ports.gateway.initialize(_opening(booking, payment, public_url))
+        except ReferenceUsed as used:
+            ports.observe("reference_used", level="warning", tx_ref=payment.tx_ref)
+            booking = _close_used(ports, booking, payment, used, by=by, cause=cause, again=tries_left > 0)
+            if booking.payments[-1].opening_by == by and booking.payments[-1].status == "created":
+                continue
+            return booking
+        except GatewayTrouble as trouble:
+            ports.observe("opening_failed", level="warning", tx_ref=payment.tx_ref, code=trouble.code)
+            return _save_if_ours(
+                ports,
+                booking,
+                payment,
+                by,
+                lambda current, now: aggregate.opening_failed(
+                    current, payment.tx_ref, _problem(trouble), fate_known=trouble.fate_known, cause=cause, now=now
+                ),
+            )
+        saved = _save_if_ours(
+            ports,
+            booking,
+            payment,
+            by,
+            lambda current, now: aggregate.link_opened(current, payment.tx_ref, url, cause=cause, now=now),
+        )
+        known = saved.payment(payment.tx_ref)
+        if known is None or known.checkout_url != url:
+            # The booking went on without us: this link must not be paid on, and nobody is shown it.
+            ports.observe("link_unwanted", tx_ref=payment.tx_ref, status=saved.status)
+            _cancel_quietly(ports, payment.tx_ref)
+        return saved
+    return booking
+
+
+def resume_lapsed(ports: Ports, booking: Booking, *, cause: Cause, public_url: str) -> Booking:
+    """Take over the opening of a payment whose owner never came back: the same tx_ref again."""
+    by = ports.chance.token()
+    booking = _lease(ports, booking, by=by, key=booking.payments[-1].key, cause=cause)
+    if booking.payments[-1].opening_by == by:
+        return open_leased(ports, booking, by=by, cause=cause, public_url=public_url)
+    return await_opening(ports, booking)
+
+
+def await_opening(ports: Ports, booking: Booking) -> Booking:
+    """Wait until nobody is opening the booking's last payment. Raises InProgress when that takes too long."""
+    waited = 0.0
+    step = 0
+    while booking.payments[-1].is_opening(ports.clock.now()):
+        if waited >= WAIT_FOR_OTHERS:
+            raise InProgress("The same call is still at work.", retry_after=5)
+        pause = PAUSES[min(step, len(PAUSES) - 1)]
+        ports.clock.sleep(pause)
+        waited += pause
+        step += 1
+        booking = ports.bookings.load(booking.booking_id) or booking
+    return booking
+
+
+def trouble_of(problem: Problem) -> GatewayTrouble:
+    """The refusal that a stored problem stands for."""
+    kind = next(kind for kind in GatewayTrouble.__subclasses__() if kind.code == problem.code)
+    return kind(problem.detail, fate_known=True, errors=problem.errors, retry_after=problem.retry_after)
+
+
+def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -> Booking:
+    """Become the one who opens: the last payment again while its fate is not known, else the next attempt."""
+
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        now = ports.clock.now()
+        payment = current.payments[-1]
+        if payment.is_opening(now) or aggregate.usable_link(current, window=ports.rules.checkout_window, now=now):
+            return current
+        aggregate.check_payable(current, now=now)
+        if payment.status == "created":
+            return aggregate.lease_opening(current, payment.tx_ref, by=by, key=key, now=now)
+        gateway = ports.gateway
+        return aggregate.new_attempt(
+            current, gateway=gateway.name, mode=gateway.mode, opening_by=by, key=key, cause=cause, now=now
+        )
+
+    return save_decided(ports, booking, decide)
+
+
+def _save_if_ours(
+    ports: Ports, booking: Booking, payment: Payment, by: str, outcome: Callable[[Booking, datetime], Booking]
+) -> Booking:
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        known = current.payment(payment.tx_ref)
+        ours = known is not None and known.status == "created" and known.opening_by == by
+        if not ours or current.status != "pending_payment":
+            return current
+        return outcome(current, ports.clock.now())
+
+    return save_decided(ports, booking, decide)
+
+
+def _close_used(
+    ports: Ports, booking: Booking, payment: Payment, used: ReferenceUsed, *, by: str, cause: Cause, again: bool
+) -> Booking:
+    def outcome(current: Booking, now: datetime) -> Booking:
+        current = aggregate.reference_used(current, payment.tx_ref, _problem(used), cause=cause, now=now)
+        gateway = ports.gateway
+        if not again or not aggregate.may_try_again(current, now=now):
+            return current
+        return aggregate.new_attempt(
+            current,
+            gateway=gateway.name,
+            mode=gateway.mode,
+            opening_by=by,
+            key=payment.key,
+            cause=cause,
+            now=now,
+        )
+
+    return _save_if_ours(ports, booking, payment, by, outcome)
+
+
+def _cancel_quietly(ports: Ports, tx_ref: str) -> None:
+    try:
+        ports.gateway.cancel(tx_ref)
+    except GatewayTrouble as trouble:
+        ports.observe("link_not_cancelled", level="warning", tx_ref=tx_ref, code=trouble.code)
+
+
+def _remembered(booking: Booking, hashed: str) -> Payment | None:
+    return next((payment for payment in reversed(booking.payments) if payment.key == hashed), None)
+
+
+def _problem(trouble: GatewayTrouble) -> Problem:
+    return Problem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
+
+
+def _opening(booking: Booking, payment: Payment, public_url: str) -> Opening:
+    return Opening(
+        tx_ref=payment.tx_ref,
+        amount=payment.amount,
+        email=booking.contact.email,
+        first_name=booking.contact.first_name,
+        last_name=booking.contact.last_name,
+        phone=booking.contact.phone,
+        title=booking.place.title,
+        callback_url=f"{public_url}/v1/payments/{payment.gateway}/callback/{payment.tx_ref}",
+        return_url=f"{public_url}/pay/{payment.tx_ref}",
+        meta={"booking_id": booking.booking_id},
+    )

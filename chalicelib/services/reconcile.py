@@ -1,0 +1,199 @@
+"""The one room behind five doors: webhook, callback, the guest's return, the verify call, and the sweep.
+
+``reconcile`` does what is due for a booking, and asks the gateway about a payment that a door names, in whatever
+state it is, so that late or reversed money is never passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from ..domain import booking as aggregate
+from ..domain.booking import OUTAGE_GRACE, Booking, Cause
+from ..domain.email import HAND_OVER
+from ..domain.errors import GatewayTrouble
+from ..domain.ids import BookingId
+from ..domain.payment import OPEN, Payment
+from ..domain.verification import NO_ANSWER, Verification, apply_verification
+from .ports import Fault, Ports, Task
+from .saving import save_decided
+
+NUDGE_AT_LEAST = timedelta(seconds=5)
+VERIFY_AT_LEAST = timedelta(seconds=2)
+LOOKS_AT_A_DOOR = 2
+LOOKS_IN_A_SWEEP = 4
+"""How many payments one call asks about, so that a slow gateway cannot outlast the function. The rest stays due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The booking afterwards; ``trouble`` when the named payment's gateway gave no answer."""
+
+    booking: Booking
+    trouble: GatewayTrouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    said: dict[str, Verification]
+    trouble: dict[str, GatewayTrouble]
+
+
+def reconcile(
+    ports: Ports, booking_id: BookingId, *, named: str | None = None, cause: Cause, expected: bool = False
+) -> Reconciled | None:
+    """Do what is due for this booking, and look at the payment ``named``.
+
+    ``expected`` says that a signed webhook announced money. None: we hold no such booking, or no such payment in it;
+    then a signed announcement is followed up, so that no money is orphaned unseen (raises GatewayTrouble when the
+    gateway does not answer). Raises Busy.
+    """
+    booking = ports.bookings.load(booking_id)
+    if booking is None or (named is not None and booking.payment(named) is None):
+        if named is not None and expected:
+            _look_for_orphan(ports, named)
+        return None
+    wanted = [named] if named is not None and _may_look(booking, named, cause, ports.clock.now()) else []
+    return _work(ports, booking, wanted, named=named, cause=cause, expected=expected)
+
+
+def look_at(ports: Ports, booking: Booking, tx_ref: str, *, cause: Cause) -> Booking:
+    """Ask about one payment now; silence changes nothing but the time of the next look."""
+    return _work(ports, booking, [tx_ref], named=tx_ref, cause=cause, expected=False).booking
+
+
+def _work(
+    ports: Ports, booking: Booking, wanted: list[str], *, named: str | None, cause: Cause, expected: bool
+) -> Reconciled:
+    now = ports.clock.now()
+    most = LOOKS_IN_A_SWEEP if cause == "sweep" else LOOKS_AT_A_DOOR
+    looks = [*wanted, *(tx_ref for tx_ref in _due_looks(booking, now) if tx_ref not in wanted)][:most]
+    closed = {tx_ref for tx_ref in looks if _to_close(booking, booking.payment(tx_ref)) and _close(ports, tx_ref)}
+    answers = _ask(ports, looks)
+    jitter = ports.chance.jitter()
+
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        for tx_ref, verification in answers.said.items():
+            current = apply_verification(
+                current,
+                tx_ref,
+                verification,
+                now=now,
+                nights=nights,
+                cause=cause,
+                window=ports.rules.checkout_window,
+                jitter=jitter,
+                expected=expected and tx_ref == named,
+            )
+        for tx_ref in closed:
+            current = aggregate.link_cancelled(current, tx_ref)
+        return _lease_due_emails(_expire_if_due(current, answers, cause=cause, now=now), now=now)
+
+    if booking.status == "pending_payment" and decide(booking, "free").status == "expired":
+        # The links go first: from here on a payment can only be one that was on its way already.
+        for payment in booking.payments:
+            if payment.status in OPEN and payment.checkout_url and not payment.link_cancelled:
+                if _close(ports, payment.tx_ref):
+                    closed.add(payment.tx_ref)
+                else:
+                    again = _ask(ports, [payment.tx_ref])
+                    answers.said.update(again.said)
+    saved = save_decided(ports, booking, decide)
+    due = aggregate.due_at(saved)
+    if due is not None and due <= now and saved.version != booking.version:
+        _hand_on(ports, saved)
+    return Reconciled(saved, answers.trouble.get(named) if named else None)
+
+
+def _may_look(booking: Booking, tx_ref: str, cause: Cause, now: datetime) -> bool:
+    """Public nudges and repeated verify calls do not multiply at the gateway."""
+    payment = booking.payment(tx_ref)
+    if payment is None or payment.looked_at is None:
+        return payment is not None
+    since = now - payment.looked_at
+    if cause in ("callback", "return"):
+        return since > max(NUDGE_AT_LEAST, (now - payment.created_at) / 10)
+    if cause == "verify":
+        return since >= VERIFY_AT_LEAST
+    return True
+
+
+def _due_looks(booking: Booking, now: datetime) -> list[str]:
+    """The payments to ask about now: their time has come, or the hold is over and they are still open."""
+    hold_is_over = booking.status == "pending_payment" and now >= (booking.expiry_retry_at or booking.hold_expires_at)
+    return [
+        payment.tx_ref
+        for payment in booking.payments
+        if (payment.next_look_at is not None and payment.next_look_at <= now)
+        or (hold_is_over and payment.status in OPEN)
+    ]
+
+
+def _to_close(booking: Booking, payment: Payment | None) -> bool:
+    """The payment has a link that nobody should pay on any more."""
+    if payment is None or not payment.checkout_url or payment.link_cancelled or payment.status == "completed":
+        return False
+    return booking.status != "pending_payment" or payment.status == "expired"
+
+
+def _close(ports: Ports, tx_ref: str) -> bool:
+    try:
+        return ports.gateway.cancel(tx_ref)
+    except GatewayTrouble as trouble:
+        ports.observe("link_not_cancelled", level="warning", tx_ref=tx_ref, code=trouble.code)
+        return False
+
+
+def _ask(ports: Ports, looks: list[str]) -> _Answers:
+    answers = _Answers({}, {})
+    for tx_ref in looks:
+        try:
+            answers.said[tx_ref] = ports.gateway.verify(tx_ref)
+        except GatewayTrouble as trouble:
+            answers.said[tx_ref] = NO_ANSWER
+            answers.trouble[tx_ref] = trouble
+        ports.observe("looked", tx_ref=tx_ref, said=answers.said[tx_ref].said)
+    return answers
+
+
+def _expire_if_due(booking: Booking, answers: _Answers, *, cause: Cause, now: datetime) -> Booking:
+    """At the end of the hold: every open payment was answered for and none was paid, or the grace is over too."""
+    if booking.status != "pending_payment" or now < booking.hold_expires_at:
+        return booking
+    silent = [
+        payment
+        for payment in booking.payments
+        if payment.status in OPEN and answers.said.get(payment.tx_ref, NO_ANSWER).said == "no_answer"
+    ]
+    last = booking.hold_expires_at + OUTAGE_GRACE
+    if silent and now < last:
+        asked = [payment.next_look_at or now for payment in silent if payment.tx_ref in answers.said]
+        again = min(asked, default=now) if len(asked) == len(silent) else now
+        return replace(booking, expiry_retry_at=min(max(again, now + NUDGE_AT_LEAST), last))
+    return aggregate.expire(booking, cause=cause, now=now)
+
+
+def _lease_due_emails(booking: Booking, *, now: datetime) -> Booking:
+    """E-mails whose lease ended go to the queue once more."""
+    emails = tuple(
+        replace(email, due_at=now + HAND_OVER, claimed_by="") if email.status == "owed" and email.due_at <= now else email
+        for email in booking.emails
+    )
+    return booking if emails == booking.emails else replace(booking, emails=emails)
+
+
+def _hand_on(ports: Ports, booking: Booking) -> None:
+    """What is left is due at once, not at the next tick of the clock."""
+    try:
+        ports.queue.reconcile([Task(booking.booking_id, request_id=booking.request_id)])
+    except Fault:
+        ports.observe("not_handed_on", level="warning", booking_id=booking.booking_id)
+
+
+def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
+    verification = ports.gateway.verify(tx_ref)
+    ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, said=verification.said)
+    if verification.said == "paid":
+        ports.bookings.orphan(tx_ref, verification, ports.clock.now())

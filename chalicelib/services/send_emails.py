@@ -1,0 +1,70 @@
+"""Send what a booking owes: claim all of it, ask whether each is still true, send, mark. At least once each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from ..domain import booking as aggregate
+from ..domain.booking import Booking
+from ..domain.email import HAND_OVER, Email, retry_after, still_true
+from ..domain.ids import BookingId
+from .ports import MailBusy, MailRefused, Ports
+from .saving import save_decided
+
+
+def send_emails(ports: Ports, booking_id: BookingId) -> int:
+    """Send the e-mails that this booking owes and nobody else is sending; answers how many went out. Raises Busy."""
+    booking = ports.bookings.load(booking_id)
+    if booking is None:
+        return 0
+    by = ports.chance.token()
+    booking = save_decided(ports, booking, lambda current, nights: _claim(current, ports, by))
+    claimed = [email for email in booking.emails if email.claimed_by == by]
+    if not claimed:
+        return 0
+    outcomes = {email.email_id: _deliver(ports, booking, email) for email in claimed}
+
+    def mark(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        for email in current.emails:
+            outcome = outcomes.get(email.email_id)
+            if outcome is None or email.status != "owed":
+                continue
+            if email.claimed_by == by:
+                current = aggregate.replace_email(current, outcome, now=ports.clock.now())
+            elif outcome.status == "sent":
+                # The lease was over before this mark: another worker has it, and will have sent it too.
+                ports.observe("email_sent_twice", level="warning", booking_id=booking_id)
+        return current
+
+    save_decided(ports, booking, mark)
+    return sum(outcome.status == "sent" for outcome in outcomes.values())
+
+
+def _claim(booking: Booking, ports: Ports, by: str) -> Booking:
+    now = ports.clock.now()
+    emails = tuple(
+        replace(email, claimed_by=by, due_at=now + HAND_OVER, tries=email.tries + 1)
+        if email.may_be_claimed(now)
+        else email
+        for email in booking.emails
+    )
+    return booking if emails == booking.emails else replace(booking, emails=emails)
+
+
+def _deliver(ports: Ports, booking: Booking, email: Email) -> Email:
+    """The e-mail's next state: sent, superseded, refused for good, or owed again after a pause."""
+    now = ports.clock.now()
+    if not still_true(email, booking, now=now):
+        ports.observe("email_superseded", booking_id=booking.booking_id, kind=email.kind)
+        return replace(email, status="superseded", claimed_by="")
+    try:
+        ports.mailer.send(ports.letters.render(email, booking))
+    except MailBusy:
+        ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=email.kind)
+        return replace(email, claimed_by="", due_at=now + retry_after(email.tries))
+    except MailRefused:
+        ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=email.kind)
+        return replace(email, status="failed", claimed_by="")
+    ports.observe("email_sent", booking_id=booking.booking_id, kind=email.kind)
+    return replace(email, status="sent", claimed_by="")
