@@ -2,7 +2,7 @@
 
 The rule is an allow-list. ``observe`` keeps the fields that it knows, and only where they look like codes; a
 field that it drops is named, never shown. Of an exception only its type and its place in the code are kept,
-because messages and locals hold other people's data. What libraries log comes out as who spoke and where, from
+because messages and locals hold other people's data. What libraries log comes out as who and where, from
 warnings upwards.
 
 Metrics are counts by event, written in CloudWatch's embedded metric format when an invocation ends.
@@ -130,7 +130,7 @@ def correlated(request_id: str, **fields: Any) -> Iterator[None]:
         _context.reset(token)
 
 
-class Crashed(Exception):  # noqa: N818 - it says what happened
+class Crashed(Exception):
     """Stands for an exception that nobody handled: names its type and its place, without its message."""
 
 

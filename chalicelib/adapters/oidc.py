@@ -1,0 +1,246 @@
+"""Access tokens of an OpenID Connect issuer (Amazon Cognito, or any other): who is calling, or why not.
+
+PyJWT checks the signature, RS256 only, against the issuer's published keys. The claims are checked here, since Cognito
+names the client in ``client_id`` where others use ``aud``. Token time is the real time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import RSAAlgorithm
+
+from ..telemetry import observe, trouble
+
+TIMEOUT = 3.0
+"""Seconds that the issuer may be silent, and that one of its documents may take to come."""
+FRESH_FOR = 900.0
+"""Seconds after which the keys are fetched again; while that fails, the old ones serve."""
+FETCH_EVERY = 60.0
+"""Seconds between two fetches: tokens with an unknown ``kid`` must not become a flood at the issuer."""
+RETRY_EVERY = 5.0
+"""The same while there are no keys at all."""
+LEEWAY = 5.0
+"""Seconds by which the issuer's clock may differ from ours."""
+
+_LARGEST_DOCUMENT = 256 * 1024
+_LONGEST_TOKEN = 8192
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_RS256 = jwt.PyJWS(algorithms=["RS256"])
+_NAME = re.compile(r"[!-~]{1,128}")  # visible ASCII, as OpenID Connect says of ``sub``
+_EMAIL = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good token says. ``groups`` hold no spaces; ``expires`` is in seconds since 1970."""
+
+    subject: str
+    email: str | None
+    groups: tuple[str, ...]
+    expires: int
+
+
+class Untrusted(Exception):
+    """The issuer, or what it published, is not what it must be; the message names no value."""
+
+
+class Tokens:
+    """Reads access tokens of one issuer for one client. Safe to share between threads."""
+
+    def __init__(
+        self,
+        issuer: str,
+        client_id: str,
+        groups_claim: str = "cognito:groups",
+        *,
+        now: Callable[[], float] = time.time,
+        fetch: Callable[[str], bytes] | None = None,
+    ) -> None:
+        """``fetch`` gets a document by its URL; OSError, HTTPException or Untrusted when it cannot."""
+        self._issuer = issuer
+        self._client_id = client_id
+        self._groups_claim = groups_claim
+        self._now = now
+        self._fetch = fetch or get
+        self._lock = threading.Lock()
+        self._keys: Mapping[str, RSAPublicKey] = {}
+        self._fetched = self._tried = -math.inf
+
+    def read(self, token: str) -> Claims | str:
+        """The claims of a good token; of any other the reason, a short code."""
+        if not self._issuer or not self._client_id:
+            return "not_configured"
+        if not token.isascii() or len(token) > _LONGEST_TOKEN:
+            return "malformed"
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return "malformed"
+        if header.get("alg") != "RS256":
+            return "wrong_algorithm"
+        kid = header.get("kid")
+        key = self._key(kid) if isinstance(kid, str) else None
+        if key is None:
+            return "unknown_key" if self._keys else "keys_unavailable"
+        try:
+            claims = json.loads(_RS256.decode(token, key, algorithms=["RS256"]))
+        except jwt.InvalidSignatureError:
+            return "bad_signature"
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            return "malformed"
+        return self._judge(claims) if isinstance(claims, dict) else "malformed"
+
+    def prepare(self) -> None:
+        """Fetch the keys before the first token comes. Never raises: if it fails, a token asks again."""
+        self._refresh(every=FETCH_EVERY)
+
+    def _judge(self, claims: Mapping[str, Any]) -> Claims | str:
+        now = self._now()
+        expires = claims.get("exp")
+        starts = [claims[name] for name in ("nbf", "iat") if name in claims]
+        if not _is_instant(expires) or not all(map(_is_instant, starts)):
+            return "malformed"
+        if expires <= now - LEEWAY:
+            return "expired"
+        if any(start > now + LEEWAY for start in starts):
+            return "not_yet_valid"
+        if claims.get("iss") != self._issuer:
+            return "wrong_issuer"
+        if claims.get("token_use", "access") != "access":
+            return "wrong_use"
+        if not self._is_for_us(claims):
+            return "wrong_client"
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not _NAME.fullmatch(subject):
+            return "bad_subject"
+        return Claims(subject, _email(claims), _groups(claims.get(self._groups_claim)), int(expires))
+
+    def _is_for_us(self, claims: Mapping[str, Any]) -> bool:
+        """``aud`` names us, alone or in a list; a token without one (Cognito's) names us as ``client_id``."""
+        audience = claims.get("aud")
+        if audience is None:
+            return bool(claims.get("client_id") == self._client_id)
+        return self._client_id in (audience if isinstance(audience, list) else [audience])
+
+    def _key(self, kid: str) -> RSAPublicKey | None:
+        known = self._keys.get(kid)
+        if known is None:
+            self._refresh(every=FETCH_EVERY if self._keys else RETRY_EVERY)
+            return self._keys.get(kid)
+        if abs(self._now() - self._fetched) > FRESH_FOR:
+            self._refresh(every=FETCH_EVERY, wait=False)
+            return self._keys.get(kid)
+        return known
+
+    def _refresh(self, *, every: float, wait: bool = True) -> None:
+        """Fetch the keys unless that was tried in the last ``every`` seconds; one thread at a time."""
+        if not self._lock.acquire(blocking=wait):
+            return  # somebody is at it, and the keys at hand will do
+        try:
+            if abs(self._now() - self._tried) < every:  # abs: a clock may be set back
+                return
+            self._tried = self._now()
+            self._keys = self._fetch_keys()
+            self._fetched = self._now()
+        except (OSError, http.client.HTTPException, ValueError, RecursionError, Untrusted) as exc:
+            observe("token_keys_unavailable", level="error", **trouble(exc))
+        finally:
+            self._lock.release()
+
+    def _fetch_keys(self) -> Mapping[str, RSAPublicKey]:
+        discovered = _object(self._fetch(self._issuer.rstrip("/") + "/.well-known/openid-configuration"))
+        if discovered.get("issuer") != self._issuer:
+            raise Untrusted("the discovery document is another issuer's")
+        where = discovered.get("jwks_uri")
+        if not isinstance(where, str) or _origin(where) != _origin(self._issuer):
+            raise Untrusted("jwks_uri is not at the issuer's origin")
+        published = _object(self._fetch(where)).get("keys")
+        keys = dict(filter(None, map(_public_key, published if isinstance(published, list) else ())))
+        if not keys:
+            raise Untrusted("no usable key is published")
+        return keys
+
+
+def get(url: str) -> bytes:
+    """The body at ``url``: https, or http on loopback; 200 only, no redirects, bounded in time and size."""
+    scheme, host, port = _origin(url)
+    parts = urlsplit(url)
+    deadline = time.monotonic() + TIMEOUT
+    secure = scheme == "https"
+    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    connection = connect(host, port, timeout=TIMEOUT)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", path, headers={"Accept": "application/json", "Connection": "close"})
+        response = connection.getresponse()
+        if response.status != 200:
+            raise Untrusted("the issuer did not answer 200")
+        body = b""
+        while chunk := response.read1(65536):
+            body += chunk
+            if len(body) > _LARGEST_DOCUMENT or time.monotonic() > deadline:
+                raise Untrusted("the issuer's document is too large, or too slow")
+        return body
+    finally:
+        connection.close()
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" and host:
+        return "https", host, parts.port or 443
+    if parts.scheme == "http" and host in _LOOPBACK:
+        return "http", host, parts.port or 80
+    raise Untrusted("an address of the issuer is not https")
+
+
+def _object(document: bytes) -> dict[str, Any]:
+    value = json.loads(document)
+    if not isinstance(value, dict):
+        raise Untrusted("a document of the issuer is no JSON object")
+    return value
+
+
+def _public_key(jwk: Any) -> tuple[str, RSAPublicKey] | None:
+    """A key for RS256 signatures, and its id; None for any other kind: issuers publish several side by side."""
+    if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or not isinstance(jwk.get("kid"), str):
+        return None
+    if jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
+        return None
+    try:
+        # Only the public numbers: from a document that held a private key by mistake, none is made.
+        key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": jwk.get("n"), "e": jwk.get("e")})
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        return None
+    return (jwk["kid"], key) if isinstance(key, RSAPublicKey) and key.key_size >= 2048 else None
+
+
+def _is_instant(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _email(claims: Mapping[str, Any]) -> str | None:
+    """The address, unless the issuer says that it is not the person's."""
+    email = claims.get("email")
+    if not isinstance(email, str) or not _EMAIL.fullmatch(email):
+        return None
+    return None if claims.get("email_verified") in (False, "false") else email
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    """A list, or words. In a list, a name with a space is left out: joined by spaces it would become two."""
+    names = value.split() if isinstance(value, str) else value if isinstance(value, list) else ()
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and _NAME.fullmatch(name)))
