@@ -66,6 +66,11 @@ class Courier:
         with self._changed:
             return self._working + sum(job.counts for job in self._waiting)
 
+    def waiting(self) -> int:
+        """Return how many jobs wait for their time, however long that is."""
+        with self._changed:
+            return len(self._waiting)
+
     def close(self) -> None:
         """Forget what waits, and start nothing more."""
         with self._changed:

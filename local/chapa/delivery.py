@@ -52,13 +52,11 @@ class Delivery:
         """Plan the webhooks for an event in the manner that the switch names."""
         manner = webhooks.MANNERS[self._switches.of("webhook", transaction.tx_ref)]
         wait = self._switches.seconds("late_seconds", transaction.tx_ref) if manner.late else PAUSE
-        events = [*manner.events_before, *[event] * manner.copies, *manner.events_after]
-        for place, each in enumerate(events):
-            # Copies of one event come together; different events come one after the other.
-            turn = 0 if manner.copies > 1 else place
+        events = (*manner.events_before, event, *manner.events_after)
+        for _ in range(manner.copies):
             self._courier.schedule(
-                partial(self._send_until_taken, transaction, each, manner, 0),
-                after_seconds=wait + turn * PAUSE,
+                partial(self._send_in_turn, transaction, events, manner),
+                after_seconds=wait,
                 clock_only=manner.late,
                 counts=not manner.late,
             )
@@ -107,6 +105,14 @@ class Delivery:
             self._exchange(entry, json.dumps(facts).encode(), {"Content-Type": "application/json"})
         else:
             self._exchange(entry, None, {}, query=facts)
+
+    def _send_in_turn(
+        self, transaction: Transaction, events: tuple[str, ...], manner: webhooks.Manner
+    ) -> None:
+        self._send_until_taken(transaction, events[0], manner, 0)
+        if events[1:]:
+            rest = partial(self._send_in_turn, transaction, events[1:], manner)
+            self._courier.schedule(rest, after_seconds=PAUSE)
 
     def _send_until_taken(
         self, transaction: Transaction, event: str, manner: webhooks.Manner, tries: int

@@ -1,0 +1,1 @@
+"""Tests of what is never deployed: the local stack, the Chapa sandbox."""
