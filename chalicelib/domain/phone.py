@@ -9,7 +9,7 @@ _MOBILE = re.compile(r"(?:(?:\+|00)?251|0)?0?([79][0-9]{8})", re.ASCII)
 
 
 def normalise(text: str) -> str:
-    """``+251 911 22 33 44``, ``251911223344``, ``911223344`` or ``0911-223344`` as ``0911223344``; 07… likewise.
+    """``+251 911 22 33 44``, ``251911223344`` or ``911223344`` as ``0911223344``; likewise 07.
 
     Raises ValueError, with a sentence for the guest, for anything else.
     """

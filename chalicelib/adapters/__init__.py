@@ -1,0 +1,1 @@
+"""One file per outside thing; each implements a port of services/ports.py and knows no other adapter."""
