@@ -1,12 +1,12 @@
 """The e-mails: a short text for each kind and language, put into one text and one HTML layout.
 
 ``templates/emails/{language}/{kind}.txt`` is a letter: its first line is the subject, then come paragraphs
-between blank lines. They are rendered as plain text and put into ``layout.txt`` and ``layout.html``: so the two
-never differ, and HTML is escaped in one place. What is the same in every language (which facts a letter shows,
-where its button leads) is here.
+between blank lines. They are rendered as plain text and put into ``layout.txt`` and ``layout.html``: so the
+two never differ, and HTML is escaped in one place. What is the same in every language (which facts a letter
+shows, where its button leads) is here.
 
-Guests are written to in their booking's language. Hosts are written to in English: the language of a booking is
-its guest's, and a host's own is not known.
+Guests are written to in their booking's language. Hosts are written to in English: the language of a booking
+is its guest's, and a host's own is not known.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Button:
 
 
 class LettersByJinja:
-    """Renders e-mails. ``public_url`` is where guests reach their pages; without it no letter links to them."""
+    """Renders e-mails. ``public_url`` is where guests reach their pages; without it nothing links there."""
 
     def __init__(self, public_url: str | None) -> None:
         self._public_url = public_url.rstrip("/") if public_url else None
@@ -178,8 +178,8 @@ def day_in_words(day: date, language: Language) -> str:
 def instant_in_words(instant: datetime, time_zone: str, language: Language) -> str:
     """Day and time of day at ``time_zone``, whose place is named.
 
-    Ethiopia counts its hours from six in the morning. An Amharic reader is told those too, so that nobody takes
-    11:00 for five in the afternoon.
+    Ethiopia counts its hours from six in the morning. An Amharic reader is told those too, so that nobody
+    takes 11:00 for five in the afternoon.
     """
     local = instant.astimezone(ZoneInfo(time_zone))
     day, clock = day_in_words(local.date(), language), f"{local:%H:%M}"

@@ -1,0 +1,222 @@
+"""The guest's page ``/pay/{tx_ref}``: from what it must say to its HTML. Pure, and without scripts.
+
+All that the page loads is in it. Its form and its links name no path, so they work behind any stage prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from chalicelib.domain.booking import Language
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PageState = Literal["paid", "waiting", "failed", "expired", "review", "money_back", "cancelled", "not_found"]
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "pay"
+
+PAUSE = 3
+"""Seconds that a page is shown before it goes on by itself."""
+
+STYLE_HASH = "sha256-/YcpyubPw81n2AQbpsUQ0gzosf9yIUH6uKCWB8MbRHQ="
+"""Of ``page.css``: no other style is obeyed. When that file changes, a test tells the new one."""
+
+PAGE_HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/html; charset=utf-8",
+    # form-action: the form posts to this page, whose answer is a redirect to the gateway's checkout. Chromium
+    # holds redirects to this rule too: 'self' alone would block every payment.
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self' https: http:; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    # The address holds the payment's reference, which is nobody else's business.
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+"""What the page is sent with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """What the page must say and offer.
+
+    ``can_pay`` offers the button that posts to this page: when failed to try again, when waiting to go to the
+    payment. ``refresh_after`` (seconds) makes the page look again by itself. ``onward`` is a finished and
+    trusted URL: a paid guest is taken there after ``PAUSE`` seconds; one whose booking came to nothing can
+    book again there.
+    """
+
+    state: PageState
+    booking_id: str = ""
+    can_pay: bool = False
+    refresh_after: int | None = None
+    onward: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What one state says: heading, sentences, what stands before the button, the button, the link."""
+
+    title: str
+    says: str
+    offer: str = ""
+    pay: str = ""
+    onward: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What stands on the page in several states."""
+
+    booking: str
+    look_again: str
+
+
+TONES: Mapping[PageState, str] = {
+    "paid": "good",
+    "waiting": "wait",
+    "review": "wait",
+    "failed": "bad",
+    "expired": "calm",
+    "money_back": "calm",
+    "cancelled": "calm",
+    "not_found": "calm",
+}
+
+ICONS: Mapping[str, str] = {
+    "good": "M14 25l7 7 14-15",
+    "wait": "M24 12v12l8 5",
+    "bad": "M24 13v14M24 34v.5",
+    "calm": "M15 24h18",
+}
+"""The line inside the circle, by tone."""
+
+WORDS: Mapping[Language, Words] = {
+    "en": Words(booking="Booking number", look_again="Look again now"),
+    "am": Words(booking="የማስያዣ ቁጥር", look_again="አሁን እንደገና ይመልከቱ"),
+}
+
+TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
+    "en": {
+        "paid": Text(
+            "Your stay is booked",
+            "Thank you. Your payment has arrived, and your receipt is on its way to you by e-mail.",
+            onward="Continue",
+        ),
+        "waiting": Text(
+            "Waiting for your payment",
+            "We have not heard of your payment yet. This page looks again by itself. You may also close it: "
+            "we write to you as soon as the payment arrives.",
+            offer="Have you not paid yet?",
+            pay="Go to the payment",
+        ),
+        "failed": Text(
+            "The payment did not go through",
+            "Your payment was not completed. If money left your account all the same, "
+            "we will see it and write to you.",
+            offer="We still hold the place for you, so you can try again.",
+            pay="Try again",
+        ),
+        "expired": Text(
+            "The time to pay is over",
+            "We could not hold the place for you any longer. You can book it again as long as it is free. "
+            "If your payment is still on its way, you get the place "
+            "or, if it is taken by then, your money back.",
+            onward="Book again",
+        ),
+        "review": Text(
+            "We are checking your payment",
+            "Your payment reached us, but something about it does not match. One of us is looking at it. "
+            "Please do not pay again: we will write to you.",
+        ),
+        "money_back": Text(
+            "Your money is coming back",
+            "Your payment arrived, but this booking no longer stood. We are sending the money back to you; "
+            "our e-mail tells you how much.",
+            onward="Book again",
+        ),
+        "cancelled": Text(
+            "This booking is cancelled",
+            "If money comes back to you, our e-mail tells you how much.",
+            onward="Book again",
+        ),
+        "not_found": Text(
+            "We do not know this payment",
+            "Please check the link: a letter or a digit may be missing.",
+        ),
+    },
+    "am": {
+        "paid": Text(
+            "ቦታዎ ተይዟል",
+            "እናመሰግናለን። ክፍያዎ ደርሶናል፤ ደረሰኙንም በኢሜይል እንልክልዎታለን።",
+            onward="ይቀጥሉ",
+        ),
+        "waiting": Text(
+            "ክፍያዎን እየጠበቅን ነው",
+            "ክፍያዎ ገና አልደረሰንም። ይህ ገጽ በራሱ እየታደሰ ያረጋግጣል። ከፈለጉ ሊዘጉት ይችላሉ፤ ክፍያው እንደደረሰን በኢሜይል እናሳውቅዎታለን።",
+            offer="ገና አልከፈሉም?",
+            pay="ወደ ክፍያው ይሂዱ",
+        ),
+        "failed": Text(
+            "ክፍያው አልተሳካም",
+            "ክፍያዎ አልተጠናቀቀም። ገንዘቡ ከሂሳብዎ ወጥቶ ከሆነ ግን እናየዋለን፤ በኢሜይልም እናሳውቅዎታለን።",
+            offer="ቦታውን ገና ስለያዝንልዎ እንደገና መሞከር ይችላሉ።",
+            pay="እንደገና ይሞክሩ",
+        ),
+        "expired": Text(
+            "የመክፈያ ጊዜው አልፏል",
+            "ቦታውን ከዚህ በላይ ልንይዝልዎ አልቻልንም። ቦታው እስካልተያዘ ድረስ እንደገና ማስያዝ ይችላሉ። ክፍያዎ በመንገድ ላይ ከሆነ "
+            "ቦታውን ያገኛሉ፤ ቦታው ተይዞ ከሆነ ደግሞ ገንዘብዎ ይመለስልዎታል።",
+            onward="እንደገና ያስይዙ",
+        ),
+        "review": Text(
+            "ክፍያዎን እያጣራን ነው",
+            "ክፍያዎ ደርሶናል፤ ነገር ግን የማይጣጣም ነገር ስላለው ባልደረባችን እየተመለከተው ነው። እባክዎ እንደገና አይክፈሉ፤ ውጤቱን በኢሜይል እናሳውቅዎታለን።",
+        ),
+        "money_back": Text(
+            "ገንዘብዎ እየተመለሰ ነው",
+            "ክፍያዎ ደርሶናል፤ ነገር ግን ቦታው ከአሁን በኋላ ለእርስዎ አልተያዘም። ገንዘቡን እየመለስንልዎ ነው፤ መጠኑን በኢሜይል እናሳውቅዎታለን።",
+            onward="እንደገና ያስይዙ",
+        ),
+        "cancelled": Text(
+            "ይህ ቦታ ማስያዝ ተሰርዟል",
+            "የሚመለስልዎ ገንዘብ ካለ መጠኑን በኢሜይል እናሳውቅዎታለን።",
+            onward="እንደገና ያስይዙ",
+        ),
+        "not_found": Text(
+            "ይህን ክፍያ አላገኘነውም",
+            "እባክዎ ሊንኩን ያረጋግጡ፤ ፊደል ወይም ቁጥር ጎድሎ ሊሆን ይችላል።",
+        ),
+    },
+}
+
+
+def render_page(view: PageView, language: Language) -> str:
+    """The page as HTML, to be sent with ``PAGE_HEADERS``."""
+    tone = TONES[view.state]
+    return _template().render(
+        view=view,
+        language=language,
+        text=TEXTS[language][view.state],
+        words=WORDS[language],
+        tone=tone,
+        icon=ICONS[tone],
+        pause=PAUSE,
+    )
+
+
+@cache
+def _template() -> Template:
+    # Imported here: the API's other routes start without Jinja2.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    return environment.get_template("page.html")

@@ -1,0 +1,297 @@
+"""Every letter in every language says what it must to the right person, whatever anybody typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+from icalendar import Calendar
+
+from chalicelib.adapters.letters import (
+    BUTTONS,
+    FACTS,
+    LABELS,
+    MONTHS,
+    TEMPLATES,
+    WEEKDAYS,
+    LettersByJinja,
+    day_in_words,
+    instant_in_words,
+)
+from chalicelib.domain.booking import Booking, Contact, Language
+from chalicelib.domain.email import EmailKind
+from chalicelib.domain.money import Money
+from chalicelib.services.ports import Message
+from tests import builders
+
+PUBLIC_URL = "https://api.guzo.example/prod"
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+KINDS: tuple[EmailKind, ...] = get_args(EmailKind)
+HOST_KINDS: tuple[EmailKind, ...] = ("host_new_booking", "host_cancelled")
+
+Story = Callable[[Booking], Booking]
+
+STORIES: dict[EmailKind, Story] = {
+    "booking_confirmed": builders.paid,
+    "host_new_booking": builders.paid,
+    "hold_expired": builders.expired,
+    "payment_failed": builders.failed,
+    "booking_cancelled": lambda booking: builders.cancelled(builders.paid(booking), back=booking.total),
+    "host_cancelled": lambda booking: builders.cancelled(builders.paid(booking)),
+    "money_returned": lambda booking: builders.paid(builders.expired(booking), nights="short"),
+}
+"""How a booking comes to owe each kind of letter."""
+
+every_letter = pytest.mark.parametrize("kind", KINDS)
+every_language = pytest.mark.parametrize("language", LANGUAGES)
+
+
+def story(kind: EmailKind, **changes: Any) -> Booking:
+    return STORIES[kind](builders.opened(builders.a_booking(hold_for=timedelta(hours=3), **changes)))
+
+
+def letter(kind: EmailKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
+    email = next(email for email in booking.emails if email.kind == kind)
+    return LettersByJinja(public_url).render(email, booking)
+
+
+def links(message: Message) -> list[str]:
+    return re.findall(r'href="([^"]*)"', message.html)
+
+
+@every_language
+@every_letter
+def test_every_letter_is_complete(kind: EmailKind, language: Language) -> None:
+    booking = story(kind, language=language)
+    message = letter(kind, booking)
+    assert message.subject
+    for body in (message.text, message.html):
+        assert booking.booking_id in body
+        assert "Lake house" in body
+        assert not re.search(r"\{\{|\{%|None|Undefined", body)
+    assert message.text.startswith(message.subject + "\n")
+    assert "\n\n\n" not in message.text
+
+
+@every_letter
+def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
+    message = letter(kind, story(kind))
+    shown = re.sub(r"<[^>]*>", " ", message.html.replace("&#39;", "'"))
+    words = [word for word in re.findall(r"[\w'’.,]+", message.text) if "http" not in word]
+    assert [word for word in words if word not in shown and word not in message.html] == []
+
+
+@every_letter
+def test_letters_go_to_the_guest_or_to_the_host(kind: EmailKind) -> None:
+    to = "abebe.kebede@gmail.com" if kind in HOST_KINDS else "hanna.tesfaye@gmail.com"
+    assert letter(kind, story(kind)).to == to
+
+
+@every_letter
+def test_guests_read_their_language_and_hosts_english(kind: EmailKind) -> None:
+    message = letter(kind, story(kind, language="am"))
+    if kind in HOST_KINDS:
+        assert message == letter(kind, story(kind, language="en"))
+        assert 'lang="en"' in message.html
+    else:
+        assert 'lang="am"' in message.html
+        sentences, _, facts = message.text.partition("የማስያዣ ቁጥር")
+        assert facts
+        ours = re.sub(r"https?://\S+|Lake house|Hanna|ETB", "", sentences)
+        assert not re.search(r"[A-Za-z]", ours), "an Amharic letter that speaks English"
+
+
+@every_language
+@every_letter
+def test_no_translation_is_missing(kind: EmailKind, language: Language) -> None:
+    assert (TEMPLATES / language / f"{kind}.txt").is_file() == (language == "en" or kind not in HOST_KINDS)
+    assert all(LABELS[name][language] for name in FACTS[kind])
+    assert kind not in BUTTONS or BUTTONS[kind][language]
+    assert (len(WEEKDAYS[language]), len(MONTHS[language])) == (7, 12)
+
+
+def test_every_letter_is_one_that_is_sent() -> None:
+    kinds = {path.stem for language in LANGUAGES for path in (TEMPLATES / language).iterdir()}
+    assert kinds == set(FACTS) == set(KINDS)
+
+
+HOSTILE = '<script>alert("x")</script>\r\nBcc: all@example.com\n\n\u2028{{ 7*7 }}\u202e\ud800'
+
+
+@every_language
+@every_letter
+def test_what_people_type_stays_words(kind: EmailKind, language: Language) -> None:
+    listing = builders.a_listing(title=HOSTILE, city=HOSTILE, address=HOSTILE)
+    contact = Contact(HOSTILE, HOSTILE, "hanna@example.com", HOSTILE)
+    message = letter(kind, story(kind, language=language, listing=listing, contact=contact))
+    plain = letter(kind, story(kind, language=language))
+    assert "<script" not in message.html
+    assert message.html.count("<") == plain.html.count("<")
+    assert message.subject.isprintable()
+    assert message.text.count("\n") == plain.text.count("\n")
+    assert "{{ 7*7 }}" in message.text
+    message.text.encode()
+    message.html.encode()
+    for attachment in message.attachments:
+        [event] = Calendar.from_ical(attachment.content).walk("VEVENT")
+        assert "Bcc: all@example.com" in str(event["summary"])
+
+
+def test_a_confirmed_booking_is_a_receipt() -> None:
+    booking = story("booking_confirmed")
+    message = letter("booking_confirmed", booking)
+    assert message.subject == "Your stay is booked: Lake house"
+    for line in (
+        "Place: Lake house, Babogaya Road 7, Bishoftu",
+        "Check-in: Thursday 14 January 2027, 14:00 (Addis Ababa time)",
+        "Check-out: Sunday 17 January 2027, 11:00 (Addis Ababa time)",
+        "Nights: 3",
+        "Guests: 2",
+        "Total: ETB 7,350.00",
+        f"Payment number: {booking.booking_id}-1",
+    ):
+        assert f"\n{line}\n" in message.text
+    assert links(message) == [booking.current_payment.receipt_url]
+    assert f"\n{booking.current_payment.receipt_url}\n" in message.text
+
+
+@pytest.mark.parametrize("receipt_url", [None, "", "javascript:alert(1)", "data:text/html,x"])
+def test_a_receipt_that_is_no_web_address_is_not_linked(receipt_url: str | None) -> None:
+    booking = builders.paid(builders.opened(builders.a_booking()), receipt_url=receipt_url)
+    assert links(letter("booking_confirmed", booking)) == []
+
+
+def test_the_stay_comes_as_a_calendar_file() -> None:
+    booking = story("booking_confirmed")
+    [attachment] = letter("booking_confirmed", booking).attachments
+    assert (attachment.name, attachment.mime_type) == (f"{booking.booking_id}.ics", "text/calendar")
+    calendar = Calendar.from_ical(attachment.content)
+    [event] = calendar.walk("VEVENT")
+    assert calendar["method"] == "PUBLISH"
+    assert event["uid"] == f"{booking.booking_id}@guzo"
+    assert event["sequence"] == 0
+    assert event["summary"] == "Lake house"
+    assert event["location"] == "Babogaya Road 7, Bishoftu"
+    assert booking.booking_id in str(event["description"])
+    assert event.decoded("dtstart") == datetime(2027, 1, 14, 11, 0, tzinfo=UTC)
+    assert event.decoded("dtend") == datetime(2027, 1, 17, 8, 0, tzinfo=UTC)
+    assert b"DTSTART:20270114T110000Z" in attachment.content
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "booking_confirmed"])
+def test_only_a_confirmation_brings_a_file(kind: EmailKind) -> None:
+    assert letter(kind, story(kind)).attachments == ()
+
+
+def test_a_failed_payment_links_to_its_page() -> None:
+    booking = story("payment_failed")
+    message = letter("payment_failed", booking)
+    assert links(message) == [f"{PUBLIC_URL}/pay/{booking.booking_id}-1"]
+    assert "until Saturday 2 January 2027, 15:15 (Addis Ababa time)" in message.text
+
+
+def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
+    booking = builders.expired(builders.opened(builders.another_attempt(builders.a_booking())))
+    assert links(letter("hold_expired", booking)) == [f"{PUBLIC_URL}/pay/{booking.booking_id}-2"]
+
+
+def test_an_expired_hold_links_to_the_shop_that_it_came_from() -> None:
+    booking = story("hold_expired", return_url="https://shop.example.et/thanks?cart=7")
+    assert links(letter("hold_expired", booking)) == ["https://shop.example.et/"]
+
+
+@pytest.mark.parametrize("kind", ["hold_expired", "payment_failed"])
+def test_without_a_public_url_there_is_no_link(kind: EmailKind) -> None:
+    message = letter(kind, story(kind), public_url=None)
+    assert links(message) == []
+    assert "http" not in message.text
+
+
+@every_language
+def test_a_cancellation_tells_what_comes_back(language: Language) -> None:
+    confirmed = builders.paid(builders.opened(builders.a_booking(language=language)))
+    half = builders.cancelled(confirmed, back=Money(367500, "ETB"))
+    nothing = builders.cancelled(confirmed)
+    unpaid = builders.cancelled(builders.opened(builders.a_booking(language=language)))
+    texts = [letter("booking_cancelled", booking).text for booking in (half, nothing, unpaid)]
+    assert ["ETB 3,675.00" in text for text in texts] == [True, False, False]
+    assert len(set(texts)) == 3
+
+
+def test_a_cancellation_leaves_a_second_payment_to_its_own_letter() -> None:
+    twice = builders.another_attempt(builders.opened(builders.a_booking()))
+    twice = builders.told(twice, tx_ref=twice.payments[0].tx_ref)
+    twice = builders.paid(twice)
+    assert builders.the_refund(twice).reason == "paid_twice"
+    text = letter("booking_cancelled", builders.cancelled(twice, back=Money(100, "ETB"))).text
+    assert "ETB 1.00" in text
+    assert "ETB 7,351.00" not in text
+
+
+@every_language
+def test_money_returned_gives_amount_and_reason_in_peoples_words(language: Language) -> None:
+    confirmed = builders.paid(builders.opened(builders.a_booking(language=language)))
+    reasons = ["place_gone", "paid_twice", "booking_cancelled", "Broken <b>heating</b>"]
+    texts = []
+    for reason in reasons:
+        booking = builders.refund_owed(confirmed, amount=Money(12345, "ETB"), reason=reason)
+        message = letter("money_returned", booking)
+        assert "ETB 123.45" in message.text
+        assert builders.the_refund(booking).refund_id in message.text
+        assert "heating" not in message.html
+        texts.append(message.text)
+    assert len(set(texts)) == len(reasons)
+    assert not any(reason in text for reason in reasons for text in texts)
+
+
+def test_each_refund_has_a_letter_of_its_own() -> None:
+    booking = builders.paid(builders.opened(builders.a_booking()))
+    booking = builders.refund_owed(booking, amount=Money(100, "ETB"))
+    booking = builders.refund_owed(booking, amount=Money(200, "ETB"))
+    emails = [email for email in booking.emails if email.kind == "money_returned"]
+    texts = [LettersByJinja(None).render(email, booking).text for email in emails]
+    assert ["ETB 1.00" in text for text in texts] == [True, False]
+    assert ["ETB 2.00" in text for text in texts] == [False, True]
+
+
+def test_a_host_learns_who_comes() -> None:
+    message = letter("host_new_booking", story("host_new_booking"))
+    assert message.subject == "New booking: Lake house, Thursday 14 January 2027"
+    assert "Guest: Hanna Tesfaye" in message.text
+    assert "Phone: 0911223344" in message.text
+
+
+def test_days_are_written_in_words() -> None:
+    assert day_in_words(date(2027, 1, 14), "en") == "Thursday 14 January 2027"
+    assert day_in_words(date(2027, 1, 14), "am") == "ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ."
+    assert day_in_words(date(2027, 2, 28), "am") == "እሑድ፣ ፌብሩዋሪ 28 ቀን 2027 እ.ኤ.አ."
+
+
+@pytest.mark.parametrize(
+    ("utc", "clock", "ethiopian"),
+    [
+        ("2027-01-14T21:00", "00:00", "ከሌሊቱ 6:00"),
+        ("2027-01-14T02:59", "05:59", "ከሌሊቱ 11:59"),
+        ("2027-01-14T03:00", "06:00", "ከጠዋቱ 12:00"),
+        ("2027-01-14T04:05", "07:05", "ከጠዋቱ 1:05"),
+        ("2027-01-14T08:00", "11:00", "ከጠዋቱ 5:00"),
+        ("2027-01-14T09:00", "12:00", "ከቀኑ 6:00"),
+        ("2027-01-14T11:00", "14:00", "ከቀኑ 8:00"),
+        ("2027-01-14T15:30", "18:30", "ከምሽቱ 12:30"),
+        ("2027-01-14T20:59", "23:59", "ከምሽቱ 5:59"),
+    ],
+)
+def test_an_amharic_reader_is_told_the_hours_of_ethiopia_too(utc: str, clock: str, ethiopian: str) -> None:
+    instant = datetime.fromisoformat(utc).replace(tzinfo=UTC)
+    shown = instant_in_words(instant, "Africa/Addis_Ababa", "am")
+    assert shown.endswith(f"፣ {clock} (በኢትዮጵያ አቆጣጠር {ethiopian} ሰዓት)")
+
+
+def test_elsewhere_the_place_of_the_clock_is_named() -> None:
+    noon = datetime(2027, 7, 14, 12, 0, tzinfo=UTC)
+    assert instant_in_words(noon, "Africa/Nairobi", "en") == "Wednesday 14 July 2027, 15:00 (Nairobi time)"
+    assert instant_in_words(noon, "Africa/Nairobi", "am").endswith("፣ 15:00 (በNairobi ሰዓት)")
+    assert instant_in_words(noon, "UTC", "en").endswith("12:00 (UTC time)")
