@@ -139,8 +139,8 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
         ),
         "money_back": Text(
             "Your money is coming back",
-            "Your payment arrived, but this booking no longer stood. We are sending the money back to you; "
-            "our e-mail tells you how much.",
+            "Your payment arrived, but by then the place was no longer held for you. "
+            "We are sending the money back; our e-mail tells you how much.",
             onward="Book again",
         ),
         "cancelled": Text(
@@ -167,14 +167,14 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
         ),
         "failed": Text(
             "ክፍያው አልተሳካም",
-            "ክፍያዎ አልተጠናቀቀም። ገንዘቡ ከሂሳብዎ ወጥቶ ከሆነ ግን እናየዋለን፤ በኢሜይልም እናሳውቅዎታለን።",
+            "ክፍያዎ አልተጠናቀቀም። ገንዘቡ ከሂሳብዎ ወጥቶ ከሆነ ግን አረጋግጠን በኢሜይል እናሳውቅዎታለን።",
             offer="ቦታውን ገና ስለያዝንልዎ እንደገና መሞከር ይችላሉ።",
             pay="እንደገና ይሞክሩ",
         ),
         "expired": Text(
             "የመክፈያ ጊዜው አልፏል",
-            "ቦታውን ከዚህ በላይ ልንይዝልዎ አልቻልንም። ቦታው እስካልተያዘ ድረስ እንደገና ማስያዝ ይችላሉ። ክፍያዎ በመንገድ ላይ ከሆነ "
-            "ቦታውን ያገኛሉ፤ ቦታው ተይዞ ከሆነ ደግሞ ገንዘብዎ ይመለስልዎታል።",
+            "ቦታውን ከዚህ በላይ ልንይዝልዎ አልቻልንም። ቦታው እስካልተያዘ ድረስ እንደገና ማስያዝ ይችላሉ። አስቀድመው ከፍለው ከሆነ "
+            "ክፍያው እንደደረሰን ቦታውን ያገኛሉ፤ ቦታው ተይዞ ከሆነ ደግሞ ገንዘብዎ ይመለስልዎታል።",
             onward="እንደገና ያስይዙ",
         ),
         "review": Text(
@@ -183,7 +183,7 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
         ),
         "money_back": Text(
             "ገንዘብዎ እየተመለሰ ነው",
-            "ክፍያዎ ደርሶናል፤ ነገር ግን ቦታው ከአሁን በኋላ ለእርስዎ አልተያዘም። ገንዘቡን እየመለስንልዎ ነው፤ መጠኑን በኢሜይል እናሳውቅዎታለን።",
+            "ክፍያዎ ደርሶናል፤ ነገር ግን በዚያን ጊዜ ቦታው ለእርስዎ አልተያዘም ነበር። ገንዘቡን እየመለስንልዎ ነው፤ መጠኑን በኢሜይል እናሳውቅዎታለን።",
             onward="እንደገና ያስይዙ",
         ),
         "cancelled": Text(
