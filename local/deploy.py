@@ -59,7 +59,7 @@ def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> 
         raise DeployError("The template is not clean, so nothing was deployed.")
     bucket = bucket or make_bucket(session, account)
     print(f"Uploading to s3://{bucket}/{stage}/…", flush=True)
-    url = upload(session, package, bucket=bucket, prefix=stage, account=account)
+    url = upload(session.client("s3"), package, bucket=bucket, prefix=stage, account=account)
     print(f"Deploying stack guzo-{stage} in account {account}, {session.region_name}…", flush=True)
     outputs = put_stack(session.client("cloudformation"), f"guzo-{stage}", url, parameters)
     if stage == "prod":
@@ -109,10 +109,9 @@ def make_bucket(session: Any, account: str) -> str:
 
 
 def upload(
-    session: Any, package: Package, *, bucket: str, prefix: str, account: str, template: Path | None = None
+    s3: Any, package: Package, *, bucket: str, prefix: str, account: str, template: Path | None = None
 ) -> str:
     """Put zip and template into the bucket, named by their content; the template's address."""
-    s3 = session.client("s3")
     code = package.zip.read_bytes()
     key = f"{prefix}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
     s3.put_object(Bucket=bucket, Key=key, Body=code, ExpectedBucketOwner=account)

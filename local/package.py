@@ -173,11 +173,13 @@ def translate(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_code_at(template: dict[str, Any], *, bucket: str, key: str) -> dict[str, Any]:
-    """The template with every function's code taken from S3; a copy."""
+    """The template, translated or not, with every function's code taken from S3; a copy."""
     copy: dict[str, Any] = json.loads(json.dumps(template))
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": key}
     return copy
 
 

@@ -56,7 +56,7 @@ _NO_ROUTE = GatewayResponse(
     404, "route_not_found", "No such route", "Nothing answers this method on this path."
 )
 _BAD_REQUEST = GatewayResponse(
-    400, "invalid_request", "Invalid request", "The request could not be understood."
+    400, "invalid_request", "The request is not right", "The request could not be understood."
 )
 _FORBIDDEN = GatewayResponse(403, "forbidden", "Forbidden", "This request is not let through.")
 _THROTTLED = GatewayResponse(
@@ -94,7 +94,7 @@ RESPONSES: dict[str, GatewayResponse] = {
     "BAD_REQUEST_PARAMETERS": _BAD_REQUEST,
     "DEFAULT_4XX": _BAD_REQUEST,
     "REQUEST_TOO_LARGE": GatewayResponse(
-        413, "body_too_large", "Body too large", "A request body may have at most 64 KiB."
+        413, "body_too_large", "The body is too large", "A request body may have at most 64 KiB."
     ),
     "UNSUPPORTED_MEDIA_TYPE": GatewayResponse(
         415, "unsupported_media_type", "Unsupported media type", "Send JSON, as application/json."
