@@ -91,7 +91,7 @@ def observe(event: str, /, *, level: Level = "info", **fields: Any) -> None:
             counts[event] += 1
 
 
-def trouble(exc: BaseException) -> dict[str, str]:
+def trouble(exc: BaseException) -> dict[str, Any]:
     """What may be told of an exception, as fields for ``observe``.
 
     ``cause``: its type, and those of the exceptions behind it. ``aws_code``: the code that AWS gave.

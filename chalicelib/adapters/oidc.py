@@ -1,7 +1,7 @@
 """Access tokens of an OpenID Connect issuer (Amazon Cognito, or any other): who is calling, or why not.
 
-PyJWT checks the signature, RS256 only, against the issuer's published keys. The claims are checked here, since Cognito
-names the client in ``client_id`` where others use ``aud``. Token time is the real time.
+PyJWT checks the signature, RS256 only, against the issuer's published keys. The claims are checked here,
+because Cognito names the client in ``client_id``, and others in ``aud``. Token time is the real time.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def _object(document: bytes) -> dict[str, Any]:
 
 
 def _public_key(jwk: Any) -> tuple[str, RSAPublicKey] | None:
-    """A key for RS256 signatures, and its id; None for any other kind: issuers publish several side by side."""
+    """A key for RS256 signatures, and its id; None for any other kind, of which issuers publish some too."""
     if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or not isinstance(jwk.get("kid"), str):
         return None
     if jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
