@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SEPARATORS = str.maketrans("", "", " \t-.()\u00a0")
-_MOBILE = re.compile(r"(?:(?:\+|00)?251|0)?0?([79][0-9]{8})", re.ASCII)
+_MOBILE = re.compile(r"(?:(?:\+|00)?2510?|0)?([79][0-9]{8})", re.ASCII)
 
 
 def normalise(text: str) -> str:
