@@ -6,13 +6,13 @@ serves: a name, what it does, and how.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from local.chapa.journal import stamp
-from local.chapa.ledger import Refund, Transaction, new_reference
+from local.chapa.ledger import Refund, Transaction
 
 Body = dict[str, Any]
 Answer = tuple[int, Body]
@@ -73,7 +73,7 @@ def payment(transaction: Transaction, status: str) -> Body:
         "first_name": transaction.first_name, "last_name": transaction.last_name,
         "email": transaction.email, "phone_number": international(transaction.mobile),
         **common, "charge": number(transaction.charge), "mode": "test", "method": transaction.method,
-        "type": "API", "status": status, "reference": transaction.reference or new_reference(),
+        "type": "API", "status": status, "reference": transaction.reference,
         "tx_ref": transaction.tx_ref, "customization": customization(transaction),
         "meta": dict(transaction.meta) if transaction.meta is not None else None, **dates,
     }  # fmt: skip
@@ -241,12 +241,3 @@ def refund_status(refund: Refund, now: datetime, *, takes: timedelta, forced: st
     if passed >= takes:
         return "refunded"
     return "processing" if passed >= takes / 2 else "initiated"
-
-
-def as_paid(transaction: Transaction) -> Transaction:
-    """Return the transaction as it would be if somebody had paid, for payloads that claim so."""
-    return replace(
-        transaction,
-        reference=transaction.reference or new_reference(),
-        method=transaction.method or "telebirr",
-    )

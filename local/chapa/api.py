@@ -8,16 +8,16 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from local.chapa import answers, rules, webhooks
 from local.chapa.answers import Answer, failed, success
-from local.chapa.faults import html_page, with_fault
+from local.chapa.faults import NO_ANSWER, html_page, with_fault
 from local.chapa.journal import stamp
-from local.chapa.ledger import NotOpenError, Transaction, UsedBeforeError
+from local.chapa.ledger import NotOpenError, TooMuchError, Transaction, UsedBeforeError
 from local.chapa.sandbox import Sandbox
 
 JSON = "application/json"
@@ -169,18 +169,18 @@ class Api:
     def _refund(self, transaction: Transaction | None) -> Answer:
         if transaction is None or transaction.status != "paid":
             return 404, failed("Transaction not found")
-        fields = sent_fields()
-        left = transaction.amount - transaction.refunded
-        try:
-            amount = Decimal(str(fields.get("amount") or left))
-        except InvalidOperation:
+        fields = {name: str(value) for name, value in sent_fields().items() if value not in (None, "")}
+        if not rules.NUMERIC.fullmatch(fields.get("amount", "0")):
             return 400, failed({"amount": ["validation.numeric"]})
-        if not 0 < amount <= left:
-            return 400, failed(TOO_MUCH)
-        own = str(fields.get("reference") or f"RFND-{transaction.tx_ref}-{len(transaction.refunds) + 1}")
-        reason = str(fields["reason"]) if fields.get("reason") else None
         try:
-            refund = self.sandbox.refund(transaction, amount=amount, reference=own, reason=reason)
+            refund = self.sandbox.refund(
+                transaction,
+                amount=Decimal(fields["amount"]) if "amount" in fields else None,
+                reference=fields.get("reference"),
+                reason=fields.get("reason"),
+            )
+        except TooMuchError:
+            return 400, failed(TOO_MUCH)
         except UsedBeforeError:
             return 400, failed("Refund reference has been used before")
         behaviour = self.sandbox.switches.of("refund", transaction.tx_ref)
@@ -224,7 +224,8 @@ class Api:
             answer = html_page(403, "Bad request.")
         else:
             answer = with_fault(behaviour, self.sandbox.patience(tx_ref), true_answer)
-        self.sandbox.journal.finish(entry, answer.status_code, _readable(answer))
+        status = None if answer.status_code == NO_ANSWER else answer.status_code
+        self.sandbox.journal.finish(entry, status, _readable(answer))
         return answer
 
     def _key_refusal(self, bad_key: str) -> Answer | None:

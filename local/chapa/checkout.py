@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from local.chapa.ledger import CHECKOUT_WINDOW, TRIES, NotOpenError, Transaction
 from local.chapa.sandbox import CARDS, MPESA_NUMBERS, WALLET_NUMBERS, WALLETS, Sandbox
 
-METHODS = {**WALLETS, "mpesa": "M-Pesa", "card": "card"}
+METHODS = {**WALLETS, "mpesa": "M-Pesa", "card": "Card"}
 
 
 def succeeds(method: str, account: str) -> bool:
@@ -53,7 +53,7 @@ class Checkout:
             closes=f"{transaction.created_at + CHECKOUT_WINDOW:%H:%M} UTC",
             tries_left=TRIES - transaction.tries,
             back=self._way_back(transaction),
-            receipt=METHODS.get(transaction.method or "", transaction.method),
+            paid_with=METHODS.get(transaction.method or "", transaction.method),
             wallets=WALLETS,
             wallet_numbers=WALLET_NUMBERS,
             mpesa_numbers=MPESA_NUMBERS,
@@ -104,7 +104,7 @@ class Checkout:
         if not url or self.sandbox.switches.of("return_url", transaction.tx_ref) == "plain":
             return url
         status = "success" if transaction.status == "paid" else "failed/cancelled"
-        more = {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference or "", "status": status}
+        more = {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
         parts = urlsplit(url)
         query = "&".join(part for part in (parts.query, urlencode(more)) if part)
         return urlunsplit(parts._replace(query=query))

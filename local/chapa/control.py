@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from local.chapa import rules, webhooks
-from local.chapa.answers import as_paid
 from local.chapa.api import sent_fields
 from local.chapa.ledger import NotOpenError, Transaction, invented
 from local.chapa.sandbox import Sandbox
@@ -124,13 +123,14 @@ class Control:
         }
         transaction = ledger.find(asked.tx_ref)
         if transaction is None and not asked.paid:
-            return as_paid(invented(tx_ref=asked.tx_ref, now=now, **money))
+            return invented(tx_ref=asked.tx_ref, now=now, method="telebirr", **money)
         if transaction is None:
             transaction = ledger.initialize(tx_ref=asked.tx_ref, now=now, **money)
         if asked.paid and transaction.status != "paid":
             transaction = ledger.pay(asked.tx_ref, now, method="telebirr", mobile=None)
         amount, currency = asked.amount or transaction.amount, asked.currency or transaction.currency
-        return as_paid(replace(transaction, amount=amount, currency=currency))
+        method = transaction.method or "telebirr"
+        return replace(transaction, amount=amount, currency=currency, method=method)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from flask import Response, request
 AFTER_STORING = "_after_storing"
 MAY_COME_AFTER = ("timeout", "reset", "500", "502_html")
 
+# The status of an answer that is never sent, so that the journal can tell.
+NO_ANSWER = 444
+
 CLOUDFRONT_PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN">
 <HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY>
 <H1>{status} ERROR</H1><H2>The request could not be satisfied.</H2><HR>
@@ -67,7 +70,7 @@ def _reset(_patience: Patience, _answer: Response) -> Response:
         # The server takes this for a client that went away, and writes nothing, not even a status line.
         raise ConnectionResetError("the sandbox resets this connection")
 
-    return Response(map(gone, range(1)), 200)
+    return Response(map(gone, range(1)), NO_ANSWER)
 
 
 def _abort(connection: socket.socket) -> None:

@@ -7,7 +7,6 @@ An entry is written when a request arrives, and completed when it is answered: o
 import threading
 from collections import deque
 from collections.abc import Callable
-from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +45,7 @@ class Journal:
         """Return copies of the entries whose facts are the wanted ones."""
         with self._lock:
             return [
-                deepcopy(entry)
+                dict(entry)
                 for entry in self._entries
                 if all(entry.get(name) == value for name, value in wanted.items())
             ]

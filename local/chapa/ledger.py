@@ -32,6 +32,10 @@ class NotOpenError(Exception):
     """The link is paid for or expired already, so this can no longer be done to it."""
 
 
+class TooMuchError(Exception):
+    """A refund of nothing, or of more than is left of the payment."""
+
+
 def random_word(length: int) -> str:
     """Return a random word of letters and digits, as Chapa's tokens and references are."""
     return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(length))
@@ -56,10 +60,11 @@ class Refund:
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction:
-    """One initialised payment. `reference` is Chapa's, and is there from the first try to pay on."""
+    """One initialised payment. `reference` is Chapa's; it is told from the first try to pay on."""
 
     tx_ref: str
     token: str
+    reference: str
     amount: Decimal
     currency: str
     created_at: datetime
@@ -74,7 +79,6 @@ class Transaction:
     meta: Mapping[str, Any] | None = None
     status: Status = "pending"
     walked_away: bool = False
-    reference: str | None = None
     method: str | None = None
     failure_reason: str | None = None
     tries: int = 0
@@ -103,7 +107,14 @@ class Transaction:
 
 def invented(*, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
     """Return a new transaction that no ledger knows yet."""
-    return Transaction(tx_ref=tx_ref, token=random_word(45), created_at=now, updated_at=now, **fields)
+    return Transaction(
+        tx_ref=tx_ref,
+        token=random_word(45),
+        reference=new_reference(),
+        created_at=now,
+        updated_at=now,
+        **fields,
+    )
 
 
 class Ledger:
@@ -124,6 +135,7 @@ class Ledger:
                 raise UsedBeforeError(tx_ref)
             transaction = invented(tx_ref=tx_ref, now=now, **fields)
             self._tx_ref_of_token[transaction.token] = tx_ref
+            self._tx_ref_of_reference[transaction.reference] = tx_ref
             return self._keep(transaction)
 
     def find(self, tx_ref: str) -> Transaction | None:
@@ -173,7 +185,6 @@ class Ledger:
                 replace(
                     transaction,
                     walked_away=True,
-                    reference=transaction.reference or new_reference(),
                     updated_at=now,
                     events=(*transaction.events, (now, "Cancelled by the customer")),
                 )
@@ -189,12 +200,21 @@ class Ledger:
             return self._keep(replace(transaction, status="expired", updated_at=now, events=events))
 
     def refund(
-        self, tx_ref: str, now: datetime, *, amount: Decimal, reference: str, reason: str | None
+        self, tx_ref: str, now: datetime, *, amount: Decimal | None, reference: str | None, reason: str | None
     ) -> Refund:
-        """Write down a refund. Raises UsedBeforeError when the merchant's reference for it is not new."""
+        """Write down a refund, of all that is left unless an amount is given.
+
+        Raises TooMuchError, and UsedBeforeError when the merchant's reference for it is not new.
+        """
         with self._lock:
+            transaction = self._transactions[tx_ref]
+            reference = reference or f"RFND-{tx_ref}-{len(transaction.refunds) + 1}"
             if reference in self._tx_ref_of_refund:
                 raise UsedBeforeError(reference)
+            left = transaction.amount - transaction.refunded
+            amount = left if amount is None else amount
+            if not 0 < amount <= left:
+                raise TooMuchError(reference)
             self._refunds_made += 1
             refund = Refund(
                 number=self._refunds_made,
@@ -204,7 +224,6 @@ class Ledger:
                 reason=reason,
                 created_at=now,
             )
-            transaction = self._transactions[tx_ref]
             events = (*transaction.events, (now, "Refund initiated"))
             self._keep(replace(transaction, refunds=(*transaction.refunds, refund), events=events))
             self._tx_ref_of_refund[refund.ref_id] = self._tx_ref_of_refund[reference] = tx_ref
@@ -232,7 +251,6 @@ class Ledger:
                     failure_reason=reason,
                     method=method,
                     mobile=mobile or transaction.mobile,
-                    reference=transaction.reference or new_reference(),
                     tries=transaction.tries + 1,
                     updated_at=now,
                     events=(*transaction.events, attempted, (now, event)),
@@ -247,6 +265,4 @@ class Ledger:
 
     def _keep(self, transaction: Transaction) -> Transaction:
         self._transactions[transaction.tx_ref] = transaction
-        if transaction.reference:
-            self._tx_ref_of_reference[transaction.reference] = transaction.tx_ref
         return transaction

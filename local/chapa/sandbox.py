@@ -131,11 +131,11 @@ class Sandbox:
         return transaction
 
     def refund(
-        self, transaction: Transaction, *, amount: Decimal, reference: str, reason: str | None
+        self, transaction: Transaction, *, amount: Decimal | None, reference: str | None, reason: str | None
     ) -> Refund:
         """Take a simulated refund; its webhook follows when the local clock says that it is done.
 
-        Raises UsedBeforeError.
+        Raises TooMuchError, UsedBeforeError.
         """
         tx_ref = transaction.tx_ref
         refund = self.ledger.refund(tx_ref, self.now(), amount=amount, reference=reference, reason=reason)

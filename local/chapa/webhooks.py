@@ -47,7 +47,7 @@ def charge_payload(transaction: Transaction, event: str) -> dict[str, Any]:
         "currency": transaction.currency, "amount": f"{transaction.amount:.2f}",
         "charge": f"{transaction.charge:.2f}",
         "status": status, "failure_reason": reason, "mode": "test",
-        "reference": transaction.reference or new_reference(),
+        "reference": transaction.reference,
         "created_at": stamp(transaction.created_at), "updated_at": stamp(transaction.updated_at),
         "type": "API", "tx_ref": transaction.tx_ref, "payment_method": transaction.method,
         "customization": customization(transaction),
@@ -170,9 +170,8 @@ CALLBACKS: dict[str, Callback] = {
 
 def callback_facts(transaction: Transaction, manner: Callback, status: str) -> dict[str, str]:
     """Return what a callback says about a payment. It is unsigned: nobody should believe it."""
-    reference = transaction.reference or new_reference()
     if manner.method == "POST":
-        return {"tx_ref": reference, "status": status}
+        return {"tx_ref": transaction.reference, "status": status}
     if manner.forged:
         return {"trx_ref": transaction.tx_ref, "ref_id": new_reference(), "status": "success"}
-    return {"trx_ref": transaction.tx_ref, "ref_id": reference, "status": status}
+    return {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}

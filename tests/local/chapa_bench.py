@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from local.chapa import Sandbox, SandboxSettings, create_blueprint
@@ -34,6 +33,12 @@ class Received:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+class Reply(TestResponse):
+    """An answer whose JSON may be looked into at once: a test that expects some fails without."""
+
+    json: Any
 
 
 class Receiver:
@@ -93,18 +98,23 @@ class Bench:
     receiver: Receiver
     clock: list[datetime] = field(repr=False)
 
-    @property
-    def client(self) -> FlaskClient:
-        return self.app.test_client()
+    def open(self, path: str, **request: Any) -> Reply:
+        return cast(Reply, self.app.test_client().open(path, **request))
+
+    def get(self, path: str, **request: Any) -> Reply:
+        return self.open(path, method="GET", **request)
+
+    def post(self, path: str, **request: Any) -> Reply:
+        return self.open(path, method="POST", **request)
 
     def move_clock(self, **by: float) -> None:
         self.clock[0] += timedelta(**by)
 
-    def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> TestResponse:
+    def call(self, method: str, path: str, *, key: str | None = KEY, **request: Any) -> Reply:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        return self.client.open(f"/chapa/v1{path}", method=method, headers=headers, **request)
+        return self.open(f"/chapa/v1{path}", method=method, headers=headers, **request)
 
-    def initialize(self, **changes: Any) -> TestResponse:
+    def initialize(self, **changes: Any) -> Reply:
         """Initialize a good payment, with fields changed; a field that is `...` is left out."""
         fields: dict[str, Any] = {
             "amount": "2450.00",
@@ -123,7 +133,7 @@ class Bench:
         kept = {name: value for name, value in fields.items() if value is not ...}
         return self.call("POST", "/transaction/initialize", json=kept)
 
-    def verify(self, tx_ref: str = TX_REF) -> TestResponse:
+    def verify(self, tx_ref: str = TX_REF) -> Reply:
         return self.call("GET", f"/transaction/verify/{tx_ref}")
 
     def verified(self, tx_ref: str = TX_REF) -> Any:
@@ -132,11 +142,11 @@ class Bench:
         assert answer.status_code == 200, answer.text
         return answer.json["data"]
 
-    def control(self, **switches: Any) -> TestResponse:
-        return self.client.post("/chapa/_control", json=switches)
+    def control(self, **switches: Any) -> Reply:
+        return self.post("/chapa/_control", json=switches)
 
-    def pay(self, outcome: str = "success", **more: Any) -> TestResponse:
-        return self.client.post("/chapa/_pay", json={"tx_ref": TX_REF, "outcome": outcome, **more})
+    def pay(self, outcome: str = "success", **more: Any) -> Reply:
+        return self.post("/chapa/_pay", json={"tx_ref": TX_REF, "outcome": outcome, **more})
 
     def paid(self, **switches: Any) -> None:
         """Have a payment initialised and paid with these switches set, and everything sent."""
@@ -146,7 +156,7 @@ class Bench:
         self.settle()
 
     def log(self, **wanted: str) -> Any:
-        return self.client.get("/chapa/_log", query_string=wanted).json
+        return self.get("/chapa/_log", query_string=wanted).json
 
     def webhooks(self) -> list[Received]:
         return [received for received in self.receiver.got if received.path == "/webhooks"]

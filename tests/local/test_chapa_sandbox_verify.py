@@ -125,6 +125,8 @@ def test_success_though_nobody_paid(bench: Bench) -> None:
     bench.control(verify="success_unpaid")
     bench.initialize()
     assert bench.verified()["status"] == "success"
+    first, second = bench.verified(), bench.verified()
+    assert first["reference"] == second["reference"], "made up once"
     assert bench.verified()["reference"].startswith("AP")
 
 
@@ -265,7 +267,7 @@ def test_a_part_given_back_leaves_a_success(bench: Bench) -> None:
     assert bench.verified()["status"] == "refunded"
 
 
-@pytest.mark.parametrize("amount", ["2450.01", "-1", "0.00", "x"])
+@pytest.mark.parametrize("amount", ["2450.01", "-1", "0.00", "x", "NaN"])
 def test_refund_of_too_much_or_nothing(bench: Bench, amount: str) -> None:
     bench.paid(refund="simulated")
     status, _ = _refund(bench, amount=amount)

@@ -286,6 +286,12 @@ def test_nobody_listens(bench: Bench) -> None:
     assert "Connection" in entry["answer"]
 
 
+def test_a_proxy_of_the_environment_is_not_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    bench.paid(retry="never")
+    assert [entry["status"] for entry in bench.log() if entry["kind"] != "request"] == [200, 200]
+
+
 def test_the_switch_for_one_payment(bench: Bench) -> None:
     bench.control(webhook="never", tx_ref=TX_REF)
     bench.paid(callback="never")
