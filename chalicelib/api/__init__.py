@@ -1,1 +1,1 @@
-"""HTTP: thin. Bodies come in as typed requests, answers and problem documents go out."""
+"""HTTP: thin. Each module below declares the routes of one noun; ``http.mount`` puts them into the app."""

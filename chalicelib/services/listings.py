@@ -125,3 +125,11 @@ def _stay(wanted: Search) -> Stay | None:
     if wrong:
         raise InvalidRequest("The search does not fit.", errors=tuple(wrong))
     return None
+
+
+def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str | None) -> Found:
+    """The caller's own listings, newest first, closed ones too. Raises Forbidden."""
+    host = with_role(principal, "host")
+    page = ports.listings.of_host(host.person_id, limit=limit, after=after)
+    listings = ports.listings.load_many([ListingId(listing_id) for listing_id in page.ids])
+    return Found(tuple((listing, None) for listing in listings), page.after)

@@ -1,0 +1,61 @@
+"""Guzo's table of contents: the Chalice app, its routes, its authorizer and its event handlers.
+
+Handlers stand here and not on blueprints, because Lambda would load a blueprint's module without this file.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
+
+from chalicelib import events, wiring
+from chalicelib.api import bookings, documents, http, listings, pages, payments, webhooks  # noqa: F401 - declare routes
+from chalicelib.api import authorizer as sign_in
+
+app = Chalice(app_name="guzo", configure_logs=False)
+app.api.cors = CORSConfig(
+    allow_origin="*",
+    allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Accept-Language"],
+    expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed"],
+    max_age=600,
+)
+
+
+@app.authorizer(ttl_seconds=60)
+def authorize(request: AuthRequest) -> AuthResponse:
+    """Let in whoever carries a good token."""
+    return sign_in.authorize(request, lambda: wiring.house().tokens)
+
+
+http.mount(app, authorize)
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep(event: CloudWatchEvent) -> dict[str, int]:
+    """Once a minute: what is due goes to the queue."""
+    return events.on_schedule(event.context)
+
+
+@app.on_sqs_message(queue="guzo-reconcile", batch_size=1, maximum_concurrency=10)
+def reconcile(event: SQSEvent) -> dict[str, Any]:
+    """Do what is due for a booking."""
+    return events.on_tasks(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue="guzo-emails", batch_size=10)
+def send_emails(event: SQSEvent) -> dict[str, Any]:
+    """Send the e-mails that a booking owes."""
+    return events.on_emails(event.to_dict(), event.context)
+
+
+_HANDLERS: dict[str, wiring.Function] = {
+    "app.app": "api",
+    "app.authorize": "authorize",
+    "app.sweep": "sweep",
+    "app.reconcile": "reconcile",
+    "app.send_emails": "send_emails",
+}
+if (handler := os.environ.get("_HANDLER", "")) in _HANDLERS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    wiring.prepare(_HANDLERS[handler])

@@ -1,0 +1,145 @@
+"""Bookings over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from chalice.app import Blueprint
+
+from ..domain.booking import BookingStatus, Contact, Language
+from ..domain.errors import FieldError, InvalidRequest
+from ..domain.listing import MAX_NIGHTS, Stay
+from ..services import reading
+from ..services.access import visible_booking
+from ..services.book import Wish, book
+from ..services.pay import pay
+from .fields import Count, Email, Name, Phone, Price, Url
+from .http import Answer, Call, endpoint
+from .lists import Paged, page, position
+from .shown import booking_out, payment_out
+
+routes = Blueprint(__name__)
+
+
+class ContactIn(msgspec.Struct, frozen=True):
+    """Who the booking is for, and where they are reached."""
+
+    first_name: Name
+    last_name: Name
+    email: Email
+    phone: Phone
+
+
+class NewBooking(msgspec.Struct, frozen=True):
+    """A stay to be booked."""
+
+    listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    check_in: date
+    check_out: date
+    units: Count
+    guests: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    contact: ContactIn
+    language: Language = "en"
+    expected_total: Price | None = None
+    return_url: Url | None = None
+
+
+class NoBody(msgspec.Struct, frozen=True):
+    """Nothing, or an empty object."""
+
+
+class BookingsQuery(Paged, frozen=True):
+    """The caller's bookings."""
+
+    status: BookingStatus | None = None
+
+
+class HostBookingsQuery(BookingsQuery, frozen=True):
+    """The bookings of one of the host's listings."""
+
+    listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+
+
+@endpoint(routes, "POST", "/v1/bookings", body=NewBooking, signed_in=True, creates=True, status=201)
+def create_booking(call: Call) -> Answer:
+    """Hold a stay, open its payment and give the link to pay on."""
+    key = call.required_key()
+    wanted: NewBooking = call.body
+    _check(wanted, call.house.rules.return_origins)
+    done = book(
+        call.house,
+        call.principal,
+        Wish(
+            listing_id=wanted.listing_id,
+            stay=Stay(wanted.check_in, wanted.check_out, wanted.units, wanted.guests),
+            contact=Contact(
+                wanted.contact.first_name, wanted.contact.last_name, wanted.contact.email, wanted.contact.phone
+            ),
+            language=wanted.language,
+            expected_total=wanted.expected_total,
+            return_url=wanted.return_url,
+        ),
+        key=key,
+        public_url=call.public_url,
+        request_id=call.request_id,
+    )
+    headers = {"Location": done.booking.booking_id} | (
+        {"Idempotent-Replayed": "true"} if done.replayed else {}
+    )
+    return Answer(booking_out(call, done.booking, "guest"), 201, headers)
+
+
+@endpoint(routes, "GET", "/v1/bookings", query=BookingsQuery, signed_in=True)
+def list_bookings(call: Call) -> Answer:
+    """List the caller's own bookings, newest first."""
+    found = reading.own_bookings(
+        call.house, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
+    )
+    return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/bookings/{booking_id}", signed_in=True)
+def read_booking(call: Call) -> Answer:
+    """Read one booking, with all its payments."""
+    booking, role = visible_booking(
+        call.house, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
+    )
+    return Answer(booking_out(call, booking, role, with_attempts=True))
+
+
+@endpoint(routes, "POST", "/v1/bookings/{booking_id}/payments", body=NoBody, signed_in=True, creates=True, status=201)
+def open_payment(call: Call) -> Answer:
+    """Give a link to pay on: the open one while it is usable, else a new payment's."""
+    done = pay(call.house, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
+    status: Literal[200, 201] = 201 if done.opened else 200
+    headers = {"Idempotent-Replayed": "true"} if done.replayed else {}
+    return Answer(payment_out(done.booking, done.payment), status, headers)
+
+
+def _check(wanted: NewBooking, origins: frozenset[str]) -> None:
+    """What can be said without knowing the listing: all of it at once."""
+    wrong = []
+    nights = (wanted.check_out - wanted.check_in).days
+    if nights < 1:
+        wrong.append(FieldError("check_out", "must be after check_in"))
+    elif nights > MAX_NIGHTS:
+        wrong.append(FieldError("check_out", f"at most {MAX_NIGHTS} nights"))
+    if wanted.return_url is not None and not _is_allowed(wanted.return_url, origins):
+        wrong.append(FieldError("return_url", "must begin with an allowed origin; see /v1/config"))
+    if wrong:
+        raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
+
+
+def _is_allowed(url: str, origins: frozenset[str]) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    # The origin is compared whole: a host that merely begins like an allowed one is another's.
+    return parts.username is None and f"{parts.scheme}://{parts.netloc}".lower() in origins

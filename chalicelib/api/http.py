@@ -1,0 +1,259 @@
+"""The one way from a route to a use case: body and query to typed requests, the token to a principal, and whatever
+comes back, or goes wrong, to an answer in the contract's form.
+
+A route is declared once, with ``endpoint``; the declarations are kept in ``ROUTES`` for the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from chalice.app import Blueprint, Chalice, Request, Response
+
+from ..domain.errors import (
+    FieldError,
+    IdempotencyKeyRequired,
+    InvalidRequest,
+    Refusal,
+    Unauthenticated,
+)
+from ..domain.listing import PersonId
+from ..services.access import Principal
+from ..services.ports import BadSignature, Fault, StoreBusy
+from ..telemetry import correlated, invocation, observe, trouble
+from ..wiring import House, house
+from .gateway_responses import CORS_HEADERS
+from .problems import problem, problem_of
+from .validation import read_body, read_query
+
+MAX_BODY = 64 * 1024
+_JSON_TYPES = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked: what a route's function is given."""
+
+    house: House
+    principal: Principal | None
+    request: Request
+    request_id: str
+    path: Mapping[str, str]
+    body: Any = None
+    query: Any = None
+    key: str | None = None
+
+    @property
+    def public_url(self) -> str:
+        """Where guests and gateways reach this API: as configured, else as API Gateway says; never from ``Host``."""
+        if configured := self.house.settings.public_url:
+            return configured
+        context = self.request.context
+        stage = "" if context.get("customDomain") else f"/{context.get('stage', '')}"
+        return f"https://{context['domainName']}{stage}"
+
+    def required_key(self) -> str:
+        """The Idempotency-Key of a call that must have one. Raises IdempotencyKeyRequired."""
+        if self.key is None:
+            raise IdempotencyKeyRequired("Send an Idempotency-Key header: one for each intent.")
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers: a struct or plain data as JSON, or bytes and text as they are."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One declared route: what ``mount`` registers, and what the OpenAPI document is made from."""
+
+    blueprint: Blueprint
+    method: str
+    path: str
+    handler: Handler
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    signed_in: bool = False
+    creates: bool = False
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+
+ROUTES: list[Route] = []
+
+
+class BodyTooLarge(Refusal):
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(Refusal):
+    code = "unsupported_media_type"
+
+
+def endpoint(blueprint: Blueprint, method: str, path: str, **declared: Any) -> Callable[[Handler], Handler]:
+    """Declare a route. See Route: ``signed_in`` needs a token, ``creates`` honours an Idempotency-Key.
+
+    A route without ``body`` is given the request's bytes as they came.
+    """
+
+    def declare(handler: Handler) -> Handler:
+        ROUTES.append(Route(blueprint, method, path, handler, **declared))
+        return handler
+
+    return declare
+
+
+def mount(app: Chalice, authorizer: Any) -> None:
+    """Put every declared route into the app; those that need a person behind the authorizer."""
+    for route in ROUTES:
+        options: dict[str, Any] = {"methods": [route.method], "content_types": ["*/*"], "name": route.name}
+        if route.signed_in:
+            options["authorizer"] = authorizer
+        route.blueprint.route(route.path, **options)(_view(app, route))
+    for blueprint in dict.fromkeys(route.blueprint for route in ROUTES):
+        app.register_blueprint(blueprint)
+
+
+def _view(app: Chalice, route: Route) -> Callable[..., Response]:
+    def view(**path: str) -> Response:
+        return respond(app.current_request, route, path)
+
+    view.__name__ = view.__qualname__ = route.name
+    return view
+
+
+def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response:
+    """Run one request to its answer. Whatever happens, what comes out is an answer of the contract."""
+    request_id = str(request.context.get("requestId") or uuid4())
+    instance = request.context.get("path") or request.path
+    began = time.monotonic()
+    with invocation("api", request_id), correlated(request_id, method=route.method, route=route.path):
+        try:
+            response = _response(route.handler(_checked(request, request_id, route, path)))
+        except Refusal as refusal:
+            response = _refused(refusal, instance)
+        except BadSignature:
+            observe("webhook_refused", level="warning")
+            response = _problem(problem("bad_signature", "The signature does not fit.", instance=instance))
+        except (StoreBusy, Fault) as down:
+            observe("store_busy", level="error", **trouble(down))
+            response = _problem(problem("busy", "Please try again.", instance=instance))
+            response.headers["Retry-After"] = "1"
+        except Exception as error:  # noqa: BLE001 - the last line of defence: nothing of it may reach the caller
+            observe("crashed", level="error", **trouble(error))
+            response = _problem(problem("internal_error", "The fault is ours and has been logged.", instance=instance))
+        response.headers["X-Request-Id"] = request_id
+        observe("answered", status=response.status_code, duration_ms=round((time.monotonic() - began) * 1000))
+        return response
+
+
+def _checked(request: Request, request_id: str, route: Route, path: Mapping[str, str]) -> Call:
+    principal = principal_of(request)
+    if route.signed_in and principal is None:
+        raise Unauthenticated("The access token is missing, expired or not valid here.")
+    return Call(
+        house(),
+        principal,
+        request,
+        request_id,
+        path,
+        body=_typed_body(request, route.body) if route.body is not None else None,
+        query=read_query(_query_lists(request), route.query) if route.query is not None else None,
+        key=_idempotency_key(request) if route.creates else None,
+    )
+
+
+def _query_lists(request: Request) -> dict[str, list[str]]:
+    params = request.query_params
+    return {name: params.getlist(name) for name in params} if params else {}
+
+
+def principal_of(request: Request, *, now: Callable[[], float] = time.time) -> Principal | None:
+    """The person that the authorizer let in; None without one, or once the token is over.
+
+    API Gateway keeps the authorizer's answer for a minute, so the token's end is looked at again. Token time is real
+    time, never the movable clock of a developer's machine.
+    """
+    claims = request.context.get("authorizer") or {}
+    person, expires = claims.get("sub"), str(claims.get("exp", ""))
+    if not person or not expires.isdigit() or int(expires) <= now():
+        return None
+    return Principal(PersonId(person), claims.get("email", ""), frozenset(claims.get("groups", "").split()))
+
+
+def _typed_body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    raw = request.raw_body or b""
+    if len(raw) > MAX_BODY:
+        raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip()
+    if not raw and not any(field.required for field in msgspec.structs.fields(kind)):
+        return kind()
+    if media_type and not _JSON_TYPES.fullmatch(media_type):
+        raise UnsupportedMediaType("Send JSON, as application/json.")
+    return read_body(raw, kind)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        wrong = FieldError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+        raise InvalidRequest("The Idempotency-Key is not right.", errors=(wrong,))
+    return key
+
+
+def _response(made: Answer) -> Response:
+    headers = {**made.headers}
+    body = made.body
+    if body is None:
+        body = ""
+    elif not isinstance(body, (bytes, str)):
+        headers.setdefault("Content-Type", "application/json")
+        body = msgspec.json.encode(body).decode()
+    return _with_cors(Response(body=body, headers=headers, status_code=made.status))
+
+
+def _refused(refusal: Refusal, instance: str | None) -> Response:
+    document = problem_of(refusal, instance=instance)
+    observe("refused", code=refusal.code, status=document["status"])
+    response = _problem(document)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.code == "unauthenticated":
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _problem(document: dict[str, Any]) -> Response:
+    body = msgspec.json.encode(document).decode()
+    headers = {"Content-Type": "application/problem+json"}
+    return _with_cors(Response(body=body, headers=headers, status_code=document["status"]))
+
+
+def _with_cors(response: Response) -> Response:
+    response.headers.update(CORS_HEADERS)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+

@@ -1,0 +1,44 @@
+"""Lists: ``limit`` and ``cursor`` in, ``items`` and ``next_cursor`` out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from .cursors import seal, unseal
+from .http import Answer, Call
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Cursor = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class Paged(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a query that every list understands."""
+
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+def position(call: Call) -> Any:
+    """Where this page begins; None for the first. Raises InvalidCursor."""
+    query: Paged = call.query
+    return None if query.cursor is None else unseal(call.house.bookings.salt(), _scope(call), query.cursor)
+
+
+def page(call: Call, items: Sequence[Any], after: Any) -> Answer:
+    """One page; ``after`` (JSON) is where the next begins, None at the end."""
+    following = None if after is None else seal(call.house.bookings.salt(), _scope(call), after)
+    return Answer({"items": items, "next_cursor": following})
+
+
+def _scope(call: Call) -> str:
+    """The route, the caller, and every filter of the query: a cursor is good for nothing else."""
+    filters = sorted(
+        (name, value)
+        for name, value in msgspec.to_builtins(call.query).items()
+        if name not in ("cursor", "limit")
+    )
+    person = call.principal.person_id if call.principal else ""
+    return repr((call.request.method, call.request.path, sorted(call.path.items()), person, filters))

@@ -1,0 +1,108 @@
+"""The guest's page, where the browser comes back from the gateway's checkout. No sign-in, and no personal data."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from chalice.app import Blueprint
+
+from ..domain import booking as aggregate
+from ..domain.booking import Booking
+from ..domain.errors import Refusal
+from ..domain.ids import booking_of
+from ..domain.payment import Payment
+from ..services.pay import pay_now
+from ..services.reconcile import reconcile
+from .http import Answer, Call, endpoint
+from .page_view import PAGE_HEADERS, PageState, PageView, render_page
+
+routes = Blueprint(__name__)
+
+REFRESH = (3, 3, 5, 10, 20, 30, 60)
+"""Seconds after which a waiting page looks again: ever more slowly."""
+
+
+@endpoint(routes, "GET", "/pay/{tx_ref}")
+def guest_page(call: Call) -> Answer:
+    """Show the guest what became of a payment; asks the gateway if that was long ago."""
+    tx_ref = call.path["tx_ref"]
+    booking, payment = _found(call, tx_ref)
+    if booking is None or payment is None:
+        return _page(PageView("not_found"), "en", 404)
+    try:
+        done = reconcile(call.house, booking.booking_id, named=tx_ref, cause="return")
+        booking = done.booking if done else booking
+    except Refusal as refusal:
+        call.house.observe("nudge_failed", level="warning", tx_ref=tx_ref, code=refusal.code)
+    payment = booking.payment(tx_ref) or payment
+    return _page(_view(call, booking, payment), booking.language, 200)
+
+
+@endpoint(routes, "POST", "/pay/{tx_ref}")
+def guest_tries_again(call: Call) -> Answer:
+    """Send the guest to the open link, or to a new attempt's; back to the page when nothing can be paid."""
+    tx_ref = call.path["tx_ref"]
+    booking, payment = _found(call, tx_ref)
+    if booking is None or payment is None:
+        return _page(PageView("not_found"), "en", 404)
+    try:
+        done = pay_now(call.house, booking, key="", cause="return", public_url=call.public_url)
+    except Refusal as refusal:
+        call.house.observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
+        return Answer(None, 303, {"Location": f"./{booking.payments[-1].tx_ref}", "Cache-Control": "no-store"})
+    return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
+
+
+def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:
+    booking_id = booking_of(tx_ref)
+    booking = call.house.bookings.load(booking_id) if booking_id else None
+    return booking, booking.payment(tx_ref) if booking else None
+
+
+def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
+    now = call.house.clock.now()
+    state = _state(booking, payment)
+    can_pay = state in ("failed", "waiting") and (
+        aggregate.usable_link(booking, window=call.house.rules.checkout_window, now=now) is not None
+        or aggregate.may_try_again(booking, now=now)
+    )
+    waited = (now - payment.created_at).total_seconds()
+    refresh = None
+    if state == "waiting":
+        refresh = next((pause for pause in REFRESH if waited < pause * 10), REFRESH[-1])
+    elif state in ("failed", "review"):
+        refresh = REFRESH[-1]
+    onward = None
+    if booking.return_url and state == "paid":
+        onward = _onward(booking.return_url, booking, payment)
+    return PageView(state, booking.booking_id, can_pay, refresh, onward)
+
+
+def _state(booking: Booking, payment: Payment) -> PageState:
+    """What the booking is now says more than the one payment that the address names."""
+    if booking.status == "confirmed":
+        return "paid"
+    if any(attempt.refunds for attempt in booking.payments):
+        return "money_back"
+    if booking.status == "cancelled":
+        return "cancelled"
+    if any(attempt.status == "review" for attempt in booking.payments):
+        return "review"
+    if booking.status == "expired":
+        return "expired"
+    latest = booking.payments[-1]
+    if latest.status in ("failed", "expired") or latest.said == "failed" or latest.problem is not None:
+        return "failed"
+    return "waiting"
+
+
+def _onward(return_url: str, booking: Booking, payment: Payment) -> str:
+    """The frontend's own page, told which booking, and never what became of it: it asks."""
+    parts = urlsplit(return_url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True)]
+    query += [("booking_id", booking.booking_id), ("tx_ref", payment.tx_ref)]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _page(view: PageView, language: aggregate.Language, status: int) -> Answer:
+    return Answer(render_page(view, language), status, dict(PAGE_HEADERS))

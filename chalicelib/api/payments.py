@@ -1,0 +1,89 @@
+"""Payments over HTTP, and the gateways' unsigned callbacks."""
+
+from __future__ import annotations
+
+import msgspec
+from chalice.app import Blueprint
+
+from ..domain.errors import Refusal
+from ..domain.ids import booking_of
+from ..domain.payment import PaymentStatus
+from ..services import reading
+from ..services.access import visible_payment
+from ..services.reconcile import reconcile
+from .answers import EventOut
+from .http import Answer, Call, endpoint
+from .lists import Paged, page, position
+from .shown import payment_out
+
+routes = Blueprint(__name__)
+
+
+class PaymentsQuery(Paged, frozen=True):
+    """The caller's payments."""
+
+    status: PaymentStatus | None = None
+
+
+class Received(msgspec.Struct, frozen=True):
+    """All that a caller who proved nothing is told."""
+
+    received: bool = True
+
+
+@endpoint(routes, "GET", "/v1/payments", query=PaymentsQuery, signed_in=True)
+def list_payments(call: Call) -> Answer:
+    """List the caller's own payments, newest first."""
+    found = reading.own_payments(
+        call.house, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
+    )
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/payments/{tx_ref}", signed_in=True)
+def read_payment(call: Call) -> Answer:
+    """Read one payment."""
+    booking, payment, _ = visible_payment(
+        call.house, call.principal, call.path["tx_ref"], roles=("guest", "host", "operator")
+    )
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(routes, "POST", "/v1/payments/{tx_ref}/verify", signed_in=True)
+def verify_payment(call: Call) -> Answer:
+    """Ask the gateway about a payment, and read it."""
+    booking, payment = reading.verify(call.house, call.principal, call.path["tx_ref"])
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(routes, "GET", "/v1/payments/{tx_ref}/verify", signed_in=True)
+def verify_payment_as_older_frontends_do(call: Call) -> Answer:
+    """Ask the gateway about a payment, and read it; the same as POST."""
+    return verify_payment(call)
+
+
+@endpoint(routes, "GET", "/v1/payments/{tx_ref}/events", query=Paged, signed_in=True)
+def list_payment_events(call: Call) -> Answer:
+    """List what happened to a payment, oldest first."""
+    tx_ref = call.path["tx_ref"]
+    found = reading.events(call.house, call.principal, tx_ref, limit=call.query.limit, after=position(call))
+    return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/payments/chapa/callback/{tx_ref}")
+def chapa_callback(call: Call) -> Answer:
+    """A nudge from Chapa's server, or anybody's: unsigned, so that it only makes us ask."""
+    tx_ref = call.path["tx_ref"]
+    booking_id = booking_of(tx_ref)
+    if booking_id is not None:
+        try:
+            reconcile(call.house, booking_id, named=tx_ref, cause="callback")
+        except Refusal as refusal:
+            call.house.observe("nudge_failed", level="warning", tx_ref=tx_ref, code=refusal.code)
+    return Answer(Received())
+
+
+@endpoint(routes, "POST", "/v1/payments/chapa/callback/{tx_ref}")
+def chapa_callback_from_a_browser(call: Call) -> Answer:
+    """The same nudge, as the in-page script posts it."""
+    return chapa_callback(call)

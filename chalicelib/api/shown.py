@@ -1,0 +1,63 @@
+"""A booking and its payments as a caller may see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..domain.booking import Booking
+from ..domain.payment import Payment, Problem
+from ..services.access import Role
+from .answers import (
+    BookingOut,
+    CancellationOut,
+    ContactOut,
+    LineOut,
+    MoneyOut,
+    PaymentOut,
+    instant,
+    may_see_contact,
+)
+from .http import Call
+from .problems import problem
+
+
+def payment_out(booking: Booking, payment: Payment) -> PaymentOut:
+    return PaymentOut.of(booking, payment, _problem(payment.problem) if _still_stands(payment) else None)
+
+
+def booking_out(call: Call, booking: Booking, role: Role, *, with_attempts: bool = False) -> BookingOut:
+    attempts = tuple(payment_out(booking, payment) for payment in booking.payments) if with_attempts else None
+    stay = booking.stay
+    return BookingOut(
+        booking_id=booking.booking_id,
+        status=booking.status,
+        listing_id=booking.place.listing_id,
+        listing_title=booking.place.title,
+        check_in=stay.check_in.isoformat(),
+        check_out=stay.check_out.isoformat(),
+        nights=stay.nights,
+        units=stay.units,
+        guests=stay.guests,
+        language=booking.language,
+        contact=ContactOut.of(booking.contact) if may_see_contact(booking, role) else None,
+        lines=tuple(LineOut(line.description, MoneyOut.of(line.amount)) for line in booking.lines),
+        total=MoneyOut.of(booking.total),
+        hold_expires_at=instant(booking.hold_expires_at),
+        return_url=booking.return_url,
+        created_at=instant(booking.created_at),
+        updated_at=instant(booking.updated_at),
+        cancellation=CancellationOut.of(booking, call.house.clock.now()),
+        payment=payment_out(booking, booking.current_payment),
+        payments=attempts,
+    )
+
+
+def _still_stands(payment: Payment) -> bool:
+    """A problem of the opening is told until the payment got further."""
+    return payment.problem is not None and payment.status in ("created", "failed", "expired")
+
+
+def _problem(stored: Problem | None) -> dict[str, Any] | None:
+    if stored is None:
+        return None
+    return problem(stored.code, stored.detail, instance=None, errors=stored.errors)

@@ -1,0 +1,24 @@
+"""The gateways' signed webhooks over HTTP."""
+
+from __future__ import annotations
+
+from chalice.app import Blueprint
+
+from ..services.ports import NotJson
+from ..services.webhook import receive
+from .http import Answer, Call, endpoint
+from .payments import Received
+from .validation import InvalidJson
+
+routes = Blueprint(__name__)
+
+
+@endpoint(routes, "POST", "/v1/webhooks/chapa")
+def chapa_webhook(call: Call) -> Answer:
+    """Take a signed delivery from Chapa; answered once what it asks for is durable."""
+    request = call.request
+    try:
+        receive(call.house, request.raw_body or b"", request.headers, request_id=call.request_id)
+    except NotJson as error:
+        raise InvalidJson("The signed body is no JSON object.") from error
+    return Answer(Received())

@@ -1,0 +1,194 @@
+"""The one place that builds adapters and hands them to services.
+
+Each part is built when it is first used; in Lambda ``prepare`` builds, in the init phase, just what a function needs.
+All AWS clients come from the one botocore session of PynamoDB's one connection: a second session would cost half a
+cold start.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from random import random
+from typing import TYPE_CHECKING, Any, Literal
+
+from .services.ports import BookingStore, Gateway, Letters, ListingStore, Mailer, Observe, Queue, Rules, Secrets, Task
+from .settings import Settings, settings
+from .telemetry import observe
+
+if TYPE_CHECKING:
+    from .adapters.oidc import Tokens
+
+Function = Literal["api", "authorize", "sweep", "reconcile", "send_emails"]
+
+
+class SystemClock:
+    """The system's time in UTC, in whole milliseconds; on a developer's machine plus the offset kept in a file."""
+
+    def __init__(self, offset_file: str | None = None) -> None:
+        self._offset_file = Path(offset_file) if offset_file else None
+
+    def now(self) -> datetime:
+        now = datetime.now(UTC)
+        if self._offset_file is not None:
+            now += timedelta(seconds=float(self._offset_file.read_text() or 0))
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class SystemChance:
+    """The system's randomness."""
+
+    def jitter(self) -> float:
+        return random()  # noqa: S311 - it spreads load, it guards nothing
+
+    def token(self) -> str:
+        return secrets.token_hex(8)
+
+
+class House:
+    """Everything outside, as the use cases' ``Ports``."""
+
+    def __init__(self, stage: Settings) -> None:
+        self.settings = stage
+        self.clock = SystemClock(stage.clock_file)
+        self.chance = SystemChance()
+        self.observe: Observe = observe
+        self._making = threading.RLock()
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def _connection(self) -> Any:
+        from .adapters.tables import connect
+
+        with self._making:
+            return connect(
+                listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table
+            )
+
+    @cached_property
+    def _session(self) -> Any:
+        # PynamoDB keeps its session per thread; all our clients are made from the first one.
+        return self._connection.session
+
+    def client(self, service: str) -> Any:
+        """One botocore client a service, on the shared session."""
+        with self._making:
+            if service not in self._clients:
+                from botocore.config import Config
+
+                limits = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 2})
+                self._clients[service] = self._session.create_client(service, config=limits)
+            return self._clients[service]
+
+    @cached_property
+    def bookings(self) -> BookingStore:
+        from .adapters.dynamodb import DynamoBookings
+
+        return DynamoBookings(self._connection)
+
+    @cached_property
+    def listings(self) -> ListingStore:
+        from .adapters.dynamodb import DynamoListings
+
+        assert self._connection is not None, "the models are bound by the connection"
+        return DynamoListings()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from .adapters.ssm import Ssm
+
+        return Ssm(lambda: self.client("ssm"), self.settings.secrets_path)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        from .adapters.chapa import Chapa
+
+        return Chapa(self.settings.chapa_base_url, self.secrets)
+
+    @cached_property
+    def queue(self) -> Queue:
+        from .adapters.sqs import Sqs
+
+        return Sqs(
+            lambda: self.client("sqs"), self.settings.reconcile_queue_url, self.settings.emails_queue_url
+        )
+
+    @cached_property
+    def letters(self) -> Letters:
+        from .adapters.letters import LettersByJinja
+
+        return LettersByJinja(self.settings.public_url)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        from .adapters.ses import Ses
+
+        return Ses(lambda: self.client("ses"), self.settings.mail_from)
+
+    def task_of(self, message: str) -> Task:
+        """The task in a queue's message. Raises ValueError for anything else."""
+        from .adapters.sqs import read_task
+
+        return read_task(message)
+
+    @cached_property
+    def rules(self) -> Rules:
+        return Rules(
+            hold_for=timedelta(minutes=self.settings.hold_minutes),
+            checkout_window=timedelta(minutes=self.settings.checkout_window_minutes),
+            return_origins=self.settings.return_origins,
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from .adapters.oidc import Tokens
+
+        stage = self.settings
+        return Tokens(stage.oidc_issuer, stage.oidc_client_id, stage.groups_claim, now=time.time)
+
+
+_house: House | None = None
+_building = threading.Lock()
+
+
+def house() -> House:
+    """This process's adapters."""
+    global _house  # noqa: PLW0603 - Chalice's handlers are modules' functions: one place must remember
+    with _building:
+        if _house is None:
+            _house = House(settings())
+        return _house
+
+
+_NEEDS: dict[Function, tuple[str, ...]] = {
+    "api": ("bookings", "listings", "gateway", "queue"),
+    "authorize": ("tokens",),
+    "sweep": ("bookings", "queue"),
+    "reconcile": ("bookings", "listings", "gateway", "queue"),
+    "send_emails": ("bookings", "letters", "mailer"),
+}
+_CLIENTS: dict[Function, tuple[str, ...]] = {
+    "api": ("sqs", "ssm"),
+    "authorize": (),
+    "sweep": ("sqs",),
+    "reconcile": ("sqs", "ssm"),
+    "send_emails": ("ses",),
+}
+
+
+def prepare(function: Function) -> None:
+    """Build what ``function`` needs, while the platform still gives the init phase's full processor."""
+    built = house()
+    for part in _NEEDS[function]:
+        getattr(built, part)
+    if "bookings" in _NEEDS[function]:
+        _ = built._connection.client
+    for service in _CLIENTS[function]:
+        built.client(service)
