@@ -1,0 +1,143 @@
+"""`python -m local run`, `services` or `demo`: what `make run`, `make services` and `make demo` start."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.ministack import ROOT
+from local.terminal import paint, say
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+STARTED = time.monotonic()
+LOOK_AT_PARENT = 1.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a verb; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="Guzo on one machine.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | demo")
+    verbs.add_parser("run", help="all of Guzo, with seed data, until Ctrl-C")
+    verbs.add_parser("services", help="all but the API, for plain `chalice local` beside it")
+    demo = verbs.add_parser("demo", help="play the story, step by step, on a stack of its own")
+    demo.add_argument(
+        "--story", metavar="NAME", action="append", help="only this one (may be repeated); `list` names them"
+    )
+    asked = parser.parse_args(arguments)
+    if asked.verb == "demo":
+        from local.demo import play
+
+        return play(asked.story or [])
+    return serve(with_api=asked.verb == "run")
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """`main`, ended in good order by Ctrl-C, SIGTERM, or a terminal that was closed."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            # SIGINT too: a shell that starts us in the background has it ignored.
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    try:
+        return main(arguments)
+    except KeyboardInterrupt:
+        return 0
+
+
+def serve(*, with_api: bool) -> int:
+    """Start the stack, say where it is, wait for Ctrl-C, stop it."""
+    # The packages take their time: a taken port is told before they are loaded.
+    from local.listeners import PortTrouble, from_environment, hold
+
+    try:
+        ports = from_environment()
+        for port in ports if with_api else ports[1:]:
+            hold(port).close()
+    except PortTrouble as trouble:
+        return complain(str(trouble))
+
+    from local.environment import EnvironmentTrouble
+    from local.ministack import MiniStackError
+    from local.seed import SeedTrouble
+    from local.stack import Stack, StackTrouble
+
+    stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api)
+    try:
+        with stack:
+            announce(stack, with_api=with_api)
+            try:
+                wait_for_the_end()
+            finally:
+                # A second Ctrl-C must not cut the stopping short.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except (PortTrouble, EnvironmentTrouble) as trouble:
+        return complain(str(trouble))
+    except (StackTrouble, SeedTrouble, MiniStackError) as trouble:
+        return complain(f"{trouble}\nThe log: {stack.log_file}")
+    return 0
+
+
+def folder_for(ports: tuple[int, int]) -> Path:
+    """Where a stack keeps its files: `.local`, and for other ports than the usual ones a folder in it."""
+    from local.listeners import API_PORT, LOCAL_PORT
+
+    usual = ports == (API_PORT, LOCAL_PORT)
+    return ROOT / ".local" if usual else ROOT / ".local" / f"{ports[0]}-{ports[1]}"
+
+
+def announce(stack: Stack, *, with_api: bool) -> None:
+    """Say that it is ready, and where everything is."""
+    api, local = stack.addresses.api, stack.addresses.local
+    took = f"{time.monotonic() - STARTED:.1f} s"
+    if with_api:
+        say(f"{paint('ready', 'green')} in {took}: API {api} (to read and try: {api}/docs), the rest {local}")
+    else:
+        say(f"{paint('ready', 'green')} in {took}: everything but the API at {local}; start that with")
+        say(f"  {chalice_line(stack)}")
+    for what, where in (("storefront", "shop"), ("mailbox", "mailbox"), ("Chapa sandbox", "chapa/_control")):
+        say(f"  {what:<14} {local}/{where}")
+    say(f"  {'log':<14} {shown(stack.log_file)}")
+    say(paint("Ctrl-C stops it.", "dim"))
+
+
+def chalice_line(stack: Stack) -> str:
+    """What to type, in another terminal, to have Chalice serve the API beside `make services`."""
+    port = stack.addresses.api.rpartition(":")[2]
+    chalice = shown(Path(sys.executable).with_name("chalice"))
+    return f"cd {ROOT} && . {shown(stack.env_file)} && {chalice} local --stage local --port {port}"
+
+
+def shown(path: Path) -> str:
+    """A path as a person in the repository would write it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def wait_for_the_end() -> None:
+    """Wait for Ctrl-C; or, started by make, until make is gone: it cannot tell us when it is killed."""
+    parent = os.getppid()
+    while "MAKELEVEL" not in os.environ or os.getppid() == parent:
+        time.sleep(LOOK_AT_PARENT)
+
+
+def complain(message: str) -> int:
+    """Say what is wrong; return the exit code for it."""
+    print(message, file=sys.stderr, flush=True)
+    return 1
+
+
+def leave(code: int) -> None:
+    """End now. Threads may still be waiting for somebody: they are not waited for."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(run())

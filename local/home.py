@@ -1,0 +1,18 @@
+"""The first page of the local port: what is where, and how a booking is paid."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from local.environment import Addresses
+
+
+def create_blueprint(addresses: Addresses) -> Blueprint:
+    """The route `/`."""
+    blueprint = Blueprint("home", __name__)
+
+    @blueprint.get("/")
+    def home() -> str:
+        return render_template("local/home.html", api=addresses.api, local=addresses.local)
+
+    return blueprint
