@@ -75,6 +75,9 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     onward = None
     if booking.return_url and state == "paid":
         onward = _onward(booking.return_url, booking, payment)
+    elif booking.return_url:
+        parts = urlsplit(booking.return_url)
+        onward = f"{parts.scheme}://{parts.netloc}/"
     return PageView(state, booking.booking_id, can_pay, refresh, onward)
 
 

@@ -390,7 +390,7 @@ def attention(booking: Booking) -> str | None:
             return "payment_taken_back"
         if any(refund.status == "attention" for refund in payment.refunds):
             return "refund"
-    if any(email.status == "failed" for email in booking.emails):
+    if any(email.needs_a_person for email in booking.emails):
         return "email"
     return None
 

@@ -23,6 +23,7 @@ EmailStatus = Literal["owed", "sent", "superseded", "failed"]
 HAND_OVER = timedelta(minutes=2)
 """How long the queue, and then a worker, has before an owed e-mail is due again."""
 LONGEST_RETRY = timedelta(hours=1)
+TRIES_BEFORE_ASKING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class Email:
     @property
     def to_host(self) -> bool:
         return self.kind in ("host_new_booking", "host_cancelled")
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Refused for good, or tried in vain for most of a day; the latter is tried on all the same."""
+        return self.status == "failed" or (self.status == "owed" and self.tries >= TRIES_BEFORE_ASKING)
 
     def may_be_claimed(self, now: datetime) -> bool:
         return self.status == "owed" and (not self.claimed_by or now >= self.due_at)

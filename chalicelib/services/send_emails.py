@@ -66,5 +66,8 @@ def _deliver(ports: Ports, booking: Booking, email: Email) -> Email:
     except MailRefused:
         ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=email.kind)
         return replace(email, status="failed", claimed_by="")
+    except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not keep back the others
+        ports.observe("email_broken", level="error", kind=email.kind, reason=type(error).__name__)
+        return replace(email, claimed_by="", due_at=now + retry_after(email.tries))
     ports.observe("email_sent", booking_id=booking.booking_id, kind=email.kind)
     return replace(email, status="sent", claimed_by="")
