@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ NO_CREDENTIALS = (
     "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 )
 NO_REGION = "No AWS region is set: set AWS_DEFAULT_REGION, for instance to eu-central-1."
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A template in S3: its address, and the parameters that it declares."""
+
+    url: str
+    parameters: Mapping[str, Mapping[str, Any]]
 
 
 class DeployError(Exception):
@@ -59,9 +68,9 @@ def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> 
         raise DeployError("The template is not clean, so nothing was deployed.")
     bucket = bucket or make_bucket(session, account)
     print(f"Uploading to s3://{bucket}/{stage}/…", flush=True)
-    url = upload(session.client("s3"), package, bucket=bucket, prefix=stage, account=account)
+    uploaded = upload(session.client("s3"), package, bucket=bucket, prefix=stage, account=account)
     print(f"Deploying stack guzo-{stage} in account {account}, {session.region_name}…", flush=True)
-    outputs = put_stack(session.client("cloudformation"), f"guzo-{stage}", url, parameters)
+    outputs = put_stack(session.client("cloudformation"), f"guzo-{stage}", uploaded, parameters)
     if stage == "prod":
         session.client("cloudformation").update_termination_protection(
             StackName=f"guzo-{stage}", EnableTerminationProtection=True
@@ -110,8 +119,8 @@ def make_bucket(session: Any, account: str) -> str:
 
 def upload(
     s3: Any, package: Package, *, bucket: str, prefix: str, account: str, template: Path | None = None
-) -> str:
-    """Put zip and template into the bucket, named by their content; the template's address."""
+) -> Uploaded:
+    """Put zip and template into the bucket, named by their content; the package's own if none is given."""
     code = package.zip.read_bytes()
     key = f"{prefix}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
     s3.put_object(Bucket=bucket, Key=key, Body=code, ExpectedBucketOwner=account)
@@ -121,11 +130,11 @@ def upload(
     s3.put_object(Bucket=bucket, Key=template_key, Body=text, ExpectedBucketOwner=account)
     # The client knows how its region, partition or emulator addresses a bucket.
     signed: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": template_key})
-    return signed.split("?", 1)[0]
+    return Uploaded(signed.split("?", 1)[0], document["Parameters"])
 
 
 def put_stack(
-    cloudformation: Any, name: str, template_url: str, parameters: Mapping[str, str], *, pause: float = 3
+    cloudformation: Any, name: str, template: Uploaded, parameters: Mapping[str, str], *, pause: float = 3
 ) -> dict[str, str]:
     """Create the stack, or update it to this template; wait; its outputs. DeployError with what failed."""
     before = _stack(cloudformation, name)
@@ -135,24 +144,23 @@ def put_stack(
             f" aws cloudformation delete-stack --stack-name {name}"
         )
     known = {parameter["ParameterKey"] for parameter in (before or {}).get("Parameters", [])}
-    wanted = cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
+    names = template.parameters.keys()
     missing = [
-        parameter["ParameterKey"]
-        for parameter in wanted
-        if "DefaultValue" not in parameter and parameter["ParameterKey"] not in {*parameters, *known}
+        parameter
+        for parameter, declared in template.parameters.items()
+        if "Default" not in declared and parameter not in {*parameters, *known}
     ]
     if missing:
         raise DeployError(
             f'The first deployment needs: {", ".join(missing)}. Say PARAMETERS="{missing[0]}=…".'
         )
-    names = {parameter["ParameterKey"] for parameter in wanted}
     if unknown := parameters.keys() - names:
         raise DeployError(
             f"No such parameter: {', '.join(sorted(unknown))}. There are: {', '.join(sorted(names))}."
         )
     request = {
         "StackName": name,
-        "TemplateURL": template_url,
+        "TemplateURL": template.url,
         "Capabilities": CAPABILITIES,
         "Parameters": [
             *({"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()),

@@ -62,7 +62,7 @@ def build(stage: str, *, root: Path = ROOT, out: Path | None = None) -> Package:
     zipped = out / "deployment.zip"
     write_zip(unzipped, zipped)
 
-    template = _for_stage(json.loads((out / "chalice" / "sam.json").read_text(encoding="utf-8")), stage)
+    template = for_stage(json.loads((out / "chalice" / "sam.json").read_text(encoding="utf-8")), stage)
     sam = _write_json(out / "sam.json", template)
     translated = _write_json(
         out / "cloudformation.json", translate(with_code_at(template, bucket="bucket", key="deployment.zip"))
@@ -183,7 +183,7 @@ def with_code_at(template: dict[str, Any], *, bucket: str, key: str) -> dict[str
     return copy
 
 
-def _for_stage(template: dict[str, Any], stage: str) -> dict[str, Any]:
+def for_stage(template: dict[str, Any], stage: str) -> dict[str, Any]:
     """A package for one stage says so, and cannot be deployed as another."""
     template["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
     return template

@@ -1,0 +1,274 @@
+"""Facts about the template that is deployed, each of which has been got wrong by somebody."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.api import gateway_responses, problems
+from local import template as generator
+from local.resources import TEMPLATE
+
+from .conftest import Template
+
+FUNCTIONS = {
+    "APIHandler": ("app.app", 28, 512),
+    "Authorize": ("app.authorize", 10, 256),
+    "Sweep": ("app.sweep", 58, 512),
+    "Reconcile": ("app.reconcile", 60, 512),
+    "SendEmails": ("app.send_emails", 60, 512),
+}
+QUEUES = {"Reconcile": ("ReconcileQueue", 1), "SendEmails": ("EmailsQueue", 10)}
+EVERY_FUNCTION = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def properties(template: Template, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"][name]["Properties"]
+    return found
+
+
+def statements(template: Template, function: str) -> Iterator[dict[str, Any]]:
+    role, _ = properties(template, function)["Role"]["Fn::GetAtt"]
+    for policy in properties(template, role)["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def test_these_functions_and_no_others(template: Template) -> None:
+    found = {
+        name: (
+            function["Properties"]["Handler"],
+            function["Properties"]["Timeout"],
+            function["Properties"]["MemorySize"],
+        )
+        for name, function in of_type(template, "AWS::Serverless::Function").items()
+    }
+    assert found == FUNCTIONS
+
+
+def test_the_api_gives_up_before_the_gateway_does(template: Template) -> None:
+    assert properties(template, "APIHandler")["Timeout"] < 29
+
+
+def test_every_function_has_a_role_of_its_own(template: Template) -> None:
+    roles = [properties(template, name)["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS]
+    assert len(set(roles)) == len(FUNCTIONS)
+    assert set(of_type(template, "AWS::IAM::Role")) == set(roles)
+
+
+@EVERY_FUNCTION
+def test_only_traces_may_go_anywhere(template: Template, name: str) -> None:
+    for statement in statements(template, name):
+        assert statement["Effect"] == "Allow"
+        actions = listed(statement["Action"])
+        assert not any("*" in action for action in actions)
+        if "*" in listed(statement["Resource"]):
+            # X-Ray knows no resources: AWS wants the star here, and only here.
+            assert actions == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+
+
+@EVERY_FUNCTION
+def test_a_function_writes_its_own_log_and_no_other(template: Template, name: str) -> None:
+    resources = [
+        resource
+        for statement in statements(template, name)
+        if any(action.startswith("logs:") for action in listed(statement["Action"]))
+        for resource in listed(statement["Resource"])
+    ]
+    assert [resource["Fn::Sub"].partition("/aws/lambda/")[2] for resource in resources] == [
+        "${AWS::StackName}-" + name + "-*:*"
+    ]
+
+
+@EVERY_FUNCTION
+def test_every_function_has_a_log_that_ends(template: Template, name: str) -> None:
+    logs = {
+        json.dumps(group["Properties"]["LogGroupName"]): group["Properties"]
+        for group in of_type(template, "AWS::Logs::LogGroup").values()
+    }
+    group = logs[json.dumps({"Fn::Sub": "/aws/lambda/${" + name + "}"})]
+    assert group["RetentionInDays"] >= 30
+
+
+def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template: Template) -> None:
+    def who_may(action: str) -> set[str]:
+        return {
+            name
+            for name in FUNCTIONS
+            if any(action in listed(statement["Action"]) for statement in statements(template, name))
+        }
+
+    assert who_may("dynamodb:PutItem") == {"APIHandler", "Reconcile", "SendEmails"}
+    assert who_may("dynamodb:DeleteItem") == {"APIHandler", "Reconcile"}
+    assert who_may("dynamodb:Scan") == set()
+    assert who_may("ses:SendRawEmail") == {"SendEmails"}
+    assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Reconcile"}
+    assert who_may("sqs:SendMessage") == {"APIHandler", "Sweep", "Reconcile"}
+    assert who_may("sqs:ReceiveMessage") == {"Reconcile", "SendEmails"}
+
+
+def test_every_variable_that_is_read_is_set(template: Template) -> None:
+    class Recorder(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return {"GUZO_STAGE": "dev"}.get(name, default)
+
+    read: set[str] = set()
+    settings.read(Recorder())
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    for name in FUNCTIONS:
+        own = properties(template, name)["Environment"]["Variables"]
+        # The clock is set locally only; the authorizer and the sweep never link to the API.
+        assert read - {"GUZO_CLOCK_FILE", "PUBLIC_URL"} <= shared.keys() | own.keys()
+
+
+def test_links_to_the_api_make_no_cycle(template: Template) -> None:
+    for name in ("Reconcile", "SendEmails"):
+        condition, given, computed = properties(template, name)["Environment"]["Variables"]["PUBLIC_URL"][
+            "Fn::If"
+        ]
+        assert (condition, given) == ("HasPublicUrl", {"Ref": "PublicUrl"})
+        assert "${RestAPI}" in computed["Fn::Sub"]
+    # The API's own function would wait for the API, which waits for its function: it reads its request.
+    environment = json.dumps(properties(template, "APIHandler")["Environment"])
+    assert "RestAPI" not in environment
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_queues_are_consumed_one_failure_at_a_time(template: Template, name: str) -> None:
+    queue, batch = QUEUES[name]
+    event = properties(template, name)["Events"][f"{name}SqsEventSource"]["Properties"]
+    assert event["Queue"] == {"Fn::Sub": "${" + queue + ".Arn}"}
+    assert event["BatchSize"] == batch
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_gateway_is_not_flooded(template: Template) -> None:
+    event = properties(template, "Reconcile")["Events"]["ReconcileSqsEventSource"]["Properties"]
+    assert event["ScalingConfig"] == {"MaximumConcurrency": 10}
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_message_outlives_its_function_and_its_failures(template: Template, name: str) -> None:
+    queue = properties(template, QUEUES[name][0])
+    dead_letters, attribute = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    # AWS asks for six times the function's time-out.
+    assert queue["VisibilityTimeout"] >= 6 * properties(template, name)["Timeout"]
+    # A message's age counts on in the dead-letter queue.
+    assert properties(template, dead_letters)["MessageRetentionPeriod"] == 14 * 86400
+    assert queue["MessageRetentionPeriod"] < 14 * 86400
+    for found in (queue, properties(template, dead_letters)):
+        assert found["SqsManagedSseEnabled"] is True
+
+
+def test_every_queue_and_the_clock_are_watched(template: Template) -> None:
+    alarms = [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    watched = {(alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in alarms}
+    for queue in ("ReconcileDeadLetters", "EmailsDeadLetters"):
+        name = json.dumps({"Fn::GetAtt": [queue, "QueueName"]})
+        assert ("ApproximateNumberOfMessagesVisible", name) in watched
+    assert "ApproximateAgeOfOldestMessage" in {metric for metric, _ in watched}
+    assert "5XXError" in {metric for metric, _ in watched}
+    (stopped,) = [alarm for alarm in alarms if alarm["MetricName"] == "Invocations"]
+    assert stopped["TreatMissingData"] == "breaching"
+    assert all(alarm["AlarmActions"] for alarm in alarms)
+
+
+@pytest.mark.parametrize("name", ["ListingsTable", "BookingsTable"])
+def test_tables_are_safe_and_their_indexes_free_to_keep(template: Template, name: str) -> None:
+    resource, table = template["Resources"][name], properties(template, name)
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    for index in table["GlobalSecondaryIndexes"]:
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
+
+
+def test_keys_and_indexes(template: Template) -> None:
+    def keys(part: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(key["AttributeName"] for key in part["KeySchema"])
+
+    def indexes(name: str) -> dict[str, tuple[str, ...]]:
+        return {
+            index["IndexName"]: keys(index) for index in properties(template, name)["GlobalSecondaryIndexes"]
+        }
+
+    assert keys(properties(template, "ListingsTable")) == ("listing_id", "part")
+    assert indexes("ListingsTable") == {
+        "by_city": ("city_key", "price_key"),
+        "by_host": ("host_id", "host_order"),
+    }
+    assert keys(properties(template, "BookingsTable")) == ("booking_id",)
+    assert indexes("BookingsTable") == {
+        "by_guest": ("guest_id", "created"),
+        "by_listing": ("listing_id", "stay_key"),
+        "by_day": ("day", "created"),
+        "due": ("due_shard", "due_at"),
+        "attention": ("attention", "attention_at"),
+    }
+
+
+def test_the_api_is_throttled_and_traced(template: Template) -> None:
+    api = properties(template, "RestAPI")
+    (every,) = api["MethodSettings"]
+    assert (every["HttpMethod"], every["ResourcePath"]) == ("*", "/*")
+    assert 0 < every["ThrottlingRateLimit"] <= every["ThrottlingBurstLimit"]
+    assert api["TracingEnabled"] is True
+
+
+def test_sign_in_is_included_unless_an_issuer_is_given(template: Template) -> None:
+    for name, resource in template["Resources"].items():
+        if resource["Type"].startswith("AWS::Cognito::"):
+            assert resource["Condition"] == "MakesUserPool", name
+    groups = of_type(template, "AWS::Cognito::UserPoolGroup").values()
+    assert {group["Properties"]["GroupName"] for group in groups} == {"host", "operator"}
+    assert properties(template, "UserPoolClient")["GenerateSecret"] is False
+
+
+def test_a_package_is_for_one_stage(template: Template) -> None:
+    assert template["Parameters"]["Stage"]["AllowedValues"] == ["dev"]
+
+
+def test_no_secret_is_a_parameter_or_a_variable(template: Template) -> None:
+    assert "secret_key" not in json.dumps(template["Parameters"]).lower()
+    assert "CHASECK" not in json.dumps(template)
+
+
+def test_what_the_gateway_answers_is_generated(template: Template) -> None:
+    assert generator.generated(TEMPLATE.read_text()) == TEMPLATE.read_text(), "run make template"
+    assert properties(template, "RestAPI")["GatewayResponses"] == gateway_responses.template_fragment()
+
+
+def test_the_gateway_speaks_as_the_api_does() -> None:
+    for response in gateway_responses.RESPONSES.values():
+        if response.code in problems.TITLES:
+            assert response.title == problems.TITLES[response.code]
+            assert response.retryable == (response.code in problems.RETRYABLE)
+
+
+@pytest.mark.parametrize("which", ["template", "translated"])
+def test_the_linter_finds_nothing(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    (tmp_path / "app.json").write_text(json.dumps(request.getfixturevalue(which)))
+    linter = Path(sys.executable).with_name("cfn-lint")
+    run = subprocess.run([linter, tmp_path / "app.json"], capture_output=True, text=True, check=False)
+    assert run.stdout == ""
+    assert run.returncode == 0
