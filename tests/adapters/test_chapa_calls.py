@@ -1,0 +1,459 @@
+"""Every way in which a call can go wrong, against a real server: it ends in time and is called what it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib import outbound
+from chalicelib.adapters.chapa import Chapa
+from chalicelib.domain.errors import (
+    GatewayBadAnswer,
+    GatewayTimeout,
+    GatewayTrouble,
+    GatewayUnreachable,
+)
+from tests.adapters.chapa_server import (
+    KEY,
+    LINK,
+    OPENED,
+    OPENING,
+    PENDING,
+    Keys,
+    Script,
+    Server,
+    Talk,
+    answering,
+    failed,
+    serving,
+)
+
+SECONDS = 0.2
+LATE = 0.3
+"""How much later than its deadline a call may end on a busy machine."""
+
+OK = b"HTTP/1.1 200 OK\r\n"
+TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+
+
+def chapa_at(
+    url: str, slept: list[float] | None = None, *, seconds: float = 5.0, connect: float = 3.0
+) -> Chapa:
+    pauses = [] if slept is None else slept
+    return Chapa(url, Keys(), seconds=seconds, connect=connect, sleep=pauses.append, jitter=lambda: 0.5)
+
+
+def trouble_of(call: Callable[[], object]) -> GatewayTrouble:
+    with pytest.raises(GatewayTrouble) as raised:
+        call()
+    trouble = raised.value
+    told = [trouble.detail, *(error.message for error in trouble.errors)]
+    assert not any(
+        secret in text for text in told for secret in (KEY, OPENING.email, OPENING.phone, "127.0.0.1")
+    )
+    return trouble
+
+
+def opening_trouble(*scripts: Script, seconds: float = 5.0) -> tuple[GatewayTrouble, Server]:
+    with serving(*scripts) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url, seconds=seconds).initialize(OPENING))
+    assert len(server.requests) == 1, "a POST is never repeated"
+    return trouble, server
+
+
+# No answer in time
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Talk.silence,
+        lambda talk: talk.drip(b"HTTP/1.1 200 " + b"O" * 1000),
+        lambda talk: talk.drip(OK + b"X: " + b"x" * 1000),
+        lambda talk: talk.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
+        lambda talk: (talk.send(OK + b"Content-Length: 1000\r\n\r\n"), talk.drip(b" " * 1000)),
+        lambda talk: (talk.send(OK + b"Transfer-Encoding: chunked\r\n\r\n"), talk.drip(b"1\r\n \r\n" * 1000)),
+        lambda talk: (talk.send(OK + b"\r\n"), talk.drip(b" " * 1000)),
+        lambda talk: (talk.send(OK + b"Content-Length: 9\r\n\r\n{"), talk.silence()),
+    ],
+    ids=[
+        "silence",
+        "status line",
+        "headers",
+        "continue",
+        "body",
+        "chunks",
+        "body without length",
+        "half a body",
+    ],
+)
+def test_a_call_ends_at_its_deadline_however_the_other_side_stretches_it(script: Script) -> None:
+    began = time.monotonic()
+    trouble, _ = opening_trouble(script, seconds=SECONDS)
+    assert SECONDS - 0.05 < time.monotonic() - began < SECONDS + LATE
+    assert type(trouble) is GatewayTimeout
+    assert not trouble.fate_known
+    assert trouble.__cause__ is not None
+
+
+def test_a_slow_answer_within_the_deadline_is_an_answer() -> None:
+    head = OK + b"Content-Length: 20\r\n\r\n"
+    with serving(lambda talk: talk.drip(head, every=0.001)) as server, pytest.raises(GatewayBadAnswer):
+        chapa_at(server.url).initialize(OPENING)
+    body = b'{"status": "success", "data": {"checkout_url": "https://x.et/1"}}'
+    raw = OK + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with serving(lambda talk: talk.drip(raw, every=0.001)) as server:
+        assert chapa_at(server.url).initialize(OPENING) == "https://x.et/1"
+
+
+def test_a_verify_that_is_not_answered_in_time_is_not_repeated() -> None:
+    with serving(Talk.silence) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url, seconds=SECONDS).verify(OPENING.tx_ref))
+    assert type(trouble) is GatewayTimeout
+    assert len(server.requests) == 1
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, list[socket.socket]]]:
+    """Names that do not resolve, or addresses that do not answer, until the event is set."""
+    go, made = threading.Event(), list[socket.socket]()
+
+    def create_connection(*_: object, **__: object) -> socket.socket:
+        assert go.wait(10)
+        made.append(socket.socket())
+        return made[0]
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
+    yield go, made
+    go.set()
+
+
+def test_connecting_has_its_own_time_and_then_nothing_was_sent(
+    hanging: tuple[threading.Event, list[socket.socket]],
+) -> None:
+    go, made = hanging
+    began = time.monotonic()
+    trouble = trouble_of(lambda: chapa_at("http://127.0.0.1:1/v1", connect=0.1).initialize(OPENING))
+    assert time.monotonic() - began < 0.1 + LATE
+    assert type(trouble) is GatewayTimeout
+    assert trouble.fate_known
+    go.set()
+    deadline = time.monotonic() + 5
+    while not (made and made[0].fileno() == -1):
+        assert time.monotonic() < deadline, "a connection that comes too late is closed"
+        time.sleep(0.005)
+
+
+# No connection
+
+
+def test_a_refused_connection_and_an_unknown_name_opened_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}/v1", "http://guzo.invalid/v1"):
+        trouble = trouble_of(lambda url=url: chapa_at(url).initialize(OPENING))  # type: ignore[misc]
+        assert type(trouble) is GatewayUnreachable
+        assert trouble.fate_known
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Talk.reset,
+        lambda talk: None,
+        lambda talk: (talk.drip(OK + b"Content-Length: 9\r\n\r\n{", every=0.001), talk.reset()),
+    ],
+    ids=["reset", "closed", "reset in the middle"],
+)
+def test_a_broken_connection_leaves_the_fate_open(script: Script) -> None:
+    trouble, _ = opening_trouble(script)
+    assert type(trouble) is GatewayUnreachable
+    assert not trouble.fate_known
+
+
+def test_a_verify_over_a_broken_connection_is_repeated_once() -> None:
+    slept: list[float] = []
+    with serving(Talk.reset, answering(200, PENDING)) as server:
+        assert chapa_at(server.url, slept).verify(OPENING.tx_ref).said == "pending"
+    assert slept == [pytest.approx(0.3)]
+    with serving(Talk.reset) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
+    assert len(server.requests) == 2
+    assert type(trouble) is GatewayUnreachable
+
+
+def test_a_repeated_verify_has_only_the_time_that_is_left() -> None:
+    began = time.monotonic()
+    with serving(Talk.reset, Talk.silence) as server:
+        chapa = Chapa(server.url, Keys(), seconds=0.5, sleep=time.sleep, jitter=lambda: 0.0)
+        trouble = trouble_of(lambda: chapa.verify(OPENING.tx_ref))
+    assert type(trouble) is GatewayTimeout
+    assert time.monotonic() - began < 0.5 + LATE
+    with serving(Talk.reset) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url, seconds=0.05).verify(OPENING.tx_ref))
+    assert len(server.requests) == 1, "no time is left"
+
+
+def test_cancel_is_not_repeated() -> None:
+    with serving(Talk.reset) as server:
+        assert type(trouble_of(lambda: chapa_at(server.url).cancel(OPENING.tx_ref))) is GatewayUnreachable
+    assert len(server.requests) == 1
+
+
+# Answers that are none
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda talk: talk.send(b"not HTTP at all\r\n\r\n"),
+        lambda talk: talk.send(OK + b"Content-Length: 100\r\n\r\n{"),
+        lambda talk: talk.send(OK + b"Content-Length: x\r\n\r\n{}"),
+        lambda talk: talk.send(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}"),
+        lambda talk: talk.send(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        lambda talk: talk.send(OK + b"X: y\r\n" * 200 + b"\r\n"),
+        lambda talk: talk.send(OK + b"X: " + b"y" * 100_000 + b"\r\n\r\n"),
+        lambda talk: talk.send(OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"),
+        answering(200, b"<html><body>Welcome</body></html>", headers="Content-Type: text/html\r\n"),
+        answering(200, b'{"status": "success", "data": {"checkout_url": '),
+        answering(200, b" " * (outbound.MOST_BYTES + 1)),
+        answering(302, b"", headers="Location: /v1/elsewhere\r\n"),
+        answering(307, b"", headers="Location: http://127.0.0.1:1/\r\n"),
+        answering(301, b"", headers="Location: http://[broken\r\n"),
+        answering(500, failed("Server Error")),
+        answering(502, b"<html>Bad Gateway</html>"),
+        answering(503, b"", headers="Retry-After: 5\r\n"),
+    ],
+)
+def test_a_senseless_answer_is_a_bad_one(script: Script) -> None:
+    trouble, server = opening_trouble(script)
+    assert type(trouble) is GatewayBadAnswer
+    assert not trouble.fate_known
+    assert "Welcome" not in trouble.detail
+    assert server.connections == 1
+
+
+def test_the_longest_answer_is_read_and_one_without_end_is_not() -> None:
+    link = b'{"status": "success", "data": {"checkout_url": "https://x.et/1"}}'
+    with serving(answering(200, link.ljust(outbound.MOST_BYTES))) as server:
+        assert chapa_at(server.url).initialize(OPENING) == "https://x.et/1"
+
+    sent = 0
+
+    def endless(talk: Talk) -> None:
+        nonlocal sent
+        talk.send(OK + b"\r\n")
+        while not talk.gone.is_set():
+            talk.send(b" " * outbound.CHUNK)
+            sent += outbound.CHUNK
+
+    trouble, _ = opening_trouble(endless)
+    assert type(trouble) is GatewayBadAnswer
+    assert "too long" in trouble.detail
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_opened_nothing(status: int) -> None:
+    trouble, _ = opening_trouble(answering(status, failed("Invalid API Key or User doesn't exist")))
+    assert type(trouble) is GatewayBadAnswer
+    assert trouble.fate_known
+    with serving(
+        answering(status, failed("Test secret keys can't be used to verify a live transaction"))
+    ) as server:
+        assert type(trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))) is GatewayBadAnswer
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ("", 30),
+        ("Retry-After: 7\r\n", 7),
+        ("retry-after: 0\r\n", 1),
+        ("Retry-After: 99999\r\n", 300),
+        ("Retry-After: soon\r\n", 30),
+        ("Retry-After: -5\r\n", 30),
+        ("Retry-After: 999999999999999999999\r\n", 30),
+        ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 1),
+        (
+            f"Retry-After: {format_datetime(TOMORROW, usegmt=True)}\r\n",
+            300,
+        ),
+        ("x-ratelimit-limit: 9\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 12\r\n", 12),
+        ("x-ratelimit-reset: 4102444800\r\n", 300),
+        ("x-ratelimit-reset: 1000000000\r\n", 1),
+    ],
+)
+def test_too_often_says_when_to_come_back_and_is_not_repeated(headers: str, seconds: int) -> None:
+    trouble, _ = opening_trouble(answering(429, failed("Too many requests"), headers=headers))
+    assert type(trouble) is GatewayUnreachable
+    assert trouble.fate_known
+    assert trouble.retry_after == seconds
+    with serving(answering(429, b"<html>", headers=headers)) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
+    assert trouble.retry_after == seconds
+    assert len(server.requests) == 1
+
+
+def test_cancel_is_certain_or_not_and_only_silence_is_trouble() -> None:
+    closed = {"message": "Checkout link expired successfully", "status": "success", "data": {}}
+    with serving(answering(200, closed, keep=True), answering(500, b"<html>")) as server:
+        chapa = chapa_at(server.url)
+        assert chapa.cancel(OPENING.tx_ref)
+        assert not chapa.cancel(OPENING.tx_ref)
+    with serving(Talk.silence) as server:
+        assert type(trouble_of(lambda: chapa_at(server.url, seconds=SECONDS).cancel("x"))) is GatewayTimeout
+
+
+# What surrounds a call
+
+
+def test_a_connection_is_kept_but_not_used_after_a_long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(answering(200, OPENED, keep=True)) as server:
+        chapa = chapa_at(server.url)
+        chapa.initialize(OPENING)
+        chapa.initialize(OPENING)
+        assert server.connections == 1
+        monkeypatch.setattr(outbound, "IDLE_FOR", -1.0)
+        chapa.initialize(OPENING)
+        assert server.connections == 2
+
+
+def test_the_key_goes_to_the_gateway_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with (
+        serving(answering(200, b"")) as proxy,
+        serving(answering(200, OPENED, headers="Set-Cookie: a=b\r\n")) as server,
+    ):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        chapa = chapa_at(server.url)
+        assert chapa.initialize(OPENING) == LINK
+        assert chapa.initialize(OPENING) == LINK
+    assert proxy.requests == []
+    assert [request.headers["authorization"] for request in server.requests] == [f"Bearer {KEY}"] * 2
+    assert all("cookie" not in request.headers for request in server.requests)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody signed but itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(answering(200, OPENED), tls=context) as server:
+        trouble = trouble_of(lambda: chapa_at(server.url).initialize(OPENING))
+    assert type(trouble) is GatewayUnreachable
+    assert server.requests == []
+
+
+def test_the_deadline_holds_over_tls_too(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    scripts: list[Script] = [
+        answering(200, OPENED, keep=True),
+        lambda talk: talk.drip(OK + b"X: " + b"x" * 1000),
+    ]
+    with serving(*scripts, tls=context) as server:
+        chapa = chapa_at(server.url, seconds=0.5)
+        chapa._outbound._session.verify = str(certificate)
+        assert chapa.initialize(OPENING) == LINK
+        began = time.monotonic()
+        assert type(trouble_of(lambda: chapa.initialize(OPENING))) is GatewayTimeout
+        assert time.monotonic() - began < 0.5 + LATE
+
+
+def test_many_threads_may_call_at_once() -> None:
+    links: list[str] = []
+    with serving(answering(200, OPENED, keep=True)) as server:
+        chapa = chapa_at(server.url)
+        threads = [threading.Thread(target=lambda: links.append(chapa.initialize(OPENING))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert links == [LINK] * 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(
+            lambda status, headers, body: b"HTTP/1.1 %d x\r\n%s\r\n%s" % (status, headers, body),
+            st.integers(0, 999),
+            st.sampled_from(
+                [
+                    b"",
+                    b"Content-Length: 2\r\n",
+                    b"Transfer-Encoding: chunked\r\n",
+                    b"Location: \xff\r\n",
+                    b": \r\n",
+                    b"\xff: x\r\n",
+                ]
+            ),
+            st.binary(max_size=50) | st.sampled_from([b"{}", b"null", b"2\r\n{}\r\n0\r\n\r\n"]),
+        ),
+    )
+)
+def test_whatever_bytes_come_back_the_outcome_is_trouble(raw: bytes) -> None:
+    with serving(lambda talk: talk.send(raw)) as server:
+        trouble_of(lambda: chapa_at(server.url, seconds=2.0).initialize(OPENING))
+
+
+def test_the_tests_server_reads_what_is_sent() -> None:
+    with serving(answering(200, {"a": 1})) as server:
+        host, _, port = server.url.removeprefix("http://").removesuffix("/v1").partition(":")
+        connection = http.client.HTTPConnection(host, int(port))
+        connection.request("POST", "/x", body=b"body")
+        assert connection.getresponse().read() == b'{"a": 1}'
+        connection.close()
+    assert server.requests[0].body == b"body"
