@@ -75,7 +75,8 @@ def _subject(text: str) -> bytes:
     """The header's lines. By hand: the way EmailMessage folds long encoded words loses and doubles spaces."""
     line = _one_line(text)
     header = Header(line, "us-ascii" if line.isascii() else "utf-8", header_name="Subject")
-    return f"Subject: {header.encode(linesep='\r\n')}\r\n".encode("ascii")
+    lines = header.encode(linesep="\r\n")
+    return f"Subject: {lines}\r\n".encode("ascii")
 
 
 def _attach(mail: EmailMessage, attachment: Attachment) -> None:

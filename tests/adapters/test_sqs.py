@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from chalicelib.adapters.sqs import Sqs, read_task, write_task
+from chalicelib.domain.ids import BookingId
+from chalicelib.services.ports import Fault, Task
+
+DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+BOOKING = BookingId("GZ0123456789ABCD")
+
+
+def booking(number: int) -> BookingId:
+    return BookingId(f"GZ{number:014d}")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        yield botocore.session.get_session().create_client("sqs", region_name="us-east-1")
+
+
+def drain(aws: Any, url: str) -> list[str]:
+    bodies = []
+    while messages := aws.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in messages]
+    return bodies
+
+
+def test_tasks_reach_their_queue_and_can_be_read_again(aws: Any) -> None:
+    reconcile, emails = (aws.create_queue(QueueName=name)["QueueUrl"] for name in ("reconcile", "emails"))
+    queue = Sqs(lambda: aws, reconcile, emails)
+    tasks = [Task(booking(number), f"{booking(number)}-1", f"req-{number}") for number in range(23)]
+    queue.reconcile(task for task in tasks)
+    queue.emails(Task(BOOKING, request_id="req-1"))
+    queue.reconcile([])
+    assert queue.depth() == 23
+    bodies = drain(aws, reconcile)
+    assert sorted(map(read_task, bodies), key=lambda task: task.booking_id) == tasks
+    assert queue.depth() == 23  # at work, no longer visible
+    (body,) = drain(aws, emails)
+    assert read_task(body) == Task(BOOKING, request_id="req-1")
+    assert json.loads(body) == {"booking_id": BOOKING, "request_id": "req-1"}
+
+
+class Client:
+    """A queue that fails some entries, so many times each; or all, with an exception."""
+
+    def __init__(self, failures: dict[str, int] | None = None, trouble: Exception | None = None) -> None:
+        self.failures = failures or {}
+        self.trouble = trouble
+        self.taken: list[str] = []
+        self.sizes: list[int] = []
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        self.sizes.append(len(Entries))
+        if self.trouble:
+            raise self.trouble
+        failed = []
+        for entry in Entries:
+            name = read_task(entry["MessageBody"]).booking_id
+            if self.failures.get(name, 0):
+                self.failures[name] -= 1
+                failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
+            else:
+                self.taken.append(name)
+        return {"Successful": [], **({"Failed": failed} if failed else {})}
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        assert self.trouble
+        raise self.trouble
+
+
+TASKS = [Task(booking(number)) for number in range(12)]
+
+
+def test_what_the_queue_failed_to_take_is_offered_once_more() -> None:
+    client = Client({booking(3): 1, booking(11): 1})
+    Sqs(lambda: client, "r", "e").reconcile(TASKS)
+    assert sorted(client.taken) == [task.booking_id for task in TASKS]
+    assert client.sizes == [10, 1, 2, 1]
+
+
+def test_twice_refused_is_a_fault() -> None:
+    client = Client({booking(3): 2})
+    with pytest.raises(Fault, match="1 of 10"):
+        Sqs(lambda: client, "r", "e").reconcile(TASKS)
+    assert client.sizes == [10, 1]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "marked"}}, "SendMessageBatch"),
+        ReadTimeoutError(endpoint_url="https://sqs"),
+    ],
+)
+def test_a_queue_that_cannot_be_reached_is_a_fault(trouble: Exception) -> None:
+    queue = Sqs(lambda: Client(trouble=trouble), "r", "e")
+    for call in (lambda: queue.reconcile(TASKS), lambda: queue.emails(TASKS[0]), queue.depth):
+        with pytest.raises(Fault) as fault:
+            call()
+        assert "marked" not in str(fault.value)
+
+
+@given(
+    st.text(DIGITS, min_size=14, max_size=14).map("GZ".__add__),
+    st.none() | st.integers(1, 99),
+    st.text(max_size=128),
+)
+def test_every_task_survives_the_way(booking_id: str, attempt: int | None, request_id: str) -> None:
+    tx_ref = f"{booking_id}-{attempt}" if attempt else None
+    task = Task(BookingId(booking_id), tx_ref, request_id)
+    body = write_task(task)
+    assert read_task(body) == task
+    assert len(body) < 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "x",
+        "[]",
+        "null",
+        "7",
+        "[" * 10_000,
+        "{}",
+        '{"booking_id": 7}',
+        '{"booking_id": "lst_0123456789ABCDEF"}',
+        f'{{"booking_id": "{BOOKING}x"}}',
+        f'{{"booking_id": "{BOOKING}", "tx_ref": 1}}',
+        f'{{"booking_id": "{BOOKING}", "tx_ref": ""}}',
+        f'{{"booking_id": "{BOOKING}", "tx_ref": "GZ00000000000000-1"}}',
+    ],
+)
+def test_junk_is_refused(body: str) -> None:
+    with pytest.raises(ValueError, match="a message"):
+        read_task(body)
+
+
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_no_body_raises_anything_else(body: str) -> None:
+    with pytest.raises(ValueError, match="a message"):
+        read_task(body)
+
+
+def test_what_a_later_version_adds_is_passed_over() -> None:
+    assert read_task(f'{{"booking_id": "{BOOKING}", "new": [1], "request_id": 7}}') == Task(BOOKING)
