@@ -194,10 +194,11 @@ class Story:
     def _logged_errors(self) -> Iterator[str]:
         logs = self._world.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:
-            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
-                message = event["message"]
-                if '"level":"ERROR"' in message.replace('": "', '":"') or "Traceback" in message:
-                    yield f"{group['logGroupName']}: {message[:1500]}"
+            events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+            lines = [event["message"] for event in events]
+            for number, line in enumerate(lines):
+                if '"level":"ERROR"' in line.replace('": "', '":"') or line.startswith("Traceback"):
+                    yield f"{group['logGroupName']}: " + "\n".join(lines[number : number + 20])[:3000]
 
     def _call(
         self,
@@ -214,9 +215,7 @@ class Story:
             sent["Authorization"] = f"Bearer {token}"
         answer = self._http.request(method, self._world.api + path, json=body, headers=sent, timeout=40)
         if answer.status_code != expect:
-            raise StoryError(
-                f"{method} {path}: {expect} was promised, {answer.status_code} came: {answer.text[:1500]}"
-            )
+            raise StoryError(f"{method} {path}: {expect} was promised, {answer.status_code} came: {answer.text[:1500]}")
         found: dict[str, Any] = answer.json()
         return found
 

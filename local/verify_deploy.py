@@ -7,6 +7,8 @@ the API and the queues start them. What an emulator cannot show stays open: IAM,
 from __future__ import annotations
 
 import json
+import logging
+import subprocess
 import sys
 import threading
 import time
@@ -21,7 +23,7 @@ from werkzeug.serving import make_server
 from local import chapa, deploy
 from local.deploy_story import Story, StoryError, World, say
 from local.issuer import CLIENT_ID, Issuer, create_blueprint
-from local.ministack import REGION, MiniStack, MiniStackError, free_port
+from local.ministack import REGION, MiniStack, MiniStackError, free_port, interpreter
 from local.package import Package, PackageError, build, lint
 
 STAGE = "dev"
@@ -42,6 +44,7 @@ def main() -> int:
         package = build(STAGE)
         if not lint(package):
             return 1
+        _same_python(package.runtime)
         say("packaged, and both templates are clean")
         with deployed(package) as world:
             Story(world).play()
@@ -79,6 +82,16 @@ def deployed(package: Package) -> Iterator[World]:
         sandbox.sandbox.close()
 
 
+def _same_python(runtime: str) -> None:
+    """The emulator runs functions with its own Python: another minor version cannot load the package."""
+    say_version = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    run = subprocess.run([interpreter(), "-c", say_version], capture_output=True, text=True, check=True)
+    if run.stdout.strip() != runtime:
+        raise MiniStackError(
+            f"The package is for {runtime}, .venv-ministack is {run.stdout.strip()}: make clean, then try again."
+        )
+
+
 def seed(client: Callable[[str], Any]) -> None:
     """What is there before a first deployment: the secrets, the sender's address, a bucket."""
     for name, value in SECRETS.items():
@@ -87,9 +100,7 @@ def seed(client: Callable[[str], Any]) -> None:
     client("s3").create_bucket(Bucket=BUCKET)
 
 
-def put_stack(
-    client: Callable[[str], Any], package: Package, url: str, *, local: str, issuer: str
-) -> dict[str, str]:
+def put_stack(client: Callable[[str], Any], package: Package, url: str, *, local: str, issuer: str) -> dict[str, str]:
     """Deploy as `make deploy` does, then once more with the API's address, which only then is known."""
     template = deploy.upload(
         client("s3"), package, bucket=BUCKET, prefix=STAGE, account=ACCOUNT, template=package.translated
@@ -121,6 +132,7 @@ def _put_gateway_responses(apigateway: Any, api_id: str, package: Package) -> No
 @contextmanager
 def _served(url: str, sandbox: chapa.SandboxBlueprint, issuer: Issuer) -> Iterator[None]:
     """The gateway's sandbox and the issuer, on a port of this machine."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     app = Flask("outside")
     app.register_blueprint(sandbox)
     app.register_blueprint(create_blueprint(issuer))
