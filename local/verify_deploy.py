@@ -88,7 +88,7 @@ def _same_python(runtime: str) -> None:
     run = subprocess.run([interpreter(), "-c", say_version], capture_output=True, text=True, check=True)
     if run.stdout.strip() != runtime:
         raise MiniStackError(
-            f"The package is for {runtime}, .venv-ministack is {run.stdout.strip()}: make clean, then try again."
+            f"The package is for {runtime}, .venv-ministack is {run.stdout.strip()}: make clean, then again."
         )
 
 
