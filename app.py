@@ -11,8 +11,8 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
 from chalicelib import events, wiring
-from chalicelib.api import bookings, documents, http, listings, pages, payments, webhooks  # noqa: F401 - declare routes
 from chalicelib.api import authorizer as sign_in
+from chalicelib.api import bookings, documents, http, listings, pages, payments, webhooks  # noqa: F401 - declare routes
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(

@@ -34,9 +34,7 @@ _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@((?:{_LABEL}\.)+[a-z]{{2,63}})", re.ASCII)
-_RESERVED = re.compile(
-    r"(?:.*\.)?(?:example\.(?:com|net|org)|test\.com|test|example|invalid|localhost|local)"
-)
+_RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|test\.com|test|example|invalid|localhost|local)")
 
 
 class Chapa:

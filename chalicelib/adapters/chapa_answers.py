@@ -181,15 +181,11 @@ def _refusal(answer: Answer, fields: Mapping[str, Any], private: tuple[str, ...]
         return ReferenceUsed("The payment gateway knows this reference already.", fate_known=True)
     # 400 and 422 are about the request. Other refusals ("Payments through API is disabled" is a 404) come in
     # Chapa's envelope, which tells them from the "Not Found" of a wrong address. A 408 is a time-out.
-    heard = answer.status in (400, 422) or (
-        400 <= answer.status < 500 and answer.status != 408 and "status" in fields
-    )
+    heard = answer.status in (400, 422) or (400 <= answer.status < 500 and answer.status != 408 and "status" in fields)
     if not heard or not reasons:
         return _senseless(answer)
     spoken = [(name, _speakable(text, private)) for name, text in reasons]
-    errors = tuple(
-        FieldError(FIELDS.get(name, name), text) for name, text in spoken if _FIELD.fullmatch(name)
-    )
+    errors = tuple(FieldError(FIELDS.get(name, name), text) for name, text in spoken if _FIELD.fullmatch(name))
     said = [text for name, text in spoken if not name and text != NOT_ACCEPTED][:3]
     return GatewayRejected(
         " ".join(["The payment gateway refused this payment.", *said]), fate_known=True, errors=errors

@@ -19,6 +19,7 @@ from uuid import uuid4
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
@@ -86,7 +87,9 @@ class Writes:
 
         self._tried(attempt)
 
-    def all(self, connection: Connection, fill: Callable[[TransactWrite], None], lost: Sequence[type[Exception]]) -> None:
+    def all(
+        self, connection: Connection, fill: Callable[[TransactWrite], None], lost: Sequence[type[Exception]]
+    ) -> None:
         """One transaction. ``lost[i]`` is raised when the condition of the i-th item fails, the first in that order.
 
         The last of ``lost`` stands for all items that follow.
@@ -142,19 +145,18 @@ class DynamoBookings:
         return self._salt
 
     def _made_salt(self) -> bytes:
-        for _ in range(2):
-            try:
-                return bytes(SaltItem.get(SALT, consistent_read=True).salt)
-            except SaltItem.DoesNotExist:
-                fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
-                # Made once: whoever comes second reads the first one's.
-                absent = SaltItem.booking_id.does_not_exist()
-                try:
-                    self._writes.one(lambda: fresh.save(condition=absent), lost=VersionLost)
-                except VersionLost:
-                    continue
-                return bytes(fresh.salt)
-        raise StoreBusy("the salt could be neither read nor made")
+        if (salt := _read_salt()) is not None:
+            return salt
+        fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
+        # Made once: whoever comes second reads the first one's.
+        absent = SaltItem.booking_id.does_not_exist()
+        try:
+            self._writes.one(lambda: fresh.save(condition=absent), lost=VersionLost)
+        except VersionLost:
+            if (salt := _read_salt()) is None:
+                raise StoreBusy("the salt could be neither read nor made") from None
+            return salt
+        return bytes(fresh.salt)
 
     def load(self, booking_id: BookingId) -> Booking | None:
         try:
@@ -205,7 +207,8 @@ class DynamoBookings:
             transaction.save(_booking_item(after), condition=unchanged)
             for day in after.stay.dates:
                 if after.holds_nights:
-                    assert listing is not None, "taking nights needs the listing's units"
+                    if listing is None:
+                        raise ValueError("taking nights needs the listing's units")
                     _take(transaction, listing, day, after.stay.units, None)
                 else:
                     _release(transaction, after.place.listing_id, day, after.stay.units)
@@ -232,7 +235,7 @@ class DynamoBookings:
         return [booking_id for _, booking_id in sorted(found)[:limit]]
 
     def push_back(self, booking_id: BookingId, now: datetime) -> None:
-        again = [
+        again: list[Action] = [
             BookingItem.failures.set((BookingItem.failures | 0) + 1),
             BookingItem.due_shard.set(str(shard_of(booking_id, DUE_SHARDS))),
             BookingItem.due_at.set(instant_key(now + FAILING_PAUSE)),
@@ -240,7 +243,7 @@ class DynamoBookings:
         item = BookingItem(booking_id)
         # It has kept failing for a day: a person is asked, and it is tried on.
         for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
-        ask = [BookingItem.attention.set("failing"), BookingItem.attention_at.set(instant_key(now))]
+        ask: list[Action] = [BookingItem.attention.set("failing"), BookingItem.attention_at.set(instant_key(now))]
         try:
             self._writes.one(lambda: item.update(actions=again + ask, condition=for_a_day), lost=VersionLost)
             return
@@ -313,6 +316,13 @@ class DynamoListings:
 
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
         return _page(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
+
+
+def _read_salt() -> bytes | None:
+    try:
+        return bytes(SaltItem.get(SALT, consistent_read=True).salt)
+    except SaltItem.DoesNotExist:
+        return None
 
 
 def _take(transaction: TransactWrite, listing: Listing, day: date, units: int, priced: Condition | None) -> None:
@@ -395,7 +405,7 @@ def _listing(item: ListingItem) -> Listing:
 
 
 def _night(item: NightItem) -> Night:
-    price = None if item.price is None else Money(int(item.price), item.currency)
+    price = Money(int(item.price), item.currency) if item.currency else None
     return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))
 
 

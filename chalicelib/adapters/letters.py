@@ -157,11 +157,7 @@ class LettersByJinja:
             case _:
                 return None
         # A receipt's address is the gateway's word: anything but a web address is no link of ours.
-        return (
-            Button(BUTTONS[email.kind][language], url)
-            if url and url.startswith(("https://", "http://"))
-            else None
-        )
+        return Button(BUTTONS[email.kind][language], url) if url and url.startswith(("https://", "http://")) else None
 
     def _page(self, tx_ref: str) -> str | None:
         return f"{self._public_url}/pay/{tx_ref}" if self._public_url else None

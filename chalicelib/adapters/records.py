@@ -64,11 +64,13 @@ def encode_listing(listing: Listing) -> str:
 
 
 def decode_listing(text: str, version: int) -> Listing:
+    """The listing as it was saved. Raises msgspec.ValidationError for a record that is not one."""
     listing: Listing = _decoder(Listing).decode(text)
     return replace(listing, version=version)
 
 
 def encode_verification(verification: Verification) -> str:
+    """What the gateway said, for a person to read."""
     return msgspec.json.encode(_lean(verification)).decode()
 
 

@@ -40,9 +40,7 @@ class Ses:
         except ValueError as exc:
             raise MailRefused("the message cannot be written as an e-mail") from exc
         try:
-            self._client().send_raw_email(
-                Source=self._mail_from, Destinations=[message.to], RawMessage={"Data": raw}
-            )
+            self._client().send_raw_email(Source=self._mail_from, Destinations=[message.to], RawMessage={"Data": raw})
         except ClientError as exc:
             error = exc.response.get("Error", {})
             code = str(error.get("Code", "unknown"))

@@ -8,7 +8,7 @@ reference that we do not hold) and ``SALT``. ``.chalice/resources.json`` defines
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
@@ -219,8 +219,7 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
             table.connection = shared
         for model in models[1:]:
             model._connection = table
-    assert shared is not None
-    return shared
+    return cast(Connection, shared)
 
 
 def instant_key(at: datetime) -> str:
@@ -229,8 +228,10 @@ def instant_key(at: datetime) -> str:
 
 
 def night_part(day: date) -> str:
+    """The sort key of a night."""
     return f"NIGHT#{day.isoformat()}"
 
 
 def price_key(minor: int, listing_id: str) -> str:
+    """A price as text that sorts, and the listing to tell equal prices apart."""
     return f"{minor:016}#{listing_id}"

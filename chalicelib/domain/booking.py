@@ -45,6 +45,8 @@ GIVE_UP_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Contact:
+    """Who the booking is for. ``phone`` is in the national form, 0911223344."""
+
     first_name: str
     last_name: str
     email: str
@@ -239,16 +241,12 @@ def new_attempt(
     if len(booking.payments) >= MAX_ATTEMPTS:
         raise BookingNotPayable(f"{MAX_ATTEMPTS} payments were tried already.")
     booking = _close_open_payments(booking, cause=cause, now=now, detail="link replaced")
-    return _with_new_payment(
-        booking, gateway=gateway, mode=mode, opening_by=opening_by, key=key, cause=cause, now=now
-    )
+    return _with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key=key, cause=cause, now=now)
 
 
 def link_opened(booking: Booking, tx_ref: str, checkout_url: str, *, cause: Cause, now: datetime) -> Booking:
     """The gateway gave a link: ``created`` → ``pending``."""
-    booking = _update(
-        booking, tx_ref, checkout_url=checkout_url, problem=None, opening_until=None, opening_by=""
-    )
+    booking = _update(booking, tx_ref, checkout_url=checkout_url, problem=None, opening_until=None, opening_by="")
     return move_payment(booking, tx_ref, "pending", cause=cause, now=now)
 
 
@@ -306,7 +304,9 @@ def owe_refund(booking: Booking, tx_ref: str, *, amount: Money, reason: str, cau
         raise ValueError("a refund never exceeds what was received")
     refund = Refund(refund_id_of(payment.tx_ref, len(payment.refunds) + 1), amount, reason, now, now)
     booking = _update(booking, tx_ref, updated_at=now, refunds=(*payment.refunds, refund))
-    booking = _note(booking, "refund_owed", cause, refund.refund_id, None, "owed", now, f"{amount.formatted}: {reason}")
+    booking = _note(
+        booking, Event(now, "refund_owed", cause, refund.refund_id, None, "owed", f"{amount.formatted}: {reason}")
+    )
     return owe(booking, "money_returned", about=refund.refund_id, now=now)
 
 
@@ -323,14 +323,14 @@ def move_refund(
         replace(refund, status=to, updated_at=now) if refund.refund_id == refund_id else refund for refund in refunds
     )
     booking = _update(booking, tx_ref, refunds=moved, updated_at=now)
-    return _note(booking, f"refund_{to}", cause, refund_id, before, to, now, detail)
+    return _note(booking, Event(now, f"refund_{to}", cause, refund_id, before, to, detail))
 
 
 def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:
     """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
     status = _payment(booking, tx_ref).status
     booking = _update(booking, tx_ref, taken_back=said, updated_at=now)
-    return _note(booking, "payment_taken_back", cause, tx_ref, status, status, now, said)
+    return _note(booking, Event(now, "payment_taken_back", cause, tx_ref, status, status, said))
 
 
 def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
@@ -346,7 +346,8 @@ def replace_email(booking: Booking, email: Email, *, now: datetime) -> Booking:
     booking = replace(booking, emails=emails)
     if before.status == email.status:
         return booking
-    return _note(booking, f"email_{email.status}", "email", email.email_id, before.status, email.status, now, email.kind)
+    kind = f"email_{email.status}"
+    return _note(booking, Event(now, kind, "email", email.email_id, before.status, email.status, email.kind))
 
 
 def move_payment(
@@ -358,7 +359,7 @@ def move_payment(
         raise ValueError(f"a payment never goes from {before} to {to}")
     booking = _update(booking, tx_ref, status=to, updated_at=now)
     booking = replace(booking, updated_at=now)
-    return _note(booking, f"payment_{to}", cause, tx_ref, before, to, now, detail)
+    return _note(booking, Event(now, f"payment_{to}", cause, tx_ref, before, to, detail))
 
 
 def update_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
@@ -424,15 +425,13 @@ def _with_new_payment(
     )
     payment = replace(payment, next_look_at=next_look(payment, hold_ends=booking.hold_expires_at, now=now))
     booking = replace(booking, payments=(*booking.payments, payment), updated_at=now)
-    return _note(booking, "payment_created", cause, payment.tx_ref, None, "created", now)
+    return _note(booking, Event(now, "payment_created", cause, payment.tx_ref, None, "created"))
 
 
 def _close_open_payments(booking: Booking, *, cause: Cause, now: datetime, detail: str) -> Booking:
     for payment in booking.payments:
         if payment.status in OPEN:
-            booking = _update(
-                booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by=""
-            )
+            booking = _update(booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by="")
             booking = move_payment(booking, payment.tx_ref, "expired", cause=cause, now=now, detail=detail)
     return booking
 
@@ -442,20 +441,11 @@ def _move(booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, d
         raise ValueError(f"a booking never goes from {booking.status} to {to}")
     before = booking.status
     booking = replace(booking, status=to, updated_at=now)
-    return _note(booking, f"booking_{to}", cause, "", before, to, now, detail)
+    return _note(booking, Event(now, f"booking_{to}", cause, "", before, to, detail))
 
 
-def _note(
-    booking: Booking,
-    kind: str,
-    cause: Cause,
-    subject: str,
-    before: str | None,
-    after: str,
-    at: datetime,
-    detail: str = "",
-) -> Booking:
-    return replace(booking, history=(*booking.history, Event(at, kind, cause, subject, before, after, detail)))
+def _note(booking: Booking, event: Event) -> Booking:
+    return replace(booking, history=(*booking.history, event))
 
 
 def _payment(booking: Booking, tx_ref: str) -> Payment:
@@ -470,4 +460,3 @@ def _update(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
         replace(payment, **changes) if payment.tx_ref == tx_ref else payment for payment in booking.payments
     )
     return replace(booking, payments=payments)
-

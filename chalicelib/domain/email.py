@@ -78,4 +78,4 @@ def still_true(email: Email, booking: Booking, *, now: datetime) -> bool:
 
 def retry_after(tries: int) -> timedelta:
     """The pause after the ``tries``-th time that the mail service was busy or down."""
-    return min(timedelta(minutes=1) * 2 ** min(tries - 1, 10), LONGEST_RETRY)
+    return min(timedelta(minutes=1 << min(tries - 1, 10)), LONGEST_RETRY)

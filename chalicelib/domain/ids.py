@@ -43,10 +43,12 @@ def key_hash(salt: bytes, person: PersonId, key: str) -> str:
 
 
 def tx_ref_of(booking_id: BookingId, attempt: int) -> TxRef:
+    """The reference of a booking's ``attempt``-th payment, counted from 1."""
     return TxRef(f"{booking_id}-{attempt}")
 
 
 def refund_id_of(tx_ref: TxRef, number: int) -> RefundId:
+    """The id of a payment's ``number``-th refund, counted from 1."""
     return RefundId(f"{tx_ref}-R{number}")
 
 
@@ -57,10 +59,12 @@ def booking_of(tx_ref: str) -> BookingId | None:
 
 
 def is_booking_id(text: str) -> bool:
+    """Whether the text has a booking id's shape."""
     return _BOOKING.fullmatch(text) is not None
 
 
 def is_listing_id(text: str) -> bool:
+    """Whether the text has a listing id's shape."""
     return _LISTING.fullmatch(text) is not None
 
 

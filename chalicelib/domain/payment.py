@@ -122,5 +122,5 @@ def next_look(payment: Payment, *, hold_ends: datetime, now: datetime) -> dateti
 
 def back_off(unanswered: int, *, jitter: float) -> timedelta:
     """The pause after the ``unanswered``-th silence in a row: 15 s doubling to 30 min, times 0.5 to 1 by ``jitter``."""
-    longest = min(timedelta(seconds=15) * 2 ** min(unanswered - 1, 10), LOOKS_WHILE_HELD)
+    longest = min(timedelta(seconds=15 << min(unanswered - 1, 10)), LOOKS_WHILE_HELD)
     return longest * (0.5 + jitter / 2)

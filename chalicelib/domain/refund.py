@@ -57,7 +57,11 @@ _STEPS: Mapping[CancellationPolicy, tuple[tuple[timedelta, tuple[int, int]], ...
 
 
 def share_back(
-    policy: CancellationPolicy, *, check_in: datetime, now: datetime, confirmed_late_at: datetime | None = None
+    policy: CancellationPolicy,
+    *,
+    check_in: datetime,
+    now: datetime,
+    confirmed_late_at: datetime | None = None,
 ) -> Share:
     """What a guest's cancellation at ``now`` gives back. Both instants are aware."""
     if confirmed_late_at is not None and now < (free_until := confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION):

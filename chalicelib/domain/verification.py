@@ -14,6 +14,9 @@ from .payment import OPEN, SOON, Payment, back_off, next_look
 Said = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
 """What the gateway says of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
 
+Announced = Literal["", "paid", "other"]
+"""What a signed webhook said that made us ask: nothing, that it was paid, or something else."""
+
 UNKNOWN_FOR_GOOD = timedelta(hours=1)
 """How long after the hold a reference that the gateway does not know is taken for never opened."""
 
@@ -77,20 +80,20 @@ def apply_verification(
     cause: Cause,
     window: timedelta,
     jitter: float,
-    expected: bool = False,
+    announced: Announced = "",
 ) -> Booking:
     """The booking after this answer.
 
     ``nights`` says whether an expired booking's nights can be taken again (free and open, listing open). ``window``
-    is the checkout window, ``jitter`` lies in [0, 1). ``expected`` is True when a signed webhook announced a change:
-    an answer that does not show it yet is asked for again soon.
+    is the checkout window, ``jitter`` lies in [0, 1). ``announced`` is what a signed webhook said: an
+    answer that does not show it yet is asked for again soon.
     """
     payment = booking.payment(tx_ref)
     if payment is None:
         raise KeyError(tx_ref)
     if verification.said == "no_answer":
-        return _unanswered(booking, payment, now=now, jitter=jitter)
-    booking = _looked(booking, payment, verification, now=now, expected=expected)
+        return _unanswered(booking, payment, now=now, jitter=jitter, announced=announced)
+    booking = _looked(booking, payment, verification, now=now, announced=announced)
     if payment.status == "completed":
         if verification.said in ("refunded", "reversed"):
             return _taken_back(booking, payment, verification, cause=cause, now=now)
@@ -99,7 +102,14 @@ def apply_verification(
         case "paid" if matches(payment, verification):
             return _paid(booking, payment, verification, nights=nights, cause=cause, now=now)
         case "paid":
-            return _review(booking, payment, verification, cause=cause, now=now, detail=_difference(payment, verification))
+            return _review(
+                booking,
+                payment,
+                verification,
+                cause=cause,
+                now=now,
+                detail=_difference(payment, verification),
+            )
         case "refunded" | "reversed":
             return _review(booking, payment, verification, cause=cause, now=now, detail=verification.said)
         case "failed" if payment.status in OPEN and now >= payment.created_at + window:
@@ -110,11 +120,14 @@ def apply_verification(
             return booking
 
 
-def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: float) -> Booking:
-    """Nothing is known that was not known before; ask again, ever more patiently, for as long as it is watched."""
+def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: float, announced: Announced) -> Booking:
+    """Nothing is known that was not known before; ask again, ever more patiently, for as long as it is watched.
+
+    What a signed webhook announced is followed up in whatever state the payment is.
+    """
     silences = payment.unanswered + 1
     again = now + back_off(silences, jitter=jitter)
-    watched = payment.status not in ("completed", "review")
+    watched = announced or payment.next_look_at is not None or payment.status not in ("completed", "review")
     # An outage does not end the watching: the last look, 72 hours on, has still to be had.
     return aggregate.update_payment(
         booking, payment.tx_ref, unanswered=silences, next_look_at=again if watched else payment.next_look_at
@@ -122,11 +135,11 @@ def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: fl
 
 
 def _looked(
-    booking: Booking, payment: Payment, verification: Verification, *, now: datetime, expected: bool
+    booking: Booking, payment: Payment, verification: Verification, *, now: datetime, announced: Announced
 ) -> Booking:
     watched = payment.status not in ("completed", "review")
     again = next_look(payment, hold_ends=booking.hold_expires_at, now=now) if watched else None
-    if watched and expected:
+    if announced == "other" or (announced and watched):
         again = min(again or now + SOON, now + SOON)
     return aggregate.update_payment(
         booking, payment.tx_ref, looked_at=now, next_look_at=again, unanswered=0, said=verification.said
@@ -170,7 +183,13 @@ def _paid(
 
 
 def _review(
-    booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime, detail: str
+    booking: Booking,
+    payment: Payment,
+    verification: Verification,
+    *,
+    cause: Cause,
+    now: datetime,
+    detail: str,
 ) -> Booking:
     """Money is there, but something does not match: a person decides."""
     booking = _facts(booking, payment, verification)
@@ -209,4 +228,3 @@ def _difference(payment: Payment, verification: Verification) -> str:
     if verification.mode != payment.expected_mode:
         found.append(f"mode {verification.mode or 'missing'} instead of {payment.expected_mode}")
     return "; ".join(found)
-

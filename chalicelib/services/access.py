@@ -63,7 +63,7 @@ def visible_booking(
 def visible_payment(
     ports: Ports, principal: Principal | None, tx_ref: str, *, roles: tuple[Role, ...]
 ) -> tuple[Booking, Payment, Role]:
-    """The payment and its booking, for a caller who is one of ``roles`` to it. Raises Unauthenticated, PaymentNotFound."""
+    """The payment and its booking, for a caller who is one of ``roles``. Raises Unauthenticated, PaymentNotFound."""
     principal = signed_in(principal)
     try:
         booking, role = visible_booking(ports, principal, booking_of(tx_ref) or "", roles=roles)

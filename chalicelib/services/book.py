@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from ..domain import booking as aggregate
 from ..domain import listing as catalogue
@@ -16,13 +16,13 @@ from ..domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     ListingClosed,
-    ListingNotFound,
     PriceChanged,
     TooManyOpenHolds,
 )
-from ..domain.ids import BookingId, derive_booking_id, is_listing_id
-from ..domain.listing import MAX_DAYS_AHEAD, MAX_NIGHTS, Listing, ListingId, Stay
+from ..domain.ids import BookingId, derive_booking_id
+from ..domain.listing import MAX_DAYS_AHEAD, MAX_NIGHTS, Listing, Nights, PersonId, Quote, Stay
 from .access import Principal, signed_in
+from .listings import listing_of
 from .pay import await_opening, open_leased, resume_lapsed
 from .ports import BookingExists, NightsShort, Ports, SlotTaken, StoreBusy
 
@@ -49,8 +49,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
+    """The booking that a call ended with; ``replayed`` when an earlier call had made it."""
+
     booking: Booking
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    listing: Listing
+    nights: Nights
+    quote: Quote
+    slot: int
 
 
 def book(
@@ -68,49 +78,34 @@ def book(
     by = ports.chance.token()
     known = ports.bookings.load(booking_id)
     if known is None:
-        known = _hold(ports, principal, wish, booking_id=booking_id, by=by, request_id=request_id)
+        known = _hold(ports, guest, wish, booking_id=booking_id, by=by, request_id=request_id)
     if known.payments[0].opening_by == by:
         return Booked(open_leased(ports, known, by=by, cause="guest", public_url=public_url), replayed=False)
     return _repeat(ports, known, wish, public_url=public_url)
 
 
-def _hold(
-    ports: Ports, principal: Principal | None, wish: Wish, *, booking_id: BookingId, by: str, request_id: str
-) -> Booking:
+def _hold(ports: Ports, guest: PersonId, wish: Wish, *, booking_id: BookingId, by: str, request_id: str) -> Booking:
     """The new booking; or the one of the same id that a twin of this call wrote meanwhile."""
-    guest = signed_in(principal).person_id
     for _ in range(TRIES):
         now = ports.clock.now()
-        listing = ports.listings.load(ListingId(wish.listing_id)) if is_listing_id(wish.listing_id) else None
-        if listing is None:
-            raise ListingNotFound("There is no such listing.")
-        check_stay(listing, wish.stay, today=listing.today(now))
-        if listing.status != "open":
-            raise ListingClosed("The listing takes no bookings.")
-        nights = ports.listings.nights(listing.listing_id, wish.stay.check_in, wish.stay.check_out)
-        short = catalogue.short_nights(listing, nights, wish.stay)
-        quote = catalogue.quote(listing, nights, wish.stay)
-        slot = None if short else ports.bookings.free_slot(guest, now)
-        if short or slot is None or wish.expected_total not in (None, quote.total.minor):
+        try:
+            offer = _offer(ports, guest, wish, now)
+        except (DatesUnavailable, TooManyOpenHolds, PriceChanged):
             # A twin of this call may be why: its booking is then the answer, not a refusal.
             if twin := ports.bookings.load(booking_id):
                 return twin
-            if short:
-                raise DatesUnavailable(short)
-            if slot is None:
-                raise TooManyOpenHolds(f"At most {aggregate.SLOTS} unpaid bookings at once.", retry_after=60)
-            raise PriceChanged(quote.total)
+            raise
         booking = aggregate.hold(
             booking_id=booking_id,
             guest_id=guest,
-            listing=listing,
+            listing=offer.listing,
             stay=wish.stay,
-            quote=quote,
+            quote=offer.quote,
             contact=wish.contact,
             language=wish.language,
             return_url=wish.return_url,
             fingerprint=wish.fingerprint,
-            slot=slot,
+            slot=offer.slot,
             hold_for=ports.rules.hold_for,
             gateway=ports.gateway.name,
             mode=ports.gateway.mode,
@@ -119,7 +114,7 @@ def _hold(
             now=now,
         )
         try:
-            ports.bookings.hold(booking, listing, nights)
+            ports.bookings.hold(booking, offer.listing, offer.nights)
         except BookingExists:
             if twin := ports.bookings.load(booking_id):
                 return twin
@@ -128,9 +123,27 @@ def _hold(
         except StoreBusy as busy:
             raise Busy("The store is busy; please try again.", retry_after=1) from busy
         else:
-            ports.observe("booking_held", booking_id=booking_id, listing_id=listing.listing_id)
+            ports.observe("booking_held", booking_id=booking_id, listing_id=offer.listing.listing_id)
             return booking
     raise Busy("Many guests are booking these nights; please try again.", retry_after=1)
+
+
+def _offer(ports: Ports, guest: PersonId, wish: Wish, now: datetime) -> _Offer:
+    """What can be held for this wish at ``now``, as far as reading tells."""
+    listing = listing_of(ports, wish.listing_id)
+    check_stay(listing, wish.stay, today=listing.today(now))
+    if listing.status != "open":
+        raise ListingClosed("The listing takes no bookings.")
+    nights = ports.listings.nights(listing.listing_id, wish.stay.check_in, wish.stay.check_out)
+    if short := catalogue.short_nights(listing, nights, wish.stay):
+        raise DatesUnavailable(short)
+    quote = catalogue.quote(listing, nights, wish.stay)
+    if wish.expected_total not in (None, quote.total.minor):
+        raise PriceChanged(quote.total)
+    slot = ports.bookings.free_slot(guest, now)
+    if slot is None:
+        raise TooManyOpenHolds(f"At most {aggregate.SLOTS} unpaid bookings at once.", retry_after=60)
+    return _Offer(listing, nights, quote, slot)
 
 
 def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> Booked:

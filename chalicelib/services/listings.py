@@ -18,6 +18,8 @@ AVAILABILITY_NIGHTS = 120
 
 @dataclass(frozen=True, slots=True)
 class Search:
+    """What is looked for; ``max_price`` in minor units, for one night."""
+
     city: str
     check_in: date | None = None
     check_out: date | None = None
@@ -77,7 +79,7 @@ def search(ports: Ports, wanted: Search) -> Found:
     page = ports.listings.in_city(
         fold_city(wanted.city), max_price=wanted.max_price, limit=wanted.limit, after=wanted.after
     )
-    found = []
+    found: list[tuple[Listing, Quote | None]] = []
     for listing in ports.listings.load_many([ListingId(listing_id) for listing_id in page.ids]):
         # The index may lag behind a host who just closed.
         if listing.status != "open":

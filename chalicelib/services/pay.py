@@ -24,6 +24,10 @@ INITIALIZE_TRIES = 2
 """How many references one call may try when the gateway says that one was used before."""
 
 
+Outcome = Callable[[Booking, datetime], Booking]
+"""What an opening made of its booking, applied to whatever state the booking is in by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paid:
     """The payment that a call ended with. ``opened`` when it is a new one; ``replayed`` for a repeated key."""
@@ -89,34 +93,36 @@ def open_leased(ports: Ports, booking: Booking, *, by: str, cause: Cause, public
         except ReferenceUsed as used:
             ports.observe("reference_used", level="warning", tx_ref=payment.tx_ref)
             booking = _close_used(ports, booking, payment, used, by=by, cause=cause, again=tries_left > 0)
-            if booking.payments[-1].opening_by == by and booking.payments[-1].status == "created":
+            latest = booking.payments[-1]
+            if latest.status == "created" and latest.opening_by == by:
                 continue
             return booking
         except GatewayTrouble as trouble:
             ports.observe("opening_failed", level="warning", tx_ref=payment.tx_ref, code=trouble.code)
-            return _save_if_ours(
-                ports,
-                booking,
-                payment,
-                by,
-                lambda current, now: aggregate.opening_failed(
-                    current, payment.tx_ref, _problem(trouble), fate_known=trouble.fate_known, cause=cause, now=now
-                ),
-            )
-        saved = _save_if_ours(
-            ports,
-            booking,
-            payment,
-            by,
-            lambda current, now: aggregate.link_opened(current, payment.tx_ref, url, cause=cause, now=now),
-        )
-        known = saved.payment(payment.tx_ref)
-        if known is None or known.checkout_url != url:
-            # The booking went on without us: this link must not be paid on, and nobody is shown it.
-            ports.observe("link_unwanted", tx_ref=payment.tx_ref, status=saved.status)
-            _cancel_quietly(ports, payment.tx_ref)
-        return saved
+            return _save_if_ours(ports, booking, payment, by, _failure(payment, trouble, cause))
+        return _keep_link(ports, booking, payment, url, by=by, cause=cause)
     return booking
+
+
+def _failure(payment: Payment, trouble: GatewayTrouble, cause: Cause) -> Outcome:
+    def outcome(current: Booking, now: datetime) -> Booking:
+        problem, known = _problem(trouble), trouble.fate_known
+        return aggregate.opening_failed(current, payment.tx_ref, problem, fate_known=known, cause=cause, now=now)
+
+    return outcome
+
+
+def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, by: str, cause: Cause) -> Booking:
+    def outcome(current: Booking, now: datetime) -> Booking:
+        return aggregate.link_opened(current, payment.tx_ref, url, cause=cause, now=now)
+
+    saved = _save_if_ours(ports, booking, payment, by, outcome)
+    known = saved.payment(payment.tx_ref)
+    if known is None or known.checkout_url != url:
+        # The booking went on without us: this link must not be paid on, and nobody is shown it.
+        ports.observe("link_unwanted", tx_ref=payment.tx_ref, status=saved.status)
+        _cancel_quietly(ports, payment.tx_ref)
+    return saved
 
 
 def resume_lapsed(ports: Ports, booking: Booking, *, cause: Cause, public_url: str) -> Booking:
@@ -152,7 +158,7 @@ def trouble_of(problem: Problem) -> GatewayTrouble:
 def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -> Booking:
     """Become the one who opens: the last payment again while its fate is not known, else the next attempt."""
 
-    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         now = ports.clock.now()
         payment = current.payments[-1]
         if payment.is_opening(now) or aggregate.usable_link(current, window=ports.rules.checkout_window, now=now):
@@ -168,10 +174,8 @@ def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -
     return save_decided(ports, booking, decide)
 
 
-def _save_if_ours(
-    ports: Ports, booking: Booking, payment: Payment, by: str, outcome: Callable[[Booking, datetime], Booking]
-) -> Booking:
-    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+def _save_if_ours(ports: Ports, booking: Booking, payment: Payment, by: str, outcome: Outcome) -> Booking:
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         known = current.payment(payment.tx_ref)
         ours = known is not None and known.status == "created" and known.opening_by == by
         if not ours or current.status != "pending_payment":
@@ -182,7 +186,14 @@ def _save_if_ours(
 
 
 def _close_used(
-    ports: Ports, booking: Booking, payment: Payment, used: ReferenceUsed, *, by: str, cause: Cause, again: bool
+    ports: Ports,
+    booking: Booking,
+    payment: Payment,
+    used: ReferenceUsed,
+    *,
+    by: str,
+    cause: Cause,
+    again: bool,
 ) -> Booking:
     def outcome(current: Booking, now: datetime) -> Booking:
         current = aggregate.reference_used(current, payment.tx_ref, _problem(used), cause=cause, now=now)

@@ -64,6 +64,8 @@ class Page:
 
 
 class BookingStore(Protocol):
+    """Bookings, guests' hold slots, and what else must be remembered beside them."""
+
     def salt(self) -> bytes:
         """The table's own secret, made with it."""
 
@@ -97,7 +99,7 @@ class BookingStore(Protocol):
         """Bookings that need something by ``now``, oldest first. The index may lag."""
 
     def push_back(self, booking_id: BookingId, now: datetime) -> None:
-        """A booking that raised is put off, ever longer, without reading what is in it; after a day a person is asked."""
+        """A booking that raised is put off without reading what is in it; after a day a person is asked."""
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
@@ -110,6 +112,8 @@ class BookingStore(Protocol):
 
 
 class ListingStore(Protocol):
+    """Listings and their nights."""
+
     def publish(self, listing: Listing) -> bool:
         """Write a new listing; False when one of its id is there already."""
 
@@ -186,6 +190,8 @@ class Task:
 
 
 class Queue(Protocol):
+    """Work handed on to other invocations. What is lost here is found again by the clock."""
+
     def reconcile(self, tasks: Iterable[Task]) -> None:
         """Hand bookings to the consumers of the clock. Raises Fault when not all were taken."""
 
@@ -198,6 +204,8 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """A file of an e-mail."""
+
     name: str
     mime_type: str
     content: bytes
@@ -205,6 +213,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """An e-mail, ready to be sent."""
+
     to: str
     subject: str
     text: str
@@ -213,16 +223,22 @@ class Message:
 
 
 class Letters(Protocol):
+    """Writes e-mails."""
+
     def render(self, email: Email, booking: Booking) -> Message:
         """The e-mail in the booking's language, as text and HTML, with its attachments."""
 
 
 class Mailer(Protocol):
+    """Sends e-mails."""
+
     def send(self, message: Message) -> None:
         """Raises MailBusy, MailRefused."""
 
 
 class Secrets(Protocol):
+    """Keys that a stage was given, by name."""
+
     def get(self, name: str) -> str:
         """Raises Fault when it was never readable."""
 
@@ -231,6 +247,8 @@ class Secrets(Protocol):
 
 
 class Clock(Protocol):
+    """The time that the app believes."""
+
     def now(self) -> datetime:
         """Aware, UTC, whole milliseconds."""
 
@@ -238,6 +256,8 @@ class Clock(Protocol):
 
 
 class Chance(Protocol):
+    """Randomness."""
+
     def jitter(self) -> float:
         """Uniform in [0, 1)."""
 
@@ -246,6 +266,8 @@ class Chance(Protocol):
 
 
 class Observe(Protocol):
+    """Says what happened."""
+
     def __call__(self, event: str, /, *, level: Literal["info", "warning", "error"] = "info", **fields: Any) -> None:
         """Write one log line and count it. Only fields on the allow-list are kept."""
 

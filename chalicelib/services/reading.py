@@ -69,9 +69,7 @@ def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Book
     return done.booking, done.booking.payment(tx_ref) or payment
 
 
-def events(
-    ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: int | None
-) -> Listed[Event]:
+def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: int | None) -> Listed[Event]:
     """What happened to a payment, its refunds and its booking, oldest first."""
     booking, payment, _ = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
     own = [

@@ -16,7 +16,7 @@ from ..domain.email import HAND_OVER
 from ..domain.errors import GatewayTrouble
 from ..domain.ids import BookingId
 from ..domain.payment import OPEN, Payment
-from ..domain.verification import NO_ANSWER, Verification, apply_verification
+from ..domain.verification import NO_ANSWER, Announced, Verification, apply_verification
 from .ports import Fault, Ports, Task
 from .saving import save_decided
 
@@ -42,30 +42,36 @@ class _Answers:
 
 
 def reconcile(
-    ports: Ports, booking_id: BookingId, *, named: str | None = None, cause: Cause, expected: bool = False
+    ports: Ports, booking_id: BookingId, *, named: str | None = None, cause: Cause, announced: Announced = ""
 ) -> Reconciled | None:
     """Do what is due for this booking, and look at the payment ``named``.
 
-    ``expected`` says that a signed webhook announced money. None: we hold no such booking, or no such payment in it;
+    ``announced`` is what a signed webhook said of it. None: we hold no such booking, or no such payment in it;
     then a signed announcement is followed up, so that no money is orphaned unseen (raises GatewayTrouble when the
     gateway does not answer). Raises Busy.
     """
     booking = ports.bookings.load(booking_id)
     if booking is None or (named is not None and booking.payment(named) is None):
-        if named is not None and expected:
+        if named is not None and announced == "paid":
             _look_for_orphan(ports, named)
         return None
     wanted = [named] if named is not None and _may_look(booking, named, cause, ports.clock.now()) else []
-    return _work(ports, booking, wanted, named=named, cause=cause, expected=expected)
+    return _work(ports, booking, wanted, named=named, cause=cause, announced=announced)
 
 
 def look_at(ports: Ports, booking: Booking, tx_ref: str, *, cause: Cause) -> Booking:
     """Ask about one payment now; silence changes nothing but the time of the next look."""
-    return _work(ports, booking, [tx_ref], named=tx_ref, cause=cause, expected=False).booking
+    return _work(ports, booking, [tx_ref], named=tx_ref, cause=cause, announced="").booking
 
 
 def _work(
-    ports: Ports, booking: Booking, wanted: list[str], *, named: str | None, cause: Cause, expected: bool
+    ports: Ports,
+    booking: Booking,
+    wanted: list[str],
+    *,
+    named: str | None,
+    cause: Cause,
+    announced: Announced,
 ) -> Reconciled:
     now = ports.clock.now()
     most = LOOKS_IN_A_SWEEP if cause == "sweep" else LOOKS_AT_A_DOOR
@@ -85,7 +91,7 @@ def _work(
                 cause=cause,
                 window=ports.rules.checkout_window,
                 jitter=jitter,
-                expected=expected and tx_ref == named,
+                announced=announced if tx_ref == named else "",
             )
         for tx_ref in closed:
             current = aggregate.link_cancelled(current, tx_ref)
@@ -178,7 +184,9 @@ def _expire_if_due(booking: Booking, answers: _Answers, *, cause: Cause, now: da
 def _lease_due_emails(booking: Booking, *, now: datetime) -> Booking:
     """E-mails whose lease ended go to the queue once more."""
     emails = tuple(
-        replace(email, due_at=now + HAND_OVER, claimed_by="") if email.status == "owed" and email.due_at <= now else email
+        replace(email, due_at=now + HAND_OVER, claimed_by="")
+        if email.status == "owed" and email.due_at <= now
+        else email
         for email in booking.emails
     )
     return booking if emails == booking.emails else replace(booking, emails=emails)

@@ -19,13 +19,13 @@ def send_emails(ports: Ports, booking_id: BookingId) -> int:
     if booking is None:
         return 0
     by = ports.chance.token()
-    booking = save_decided(ports, booking, lambda current, nights: _claim(current, ports, by))
+    booking = save_decided(ports, booking, lambda current, _nights: _claim(current, ports, by))
     claimed = [email for email in booking.emails if email.claimed_by == by]
     if not claimed:
         return 0
     outcomes = {email.email_id: _deliver(ports, booking, email) for email in claimed}
 
-    def mark(current: Booking, nights: Literal["free", "short"]) -> Booking:
+    def mark(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         for email in current.emails:
             outcome = outcomes.get(email.email_id)
             if outcome is None or email.status != "owed":

@@ -29,7 +29,7 @@ def work_off(ports: Ports, task: Task, *, public_url: str) -> None:
     """
     try:
         done = reconcile(
-            ports, task.booking_id, named=task.tx_ref, cause="sweep", expected=task.tx_ref is not None
+            ports, task.booking_id, named=task.tx_ref, cause="sweep", announced="paid" if task.tx_ref else ""
         )
         if done is None:
             return

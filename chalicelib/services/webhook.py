@@ -1,4 +1,4 @@
-"""A gateway's webhook: only a signed hint of which payment to look at. What it asks for is durable before the answer."""
+"""A gateway's webhook: a signed hint of which payment to look at, durable before it is answered."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..domain.errors import Busy, GatewayTrouble
 from ..domain.ids import booking_of
+from ..domain.verification import Announced
 from .ports import Fault, Ports, StoreBusy, Task
 from .reconcile import reconcile
 
@@ -22,8 +23,9 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, request_id
         ports.observe("webhook_ignored", kind=notice.event)
         return
     ports.observe("webhook_received", tx_ref=notice.tx_ref, kind=notice.event)
+    announced: Announced = "paid" if notice.claims_paid else "other"
     try:
-        reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", expected=notice.claims_paid)
+        reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", announced=announced)
     except (Busy, StoreBusy, GatewayTrouble) as trouble:
         try:
             ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id)])
