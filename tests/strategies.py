@@ -1,0 +1,295 @@
+"""Hypothesis strategies: money, listings, stays, whatever a gateway may say, and the lives of bookings.
+
+A ``Life`` is a booking's states in order, each reached from the one before by a function of the domain that the
+use cases call too, under the same guards, while time goes on by milliseconds or by days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import get_args
+
+from hypothesis import strategies as st
+
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain.booking import Booking, Event
+from chalicelib.domain.email import HAND_OVER, EmailStatus
+from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, Stay
+from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
+from chalicelib.domain.payment import OPEN, Payment, Problem
+from chalicelib.domain.refund import REFUND_MOVES
+from chalicelib.domain.verification import Announced, Said, Verification, apply_verification
+
+from .builders import NOW, WINDOW, a_booking, a_listing, answer
+
+Draw = st.DrawFn
+Step = Callable[[Draw, Booking, datetime], Booking]
+
+ZONES = ("Africa/Addis_Ababa", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia")
+"""Without and with summer time, a quarter of an hour aside, and a day ahead."""
+
+PAUSES = (
+    timedelta(0),
+    timedelta(milliseconds=1),
+    timedelta(seconds=25),
+    timedelta(minutes=2),
+    timedelta(minutes=28),
+    timedelta(minutes=61),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(days=4),
+)
+
+currencies = st.sampled_from(sorted(EXPONENTS))
+policies = st.sampled_from(get_args(CancellationPolicy))
+jitters = st.floats(min_value=0, max_value=1, exclude_max=True)
+
+
+def moneys(*, least: int = 0, most: int = MAX_MINOR, currency: str | None = None) -> st.SearchStrategy[Money]:
+    kinds = currencies if currency is None else st.just(currency)
+    return st.builds(Money, st.integers(least, most), kinds)
+
+
+@st.composite
+def listings(draw: Draw) -> Listing:
+    return a_listing(
+        units=draw(st.integers(1, 6)),
+        guests_per_unit=draw(st.integers(1, 4)),
+        nightly_price=draw(moneys(least=100, most=5_000_000)),
+        cancellation_policy=draw(policies),
+        time_zone=draw(st.sampled_from(ZONES)),
+        title=draw(st.sampled_from(("Lake house", "የሐይቅ ዳር ቤት"))),
+    )
+
+
+@st.composite
+def stays(draw: Draw, listing: Listing, *, most_nights: int = 12) -> Stay:
+    """A stay that the listing's rooms can hold, from today up to three weeks ahead."""
+    check_in = listing.today(NOW) + timedelta(days=draw(st.integers(0, 21)))
+    units = draw(st.integers(1, listing.units))
+    guests = draw(st.integers(1, units * listing.guests_per_unit))
+    return Stay(check_in, check_in + timedelta(days=draw(st.integers(1, most_nights))), units, guests)
+
+
+@st.composite
+def nights_around(draw: Draw, listing: Listing, stay: Stay) -> Nights:
+    """Some nights of the stay, and its neighbours, with units taken, prices of their own, or closed."""
+    days = [stay.check_in - timedelta(days=1), *stay.dates, stay.check_out]
+    changed: list[date] = draw(st.lists(st.sampled_from(days), unique=True))
+    price = st.none() | st.sampled_from((100_000, 250_000, listing.nightly_price.minor))
+    return {
+        day: Night(
+            day,
+            draw(st.integers(0, listing.units + 1)),
+            None if (minor := draw(price)) is None else Money(minor, listing.nightly_price.currency),
+            draw(st.booleans()),
+        )
+        for day in changed
+    }
+
+
+@st.composite
+def verifications(draw: Draw, payment: Payment, *, odd: bool | None = None) -> Verification:
+    """Anything that a gateway may say of a payment. ``odd``: whether some of it is not ours; None: either."""
+    if odd is None:
+        odd = draw(st.booleans())
+    other_currency = "USD" if payment.amount.currency != "USD" else "ETB"
+    wrong = draw(st.sampled_from(("tx_ref", "amount", "mode"))) if odd else ""
+    tx_refs: tuple[str | None, ...] = (None, f"{payment.tx_ref}0", payment.tx_ref.lower(), "")
+    amounts: tuple[Money | None, ...] = (
+        None,
+        Money(payment.amount.minor - 1, payment.amount.currency),
+        Money(payment.amount.minor + 1, payment.amount.currency),
+        Money(payment.amount.minor, other_currency),
+    )
+    modes = (None, "live" if payment.expected_mode == "test" else "test", "")
+    return Verification(
+        said=draw(st.sampled_from(get_args(Said))),
+        tx_ref=draw(st.sampled_from(tx_refs)) if wrong == "tx_ref" else payment.tx_ref,
+        amount=draw(st.sampled_from(amounts)) if wrong == "amount" else payment.amount,
+        reported=draw(st.sampled_from(("", "12.345 ETB"))),
+        mode=draw(st.sampled_from(modes)) if wrong == "mode" else payment.expected_mode,
+        provider_reference=draw(st.sampled_from((None, "AP6QkQeP3mYJ"))),
+        fee=draw(st.none() | moneys(most=100_000)),
+        paid_at=draw(st.none() | st.just(NOW)),
+    )
+
+
+@dataclass(frozen=True)
+class Life:
+    """A booking's states, oldest first, and the instant at which the last one was reached."""
+
+    states: tuple[Booking, ...]
+    now: datetime
+
+    @property
+    def booking(self) -> Booking:
+        return self.states[-1]
+
+
+@st.composite
+def lives(draw: Draw, *, most_steps: int = 12) -> Life:
+    """A booking from its hold on, through steps that may happen to it, in any order that the guards let through."""
+    listing = draw(listings())
+    now = NOW
+    hold_for = draw(st.sampled_from((timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=24))))
+    booking = a_booking(listing=listing, stay=draw(stays(listing)), hold_for=hold_for)
+    states = [booking]
+    for _ in range(draw(st.integers(0, most_steps))):
+        now += draw(st.sampled_from(PAUSES))
+        step = draw(st.sampled_from(list(_steps(booking, now))))
+        booking = step(draw, booking, now)
+        states.append(booking)
+    return Life(tuple(states), now)
+
+
+def given_up(booking: Booking, *, now: datetime) -> Booking:
+    """Cancelled, and whatever could still be paid on is closed. What goes back is another step."""
+    for payment in booking.payments:
+        if payment.status in OPEN:
+            booking = aggregate.move_payment(booking, payment.tx_ref, "expired", cause="guest", now=now)
+    entry = Event(now, "booking_cancelled", "guest", "", booking.status, "cancelled")
+    return replace(booking, status="cancelled", updated_at=now, history=(*booking.history, entry))
+
+
+def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
+    last = booking.payments[-1]
+    # Several times, so that much is heard from the gateway, and some of it good.
+    yield from (_told, _told, _paid, _paid, _silenced, _mailed)
+    if booking.status == "pending_payment":
+        if last.status == "created":
+            yield from (_link_opened, _opening_failed, _reference_used, _leased)
+        elif aggregate.may_try_again(booking, now=now):
+            yield _new_attempt
+        if now >= booking.hold_expires_at:
+            yield _expired
+            yield _put_off
+    if booking.status != "cancelled":
+        yield _given_up
+    if any(_left(payment) for payment in booking.payments):
+        yield _refund_owed
+    if any(REFUND_MOVES[refund.status] for payment in booking.payments for refund in payment.refunds):
+        yield _refund_moved
+    if any(payment.checkout_url and not payment.link_cancelled for payment in booking.payments):
+        yield _link_cancelled
+
+
+def _left(payment: Payment) -> int:
+    if payment.status != "completed" or payment.received is None:
+        return 0
+    return payment.received.minor - payment.refunded_or_owed.minor
+
+
+def _told(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from(booking.payments))
+    return apply_verification(
+        booking,
+        payment.tx_ref,
+        draw(verifications(payment)),
+        now=now,
+        nights=draw(st.sampled_from(("free", "short"))),
+        cause=draw(st.sampled_from(("webhook", "callback", "return", "verify", "sweep"))),
+        window=WINDOW,
+        jitter=draw(jitters),
+        announced=draw(st.sampled_from(get_args(Announced))),
+    )
+
+
+def _paid(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from(booking.payments))
+    return apply_verification(
+        booking,
+        payment.tx_ref,
+        answer(payment),
+        now=now,
+        nights=draw(st.sampled_from(("free", "short"))),
+        cause="webhook",
+        window=WINDOW,
+        jitter=0,
+    )
+
+
+def _silenced(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from(booking.payments))
+    return apply_verification(
+        booking,
+        payment.tx_ref,
+        Verification("no_answer"),
+        now=now,
+        cause="sweep",
+        window=WINDOW,
+        jitter=draw(jitters),
+    )
+
+
+def _link_opened(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    tx_ref = booking.payments[-1].tx_ref
+    link = f"https://checkout.chapa.co/checkout/payment/{tx_ref}"
+    return aggregate.link_opened(booking, tx_ref, link, cause="guest", now=now)
+
+
+def _opening_failed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    known = draw(st.booleans())
+    problem = Problem("gateway_timeout", "No answer in time.", retry_after=draw(st.none() | st.just(30)))
+    tx_ref = booking.payments[-1].tx_ref
+    return aggregate.opening_failed(booking, tx_ref, problem, fate_known=known, cause="guest", now=now)
+
+
+def _reference_used(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    problem = Problem("gateway_rejected", "The payment gateway knows this reference already.")
+    return aggregate.reference_used(booking, booking.payments[-1].tx_ref, problem, cause="guest", now=now)
+
+
+def _leased(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    return aggregate.lease_opening(booking, booking.payments[-1].tx_ref, by="another", key="key", now=now)
+
+
+def _new_attempt(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    return aggregate.new_attempt(
+        booking, gateway="chapa", mode="test", opening_by="opener", key="", cause="guest", now=now
+    )
+
+
+def _link_cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    open_links = [payment for payment in booking.payments if payment.checkout_url and not payment.link_cancelled]
+    return aggregate.link_cancelled(booking, draw(st.sampled_from(open_links)).tx_ref)
+
+
+def _expired(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    return aggregate.expire(booking, cause="sweep", now=now)
+
+
+def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """The hold is over, but the gateway cannot be asked."""
+    return replace(booking, expiry_retry_at=now + timedelta(minutes=15))
+
+
+def _given_up(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    return given_up(booking, now=now)
+
+
+def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from([payment for payment in booking.payments if _left(payment)]))
+    amount = Money(draw(st.integers(1, _left(payment))), payment.amount.currency)
+    return aggregate.owe_refund(
+        booking, payment.tx_ref, amount=amount, reason="a broken shower", cause="operator", now=now
+    )
+
+
+def _refund_moved(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    refunds = [refund for payment in booking.payments for refund in payment.refunds if REFUND_MOVES[refund.status]]
+    refund = draw(st.sampled_from(refunds))
+    to = draw(st.sampled_from(sorted(REFUND_MOVES[refund.status])))
+    return aggregate.move_refund(booking, refund.refund_id, to, cause="sweep", now=now)
+
+
+def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """Every e-mail that is owed is claimed, and each comes to some end or is put off."""
+    for email in booking.emails:
+        if email.may_be_claimed(now):
+            claimed = replace(email, claimed_by="worker", due_at=now + HAND_OVER, tries=email.tries + 1)
+            status = draw(st.sampled_from(get_args(EmailStatus)))
+            booking = aggregate.replace_email(booking, replace(claimed, status=status), now=now)
+    return booking
