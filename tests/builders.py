@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain import booking as aggregate
+from chalicelib.domain import opening, refunding
 from chalicelib.domain.booking import Booking, Contact
 from chalicelib.domain.ids import BookingId, derive_booking_id, derive_listing_id
 from chalicelib.domain.listing import Listing, Nights, PersonId, Stay, quote
@@ -95,13 +96,13 @@ def opened(booking: Booking, *, now: datetime | None = None, checkout_url: str |
     """The latest payment has its link: ``created`` → ``pending``."""
     payment = booking.payments[-1]
     url = checkout_url or f"https://checkout.chapa.co/checkout/payment/{payment.tx_ref}"
-    return aggregate.link_opened(booking, payment.tx_ref, url, cause="guest", now=now or payment.created_at)
+    return opening.link_opened(booking, payment.tx_ref, url, cause="guest", now=now or payment.created_at)
 
 
 def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking:
     """One more payment, ``created``; those that were open are ``expired``."""
     last = booking.payments[-1]
-    return aggregate.new_attempt(
+    return opening.new_attempt(
         booking,
         gateway=last.gateway,
         mode=last.expected_mode,
@@ -114,9 +115,7 @@ def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking
 
 def answer(payment: Payment, said: Any = "paid", **changes: Any) -> Verification:
     """What the gateway answers when all is well, or with ``changes``."""
-    verification = Verification(
-        said, payment.tx_ref, payment.amount, payment.amount.decimal, payment.expected_mode
-    )
+    verification = Verification(said, payment.tx_ref, payment.amount, payment.amount.decimal, payment.expected_mode)
     if said == "paid":
         reference = f"AP{payment.tx_ref}"
         verification = replace(
@@ -181,7 +180,7 @@ def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | No
 def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = "place_gone") -> Booking:
     """``amount`` (all, if not given) of the current payment goes back."""
     payment = booking.current_payment
-    return aggregate.owe_refund(
+    return refunding.owe_refund(
         booking,
         payment.tx_ref,
         amount=amount or payment.amount,

@@ -14,6 +14,7 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from chalicelib.domain import booking as aggregate
+from chalicelib.domain import opening, refunding
 from chalicelib.domain.booking import Booking, Event
 from chalicelib.domain.email import HAND_OVER, EmailStatus
 from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, Stay
@@ -161,7 +162,7 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
     if booking.status == "pending_payment":
         if last.status == "created":
             yield from (_link_opened, _opening_failed, _reference_used, _leased)
-        elif aggregate.may_try_again(booking, now=now):
+        elif opening.may_try_again(booking, now=now):
             yield _new_attempt
         if now >= booking.hold_expires_at:
             yield _expired
@@ -227,34 +228,34 @@ def _silenced(draw: Draw, booking: Booking, now: datetime) -> Booking:
 def _link_opened(draw: Draw, booking: Booking, now: datetime) -> Booking:
     tx_ref = booking.payments[-1].tx_ref
     link = f"https://checkout.chapa.co/checkout/payment/{tx_ref}"
-    return aggregate.link_opened(booking, tx_ref, link, cause="guest", now=now)
+    return opening.link_opened(booking, tx_ref, link, cause="guest", now=now)
 
 
 def _opening_failed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     known = draw(st.booleans())
     problem = Problem("gateway_timeout", "No answer in time.", retry_after=draw(st.none() | st.just(30)))
     tx_ref = booking.payments[-1].tx_ref
-    return aggregate.opening_failed(booking, tx_ref, problem, fate_known=known, cause="guest", now=now)
+    return opening.opening_failed(booking, tx_ref, problem, fate_known=known, cause="guest", now=now)
 
 
 def _reference_used(draw: Draw, booking: Booking, now: datetime) -> Booking:
     problem = Problem("gateway_rejected", "The payment gateway knows this reference already.")
-    return aggregate.reference_used(booking, booking.payments[-1].tx_ref, problem, cause="guest", now=now)
+    return opening.reference_used(booking, booking.payments[-1].tx_ref, problem, cause="guest", now=now)
 
 
 def _leased(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return aggregate.lease_opening(booking, booking.payments[-1].tx_ref, by="another", key="key", now=now)
+    return opening.lease_opening(booking, booking.payments[-1].tx_ref, by="another", key="key", now=now)
 
 
 def _new_attempt(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return aggregate.new_attempt(
+    return opening.new_attempt(
         booking, gateway="chapa", mode="test", opening_by="opener", key="", cause="guest", now=now
     )
 
 
 def _link_cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
     open_links = [payment for payment in booking.payments if payment.checkout_url and not payment.link_cancelled]
-    return aggregate.link_cancelled(booking, draw(st.sampled_from(open_links)).tx_ref)
+    return opening.link_cancelled(booking, draw(st.sampled_from(open_links)).tx_ref)
 
 
 def _expired(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -273,7 +274,7 @@ def _given_up(draw: Draw, booking: Booking, now: datetime) -> Booking:
 def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     payment = draw(st.sampled_from([payment for payment in booking.payments if _left(payment)]))
     amount = Money(draw(st.integers(1, _left(payment))), payment.amount.currency)
-    return aggregate.owe_refund(
+    return refunding.owe_refund(
         booking, payment.tx_ref, amount=amount, reason="a broken shower", cause="operator", now=now
     )
 
@@ -282,7 +283,7 @@ def _refund_moved(draw: Draw, booking: Booking, now: datetime) -> Booking:
     refunds = [refund for payment in booking.payments for refund in payment.refunds if REFUND_MOVES[refund.status]]
     refund = draw(st.sampled_from(refunds))
     to = draw(st.sampled_from(sorted(REFUND_MOVES[refund.status])))
-    return aggregate.move_refund(booking, refund.refund_id, to, cause="sweep", now=now)
+    return refunding.move_refund(booking, refund.refund_id, to, cause="sweep", now=now)
 
 
 def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from chalice.app import Blueprint
 
 from ..domain import booking as aggregate
+from ..domain import opening
 from ..domain.booking import Booking
 from ..domain.errors import Refusal
 from ..domain.ids import booking_of
@@ -63,8 +64,8 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     now = call.house.clock.now()
     state = _state(booking, payment)
     can_pay = state in ("failed", "waiting") and (
-        aggregate.usable_link(booking, window=call.house.rules.checkout_window, now=now) is not None
-        or aggregate.may_try_again(booking, now=now)
+        opening.usable_link(booking, window=call.house.rules.checkout_window, now=now) is not None
+        or opening.may_try_again(booking, now=now)
     )
     waited = (now - payment.created_at).total_seconds()
     refresh = None

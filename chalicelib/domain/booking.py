@@ -1,4 +1,4 @@
-"""Booking, the aggregate: hold, open a payment, confirm, expire; and the one instant at which it needs something.
+"""Booking, the aggregate: hold, confirm, expire; and the one instant at which it needs something.
 
 Every function here takes a booking and returns the next one; nothing is changed in place and nothing is read
 from outside. Each change of a status writes one history entry, so that folding the history rebuilds the statuses.
@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from .email import HAND_OVER, Email, EmailKind
-from .errors import BookingNotPayable, PaymentInReview
-from .ids import BookingId, refund_id_of, tx_ref_of
+from .ids import BookingId, tx_ref_of
 from .listing import CancellationPolicy, Line, Listing, ListingId, PersonId, Quote, Stay, instant_of
 from .money import Money, zero
-from .payment import OPEN, PAYMENT_MOVES, Payment, PaymentStatus, Problem, next_look
-from .refund import REFUND_MOVES, Refund, RefundStatus, Share, share_back
+from .payment import OPEN, PAYMENT_MOVES, Payment, PaymentStatus, next_look
+from .refund import Refund, Share, share_back
 
 BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
@@ -32,11 +31,9 @@ BOOKING_MOVES: Mapping[BookingStatus, frozenset[BookingStatus]] = {
 HOLDS_NIGHTS: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
 
 OPENING_LEASE = timedelta(seconds=25)
+"""How long whoever opens a payment may take before another takes over."""
 OUTAGE_GRACE = timedelta(hours=12)
 """How long nights stay held past the hold while the gateway cannot be asked."""
-LAST_MINUTES = timedelta(minutes=2)
-"""No new payment is opened this close to the end of the hold: it could not be finished."""
-MAX_ATTEMPTS = 20
 SLOTS = 3
 """How many unpaid bookings a guest may hold at once."""
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -133,6 +130,11 @@ class Booking:
         """The one that counts now: the accepted one, else the latest."""
         return next((payment for payment in self.payments if payment.accepted), self.payments[-1])
 
+    @property
+    def refunds(self) -> tuple[Refund, ...]:
+        """All refunds, of all payments."""
+        return tuple(refund for payment in self.payments for refund in payment.refunds)
+
     def payment(self, tx_ref: str) -> Payment | None:
         return next((payment for payment in self.payments if payment.tx_ref == tx_ref), None)
 
@@ -192,92 +194,17 @@ def hold(
         request_id=request_id,
         history=(Event(now, "booking_held", "guest", "", None, "pending_payment"),),
     )
-    return _with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key="", cause="guest", now=now)
-
-
-def usable_link(booking: Booking, *, window: timedelta, now: datetime) -> Payment | None:
-    """The payment whose link can still be paid on: the hold runs and the link is younger than the checkout window."""
-    payment = booking.payments[-1]
-    if (
-        booking.status == "pending_payment"
-        and now < booking.hold_expires_at
-        and payment.status == "pending"
-        and payment.checkout_url
-        and now < payment.created_at + window
-    ):
-        return payment
-    return None
-
-
-def check_payable(booking: Booking, *, now: datetime) -> None:
-    """Refuse when no payment may be opened now: BookingNotPayable, PaymentInReview."""
-    if booking.status != "pending_payment":
-        raise BookingNotPayable(f"The booking is {booking.status.replace('_', ' ')}.")
-    if any(payment.status == "review" for payment in booking.payments):
-        raise PaymentInReview("A payment of this booking is being looked at by a person.")
-    if now >= booking.hold_expires_at - LAST_MINUTES:
-        raise BookingNotPayable("The hold is over, or about to be.")
-
-
-def may_try_again(booking: Booking, *, now: datetime) -> bool:
-    """Whether one more payment could be opened at ``now``."""
-    try:
-        check_payable(booking, now=now)
-    except (BookingNotPayable, PaymentInReview):
-        return False
-    return len(booking.payments) < MAX_ATTEMPTS
-
-
-def lease_opening(booking: Booking, tx_ref: str, *, by: str, key: str, now: datetime) -> Booking:
-    """Make ``by`` the one owner of the opening of a payment that is still ``created``."""
-    key = key or _payment(booking, tx_ref).key
-    return _update(booking, tx_ref, opening_until=now + OPENING_LEASE, opening_by=by, key=key, problem=None)
-
-
-def new_attempt(
-    booking: Booking, *, gateway: str, mode: str, opening_by: str, key: str, cause: Cause, now: datetime
-) -> Booking:
-    """Close the attempts that are still open and begin the next one, leased to ``opening_by``."""
-    if len(booking.payments) >= MAX_ATTEMPTS:
-        raise BookingNotPayable(f"{MAX_ATTEMPTS} payments were tried already.")
-    booking = _close_open_payments(booking, cause=cause, now=now, detail="link replaced")
-    return _with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key=key, cause=cause, now=now)
-
-
-def link_opened(booking: Booking, tx_ref: str, checkout_url: str, *, cause: Cause, now: datetime) -> Booking:
-    """The gateway gave a link: ``created`` → ``pending``."""
-    booking = _update(booking, tx_ref, checkout_url=checkout_url, problem=None, opening_until=None, opening_by="")
-    return move_payment(booking, tx_ref, "pending", cause=cause, now=now)
-
-
-def opening_failed(
-    booking: Booking, tx_ref: str, problem: Problem, *, fate_known: bool, cause: Cause, now: datetime
-) -> Booking:
-    """The gateway gave no link. Only a payment whose fate is known is ``failed``; any other stays ``created``."""
-    booking = _update(booking, tx_ref, problem=problem, opening_until=None, opening_by="", updated_at=now)
-    return move_payment(booking, tx_ref, "failed", cause=cause, now=now, detail=problem.code) if fate_known else booking
-
-
-def reference_used(booking: Booking, tx_ref: str, problem: Problem, *, cause: Cause, now: datetime) -> Booking:
-    """The gateway knew the tx_ref already, so its link is lost: the attempt is closed, and still watched."""
-    booking = _update(booking, tx_ref, problem=problem, opening_until=None, opening_by="")
-    return move_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="link lost")
-
-
-def link_cancelled(booking: Booking, tx_ref: str) -> Booking:
-    """The gateway closed the link. Money that was already on its way may still come."""
-    return _update(booking, tx_ref, link_cancelled=True)
+    return with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key="", cause="guest", now=now)
 
 
 def confirm(booking: Booking, tx_ref: str, *, cause: Cause, now: datetime) -> Booking:
     """The payment is ``completed`` and the booking ``confirmed``; other open links are closed, and looked at now."""
     late = booking.status == "expired"
-    booking = _update(booking, tx_ref, accepted=True, next_look_at=None, opening_until=None, opening_by="")
+    booking = update_payment(booking, tx_ref, accepted=True, next_look_at=None, opening_until=None, opening_by="")
     booking = move_payment(booking, tx_ref, "completed", cause=cause, now=now)
-    booking = _close_open_payments(booking, cause=cause, now=now, detail="paid by another attempt")
-    booking = _move(booking, "confirmed", cause=cause, now=now, detail="late" if late else "")
-    if late:
-        booking = replace(booking, confirmed_late_at=now)
+    booking = close_open_payments(booking, cause=cause, now=now, detail="paid by another attempt")
+    booking = move_booking(booking, "confirmed", cause=cause, now=now, detail="late" if late else "")
+    booking = replace(booking, expiry_retry_at=None, confirmed_late_at=now if late else None)
     return owe(owe(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
 
 
@@ -285,7 +212,7 @@ def expire(booking: Booking, *, cause: Cause, now: datetime) -> Booking:
     """The hold is over and nobody paid: the nights go back, and the open payments are watched for late money."""
     for payment in booking.payments:
         if payment.status in OPEN:
-            booking = _update(
+            booking = update_payment(
                 booking,
                 payment.tx_ref,
                 opening_until=None,
@@ -294,43 +221,7 @@ def expire(booking: Booking, *, cause: Cause, now: datetime) -> Booking:
             )
             booking = move_payment(booking, payment.tx_ref, "expired", cause=cause, now=now)
     booking = replace(booking, expiry_retry_at=None)
-    return owe(_move(booking, "expired", cause=cause, now=now), "hold_expired", now=now)
-
-
-def owe_refund(booking: Booking, tx_ref: str, *, amount: Money, reason: str, cause: Cause, now: datetime) -> Booking:
-    """Write down that ``amount`` of a completed payment goes back. Never more than was received."""
-    payment = _payment(booking, tx_ref)
-    if payment.received is None or payment.received < payment.refunded_or_owed + amount:
-        raise ValueError("a refund never exceeds what was received")
-    refund = Refund(refund_id_of(payment.tx_ref, len(payment.refunds) + 1), amount, reason, now, now)
-    booking = _update(booking, tx_ref, updated_at=now, refunds=(*payment.refunds, refund))
-    booking = _note(
-        booking, Event(now, "refund_owed", cause, refund.refund_id, None, "owed", f"{amount.formatted}: {reason}")
-    )
-    return owe(booking, "money_returned", about=refund.refund_id, now=now)
-
-
-def move_refund(
-    booking: Booking, refund_id: str, to: RefundStatus, *, cause: Cause, now: datetime, detail: str = ""
-) -> Booking:
-    """Give a refund its next status, which ``REFUND_MOVES`` must allow."""
-    tx_ref = refund_id.rpartition("-R")[0]
-    refunds = _payment(booking, tx_ref).refunds
-    before = next(refund.status for refund in refunds if refund.refund_id == refund_id)
-    if to not in REFUND_MOVES[before]:
-        raise ValueError(f"a refund never goes from {before} to {to}")
-    moved = tuple(
-        replace(refund, status=to, updated_at=now) if refund.refund_id == refund_id else refund for refund in refunds
-    )
-    booking = _update(booking, tx_ref, refunds=moved, updated_at=now)
-    return _note(booking, Event(now, f"refund_{to}", cause, refund_id, before, to, detail))
-
-
-def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:
-    """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
-    status = _payment(booking, tx_ref).status
-    booking = _update(booking, tx_ref, taken_back=said, updated_at=now)
-    return _note(booking, Event(now, "payment_taken_back", cause, tx_ref, status, status, said))
+    return owe(move_booking(booking, "expired", cause=cause, now=now), "hold_expired", now=now)
 
 
 def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
@@ -347,26 +238,19 @@ def replace_email(booking: Booking, email: Email, *, now: datetime) -> Booking:
     if before.status == email.status:
         return booking
     kind = f"email_{email.status}"
-    return _note(booking, Event(now, kind, "email", email.email_id, before.status, email.status, email.kind))
+    return note(booking, Event(now, kind, "email", email.email_id, before.status, email.status, email.kind))
 
 
 def move_payment(
     booking: Booking, tx_ref: str, to: PaymentStatus, *, cause: Cause, now: datetime, detail: str = ""
 ) -> Booking:
     """Give a payment its next status, which ``PAYMENT_MOVES`` must allow."""
-    before = _payment(booking, tx_ref).status
+    before = the_payment(booking, tx_ref).status
     if to not in PAYMENT_MOVES[before]:
         raise ValueError(f"a payment never goes from {before} to {to}")
-    booking = _update(booking, tx_ref, status=to, updated_at=now)
+    booking = update_payment(booking, tx_ref, status=to, updated_at=now)
     booking = replace(booking, updated_at=now)
-    return _note(booking, Event(now, f"payment_{to}", cause, tx_ref, before, to, detail))
-
-
-def update_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
-    """Change what is known of a payment, without a change of its status."""
-    if "status" in changes:
-        raise ValueError("a status changes through move_payment")
-    return _update(booking, tx_ref, **changes)
+    return note(booking, Event(now, f"payment_{to}", cause, tx_ref, before, to, detail))
 
 
 def due_at(booking: Booking) -> datetime | None:
@@ -377,6 +261,7 @@ def due_at(booking: Booking) -> datetime | None:
     """
     instants = [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
     instants += [email.due_at for email in booking.emails if email.status == "owed"]
+    instants += [refund.due_at for refund in booking.refunds if refund.due_at is not None]
     if booking.status == "pending_payment":
         instants.append(booking.expiry_retry_at or booking.hold_expires_at)
     return min(instants, default=None)
@@ -384,13 +269,12 @@ def due_at(booking: Booking) -> datetime | None:
 
 def attention(booking: Booking) -> str | None:
     """Why a person must look at this booking, or None. The word is the list it appears in."""
-    for payment in booking.payments:
-        if payment.status == "review":
-            return "payment_review"
-        if payment.taken_back:
-            return "payment_taken_back"
-        if any(refund.status == "attention" for refund in payment.refunds):
-            return "refund"
+    if any(payment.status == "review" for payment in booking.payments):
+        return "payment_review"
+    if any(payment.taken_back for payment in booking.payments):
+        return "payment_taken_back"
+    if any(refund.status == "attention" for refund in booking.refunds):
+        return "refund"
     if any(email.needs_a_person for email in booking.emails):
         return "email"
     return None
@@ -409,9 +293,10 @@ def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, dateti
     return booking.total.share(share.numerator, share.denominator), share.changes_at
 
 
-def _with_new_payment(
+def with_new_payment(
     booking: Booking, *, gateway: str, mode: str, opening_by: str, key: str, cause: Cause, now: datetime
 ) -> Booking:
+    """Begin the next attempt, in opening, leased to ``opening_by``."""
     payment = Payment(
         tx_ref=tx_ref_of(booking.booking_id, len(booking.payments) + 1),
         gateway=gateway,
@@ -425,37 +310,42 @@ def _with_new_payment(
     )
     payment = replace(payment, next_look_at=next_look(payment, hold_ends=booking.hold_expires_at, now=now))
     booking = replace(booking, payments=(*booking.payments, payment), updated_at=now)
-    return _note(booking, Event(now, "payment_created", cause, payment.tx_ref, None, "created"))
+    return note(booking, Event(now, "payment_created", cause, payment.tx_ref, None, "created"))
 
 
-def _close_open_payments(booking: Booking, *, cause: Cause, now: datetime, detail: str) -> Booking:
+def close_open_payments(booking: Booking, *, cause: Cause, now: datetime, detail: str) -> Booking:
+    """Nobody is to pay on these any more: their links are closed and looked at now, and watched."""
     for payment in booking.payments:
         if payment.status in OPEN:
-            booking = _update(booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by="")
+            booking = update_payment(booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by="")
             booking = move_payment(booking, payment.tx_ref, "expired", cause=cause, now=now, detail=detail)
     return booking
 
 
-def _move(booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, detail: str = "") -> Booking:
+def move_booking(booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, detail: str = "") -> Booking:
+    """Give a booking its next status, which ``BOOKING_MOVES`` must allow."""
     if to not in BOOKING_MOVES[booking.status]:
         raise ValueError(f"a booking never goes from {booking.status} to {to}")
     before = booking.status
     booking = replace(booking, status=to, updated_at=now)
-    return _note(booking, Event(now, f"booking_{to}", cause, "", before, to, detail))
+    return note(booking, Event(now, f"booking_{to}", cause, "", before, to, detail))
 
 
-def _note(booking: Booking, event: Event) -> Booking:
+def note(booking: Booking, event: Event) -> Booking:
+    """Add a line to the history."""
     return replace(booking, history=(*booking.history, event))
 
 
-def _payment(booking: Booking, tx_ref: str) -> Payment:
+def the_payment(booking: Booking, tx_ref: str) -> Payment:
+    """A payment that is known to be there. Raises KeyError."""
     payment = booking.payment(tx_ref)
     if payment is None:
         raise KeyError(tx_ref)
     return payment
 
 
-def _update(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
+def update_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
+    """Change what is known of a payment. Its status changes through ``move_payment`` alone."""
     payments = tuple(
         replace(payment, **changes) if payment.tx_ref == tx_ref else payment for payment in booking.payments
     )

@@ -11,13 +11,18 @@
     ├── NotFound                  not_found                 or somebody else's: never told apart
     │   ├── ListingNotFound       listing_not_found
     │   ├── BookingNotFound       booking_not_found
-    │   └── PaymentNotFound       payment_not_found
+    │   ├── PaymentNotFound       payment_not_found
+    │   └── RefundNotFound        refund_not_found
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
     │   ├── ListingClosed         listing_closed
     │   ├── BookingNotPayable     booking_not_payable
     │   ├── PaymentInReview       payment_in_review
+    │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
+    │   ├── NotInAttention        not_in_attention          there is nothing for an operator to retry
+    │   ├── StayBegun             stay_begun
+    │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   └── InProgress            in_progress               the same call is at work elsewhere
     ├── IdempotencyKeyReused      idempotency_key_reused
     ├── TooManyOpenHolds          too_many_open_holds
@@ -101,6 +106,10 @@ class PaymentNotFound(NotFound):
     code = "payment_not_found"
 
 
+class RefundNotFound(NotFound):
+    code = "refund_not_found"
+
+
 class Conflict(Refusal):
     code = "conflict"
 
@@ -135,6 +144,22 @@ class BookingNotPayable(Conflict):
 
 class PaymentInReview(Conflict):
     code = "payment_in_review"
+
+
+class NotInReview(Conflict):
+    code = "not_in_review"
+
+
+class NotInAttention(Conflict):
+    code = "not_in_attention"
+
+
+class StayBegun(Conflict):
+    code = "stay_begun"
+
+
+class RefundExceedsPayment(Conflict):
+    code = "refund_exceeds_payment"
 
 
 class InProgress(Conflict):

@@ -21,13 +21,25 @@ REFUND_MOVES: Mapping[RefundStatus, frozenset[RefundStatus]] = {
     "refunded": frozenset(),
 }
 
+UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
+
+SILENT_FOR = timedelta(hours=24)
+"""A refund of which the gateway says nothing for this long is put before a person."""
+OFTEN = timedelta(hours=1)
+SELDOM = timedelta(hours=6)
+
 FREE_AFTER_LATE_CONFIRMATION = timedelta(hours=24)
 """A booking that late money confirmed may be cancelled with all back for this long: the guest had moved on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """Money of one payment that goes, or went, back. ``reason`` is a word of ours or a person's sentence."""
+    """Money of one payment that goes, or went, back. ``reason`` is a word of ours or a person's sentence.
+
+    ``due_at`` is when it must be started or looked up; ``heard_at`` when the gateway last said anything of it.
+    ``claimed_by`` is whoever moved it to ``requested``, the only one who may post it. ``provider_refund_id`` is the
+    gateway's own name for it, where it gave one. ``key`` and ``fingerprint`` tell a repeated call.
+    """
 
     refund_id: RefundId
     amount: Money
@@ -35,6 +47,13 @@ class Refund:
     created_at: datetime
     updated_at: datetime
     status: RefundStatus = "owed"
+    due_at: datetime | None = None
+    heard_at: datetime | None = None
+    claimed_by: str = ""
+    put_off: int = 0
+    provider_refund_id: str | None = None
+    key: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from . import booking as aggregate
-from .booking import Booking, Cause
+from . import refunding
+from .booking import Booking, Cause, Event
+from .errors import NotInReview
 from .money import Money
 from .payment import OPEN, SOON, Payment, back_off, next_look
+from .refund import UNDER_WAY, Refund
 
 Said = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
 """What the gateway says of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
@@ -23,6 +26,7 @@ UNKNOWN_FOR_GOOD = timedelta(hours=1)
 PLACE_GONE = "place_gone"
 PAID_TWICE = "paid_twice"
 CANCELLED = "booking_cancelled"
+NOT_ACCEPTED = "payment_not_accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +178,48 @@ def _paid(
     now: datetime,
 ) -> Booking:
     booking = _facts(booking, payment, verification)
+    return _settle(booking, payment.tx_ref, nights=nights, cause=cause, now=now)
+
+
+def _settle(booking: Booking, tx_ref: str, *, nights: Literal["free", "short"], cause: Cause, now: datetime) -> Booking:
+    """Money that counts has come: it confirms the booking, or it is owed back."""
     late_and_free = booking.status == "expired" and nights == "free" and now < booking.check_in_at
     if booking.status == "pending_payment" or late_and_free:
-        return aggregate.confirm(booking, payment.tx_ref, cause=cause, now=now)
+        return aggregate.confirm(booking, tx_ref, cause=cause, now=now)
     reason = {"expired": PLACE_GONE, "cancelled": CANCELLED}.get(booking.status, PAID_TWICE)
-    booking = aggregate.move_payment(booking, payment.tx_ref, "completed", cause=cause, now=now, detail=reason)
-    return aggregate.owe_refund(booking, payment.tx_ref, amount=payment.amount, reason=reason, cause=cause, now=now)
+    return _give_back(booking, tx_ref, reason=reason, cause=cause, now=now)
+
+
+def _give_back(booking: Booking, tx_ref: str, *, reason: str, cause: Cause, now: datetime) -> Booking:
+    booking = aggregate.move_payment(booking, tx_ref, "completed", cause=cause, now=now, detail=reason)
+    amount = refunding.left_to_refund(aggregate.the_payment(booking, tx_ref))
+    return refunding.owe_refund(booking, tx_ref, amount=amount, reason=reason, cause=cause, now=now)
+
+
+def resolve(
+    booking: Booking,
+    tx_ref: str,
+    *,
+    as_: Literal["accept", "refund"],
+    nights: Literal["free", "short"],
+    note: str,
+    now: datetime,
+) -> Booking:
+    """An operator settles a payment in ``review``: accepted money follows the rules of late money.
+
+    Where the gateway's amount was not readable, the operator vouches for the one that was asked for.
+    Raises NotInReview.
+    """
+    payment = aggregate.the_payment(booking, tx_ref)
+    if payment.status != "review":
+        raise NotInReview("This payment is not in review.")
+    received = payment.received or payment.amount
+    booking = aggregate.update_payment(booking, tx_ref, received=received, next_look_at=None)
+    said = Event(now, f"review_{as_}", "operator", tx_ref, "review", "review", note)
+    booking = aggregate.note(booking, said)
+    if as_ == "refund":
+        return _give_back(booking, tx_ref, reason=NOT_ACCEPTED, cause="operator", now=now)
+    return _settle(booking, tx_ref, nights=nights, cause="operator", now=now)
 
 
 def _review(
@@ -209,12 +249,18 @@ def _taken_back(
     booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime
 ) -> Booking:
     """Completed money went back: a refund of ours moves on; without one, it is recorded for a person."""
-    for refund in payment.refunds:
-        if refund.status in ("requested", "processing"):
-            return aggregate.move_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
+    if refund := _meant(payment):
+        return refunding.move_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
     if payment.taken_back or any(refund.status == "refunded" for refund in payment.refunds):
         return booking
-    return aggregate.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
+    return refunding.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
+
+
+def _meant(payment: Payment) -> Refund | None:
+    """The refund of ours that the gateway speaks of: the oldest that it was asked for, else a whole one still owed."""
+    asked = [refund for refund in payment.refunds if refund.status in UNDER_WAY or refund.status == "attention"]
+    whole = [refund for refund in payment.refunds if refund.status == "owed" and refund.amount == payment.received]
+    return next(iter(asked or whole), None)
 
 
 def _difference(payment: Payment, verification: Verification) -> str:

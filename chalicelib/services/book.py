@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from ..domain import booking as aggregate
 from ..domain import listing as catalogue
+from ..domain import opening
 from ..domain.booking import Booking, Contact, Language
 from ..domain.errors import (
     Busy,
@@ -151,7 +152,7 @@ def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> B
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     booking = await_opening(ports, booking)
     now = ports.clock.now()
-    if booking.payments[-1].opening_lapsed(now) and aggregate.may_try_again(booking, now=now):
+    if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
         booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url)
     return Booked(booking, replayed=True)
 

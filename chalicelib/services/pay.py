@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ..domain import booking as aggregate
+from ..domain import opening
 from ..domain.booking import Booking, Cause
 from ..domain.errors import GatewayTrouble, InProgress, ReferenceUsed
 from ..domain.ids import key_hash
@@ -57,13 +57,13 @@ def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_ur
     """The same for a booking that the caller may pay for: also the guest's page, which knows no principal."""
     window = ports.rules.checkout_window
     booking = await_opening(ports, booking)
-    if payment := aggregate.usable_link(booking, window=window, now=ports.clock.now()):
+    if payment := opening.usable_link(booking, window=window, now=ports.clock.now()):
         return Paid(booking, payment, opened=False)
-    aggregate.check_payable(booking, now=ports.clock.now())
+    opening.check_payable(booking, now=ports.clock.now())
     if booking.payments[-1].status == "pending":
         # The link has grown too old to be shown, but it may have been paid on.
         booking = look_at(ports, booking, booking.payments[-1].tx_ref, cause=cause)
-        aggregate.check_payable(booking, now=ports.clock.now())
+        opening.check_payable(booking, now=ports.clock.now())
     by = ports.chance.token()
     booking = _lease(ports, booking, by=by, key=key, cause=cause)
     if booking.payments[-1].opening_by != by:
@@ -76,7 +76,7 @@ def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_ur
         return Paid(booking, payment, opened=True)
     if payment.problem:
         raise trouble_of(payment.problem)
-    aggregate.check_payable(booking, now=ports.clock.now())
+    opening.check_payable(booking, now=ports.clock.now())
     raise InProgress("The payment is being opened.", retry_after=5)
 
 
@@ -107,14 +107,14 @@ def open_leased(ports: Ports, booking: Booking, *, by: str, cause: Cause, public
 def _failure(payment: Payment, trouble: GatewayTrouble, cause: Cause) -> Outcome:
     def outcome(current: Booking, now: datetime) -> Booking:
         problem, known = _problem(trouble), trouble.fate_known
-        return aggregate.opening_failed(current, payment.tx_ref, problem, fate_known=known, cause=cause, now=now)
+        return opening.opening_failed(current, payment.tx_ref, problem, fate_known=known, cause=cause, now=now)
 
     return outcome
 
 
 def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, by: str, cause: Cause) -> Booking:
     def outcome(current: Booking, now: datetime) -> Booking:
-        return aggregate.link_opened(current, payment.tx_ref, url, cause=cause, now=now)
+        return opening.link_opened(current, payment.tx_ref, url, cause=cause, now=now)
 
     saved = _save_if_ours(ports, booking, payment, by, outcome)
     known = saved.payment(payment.tx_ref)
@@ -161,13 +161,13 @@ def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -
     def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         now = ports.clock.now()
         payment = current.payments[-1]
-        if payment.is_opening(now) or aggregate.usable_link(current, window=ports.rules.checkout_window, now=now):
+        if payment.is_opening(now) or opening.usable_link(current, window=ports.rules.checkout_window, now=now):
             return current
-        aggregate.check_payable(current, now=now)
+        opening.check_payable(current, now=now)
         if payment.status == "created":
-            return aggregate.lease_opening(current, payment.tx_ref, by=by, key=key, now=now)
+            return opening.lease_opening(current, payment.tx_ref, by=by, key=key, now=now)
         gateway = ports.gateway
-        return aggregate.new_attempt(
+        return opening.new_attempt(
             current, gateway=gateway.name, mode=gateway.mode, opening_by=by, key=key, cause=cause, now=now
         )
 
@@ -196,11 +196,11 @@ def _close_used(
     again: bool,
 ) -> Booking:
     def outcome(current: Booking, now: datetime) -> Booking:
-        current = aggregate.reference_used(current, payment.tx_ref, _problem(used), cause=cause, now=now)
+        current = opening.reference_used(current, payment.tx_ref, _problem(used), cause=cause, now=now)
         gateway = ports.gateway
-        if not again or not aggregate.may_try_again(current, now=now):
+        if not again or not opening.may_try_again(current, now=now):
             return current
-        return aggregate.new_attempt(
+        return opening.new_attempt(
             current,
             gateway=gateway.name,
             mode=gateway.mode,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from ..domain import booking as aggregate
+from ..domain import opening
 from ..domain.booking import OUTAGE_GRACE, Booking, Cause
 from ..domain.email import HAND_OVER
 from ..domain.errors import GatewayTrouble
@@ -94,7 +95,7 @@ def _work(
                 announced=announced if tx_ref == named else "",
             )
         for tx_ref in closed:
-            current = aggregate.link_cancelled(current, tx_ref)
+            current = opening.link_cancelled(current, tx_ref)
         return _lease_due_emails(_expire_if_due(current, answers, cause=cause, now=now), now=now)
 
     if booking.status == "pending_payment" and decide(booking, "free").status == "expired":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..domain import booking as aggregate
+from ..domain import opening
 from .pay import resume_lapsed
 from .ports import Ports, Task
 from .reconcile import reconcile
@@ -34,7 +34,7 @@ def work_off(ports: Ports, task: Task, *, public_url: str) -> None:
         if done is None:
             return
         booking, now = done.booking, ports.clock.now()
-        if booking.payments[-1].opening_lapsed(now) and aggregate.may_try_again(booking, now=now):
+        if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
             resume_lapsed(ports, booking, cause="sweep", public_url=public_url)
     except Exception as error:
         ports.observe("booking_failing", level="error", booking_id=task.booking_id, reason=type(error).__name__)

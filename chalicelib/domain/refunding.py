@@ -1,0 +1,166 @@
+"""Money that goes back: owed first, then claimed by the one who posts it, then looked up until it is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from .booking import Booking, Cause, Event, note, owe, the_payment, update_payment
+from .errors import RefundExceedsPayment
+from .ids import refund_id_of
+from .money import Money, zero
+from .payment import Payment, back_off
+from .refund import OFTEN, REFUND_MOVES, SELDOM, SILENT_FOR, UNDER_WAY, Refund, RefundStatus
+
+MAX_REFUNDS = 20
+"""People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
+
+
+def left_to_refund(payment: Payment) -> Money:
+    """What was received of a completed payment and neither went back nor is owed."""
+    if payment.status != "completed" or payment.received is None:
+        return zero(payment.amount.currency)
+    return payment.received - payment.refunded_or_owed
+
+
+def owe_refund(
+    booking: Booking,
+    tx_ref: str,
+    *,
+    amount: Money,
+    reason: str,
+    cause: Cause,
+    now: datetime,
+    key: str = "",
+    fingerprint: str = "",
+    tell: bool = True,
+) -> Booking:
+    """Write down that ``amount`` of a completed payment goes back; ``tell`` owes the guest an e-mail of its own.
+
+    Raises RefundExceedsPayment, ValueError for nothing or less.
+    """
+    payment = the_payment(booking, tx_ref)
+    if amount.minor < 1:
+        raise ValueError("a refund is of at least one minor unit")
+    if left_to_refund(payment) < amount:
+        raise RefundExceedsPayment(f"At most {left_to_refund(payment).formatted} can go back.")
+    refund = Refund(
+        refund_id_of(payment.tx_ref, len(payment.refunds) + 1),
+        amount,
+        reason,
+        created_at=now,
+        updated_at=now,
+        due_at=now,
+        key=key,
+        fingerprint=fingerprint,
+    )
+    booking = update_payment(booking, tx_ref, updated_at=now, refunds=(*payment.refunds, refund))
+    booking = note(booking, Event(now, "refund_owed", cause, refund.refund_id, None, "owed", amount.formatted))
+    return owe(booking, "money_returned", about=refund.refund_id, now=now) if tell else booking
+
+
+def the_refund(booking: Booking, refund_id: str) -> Refund:
+    """A refund that is known to be there. Raises KeyError."""
+    for refund in booking.refunds:
+        if refund.refund_id == refund_id:
+            return refund
+    raise KeyError(refund_id)
+
+
+def move_refund(
+    booking: Booking,
+    refund_id: str,
+    to: RefundStatus,
+    *,
+    cause: Cause,
+    now: datetime,
+    detail: str = "",
+    **changes: Any,
+) -> Booking:
+    """Give a refund its next status, which ``REFUND_MOVES`` must allow, and what else changes with it."""
+    before = the_refund(booking, refund_id).status
+    if to not in REFUND_MOVES[before]:
+        raise ValueError(f"a refund never goes from {before} to {to}")
+    if to in ("refunded", "attention"):
+        changes["due_at"] = None
+    booking = _update_refund(booking, refund_id, now=now, status=to, **changes)
+    return note(booking, Event(now, f"refund_{to}", cause, refund_id, before, to, detail))
+
+
+def claim(booking: Booking, refund_id: str, *, by: str, cause: Cause, now: datetime) -> Booking:
+    """``owed`` → ``requested``, saved before the gateway is asked: only ``by`` may post it now, and only once."""
+    return move_refund(
+        booking, refund_id, "requested", cause=cause, now=now, claimed_by=by, heard_at=now, due_at=now + OFTEN
+    )
+
+
+def accepted(
+    booking: Booking, refund_id: str, *, provider_refund_id: str | None, cause: Cause, now: datetime
+) -> Booking:
+    """The gateway took it over: ``requested`` → ``processing``."""
+    return move_refund(
+        booking,
+        refund_id,
+        "processing",
+        cause=cause,
+        now=now,
+        provider_refund_id=provider_refund_id,
+        heard_at=now,
+        due_at=now + OFTEN,
+    )
+
+
+def put_off(booking: Booking, refund_id: str, *, cause: Cause, now: datetime, jitter: float, detail: str) -> Booking:
+    """The gateway certainly did not take it over: ``requested`` → ``owed``, to be tried again after a pause."""
+    tries = the_refund(booking, refund_id).put_off + 1
+    again = now + back_off(tries, jitter=jitter)
+    return move_refund(
+        booking, refund_id, "owed", cause=cause, now=now, detail=detail, claimed_by="", put_off=tries, due_at=again
+    )
+
+
+def postpone(booking: Booking, refund_id: str, *, now: datetime, jitter: float) -> Booking:
+    """The gateway could not even be asked whether it may be started: it stays ``owed``, for later."""
+    tries = the_refund(booking, refund_id).put_off + 1
+    return _update_refund(booking, refund_id, put_off=tries, due_at=now + back_off(tries, jitter=jitter))
+
+
+def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, now: datetime) -> Booking:
+    """The look-up brought no end: look again, hourly at first; after a day without a word a person is asked."""
+    refund = the_refund(booking, refund_id)
+    heard_at = now if heard else refund.heard_at or refund.updated_at
+    if now - heard_at >= SILENT_FOR:
+        return move_refund(booking, refund_id, "attention", cause=cause, now=now, detail="no word for a day")
+    started = next(
+        (event.at for event in reversed(booking.history) if _is_request(event, refund_id)), refund.created_at
+    )
+    pause = OFTEN if now - started < SELDOM else SELDOM
+    again = min(now + pause, heard_at + SILENT_FOR)
+    return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + timedelta(minutes=1)))
+
+
+def first_under_way(payment: Payment) -> Refund | None:
+    """The refund that a gateway's word of money gone back speaks of: the oldest that it was asked for."""
+    return next((refund for refund in payment.refunds if refund.status in UNDER_WAY), None)
+
+
+def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:
+    """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
+    status = the_payment(booking, tx_ref).status
+    booking = update_payment(booking, tx_ref, taken_back=said, updated_at=now)
+    return note(booking, Event(now, "payment_taken_back", cause, tx_ref, status, status, said))
+
+
+def _is_request(event: Event, refund_id: str) -> bool:
+    return event.subject == refund_id and event.after == "requested"
+
+
+def _update_refund(booking: Booking, refund_id: str, *, now: datetime | None = None, **changes: Any) -> Booking:
+    tx_ref = refund_id.rpartition("-R")[0]
+    touched: dict[str, Any] = {"updated_at": now} if now is not None else {}
+    refunds = tuple(
+        replace(refund, **changes, **touched) if refund.refund_id == refund_id else refund
+        for refund in the_payment(booking, tx_ref).refunds
+    )
+    return update_payment(booking, tx_ref, refunds=refunds, **touched)
