@@ -38,6 +38,8 @@ from urllib3.util import Timeout
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayTimeout, GatewayTrouble, GatewayUnreachable
 
 MOST_BYTES = 256 * 1024
+MOST_ON_WIRE = 2 * MOST_BYTES
+"""With its headers and chunk sizes; a chunk that claims to be -1 long would else be read without end."""
 CHUNK = 16 * 1024
 IDLE_FOR = 20.0
 """A connection that rested longer may be dead unnoticed (Lambda was frozen): no POST is risked on it."""
@@ -147,9 +149,7 @@ def _read(raw: BaseHTTPResponse) -> bytes:
 def _trouble(error: Exception) -> GatewayTrouble:
     """What a failed call is called. The fate is known only where no byte of the request can have left."""
     if isinstance(error, requests.exceptions.SSLError):
-        return GatewayUnreachable(
-            "No secure connection to the payment gateway could be made.", fate_known=False
-        )
+        return GatewayUnreachable("No secure connection to the payment gateway could be made.", fate_known=False)
     cause: BaseException = error
     if error.args and isinstance(error.args[0], BaseException):
         cause = error.args[0]
@@ -227,13 +227,14 @@ class _Readable:
 
 
 class _Reader(io.RawIOBase):
-    """Reads that all together end at ``ends``, however little each of them brings."""
+    """Reads that all together end at ``ends``, however little each brings, and bring no more than MOST_ON_WIRE."""
 
     def __init__(self, sock: socket.socket, raw: socket.SocketIO, ends: float) -> None:
         super().__init__()
         self._sock = sock
         self._raw = raw
         self._ends = ends
+        self._count = 0
 
     def readable(self) -> bool:
         return True
@@ -243,7 +244,11 @@ class _Reader(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the call's time is up")
         self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._count += count or 0
+        if self._count > MOST_ON_WIRE:
+            raise http.client.HTTPException("too many bytes")
+        return count
 
     def close(self) -> None:
         self._raw.close()

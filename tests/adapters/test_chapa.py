@@ -117,6 +117,7 @@ def sent(opening: Opening) -> Any:
     [request] = server.requests
     assert (request.method, request.path) == ("POST", "/v1/transaction/initialize")
     assert request.headers["content-type"] == "application/json"
+    assert request.headers["accept-encoding"] == "identity"
     return request.json()
 
 
@@ -628,10 +629,7 @@ def test_a_link_is_closed_only_when_that_is_certain(status: int, body: object, *
 
 SECRET = "demo-webhook-secret-2026"
 CONSTANT = "9b052bd56b5798cacd132759a3ce04f5c918015c8423c1e4d5225271e23ed6dc"
-BODY_A = (
-    b'{"event":"charge.success","status":"success","mode":"test",'
-    b'"tx_ref":"BK7Q2M-a1-9f3c","amount":"2450.00"}'
-)
+BODY_A = b'{"event":"charge.success","status":"success","mode":"test","tx_ref":"BK7Q2M-a1-9f3c","amount":"2450.00"}'
 SIGNATURE_A = "02ec49948d642925704e9ac944e1521abe0e60aaa8ce49f4416ac5a1872aa34c"
 REDUMPED_A = "7037e68073459e309ee2a2ba81b455c60eca6910ef0776682072f4b795dcb901"
 BODY_B = rb'{"event":"charge.failed\/cancelled","tx_ref":"BK7Q2M-a1-9f3c"}'

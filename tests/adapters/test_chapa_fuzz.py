@@ -58,8 +58,7 @@ scalars = (
 anything = st.recursive(
     scalars,
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), inner, max_size=4)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), inner, max_size=4)
     ),
     max_leaves=8,
 )
@@ -126,9 +125,7 @@ def plainly_paid(status: int, raw: bytes) -> bool:
 @example(200, b'{"data": {"status": "success", "amount": 1e999999999999, "currency": "ETB"}}')
 @example(200, b'{"data": {"status": "success", "updated_at": "0001-01-01T00:00:00Z"}}')
 @example(200, b'{"data": {"status": "pending"}, "data": {"status": "success"}}')
-def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(
-    status: int, raw: bytes
-) -> None:
+def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(status: int, raw: bytes) -> None:
     verification = outcome(lambda: read_verification(Answer(status, {}, raw)))
     if isinstance(verification, GatewayTrouble):
         assert not verification.fate_known
@@ -174,16 +171,12 @@ def test_closing_ends_in_yes_or_no(status: int, raw: bytes) -> None:
 
 
 @given(raw_answers, st.text(max_size=70) | st.just("signed"))
-def test_a_webhook_is_refused_unless_it_is_signed_and_then_read_or_no_json(
-    raw: bytes, signature: str
-) -> None:
+def test_a_webhook_is_refused_unless_it_is_signed_and_then_read_or_no_json(raw: bytes, signature: str) -> None:
     keys = Keys()
     right = hmac.new(keys.get("chapa_webhook_secret").encode(), raw, hashlib.sha256).hexdigest()
     given_signature = right if signature == "signed" else signature
     try:
-        notice = Chapa("https://api.chapa.co/v1", keys).read_webhook(
-            raw, {"x-chapa-signature": given_signature}
-        )
+        notice = Chapa("https://api.chapa.co/v1", keys).read_webhook(raw, {"x-chapa-signature": given_signature})
     except BadSignature:
         assert given_signature != right
         return
@@ -193,6 +186,4 @@ def test_a_webhook_is_refused_unless_it_is_signed_and_then_read_or_no_json(
     assert given_signature == right
     fields = json.loads(raw.decode("utf-8-sig"))
     assert notice.tx_ref in (None, fields.get("tx_ref"), fields.get("trx_ref"))
-    assert notice.claims_paid == (
-        fields.get("event") == "charge.success" or fields.get("status") == "success"
-    )
+    assert notice.claims_paid == (fields.get("event") == "charge.success" or fields.get("status") == "success")
