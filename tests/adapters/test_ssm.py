@@ -24,10 +24,12 @@ class Client:
         self.calls = 0
         self.trouble: Exception | None = None
         self.delay = 0.0
+        self.asked = threading.Event()
 
     def get_parameters_by_path(self, **asked: Any) -> dict[str, Any]:
         assert asked == {"Path": PATH, "WithDecryption": True}
         self.calls += 1
+        self.asked.set()
         time.sleep(self.delay)
         if self.trouble:
             raise self.trouble
@@ -133,9 +135,7 @@ def test_threads_share_one_call(secrets: Ssm, client: Client, clock: Clock) -> N
     read: list[str] = []
 
     def all_at_once() -> float:
-        threads = [
-            threading.Thread(target=lambda: read.append(secrets.get("chapa_secret_key"))) for _ in range(8)
-        ]
+        threads = [threading.Thread(target=lambda: read.append(secrets.get("chapa_secret_key"))) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -148,3 +148,16 @@ def test_threads_share_one_call(secrets: Ssm, client: Client, clock: Clock) -> N
     all_at_once()
     assert client.calls == 2
     assert read == ["marked-one"] * 16
+
+
+def test_nobody_waits_for_newer_secrets_while_the_old_ones_do(secrets: Ssm, client: Client, clock: Clock) -> None:
+    secrets.get("chapa_secret_key")
+    clock.value += KEPT_FOR
+    client.asked.clear()
+    client.delay = 0.5
+    reading = threading.Thread(target=secrets.get, args=("chapa_secret_key",))
+    reading.start()
+    assert client.asked.wait(5)
+    assert secrets.get("chapa_secret_key") == "marked-one"
+    assert reading.is_alive()
+    reading.join()
