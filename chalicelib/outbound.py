@@ -177,7 +177,7 @@ class _Session(requests.Session):
         self.mount("http://", _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """No answer leads elsewhere. (``allow_redirects=False`` alone reads a redirect's whole body.)"""
+        """No answer leads elsewhere. (``allow_redirects=False`` alone unpacks a redirect's whole body.)"""
 
 
 class _Connection(HTTPConnection):

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -294,6 +295,12 @@ def test_an_answer_without_end_is_given_up_long_before_the_deadline(head: bytes,
     assert type(trouble) is GatewayBadAnswer
     assert not trouble.fate_known
     assert time.monotonic() - began < 2.0
+
+
+def test_a_redirect_is_not_unpacked_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests.Response, "content", property(lambda _: pytest.fail("read without a bound")))
+    trouble, _ = opening_trouble(answering(302, b"packed", headers="Location: /x\r\nContent-Encoding: gzip\r\n"))
+    assert type(trouble) is GatewayBadAnswer
 
 
 @pytest.mark.parametrize("status", [401, 403])
