@@ -117,11 +117,15 @@ class NightOut(msgspec.Struct, frozen=True):
 
 
 class LineOut(msgspec.Struct, frozen=True):
+    """One line of the bill: the lines add up to the total."""
+
     description: str
     amount: MoneyOut
 
 
 class ContactOut(msgspec.Struct, frozen=True):
+    """Who the booking is for; the phone number in its national form."""
+
     first_name: str
     last_name: str
     email: str
@@ -133,6 +137,8 @@ class ContactOut(msgspec.Struct, frozen=True):
 
 
 class RefundOut(msgspec.Struct, frozen=True):
+    """Money that goes back, and how far it got."""
+
     refund_id: str
     amount: MoneyOut
     reason: str
@@ -205,9 +211,7 @@ class CancellationOut(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, booking: Booking, now: datetime) -> CancellationOut:
         back, changes_at = back_if_cancelled(booking, now=now)
-        return cls(
-            booking.place.cancellation_policy, MoneyOut.of(back), instant(changes_at) if changes_at else None
-        )
+        return cls(booking.place.cancellation_policy, MoneyOut.of(back), instant(changes_at) if changes_at else None)
 
 
 class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):

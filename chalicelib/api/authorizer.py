@@ -75,9 +75,7 @@ def authorize(request: AuthRequest, tokens: Callable[[], TokenReader]) -> AuthRe
 
 
 def _bearer(authorization: object) -> str:
-    scheme, _, token = (
-        authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
-    )
+    scheme, _, token = authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import msgspec
 from chalice.app import Blueprint
 
 from ..domain.booking import BookingStatus, Contact, Language
-from ..domain.errors import FieldError, InvalidRequest
+from ..domain.errors import FieldError
 from ..domain.listing import MAX_NIGHTS, Stay
 from ..services import reading
 from ..services.access import visible_booking
 from ..services.book import Wish, book
 from ..services.pay import pay
-from .fields import Count, Email, Name, Phone, Price, Url
+from ..wiring import house
+from .fields import Count, Email, Name, NoBody, Phone, Price, checked, url_parts
 from .http import Answer, Call, endpoint
 from .lists import Paged, page, position
 from .shown import booking_out, payment_out
 
 routes = Blueprint(__name__)
+
+
+def return_address(text: str) -> str:
+    """An address of a frontend that this stage trusts."""
+    parts = url_parts(text)
+    # The origin is compared whole: a host that merely begins like an allowed one is another's.
+    if parts is None or f"{parts.scheme}://{parts.netloc}".lower() not in house().rules.return_origins:
+        raise ValueError("must begin with an allowed origin; see /v1/config")
+    return text
 
 
 class ContactIn(msgspec.Struct, frozen=True):
@@ -44,11 +54,17 @@ class NewBooking(msgspec.Struct, frozen=True):
     contact: ContactIn
     language: Language = "en"
     expected_total: Price | None = None
-    return_url: Url | None = None
+    return_url: Annotated[str, checked(return_address, max_length=2000)] | None = None
 
-
-class NoBody(msgspec.Struct, frozen=True):
-    """Nothing, or an empty object."""
+    @staticmethod
+    def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
+        """The two dates fit each other."""
+        if "check_in" in right and "check_out" in right:
+            nights = (right["check_out"] - right["check_in"]).days
+            if nights < 1:
+                yield FieldError("check_out", "must be after check_in")
+            elif nights > MAX_NIGHTS:
+                yield FieldError("check_out", f"must be at most {MAX_NIGHTS} nights after check_in")
 
 
 class BookingsQuery(Paged, frozen=True):
@@ -68,7 +84,6 @@ def create_booking(call: Call) -> Answer:
     """Hold a stay, open its payment and give the link to pay on."""
     key = call.required_key()
     wanted: NewBooking = call.body
-    _check(wanted, call.house.rules.return_origins)
     done = book(
         call.house,
         call.principal,
@@ -86,10 +101,8 @@ def create_booking(call: Call) -> Answer:
         public_url=call.public_url,
         request_id=call.request_id,
     )
-    headers = {"Location": done.booking.booking_id} | (
-        {"Idempotent-Replayed": "true"} if done.replayed else {}
-    )
-    return Answer(booking_out(call, done.booking, "guest"), 201, headers)
+    headers = {"Location": f"bookings/{done.booking.booking_id}"}
+    return Answer(booking_out(call, done.booking, "guest"), 201, headers, replayed=done.replayed)
 
 
 @endpoint(routes, "GET", "/v1/bookings", query=BookingsQuery, signed_in=True)
@@ -114,32 +127,4 @@ def read_booking(call: Call) -> Answer:
 def open_payment(call: Call) -> Answer:
     """Give a link to pay on: the open one while it is usable, else a new payment's."""
     done = pay(call.house, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
-    status: Literal[200, 201] = 201 if done.opened else 200
-    headers = {"Idempotent-Replayed": "true"} if done.replayed else {}
-    return Answer(payment_out(done.booking, done.payment), status, headers)
-
-
-def _check(wanted: NewBooking, origins: frozenset[str]) -> None:
-    """What can be said without knowing the listing: all of it at once."""
-    wrong = []
-    nights = (wanted.check_out - wanted.check_in).days
-    if nights < 1:
-        wrong.append(FieldError("check_out", "must be after check_in"))
-    elif nights > MAX_NIGHTS:
-        wrong.append(FieldError("check_out", f"at most {MAX_NIGHTS} nights"))
-    if wanted.return_url is not None and not _is_allowed(wanted.return_url, origins):
-        wrong.append(FieldError("return_url", "must begin with an allowed origin; see /v1/config"))
-    if wrong:
-        raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
-
-
-def _is_allowed(url: str, origins: frozenset[str]) -> bool:
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    # The origin is compared whole: a host that merely begins like an allowed one is another's.
-    return parts.username is None and f"{parts.scheme}://{parts.netloc}".lower() in origins
+    return Answer(payment_out(done.booking, done.payment), 201 if done.opened else 200, replayed=done.replayed)

@@ -6,15 +6,17 @@ import msgspec
 from chalice.app import Blueprint
 
 from .. import __version__
+from .fields import CURRENCIES
 from .http import Answer, Call, endpoint
 
 routes = Blueprint(__name__)
 
-CURRENCIES = ("ETB", "USD")
 LANGUAGES = ("en", "am")
 
 
 class Health(msgspec.Struct, frozen=True):
+    """That the service answers, and which one it is."""
+
     status: str
     version: str
     stage: str

@@ -7,19 +7,28 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import available_timezones
 
 import msgspec
 from msgspec import Meta
 
-from ..domain.money import EXPONENTS, MAX_MINOR
+from ..domain.listing import MAX_NIGHTS
+from ..domain.money import MAX_MINOR
 from ..domain.phone import normalise
+
+CURRENCIES = ("ETB", "USD")
+"""What the gateway takes."""
+MAX_UNITS = 1000
+MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
+"""Of one unit for one night, so that the dearest stay is still an amount that is believed."""
 
 _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+",
     re.IGNORECASE | re.ASCII,
 )
+
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
 def checked(check: Callable[[Any], Any], **limits: Any) -> Meta:
@@ -30,7 +39,7 @@ def checked(check: Callable[[Any], Any], **limits: Any) -> Meta:
 def plain_text(text: str) -> str:
     """Trimmed text of at least one visible character, without control characters."""
     text = text.strip()
-    if not text:
+    if all(unicodedata.category(letter)[0] in "CZ" for letter in text):
         raise ValueError("must not be empty")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Co") and letter != "\n" for letter in text):
         raise ValueError("must not hold control characters")
@@ -46,10 +55,12 @@ def one_line(text: str) -> str:
 
 
 def maybe_line(text: str) -> str:
+    """The same, or nothing."""
     return one_line(text) if text.strip() else ""
 
 
 def email_address(text: str) -> str:
+    """A plain address, without a name beside it."""
     if not _EMAIL.fullmatch(text.strip()) or ".." in text:
         raise ValueError("must be an e-mail address")
     return text.strip()
@@ -57,43 +68,51 @@ def email_address(text: str) -> str:
 
 def phone_number(text: str) -> str:
     """The national form, 0911223344, of any way in which Ethiopian mobile numbers are written."""
-    return normalise(text)
+    try:
+        return normalise(text)
+    except ValueError:
+        raise ValueError("must be an Ethiopian mobile number, such as 0911223344 or +251911223344") from None
 
 
 def time_zone(name: str) -> str:
+    """The name of a zone that this system has rules for."""
     if name not in _zones():
         raise ValueError("must be an IANA time zone, such as Africa/Addis_Ababa")
     return name
 
 
+def time_of_day(text: str) -> str:
+    """Hours and minutes, as a clock of 24 hours shows them."""
+    if not _TIME.fullmatch(text):
+        raise ValueError("must be a time of day, such as 14:00")
+    return text
+
+
+def currency_code(text: str) -> str:
+    """A currency that can be paid in."""
+    if text not in CURRENCIES:
+        raise ValueError("must be one of " + ", ".join(CURRENCIES))
+    return text
+
+
 def web_url(text: str) -> str:
-    if not _is_https(text):
+    """An address that begins with https."""
+    parts = url_parts(text)
+    if parts is None or parts.scheme != "https" or not parts.hostname:
         raise ValueError("must be an https address")
     return text
 
 
-def web_urls(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for position, text in enumerate(texts):
-        if not _is_https(text):
-            raise ValueError(f"[{position}] must be an https address")
-    return texts
-
-
-def currency_code(text: str) -> str:
-    if text not in EXPONENTS:
-        raise ValueError("must be one of " + ", ".join(sorted(EXPONENTS)))
-    return text
-
-
-def _is_https(text: str) -> bool:
-    if not text.isascii() or not text.isprintable() or " " in text:
-        return False
+def url_parts(text: str) -> SplitResult | None:
+    """The parts of an address; None for one that readers could take for different ones."""
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        return None
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+        return None
+    return parts if parts.username is None else None
 
 
 @cache
@@ -101,10 +120,14 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-class MoneyIn(msgspec.Struct, frozen=True):
-    """An amount in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
+class NoBody(msgspec.Struct, frozen=True):
+    """Nothing, or an empty object."""
 
-    amount: Annotated[int, Meta(ge=0, le=MAX_MINOR)]
+
+class MoneyIn(msgspec.Struct, frozen=True):
+    """A price in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
+
+    amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
     currency: Annotated[str, checked(currency_code)]
     formatted: str | None = None
 
@@ -117,8 +140,8 @@ Address = Annotated[str, checked(maybe_line, max_length=200)]
 Email = Annotated[str, checked(email_address, max_length=254)]
 Phone = Annotated[str, checked(phone_number, max_length=32)]
 Zone = Annotated[str, checked(time_zone, max_length=64)]
-TimeOfDay = Annotated[str, Meta(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z")]
-Url = Annotated[str, Meta(max_length=2000)]
-Photos = Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], checked(web_urls, max_length=10)]
-Count = Annotated[int, Meta(ge=1, le=1000)]
+TimeOfDay = Annotated[str, checked(time_of_day, extra_json_schema={"pattern": f"^{_TIME.pattern}$"})]
+WebUrl = Annotated[str, checked(web_url, max_length=2000)]
+Photos = Annotated[tuple[WebUrl, ...], Meta(max_length=10)]
+Count = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
 Price = Annotated[int, Meta(ge=0, le=MAX_MINOR)]

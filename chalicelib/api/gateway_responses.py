@@ -52,9 +52,7 @@ _UNAUTHENTICATED = GatewayResponse(
     "The access token is missing, expired or not valid here.",
     headers={"WWW-Authenticate": "Bearer"},
 )
-_NO_ROUTE = GatewayResponse(
-    404, "route_not_found", "No such route", "Nothing answers this method on this path."
-)
+_NO_ROUTE = GatewayResponse(404, "route_not_found", "No such route", "Nothing answers this method on this path.")
 _BAD_REQUEST = GatewayResponse(
     400, "invalid_request", "The request is not right", "The request could not be understood."
 )
@@ -112,9 +110,7 @@ RESPONSES: dict[str, GatewayResponse] = {
 }
 
 
-def problem(
-    response_type: str, *, instance: str, request_id: str
-) -> tuple[int, dict[str, str], dict[str, Any]]:
+def problem(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Status, headers and body of what the gateway would answer; for a server that stands in for it."""
     response = RESPONSES[response_type]
     headers = {"Content-Type": "application/problem+json", **CORS_HEADERS, **response.headers}

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -30,7 +30,7 @@ from ..telemetry import correlated, invocation, observe, trouble
 from ..wiring import House, house
 from .gateway_responses import CORS_HEADERS
 from .problems import problem, problem_of
-from .validation import read_body, read_query
+from .validation import InvalidJson, read_body, read_query
 
 MAX_BODY = 64 * 1024
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
@@ -68,11 +68,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a route answers: a struct or plain data as JSON, or bytes and text as they are."""
+    """What a route answers: a struct or plain data as JSON, or bytes and text as they are.
+
+    ``replayed``: the success of an earlier call under the same Idempotency-Key.
+    """
 
     body: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
 
 
 Handler = Callable[[Call], Answer]
@@ -105,10 +109,14 @@ ROUTES: list[Route] = []
 
 
 class BodyTooLarge(Refusal):
+    """More bytes than a request may have."""
+
     code = "body_too_large"
 
 
 class UnsupportedMediaType(Refusal):
+    """A body that is not said to be JSON."""
+
     code = "unsupported_media_type"
 
 
@@ -138,7 +146,7 @@ def mount(app: Chalice, authorizer: Any) -> None:
 
 def _view(app: Chalice, route: Route) -> Callable[..., Response]:
     def view(**path: str) -> Response:
-        return respond(app.current_request, route, path)
+        return respond(cast(Request, app.current_request), route, path)
 
     view.__name__ = view.__qualname__ = route.name
     return view
@@ -147,7 +155,7 @@ def _view(app: Chalice, route: Route) -> Callable[..., Response]:
 def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response:
     """Run one request to its answer. Whatever happens, what comes out is an answer of the contract."""
     request_id = str(request.context.get("requestId") or uuid4())
-    instance = request.context.get("path") or request.path
+    instance = str(request.context.get("path") or request.path)
     began = time.monotonic()
     with invocation("api", request_id), correlated(request_id, method=route.method, route=route.path):
         try:
@@ -198,13 +206,22 @@ def principal_of(request: Request, *, now: Callable[[], float] = time.time) -> P
     """
     claims = request.context.get("authorizer") or {}
     person, expires = claims.get("sub"), str(claims.get("exp", ""))
-    if not person or not expires.isdigit() or int(expires) <= now():
+    if not person or not expires.isdecimal() or int(expires) <= now():
         return None
     return Principal(PersonId(person), claims.get("email", ""), frozenset(claims.get("groups", "").split()))
 
 
+def raw_body(request: Request) -> bytes:
+    """The body as it came. Raises InvalidJson for text that no bytes stand for."""
+    try:
+        raw = request.raw_body or b""
+    except ValueError as error:
+        raise InvalidJson("The body is not JSON that can be read.") from error
+    return raw.encode() if isinstance(raw, str) else raw
+
+
 def _typed_body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
-    raw = request.raw_body or b""
+    raw = raw_body(request)
     if len(raw) > MAX_BODY:
         raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -224,7 +241,9 @@ def _idempotency_key(request: Request) -> str | None:
 
 
 def _response(made: Answer) -> Response:
-    headers = {**made.headers}
+    headers: dict[str, str | list[str]] = {**made.headers}
+    if made.replayed:
+        headers["Idempotent-Replayed"] = "true"
     body = made.body
     if body is None:
         body = ""
@@ -234,7 +253,7 @@ def _response(made: Answer) -> Response:
     return _with_cors(Response(body=body, headers=headers, status_code=made.status))
 
 
-def _refused(refusal: Refusal, instance: str | None) -> Response:
+def _refused(refusal: Refusal, instance: str) -> Response:
     document = problem_of(refusal, instance=instance)
     observe("refused", code=refusal.code, status=document["status"])
     response = _problem(document)
@@ -247,7 +266,7 @@ def _refused(refusal: Refusal, instance: str | None) -> Response:
 
 def _problem(document: dict[str, Any]) -> Response:
     body = msgspec.json.encode(document).decode()
-    headers = {"Content-Type": "application/problem+json"}
+    headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
     return _with_cors(Response(body=body, headers=headers, status_code=document["status"]))
 
 
@@ -256,4 +275,3 @@ def _with_cors(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")
     return response
-

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.errors import FieldError, InvalidRequest
 from ..domain.listing import CancellationPolicy, Listing, ListingId, PersonId
 from ..domain.money import Money
 from ..services import listings as catalogue
@@ -83,7 +82,8 @@ def search_listings(call: Call) -> Answer:
 @endpoint(routes, "GET", "/v1/listings/{listing_id}")
 def read_listing(call: Call) -> Answer:
     """Read one listing."""
-    return _shown(catalogue.listing_of(call.house, call.path["listing_id"]))
+    listing = catalogue.listing_of(call.house, call.path["listing_id"])
+    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
 
 
 @endpoint(routes, "GET", "/v1/listings/{listing_id}/availability", query=Range)
@@ -99,9 +99,8 @@ def publish_listing(call: Call) -> Answer:
     """Publish a listing."""
     draft: Draft = call.body
     listing, replayed = catalogue.publish(call.house, call.principal, _listing(draft), key=call.key)
-    answer = _shown(listing, status=201)
-    headers = {**answer.headers, "Location": listing.listing_id}
-    return Answer(answer.body, 201, headers | ({"Idempotent-Replayed": "true"} if replayed else {}))
+    headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
+    return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
 
 
 @endpoint(routes, "GET", "/v1/hosts/me/listings", query=Paged, signed_in=True)
@@ -111,16 +110,11 @@ def list_own_listings(call: Call) -> Answer:
     return page(call, [ListingOut.of(listing) for listing, _ in found.items], found.after)
 
 
-def _shown(listing: Listing, status: Literal[200, 201] = 200) -> Answer:
-    return Answer(ListingOut.of(listing), status, {"ETag": f'"{listing.version}"'})
+def _etag(listing: Listing) -> str:
+    return f'"{listing.version}"'
 
 
 def _listing(draft: Draft) -> Listing:
-    price = draft.nightly_price
-    if price.amount < 1:
-        raise InvalidRequest(
-            "Some fields are not right.", errors=(FieldError("nightly_price.amount", "must be at least 1"),)
-        )
     never = datetime.min.replace(tzinfo=UTC)
     return Listing(
         listing_id=ListingId(""),
@@ -131,7 +125,7 @@ def _listing(draft: Draft) -> Listing:
         city=draft.city,
         address=draft.address,
         time_zone=draft.time_zone,
-        nightly_price=Money(price.amount, price.currency),
+        nightly_price=Money(draft.nightly_price.amount, draft.nightly_price.currency),
         units=draft.units,
         guests_per_unit=draft.guests_per_unit,
         cancellation_policy=draft.cancellation_policy,

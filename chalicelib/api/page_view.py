@@ -120,8 +120,7 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
         ),
         "failed": Text(
             "The payment did not go through",
-            "Your payment was not completed. If money left your account all the same, "
-            "we will see it and write to you.",
+            "Your payment was not completed. If money left your account all the same, we will see it and write to you.",
             offer="We still hold the place for you, so you can try again.",
             pay="Try again",
         ),

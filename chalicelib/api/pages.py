@@ -14,12 +14,13 @@ from ..domain.ids import booking_of
 from ..domain.payment import Payment
 from ..services.pay import pay_now
 from ..services.reconcile import reconcile
+from ..telemetry import observe, trouble
 from .http import Answer, Call, endpoint
 from .page_view import PAGE_HEADERS, PageState, PageView, render_page
 
 routes = Blueprint(__name__)
 
-REFRESH = (3, 3, 5, 10, 20, 30, 60)
+REFRESH = (3, 5, 10, 20, 30, 60)
 """Seconds after which a waiting page looks again: ever more slowly."""
 
 
@@ -33,8 +34,8 @@ def guest_page(call: Call) -> Answer:
     try:
         done = reconcile(call.house, booking.booking_id, named=tx_ref, cause="return")
         booking = done.booking if done else booking
-    except Refusal as refusal:
-        call.house.observe("nudge_failed", level="warning", tx_ref=tx_ref, code=refusal.code)
+    except Exception as error:  # noqa: BLE001 - the page then says what is known already, and looks again
+        observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
     payment = booking.payment(tx_ref) or payment
     return _page(_view(call, booking, payment), booking.language, 200)
 
@@ -49,7 +50,7 @@ def guest_tries_again(call: Call) -> Answer:
     try:
         done = pay_now(call.house, booking, key="", cause="return", public_url=call.public_url)
     except Refusal as refusal:
-        call.house.observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
+        observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
         return Answer(None, 303, {"Location": f"./{booking.payments[-1].tx_ref}", "Cache-Control": "no-store"})
     return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
 
@@ -62,7 +63,7 @@ def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:
 
 def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     now = call.house.clock.now()
-    state = _state(booking, payment)
+    state = _state(booking)
     can_pay = state in ("failed", "waiting") and (
         opening.usable_link(booking, window=call.house.rules.checkout_window, now=now) is not None
         or opening.may_try_again(booking, now=now)
@@ -82,7 +83,7 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     return PageView(state, booking.booking_id, can_pay, refresh, onward)
 
 
-def _state(booking: Booking, payment: Payment) -> PageState:
+def _state(booking: Booking) -> PageState:
     """What the booking is now says more than the one payment that the address names."""
     if booking.status == "confirmed":
         return "paid"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.errors import Refusal
 from ..domain.ids import booking_of
 from ..domain.payment import PaymentStatus
 from ..services import reading
 from ..services.access import visible_payment
 from ..services.reconcile import reconcile
+from ..telemetry import observe, trouble
 from .answers import EventOut
+from .fields import NoBody
 from .http import Answer, Call, endpoint
 from .lists import Paged, page, position
 from .shown import payment_out
@@ -49,7 +50,7 @@ def read_payment(call: Call) -> Answer:
     return Answer(payment_out(booking, payment))
 
 
-@endpoint(routes, "POST", "/v1/payments/{tx_ref}/verify", signed_in=True)
+@endpoint(routes, "POST", "/v1/payments/{tx_ref}/verify", body=NoBody, signed_in=True)
 def verify_payment(call: Call) -> Answer:
     """Ask the gateway about a payment, and read it."""
     booking, payment = reading.verify(call.house, call.principal, call.path["tx_ref"])
@@ -78,8 +79,8 @@ def chapa_callback(call: Call) -> Answer:
     if booking_id is not None:
         try:
             reconcile(call.house, booking_id, named=tx_ref, cause="callback")
-        except Refusal as refusal:
-            call.house.observe("nudge_failed", level="warning", tx_ref=tx_ref, code=refusal.code)
+        except Exception as error:  # noqa: BLE001 - whoever nudges has nothing to do about it: the sweep asks anyway
+            observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
     return Answer(Received())
 
 

@@ -83,16 +83,14 @@ RETRYABLE = frozenset(
 )
 
 
-def problem(
-    code: str, detail: str, *, instance: str | None, errors: tuple[Any, ...] = (), **more: Any
-) -> dict[str, Any]:
+def problem(code: str, detail: str, *, instance: str, errors: tuple[Any, ...] = (), **more: Any) -> dict[str, Any]:
     """The document's members; ``errors`` are FieldErrors, ``more`` are members of this code alone."""
     return {
         "type": "about:blank",
         "title": TITLES[code],
         "status": STATUS[code],
         "detail": detail or TITLES[code] + ".",
-        **({"instance": instance} if instance else {}),
+        "instance": instance,
         "code": code,
         "retryable": code in RETRYABLE,
         "errors": [{"field": error.field, "message": error.message} for error in errors],
@@ -100,7 +98,7 @@ def problem(
     }
 
 
-def problem_of(refusal: Refusal, *, instance: str | None) -> dict[str, Any]:
+def problem_of(refusal: Refusal, *, instance: str) -> dict[str, Any]:
     """The document for a refusal of the domain, with what this refusal alone carries."""
     more: dict[str, Any] = {}
     if isinstance(refusal, DatesUnavailable):

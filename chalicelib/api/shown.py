@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..domain.booking import Booking
-from ..domain.payment import Payment, Problem
+from ..domain.payment import Payment
 from ..services.access import Role
 from .answers import (
     BookingOut,
@@ -22,10 +22,12 @@ from .problems import problem
 
 
 def payment_out(booking: Booking, payment: Payment) -> PaymentOut:
-    return PaymentOut.of(booking, payment, _problem(payment.problem) if _still_stands(payment) else None)
+    """One attempt to pay, with what its opening met."""
+    return PaymentOut.of(booking, payment, _problem(booking, payment))
 
 
 def booking_out(call: Call, booking: Booking, role: Role, *, with_attempts: bool = False) -> BookingOut:
+    """A booking as ``role`` sees it now; ``with_attempts`` adds all its payments."""
     attempts = tuple(payment_out(booking, payment) for payment in booking.payments) if with_attempts else None
     stay = booking.stay
     return BookingOut(
@@ -52,12 +54,10 @@ def booking_out(call: Call, booking: Booking, role: Role, *, with_attempts: bool
     )
 
 
-def _still_stands(payment: Payment) -> bool:
-    """A problem of the opening is told until the payment got further."""
-    return payment.problem is not None and payment.status in ("created", "failed", "expired")
-
-
-def _problem(stored: Problem | None) -> dict[str, Any] | None:
-    if stored is None:
+def _problem(booking: Booking, payment: Payment) -> dict[str, Any] | None:
+    """Why there is no link, as asking for one again would have been answered; told until the payment got further."""
+    known = payment.problem
+    if known is None or payment.status not in ("created", "failed", "expired"):
         return None
-    return problem(stored.code, stored.detail, instance=None, errors=stored.errors)
+    instance = f"/v1/bookings/{booking.booking_id}/payments"
+    return problem(known.code, known.detail, instance=instance, errors=known.errors)

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from ..services.ports import NotJson
 from ..services.webhook import receive
-from .http import Answer, Call, endpoint
+from .http import Answer, Call, endpoint, raw_body
 from .payments import Received
 from .validation import InvalidJson
 
@@ -16,9 +16,8 @@ routes = Blueprint(__name__)
 @endpoint(routes, "POST", "/v1/webhooks/chapa")
 def chapa_webhook(call: Call) -> Answer:
     """Take a signed delivery from Chapa; answered once what it asks for is durable."""
-    request = call.request
     try:
-        receive(call.house, request.raw_body or b"", request.headers, request_id=call.request_id)
+        receive(call.house, raw_body(call.request), call.request.headers, request_id=call.request_id)
     except NotJson as error:
         raise InvalidJson("The signed body is no JSON object.") from error
     return Answer(Received())
