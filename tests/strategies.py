@@ -6,7 +6,7 @@ use cases call too, under the same guards, while time goes on by milliseconds or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import get_args
@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import opening, refunding
-from chalicelib.domain.booking import Booking, Event
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.cancelling import cancel
 from chalicelib.domain.email import HAND_OVER, EmailStatus
 from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, Stay
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
-from chalicelib.domain.payment import OPEN, Payment, Problem
-from chalicelib.domain.refund import REFUND_MOVES
-from chalicelib.domain.verification import Announced, Said, Verification, apply_verification
+from chalicelib.domain.payment import Payment, Problem
+from chalicelib.domain.refund import Refund, RefundStatus
+from chalicelib.domain.verification import Announced, Said, Verification, apply_verification, resolve
 
 from .builders import NOW, WINDOW, a_booking, a_listing, answer
 
@@ -146,15 +147,6 @@ def lives(draw: Draw, *, most_steps: int = 12) -> Life:
     return Life(tuple(states), now)
 
 
-def given_up(booking: Booking, *, now: datetime) -> Booking:
-    """Cancelled, and whatever could still be paid on is closed. What goes back is another step."""
-    for payment in booking.payments:
-        if payment.status in OPEN:
-            booking = aggregate.move_payment(booking, payment.tx_ref, "expired", cause="guest", now=now)
-    entry = Event(now, "booking_cancelled", "guest", "", booking.status, "cancelled")
-    return replace(booking, status="cancelled", updated_at=now, history=(*booking.history, entry))
-
-
 def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
     last = booking.payments[-1]
     # Several times, so that much is heard from the gateway, and some of it good.
@@ -167,20 +159,16 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         if now >= booking.hold_expires_at:
             yield _expired
             yield _put_off
-    if booking.status != "cancelled":
-        yield _given_up
-    if any(_left(payment) for payment in booking.payments):
+    if booking.status != "confirmed" or now < booking.check_in_at:
+        yield _cancelled
+    if any(payment.status == "review" for payment in booking.payments):
+        yield _resolved
+    if any(refunding.left_to_refund(payment).minor for payment in booking.payments):
         yield _refund_owed
-    if any(REFUND_MOVES[refund.status] for payment in booking.payments for refund in payment.refunds):
-        yield _refund_moved
+    if any(refund.status != "refunded" for refund in booking.refunds):
+        yield from (_refund_worked_on, _refund_worked_on)
     if any(payment.checkout_url and not payment.link_cancelled for payment in booking.payments):
         yield _link_cancelled
-
-
-def _left(payment: Payment) -> int:
-    if payment.status != "completed" or payment.received is None:
-        return 0
-    return payment.received.minor - payment.refunded_or_owed.minor
 
 
 def _told(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -267,23 +255,78 @@ def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
     return replace(booking, expiry_retry_at=now + timedelta(minutes=15))
 
 
-def _given_up(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return given_up(booking, now=now)
+def _cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    return cancel(booking, by=draw(st.sampled_from(("guest", "host", "operator"))), now=now)
 
 
-def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    payment = draw(st.sampled_from([payment for payment in booking.payments if _left(payment)]))
-    amount = Money(draw(st.integers(1, _left(payment))), payment.amount.currency)
-    return refunding.owe_refund(
-        booking, payment.tx_ref, amount=amount, reason="a broken shower", cause="operator", now=now
+def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from([payment for payment in booking.payments if payment.status == "review"]))
+    return resolve(
+        booking,
+        payment.tx_ref,
+        as_=draw(st.sampled_from(("accept", "refund"))),
+        nights=draw(st.sampled_from(("free", "short"))),
+        note="Seen on the bank's list.",
+        now=now,
     )
 
 
-def _refund_moved(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    refunds = [refund for payment in booking.payments for refund in payment.refunds if REFUND_MOVES[refund.status]]
-    refund = draw(st.sampled_from(refunds))
-    to = draw(st.sampled_from(sorted(REFUND_MOVES[refund.status])))
-    return refunding.move_refund(booking, refund.refund_id, to, cause="sweep", now=now)
+def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    left = {payment.tx_ref: refunding.left_to_refund(payment) for payment in booking.payments}
+    tx_ref = draw(st.sampled_from([tx_ref for tx_ref, money in left.items() if money.minor]))
+    amount = Money(draw(st.integers(1, left[tx_ref].minor)), left[tx_ref].currency)
+    return refunding.owe_refund(
+        booking, tx_ref, amount=amount, reason="a broken shower", cause="operator", now=now, tell=draw(st.booleans())
+    )
+
+
+def _refund_worked_on(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """What the clock, the gateway or an operator may do with a refund that is not done."""
+    refund = draw(st.sampled_from([refund for refund in booking.refunds if refund.status != "refunded"]))
+    return draw(st.sampled_from(_REFUND_STEPS[refund.status]))(draw, booking, refund, now)
+
+
+def _claimed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.claim(booking, refund.refund_id, by="worker", cause="sweep", now=now)
+
+
+def _postponed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.postpone(booking, refund.refund_id, now=now, jitter=draw(jitters))
+
+
+def _accepted(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    known = draw(st.sampled_from((None, "RFND-1")))
+    return refunding.accepted(booking, refund.refund_id, provider_refund_id=known, cause="sweep", now=now)
+
+
+def _put_back(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.put_off(
+        booking, refund.refund_id, cause="sweep", now=now, jitter=draw(jitters), detail="gateway_unreachable"
+    )
+
+
+def _looked_up(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.looked_up(booking, refund.refund_id, heard=draw(st.booleans()), cause="sweep", now=now)
+
+
+def _refunded(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.move_refund(booking, refund.refund_id, "refunded", cause="webhook", now=now)
+
+
+def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.move_refund(booking, refund.refund_id, "attention", cause="sweep", now=now, detail="refused")
+
+
+def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    return refunding.move_refund(booking, refund.refund_id, "owed", cause="operator", now=now, due_at=now)
+
+
+_REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, datetime], Booking], ...]] = {
+    "owed": (_claimed, _claimed, _postponed, _refused),
+    "requested": (_accepted, _put_back, _looked_up, _refunded, _refused),
+    "processing": (_looked_up, _refunded, _refused),
+    "attention": (_posted_again, _refunded),
+}
 
 
 def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:

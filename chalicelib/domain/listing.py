@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Literal, NewType
 from zoneinfo import ZoneInfo
@@ -153,8 +153,10 @@ def units_left(listing: Listing, night: Night) -> int:
 
 
 def instant_of(day: date, time_of_day: str, time_zone: str) -> datetime:
-    """The instant at which the clock at ``time_zone`` shows ``time_of_day`` (``HH:MM``) on ``day``."""
-    return datetime.combine(day, time.fromisoformat(time_of_day), ZoneInfo(time_zone))
+    """The instant, in UTC, at which the clock at ``time_zone`` shows ``time_of_day`` (``HH:MM``) on ``day``."""
+    # In UTC, because Python reckons within one zone by the clock on the wall: there, 24 hours before a check-in
+    # would be 23 when summer time begins.
+    return datetime.combine(day, time.fromisoformat(time_of_day), ZoneInfo(time_zone)).astimezone(UTC)
 
 
 def _counted(count: int, noun: str) -> str:
