@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import random
@@ -27,7 +28,7 @@ from ..domain.ids import BookingId, shard_of
 from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
 from ..domain.money import Money
 from ..domain.verification import Verification
-from ..services.ports import BookingExists, NightsShort, Page, SlotTaken, StoreBusy, VersionLost
+from ..services.ports import BookingExists, Concern, Concerns, NightsShort, Page, SlotTaken, StoreBusy, VersionLost
 from .records import SCHEMA, decode_booking, decode_listing, encode_booking, encode_listing, encode_verification
 from .tables import (
     DAY_SHARDS,
@@ -47,6 +48,9 @@ from .tables import (
 TRIES = 6
 """How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
 
+ASKED = "asked"
+"""The one partition of the attention index: few bookings are ever in it."""
+ORPHAN = "ORPHAN#"
 FAILING_PAUSE = timedelta(minutes=10)
 
 _CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
@@ -128,7 +132,20 @@ class Writes:
 def _raise_trouble(error: PynamoDBException) -> None:
     if error.cause_response_code in _PROVES_NOTHING:
         raise _InTheWay from error
-    raise StoreBusy(f"the store failed: {error.cause_response_code or type(error.cause).__name__}") from error
+    raise _busy(error) from error
+
+
+def _busy(error: PynamoDBException) -> StoreBusy:
+    return StoreBusy(f"the store failed: {error.cause_response_code or type(error.cause).__name__}")
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A read that DynamoDB did not answer is StoreBusy too, so that whoever asked can put the work off."""
+    try:
+        yield
+    except PynamoDBException as error:
+        raise _busy(error) from error
 
 
 class DynamoBookings:
@@ -158,16 +175,19 @@ class DynamoBookings:
             return salt
         return bytes(fresh.salt)
 
+    @_reading()
     def load(self, booking_id: BookingId) -> Booking | None:
         try:
             return _booking(BookingItem.get(booking_id, consistent_read=True))
         except BookingItem.DoesNotExist:
             return None
 
+    @_reading()
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
         found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
         return [_booking(found[key]) for key in booking_ids if key in found]
 
+    @_reading()
     def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
         try:
             guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
@@ -226,6 +246,7 @@ class DynamoBookings:
         except VersionLost:
             return
 
+    @_reading()
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         until = instant_key(now)
         found: list[tuple[str, BookingId]] = []
@@ -243,26 +264,29 @@ class DynamoBookings:
         item = BookingItem(booking_id)
         # It has kept failing for a day: a person is asked, and it is tried on.
         for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
-        ask: list[Action] = [BookingItem.attention.set("failing"), BookingItem.attention_at.set(instant_key(now))]
+        ask: list[Action] = [
+            BookingItem.attention.set(ASKED),
+            BookingItem.attention_at.set(f"{instant_key(now)}#failing"),
+        ]
         try:
             self._writes.one(lambda: item.update(actions=again + ask, condition=for_a_day), lost=VersionLost)
             return
         except VersionLost:
             pass
-        since = BookingItem.failing_since.set(BookingItem.failing_since | instant_key(now))
+        first = BookingItem.failing_since.set(BookingItem.failing_since | instant_key(now))
         # Never makes an item: a booking that does not exist has nothing to be put off.
         there = BookingItem.version.exists()
         try:
-            self._writes.one(lambda: item.update(actions=[*again, since], condition=there), lost=VersionLost)
+            self._writes.one(lambda: item.update(actions=[*again, first], condition=there), lost=VersionLost)
         except VersionLost:
             return
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         item = BookingItem(
-            f"ORPHAN#{tx_ref}",
+            ORPHAN + tx_ref,
             schema=SCHEMA,
-            attention="orphan",
-            attention_at=instant_key(now),
+            attention=ASKED,
+            attention_at=f"{instant_key(now)}#orphan",
             body=encode_verification(verification),
         )
         try:
@@ -276,6 +300,22 @@ class DynamoBookings:
 
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
         return _page(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
+
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+        shard, key = json.loads(after) if after else (0, None)
+        page = _page(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=limit, after=key)
+        if page.after is None and shard + 1 == DAY_SHARDS:
+            return page
+        following = [shard, page.after] if page.after is not None else [shard + 1, None]
+        return Page(page.ids, json.dumps(following))
+
+    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+        results = BookingItem.needs_attention.query(
+            ASKED, limit=limit, page_size=limit, last_evaluated_key=json.loads(after) if after else None
+        )
+        items = tuple(_concern(item) for item in results)
+        last = results.last_evaluated_key
+        return Concerns(items, json.dumps(last, separators=(",", ":")) if last else None)
 
 
 class DynamoListings:
@@ -293,17 +333,20 @@ class DynamoListings:
             return False
         return True
 
+    @_reading()
     def load(self, listing_id: ListingId) -> Listing | None:
         try:
             return _listing(ListingItem.get(listing_id, LISTING, consistent_read=True))
         except ListingItem.DoesNotExist:
             return None
 
+    @_reading()
     def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
         keys = [(listing_id, LISTING) for listing_id in listing_ids]
         found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
         return [_listing(found[key]) for key in listing_ids if key in found]
 
+    @_reading()
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         between = NightItem.part.between(night_part(start), night_part(end - timedelta(days=1)))
         found = [_night(item) for item in NightItem.query(listing_id, between, consistent_read=True)]
@@ -318,6 +361,7 @@ class DynamoListings:
         return _page(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
 
 
+@_reading()
 def _read_salt() -> bytes | None:
     try:
         return bytes(SaltItem.get(SALT, consistent_read=True).salt)
@@ -328,7 +372,9 @@ def _read_salt() -> bytes | None:
 def _take(transaction: TransactWrite, listing: Listing, day: date, units: int, priced: Condition | None) -> None:
     night = NightItem(listing.listing_id, night_part(day))
     # Conditions have no arithmetic, so the room that must be left is computed here.
-    room = NightItem.taken.does_not_exist() | (NightItem.taken <= listing.units - units)
+    room = NightItem.taken <= listing.units - units
+    if listing.units >= units:
+        room = NightItem.taken.does_not_exist() | room
     open_ = NightItem.closed.does_not_exist() | (NightItem.closed == False)  # noqa: E712 - a condition, not a test
     condition = room & open_ if priced is None else room & open_ & priced
     transaction.update(night, actions=[NightItem.taken.add(units), NightItem.schema.set(SCHEMA)], condition=condition)
@@ -374,14 +420,20 @@ def _booking_item(booking: Booking) -> BookingItem:
         day=f"{created[:10]}#{shard_of(booking.booking_id, DAY_SHARDS)}",
         due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
         due_at=None if due is None else instant_key(due),
-        attention=reason,
-        attention_at=None if reason is None else created,
+        attention=None if reason is None else ASKED,
+        attention_at=None if reason is None else f"{created}#{reason}",
         body=encode_booking(booking),
     )
 
 
 def _booking(item: BookingItem) -> Booking:
     return decode_booking(item.body, int(item.version))
+
+
+def _concern(item: BookingItem) -> Concern:
+    since, _, kind = item.attention_at.partition("#")
+    subject = item.booking_id.removeprefix(ORPHAN)
+    return Concern(subject, kind, datetime.fromisoformat(since))
 
 
 def _listing_item(listing: Listing) -> ListingItem:
@@ -409,6 +461,7 @@ def _night(item: NightItem) -> Night:
     return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))
 
 
+@_reading()
 def _page(
     index: Any,
     key: str,

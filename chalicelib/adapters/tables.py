@@ -133,7 +133,7 @@ class DueIndex(GlobalSecondaryIndex["BookingItem"]):
 
 
 class AttentionIndex(GlobalSecondaryIndex["BookingItem"]):
-    """What needs a person, by kind, oldest first."""
+    """What needs a person, oldest first. ``attention_at`` reads ``since#kind``."""
 
     class Meta:
         index_name = "attention"

@@ -273,7 +273,7 @@ def attention(booking: Booking) -> str | None:
         return "payment_review"
     if any(payment.taken_back for payment in booking.payments):
         return "payment_taken_back"
-    if any(refund.status == "attention" for refund in booking.refunds):
+    if any(refund.needs_a_person for refund in booking.refunds):
         return "refund"
     if any(email.needs_a_person for email in booking.emails):
         return "email"

@@ -14,10 +14,11 @@ By = Literal["guest", "host", "operator"]
 REASONS = {"guest": "cancelled_by_guest", "host": "cancelled_by_host", "operator": "cancelled_by_operator"}
 
 
-def cancel(booking: Booking, *, by: By, now: datetime) -> Booking:
+def cancel(booking: Booking, *, by: By, reason: str, now: datetime) -> Booking:
     """The booking ``cancelled``; a booking that is so already comes back as it is.
 
     A guest gets what the listing's policy gives at ``now``; a host's or an operator's cancellation gives all back.
+    ``reason`` is a person's sentence, kept in the history.
     Raises StayBegun for a confirmed booking from its check-in on.
     """
     if booking.status == "cancelled":
@@ -27,7 +28,7 @@ def cancel(booking: Booking, *, by: By, now: datetime) -> Booking:
         raise StayBegun("The stay has begun.")
     by_policy, _ = back_if_cancelled(booking, now=now)
     booking = close_open_payments(booking, cause=by, now=now, detail="booking cancelled")
-    booking = move_booking(booking, "cancelled", cause=by, now=now)
+    booking = move_booking(booking, "cancelled", cause=by, now=now, detail=reason)
     if was_confirmed:
         payment = booking.current_payment
         left = left_to_refund(payment)

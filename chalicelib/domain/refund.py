@@ -25,6 +25,7 @@ UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
 
 SILENT_FOR = timedelta(hours=24)
 """A refund of which the gateway says nothing for this long is put before a person."""
+TRIES_BEFORE_ASKING = 50
 OFTEN = timedelta(hours=1)
 SELDOM = timedelta(hours=6)
 
@@ -54,6 +55,11 @@ class Refund:
     provider_refund_id: str | None = None
     key: str = ""
     fingerprint: str = ""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """In attention; or put off in vain for about a day, and tried on all the same."""
+        return self.status == "attention" or (self.status == "owed" and self.put_off >= TRIES_BEFORE_ASKING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,11 @@ def postpone(booking: Booking, refund_id: str, *, now: datetime, jitter: float) 
     return _update_refund(booking, refund_id, put_off=tries, due_at=now + back_off(tries, jitter=jitter))
 
 
+def try_again(booking: Booking, refund_id: str, *, now: datetime) -> Booking:
+    """An operator wants it posted again: ``attention`` → ``owed``, due now."""
+    return move_refund(booking, refund_id, "owed", cause="operator", now=now, claimed_by="", put_off=0, due_at=now)
+
+
 def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, now: datetime) -> Booking:
     """The look-up brought no end: look again, hourly at first; after a day without a word a person is asked."""
     refund = the_refund(booking, refund_id)

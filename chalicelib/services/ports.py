@@ -63,6 +63,23 @@ class Page:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Something that a person is asked to look at: a booking's id or an orphan's tx_ref, why, and since when."""
+
+    subject: str
+    kind: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Concerns:
+    """One page of concerns, oldest first; ``after`` as in Page."""
+
+    items: tuple[Concern, ...]
+    after: str | None
+
+
 class BookingStore(Protocol):
     """Bookings, guests' hold slots, and what else must be remembered beside them."""
 
@@ -110,6 +127,12 @@ class BookingStore(Protocol):
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
         """By check-in, latest first."""
 
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+        """Bookings made on a day (UTC), in no order that matters."""
+
+    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+        """What needs a person, oldest first."""
+
 
 class ListingStore(Protocol):
     """Listings and their nights."""
@@ -149,6 +172,17 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundAnswer:
+    """What the gateway says of a refund. ``reversed``: the refund itself came back; ``unknown``: it has no word of it.
+
+    ``provider_refund_id`` is the gateway's own name for it, where it gave one.
+    """
+
+    said: Literal["processing", "refunded", "reversed", "unknown"]
+    provider_refund_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """What a signed webhook says: only a hint of which payment to look at."""
 
@@ -175,6 +209,12 @@ class Gateway(Protocol):
 
     def cancel(self, tx_ref: str) -> bool:
         """Close a link. True when it is closed now; False when that is not certain: verify again."""
+
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        """Give back part or all of a payment, named by the gateway's own reference. Never tried twice by itself."""
+
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        """Ask what became of a refund, by the gateway's own name for it."""
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""

@@ -18,7 +18,8 @@ from ..domain.errors import GatewayTrouble
 from ..domain.ids import BookingId
 from ..domain.payment import OPEN, Payment
 from ..domain.verification import NO_ANSWER, Announced, Verification, apply_verification
-from .ports import Fault, Ports, Task
+from .ports import Ports
+from .refund import work_refunds
 from .saving import save_decided
 
 NUDGE_AT_LEAST = timedelta(seconds=5)
@@ -108,9 +109,8 @@ def _work(
                     again = _ask(ports, [payment.tx_ref])
                     answers.said.update(again.said)
     saved = save_decided(ports, booking, decide)
-    due = aggregate.due_at(saved)
-    if due is not None and due <= now and saved.version != booking.version:
-        _hand_on(ports, saved)
+    if cause == "sweep":
+        saved = work_refunds(ports, saved)
     return Reconciled(saved, answers.trouble.get(named) if named else None)
 
 
@@ -191,14 +191,6 @@ def _lease_due_emails(booking: Booking, *, now: datetime) -> Booking:
         for email in booking.emails
     )
     return booking if emails == booking.emails else replace(booking, emails=emails)
-
-
-def _hand_on(ports: Ports, booking: Booking) -> None:
-    """What is left is due at once, not at the next tick of the clock."""
-    try:
-        ports.queue.reconcile([Task(booking.booking_id, request_id=booking.request_id)])
-    except Fault:
-        ports.observe("not_handed_on", level="warning", booking_id=booking.booking_id)
 
 
 def _look_for_orphan(ports: Ports, tx_ref: str) -> None:

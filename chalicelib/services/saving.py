@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ..domain.booking import Booking
+from ..domain.booking import Booking, due_at
 from ..domain.errors import Busy
 from .ports import Fault, NightsShort, Ports, StoreBusy, Task, VersionLost
 
@@ -58,6 +58,14 @@ def hand_over_emails(ports: Ports, booking: Booking) -> None:
         ports.observe("emails_not_handed_over", level="warning", booking_id=booking.booking_id)
 
 
+def _hand_on(ports: Ports, booking: Booking) -> None:
+    """What is left to do is due at once, not at the next tick of the clock."""
+    try:
+        ports.queue.reconcile([Task(booking.booking_id, request_id=booking.request_id)])
+    except Fault:
+        ports.observe("not_handed_on", level="warning", booking_id=booking.booking_id)
+
+
 def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
     if before.status != saved.status:
         ports.observe(f"booking_{saved.status}", booking_id=saved.booking_id, before=before.status)
@@ -67,6 +75,9 @@ def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
         except StoreBusy:
             # Its time frees it.
             ports.observe("slot_not_given_back", level="warning", booking_id=saved.booking_id)
+    due = due_at(saved)
+    if due is not None and due <= ports.clock.now():
+        _hand_on(ports, saved)
     waiting = {email for email in saved.emails if email.status == "owed" and not email.claimed_by}
     if waiting - set(before.emails):
         hand_over_emails(ports, saved)

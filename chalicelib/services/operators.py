@@ -1,0 +1,229 @@
+"""What operators see and settle: what needs a person, a day's bookings and payments, and the money of a period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from ..domain.booking import Booking, BookingStatus
+from ..domain.errors import FieldError, InvalidRequest
+from ..domain.ids import BookingId
+from ..domain.money import Money, zero
+from ..domain.payment import Payment, PaymentStatus
+from ..domain.verification import resolve
+from .access import Principal, visible_payment, with_role
+from .ports import Concern, Ports
+from .reading import Listed
+from .saving import save_decided
+
+MOST_DAYS = 31
+
+Kind = Literal["payment_review", "payment_taken_back", "refund", "email", "orphan", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One line of the attention list: what it is about, why, and since when."""
+
+    kind: Kind
+    subject: str
+    booking_id: str | None
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The money of one day's bookings in one currency; ``fees`` are the gateway's."""
+
+    day: date
+    currency: str
+    taken: Money
+    fees: Money
+    refunded: Money
+    refunds_owed: Money
+    bookings: int = 0
+    payments: int = 0
+
+
+def attention(
+    ports: Ports, principal: Principal | None, *, kind: Kind | None, limit: int, after: str | None
+) -> Listed[Matter]:
+    """What needs a person, oldest first. Raises Forbidden."""
+    with_role(principal, "operator")
+    page = ports.bookings.concerns(limit=limit, after=after)
+    ids = [BookingId(concern.subject) for concern in page.items if concern.kind != "orphan"]
+    bookings = {booking.booking_id: booking for booking in ports.bookings.load_many(ids)}
+    matters = [
+        matter
+        for concern in page.items
+        for matter in _matters(concern, bookings.get(BookingId(concern.subject)))
+        if kind in (None, matter.kind)
+    ]
+    return Listed(tuple(matters), page.after)
+
+
+def bookings_by_day(
+    ports: Ports,
+    principal: Principal | None,
+    start: date,
+    end: date,
+    *,
+    status: BookingStatus | None,
+    limit: int,
+    after: Any,
+) -> Listed[Booking]:
+    """Bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    with_role(principal, "operator")
+    check_period(start, end)
+    day, position = _place(after, start)
+    page = ports.bookings.of_day(day, limit=limit, after=position)
+    found = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    kept = tuple(booking for booking in found if status in (None, booking.status))
+    return Listed(kept, _following(day, page.after, end))
+
+
+def payments_by_day(
+    ports: Ports,
+    principal: Principal | None,
+    start: date,
+    end: date,
+    *,
+    status: PaymentStatus | None,
+    limit: int,
+    after: Any,
+) -> Listed[tuple[Booking, Payment]]:
+    """The payments of bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    with_role(principal, "operator")
+    check_period(start, end)
+    place, shown = after or (None, 0)
+    day, position = _place(place, start)
+    page = ports.bookings.of_day(day, limit=limit, after=position)
+    bookings = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    every = [
+        (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
+    ]
+    items = tuple(every[shown : shown + limit])
+    if shown + limit < len(every):
+        return Listed(items, [place, shown + limit])
+    following = _following(day, page.after, end)
+    return Listed(items, None if following is None else [following, 0])
+
+
+def resolve_review(
+    ports: Ports, principal: Principal | None, tx_ref: str, *, as_: Literal["accept", "refund"], note: str
+) -> tuple[Booking, Payment]:
+    """Settle a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, Busy."""
+    operator = with_role(principal, "operator")
+    booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
+
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        return resolve(current, tx_ref, as_=as_, nights=nights, note=note, now=ports.clock.now())
+
+    saved = save_decided(ports, booking, decide)
+    return saved, saved.payment(tx_ref) or payment
+
+
+def report(ports: Ports, principal: Principal | None, start: date, end: date) -> tuple[Sums, ...]:
+    """The money of the bookings made from ``start`` to ``end``, by the day they were made and by currency.
+
+    Raises Forbidden, InvalidRequest.
+    """
+    with_role(principal, "operator")
+    check_period(start, end)
+    sums: dict[tuple[date, str], Sums] = {}
+    day = start
+    while day <= end:
+        position: str | None = None
+        while True:
+            page = ports.bookings.of_day(day, limit=100, after=position)
+            for booking in ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]):
+                _add(sums, day, booking)
+            position = page.after
+            if position is None:
+                break
+        day += timedelta(days=1)
+    return tuple(sums[key] for key in sorted(sums))
+
+
+def check_period(start: date, end: date) -> None:
+    """Raises InvalidRequest."""
+    wrong = []
+    if end < start:
+        wrong.append(FieldError("to", "must not be before from"))
+    elif (end - start).days >= MOST_DAYS:
+        wrong.append(FieldError("to", f"at most {MOST_DAYS} days"))
+    if wrong:
+        raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
+
+
+def _matters(concern: Concern, booking: Booking | None) -> list[Matter]:
+    if concern.kind == "orphan":
+        return [Matter("orphan", concern.subject, None, "money for a reference that is not ours", concern.since)]
+    if booking is None:
+        return []
+    found = [matter for payment in booking.payments for matter in _of_payment(payment, booking, concern)]
+    if concern.kind == "failing":
+        reason = "working on it has failed for a day"
+        found.append(Matter("failing", booking.booking_id, booking.booking_id, reason, concern.since))
+    for email in booking.emails:
+        if email.needs_a_person:
+            reason = f"{email.kind}: {email.status} after {email.tries} tries"
+            found.append(Matter("email", email.email_id, booking.booking_id, reason, concern.since))
+    return found
+
+
+def _of_payment(payment: Payment, booking: Booking, concern: Concern) -> Iterator[Matter]:
+    if payment.status == "review":
+        yield _of_event(booking, "payment_review", payment.tx_ref, "review", concern)
+    if payment.taken_back:
+        reason = f"{payment.taken_back} at the gateway, not by us"
+        yield Matter("payment_taken_back", payment.tx_ref, booking.booking_id, reason, concern.since)
+    for refund in payment.refunds:
+        if refund.needs_a_person:
+            yield _of_event(booking, "refund", refund.refund_id, refund.status, concern)
+
+
+def _of_event(booking: Booking, kind: Kind, subject: str, status: str, concern: Concern) -> Matter:
+    """The reason and the time are those of the change that asked for a person."""
+    for event in reversed(booking.history):
+        if event.subject == subject and event.after == status and event.before != status:
+            return Matter(kind, subject, booking.booking_id, event.detail or status, event.at)
+    return Matter(kind, subject, booking.booking_id, status, concern.since)
+
+
+def _place(after: Any, start: date) -> tuple[date, str | None]:
+    return (start, None) if after is None else (date.fromisoformat(after[0]), after[1])
+
+
+def _following(day: date, after: str | None, end: date) -> Any:
+    if after is not None:
+        return [day.isoformat(), after]
+    return None if day >= end else [(day + timedelta(days=1)).isoformat(), None]
+
+
+def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
+    counted = set()
+    for payment in booking.payments:
+        if payment.status != "completed" or payment.received is None:
+            continue
+        currency = payment.received.currency
+        nothing = zero(currency)
+        before = sums.get((day, currency)) or Sums(day, currency, nothing, nothing, nothing, nothing)
+        back = dict.fromkeys((True, False), nothing)
+        for refund in payment.refunds:
+            back[refund.status == "refunded"] += refund.amount
+        fee = payment.fee if payment.fee is not None and payment.fee.currency == currency else nothing
+        sums[day, currency] = Sums(
+            day,
+            currency,
+            taken=before.taken + payment.received,
+            fees=before.fees + fee,
+            refunded=before.refunded + back[True],
+            refunds_owed=before.refunds_owed + back[False],
+            bookings=before.bookings + (currency not in counted),
+            payments=before.payments + 1,
+        )
+        counted.add(currency)

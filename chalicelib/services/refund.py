@@ -1,0 +1,241 @@
+"""Give money back: claimed first, posted once by the one who claimed it; a silence is looked up, never repeated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from ..domain import refunding
+from ..domain.booking import Booking, Cause, Event, note, the_payment
+from ..domain.errors import (
+    GatewayRejected,
+    GatewayTrouble,
+    IdempotencyKeyReused,
+    NotInAttention,
+    RefundExceedsPayment,
+    RefundNotFound,
+)
+from ..domain.ids import key_hash
+from ..domain.money import Money
+from ..domain.payment import Payment
+from ..domain.refund import Refund
+from ..domain.verification import apply_verification
+from .access import Principal, Role, signed_in, visible_booking, visible_payment, with_role
+from .ports import Ports
+from .saving import save_decided
+
+Change = Callable[[Booking, datetime], Booking]
+RetryAs = Literal["post_again", "already_refunded", "paid_otherwise"]
+
+
+def refund(
+    ports: Ports, principal: Principal | None, tx_ref: str, *, amount: int | None, reason: str, key: str
+) -> tuple[Refund, bool]:
+    """Owe ``amount`` (minor units; None: all that is left) of a payment; True when it is a repeat under the same key.
+
+    For operators and the listing's host. Raises PaymentNotFound, RefundExceedsPayment, IdempotencyKeyReused, Busy.
+    """
+    booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"))
+    hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
+    fingerprint = hashlib.sha256(repr((amount, reason)).encode()).hexdigest()[:12]
+    replayed = False
+
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
+        nonlocal replayed
+        payment = the_payment(current, tx_ref)
+        replayed = _keyed(payment, hashed) is not None
+        if replayed:
+            return current
+        left = refunding.left_to_refund(payment)
+        wanted = left if amount is None else Money(amount, left.currency)
+        if len(payment.refunds) >= refunding.MAX_REFUNDS or wanted.minor < 1:
+            raise RefundExceedsPayment("There is nothing left to give back.")
+        return refunding.owe_refund(
+            current,
+            tx_ref,
+            amount=wanted,
+            reason=reason,
+            cause=_cause(role),
+            now=ports.clock.now(),
+            key=hashed,
+            fingerprint=fingerprint,
+        )
+
+    saved = save_decided(ports, booking, decide)
+    made = _keyed(the_payment(saved, tx_ref), hashed)
+    if made is None or made.fingerprint != fingerprint:
+        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
+    return made, replayed
+
+
+def retry(ports: Ports, principal: Principal | None, refund_id: str, *, as_: RetryAs, said: str) -> Refund:
+    """An operator settles a refund in ``attention``: it is posted again, or it was done some other way.
+
+    Raises Forbidden, RefundNotFound, NotInAttention, Busy.
+    """
+    operator = with_role(principal, "operator")
+    booking_id = refund_id[: refund_id.find("-")]
+    booking, _ = visible_booking(ports, operator, booking_id, roles=("operator", "guest", "host"))
+
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
+        known = next((each for each in current.refunds if each.refund_id == refund_id), None)
+        if known is None:
+            raise RefundNotFound("There is no such refund.")
+        if known.status != "attention":
+            raise NotInAttention("This refund does not wait for a person.")
+        now = ports.clock.now()
+        current = note(current, Event(now, f"refund_{as_}", "operator", refund_id, "attention", "attention", said))
+        if as_ == "post_again":
+            return refunding.try_again(current, refund_id, now=now)
+        return refunding.move_refund(current, refund_id, "refunded", cause="operator", now=now, detail=as_)
+
+    return refunding.the_refund(save_decided(ports, booking, decide), refund_id)
+
+
+def work_refunds(ports: Ports, booking: Booking) -> Booking:
+    """Start the refunds that are due, and look up those under way. Raises Busy."""
+    now = ports.clock.now()
+    for refund_id in [each.refund_id for each in booking.refunds if each.due_at is not None and each.due_at <= now]:
+        if refunding.the_refund(booking, refund_id).status == "owed":
+            booking = _start(ports, booking, refund_id)
+        else:
+            booking = _look_up(ports, booking, refund_id)
+    return booking
+
+
+def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
+    """Ask whether the money went back already; if not, claim the refund, and post it as the one who did."""
+    payment = the_payment(booking, refund_id.rpartition("-R")[0])
+    try:
+        verification = ports.gateway.verify(payment.tx_ref)
+    except GatewayTrouble:
+        jitter = ports.chance.jitter()
+        return _changed(
+            ports, booking, refund_id, "owed", lambda b, now: refunding.postpone(b, refund_id, now=now, jitter=jitter)
+        )
+    by = ports.chance.token()
+
+    def claim(current: Booking, now: datetime) -> Booking:
+        current = apply_verification(
+            current,
+            payment.tx_ref,
+            verification,
+            now=now,
+            cause="sweep",
+            window=ports.rules.checkout_window,
+            jitter=0.0,
+        )
+        known = refunding.the_refund(current, refund_id)
+        if known.status != "owed":
+            return current
+        if verification.said in ("refunded", "reversed") and not _others_went_back(current, known):
+            detail = f"the gateway says {verification.said}"
+            return refunding.move_refund(current, refund_id, "attention", cause="sweep", now=now, detail=detail)
+        return refunding.claim(current, refund_id, by=by, cause="sweep", now=now)
+
+    booking = _changed(ports, booking, refund_id, "owed", claim)
+    known = refunding.the_refund(booking, refund_id)
+    if known.status == "requested" and known.claimed_by == by:
+        booking = _post(ports, booking, the_payment(booking, payment.tx_ref), known)
+    return booking
+
+
+def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> Booking:
+    refund_id = claimed.refund_id
+    if payment.provider_reference is None:
+        return _to_attention(ports, booking, refund_id, "the gateway gave no reference of its own")
+    try:
+        answer = ports.gateway.refund(
+            payment.provider_reference, amount=claimed.amount, refund_id=refund_id, reason=claimed.reason
+        )
+    except GatewayRejected as refused:
+        ports.observe("refund_refused", level="error", refund_id=refund_id, code=refused.code)
+        return _to_attention(ports, booking, refund_id, f"refused: {refused.detail}"[:200])
+    except GatewayTrouble as trouble:
+        ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=trouble.code)
+        if not trouble.fate_known:
+            return booking
+        code, jitter = trouble.code, ports.chance.jitter()
+        return _changed(
+            ports,
+            booking,
+            refund_id,
+            "requested",
+            lambda b, now: refunding.put_off(b, refund_id, cause="sweep", now=now, jitter=jitter, detail=code),
+        )
+    ports.observe("refund_requested", refund_id=refund_id, said=answer.said)
+
+    def taken(current: Booking, now: datetime) -> Booking:
+        name = answer.provider_refund_id
+        current = refunding.accepted(current, refund_id, provider_refund_id=name, cause="sweep", now=now)
+        if answer.said == "refunded":
+            current = refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
+        return current
+
+    return _changed(ports, booking, refund_id, "requested", taken)
+
+
+def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
+    """Ask what became of it: by the gateway's own name for it, else by what became of its payment."""
+    known = refunding.the_refund(booking, refund_id)
+    tx_ref = refund_id.rpartition("-R")[0]
+    try:
+        if known.provider_refund_id is not None:
+            said: str = ports.gateway.refund_status(known.provider_refund_id).said
+        else:
+            verified = ports.gateway.verify(tx_ref).said
+            said = "refunded" if verified in ("refunded", "reversed") else "unknown"
+    except GatewayTrouble as trouble:
+        ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=trouble.code)
+        said = "unknown"
+
+    def decide(current: Booking, now: datetime) -> Booking:
+        match said:
+            case "refunded":
+                return refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
+            case "reversed":
+                detail = "the refund itself came back"
+                return refunding.move_refund(current, refund_id, "attention", cause="sweep", now=now, detail=detail)
+        return refunding.looked_up(current, refund_id, heard=said == "processing", cause="sweep", now=now)
+
+    return _changed(ports, booking, refund_id, known.status, decide)
+
+
+def _to_attention(ports: Ports, booking: Booking, refund_id: str, detail: str) -> Booking:
+    return _changed(
+        ports,
+        booking,
+        refund_id,
+        "requested",
+        lambda b, now: refunding.move_refund(b, refund_id, "attention", cause="sweep", now=now, detail=detail),
+    )
+
+
+def _changed(ports: Ports, booking: Booking, refund_id: str, only_if: str, change: Change) -> Booking:
+    """Save a change of one refund, unless somebody else moved it on meanwhile."""
+
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
+        if refunding.the_refund(current, refund_id).status != only_if:
+            return current
+        return change(current, ports.clock.now())
+
+    return save_decided(ports, booking, decide)
+
+
+def _others_went_back(booking: Booking, refund: Refund) -> bool:
+    """Another refund of the same payment was asked for, so that it may be the one that the gateway speaks of."""
+    payment = the_payment(booking, refund.refund_id.rpartition("-R")[0])
+    return any(
+        other.refund_id != refund.refund_id and other.status in ("requested", "processing", "refunded")
+        for other in payment.refunds
+    )
+
+
+def _keyed(payment: Payment, hashed: str) -> Refund | None:
+    return next((each for each in payment.refunds if each.key == hashed), None)
+
+
+def _cause(role: Role) -> Cause:
+    return "operator" if role == "operator" else "host"
