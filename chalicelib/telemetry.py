@@ -47,16 +47,15 @@ FIELDS = frozenset(
 METRICS = frozenset(
     {
         # bookings and money
-        "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled", "confirmed_late",
-        "payment_opened", "payment_completed", "payment_failed", "payment_in_review",
-        "refund_owed", "refund_requested", "refund_completed", "orphan_found", "attention_needed",
+        "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled",
+        "opening_failed", "reference_used", "link_not_cancelled", "unknown_reference",
         # e-mails
-        "email_sent", "email_duplicate", "email_refused", "email_superseded", "mail_busy",
+        "email_sent", "email_sent_twice", "email_superseded", "email_put_off", "email_refused", "email_broken",
         # what is outside
-        "webhook_received", "webhook_refused", "gateway_trouble", "store_busy", "secrets_stale",
-        "token_refused", "token_keys_unavailable",
+        "webhook_received", "webhook_refused", "webhook_deferred", "emails_not_handed_over", "not_handed_on",
+        "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
         # ourselves
-        "request_failed", "task_failed", "crashed", "pushed_back", "swept",
+        "crashed", "task_failed", "task_unreadable", "booking_failing",
     }
 )  # fmt: skip
 """The events that are also counted, under their own name. Each costs a CloudWatch metric: keep it short."""
@@ -66,9 +65,7 @@ Level = Literal["info", "warning", "error"]
 _LONGEST = 200
 _SECRETS = re.compile(r"CHA(?:SECK|PUBK)\S*|eyJ[\w-]{8,}[\w.-]*|\S+@\S+")
 _NUMBERS = re.compile(r"\+?\d(?:[\s()-]?\d){6,}")
-_CODE = re.compile(
-    r"[!-?A-~]*"
-)  # visible ASCII without @: neither a sentence, nor a full name, nor an address
+_CODE = re.compile(r"[!-?A-~]*")  # visible ASCII without @: neither a sentence, nor a full name, nor an address
 _OURS = "_said_by_guzo"
 
 _context: ContextVar[Mapping[str, Any]] = ContextVar("guzo_log_context", default=MappingProxyType({}))
