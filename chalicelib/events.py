@@ -13,6 +13,9 @@ from .settings import BadSetting
 from .telemetry import correlated, invocation, observe, trouble
 from .wiring import House, house
 
+GATEWAY_SECONDS = 45.0
+"""How long the gateway may be asked in all for one message: the functions end after 60 s."""
+
 
 def on_schedule(context: Any) -> dict[str, int]:
     """Hand what is due to the consumers: ``{"due": how many}``."""
@@ -49,7 +52,8 @@ def _each(function: str, event: dict[str, Any], context: Any, work: Callable[[Ho
             raise
         with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
             try:
-                work(house(), task)
+                with house().gateway_time(GATEWAY_SECONDS):
+                    work(house(), task)
             except Exception as error:
                 observe("task_failed", level="error", **trouble(error))
                 raise

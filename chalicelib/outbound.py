@@ -14,8 +14,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, Never, cast
@@ -89,6 +91,22 @@ def _said_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
+_ends: ContextVar[float | None] = ContextVar("guzo_calls_end", default=None)
+
+LEAST = 1.0
+"""Seconds that must be left for a call to be worth starting."""
+
+
+@contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """All calls made inside end together by then: a request that asks a slow gateway twice must still be answered."""
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
 class Outbound:
     """Calls to one gateway over kept connections, each at most ``seconds`` long, with ``connect`` to connect.
 
@@ -112,6 +130,7 @@ class Outbound:
         seconds: float | None = None,
     ) -> Answer:
         """Ask once, for ``seconds`` at most. Any HTTP status is an answer; none raises GatewayTrouble."""
+        seconds = _time_left(seconds or self.seconds)
         if time.monotonic() - self._used_at > IDLE_FOR:
             self._session.close()
         try:
@@ -126,7 +145,7 @@ class Outbound:
                     "Accept-Encoding": "identity",
                     **headers,
                 },
-                timeout=cast(Any, Timeout(connect=self._connect, total=seconds or self.seconds)),
+                timeout=cast(Any, Timeout(connect=self._connect, total=seconds)),
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -135,6 +154,14 @@ class Outbound:
             raise _trouble(error) from error
         finally:
             self._used_at = time.monotonic()
+
+
+def _time_left(seconds: float) -> float:
+    ends = _ends.get()
+    left = seconds if ends is None else min(seconds, ends - time.monotonic())
+    if left < LEAST and left < seconds:
+        raise GatewayTimeout("There was no time left to ask the payment gateway.", fate_known=True)
+    return left
 
 
 def _read(raw: BaseHTTPResponse) -> bytes:

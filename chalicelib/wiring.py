@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -68,9 +69,7 @@ class House:
         from .adapters.tables import connect
 
         with self._making:
-            return connect(
-                listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table
-            )
+            return connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
 
     @cached_property
     def _session(self) -> Any:
@@ -116,9 +115,7 @@ class House:
     def queue(self) -> Queue:
         from .adapters.sqs import Sqs
 
-        return Sqs(
-            lambda: self.client("sqs"), self.settings.reconcile_queue_url, self.settings.emails_queue_url
-        )
+        return Sqs(lambda: self.client("sqs"), self.settings.reconcile_queue_url, self.settings.emails_queue_url)
 
     @cached_property
     def letters(self) -> Letters:
@@ -131,6 +128,13 @@ class House:
         from .adapters.ses import Ses
 
         return Ses(lambda: self.client("ses"), self.settings.mail_from)
+
+    @staticmethod
+    def gateway_time(seconds: float) -> AbstractContextManager[None]:
+        """All gateway calls inside end together within ``seconds``."""
+        from .outbound import ending_within
+
+        return ending_within(seconds)
 
     def task_of(self, message: str) -> Task:
         """The task in a queue's message. Raises ValueError for anything else."""

@@ -93,9 +93,7 @@ def create_blueprint(controls: Controls) -> Blueprint:
             return problem(504, "still_busy", str(busy))
         except Exception as fault:
             log.exception("the sweep failed")
-            return problem(
-                500, "sweep_failed", f"The sweep raised {type(fault).__name__}; the log says more."
-            )
+            return problem(500, "sweep_failed", f"The sweep raised {type(fault).__name__}; the log says more.")
 
     @blueprint.get("/idle")
     def idle() -> Response:

@@ -21,9 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.package import Package, PackageError, build, lint, with_code_at
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-NO_CREDENTIALS = (
-    "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-)
+NO_CREDENTIALS = "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 NO_REGION = "No AWS region is set: set AWS_DEFAULT_REGION, for instance to eu-central-1."
 
 
@@ -151,13 +149,9 @@ def put_stack(
         if "Default" not in declared and parameter not in {*parameters, *known}
     ]
     if missing:
-        raise DeployError(
-            f'The first deployment needs: {", ".join(missing)}. Say PARAMETERS="{missing[0]}=…".'
-        )
+        raise DeployError(f'The first deployment needs: {", ".join(missing)}. Say PARAMETERS="{missing[0]}=…".')
     if unknown := parameters.keys() - names:
-        raise DeployError(
-            f"No such parameter: {', '.join(sorted(unknown))}. There are: {', '.join(sorted(names))}."
-        )
+        raise DeployError(f"No such parameter: {', '.join(sorted(unknown))}. There are: {', '.join(sorted(names))}.")
     request = {
         "StackName": name,
         "TemplateURL": template.url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 
 from local.environment import Addresses
 
@@ -14,5 +14,10 @@ def create_blueprint(addresses: Addresses) -> Blueprint:
     @blueprint.get("/")
     def home() -> str:
         return render_template("local/home.html", api=addresses.api, local=addresses.local)
+
+    @blueprint.get("/favicon.ico")
+    def icon() -> Response:
+        # Browsers ask for it by themselves, from pages that name none.
+        return Response(status=204)
 
     return blueprint

@@ -68,9 +68,7 @@ class Issuer:
         sub, groups, email = asked.get("sub"), asked.get("groups", []), asked.get("email")
         expires_in = asked.get("expires_in", TWELVE_HOURS)
         if unknown := asked.keys() - FIELDS:
-            raise BadTokenRequest(
-                f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}"
-            )
+            raise BadTokenRequest(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}")
         if not isinstance(sub, str) or not sub.strip():
             raise BadTokenRequest("sub is required: who signs in, as text")
         if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):

@@ -120,9 +120,7 @@ def emulator_letters(url: str) -> list[Letter]:
     """What MiniStack remembers: no attachments, and its own time."""
     with urllib.request.urlopen(f"{url}/_ministack/ses/messages", timeout=10) as answer:
         accounts = json.load(answer)["messages"].values()
-    sent = sorted(
-        (message for account in accounts for message in account), key=lambda each: each["Timestamp"]
-    )
+    sent = sorted((message for account in accounts for message in account), key=lambda each: each["Timestamp"])
     return [
         Letter(
             at=stamp(datetime.fromtimestamp(each["Timestamp"], UTC)),
@@ -137,9 +135,7 @@ def emulator_letters(url: str) -> list[Letter]:
 
 def _receivers(destination: dict[str, list[str]]) -> str:
     return ", ".join(
-        address
-        for field in ("ToAddresses", "CcAddresses", "BccAddresses")
-        for address in destination.get(field, [])
+        address for field in ("ToAddresses", "CcAddresses", "BccAddresses") for address in destination.get(field, [])
     )
 
 

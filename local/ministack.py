@@ -43,9 +43,7 @@ class MiniStackError(Exception):
 class MiniStack:
     """One emulated AWS, from `start()` to `stop()`; also a context manager."""
 
-    def __init__(
-        self, *, port: int | None = None, lambda_executor: str | None = None, log: Path | None = None
-    ) -> None:
+    def __init__(self, *, port: int | None = None, lambda_executor: str | None = None, log: Path | None = None) -> None:
         """Without a port: a free one. `lambda_executor="local"` runs deployed functions as subprocesses."""
         self.port = port or free_port()
         self._lambda_executor = lambda_executor

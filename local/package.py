@@ -79,9 +79,7 @@ def _copy_source(root: Path, source: Path) -> Path:
             raise PackageError(f"{name} is missing.")
     for old in ("chalicelib", "app.py"):
         _remove(source / old)
-    shutil.copytree(
-        root / "chalicelib", source / "chalicelib", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-    )
+    shutil.copytree(root / "chalicelib", source / "chalicelib", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     shutil.copy(root / "app.py", source)
     (source / ".chalice").mkdir(exist_ok=True)
     for part in (root / ".chalice").glob("*.json"):
@@ -164,9 +162,7 @@ def translate(template: dict[str, Any]) -> dict[str, Any]:
     from samtranslator.translator.translator import Translator
 
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    logging.getLogger("samtranslator").setLevel(
-        logging.ERROR
-    )  # it warns of usage figures that it has not sent
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of usage figures that it has not sent
     values = {name: parameter.get("Default", "x") for name, parameter in template["Parameters"].items()}
     translated: dict[str, Any] = Translator({}, Parser()).translate(template, values)
     return translated
@@ -192,10 +188,7 @@ def for_stage(template: dict[str, Any], stage: str) -> dict[str, Any]:
 def lint(package: Package) -> bool:
     """cfn-lint on the SAM template and on its translation, which shows more; True when both are clean."""
     linter = Path(sys.executable).with_name("cfn-lint")
-    checks = [
-        subprocess.run([str(linter), str(path)], check=False)
-        for path in (package.template, package.translated)
-    ]
+    checks = [subprocess.run([str(linter), str(path)], check=False) for path in (package.template, package.translated)]
     return not any(check.returncode for check in checks)
 
 

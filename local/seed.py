@@ -61,6 +61,4 @@ def plant(call: Call, issuer: Issuer) -> None:
         }
         answer = call("POST", "/v1/listings", headers, json.dumps(place).encode())
         if answer["statusCode"] != 201:
-            raise SeedTrouble(
-                f"Publishing {place['title']!r} was answered {answer['statusCode']}: {answer['body']}"
-            )
+            raise SeedTrouble(f"Publishing {place['title']!r} was answered {answer['statusCode']}: {answer['body']}")

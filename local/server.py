@@ -68,9 +68,7 @@ class Gateway(LocalGateway):
         except Refused as refused:
             return refusal(refused.kind, target, request_id)
 
-    def _answer(
-        self, method: str, target: str, headers: dict[str, str], body: bytes | None, request_id: str
-    ) -> Answer:
+    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes | None, request_id: str) -> Answer:
         event = self._event(method, target, headers, body, request_id)
         if method == "OPTIONS" and "OPTIONS" not in self._app.routes[event["requestContext"]["resourcePath"]]:
             preflight = gateway_responses.CORS_HEADERS | self._autogen_options_headers(event)
@@ -260,9 +258,7 @@ class ApiServer:
             handler_cls=handler,
             server_cls=lambda _, wrapped: _Server(listener, wrapped),
         )
-        self._thread = threading.Thread(
-            target=self._dev.server.serve_forever, args=(0.05,), daemon=True, name="api"
-        )
+        self._thread = threading.Thread(target=self._dev.server.serve_forever, args=(0.05,), daemon=True, name="api")
 
     def start(self) -> None:
         """Answer from now on."""

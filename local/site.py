@@ -54,13 +54,9 @@ class SiteServer:
 
     def __init__(self, site: Flask, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
-        self._server = make_server(
-            host, port, site, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
-        )
+        self._server = make_server(host, port, site, threaded=True, request_handler=_QuietHandler, fd=listener.fileno())
         self._listener = listener
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True, name="site"
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="site")
 
     def start(self) -> None:
         """Answer from now on."""

@@ -119,9 +119,7 @@ class Stack:
         clock = LocalClock(self._folder / "clock")
         clock.reset()
 
-        config = CLIFactory(str(self._project), environ=os.environ).create_config_obj(
-            chalice_stage_name=STAGE
-        )
+        config = CLIFactory(str(self._project), environ=os.environ).create_config_obj(chalice_stage_name=STAGE)
         os.environ.update({name: str(value) for name, value in config.environment_variables.items()})
         ours = app_environment(
             os.environ, addresses=self.addresses, resources=resources, chapa=chapa, clock_file=clock.file

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from local.seed import PLACES
+
 
 def create_blueprint(api: str) -> Blueprint:
     """The routes below `/shop`."""
     blueprint = Blueprint("shop", __name__, url_prefix="/shop")
+    cities = list(dict.fromkeys(place["city"] for place in PLACES))
 
     @blueprint.get("")
     def search() -> str:
-        return render_template("local/shop/search.html", api=api, here="search")
+        return render_template("local/shop/search.html", api=api, page="search", cities=cities)
 
     @blueprint.get("/listings/<listing_id>")
     def listing(listing_id: str) -> str:
-        return render_template("local/shop/listing.html", api=api, here="search", listing_id=listing_id)
+        return render_template("local/shop/listing.html", api=api, page="listing", listing_id=listing_id)
 
     @blueprint.get("/bookings")
     def bookings() -> str:
-        return render_template("local/shop/bookings.html", api=api, here="bookings")
+        return render_template("local/shop/bookings.html", api=api, page="bookings")
 
     return blueprint

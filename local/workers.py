@@ -92,9 +92,7 @@ class QueueWorker:
 
     def start(self) -> None:
         """Begin to poll."""
-        self._attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])[
-            "Attributes"
-        ]
+        self._attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
         self._free = threading.Semaphore(self.at_once)
         threading.Thread(target=self._poll, name=f"poll-{self.function}", daemon=True).start()
 
@@ -117,8 +115,7 @@ class QueueWorker:
             try:
                 messages = self._receive(min(SQS_BATCH, free * self.batch_size))
                 batches = [
-                    messages[start : start + self.batch_size]
-                    for start in range(0, len(messages), self.batch_size)
+                    messages[start : start + self.batch_size] for start in range(0, len(messages), self.batch_size)
                 ]
             except (BotoCoreError, ClientError):
                 if not self._stopping.is_set():
@@ -224,12 +221,12 @@ class Workers:
     """All event sources of the app: `queues` gives the URL for each queue name that app.py uses."""
 
     def __init__(
-        self, app: Chalice, queues: Mapping[str, str], timeouts: Mapping[str, int] | None = None
+        self, app: Chalice, queues: Mapping[str, str], timeouts: Mapping[str, int] | None = None, sqs: Any = None
     ) -> None:
         self.functions = Functions(app, timeouts or {})
         # More connections than threads, and patience for a long poll; a failure is for the poller to see.
         config = Config(max_pool_connections=50, read_timeout=LONG_POLL + 9, retries={"max_attempts": 2})
-        sqs = boto3.client("sqs", config=config)
+        sqs = sqs or boto3.client("sqs", config=config)
         self.queues = {
             source.name: QueueWorker(
                 function=source.name,

@@ -256,7 +256,7 @@ def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return cancel(booking, by=draw(st.sampled_from(("guest", "host", "operator"))), now=now)
+    return cancel(booking, by=draw(st.sampled_from(("guest", "host", "operator"))), reason="Plans changed.", now=now)
 
 
 def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -318,7 +318,7 @@ def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Boo
 
 
 def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.move_refund(booking, refund.refund_id, "owed", cause="operator", now=now, due_at=now)
+    return refunding.try_again(booking, refund.refund_id, now=now)
 
 
 _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, datetime], Booking], ...]] = {

@@ -11,23 +11,29 @@ import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chalicelib.adapters.chapa_answers import (
     read_closed,
     read_link,
+    read_refund,
+    read_refund_status,
     read_verification,
     read_word,
     refuse_without_reading,
 )
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
+from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.outbound import Answer, Outbound, read_json
-from chalicelib.services.ports import BadSignature, Fault, Notice, NotJson, Opening, Secrets
+from chalicelib.services.ports import BadSignature, Fault, Notice, NotJson, Opening, RefundAnswer, Secrets
 from chalicelib.settings import BadSetting
 
 SIGNATURE = "x-chapa-signature"
 """The ``Chapa-Signature`` beside it is the same for every body and proves nothing: it is never looked at."""
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 _KEY = re.compile(r"CHASECK(_TEST)?-[!-~]+", re.ASCII)
 _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
@@ -78,6 +84,15 @@ class Chapa:
     def cancel(self, tx_ref: str) -> bool:
         return read_closed(self._ask("PUT", f"/transaction/cancel/{quote(tx_ref, safe='')}"))
 
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        fields = {"amount": amount.decimal, "reference": refund_id, "reason": _plain(reason)[:50].strip() or "Refund"}
+        path = f"/refund/{quote(provider_reference, safe='')}"
+        # Documented as a form; its ``reference`` is unique for ever, so that a second post of the same is refused.
+        return read_refund(self._ask("POST", path, urlencode(fields).encode(), content_type=FORM))
+
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        return read_refund_status(self._ask("GET", f"/refund/{quote(provider_refund_id, safe='')}/verify"))
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
         if not self._is_signed(body, [value for name, value in headers.items() if name.lower() == SIGNATURE]):
@@ -108,7 +123,7 @@ class Chapa:
         # The sum compares with every key, always, and takes the same time whichever fits.
         return sum(hmac.compare_digest(given, each) for each in made) > 0
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def _ask(self, method: str, path: str, body: bytes | None = None, *, content_type: str = JSON) -> Answer:
         try:
             headers = {"Authorization": f"Bearer {self._key()}"}
         except Fault as error:
@@ -116,7 +131,7 @@ class Chapa:
         except BadSetting as error:
             raise GatewayBadAnswer("The payment gateway's key is not set right.", fate_known=True) from error
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         ends = time.monotonic() + self._outbound.seconds
         try:
             answer = self._outbound.call(method, self._base + path, headers=headers, body=body)

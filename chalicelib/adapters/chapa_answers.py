@@ -26,6 +26,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Said, Verification
 from chalicelib.outbound import Answer, read_json
+from chalicelib.services.ports import RefundAnswer, RefundSaid
 
 RECEIPT = "https://chapa.link/payment-receipt/"
 
@@ -39,6 +40,14 @@ SAYS: Mapping[str, Said] = {
     "reversed": "reversed",
 }
 """Word for word; any other word is taken for pending, and asked about again."""
+
+REFUND_SAYS: Mapping[str, RefundSaid] = {
+    "refund initiated": "processing",
+    "initiated": "processing",
+    "processing": "processing",
+    "refunded": "refunded",
+    "reversed": "reversed",
+}
 
 FIELDS = {
     "amount": "total",
@@ -124,6 +133,37 @@ def read_closed(answer: Answer) -> bool:
         return fields.get("status") == "success"
     closed = {400: "already expired", 404: "link not found"}.get(answer.status)
     return closed is not None and closed in _words(fields)
+
+
+def read_refund(answer: Answer) -> RefundAnswer:
+    """What Chapa says of a refund that it was just asked for, in either of its two forms, or GatewayTrouble."""
+    fields = _fields(answer)
+    data = fields.get("data")
+    if answer.status == 200 and fields.get("status") == "success":
+        # Taken over, whatever else the answer lacks: to ask again would be to pay twice.
+        return _refund_said(data if isinstance(data, dict) else {}, unheard_of="processing")
+    reasons = [_speakable(text, ()) for _, text in _reasons(fields.get("message"))]
+    if answer.status in (400, 404, 422) and reasons:
+        raise GatewayRejected(" ".join(reasons[:3]), fate_known=True)
+    raise _senseless(answer)
+
+
+def read_refund_status(answer: Answer) -> RefundAnswer:
+    """What became of a refund, or GatewayBadAnswer where the answer says nothing of it."""
+    fields = _fields(answer)
+    data = fields.get("data")
+    if answer.status == 200 and isinstance(data, dict):
+        return _refund_said(data, unheard_of="unknown")
+    if answer.status in (400, 404) and _words(fields):
+        return RefundAnswer("unknown")
+    raise _senseless(answer)
+
+
+def _refund_said(data: Mapping[str, Any], *, unheard_of: RefundSaid) -> RefundAnswer:
+    status = data.get("status")
+    said = REFUND_SAYS.get(status.lower(), unheard_of) if type(status) is str else unheard_of
+    name = data.get("ref_id")
+    return RefundAnswer(said, name if type(name) is str and _REFERENCE.fullmatch(name) else None)
 
 
 def refuse_without_reading(answer: Answer) -> None:

@@ -32,6 +32,8 @@ from .gateway_responses import CORS_HEADERS
 from .problems import problem, problem_of
 from .validation import InvalidJson, read_body, read_query
 
+GATEWAY_SECONDS = 20.0
+"""How long the gateway may be asked in all for one request: API Gateway gives up after 29 s, the function after 28."""
 MAX_BODY = 64 * 1024
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
@@ -159,7 +161,8 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
     began = time.monotonic()
     with invocation("api", request_id), correlated(request_id, method=route.method, route=route.path):
         try:
-            response = _response(route.handler(_checked(request, request_id, route, path)))
+            with house().gateway_time(GATEWAY_SECONDS):
+                response = _response(route.handler(_checked(request, request_id, route, path)))
         except Refusal as refusal:
             response = _refused(refusal, instance)
         except BadSignature:

@@ -88,9 +88,17 @@ def share_back(
     now: datetime,
     confirmed_late_at: datetime | None = None,
 ) -> Share:
-    """What a guest's cancellation at ``now`` gives back. Both instants are aware."""
-    if confirmed_late_at is not None and now < (free_until := confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION):
-        return Share(*ALL, free_until)
+    """What a guest's cancellation at ``now`` gives back. All instants are in UTC."""
+    by_notice = _by_notice(policy, check_in=check_in, now=now)
+    if confirmed_late_at is None or now >= (free_until := confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION):
+        return by_notice
+    if (by_notice.numerator, by_notice.denominator) == ALL and by_notice.changes_at is not None:
+        # The policy may give all back for longer still.
+        return Share(*ALL, max(free_until, by_notice.changes_at))
+    return Share(*ALL, free_until)
+
+
+def _by_notice(policy: CancellationPolicy, *, check_in: datetime, now: datetime) -> Share:
     for notice, share in _STEPS[policy]:
         if now <= (until := check_in - notice):
             return Share(*share, until)

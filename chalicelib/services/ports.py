@@ -171,6 +171,9 @@ class Opening:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
+RefundSaid = Literal["processing", "refunded", "reversed", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class RefundAnswer:
     """What the gateway says of a refund. ``reversed``: the refund itself came back; ``unknown``: it has no word of it.
@@ -178,7 +181,7 @@ class RefundAnswer:
     ``provider_refund_id`` is the gateway's own name for it, where it gave one.
     """
 
-    said: Literal["processing", "refunded", "reversed", "unknown"]
+    said: RefundSaid
     provider_refund_id: str | None = None
 
 

@@ -105,9 +105,7 @@ VERIFY: dict[str, Variant] = {
     "normal": Variant("the truth; unpaid is 200 with data.status pending and no reference"),
     "404_unpaid": Variant("the truth; unpaid is 404 `Payment not paid yet`, as the documents say"),
     "string_amount": Variant("the truth, amount and charge as strings", change=_with_text_amounts),
-    "wrong_amount": Variant(
-        "the truth, but one birr less", change=lambda data: {**data, "amount": data["amount"] - 1}
-    ),
+    "wrong_amount": Variant("the truth, but one birr less", change=lambda data: {**data, "amount": data["amount"] - 1}),
     "wrong_currency": Variant("the truth, but in USD", change=_with(currency="USD")),
     "wrong_mode": Variant("the truth, but mode live", change=_with(mode="live")),
     "wrong_reference": Variant("the truth, but of another tx_ref", change=_with(tx_ref="SOMEBODY-ELSE-1")),
@@ -169,9 +167,7 @@ CANNED: dict[str, dict[str, Canned]] = {
             "400 with an object of two fields in message",
         ),
         "message_list": _canned(400, ["validation.email", "validation.required"], "400, message is a list"),
-        "status_null": Canned(
-            "400 with status null", 400, {"message": "Invalid", "status": None, "data": None}
-        ),
+        "status_null": Canned("400 with status null", 400, {"message": "Invalid", "status": None, "data": None}),
         "cannot_receive": _canned(400, "User can't receive payments"),
         "api_disabled": _canned(404, "Payments through API is disabled, please contact us"),
         "no_link": Canned("200 success without a checkout_url", 200, success("Hosted Link", {})),

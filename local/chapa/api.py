@@ -22,9 +22,7 @@ from local.chapa.sandbox import Sandbox
 
 JSON = "application/json"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-WRONG_CONTENT_TYPE = (
-    "Incorrect header settings Please check if content-type is present and set to application/json"
-)
+WRONG_CONTENT_TYPE = "Incorrect header settings Please check if content-type is present and set to application/json"
 BAD_KEY = "Invalid API Key or User doesn't exist"
 USED_BEFORE = "Transaction reference has been used before"
 TOO_MUCH = "Refund amount cannot exceed the full transaction amount or be less than 0"

@@ -35,9 +35,7 @@ class Delivery:
         self._journal = journal
         self._courier = courier
 
-    def announce(
-        self, transaction: Transaction, event: str, *, webhook: bool = True, callback: bool = True
-    ) -> None:
+    def announce(self, transaction: Transaction, event: str, *, webhook: bool = True, callback: bool = True) -> None:
         """Tell the merchant what became of a payment: the callback first, the webhook a little later."""
 
         def tell() -> None:
@@ -106,17 +104,13 @@ class Delivery:
         else:
             self._exchange(entry, None, {}, query=facts)
 
-    def _send_in_turn(
-        self, transaction: Transaction, events: tuple[str, ...], manner: webhooks.Manner
-    ) -> None:
+    def _send_in_turn(self, transaction: Transaction, events: tuple[str, ...], manner: webhooks.Manner) -> None:
         self._send_until_taken(transaction, events[0], manner, 0)
         if events[1:]:
             rest = partial(self._send_in_turn, transaction, events[1:], manner)
             self._courier.schedule(rest, after_seconds=PAUSE)
 
-    def _send_until_taken(
-        self, transaction: Transaction, event: str, manner: webhooks.Manner, tries: int
-    ) -> None:
+    def _send_until_taken(self, transaction: Transaction, event: str, manner: webhooks.Manner, tries: int) -> None:
         entry = self.send(transaction, event, manner.signature, plain=manner.plain)
         again = webhooks.RETRIES[self._switches.of("retry", transaction.tx_ref)][1]
         if entry["status"] != 200 and tries < again:

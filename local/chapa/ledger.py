@@ -170,9 +170,7 @@ class Ledger:
         event = f"Payment received with {method}"
         return self._try(tx_ref, now, event, status="paid", reason=None, method=method, mobile=mobile)
 
-    def fail(
-        self, tx_ref: str, now: datetime, *, method: str, mobile: str | None, reason: str
-    ) -> Transaction:
+    def fail(self, tx_ref: str, now: datetime, *, method: str, mobile: str | None, reason: str) -> Transaction:
         """Mark its last try failed; the customer may try again. Raises NotOpenError, KeyError."""
         event = f"Payment failed: {reason}"
         return self._try(tx_ref, now, event, status="failed", reason=reason, method=method, mobile=mobile)

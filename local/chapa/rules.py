@@ -21,9 +21,7 @@ NUMERIC = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?\s*")
 TEXT = re.compile(r"[A-Za-z0-9._ -]*")
 PHONE = re.compile(r"0[79]\d{8}")
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@([A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
-RESERVED_DOMAIN = re.compile(
-    r"(.*\.)?(example\.(com|org|net)|test\.com|test|example|invalid|localhost)", re.IGNORECASE
-)
+RESERVED_DOMAIN = re.compile(r"(.*\.)?(example\.(com|org|net)|test\.com|test|example|invalid|localhost)", re.IGNORECASE)
 
 Errors = dict[str, list[str]]
 
@@ -158,9 +156,7 @@ def _customization(form: Mapping[str, Any], errors: Errors) -> dict[str, Any]:
         if len(text) > limit:
             wrong.append(f"The {name} must not exceed {limit} characters.")
         if not TEXT.fullmatch(text):
-            wrong.append(
-                f"The {name} may only contain letters, numbers, hyphens, underscores, spaces, and dots."
-            )
+            wrong.append(f"The {name} may only contain letters, numbers, hyphens, underscores, spaces, and dots.")
         if wrong:
             errors[name] = wrong
     return customization

@@ -157,9 +157,7 @@ class Sandbox:
     def status(self, transaction: Transaction) -> str:
         """Return the payment's true `data.status`."""
         done = (
-            refund.amount
-            for refund in transaction.refunds
-            if self.refund_status(transaction, refund) == "refunded"
+            refund.amount for refund in transaction.refunds if self.refund_status(transaction, refund) == "refunded"
         )
         return answers.true_status(
             transaction,

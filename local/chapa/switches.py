@@ -135,9 +135,7 @@ SWITCHES: dict[str, Choice | Number] = {
     ),
     "hold_seconds": Number("how long `timeout` and `drip` take", 20.0),
     "slow_seconds": Number("how long `slow` takes", 3.0),
-    "late_seconds": Number(
-        "how late the `late` webhook is, by the local clock (POST /clock moves it)", 2700.0
-    ),
+    "late_seconds": Number("how late the `late` webhook is, by the local clock (POST /clock moves it)", 2700.0),
     "refund_seconds": Number("how long a simulated refund takes, by the local clock", 86400.0),
 }
 

@@ -125,9 +125,7 @@ MANNERS: dict[str, Manner] = {
         before_initialize=True,
     ),
     "success_after_failed": Manner("a failure first, then the true event", events_before=(FAILED,)),
-    "failed_after_success": Manner(
-        "the true event, then a failure that is out of date", events_after=(FAILED,)
-    ),
+    "failed_after_success": Manner("the true event, then a failure that is out of date", events_after=(FAILED,)),
     "constant_signature": Manner("with Chapa-Signature only", signature="constant"),
     "no_signature": Manner("without signature headers", signature="none"),
     "wrong_key": Manner("signed with another key", signature="wrong"),

@@ -125,9 +125,7 @@ SEGMENT = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
         st.text().map("Bearer ".__add__),
         st.lists(SEGMENT, max_size=5).map(lambda parts: "Bearer " + ".".join(parts)),
         st.sampled_from(["eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ", "eyJhbGciOiJub25lIn0", "W10", "e30"]).flatmap(
-            lambda header: st.tuples(SEGMENT, SEGMENT).map(
-                lambda rest: f"Bearer {header}.{rest[0]}.{rest[1]}"
-            )
+            lambda header: st.tuples(SEGMENT, SEGMENT).map(lambda rest: f"Bearer {header}.{rest[0]}.{rest[1]}")
         ),
         st.binary(),
         st.none(),

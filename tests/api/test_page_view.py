@@ -66,9 +66,7 @@ class Page(HTMLParser):
 
     @property
     def refresh(self) -> str | None:
-        [content] = [meta["content"] for meta in self.all("meta") if meta.get("http-equiv") == "refresh"] or [
-            None
-        ]
+        [content] = [meta["content"] for meta in self.all("meta") if meta.get("http-equiv") == "refresh"] or [None]
         return content
 
 

@@ -36,9 +36,7 @@ def test_writes_json_as_php_does(bench: Bench) -> None:
     assert rb"http:\/\/127.0.0.1:8001\/chapa" in bench.initialize().data
 
 
-@pytest.mark.parametrize(
-    "name", ["email", "phone_number", "first_name", "callback_url", "return_url", "meta"]
-)
+@pytest.mark.parametrize("name", ["email", "phone_number", "first_name", "callback_url", "return_url", "meta"])
 def test_fields_that_may_be_left_out(bench: Bench, name: str) -> None:
     assert bench.initialize(**{name: ...}).status_code == 200
 
@@ -137,9 +135,7 @@ def test_a_refused_one_burns_nothing(bench: Bench) -> None:
 
 def test_of_many_at_once_one_gets_the_tx_ref(bench: Bench) -> None:
     statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: statuses.append(bench.initialize().status_code)) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: statuses.append(bench.initialize().status_code)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

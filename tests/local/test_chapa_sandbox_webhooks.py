@@ -39,9 +39,7 @@ def test_the_test_vectors() -> None:
         php_json(BODY_A): "02ec49948d642925704e9ac944e1521abe0e60aaa8ce49f4416ac5a1872aa34c",
         json.dumps(BODY_A).encode(): "7037e68073459e309ee2a2ba81b455c60eca6910ef0776682072f4b795dcb901",
         php_json(BODY_B): "f080d4df74e4b8a4dc2208b2348d0504198383c8b5d9c15f4124d89638a86c0c",
-        php_json(BODY_B).replace(b"\\", b""): (
-            "d136477f0706b25ee4918b37e6f917f13f1e886da115bed0bf415d4b947a2e25"
-        ),
+        php_json(BODY_B).replace(b"\\", b""): ("d136477f0706b25ee4918b37e6f917f13f1e886da115bed0bf415d4b947a2e25"),
     }
     for body, signature in vectors.items():
         assert webhooks.body_signature(body, SECRET) == signature

@@ -83,15 +83,11 @@ def test_a_stack_is_created_then_updated_and_remembers_its_parameters(
     assert first["From"] == "a@guzo.example"
     second = put(session, "remembers", uploaded, Wait="60")
     assert second == first
-    attributes = session.client("sqs").get_queue_attributes(
-        QueueUrl=first["QueueUrl"], AttributeNames=["All"]
-    )
+    attributes = session.client("sqs").get_queue_attributes(QueueUrl=first["QueueUrl"], AttributeNames=["All"])
     assert attributes["Attributes"]["VisibilityTimeout"] == "60"
 
 
-def test_what_the_first_deployment_needs_is_said_before_anything_is_made(
-    session: Any, uploaded: Uploaded
-) -> None:
+def test_what_the_first_deployment_needs_is_said_before_anything_is_made(session: Any, uploaded: Uploaded) -> None:
     with pytest.raises(DeployError, match="first deployment needs: MailFrom"):
         put(session, "needs", uploaded)
     assert "needs" not in {stack["StackName"] for stack in stacks(session)}

@@ -57,9 +57,7 @@ def test_clients_find_their_endpoints_in_the_pruned_data(
         monkeypatch.delenv(name, raising=False)
     session = botocore.session.Session()
     for service in SERVICES:
-        client = session.create_client(
-            service, region_name=region, aws_access_key_id="x", aws_secret_access_key="x"
-        )
+        client = session.create_client(service, region_name=region, aws_access_key_id="x", aws_secret_access_key="x")
         host = {"ses": "email"}.get(service, service)
         assert client.meta.endpoint_url == f"https://{host}.{region}.amazonaws.com"
 

@@ -39,9 +39,7 @@ def test_tables_have_the_templates_keys_and_indexes(aws: None) -> None:
         wanted = template()["Resources"][logical_id]["Properties"]
         assert table["KeySchema"] == wanted["KeySchema"]
         indexes = {index["IndexName"]: index["KeySchema"] for index in table["GlobalSecondaryIndexes"]}
-        assert indexes == {
-            index["IndexName"]: index["KeySchema"] for index in wanted["GlobalSecondaryIndexes"]
-        }
+        assert indexes == {index["IndexName"]: index["KeySchema"] for index in wanted["GlobalSecondaryIndexes"]}
 
 
 def test_queues_hand_over_to_their_dead_letter_queues(aws: None) -> None:

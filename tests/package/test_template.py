@@ -138,9 +138,7 @@ def test_every_variable_that_is_read_is_set(template: Template) -> None:
 
 def test_links_to_the_api_make_no_cycle(template: Template) -> None:
     for name in ("Reconcile", "SendEmails"):
-        condition, given, computed = properties(template, name)["Environment"]["Variables"]["PUBLIC_URL"][
-            "Fn::If"
-        ]
+        condition, given, computed = properties(template, name)["Environment"]["Variables"]["PUBLIC_URL"]["Fn::If"]
         assert (condition, given) == ("HasPublicUrl", {"Ref": "PublicUrl"})
         assert "${RestAPI}" in computed["Fn::Sub"]
     # The API's own function would wait for the API, which waits for its function: it reads its request.
@@ -208,9 +206,7 @@ def test_keys_and_indexes(template: Template) -> None:
         return tuple(key["AttributeName"] for key in part["KeySchema"])
 
     def indexes(name: str) -> dict[str, tuple[str, ...]]:
-        return {
-            index["IndexName"]: keys(index) for index in properties(template, name)["GlobalSecondaryIndexes"]
-        }
+        return {index["IndexName"]: keys(index) for index in properties(template, name)["GlobalSecondaryIndexes"]}
 
     assert keys(properties(template, "ListingsTable")) == ("listing_id", "part")
     assert indexes("ListingsTable") == {
