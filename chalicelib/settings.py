@@ -73,7 +73,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         secrets_path=text("SECRETS_PATH", "").rstrip("/"),
         chapa_base_url=text("CHAPA_BASE_URL", "https://api.chapa.co/v1").rstrip("/"),
         public_url=text("PUBLIC_URL", "").rstrip("/") or None,
-        oidc_issuer=text("OIDC_ISSUER", "").rstrip("/"),
+        oidc_issuer=text("OIDC_ISSUER", ""),
         oidc_client_id=text("OIDC_CLIENT_ID", ""),
         groups_claim=text("GROUPS_CLAIM", "cognito:groups"),
         hold_minutes=minutes("HOLD_MINUTES", 30, least=5, most=24 * 60),

@@ -96,7 +96,7 @@ class House:
     def listings(self) -> ListingStore:
         from .adapters.dynamodb import DynamoListings
 
-        assert self._connection is not None, "the models are bound by the connection"
+        _ = self._connection  # binds the models to this stage's tables
         return DynamoListings()
 
     @cached_property
@@ -192,6 +192,8 @@ def prepare(function: Function) -> None:
     built = house()
     for part in _NEEDS[function]:
         getattr(built, part)
+    if function == "authorize":
+        built.tokens.prepare()
     if "bookings" in _NEEDS[function]:
         _ = built._connection.client
     for service in _CLIENTS[function]:

@@ -85,7 +85,7 @@ class Writes:
             try:
                 write()
             except PynamoDBException as error:
-                if error.cause_response_code in _CONDITION:
+                if _code(error) in _CONDITION:
                     raise lost from error
                 _raise_trouble(error)
 
@@ -130,13 +130,20 @@ class Writes:
 
 
 def _raise_trouble(error: PynamoDBException) -> None:
-    if error.cause_response_code in _PROVES_NOTHING:
+    if _code(error) in _PROVES_NOTHING:
         raise _InTheWay from error
     raise _busy(error) from error
 
 
 def _busy(error: PynamoDBException) -> StoreBusy:
-    return StoreBusy(f"the store failed: {error.cause_response_code or type(error.cause).__name__}")
+    return StoreBusy(f"the store failed: {_code(error) or type(error.cause).__name__}")
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """DynamoDB's own code; None without an answer: botocore's time-outs have a ``response`` that is None."""
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
 
 
 @contextmanager
@@ -302,13 +309,19 @@ class DynamoBookings:
         return _page(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
 
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
-        shard, key = json.loads(after) if after else (0, None)
-        page = _page(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=limit, after=key)
-        if page.after is None and shard + 1 == DAY_SHARDS:
-            return page
-        following = [shard, page.after] if page.after is not None else [shard + 1, None]
-        return Page(page.ids, json.dumps(following))
+        first, key = json.loads(after) if after else (0, None)
+        ids: tuple[str, ...] = ()
+        for shard in range(first, DAY_SHARDS):
+            left = limit - len(ids)
+            page = _page(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=left, after=key)
+            ids, key = ids + page.ids, page.after
+            if key is not None:
+                return Page(ids, json.dumps([shard, key]))
+            if len(ids) == limit and shard + 1 < DAY_SHARDS:
+                return Page(ids, json.dumps([shard + 1, None]))
+        return Page(ids, None)
 
+    @_reading()
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         results = BookingItem.needs_attention.query(
             ASKED, limit=limit, page_size=limit, last_evaluated_key=json.loads(after) if after else None

@@ -215,7 +215,8 @@ class CancellationOut(msgspec.Struct, frozen=True):
 
 
 class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A booking. A host sees ``contact`` once it is confirmed; ``payments`` is there when one booking is read."""
+    """A booking. A host sees ``contact`` once it is confirmed; ``payments`` is there when one booking is
+    read, ``refunds`` (of all payments) when it was cancelled."""
 
     booking_id: str
     status: BookingStatus
@@ -237,6 +238,7 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     cancellation: CancellationOut
     payment: PaymentOut
     payments: tuple[PaymentOut, ...] | None = None
+    refunds: tuple[RefundOut, ...] | None = None
 
 
 class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):

@@ -15,9 +15,10 @@ from ..domain.listing import MAX_NIGHTS, Stay
 from ..services import reading
 from ..services.access import visible_booking
 from ..services.book import Wish, book
+from ..services.cancel import cancel
 from ..services.pay import pay
 from ..wiring import house
-from .fields import Count, Email, Name, NoBody, Phone, Price, checked, url_parts
+from .fields import Count, Email, Name, NoBody, Phone, Price, Sentence, checked, url_parts
 from .http import Answer, Call, endpoint
 from .lists import Paged, page, position
 from .shown import booking_out, payment_out
@@ -65,6 +66,12 @@ class NewBooking(msgspec.Struct, frozen=True):
                 yield FieldError("check_out", "must be after check_in")
             elif nights > MAX_NIGHTS:
                 yield FieldError("check_out", f"must be at most {MAX_NIGHTS} nights after check_in")
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """Why a booking is cancelled; kept in its history."""
+
+    reason: Sentence | None = None
 
 
 class BookingsQuery(Paged, frozen=True):
@@ -128,3 +135,11 @@ def open_payment(call: Call) -> Answer:
     """Give a link to pay on: the open one while it is usable, else a new payment's."""
     done = pay(call.house, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
     return Answer(payment_out(done.booking, done.payment), 201 if done.opened else 200, replayed=done.replayed)
+
+
+@endpoint(routes, "POST", "/v1/bookings/{booking_id}/cancel", body=Cancellation, signed_in=True)
+def cancel_booking(call: Call) -> Answer:
+    """Cancel a booking; what the policy gives back is owed at once."""
+    wanted: Cancellation = call.body
+    booking, role = cancel(call.house, call.principal, call.path["booking_id"], reason=wanted.reason or "")
+    return Answer(booking_out(call, booking, role, with_refunds=True))

@@ -144,4 +144,5 @@ TimeOfDay = Annotated[str, checked(time_of_day, extra_json_schema={"pattern": f"
 WebUrl = Annotated[str, checked(web_url, max_length=2000)]
 Photos = Annotated[tuple[WebUrl, ...], Meta(max_length=10)]
 Count = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
+Sentence = Annotated[str, checked(plain_text, max_length=500)]
 Price = Annotated[int, Meta(ge=0, le=MAX_MINOR)]

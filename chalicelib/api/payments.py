@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from chalice.app import Blueprint
 
 from ..domain.ids import booking_of
+from ..domain.money import MAX_MINOR
 from ..domain.payment import PaymentStatus
 from ..services import reading
 from ..services.access import visible_payment
 from ..services.reconcile import reconcile
+from ..services.refund import refund
 from ..telemetry import observe, trouble
-from .answers import EventOut
-from .fields import NoBody
+from .answers import EventOut, RefundOut
+from .fields import NoBody, Sentence
 from .http import Answer, Call, endpoint
 from .lists import Paged, page, position
 from .shown import payment_out
@@ -24,6 +28,13 @@ class PaymentsQuery(Paged, frozen=True):
     """The caller's payments."""
 
     status: PaymentStatus | None = None
+
+
+class NewRefund(msgspec.Struct, frozen=True):
+    """Money to be given back: ``amount`` in minor units, or all that is left."""
+
+    reason: Sentence
+    amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -69,6 +80,17 @@ def list_payment_events(call: Call) -> Answer:
     tx_ref = call.path["tx_ref"]
     found = reading.events(call.house, call.principal, tx_ref, limit=call.query.limit, after=position(call))
     return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.after)
+
+
+@endpoint(routes, "POST", "/v1/payments/{tx_ref}/refunds", body=NewRefund, signed_in=True, creates=True, status=202)
+def refund_payment(call: Call) -> Answer:
+    """Give back part of a payment, or all that is left."""
+    key = call.required_key()
+    wanted: NewRefund = call.body
+    made, replayed = refund(
+        call.house, call.principal, call.path["tx_ref"], amount=wanted.amount, reason=wanted.reason, key=key
+    )
+    return Answer(RefundOut.of(made), 202, replayed=replayed)
 
 
 @endpoint(routes, "GET", "/v1/payments/chapa/callback/{tx_ref}")

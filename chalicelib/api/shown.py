@@ -14,6 +14,7 @@ from .answers import (
     LineOut,
     MoneyOut,
     PaymentOut,
+    RefundOut,
     instant,
     may_see_contact,
 )
@@ -26,7 +27,9 @@ def payment_out(booking: Booking, payment: Payment) -> PaymentOut:
     return PaymentOut.of(booking, payment, _problem(booking, payment))
 
 
-def booking_out(call: Call, booking: Booking, role: Role, *, with_attempts: bool = False) -> BookingOut:
+def booking_out(
+    call: Call, booking: Booking, role: Role, *, with_attempts: bool = False, with_refunds: bool = False
+) -> BookingOut:
     """A booking as ``role`` sees it now; ``with_attempts`` adds all its payments."""
     attempts = tuple(payment_out(booking, payment) for payment in booking.payments) if with_attempts else None
     stay = booking.stay
@@ -51,6 +54,7 @@ def booking_out(call: Call, booking: Booking, role: Role, *, with_attempts: bool
         cancellation=CancellationOut.of(booking, call.house.clock.now()),
         payment=payment_out(booking, booking.current_payment),
         payments=attempts,
+        refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,
     )
 
 

@@ -225,8 +225,13 @@ def expire(booking: Booking, *, cause: Cause, now: datetime) -> Booking:
 
 
 def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
-    """Write down that an e-mail is owed, with the lease of the hand-over to the queue."""
+    """Write down that an e-mail is owed, with the lease of the hand-over to the queue.
+
+    A host whose token named no address is told nothing.
+    """
     email = Email(f"{len(booking.emails) + 1}", kind, now + HAND_OVER, about)
+    if email.to_host and not booking.place.host_email:
+        return booking
     return replace(booking, emails=(*booking.emails, email))
 
 

@@ -151,16 +151,19 @@ def _looked(
 
 
 def _facts(booking: Booking, payment: Payment, verification: Verification) -> Booking:
-    """Keep what the gateway reported of a payment that it took money for."""
+    """Keep what the gateway reported of a payment that it took money for; its silence unsays nothing."""
+    reported = {
+        "received": verification.amount,
+        "mode": verification.mode,
+        "provider_reference": verification.provider_reference,
+        "receipt_url": verification.receipt_url,
+        "fee": verification.fee,
+        "paid_at": verification.paid_at,
+    }
     return aggregate.update_payment(
         booking,
         payment.tx_ref,
-        received=verification.amount,
-        mode=verification.mode,
-        provider_reference=verification.provider_reference,
-        receipt_url=verification.receipt_url,
-        fee=verification.fee,
-        paid_at=verification.paid_at,
+        **{name: fact for name, fact in reported.items() if fact is not None},
         next_look_at=None,
         opening_until=None,
         opening_by="",
@@ -193,6 +196,9 @@ def _settle(booking: Booking, tx_ref: str, *, nights: Literal["free", "short"], 
 def _give_back(booking: Booking, tx_ref: str, *, reason: str, cause: Cause, now: datetime) -> Booking:
     booking = aggregate.move_payment(booking, tx_ref, "completed", cause=cause, now=now, detail=reason)
     amount = refunding.left_to_refund(aggregate.the_payment(booking, tx_ref))
+    if not amount.minor:
+        # A review may have been about a payment of nothing.
+        return booking
     return refunding.owe_refund(booking, tx_ref, amount=amount, reason=reason, cause=cause, now=now)
 
 
@@ -249,9 +255,12 @@ def _taken_back(
     booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime
 ) -> Booking:
     """Completed money went back: a refund of ours moves on; without one, it is recorded for a person."""
+    if any(refund.status == "refunded" for refund in payment.refunds):
+        # The gateway goes on saying so of money that is accounted for: it tells nothing of another refund.
+        return booking
     if refund := _meant(payment):
         return refunding.move_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
-    if payment.taken_back or any(refund.status == "refunded" for refund in payment.refunds):
+    if payment.taken_back:
         return booking
     return refunding.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
 

@@ -78,11 +78,8 @@ def bookings_by_day(
     """Bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
     with_role(principal, "operator")
     check_period(start, end)
-    day, position = _place(after, start)
-    page = ports.bookings.of_day(day, limit=limit, after=position)
-    found = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
-    kept = tuple(booking for booking in found if status in (None, booking.status))
-    return Listed(kept, _following(day, page.after, end))
+    found, following = _some_of_days(ports, after, start, end, limit=limit)
+    return Listed(tuple(booking for booking in found if status in (None, booking.status)), following)
 
 
 def payments_by_day(
@@ -99,16 +96,13 @@ def payments_by_day(
     with_role(principal, "operator")
     check_period(start, end)
     place, shown = after or (None, 0)
-    day, position = _place(place, start)
-    page = ports.bookings.of_day(day, limit=limit, after=position)
-    bookings = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    bookings, following = _some_of_days(ports, place, start, end, limit=limit)
     every = [
         (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
     ]
     items = tuple(every[shown : shown + limit])
     if shown + limit < len(every):
         return Listed(items, [place, shown + limit])
-    following = _following(day, page.after, end)
     return Listed(items, None if following is None else [following, 0])
 
 
@@ -194,14 +188,17 @@ def _of_event(booking: Booking, kind: Kind, subject: str, status: str, concern: 
     return Matter(kind, subject, booking.booking_id, status, concern.since)
 
 
-def _place(after: Any, start: date) -> tuple[date, str | None]:
-    return (start, None) if after is None else (date.fromisoformat(after[0]), after[1])
-
-
-def _following(day: date, after: str | None, end: date) -> Any:
-    if after is not None:
-        return [day.isoformat(), after]
-    return None if day >= end else [(day + timedelta(days=1)).isoformat(), None]
+def _some_of_days(ports: Ports, place: Any, start: date, end: date, *, limit: int) -> tuple[list[Booking], Any]:
+    """The bookings of the first day from ``place`` on that has any, and where the next page begins (None: the end)."""
+    day, position = (start, None) if place is None else (date.fromisoformat(place[0]), place[1])
+    while True:
+        page = ports.bookings.of_day(day, limit=limit, after=position)
+        following: Any = [day.isoformat(), page.after]
+        if page.after is None:
+            day, position = day + timedelta(days=1), None
+            following = [day.isoformat(), None] if day <= end else None
+        if page.ids or following is None:
+            return ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]), following
 
 
 def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:

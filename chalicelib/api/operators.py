@@ -1,0 +1,189 @@
+"""Operators' calls over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from typing import Literal
+
+import msgspec
+from chalice.app import Blueprint
+
+from ..domain.booking import BookingStatus
+from ..domain.payment import PaymentStatus
+from ..services import operators
+from ..services.operators import Kind, Matter, Sums
+from ..services.refund import RetryAs, retry
+from .answers import MoneyOut, RefundOut, instant
+from .fields import Sentence
+from .http import Answer, Call, endpoint
+from .lists import Paged, page, position
+from .shown import booking_out, payment_out
+
+routes = Blueprint(__name__)
+
+
+class AttentionQuery(Paged, frozen=True):
+    """What needs a person."""
+
+    kind: Kind | None = None
+
+
+class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Days from ``from`` to ``to``, both included, at most 31; UTC."""
+
+    start: date
+    end: date
+
+
+class BookingsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Bookings by day of creation."""
+
+    start: date
+    end: date
+    status: BookingStatus | None = None
+
+
+class PaymentsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Payments by their booking's day of creation."""
+
+    start: date
+    end: date
+    status: PaymentStatus | None = None
+
+
+class Resolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """What becomes of a payment in review, and why."""
+
+    as_: Literal["accept", "refund"]
+    note: Sentence
+
+
+class Retry(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """What becomes of a refund in attention, and why."""
+
+    as_: RetryAs
+    note: Sentence
+
+
+class MatterOut(msgspec.Struct, frozen=True):
+    """One thing that needs a person. ``subject`` is a tx_ref, a refund's id, an e-mail's or a booking's."""
+
+    kind: Kind
+    subject: str
+    booking_id: str | None
+    reason: str
+    since: str
+    age_seconds: int
+
+    @classmethod
+    def of(cls, matter: Matter, call: Call) -> MatterOut:
+        age = int((call.house.clock.now() - matter.since).total_seconds())
+        return cls(matter.kind, matter.subject, matter.booking_id, matter.reason, instant(matter.since), age)
+
+
+class SumsOut(msgspec.Struct, frozen=True):
+    """The money of the bookings made on one day, in one currency."""
+
+    day: str
+    currency: str
+    bookings: int
+    payments: int
+    taken: MoneyOut
+    fees: MoneyOut
+    refunded: MoneyOut
+    refunds_owed: MoneyOut
+
+    @classmethod
+    def of(cls, sums: Sums) -> SumsOut:
+        return cls(
+            sums.day.isoformat(),
+            sums.currency,
+            sums.bookings,
+            sums.payments,
+            MoneyOut.of(sums.taken),
+            MoneyOut.of(sums.fees),
+            MoneyOut.of(sums.refunded),
+            MoneyOut.of(sums.refunds_owed),
+        )
+
+
+@endpoint(routes, "GET", "/v1/ops/attention", query=AttentionQuery, signed_in=True)
+def list_attention(call: Call) -> Answer:
+    """List what needs a person, oldest first."""
+    query: AttentionQuery = call.query
+    found = operators.attention(call.house, call.principal, kind=query.kind, limit=query.limit, after=position(call))
+    return page(call, [MatterOut.of(matter, call) for matter in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/ops/bookings", query=BookingsOfDays, signed_in=True)
+def list_bookings_by_day(call: Call) -> Answer:
+    """List bookings by day of creation."""
+    query: BookingsOfDays = call.query
+    found = operators.bookings_by_day(
+        call.house,
+        call.principal,
+        query.start,
+        query.end,
+        status=query.status,
+        limit=query.limit,
+        after=position(call),
+    )
+    return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/ops/payments", query=PaymentsOfDays, signed_in=True)
+def list_payments_by_day(call: Call) -> Answer:
+    """List payments by their booking's day of creation."""
+    query: PaymentsOfDays = call.query
+    found = operators.payments_by_day(
+        call.house,
+        call.principal,
+        query.start,
+        query.end,
+        status=query.status,
+        limit=query.limit,
+        after=position(call),
+    )
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+
+
+@endpoint(routes, "POST", "/v1/ops/payments/{tx_ref}/resolve", body=Resolution, signed_in=True)
+def resolve_payment(call: Call) -> Answer:
+    """Settle a payment in review: accept it, or give it back."""
+    wanted: Resolution = call.body
+    booking, payment = operators.resolve_review(
+        call.house, call.principal, call.path["tx_ref"], as_=wanted.as_, note=wanted.note
+    )
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(routes, "POST", "/v1/ops/refunds/{refund_id}/retry", body=Retry, signed_in=True, status=202)
+def retry_refund(call: Call) -> Answer:
+    """Settle a refund in attention: post it again, or record that it was done some other way."""
+    wanted: Retry = call.body
+    done = retry(call.house, call.principal, call.path["refund_id"], as_=wanted.as_, said=wanted.note)
+    return Answer(RefundOut.of(done), 202)
+
+
+@endpoint(routes, "GET", "/v1/ops/report", query=Period, signed_in=True)
+def read_report(call: Call) -> Answer:
+    """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
+    query: Period = call.query
+    sums = operators.report(call.house, call.principal, query.start, query.end)
+    if "text/csv" in call.request.headers.get("accept", ""):
+        return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})
+    return Answer({"from": query.start, "to": query.end, "items": [SumsOut.of(day) for day in sums]})
+
+
+def _csv(sums: tuple[Sums, ...]) -> str:
+    """One line a day and currency; amounts in major units, as accountants' programs read them."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\r\n")
+    lines.writerow(["day", "currency", "bookings", "payments", "taken", "fees", "refunded", "refunds_owed"])
+    for day in sums:
+        money = (day.taken, day.fees, day.refunded, day.refunds_owed)
+        counts = (day.bookings, day.payments)
+        lines.writerow([day.day.isoformat(), day.currency, *counts, *(amount.decimal for amount in money)])
+    return out.getvalue()
