@@ -1,0 +1,115 @@
+"""A whole local stack for the session, started as `make run` starts it: a process of its own, on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from local.ministack import free_port
+from local.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN = 30.0
+
+
+@dataclass
+class Process:
+    """A `python -m local …`, what it printed so far, and where it is."""
+
+    popen: subprocess.Popen[str]
+    api: str
+    local: str
+    lines: list[str] = field(default_factory=list)
+    ready: threading.Event = field(default_factory=threading.Event)
+
+    def read(self) -> None:
+        assert self.popen.stdout is not None
+        with self.popen.stdout as printed:
+            for line in printed:
+                self.lines.append(line.rstrip("\n"))
+                if line.startswith("ready"):
+                    self.ready.set()
+        self.ready.set()
+
+    def wait_until_ready(self, within: float = READY_WITHIN) -> None:
+        self.ready.wait(within)
+        assert any(line.startswith("ready") for line in self.lines), f"not ready: {self.lines}"
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> int:
+        """End it, and return its exit code."""
+        self.popen.send_signal(how)
+        code = self.popen.wait(timeout=15)
+        self.reader.join(timeout=5)
+        return code
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+
+def start(verb: str = "run", ports: tuple[int, int] | None = None) -> Process:
+    """Start a verb; it need not become ready."""
+    api, local = ports or (free_port(), free_port())
+    outer = {name: value for name, value in os.environ.items() if not re.match("AWS_|CHAPA_|GUZO_P|GUZO_L|MAKE", name)}
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "local", verb],
+        cwd=ROOT,
+        env={**outer, "GUZO_PORT": str(api), "GUZO_LOCAL_PORT": str(local)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Process(popen, f"http://127.0.0.1:{api}", f"http://127.0.0.1:{local}")
+
+
+@pytest.fixture
+def stacks() -> Iterator[Callable[..., Process]]:
+    """Starts stacks that become ready, and ends them with the test."""
+    running: list[Process] = []
+
+    def started(verb: str = "run") -> Process:
+        process = start(verb)
+        running.append(process)
+        process.wait_until_ready()
+        return process
+
+    yield started
+    for process in running:
+        if process.popen.poll() is None:
+            process.end(signal.SIGTERM)
+        forget(process)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Process]:
+    """One stack for all tests that only use it."""
+    process = start()
+    process.wait_until_ready()
+    yield process
+    process.end()
+    forget(process)
+
+
+@pytest.fixture
+def world(stack: Process) -> Iterator[World]:
+    """The session's stack, reached as stories reach it."""
+    world = World(stack.api, stack.local)
+    yield world
+    world.at_local("POST", "/chapa/_control", {})
+    world.http.close()
+
+
+def forget(process: Process) -> None:
+    """Take away the files of a stack that has ended."""
+    ports = "-".join(url.rpartition(":")[2] for url in (process.api, process.local))
+    shutil.rmtree(ROOT / ".local" / ports, ignore_errors=True)

@@ -1,0 +1,195 @@
+"""The local stack as a person meets it: ready, two at once, twice on one port, stopped."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from local.world import Json, Person, World
+from tests.e2e.conftest import ROOT, Process, start
+
+pytestmark = pytest.mark.e2e
+
+Stacks = Callable[..., Process]
+
+
+def port_is_free(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) != 0
+
+
+def children_of(process: Process) -> list[int]:
+    """The processes that a stack started (Linux)."""
+    found = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children")
+    if not found.exists():
+        pytest.skip("this system does not list a process's children")
+    return [int(pid) for pid in found.read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or ") Z " in stat.read_text()
+
+
+def test_it_says_that_it_is_ready_and_where(stack: Process) -> None:
+    (ready,) = [line for line in stack.lines if line.startswith("ready")]
+    assert stack.api in ready
+    assert stack.local in ready
+
+
+def test_it_is_ready_soon() -> None:
+    began = time.monotonic()
+    process = start()
+    process.wait_until_ready(8)
+    assert time.monotonic() - began < 8
+    assert process.end() == 0
+    assert [line for line in process.lines if "Traceback" in line] == []
+
+
+def test_the_seed_is_there_once(world: World) -> None:
+    for city in ("Addis Ababa", "Lalibela", "Bahir Dar", "Gondar", "Hawassa"):
+        found = world.call("GET", f"/v1/listings?city={city}", expect=200)["items"]
+        titles = [listing["title"] for listing in found]
+        assert titles
+        assert len(titles) == len(set(titles))
+
+
+def test_the_pages_open(world: World) -> None:
+    for path in ("/", "/shop", "/shop/listings/lst_x", "/shop/bookings", "/mailbox", "/chapa/_control"):
+        assert world.http.get(world.local + path).status_code == 200
+    page = world.http.get(world.local + "/").text
+    for link in re.findall(r'href="([^"#]+)"', page):
+        if not link.startswith("data:"):
+            answer = world.http.get(link if link.startswith("http") else world.local + link)
+            assert answer.status_code == 200, link
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(stack: Process) -> None:
+    ports = tuple(int(url.rpartition(":")[2]) for url in (stack.api, stack.local))
+    second = start(ports=(ports[0], ports[1]))
+    assert second.popen.wait(timeout=10) == 1
+    second.reader.join(timeout=5)
+    assert len(second.lines) == 1
+    assert f"Port {ports[0]} is taken" in second.lines[0]
+    assert "Guzo runs there already" in second.lines[0]
+
+
+def test_two_stacks_do_not_disturb_each_other(world: World, stacks: Stacks) -> None:
+    other = stacks()
+    there = World(other.api, other.local)
+    before = world.at_local("GET", "/emails")
+    clock = world.now()
+    host, guest = there.sign_in("selam", "host"), there.sign_in("hanna")
+    listing = there.publish(host)
+    booking = there.book(guest, listing)
+    there.pay_on_page(booking["payment"]["checkout_url"])
+    there.becomes(guest, booking["booking_id"], "confirmed")
+    there.advance(days=1)
+    world.call("GET", f"/v1/listings/{listing['listing_id']}", expect=404)
+    world.call("GET", "/v1/bookings", expect=401, by=guest)
+    assert world.at_local("GET", "/emails") == before
+    assert (world.now() - clock).total_seconds() < 60
+    there.http.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_with_all_that_it_started(stacks: Stacks, how: signal.Signals) -> None:
+    process = stacks()
+    children = children_of(process)
+    assert children
+    assert process.end(how) == 0
+    assert [line for line in process.lines if "Traceback" in line] == []
+    assert port_is_free(process.api)
+    assert port_is_free(process.local)
+    assert all(gone(child) for child in children)
+
+
+def test_killed_it_leaves_nothing_behind(stacks: Stacks) -> None:
+    process = stacks()
+    children = children_of(process)
+    process.popen.kill()
+    process.popen.wait()
+    deadline = time.monotonic() + 10
+    while not all(gone(child) for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
+    services = stacks("services")
+    assert port_is_free(services.api)
+    (line,) = [line for line in services.lines if "chalice" in line and "local --stage" in line]
+    with subprocess.Popen(
+        ["bash", "-c", f"{line.strip().rpartition('&& ')[0]} && exec {line.strip().rpartition('&& ')[2]}"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as chalice:
+        try:
+            world = World(services.api, services.local)
+            world.until("the API answers", lambda: not port_is_free(services.api))
+            guest = world.sign_in("hanna")
+            found = world.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]
+            booking = world.book(guest, found[0])
+            world.pay_on_page(booking["payment"]["checkout_url"])
+            world.becomes(guest, booking["booking_id"], "confirmed")
+            world.idle()
+            assert {letter["to"] for letter in world.letters(booking["booking_id"])} >= {guest.email}
+            world.http.close()
+        finally:
+            chalice.terminate()
+            chalice.wait(timeout=10)
+
+
+def test_tokens_live_by_the_real_clock(world: World) -> None:
+    guest = world.sign_in("hanna")
+    world.advance(days=3)
+    world.call("GET", "/v1/bookings", expect=200, by=guest)
+    world.call("GET", "/v1/bookings", expect=200, by=world.sign_in("hanna"))
+
+
+def test_eight_bookings_are_worked_on_at_once(world: World) -> None:
+    """A slow gateway holds each look for a while: eight looks take no longer than one."""
+    host = world.sign_in("selam", "host")
+    listing = world.publish(host, units=10)
+
+    def book(number: int) -> tuple[Person, Json]:
+        own = World(world.api, world.local)
+        guest = own.sign_in(f"guest{number}")
+        booking = own.book(guest, listing)
+        own.http.close()
+        return guest, booking
+
+    with ThreadPoolExecutor(8) as pool:
+        booked = list(pool.map(book, range(8)))
+    with world.switched(webhook="never", callback="never"):
+        for _, booking in booked:
+            world.pay_on_page(booking["payment"]["checkout_url"])
+        with world.switched(verify="slow", slow_seconds=1.0):
+            world.at_local("POST", "/clock", {"advance_seconds": 180})
+            began = time.monotonic()
+            swept = world.sweep()
+    assert time.monotonic() - began < 4, "one after the other would be eight seconds and more"
+    assert set(swept) == {"due", "reconciled", "emails"}
+    for guest, booking in booked:
+        assert world.booking(guest, booking["booking_id"])["status"] == "confirmed"
+
+
+def test_refusals_at_the_edge(world: World) -> None:
+    for method, path, code, status in (
+        ("GET", "/nothing", "route_not_found", 404),
+        ("PUT", "/health", "route_not_found", 404),
+        ("GET", "/v1/bookings", "unauthenticated", 401),
+    ):
+        answer = world.http.request(method, world.api + path)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["X-Request-Id"]

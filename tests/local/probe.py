@@ -1,0 +1,61 @@
+"""A tiny Chalice app with the same kinds of functions as Guzo's: what the local server and the workers must carry."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from chalice.app import AuthRequest, AuthResponse, Chalice, CORSConfig, Rate, Response
+
+ANYTHING = ["*/*"]
+
+
+def make_probe() -> Chalice:
+    """A fresh app."""
+    app = Chalice(app_name="probe", configure_logs=False)
+    app.api.cors = CORSConfig(allow_headers=["Authorization"], expose_headers=["ETag"])
+
+    @app.authorizer(ttl_seconds=60)
+    def authorize(request: AuthRequest) -> AuthResponse | None:
+        if request.token == "raise":
+            raise RuntimeError("the issuer is on fire")
+        if request.token == "nothing":
+            return None
+        return AuthResponse(routes=["*"] if request.token == "good" else [], principal_id="p", context={"sub": "p"})
+
+    @app.route("/echo", methods=["GET", "POST"], content_types=ANYTHING)
+    def echo() -> Response:
+        request = app.current_request
+        assert request is not None
+        query = request.query_params
+        time.sleep(float(query["sleep"]) if query and "sleep" in query else 0)
+        seen = {
+            "length": len(request.raw_body),
+            "query": {name: query.getlist(name) for name in query} if query else None,
+            "context": {name: str(value) for name, value in request.context.items()},
+            "function": app.lambda_context.aws_request_id,
+            "same_function": app.lambda_context is request.lambda_context,
+        }
+        return Response(seen, headers={"X-Request-Id": request.context["requestId"]})
+
+    @app.route("/things/{thing_id}", methods=["GET", "DELETE"], content_types=ANYTHING)
+    def thing(thing_id: str) -> Any:
+        assert app.current_request is not None
+        if app.current_request.method == "DELETE":
+            return Response("", status_code=204)
+        return Response({"thing": thing_id}, headers={"Location": "/ጉዞ"})
+
+    @app.route("/secret", authorizer=authorize)
+    def secret() -> Any:
+        assert app.current_request is not None
+        return app.current_request.context["authorizer"]["sub"]
+
+    @app.route("/broken")
+    def broken() -> Any:
+        raise AssertionError("chalice turns this into a 500")
+
+    @app.schedule(Rate(1, unit=Rate.MINUTES))
+    def sweep(event: Any) -> dict[str, int]:
+        return {"due": 3}
+
+    return app

@@ -1,0 +1,84 @@
+"""The local issuer's tokens, and whether the app's real reader of tokens takes them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from chalicelib.adapters.oidc import Claims, Tokens
+from local.issuer import CLIENT_ID, Issuer, create_blueprint
+from local.site import create_site
+
+URL = "http://127.0.0.1:8001/oidc"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Issuer:
+    return Issuer(URL)
+
+
+@pytest.fixture
+def site(issuer: Issuer) -> FlaskClient:
+    return create_site([create_blueprint(issuer)]).test_client()
+
+
+@pytest.fixture
+def tokens(site: FlaskClient) -> Tokens:
+    """The app's own reader, which fetches discovery and keys from the issuer's routes."""
+
+    def fetch(url: str) -> bytes:
+        return bytes(site.get(url.removeprefix("http://127.0.0.1:8001")).data)
+
+    return Tokens(URL, CLIENT_ID, fetch=fetch)
+
+
+@pytest.fixture
+def token(site: FlaskClient) -> Callable[..., str]:
+    return lambda **asked: str(site.post("/token", json=asked).get_json()["token"])
+
+
+def test_the_app_takes_its_tokens(token: Callable[..., str], tokens: Tokens) -> None:
+    claims = tokens.read(token(sub="guest-1", groups=["host", "operator"], email="guest-1@gmail.com"))
+    assert isinstance(claims, Claims)
+    assert (claims.subject, claims.email, claims.groups) == ("guest-1", "guest-1@gmail.com", ("host", "operator"))
+
+
+def test_only_sub_is_required(token: Callable[..., str], tokens: Tokens) -> None:
+    claims = tokens.read(token(sub="guest-1"))
+    assert isinstance(claims, Claims)
+    assert (claims.email, claims.groups) == (None, ())
+
+
+def test_it_can_issue_an_expired_token(token: Callable[..., str], tokens: Tokens) -> None:
+    assert tokens.read(token(sub="guest-1", expires_in=-60)) == "expired"
+
+
+def test_another_runs_token_is_not_taken(tokens: Tokens) -> None:
+    tokens.prepare()
+    assert tokens.read(Issuer(URL).token("guest-1")) == "unknown_key"
+
+
+def test_a_body_of_any_content_type_will_do(site: FlaskClient) -> None:
+    assert site.post("/token", data='{"sub": "guest-1"}').status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"sub": ""}, {"sub": 1}, {"sub": "a", "groups": "host"}, {"sub": "a", "email": 1}, {"sub": "a", "typo": 1}],
+)
+def test_senseless_wishes_are_problem_documents(site: FlaskClient, asked: dict[str, Any]) -> None:
+    answer = site.post("/token", json=asked)
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert answer.get_json()["code"] == "invalid_request"
+
+
+def test_broken_json_is_told(site: FlaskClient) -> None:
+    assert site.post("/token", data="{").get_json()["code"] == "invalid_json"
+
+
+def test_the_private_half_is_not_published(site: FlaskClient) -> None:
+    (key,) = site.get("/oidc/jwks.json").get_json()["keys"]
+    assert set(key) & {"d", "p", "q", "dp", "dq", "qi"} == set()
+    assert json.loads(site.get("/oidc/.well-known/openid-configuration").data)["jwks_uri"] == f"{URL}/jwks.json"
