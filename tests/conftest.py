@@ -18,4 +18,6 @@ os.environ.update(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "engine: needs an emulated AWS beside the tests (MiniStack, or a given endpoint)")
+    config.addinivalue_line(
+        "markers", "engine: needs an emulated AWS beside the tests (MiniStack, or a given endpoint)"
+    )

@@ -1,0 +1,34 @@
+"""The stores on moto: one client for all tests, new tables for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from pynamodb.connection import Connection
+
+from tests.dynamo import DynamoBench, Wire, admin_client, bind, make_tables
+
+
+@pytest.fixture(scope="package")
+def clients() -> tuple[Connection, Any]:
+    """Clients made once (a tenth of a second each); moto answers them wherever ``mock_aws`` is on."""
+    with mock_aws():
+        return bind(), admin_client()
+
+
+@pytest.fixture
+def bench(clients: tuple[Connection, Any]) -> Iterator[DynamoBench]:
+    connection, admin = clients
+    with mock_aws():
+        make_tables(admin)
+        yield DynamoBench(connection, admin)
+
+
+@pytest.fixture
+def wire(bench: DynamoBench) -> Iterator[Wire]:
+    wire = Wire(bench.connection)
+    yield wire
+    wire.close()

@@ -1,0 +1,648 @@
+"""What every BookingStore and ListingStore must do: one suite, run on the fakes and on DynamoDB.
+
+Each condition of each transaction has a test here that fails when the condition is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+import pytest
+
+from chalicelib.domain.booking import OUTAGE_GRACE, Booking
+from chalicelib.domain.ids import BookingId, derive_listing_id, shard_of
+from chalicelib.domain.listing import Listing, ListingId, Night, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import (
+    BookingExists,
+    BookingStore,
+    Concern,
+    Concerns,
+    ListingStore,
+    NightsShort,
+    Page,
+    SlotTaken,
+    VersionLost,
+)
+from tests.builders import (
+    GUEST,
+    HOST,
+    NOW,
+    SALT,
+    a_booking,
+    a_booking_id,
+    a_listing,
+    a_stay,
+    another_attempt,
+    answer,
+    expired,
+    opened,
+    paid,
+    refund_owed,
+    told,
+)
+
+P = TypeVar("P", Page, Concerns)
+
+OTHER = PersonId("guest-dawit")
+MS = timedelta(milliseconds=1)
+DAY = timedelta(days=1)
+FIRST, SECOND, THIRD = (date(2027, 1, day) for day in (14, 15, 16))
+
+
+class Bench(Protocol):
+    """The stores under test, and a look behind them."""
+
+    bookings: BookingStore
+    listings: ListingStore
+
+    def another(self) -> BookingStore:
+        """A second store over the same tables, as another process has it."""
+
+    def put_night(self, listing_id: ListingId, night: Night) -> None: ...
+
+    def failures(self, booking_id: BookingId) -> int | None: ...
+
+    def remove(self, booking_id: BookingId) -> None: ...
+
+
+def a_hold(*, slot: int = 1, **changes: Any) -> Booking:
+    return a_booking(slot=slot, **changes)
+
+
+class StoreContract:
+    """Subclasses give a ``bench`` fixture."""
+
+    # -- hold
+
+    def test_a_hold_writes_the_booking_its_nights_and_its_slot(self, bench: Bench) -> None:
+        booking = a_hold(stay=a_stay(units=2, guests=3))
+        bench.bookings.hold(booking, a_listing(), {})
+        assert bench.bookings.load(booking.booking_id) == booking
+        assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
+        assert bench.bookings.free_slot(GUEST, NOW) == 2
+
+    def test_a_hold_of_ninety_nights_is_one_transaction(self, bench: Bench) -> None:
+        booking = a_hold(stay=a_stay(nights=90))
+        bench.bookings.hold(booking, a_listing(), {})
+        assert bench.bookings.load(booking.booking_id) == booking
+        assert len(bench.listings.nights(booking.place.listing_id, FIRST, date(2027, 12, 1))) == 90
+
+    def test_the_same_booking_is_never_held_twice(self, bench: Bench) -> None:
+        first = a_hold(request_id="first")
+        bench.bookings.hold(first, a_listing(), {})
+        with pytest.raises(BookingExists):
+            bench.bookings.hold(a_hold(slot=2, request_id="second"), a_listing(), {})
+        assert bench.bookings.load(first.booking_id) == first
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+        assert bench.bookings.free_slot(GUEST, NOW) == 2
+
+    def test_a_repeat_hears_that_it_exists_before_anything_else(self, bench: Bench) -> None:
+        one_unit = a_listing(units=1)
+        booking = a_hold()
+        bench.bookings.hold(booking, one_unit, {})
+        # Its slot is taken and its nights are short now: by itself.
+        with pytest.raises(BookingExists):
+            bench.bookings.hold(booking, one_unit, {})
+
+    def test_a_slot_holds_one_booking(self, bench: Bench) -> None:
+        bench.bookings.hold(a_hold(), a_listing(), {})
+        late = a_hold(key="second")
+        with pytest.raises(SlotTaken):
+            bench.bookings.hold(late, a_listing(), {})
+        assert bench.bookings.load(late.booking_id) is None
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_the_slot_is_named_before_the_nights(self, bench: Bench) -> None:
+        one_unit = a_listing(units=1)
+        bench.bookings.hold(a_hold(), one_unit, {})
+        with pytest.raises(SlotTaken):
+            bench.bookings.hold(a_hold(key="second"), one_unit, {})
+
+    def test_slots_of_two_guests_are_apart(self, bench: Bench) -> None:
+        bench.bookings.hold(a_hold(), a_listing(), {})
+        bench.bookings.hold(a_hold(guest_id=OTHER), a_listing(), {})
+        assert bench.bookings.free_slot(OTHER, NOW) == 2
+
+    def test_a_slot_frees_itself_when_its_time_is_over(self, bench: Bench) -> None:
+        first = a_hold()
+        bench.bookings.hold(first, a_listing(), {})
+        over = first.hold_expires_at + OUTAGE_GRACE
+        assert bench.bookings.free_slot(GUEST, over) == 2
+        with pytest.raises(SlotTaken):
+            bench.bookings.hold(a_hold(key="second", now=over), a_listing(), {})
+        assert bench.bookings.free_slot(GUEST, over + MS) == 1
+        second = a_hold(key="second", now=over + MS)
+        bench.bookings.hold(second, a_listing(), {})
+        assert bench.bookings.load(second.booking_id) == second
+        assert bench.bookings.free_slot(GUEST, over + MS) == 2
+
+    def test_a_slot_given_back_is_free_at_once(self, bench: Bench) -> None:
+        first = a_hold()
+        bench.bookings.hold(first, a_listing(), {})
+        bench.bookings.give_back_slot(first)
+        assert bench.bookings.free_slot(GUEST, NOW) == 1
+        bench.bookings.hold(a_hold(key="second"), a_listing(), {})
+        assert bench.bookings.free_slot(GUEST, NOW) == 2
+
+    def test_the_last_unit_is_sold_and_no_more(self, bench: Bench) -> None:
+        listing = a_listing(units=3)
+        bench.put_night(listing.listing_id, Night(SECOND, taken=1))
+        bench.bookings.hold(a_hold(stay=a_stay(units=2)), listing, {})
+        late = a_hold(guest_id=OTHER)
+        with pytest.raises(NightsShort):
+            bench.bookings.hold(late, listing, {})
+        assert bench.bookings.load(late.booking_id) is None
+        assert taken(bench) == {FIRST: 2, SECOND: 3, THIRD: 2}
+        assert bench.bookings.free_slot(OTHER, NOW) == 1
+
+    @pytest.mark.parametrize("full", [FIRST, SECOND, THIRD])
+    def test_each_night_of_the_stay_counts(self, bench: Bench, full: date) -> None:
+        bench.put_night(a_listing().listing_id, Night(full, taken=4))
+        with pytest.raises(NightsShort):
+            bench.bookings.hold(a_hold(), a_listing(), {})
+        assert taken(bench) == {full: 4}
+
+    def test_an_untouched_night_has_no_more_units_than_the_listing(self, bench: Bench) -> None:
+        with pytest.raises(NightsShort):
+            bench.bookings.hold(a_hold(stay=a_stay(units=2)), a_listing(units=1), {})
+        assert taken(bench) == {}
+
+    def test_a_closed_night_is_not_sold(self, bench: Bench) -> None:
+        bench.put_night(a_listing().listing_id, Night(THIRD, closed=True))
+        with pytest.raises(NightsShort):
+            bench.bookings.hold(a_hold(), a_listing(), {})
+        assert taken(bench) == {}
+
+    def test_a_night_that_was_opened_again_is_sold(self, bench: Bench) -> None:
+        bench.put_night(a_listing().listing_id, Night(THIRD, closed=False))
+        bench.bookings.hold(a_hold(), a_listing(), {})
+        assert taken(bench)[THIRD] == 1
+
+    @pytest.mark.parametrize(
+        ("read", "now"),
+        [(None, 300000), (300000, 310000), (300000, None)],
+        ids=["newly set", "changed", "taken away"],
+    )
+    def test_a_night_is_sold_at_the_price_that_was_read(self, bench: Bench, read: int | None, now: int | None) -> None:
+        listing_id = a_listing().listing_id
+        priced = {SECOND: Night(SECOND, 0, etb(read))} if read else {}
+        bench.put_night(listing_id, Night(SECOND, 0, etb(now)))
+        with pytest.raises(NightsShort):
+            bench.bookings.hold(a_hold(nights=priced), a_listing(), priced)
+        assert taken(bench) == {}
+        bench.put_night(listing_id, Night(SECOND, 0, etb(read)))
+        bench.bookings.hold(a_hold(nights=priced), a_listing(), priced)
+        assert bench.listings.nights(listing_id, SECOND, THIRD) == {SECOND: Night(SECOND, 1, etb(read))}
+
+    # -- save
+
+    def test_a_save_answers_the_next_version_and_is_read_back(self, bench: Bench) -> None:
+        booking = held(bench)
+        saved = bench.bookings.save(booking, opened(booking))
+        assert saved == replace(opened(booking), version=2)
+        assert bench.bookings.load(booking.booking_id) == saved
+
+    def test_everything_that_happens_to_a_booking_is_kept(self, bench: Bench) -> None:
+        booking = held(bench)
+        for change in (opened, another_attempt, opened, expired, paid, refund_owed):
+            booking = bench.bookings.save(booking, change(booking), a_listing())
+            assert bench.bookings.load(booking.booking_id) == booking
+        assert booking.version == 7
+
+    def test_a_save_over_a_newer_version_is_lost(self, bench: Bench) -> None:
+        booking = held(bench)
+        newer = bench.bookings.save(booking, opened(booking))
+        with pytest.raises(VersionLost):
+            bench.bookings.save(booking, replace(booking, request_id="rival"))
+        assert bench.bookings.load(booking.booking_id) == newer
+
+    def test_a_save_that_moves_nights_over_a_newer_version_is_lost(self, bench: Bench) -> None:
+        booking = held(bench)
+        newer = bench.bookings.save(booking, opened(booking))
+        with pytest.raises(VersionLost):
+            bench.bookings.save(booking, expired(booking))
+        assert bench.bookings.load(booking.booking_id) == newer
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_a_save_over_an_older_version_is_lost_too(self, bench: Bench) -> None:
+        booking = held(bench)
+        with pytest.raises(VersionLost):
+            bench.bookings.save(replace(booking, version=2), opened(booking))
+        assert bench.bookings.load(booking.booking_id) == booking
+
+    def test_a_booking_that_is_gone_is_never_made_again(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.remove(booking.booking_id)
+        with pytest.raises(VersionLost):
+            bench.bookings.save(booking, opened(booking))
+        with pytest.raises(VersionLost):
+            bench.bookings.save(booking, expired(booking))
+        assert bench.bookings.load(booking.booking_id) is None
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_a_lost_version_is_named_before_short_nights(self, bench: Bench) -> None:
+        booking = gone(bench)
+        bench.put_night(booking.place.listing_id, Night(FIRST, taken=4))
+        bench.bookings.save(booking, replace(booking, request_id="rival"))
+        with pytest.raises(VersionLost):
+            bench.bookings.save(booking, paid(booking), a_listing())
+
+    def test_confirming_keeps_the_nights(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.save(booking, paid(booking))
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_expiring_gives_the_nights_back(self, bench: Bench) -> None:
+        two = held(bench, stay=a_stay(units=2), guest_id=OTHER)
+        one = held(bench)
+        assert taken(bench) == {FIRST: 3, SECOND: 3, THIRD: 3}
+        bench.bookings.save(two, expired(two))
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+        bench.bookings.save(one, expired(one))
+        assert taken(bench) == {}
+
+    @pytest.mark.parametrize("left", [0, 1])
+    def test_a_night_is_never_given_back_below_nothing(self, bench: Bench, left: int) -> None:
+        booking = held(bench, stay=a_stay(units=2))
+        bench.put_night(booking.place.listing_id, Night(SECOND, taken=left))
+        with pytest.raises(NightsShort):
+            bench.bookings.save(booking, expired(booking))
+        assert bench.bookings.load(booking.booking_id) == booking
+        assert taken(bench) == {day: n for day, n in {FIRST: 2, SECOND: left, THIRD: 2}.items() if n}
+
+    def test_late_money_takes_the_nights_again(self, bench: Bench) -> None:
+        booking = gone(bench, stay=a_stay(units=2))
+        bench.put_night(booking.place.listing_id, Night(SECOND, taken=2))
+        saved = bench.bookings.save(booking, paid(booking), a_listing())
+        assert bench.bookings.load(booking.booking_id) == saved
+        assert taken(bench) == {FIRST: 2, SECOND: 4, THIRD: 2}
+
+    def test_late_money_finds_the_nights_short(self, bench: Bench) -> None:
+        booking = gone(bench, stay=a_stay(units=2))
+        bench.put_night(booking.place.listing_id, Night(SECOND, taken=3))
+        with pytest.raises(NightsShort):
+            bench.bookings.save(booking, paid(booking), a_listing())
+        assert bench.bookings.load(booking.booking_id) == booking
+        assert taken(bench) == {SECOND: 3}
+
+    def test_late_money_meets_the_units_that_the_listing_has_now(self, bench: Bench) -> None:
+        booking = gone(bench, stay=a_stay(units=2))
+        with pytest.raises(NightsShort):
+            bench.bookings.save(booking, paid(booking), a_listing(units=1))
+        assert taken(bench) == {}
+
+    def test_late_money_finds_a_night_closed(self, bench: Bench) -> None:
+        booking = gone(bench)
+        bench.put_night(booking.place.listing_id, Night(THIRD, closed=True))
+        with pytest.raises(NightsShort):
+            bench.bookings.save(booking, paid(booking), a_listing())
+        assert taken(bench) == {}
+
+    def test_late_money_pays_the_price_that_was_agreed(self, bench: Bench) -> None:
+        booking = gone(bench)
+        bench.put_night(booking.place.listing_id, Night(THIRD, 0, etb(900000)))
+        bench.bookings.save(booking, paid(booking), a_listing())
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_nights_are_not_taken_again_without_knowing_the_units(self, bench: Bench) -> None:
+        booking = gone(bench)
+        with pytest.raises(ValueError, match="units"):
+            bench.bookings.save(booking, paid(booking))
+        assert taken(bench) == {}
+
+    # -- slots
+
+    def test_a_guest_has_three_slots(self, bench: Bench) -> None:
+        assert bench.bookings.free_slot(GUEST, NOW) == 1
+        for slot in (1, 2, 3):
+            assert bench.bookings.free_slot(GUEST, NOW) == slot
+            held(bench, key=f"slot {slot}", slot=slot)
+        assert bench.bookings.free_slot(GUEST, NOW) is None
+
+    def test_the_lowest_free_slot_is_used(self, bench: Bench) -> None:
+        one, two, _ = (held(bench, key=f"slot {slot}", slot=slot) for slot in (1, 2, 3))
+        bench.bookings.give_back_slot(two)
+        assert bench.bookings.free_slot(GUEST, NOW) == 2
+        bench.bookings.give_back_slot(one)
+        assert bench.bookings.free_slot(GUEST, NOW) == 1
+
+    def test_a_slot_is_given_back_only_while_it_is_still_ours(self, bench: Bench) -> None:
+        first = held(bench)
+        later = first.slot_frees_at + MS
+        held(bench, key="second", now=later)
+        bench.bookings.give_back_slot(first)
+        assert bench.bookings.free_slot(GUEST, later) == 2
+
+    def test_giving_back_twice_or_what_never_was_is_harmless(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.give_back_slot(booking)
+        bench.bookings.give_back_slot(booking)
+        bench.bookings.give_back_slot(a_hold(guest_id=OTHER, slot=3))
+        assert bench.bookings.free_slot(GUEST, NOW) == 1
+        assert bench.bookings.free_slot(OTHER, NOW) == 1
+
+    # -- what is due
+
+    def test_what_is_due_comes_oldest_first_from_all_shards(self, bench: Bench) -> None:
+        roomy = a_listing(units=99)
+        ids = [
+            held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(seconds=40 - n), listing=roomy).booking_id
+            for n in range(20)
+        ]
+        assert {shard_of(booking_id, 4) for booking_id in ids} == {0, 1, 2, 3}
+        # The first look at a payment is due two minutes after it was made.
+        assert bench.bookings.due(NOW + timedelta(seconds=160), 100) == ids[::-1]
+        assert bench.bookings.due(NOW + timedelta(seconds=160), 7) == ids[::-1][:7]
+        assert bench.bookings.due(NOW + timedelta(seconds=160), 1) == ids[-1:]
+
+    def test_due_means_now_or_earlier(self, bench: Bench) -> None:
+        booking = held(bench)
+        look = NOW + timedelta(minutes=2)
+        assert bench.bookings.due(look - MS, 10) == []
+        assert bench.bookings.due(look, 10) == [booking.booking_id]
+
+    def test_a_save_moves_what_is_due(self, bench: Bench) -> None:
+        booking = held(bench)
+        later = told(booking, "pending", now=NOW + timedelta(minutes=2))
+        booking = bench.bookings.save(booking, later)
+        assert bench.bookings.due(NOW + timedelta(minutes=5) - MS, 10) == []
+        assert bench.bookings.due(NOW + timedelta(minutes=5), 10) == [booking.booking_id]
+
+    def test_a_booking_that_rests_is_never_due(self, bench: Bench) -> None:
+        booking = held(bench)
+        rested = resting(paid(booking))
+        bench.bookings.save(booking, rested)
+        assert bench.bookings.due(NOW + timedelta(days=900), 10) == []
+
+    # -- bookings that raise
+
+    def test_a_booking_that_raised_is_put_off(self, bench: Bench) -> None:
+        booking = held(bench)
+        at = NOW + timedelta(minutes=2)
+        bench.bookings.push_back(booking.booking_id, at)
+        assert bench.bookings.due(at + timedelta(minutes=10) - MS, 10) == []
+        assert bench.bookings.due(at + timedelta(minutes=10), 10) == [booking.booking_id]
+        assert bench.failures(booking.booking_id) == 1
+        assert concerns(bench) == []
+
+    def test_putting_off_is_no_change_of_the_booking(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.push_back(booking.booking_id, NOW)
+        assert bench.bookings.load(booking.booking_id) == booking
+        bench.bookings.save(booking, opened(booking))
+        assert bench.failures(booking.booking_id) in (0, None)
+
+    def test_after_a_day_of_failing_a_person_is_asked(self, bench: Bench) -> None:
+        booking = held(bench)
+        day = timedelta(hours=24)
+        for minutes in (0, 10, 20):
+            bench.bookings.push_back(booking.booking_id, NOW + timedelta(minutes=minutes))
+        bench.bookings.push_back(booking.booking_id, NOW + day - MS)
+        assert concerns(bench) == []
+        bench.bookings.push_back(booking.booking_id, NOW + day)
+        assert concerns(bench) == [Concern(booking.booking_id, "failing", NOW + day)]
+        assert bench.failures(booking.booking_id) == 5
+        # It is tried on.
+        assert bench.bookings.due(NOW + day + timedelta(minutes=10), 10) == [booking.booking_id]
+        bench.bookings.push_back(booking.booking_id, NOW + day + day)
+        assert bench.failures(booking.booking_id) == 6
+
+    def test_a_success_ends_the_failing(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.push_back(booking.booking_id, NOW)
+        bench.bookings.push_back(booking.booking_id, NOW + timedelta(hours=25))
+        assert [concern.kind for concern in concerns(bench)] == ["failing"]
+        bench.bookings.save(booking, opened(booking))
+        assert concerns(bench) == []
+        # The day begins anew.
+        bench.bookings.push_back(booking.booking_id, NOW + timedelta(hours=26))
+        assert concerns(bench) == []
+
+    def test_what_does_not_exist_is_not_put_off(self, bench: Bench) -> None:
+        booking_id = a_booking_id("never made")
+        bench.bookings.push_back(booking_id, NOW)
+        assert bench.bookings.due(NOW + timedelta(days=1), 10) == []
+        assert bench.failures(booking_id) is None
+        bench.bookings.hold(a_hold(key="never made"), a_listing(), {})
+
+    # -- what needs a person
+
+    def test_a_payment_in_review_needs_a_person(self, bench: Bench) -> None:
+        booking = held(bench)
+        odd = told(booking, "paid", amount=Money(1, "ETB"))
+        saved = bench.bookings.save(booking, odd)
+        assert concerns(bench) == [Concern(booking.booking_id, "payment_review", NOW)]
+        bench.bookings.save(saved, paid(booking))
+        assert concerns(bench) == []
+
+    def test_orphaned_money_is_reported_once(self, bench: Bench) -> None:
+        tx_ref = f"{a_booking_id('lost')}-1"
+        bench.bookings.orphan(tx_ref, answer(a_booking().payments[0], tx_ref=tx_ref), NOW)
+        bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW + timedelta(hours=1))
+        assert concerns(bench) == [Concern(tx_ref, "orphan", NOW)]
+        assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
+
+    @pytest.mark.parametrize("limit", [1, 2, 100])
+    def test_concerns_oldest_first(self, bench: Bench, limit: int) -> None:
+        listing = a_listing(units=9)
+        expected = []
+        for n in (2, 0, 1):
+            booking = held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(hours=n), listing=listing)
+            bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
+            expected.append(Concern(booking.booking_id, "payment_review", booking.created_at))
+        bench.bookings.orphan("GZ0000000000000A-1", Verification("paid"), NOW + timedelta(minutes=30))
+        expected.append(Concern("GZ0000000000000A-1", "orphan", NOW + timedelta(minutes=30)))
+        pages = all_pages(lambda after: bench.bookings.concerns(limit=limit, after=after))
+        assert all(len(page.items) <= limit for page in pages)
+        found = [concern for page in pages for concern in page.items]
+        assert found == sorted(expected, key=lambda concern: concern.since)
+
+    # -- salt
+
+    def test_the_salt_is_made_once(self, bench: Bench) -> None:
+        salt = bench.bookings.salt()
+        assert len(salt) == 32
+        assert bench.bookings.salt() == salt
+        assert bench.another().salt() == salt
+
+    # -- reading bookings
+
+    def test_what_is_not_there_is_none(self, bench: Bench) -> None:
+        assert bench.bookings.load(a_booking_id("nobody's")) is None
+        assert bench.listings.load(a_listing().listing_id) is None
+
+    def test_many_are_read_in_the_order_asked(self, bench: Bench) -> None:
+        listing = a_listing(units=99)
+        made = [held(bench, guest_id=PersonId(f"guest-{n}"), listing=listing) for n in range(5)]
+        asked = [made[3], made[0], made[4]]
+        ids = [booking.booking_id for booking in asked]
+        assert bench.bookings.load_many([ids[0], a_booking_id("none"), *ids[1:]]) == asked
+        assert bench.bookings.load_many([]) == []
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+    def test_a_guests_bookings_newest_first(self, bench: Bench, limit: int) -> None:
+        made = []
+        for n in (2, 0, 4, 1, 3):
+            booking = held(bench, key=f"key {n}", now=NOW + timedelta(days=n), listing=a_listing(units=99))
+            bench.bookings.give_back_slot(booking)
+            made.append(booking.booking_id)
+        held(bench, guest_id=OTHER, listing=a_listing(units=99))
+        newest_first = [made[n] for n in (2, 4, 0, 3, 1)]
+        pages = [page.ids for page in all_pages(lambda after: bench.bookings.of_guest(GUEST, limit=limit, after=after))]
+        assert [booking_id for page in pages for booking_id in page] == newest_first
+        assert all(len(page) <= limit for page in pages)
+        assert [booking_id for page in pages[:-1] for booking_id in page] == newest_first[: limit * (len(pages) - 1)]
+
+    @pytest.mark.parametrize("limit", [2, 100])
+    def test_a_listings_bookings_latest_check_in_first(self, bench: Bench, limit: int) -> None:
+        listing = a_listing()
+        made = {
+            day: held(bench, guest_id=PersonId(f"guest-{day}"), stay=a_stay(date(2027, 1, day), 1)).booking_id
+            for day in (20, 15, 25)
+        }
+        elsewhere = a_listing(listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
+        held(bench, guest_id=OTHER, listing=elsewhere)
+        pages = all_pages(lambda after: bench.bookings.of_listing(listing.listing_id, limit=limit, after=after))
+        assert [booking_id for page in pages for booking_id in page.ids] == [made[25], made[20], made[15]]
+
+    @pytest.mark.parametrize("limit", [1, 3, 100])
+    def test_the_bookings_of_a_day(self, bench: Bench, limit: int) -> None:
+        listing = a_listing(units=99)
+        midnight = datetime(2027, 1, 3, tzinfo=UTC)
+        made = {
+            at: held(bench, guest_id=PersonId(f"guest-{n}"), now=at, listing=listing).booking_id
+            for n, at in enumerate([midnight - MS, *(midnight + timedelta(hours=h) for h in range(9)), midnight + DAY])
+        }
+        ids = list(made.values())
+        assert {shard_of(booking_id, 4) for booking_id in ids[1:-1]} == {0, 1, 2, 3}
+        pages = all_pages(lambda after: bench.bookings.of_day(date(2027, 1, 3), limit=limit, after=after))
+        assert all(len(page.ids) <= limit for page in pages)
+        found = [booking_id for page in pages for booking_id in page.ids]
+        assert sorted(found) == sorted(ids[1:-1])
+
+    # -- listings
+
+    def test_a_listing_is_published_once(self, bench: Bench) -> None:
+        listing = full_listing()
+        assert bench.listings.publish(listing) is True
+        assert bench.listings.publish(replace(listing, title="Another")) is False
+        assert bench.listings.load(listing.listing_id) == listing
+
+    def test_many_listings_are_read_in_the_order_asked(self, bench: Bench) -> None:
+        made = [published(bench, name) for name in ("a", "b", "c")]
+        ids = [made[2].listing_id, made[0].listing_id]
+        missing = derive_listing_id(SALT, HOST, "missing")
+        assert bench.listings.load_many([ids[0], missing, ids[1]]) == [made[2], made[0]]
+
+    def test_nights_are_those_of_the_range_only(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        other = published(bench, "b")
+        for day in range(12, 19):
+            bench.put_night(listing.listing_id, Night(date(2027, 1, day), day))
+        bench.put_night(other.listing_id, Night(SECOND, taken=99))
+        found = bench.listings.nights(listing.listing_id, FIRST, date(2027, 1, 17))
+        assert found == {date(2027, 1, day): Night(date(2027, 1, day), day) for day in (14, 15, 16)}
+        assert bench.listings.nights(listing.listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 14)}
+
+    def test_a_night_keeps_its_price_and_its_closing(self, bench: Bench) -> None:
+        listing_id = a_listing().listing_id
+        nights = {FIRST: Night(FIRST, 2, etb(310000), closed=True), SECOND: Night(SECOND, 0, None)}
+        for night in nights.values():
+            bench.put_night(listing_id, night)
+        assert bench.listings.nights(listing_id, FIRST, THIRD) == nights
+
+    @pytest.mark.parametrize("limit", [1, 2, 4, 100])
+    def test_a_city_cheapest_first(self, bench: Bench, limit: int) -> None:
+        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
+        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
+        published(bench, "closed", status="closed")
+        published(bench, "elsewhere", city="Bahir Dar")
+        pages = all_pages(lambda after: bench.listings.in_city("bishoftu", max_price=None, limit=limit, after=after))
+        assert [listing_id for page in pages for listing_id in page.ids] == [made[name] for name in "cbda"]
+        assert all(len(page.ids) <= limit for page in pages)
+
+    @pytest.mark.parametrize(
+        ("max_price", "names"), [(4, ""), (5, "c"), (244999, "cb"), (245000, "cbd"), (245001, "cbd")]
+    )
+    def test_a_city_up_to_a_price(self, bench: Bench, max_price: int, names: str) -> None:
+        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
+        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
+        page = bench.listings.in_city("bishoftu", max_price=max_price, limit=100, after=None)
+        assert page == Page(tuple(made[name] for name in names), None)
+
+    @pytest.mark.parametrize("limit", [1, 100])
+    def test_a_hosts_listings_newest_first_closed_ones_too(self, bench: Bench, limit: int) -> None:
+        made = {}
+        for n in (2, 1, 3):
+            status = "closed" if n == 2 else "open"
+            made[n] = published(bench, f"{n}", created_at=NOW + timedelta(days=n), status=status).listing_id
+        published(bench, "other", host_id=PersonId("host-other"))
+        pages = all_pages(lambda after: bench.listings.of_host(HOST, limit=limit, after=after))
+        assert [listing_id for page in pages for listing_id in page.ids] == [made[3], made[2], made[1]]
+
+
+def etb(minor: int | None) -> Money | None:
+    return None if minor is None else Money(minor, "ETB")
+
+
+def held(bench: Bench, *, listing: Listing | None = None, **changes: Any) -> Booking:
+    """A booking that the store holds."""
+    listing = listing or a_listing()
+    booking = a_hold(listing=listing, **changes)
+    bench.bookings.hold(booking, listing, {})
+    return booking
+
+
+def gone(bench: Bench, **changes: Any) -> Booking:
+    """A booking whose hold is over: its nights were given back."""
+    booking = opened(held(bench, **changes))
+    return bench.bookings.save(booking, expired(booking))
+
+
+def resting(booking: Booking) -> Booking:
+    """A confirmed booking whose e-mails are sent: it needs nothing any more."""
+    return replace(booking, emails=tuple(replace(email, status="sent") for email in booking.emails))
+
+
+def published(bench: Bench, name: str, **changes: Any) -> Listing:
+    listing = a_listing(listing_id=derive_listing_id(SALT, HOST, name), **changes)
+    assert bench.listings.publish(listing)
+    return listing
+
+
+def full_listing() -> Listing:
+    """One with no field left at its default."""
+    return a_listing(
+        check_in_time="15:00",
+        check_out_time="10:00",
+        photos=("https://shop.example.et/1.jpg",),
+        status="closed",
+        rating_sum=9,
+        rating_count=2,
+        fingerprint="f",
+    )
+
+
+def taken(bench: Bench) -> dict[date, int]:
+    """How many units of the Lake house are taken, by night."""
+    nights = bench.listings.nights(a_listing().listing_id, date(2026, 12, 1), date(2028, 12, 1))
+    return {night.date: night.taken for night in nights.values() if night.taken}
+
+
+def concerns(bench: Bench) -> list[Concern]:
+    return list(bench.bookings.concerns(limit=100, after=None).items)
+
+
+def all_pages(page_after: Callable[[str | None], P]) -> Sequence[P]:
+    """Every page, followed by ``after``, which travels as text."""
+    pages = [page_after(None)]
+    while pages[-1].after is not None:
+        assert isinstance(pages[-1].after, str)
+        pages.append(page_after(pages[-1].after))
+        assert len(pages) < 30
+    return pages

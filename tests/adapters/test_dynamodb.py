@@ -1,0 +1,483 @@
+"""What only the real stores can get wrong: requests, reasons, retries, lost answers, clients."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from moto import mock_aws
+
+from chalicelib.adapters.dynamodb import TRIES, DynamoBookings, DynamoListings
+from chalicelib.adapters.tables import connect
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import Night, PersonId
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import BookingExists, NightsShort, SlotTaken, StoreBusy, VersionLost
+from tests.adapters.store_contract import FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
+from tests.builders import GUEST, HOST, NOW, a_booking_id, a_listing, a_stay, expired, opened, paid
+from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
+
+THROTTLED = [
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+]
+PAUSES = [0.5 * 0.05 * 2**tries for tries in range(TRIES)]
+
+
+# -- each operation is one request: nothing is read or written in two halves
+
+
+def test_a_hold_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
+    bench.bookings.hold(a_hold(), a_listing(), {})
+    assert wire.operations == ["TransactWriteItems"]
+    items = wire.requests[0].body["TransactItems"]
+    assert [next(iter(item)) for item in items] == ["Put", "Update", "Update", "Update", "Update"]
+    assert all("ConditionExpression" in next(iter(item.values())) for item in items)
+
+
+def test_a_save_that_moves_nights_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
+    booking = opened(held(bench))
+    wire.requests.clear()
+    booking = bench.bookings.save(booking, expired(booking))
+    bench.bookings.save(booking, paid(booking), a_listing())
+    assert wire.operations == ["TransactWriteItems"] * 2
+    for request in wire.requests:
+        items = request.body["TransactItems"]
+        assert [next(iter(item)) for item in items] == ["Put", "Update", "Update", "Update"]
+        assert all("ConditionExpression" in next(iter(item.values())) for item in items)
+
+
+def test_any_other_save_is_one_conditional_put(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    wire.requests.clear()
+    bench.bookings.save(booking, opened(booking))
+    assert wire.operations == ["PutItem"]
+    assert "ConditionExpression" in wire.requests[0].body
+
+
+def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    for write, operation in (
+        (lambda: bench.bookings.give_back_slot(booking), "UpdateItem"),
+        (lambda: bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW), "PutItem"),
+        (lambda: bench.listings.publish(a_listing()), "PutItem"),
+    ):
+        wire.requests.clear()
+        write()
+        assert wire.operations == [operation]
+        assert "ConditionExpression" in wire.requests[0].body
+
+
+def test_putting_off_reads_nothing(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    wire.requests.clear()
+    bench.bookings.push_back(booking.booking_id, NOW)
+    assert set(wire.operations) == {"UpdateItem"}
+
+
+def test_a_booking_that_nobody_can_read_is_put_off_all_the_same(bench: DynamoBench) -> None:
+    booking = held(bench)
+    item = bench.item(booking.booking_id)
+    assert item is not None
+    bench.admin.put_item(TableName=BOOKINGS, Item=item | {"body": {"S": "{broken"}})
+    bench.bookings.push_back(booking.booking_id, NOW)
+    assert bench.bookings.due(NOW + timedelta(minutes=10), 10) == [booking.booking_id]
+
+
+def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    listing = published(bench, "a")
+    bench.bookings.salt()
+    wire.requests.clear()
+    bench.another().salt()
+    bench.bookings.load(booking.booking_id)
+    bench.bookings.free_slot(GUEST, NOW)
+    bench.listings.load(listing.listing_id)
+    bench.listings.nights(listing.listing_id, FIRST, THIRD)
+    assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 5
+    wire.requests.clear()
+    bench.bookings.load_many([booking.booking_id])
+    bench.listings.load_many([listing.listing_id])
+    for request in wire.requests:
+        [keys] = request.body["RequestItems"].values()
+        assert keys["ConsistentRead"] is True
+
+
+def test_nights_are_one_query_of_their_own(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    wire.requests.clear()
+    bench.listings.nights(listing.listing_id, FIRST, THIRD)
+    [request] = wire.requests
+    assert request.operation == "Query"
+    assert sorted(value["S"] for value in request.body["ExpressionAttributeValues"].values()) == [
+        "NIGHT#2027-01-14",
+        "NIGHT#2027-01-15",
+        listing.listing_id,
+    ]
+
+
+def test_the_salt_is_read_once_in_a_process(bench: DynamoBench, wire: Wire) -> None:
+    for _ in range(3):
+        bench.bookings.salt()
+    assert wire.operations == ["GetItem", "PutItem"]
+    store = bench.another()
+    for _ in range(3):
+        store.salt()
+    assert wire.operations == ["GetItem", "PutItem", "GetItem"]
+
+
+def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
+    booking = held(bench)
+    bench.bookings.save(booking, opened(booking))
+    bench.bookings.salt()
+    bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW)
+    bench.listings.publish(a_listing())
+    items = bench.items()
+    assert len(items) == 4 + 1 + 3
+    assert {json.dumps(item.get("schema")) for item in items} == {'{"N": "1"}'}
+
+
+def test_what_the_indexes_need_stands_on_the_item(bench: DynamoBench) -> None:
+    booking = held(bench)
+    item = bench.item(booking.booking_id)
+    assert item is not None
+    due_shard, day = item["due_shard"]["S"], item["day"]["S"]
+    assert due_shard in "0123"
+    assert day.startswith("2027-01-02#")
+    assert day[-1] in "0123"
+    expected = {
+        "booking_id": booking.booking_id,
+        "status": "pending_payment",
+        "guest_id": GUEST,
+        "created": "2027-01-02T09:15:30.000Z",
+        "listing_id": booking.place.listing_id,
+        "stay_key": "2027-01-14",
+        "day": day,
+        "due_shard": due_shard,
+        "due_at": "2027-01-02T09:17:30.000Z",
+    }
+    assert {name: value["S"] for name, value in item.items() if "S" in value and name != "body"} == expected
+
+
+# -- why a transaction was cancelled
+
+
+@pytest.mark.parametrize(
+    ("reasons", "error"),
+    [
+        ((FAILED, FAILED, FAILED, NONE, NONE), BookingExists),
+        ((FAILED, CONFLICT, NONE, NONE, NONE), BookingExists),
+        ((NONE, FAILED, FAILED, NONE, NONE), SlotTaken),
+        ((NONE, FAILED, NONE, NONE, FAILED), SlotTaken),
+        ((NONE, NONE, FAILED, NONE, NONE), NightsShort),
+        ((NONE, NONE, NONE, NONE, FAILED), NightsShort),
+        ((NONE, NONE, NONE, NONE, "ItemCollectionSizeLimitExceeded"), StoreBusy),
+        ((NONE, NONE, NONE, NONE, "ValidationError"), StoreBusy),
+    ],
+)
+def test_reasons_of_a_hold_in_their_order(
+    bench: DynamoBench, wire: Wire, reasons: tuple[str, ...], error: type[Exception]
+) -> None:
+    wire.cancel(*reasons)
+    with pytest.raises(error):
+        bench.bookings.hold(a_hold(), a_listing(), {})
+    assert wire.operations == ["TransactWriteItems"]
+    assert bench.slept == []
+    assert bench.items() == []
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        (NONE, FAILED, CONFLICT, NONE, NONE),
+        (NONE, CONFLICT, FAILED, NONE, NONE),
+        (CONFLICT, NONE, NONE, NONE, FAILED),
+        (NONE, NONE, NONE, NONE, "ThrottlingError"),
+        (NONE, FAILED, NONE, NONE, "ThrottlingError"),
+        (NONE, FAILED, NONE, NONE, "ProvisionedThroughputExceeded"),
+    ],
+)
+def test_a_conflict_proves_nothing_about_slot_and_nights(
+    bench: DynamoBench, wire: Wire, reasons: tuple[str, ...]
+) -> None:
+    wire.cancel(*reasons)
+    booking = a_hold()
+    bench.bookings.hold(booking, a_listing(), {})
+    assert wire.operations == ["TransactWriteItems"] * 2
+    assert bench.slept == PAUSES[:1]
+    assert bench.bookings.load(booking.booking_id) == booking
+
+
+def test_reasons_of_a_save_that_moves_nights(bench: DynamoBench, wire: Wire) -> None:
+    booking = gone(bench)
+    for reasons, error in (
+        ((FAILED, FAILED, NONE, NONE), VersionLost),
+        ((FAILED, CONFLICT, NONE, NONE), VersionLost),
+        ((NONE, FAILED, NONE, NONE), NightsShort),
+        ((NONE, NONE, NONE, FAILED), NightsShort),
+    ):
+        wire.cancel(*reasons)
+        with pytest.raises(error):
+            bench.bookings.save(booking, paid(booking), a_listing())
+    wire.cancel(NONE, FAILED, NONE, CONFLICT)
+    bench.bookings.save(booking, paid(booking), a_listing())
+    assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+
+# -- conflicts and throttling are tried again; the rest is not
+
+
+@pytest.mark.parametrize("code", [*THROTTLED, "TransactionInProgressException"])
+def test_a_throttled_transaction_is_tried_again(bench: DynamoBench, wire: Wire, code: str) -> None:
+    wire.refuse("TransactWriteItems", code, times=2)
+    bench.bookings.hold(a_hold(), a_listing(), {})
+    assert bench.slept == PAUSES[:2]
+    assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+
+@pytest.mark.parametrize("code", [*THROTTLED, "TransactionConflictException"])
+def test_a_single_write_meets_conflicts_and_throttling_too(bench: DynamoBench, wire: Wire, code: str) -> None:
+    booking = held(bench)
+    wire.refuse("PutItem", code, times=2)
+    saved = bench.bookings.save(booking, opened(booking))
+    assert bench.slept == PAUSES[:2]
+    assert bench.bookings.load(booking.booking_id) == saved
+    wire.refuse("UpdateItem", code)
+    bench.bookings.push_back(booking.booking_id, NOW)
+    wire.refuse("UpdateItem", code)
+    bench.bookings.give_back_slot(booking)
+    assert bench.failures(booking.booking_id) == 1
+    assert bench.bookings.free_slot(GUEST, NOW) == 1
+
+
+def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> None:
+    """A booking must never look changed, made, or given back because somebody was in the way."""
+    booking = held(bench)
+    wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.save(booking, opened(booking))
+    wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.give_back_slot(booking)
+    wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.listings.publish(a_listing())
+    wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.push_back(booking.booking_id, NOW)
+
+
+def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
+    wire.cancel(NONE, NONE, CONFLICT, NONE, NONE, times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.hold(a_hold(), a_listing(), {})
+    assert wire.operations == ["TransactWriteItems"] * TRIES
+    assert bench.slept == PAUSES
+    assert bench.items() == []
+    bench.bookings.hold(a_hold(), a_listing(), {})
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
+def test_other_refusals_are_said_once(bench: DynamoBench, wire: Wire, code: str) -> None:
+    booking = held(bench)
+    wire.requests.clear()
+    wire.refuse("PutItem", code)
+    with pytest.raises(StoreBusy, match=code):
+        bench.bookings.save(booking, opened(booking))
+    wire.refuse("TransactWriteItems", code)
+    with pytest.raises(StoreBusy, match=code):
+        bench.bookings.save(booking, expired(booking))
+    assert wire.operations == ["PutItem", "TransactWriteItems"]
+    assert bench.slept == []
+
+
+def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wire) -> None:
+    """So that DynamoDB takes a repeat after a lost answer for the same transaction."""
+    wire.cancel(CONFLICT, NONE, NONE, NONE, NONE, times=2)
+    booking = held(bench)
+    bench.bookings.save(booking, expired(booking))
+    tokens = [request.body["ClientRequestToken"] for request in wire.requests]
+    assert tokens[0] == tokens[1] == tokens[2] != tokens[3]
+    assert all(len(token) <= 36 for token in tokens)
+
+
+# -- reads that are not answered
+
+
+@pytest.mark.parametrize(
+    ("operation", "read"),
+    [
+        ("GetItem", lambda bench: bench.another().salt()),
+        ("GetItem", lambda bench: bench.bookings.load(a_booking_id())),
+        ("GetItem", lambda bench: bench.bookings.free_slot(GUEST, NOW)),
+        ("BatchGetItem", lambda bench: bench.bookings.load_many([a_booking_id()])),
+        ("Query", lambda bench: bench.bookings.due(NOW, 10)),
+        ("Query", lambda bench: bench.bookings.of_day(NOW.date(), limit=1, after=None)),
+        ("Query", lambda bench: bench.bookings.concerns(limit=1, after=None)),
+        ("Query", lambda bench: bench.bookings.of_guest(GUEST, limit=1, after=None)),
+        ("Query", lambda bench: bench.bookings.of_listing(a_listing().listing_id, limit=1, after=None)),
+        ("GetItem", lambda bench: bench.listings.load(a_listing().listing_id)),
+        ("BatchGetItem", lambda bench: bench.listings.load_many([a_listing().listing_id])),
+        ("Query", lambda bench: bench.listings.nights(a_listing().listing_id, FIRST, THIRD)),
+        ("Query", lambda bench: bench.listings.in_city("bishoftu", max_price=None, limit=1, after=None)),
+        ("Query", lambda bench: bench.listings.of_host(HOST, limit=1, after=None)),
+    ],
+)
+def test_a_read_that_is_not_answered_is_a_busy_store(
+    bench: DynamoBench, wire: Wire, operation: str, read: Callable[[DynamoBench], Any]
+) -> None:
+    wire.refuse(operation, "ProvisionedThroughputExceededException")
+    with pytest.raises(StoreBusy, match="ProvisionedThroughputExceededException"):
+        read(bench)
+    wire.lose_answer(operation)
+    with pytest.raises(StoreBusy, match="ReadTimeoutError"):
+        read(bench)
+
+
+# -- answers that were lost: the write happened, but nobody heard of it
+
+
+def test_a_hold_whose_answer_was_lost_meets_itself(bench: DynamoBench, wire: Wire) -> None:
+    """DynamoDB knows the token and says yes; an engine that does not, says that it exists: never short or taken."""
+    wire.send_again("TransactWriteItems")
+    booking = a_hold()
+    with pytest.raises(BookingExists):
+        bench.bookings.hold(booking, a_listing(units=1), {})
+    assert bench.bookings.load(booking.booking_id) == booking
+    assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+    first, second = (request.body["ClientRequestToken"] for request in wire.requests[:1] * 2)
+    assert first == second
+
+
+def test_a_write_whose_fate_is_unknown_is_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
+    wire.lose_answer("TransactWriteItems")
+    booking = a_hold()
+    with pytest.raises(StoreBusy, match="ReadTimeoutError"):
+        bench.bookings.hold(booking, a_listing(), {})
+    assert bench.bookings.load(booking.booking_id) == booking
+    wire.lose_answer("PutItem")
+    with pytest.raises(StoreBusy, match="ReadTimeoutError"):
+        bench.bookings.save(booking, opened(booking))
+    assert bench.bookings.load(booking.booking_id) == replace(opened(booking), version=2)
+
+
+def test_a_save_whose_answer_was_lost_is_a_lost_version(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    wire.send_again("PutItem")
+    with pytest.raises(VersionLost):
+        bench.bookings.save(booking, opened(booking))
+    assert bench.bookings.load(booking.booking_id) == replace(opened(booking), version=2)
+    wire.send_again("TransactWriteItems")
+    booking = replace(opened(booking), version=2)
+    with pytest.raises(VersionLost):
+        bench.bookings.save(booking, expired(booking))
+    assert taken(bench) == {}
+
+
+def test_a_slot_given_back_twice_by_the_way_is_given_back(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    wire.send_again("UpdateItem")
+    bench.bookings.give_back_slot(booking)
+    assert bench.bookings.free_slot(GUEST, NOW) == 1
+
+
+# -- the salt
+
+
+def test_whoever_makes_the_salt_second_reads_the_first_ones(bench: DynamoBench, wire: Wire) -> None:
+    rival = bench.another()
+    made: list[bytes] = []
+
+    def first(**_: Any) -> None:
+        if not made:
+            made.append(b"")
+            made[0] = rival.salt()
+
+    events = bench.connection.client.meta.events
+    events.register("before-call.dynamodb.PutItem", first)
+    try:
+        assert bench.bookings.salt() == made[0] != b""
+    finally:
+        events.unregister("before-call.dynamodb.PutItem", first)
+    assert bench.another().salt() == made[0]
+
+
+def test_a_salt_whose_making_failed_is_asked_for_again(bench: DynamoBench, wire: Wire) -> None:
+    wire.refuse("PutItem", "AccessDeniedException")
+    with pytest.raises(StoreBusy):
+        bench.bookings.salt()
+    assert bench.bookings.salt() == bench.another().salt()
+
+
+# -- one session, one client
+
+
+def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    create = botocore.session.Session.create_client
+
+    def counted(self: botocore.session.Session, service: str, *args: Any, **kwargs: Any) -> Any:
+        made.append(service)
+        return create(self, service, *args, **kwargs)
+
+    with mock_aws(), bindings_restored():
+        make_tables(boto3.client("dynamodb"))
+        monkeypatch.setattr(botocore.session.Session, "create_client", counted)
+        connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS)
+        bookings, listings = DynamoBookings(connection), DynamoListings()
+        bookings.salt()
+        listings.publish(a_listing())
+        bookings.hold(a_hold(), a_listing(), {})
+        bookings.free_slot(GUEST, NOW)
+        listings.nights(a_listing().listing_id, FIRST, THIRD)
+        bookings.due(NOW, 1)
+        listings.in_city("bishoftu", max_price=None, limit=1, after=None)
+        elsewhere = threading.Thread(target=lambda: bookings.load(BookingId("GZ")))
+        elsewhere.start()
+        elsewhere.join()
+        connection.client.close()
+    assert made == ["dynamodb"]
+
+
+def test_calls_end_in_time(bench: DynamoBench) -> None:
+    """Two attempts of at most four seconds each: the API has 6 s for DynamoDB before others' time begins."""
+    config = bench.connection.client.meta.config
+    assert (config.connect_timeout, config.read_timeout) == (1.0, 3.0)
+    assert config.retries["total_max_attempts"] == 2
+    assert config.max_pool_connections == 64
+
+
+def test_due_reads_no_more_of_a_shard_than_it_was_asked_for(bench: DynamoBench, wire: Wire) -> None:
+    for n in range(12):
+        held(bench, key=f"{n}", slot=1, guest_id=PersonId(f"guest-{n}"), listing=a_listing(units=99))
+    wire.requests.clear()
+    assert len(bench.bookings.due(NOW + timedelta(days=1), 2)) == 2
+    assert wire.operations == ["Query"] * 4
+
+
+def test_a_page_reads_no_more_than_it_shows(bench: DynamoBench, wire: Wire) -> None:
+    for n in range(4):
+        booking = held(bench, key=f"{n}", now=NOW + timedelta(days=n))
+        bench.bookings.give_back_slot(booking)
+    wire.requests.clear()
+    bench.bookings.of_guest(GUEST, limit=2, after=None)
+    [request] = wire.requests
+    assert (request.operation, request.body["Limit"], request.body["IndexName"]) == ("Query", 2, "by_guest")
+
+
+def test_a_night_closed_by_an_older_hand_is_closed(bench: DynamoBench) -> None:
+    """A night item that says nothing of being closed is open; one that says so is not."""
+    listing_id = a_listing().listing_id
+    key = {"listing_id": {"S": listing_id}, "part": {"S": "NIGHT#2027-01-14"}}
+    bench.admin.put_item(TableName=LISTINGS, Item=key)
+    assert bench.listings.nights(listing_id, FIRST, SECOND) == {FIRST: Night(FIRST)}
+    bench.bookings.hold(a_hold(stay=a_stay(nights=1)), a_listing(), {})
+    assert taken(bench) == {FIRST: 1}

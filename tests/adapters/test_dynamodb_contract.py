@@ -1,0 +1,21 @@
+"""DynamoDB keeps the stores' contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.adapters.store_contract import StoreContract
+from tests.dynamo import DynamoBench, Wire
+
+
+class TestDynamoDB(StoreContract):
+    @pytest.fixture(autouse=True)
+    def no_scan(self, bench: DynamoBench) -> Iterator[None]:
+        """Nothing that the stores do ever reads a whole table or index."""
+        wire = Wire(bench.connection)
+        yield
+        wire.close()
+        assert wire.operations
+        assert not {"Scan", "ExecuteStatement"} & set(wire.operations)

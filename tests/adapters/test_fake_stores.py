@@ -1,0 +1,37 @@
+"""The fakes keep the stores' contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import ListingId, Night
+from chalicelib.services.ports import BookingStore, ListingStore
+from tests.adapters.store_contract import StoreContract
+from tests.fake_stores import FakeBookings, FakeListings, Tables
+
+
+class FakeBench:
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.bookings: BookingStore = FakeBookings(self.tables)
+        self.listings: ListingStore = FakeListings(self.tables)
+
+    def another(self) -> BookingStore:
+        return FakeBookings(self.tables)
+
+    def put_night(self, listing_id: ListingId, night: Night) -> None:
+        self.tables.nights[listing_id, night.date] = night
+
+    def failures(self, booking_id: BookingId) -> int | None:
+        row = self.tables.bookings.get(booking_id)
+        return row.failures if row else None
+
+    def remove(self, booking_id: BookingId) -> None:
+        del self.tables.bookings[booking_id]
+
+
+class TestFakeStores(StoreContract):
+    @pytest.fixture
+    def bench(self) -> FakeBench:
+        return FakeBench()

@@ -1,0 +1,180 @@
+"""The real stores over an emulated DynamoDB, made from the template; and a way to look, or get in, between.
+
+``Wire`` listens on the one client that both stores share: it notes each request, and can answer one itself (with
+what AWS would say on a bad day, which no emulator ever does), lose an answer, or have it sent again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ReadTimeoutError
+from moto.core.responses import BaseResponse  # noqa: F401 - moto must be there before the first client is made
+from pynamodb.connection import Connection
+
+from chalicelib.adapters.dynamodb import DynamoBookings, DynamoListings, Writes
+from chalicelib.adapters.tables import BookingItem, GuestItem, ListingItem, NightItem, SaltItem, connect
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import ListingId, Night
+from chalicelib.services.ports import BookingStore, ListingStore
+from local.resources import create_table
+
+PREFIX = "guzo"
+LISTINGS, BOOKINGS = f"{PREFIX}-listings", f"{PREFIX}-bookings"
+CONFLICT = "TransactionConflict"
+FAILED = "ConditionalCheckFailed"
+NONE = "None"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it was sent: the operation and its parsed body."""
+
+    operation: str
+    body: dict[str, Any]
+
+
+Answer = tuple[AWSResponse, dict[str, Any]]
+
+
+class Wire:
+    """What goes over one DynamoDB client."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.requests: list[Request] = []
+        self._answers: list[tuple[str, Answer]] = []
+        self._lost: list[str] = []
+        self._resent: list[str] = []
+        self._events = connection.client.meta.events
+        self._listeners: list[tuple[str, Callable[..., Any]]] = [
+            ("before-call.dynamodb", self._before),
+            ("after-call.dynamodb", self._after),
+            ("needs-retry.dynamodb", self._retry),
+        ]
+        for event, listener in self._listeners:
+            self._events.register_first(event, listener)
+
+    def close(self) -> None:
+        for event, listener in self._listeners:
+            self._events.unregister(event, listener)
+
+    @property
+    def operations(self) -> list[str]:
+        return [request.operation for request in self.requests]
+
+    def refuse(self, operation: str, code: str, *, reasons: Iterable[str] = (), times: int = 1) -> None:
+        """DynamoDB answers the next ``times`` calls of ``operation`` with this error, and does nothing."""
+        error: dict[str, Any] = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPHeaders": {}}}
+        if reasons:
+            error["CancellationReasons"] = [{"Code": reason} for reason in reasons]
+        self._answers += [(operation, (AWSResponse("", 400, {}, None), error))] * times
+
+    def cancel(self, *reasons: str, times: int = 1) -> None:
+        """The next transactions are cancelled for these reasons, one for each item."""
+        self.refuse("TransactWriteItems", "TransactionCanceledException", reasons=reasons, times=times)
+
+    def lose_answer(self, operation: str) -> None:
+        """The next ``operation`` is done, but the client only sees a time-out."""
+        self._lost.append(operation)
+
+    def send_again(self, operation: str) -> None:
+        """The next ``operation`` is done, its answer is lost, and botocore sends the same request once more."""
+        self._resent.append(operation)
+
+    def _before(self, model: Any, params: dict[str, Any], **_: Any) -> Answer | None:
+        self.requests.append(Request(model.name, json.loads(params["body"])))
+        for place, (operation, answer) in enumerate(self._answers):
+            if operation == model.name:
+                del self._answers[place]
+                return answer
+        return None
+
+    def _after(self, model: Any, **_: Any) -> None:
+        if model.name in self._lost:
+            self._lost.remove(model.name)
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
+
+    def _retry(self, operation: Any, **_: Any) -> float | None:
+        if operation.name in self._resent:
+            self._resent.remove(operation.name)
+            return 0
+        return None
+
+
+class DynamoBench:
+    """The stores under test, over tables that are new and empty."""
+
+    def __init__(self, connection: Connection, admin: Any) -> None:
+        self.connection = connection
+        self.admin = admin
+        self.slept: list[float] = []
+        self.writes = Writes(sleep=self.slept.append, jitter=lambda: 0.5)
+        self.bookings: BookingStore = DynamoBookings(connection, self.writes)
+        self.listings: ListingStore = DynamoListings(self.writes)
+
+    def another(self) -> BookingStore:
+        return DynamoBookings(self.connection, self.writes)
+
+    def put_night(self, listing_id: ListingId, night: Night) -> None:
+        item: dict[str, Any] = {"listing_id": {"S": listing_id}, "part": {"S": f"NIGHT#{night.date}"}}
+        item["closed"] = {"BOOL": night.closed}
+        if night.taken:
+            item["taken"] = {"N": str(night.taken)}
+        if night.price:
+            item |= {"price": {"N": str(night.price.minor)}, "currency": {"S": night.price.currency}}
+        self.admin.put_item(TableName=LISTINGS, Item=item)
+
+    def item(self, key: str) -> dict[str, Any] | None:
+        """One raw item of the bookings table."""
+        return self.admin.get_item(TableName=BOOKINGS, Key={"booking_id": {"S": key}}).get("Item")
+
+    def items(self) -> list[dict[str, Any]]:
+        """Every raw item of both tables."""
+        return [item for table in (BOOKINGS, LISTINGS) for item in self.admin.scan(TableName=table)["Items"]]
+
+    def failures(self, booking_id: BookingId) -> int | None:
+        item = self.item(booking_id)
+        return None if item is None else int(item.get("failures", {}).get("N", 0))
+
+    def remove(self, booking_id: BookingId) -> None:
+        self.admin.delete_item(TableName=BOOKINGS, Key={"booking_id": {"S": booking_id}})
+
+
+def make_tables(admin: Any) -> None:
+    for logical_id in ("ListingsTable", "BookingsTable"):
+        create_table(admin, PREFIX, logical_id)
+
+
+def drop_tables(admin: Any) -> None:
+    for name in (LISTINGS, BOOKINGS):
+        admin.delete_table(TableName=name)
+
+
+def admin_client() -> Any:
+    """A client of the tests' own, beside the one under test: nothing that it does is counted."""
+    return boto3.client("dynamodb")
+
+
+def bind() -> Connection:
+    """Bind the models to the tables, with their client made now."""
+    connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS)
+    _ = connection.client
+    return connection
+
+
+@contextmanager
+def bindings_restored() -> Iterator[None]:
+    """What is bound meanwhile is bound no longer: the models belong to the whole process."""
+    models: tuple[Any, ...] = (ListingItem, NightItem, BookingItem, GuestItem, SaltItem)
+    before = [model._connection for model in models]
+    try:
+        yield
+    finally:
+        for model, connection in zip(models, before, strict=True):
+            model._connection = connection

@@ -1,0 +1,265 @@
+"""The stores in memory: the second implementation of their ports, held to the same contract as DynamoDB's."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import BookingExists, Concern, Concerns, NightsShort, Page, SlotTaken, VersionLost
+
+from .builders import SALT
+from .tape import OnTape, Tape, taped
+
+FAILING_PAUSE = timedelta(minutes=10)
+
+
+@dataclass
+class Row:
+    """A booking and what the indexes know of it."""
+
+    booking: Booking
+    due_at: datetime | None
+    attention: str | None
+    attention_at: datetime
+    failures: int = 0
+    failing_since: datetime | None = None
+
+
+@dataclass
+class Tables:
+    """What both stores share, as DynamoDB's transactions do. The lock makes each operation one step."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    salt: bytes = SALT
+    bookings: dict[BookingId, Row] = field(default_factory=dict)
+    slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
+    orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
+    listings: dict[ListingId, Listing] = field(default_factory=dict)
+    nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
+
+    def night(self, listing_id: ListingId, day: date) -> Night:
+        return self.nights.get((listing_id, day), Night(day))
+
+    def taken(self, listing_id: ListingId) -> dict[date, int]:
+        """How many units are taken on each night that has any."""
+        return {day: night.taken for (of, day), night in self.nights.items() if of == listing_id and night.taken}
+
+
+class FakeBookings(OnTape):
+    """The BookingStore port."""
+
+    port = "bookings"
+
+    def __init__(self, tables: Tables | None = None, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self.tables = tables or Tables()
+
+    @taped
+    def salt(self) -> bytes:
+        return self.tables.salt
+
+    @taped
+    def load(self, booking_id: BookingId) -> Booking | None:
+        with self.tables.lock:
+            row = self.tables.bookings.get(booking_id)
+            return row.booking if row else None
+
+    @taped
+    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+        assert len(booking_ids) <= 100
+        with self.tables.lock:
+            return [self.tables.bookings[key].booking for key in booking_ids if key in self.tables.bookings]
+
+    @taped
+    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+        with self.tables.lock:
+            return next((slot for slot in range(1, SLOTS + 1) if self._is_free(guest_id, slot, now)), None)
+
+    @taped
+    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+        with self.tables.lock:
+            if booking.booking_id in self.tables.bookings:
+                raise BookingExists
+            if not self._is_free(booking.guest_id, booking.slot, booking.created_at):
+                raise SlotTaken
+            for day in booking.stay.dates:
+                read = nights.get(day)
+                if self.tables.night(listing.listing_id, day).price != (read.price if read else None):
+                    raise NightsShort
+            self._take(booking, listing)
+            slots = self.tables.slots.setdefault(booking.guest_id, {})
+            slots[booking.slot] = (booking.slot_frees_at, booking.booking_id)
+            self._put(booking)
+
+    @taped
+    def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
+        with self.tables.lock:
+            row = self.tables.bookings.get(before.booking_id)
+            if row is None or row.booking.version != before.version:
+                raise VersionLost
+            if after.holds_nights and not before.holds_nights:
+                if listing is None:
+                    raise ValueError("taking nights needs the listing's units")
+                self._take(after, listing)
+            if before.holds_nights and not after.holds_nights:
+                self._release(after)
+            after = replace(after, version=before.version + 1)
+            self._put(after)
+            return after
+
+    @taped
+    def give_back_slot(self, booking: Booking) -> None:
+        with self.tables.lock:
+            slots = self.tables.slots.get(booking.guest_id, {})
+            if slots.get(booking.slot, (None, None))[1] == booking.booking_id:
+                del slots[booking.slot]
+
+    @taped
+    def due(self, now: datetime, limit: int) -> list[BookingId]:
+        with self.tables.lock:
+            ripe = [
+                (row.due_at, booking_id)
+                for booking_id, row in self.tables.bookings.items()
+                if row.due_at is not None and row.due_at <= now
+            ]
+            return [booking_id for _, booking_id in sorted(ripe)[:limit]]
+
+    @taped
+    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+        with self.tables.lock:
+            row = self.tables.bookings.get(booking_id)
+            if row is None:
+                return
+            row.failures += 1
+            row.failing_since = row.failing_since or now
+            row.due_at = now + FAILING_PAUSE
+            if row.failing_since <= now - GIVE_UP_AFTER:
+                row.attention, row.attention_at = "failing", now
+
+    @taped
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+        with self.tables.lock:
+            self.tables.orphans.setdefault(tx_ref, (verification, now))
+
+    @taped
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+        with self.tables.lock:
+            own = [row.booking for row in self.tables.bookings.values() if row.booking.guest_id == guest_id]
+        own.sort(key=lambda booking: booking.created_at, reverse=True)
+        return _page([booking.booking_id for booking in own], limit=limit, after=after)
+
+    @taped
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+        with self.tables.lock:
+            there = [row.booking for row in self.tables.bookings.values() if row.booking.place.listing_id == listing_id]
+        there.sort(key=lambda booking: booking.stay.check_in, reverse=True)
+        return _page([booking.booking_id for booking in there], limit=limit, after=after)
+
+    @taped
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+        with self.tables.lock:
+            made = [key for key, row in self.tables.bookings.items() if row.booking.created_at.date() == day]
+        return _page(made, limit=limit, after=after)
+
+    @taped
+    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+        with self.tables.lock:
+            found = [Concern(tx_ref, "orphan", at) for tx_ref, (_, at) in self.tables.orphans.items()]
+            for booking_id, row in self.tables.bookings.items():
+                if row.attention:
+                    found.append(Concern(booking_id, row.attention, row.attention_at))
+        found.sort(key=lambda concern: concern.since)
+        start = json.loads(after) if after else 0
+        end = start + limit
+        return Concerns(tuple(found[start:end]), json.dumps(end) if end < len(found) else None)
+
+    def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
+        taken = self.tables.slots.get(guest_id, {}).get(slot)
+        return taken is None or taken[0] < now
+
+    def _put(self, booking: Booking) -> None:
+        row = Row(booking, due_at(booking), attention(booking), booking.created_at)
+        self.tables.bookings[booking.booking_id] = row
+
+    def _take(self, booking: Booking, listing: Listing) -> None:
+        units = booking.stay.units
+        nights = [self.tables.night(listing.listing_id, day) for day in booking.stay.dates]
+        if any(night.closed or night.taken + units > listing.units for night in nights):
+            raise NightsShort
+        for night in nights:
+            self.tables.nights[listing.listing_id, night.date] = replace(night, taken=night.taken + units)
+
+    def _release(self, booking: Booking) -> None:
+        place, units = booking.place.listing_id, booking.stay.units
+        nights = [self.tables.night(place, day) for day in booking.stay.dates]
+        if any(night.taken < units for night in nights):
+            raise NightsShort
+        for night in nights:
+            self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)
+
+
+class FakeListings(OnTape):
+    """The ListingStore port."""
+
+    port = "listings"
+
+    def __init__(self, tables: Tables | None = None, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self.tables = tables or Tables()
+
+    @taped
+    def publish(self, listing: Listing) -> bool:
+        with self.tables.lock:
+            return self.tables.listings.setdefault(listing.listing_id, listing) is listing
+
+    @taped
+    def load(self, listing_id: ListingId) -> Listing | None:
+        with self.tables.lock:
+            return self.tables.listings.get(listing_id)
+
+    @taped
+    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+        assert len(listing_ids) <= 100
+        with self.tables.lock:
+            return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+
+    @taped
+    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        with self.tables.lock:
+            return {
+                day: night for (of, day), night in self.tables.nights.items() if of == listing_id and start <= day < end
+            }
+
+    @taped
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+        found = [
+            (listing.nightly_price.minor, listing.listing_id)
+            for listing in self._all()
+            if listing.city_key == city_key
+            and listing.status == "open"
+            and (max_price is None or listing.nightly_price.minor <= max_price)
+        ]
+        return _page([listing_id for _, listing_id in sorted(found)], limit=limit, after=after)
+
+    @taped
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+        own = [listing for listing in self._all() if listing.host_id == host_id]
+        own.sort(key=lambda listing: listing.created_at, reverse=True)
+        return _page([listing.listing_id for listing in own], limit=limit, after=after)
+
+    def _all(self) -> Iterable[Listing]:
+        with self.tables.lock:
+            return list(self.tables.listings.values())
+
+
+def _page(ids: Sequence[str], *, limit: int, after: str | None) -> Page:
+    start = json.loads(after) if after else 0
+    end = start + limit
+    return Page(tuple(ids[start:end]), json.dumps(end) if end < len(ids) else None)

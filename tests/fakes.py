@@ -1,0 +1,323 @@
+"""Everything outside, in memory: the second implementation of every port. Fakes, not mocks.
+
+``Fakes`` is the bundle that satisfies ``Ports``. All its parts write on one tape, so a test can read what was asked
+of whom, and can make a rival get in at one chosen call (``run_before``) or an answer get lost (``run_after``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.email import Email
+from chalicelib.domain.errors import GatewayTrouble, ReferenceUsed
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import (
+    BadSignature,
+    Fault,
+    Message,
+    Notice,
+    NotJson,
+    Opening,
+    RefundAnswer,
+    RefundSaid,
+    Rules,
+    Task,
+)
+
+from .builders import NOW
+from .fake_stores import FakeBookings, FakeListings, Tables
+from .tape import OnTape, Rival, Tape, raises, taped
+
+SIGNATURE = "x-chapa-signature"
+
+
+class FakeClock(OnTape):
+    """A clock that stands still until it is moved. Sleeping moves it, or does ``on_sleep`` instead."""
+
+    port = "clock"
+
+    def __init__(self, now: datetime = NOW, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self._now = now
+        self.slept: list[float] = []
+        self.on_sleep: Rival | None = None
+
+    def now(self) -> datetime:
+        return self._now
+
+    @taped
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if self.on_sleep is not None:
+            self.on_sleep()
+        else:
+            self._now += timedelta(seconds=seconds)
+
+    def move(self, **by: float) -> datetime:
+        """Move on: ``clock.move(minutes=5)``."""
+        self._now += timedelta(**by)
+        return self._now
+
+    def move_to(self, when: datetime) -> None:
+        self._now = when
+
+
+class FakeChance:
+    """No chance at all: jitter in the middle, tokens counted."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens = 0
+
+    def jitter(self) -> float:
+        return 0.5
+
+    def token(self) -> str:
+        with self._lock:
+            self._tokens += 1
+            return f"token-{self._tokens:010}"
+
+
+@dataclass
+class Charge:
+    """What the gateway knows of a reference; ``status`` in the words of Verification, ``refusing`` a cancelled link."""
+
+    opening: Opening
+    url: str
+    status: Literal["pending", "paid", "failed", "refunded", "reversed"] = "pending"
+    cancelled: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FakeGateway(OnTape):
+    """Behaves like Chapa: a reference is burnt once it was opened; a cancelled link cannot be paid on any more."""
+
+    port = "gateway"
+    name = "chapa"
+    mode = "test"
+    secret = b"the webhook's secret"
+
+    def __init__(self, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self._lock = threading.Lock()
+        self.charges: dict[str, Charge] = {}
+        self.refunds: list[tuple[str, Money, str]] = []
+        self.refund_says: RefundSaid = "processing"
+        self.down: GatewayTrouble | None = None
+
+    @taped
+    def initialize(self, opening: Opening) -> str:
+        self._is_up()
+        with self._lock:
+            if opening.tx_ref in self.charges:
+                raise ReferenceUsed("Transaction reference has been used before", fate_known=True)
+            url = f"https://checkout.chapa.co/checkout/payment/{len(self.charges) + 1:04}-{opening.tx_ref}"
+            self.charges[opening.tx_ref] = Charge(opening, url)
+            return url
+
+    @taped
+    def verify(self, tx_ref: str) -> Verification:
+        self._is_up()
+        charge = self.charges.get(tx_ref)
+        if charge is None:
+            return Verification("unknown")
+        amount = charge.opening.amount
+        answer = Verification(charge.status, tx_ref, amount, amount.decimal, self.mode)
+        if charge.status == "paid":
+            answer = replace(
+                answer,
+                provider_reference=f"AP{tx_ref}",
+                receipt_url=f"https://chapa.link/payment-receipt/AP{tx_ref}",
+                fee=Money(amount.minor * 35 // 1000, amount.currency),
+            )
+        return replace(answer, **charge.changes)
+
+    @taped
+    def cancel(self, tx_ref: str) -> bool:
+        self._is_up()
+        charge = self.charges.get(tx_ref)
+        if charge is None or charge.status == "paid":
+            return False
+        charge.cancelled = True
+        return True
+
+    @taped
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        self._is_up()
+        charge = self.charges[provider_reference.removeprefix("AP")]
+        assert charge.status == "paid", "nothing was paid that could go back"
+        with self._lock:
+            self.refunds.append((refund_id, amount, reason))
+        return RefundAnswer("processing", f"RF{refund_id}")
+
+    @taped
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        self._is_up()
+        return RefundAnswer(self.refund_says, provider_refund_id)
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        if headers.get(SIGNATURE) != self._signature(body):
+            raise BadSignature
+        try:
+            fields = json.loads(body)
+        except ValueError:
+            raise NotJson from None
+        return Notice(fields.get("tx_ref"), fields["event"], claims_paid=fields["event"] == "charge.success")
+
+    def pay(self, tx_ref: str, *, on_its_way: bool = False, **changes: Any) -> None:
+        """The guest pays on the link. ``on_its_way``: the money was under way before the link was closed."""
+        charge = self.charges[tx_ref]
+        assert on_its_way or not charge.cancelled, "nobody can pay on a link that was cancelled"
+        charge.status, charge.changes = "paid", changes
+
+    def settle(self, tx_ref: str, status: Literal["pending", "failed", "refunded", "reversed"]) -> None:
+        self.charges[tx_ref].status = status
+
+    def webhook(self, tx_ref: str | None, event: str = "charge.success") -> tuple[bytes, dict[str, str]]:
+        """A delivery as the gateway signs it: body and headers."""
+        body = json.dumps({"event": event, "tx_ref": tx_ref}).encode()
+        return body, {SIGNATURE: self._signature(body)}
+
+    def trouble(self, method: str, error: GatewayTrouble, *, done: bool = False, times: int = 1) -> None:
+        """The next ``times`` calls raise ``error``; ``done``: but only after the gateway did what it was asked."""
+        arm = self.tape.run_after if done else self.tape.run_before
+        for skip in range(times):
+            arm(f"gateway.{method}", raises(error), skip=skip)
+
+    def _is_up(self) -> None:
+        if self.down is not None:
+            raise self.down
+
+    def _signature(self, body: bytes) -> str:
+        return hmac.new(self.secret, body, hashlib.sha256).hexdigest()
+
+
+class FakeQueue(OnTape):
+    """Both queues, as lists of what waits in them. While ``down`` nothing is taken."""
+
+    port = "queue"
+
+    def __init__(self, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self.tasks: list[Task] = []
+        self.letters: list[Task] = []
+        self.down = False
+
+    @taped
+    def reconcile(self, tasks: Iterable[Task]) -> None:
+        self._is_up()
+        self.tasks += tasks
+
+    @taped
+    def depth(self) -> int:
+        self._is_up()
+        return len(self.tasks)
+
+    @taped
+    def emails(self, task: Task) -> None:
+        self._is_up()
+        self.letters.append(task)
+
+    def _is_up(self) -> None:
+        if self.down:
+            raise Fault("the queue could not be reached")
+
+
+class FakeMailer(OnTape):
+    """Everything that was sent, in order."""
+
+    port = "mailer"
+
+    def __init__(self, tape: Tape | None = None) -> None:
+        super().__init__(tape)
+        self.sent: list[Message] = []
+
+    @taped
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    @property
+    def subjects(self) -> list[str]:
+        return [message.subject for message in self.sent]
+
+
+class FakeLetters(OnTape):
+    """A letter's subject is its kind and number, its text what it is about."""
+
+    port = "letters"
+
+    @taped
+    def render(self, email: Email, booking: Booking) -> Message:
+        to = booking.place.host_email if email.to_host else booking.contact.email
+        return Message(to, f"{email.kind} {email.email_id}", email.about, "<p></p>")
+
+
+class FakeSecrets:
+    """Secrets by name."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = known
+
+    def get(self, name: str) -> str:
+        if name not in self.known:
+            raise Fault(f"the secret {name} could not be read")
+        return self.known[name]
+
+    def find(self, name: str) -> str | None:
+        return self.known.get(name)
+
+
+class FakeObserve:
+    """What was logged, as pairs of event and fields."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, event: str, /, *, level: Literal["info", "warning", "error"] = "info", **fields: Any) -> None:
+        self.lines.append((event, {"level": level, **fields}))
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.lines]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [fields for name, fields in self.lines if name == event]
+
+
+class Fakes:
+    """The ``Ports`` of a test."""
+
+    def __init__(self, *, now: datetime = NOW) -> None:
+        self.tape = Tape()
+        self.tables = Tables()
+        self.bookings = FakeBookings(self.tables, self.tape)
+        self.listings = FakeListings(self.tables, self.tape)
+        self.gateway = FakeGateway(self.tape)
+        self.queue = FakeQueue(self.tape)
+        self.letters = FakeLetters(self.tape)
+        self.mailer = FakeMailer(self.tape)
+        self.clock = FakeClock(now, self.tape)
+        self.chance = FakeChance()
+        self.observe = FakeObserve()
+        self.rules = Rules(
+            hold_for=timedelta(minutes=30),
+            checkout_window=timedelta(minutes=60),
+            return_origins=frozenset({"https://shop.example.et"}),
+        )
+
+    def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:
+        """Run ``rival`` once just before the next call of ``port.method``, after ``skip`` others."""
+        self.tape.run_before(call, rival, skip=skip)
+
+    def run_after(self, call: str, rival: Rival, *, skip: int = 0) -> None:
+        """The same after the call did its work: what ``rival`` raises is an answer that was lost."""
+        self.tape.run_after(call, rival, skip=skip)
