@@ -71,7 +71,7 @@ FIND_PYTHON = for python in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3
 	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done
 
 MAKE_VENV = python=$$($(FIND_PYTHON)); \
-	if [ -z "$$python" ]; then echo "Guzo needs Python 3.11 or newer$(if $(PYTHON), and PYTHON=$(PYTHON) is not)."; exit 1; fi; \
+	if [ -z "$$python" ]; then echo "Guzo needs Python 3.11 or newer$(if $(PYTHON),; PYTHON=$(PYTHON) is not)."; exit 1; fi; \
 	$$python -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }; \
 	[ -x $@/bin/python ] || $$python -m venv $@
