@@ -122,6 +122,9 @@ def _hold(ports: Ports, guest: PersonId, wish: Wish, *, booking_id: BookingId, b
         except (SlotTaken, NightsShort):
             continue
         except StoreBusy as busy:
+            # Perhaps only its answer was lost.
+            if twin := ports.bookings.load(booking_id):
+                return twin
             raise Busy("The store is busy; please try again.", retry_after=1) from busy
         else:
             ports.observe("booking_held", booking_id=booking_id, listing_id=offer.listing.listing_id)
