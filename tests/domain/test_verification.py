@@ -1,0 +1,318 @@
+"""What the table does not say: its boundaries in time, when it is asked again, and what holds whatever happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain import refunding
+from chalicelib.domain.booking import Booking, attention, the_payment
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import SOON
+from chalicelib.domain.verification import NO_ANSWER, UNKNOWN_FOR_GOOD, Announced, Verification, matches
+from tests.builders import NOW, WINDOW, a_booking, answer, expired, paid, told
+from tests.domain.situations import (
+    CHECK_IN,
+    CONFIRMED,
+    HALF,
+    HELD,
+    LESS,
+    LONG_HELD,
+    MS,
+    TWICE,
+    after,
+    applied,
+    in_review,
+    refused,
+    requested,
+    settled,
+    with_refund,
+)
+from tests.invariants import check
+from tests.strategies import Life, jitters, lives, verifications
+
+# Only the four together are "paid"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"amount": LESS}, "ETB 7,349.99 instead of ETB 7,350.00"),
+        ({"amount": Money(735_001, "ETB")}, "ETB 7,350.01 instead of ETB 7,350.00"),
+        ({"amount": Money(735_000, "USD")}, "USD 7,350.00 instead of ETB 7,350.00"),
+        ({"amount": None, "reported": "7,350 ETB"}, "7,350 ETB instead of ETB 7,350.00"),
+        ({"amount": None, "reported": ""}, "nothing readable instead of ETB 7,350.00"),
+        ({"mode": "live"}, "mode live instead of test"),
+        ({"mode": None}, "mode missing instead of test"),
+        ({"mode": ""}, "mode missing instead of test"),
+        ({"tx_ref": "GZ00000000000000-1"}, "another reference"),
+        ({"tx_ref": None}, "another reference"),
+        (
+            {"tx_ref": None, "mode": "live", "amount": LESS},
+            "another reference; ETB 7,349.99 instead of ETB 7,350.00; mode live instead of test",
+        ),
+    ],
+)
+@pytest.mark.parametrize("booking", [HELD, expired(HELD)], ids=lambda booking: booking.status)
+def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dict[str, Any], why: str) -> None:
+    payment = booking.payments[0]
+    verification = answer(payment, **changes)
+    assert not matches(payment, verification)
+    result = applied(booking, payment.tx_ref, verification, now=after(40))
+    [reviewed] = result.payments
+    assert result.status == booking.status
+    assert reviewed.status == "review"
+    assert reviewed.received == verification.amount
+    assert result.history[-1].detail == why
+    assert attention(result) == "payment_review"
+    assert result.emails == booking.emails
+
+
+def test_what_does_not_differ_matches() -> None:
+    payment = HELD.payments[0]
+    assert matches(payment, answer(payment))
+    assert not matches(replace(payment, expected_mode="live"), answer(payment))
+
+
+def test_a_later_answer_unsays_nothing_of_the_first() -> None:
+    """Else an operator who settles the review could give back more than had come."""
+    reviewed = in_review(HELD)
+    before = reviewed.payments[0]
+    result = applied(reviewed, before.tx_ref, Verification("reversed"), now=after(9))
+    same = ("received", "mode", "provider_reference", "receipt_url", "fee", "paid_at", "status")
+    for name in same:
+        assert getattr(result.payments[0], name) == getattr(before, name)
+    assert result.payments[0].said == "reversed"
+
+
+# Boundaries of time
+
+
+@pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "failed"), (MS, "failed")])
+def test_a_failure_counts_from_the_end_of_the_checkout_window(moment: timedelta, status: str) -> None:
+    for booking in (HELD, LONG_HELD):
+        assert told(booking, "failed", now=NOW + WINDOW + moment).payments[0].status == status
+
+
+@pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "expired"), (MS, "expired")])
+def test_a_reference_is_unknown_for_good_an_hour_after_the_hold(moment: timedelta, status: str) -> None:
+    assert timedelta(hours=1) == UNKNOWN_FOR_GOOD
+    for booking in (HELD, LONG_HELD):
+        result = told(booking, "unknown", now=booking.hold_expires_at + UNKNOWN_FOR_GOOD + moment)
+        assert (result.status, result.payments[0].status) == ("pending_payment", status)
+
+
+@pytest.mark.parametrize(("moment", "status"), [(-MS, "confirmed"), (0 * MS, "expired"), (MS, "expired")])
+def test_late_money_takes_the_place_until_check_in(moment: timedelta, status: str) -> None:
+    result = paid(expired(HELD), now=CHECK_IN + moment)
+    assert result.status == status
+    assert [refund.reason for refund in result.refunds] == ([] if status == "confirmed" else ["place_gone"])
+
+
+def test_money_for_a_hold_that_nobody_ended_yet_confirms_it_however_late() -> None:
+    for now in (HELD.hold_expires_at - MS, HELD.hold_expires_at, HELD.hold_expires_at + MS, CHECK_IN + MS):
+        result = told(HELD, now=now, nights="short")
+        assert result.status == "confirmed"
+        assert result.confirmed_late_at is None
+
+
+def test_a_failure_is_told_only_of_the_latest_payment() -> None:
+    closed = told(TWICE, "failed", now=NOW + timedelta(hours=2), tx_ref=TWICE.payments[0].tx_ref)
+    assert closed.payments[0].status == "expired"
+    assert closed.emails == ()
+
+
+# When it is asked again
+
+
+@pytest.mark.parametrize(
+    ("booking", "said", "announced", "again"),
+    [
+        (HELD, "pending", "", after(5)),
+        (HELD, "pending", "paid", after(3) + SOON),
+        (HELD, "pending", "other", after(3) + SOON),
+        (HELD, "unknown", "paid", after(3) + SOON),
+        (CONFIRMED, "paid", "", None),
+        (CONFIRMED, "paid", "paid", None),
+        (CONFIRMED, "paid", "other", after(3) + SOON),
+        (in_review(HELD), "pending", "", None),
+        (in_review(HELD), "pending", "paid", None),
+        (in_review(HELD), "pending", "other", after(3) + SOON),
+        (HELD, "paid", "paid", None),
+        (HELD, "paid", "other", None),
+    ],
+)
+def test_what_a_webhook_announced_is_soon_asked_for_again(
+    booking: Booking, said: str, announced: Announced, again: datetime | None
+) -> None:
+    payment = booking.payments[0]
+    result = applied(booking, payment.tx_ref, answer(payment, said), now=after(3), announced=announced)
+    assert result.payments[0].next_look_at == again
+
+
+def test_an_announcement_never_puts_the_next_look_off() -> None:
+    nearly = after(5) - timedelta(seconds=10)
+    for announced in ("", "paid", "other"):
+        result = applied(
+            HELD, HELD.payments[0].tx_ref, answer(HELD.payments[0], "pending"), now=nearly, announced=announced
+        )
+        assert result.payments[0].next_look_at == after(5)
+
+
+def test_after_72_hours_only_an_announcement_is_followed_up() -> None:
+    over = expired(HELD)
+    payment = over.payments[0]
+    end = NOW + timedelta(hours=72)
+    assert told(over, "pending", now=end - MS).payments[0].next_look_at == end
+    assert told(over, "pending", now=end).payments[0].next_look_at is None
+    announced = applied(over, payment.tx_ref, answer(payment, "pending"), now=end, announced="paid")
+    assert announced.payments[0].next_look_at == end + SOON
+
+
+@pytest.mark.parametrize(
+    ("booking", "announced", "watched"),
+    [
+        (HELD, "", True),
+        (expired(HELD), "", True),
+        (refused(a_booking()), "", True),
+        (CONFIRMED, "", False),
+        (CONFIRMED, "paid", True),
+        (CONFIRMED, "other", True),
+        (in_review(HELD), "", False),
+        (in_review(HELD), "paid", True),
+    ],
+)
+def test_silences_are_asked_into_ever_more_patiently(booking: Booking, announced: Announced, watched: bool) -> None:
+    now = after(1)
+    tx_ref = booking.payments[0].tx_ref
+    for seconds in (15, 30, 60, 120, 240, 480, 960, 1800, 1800):
+        for jitter in (0.0, 0.5):
+            result = applied(booking, tx_ref, NO_ANSWER, now=now, announced=announced, jitter=jitter)
+            pause = timedelta(seconds=seconds) * (0.5 + jitter / 2)
+            assert result.payments[0].next_look_at == (now + pause if watched else None)
+        booking = result
+    assert booking.payments[0].unanswered == 9
+    assert booking.payments[0].looked_at is None or booking.payments[0].looked_at <= NOW
+    heard = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=now)
+    assert heard.payments[0].unanswered == 0
+
+
+def test_a_look_that_was_announced_goes_on_through_silences() -> None:
+    tx_ref = CONFIRMED.payments[0].tx_ref
+    once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), announced="other")
+    twice = applied(once, tx_ref, NO_ANSWER, now=after(4))
+    assert twice.payments[0].next_look_at == after(4) + timedelta(seconds=22.5)
+    heard = applied(twice, tx_ref, answer(CONFIRMED.payments[0]), now=after(5))
+    assert heard.payments[0].next_look_at is None
+
+
+def test_silence_changes_nothing_else() -> None:
+    result = applied(HELD, HELD.payments[0].tx_ref, NO_ANSWER, now=after(3))
+    payment = replace(result.payments[0], unanswered=0, next_look_at=HELD.payments[0].next_look_at)
+    assert replace(result, payments=(payment,)) == HELD
+
+
+def test_a_payment_that_is_not_there() -> None:
+    for verification in (NO_ANSWER, answer(HELD.payments[0])):
+        with pytest.raises(KeyError):
+            applied(HELD, f"{HELD.booking_id}-2", verification, now=NOW)
+
+
+# Several refunds of one payment
+
+
+def two_refunds() -> Booking:
+    booking = requested(with_refund(CONFIRMED, HALF))
+    booking = with_refund(booking, HALF)
+    return refunding.claim(booking, booking.refunds[1].refund_id, by="worker", cause="sweep", now=NOW)
+
+
+def test_a_payment_that_went_back_tells_of_one_refund_only() -> None:
+    """The gateway goes on saying "refunded" after the first; the second may not have begun."""
+    booking = two_refunds()
+    for _ in range(3):
+        booking = told(booking, "refunded")
+        assert [refund.status for refund in booking.refunds] == ["refunded", "requested"]
+    assert booking.payments[0].taken_back == ""
+
+
+def test_the_oldest_that_was_asked_for_is_meant() -> None:
+    booking = with_refund(with_refund(CONFIRMED, HALF), Money(100, "ETB"))
+    second = booking.refunds[1].refund_id
+    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
+    assert [refund.status for refund in told(booking, "refunded").refunds] == ["owed", "refunded"]
+
+
+def test_a_whole_refund_that_waits_is_what_a_reversal_did_already() -> None:
+    taken = told(CONFIRMED, "reversed")
+    assert taken.payments[0].taken_back == "reversed"
+    owed = with_refund(taken)
+    assert told(owed, "reversed").refunds[0].status == "refunded"
+
+
+# Whatever happened, whatever is said, whenever
+
+
+@given(lives(), st.data())
+def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObject) -> None:
+    booking = life.booking
+    payment = data.draw(st.sampled_from(booking.payments))
+    verification = data.draw(verifications(payment))
+    now = life.now + data.draw(st.timedeltas(timedelta(0), timedelta(days=40)))
+    announced: Announced = data.draw(st.sampled_from(("", "paid", "other")))
+    nights: Literal["free", "short"] = data.draw(st.sampled_from(("free", "short")))
+    jitter = data.draw(jitters)
+    result = applied(booking, payment.tx_ref, verification, now=now, nights=nights, announced=announced, jitter=jitter)
+    check(result)
+    after_all = the_payment(result, payment.tx_ref)
+
+    # Confirmed only by this answer, of this payment, in all four points, and never late without the place.
+    if result.status == "confirmed" and booking.status != "confirmed":
+        assert verification.said == "paid"
+        assert matches(payment, verification)
+        assert after_all.accepted
+        assert booking.status == "pending_payment" or (nights == "free" and now < booking.check_in_at)
+    elif result.status != booking.status:
+        pytest.fail("an answer moves a booking to confirmed, or not at all")
+
+    # What is completed stays so; the others' money is not this answer's business.
+    if payment.status == "completed":
+        assert after_all.status == "completed"
+        assert after_all.received == payment.received
+    elif verification.said == "paid":
+        assert after_all.status == ("completed" if matches(payment, verification) else "review")
+    if verification.said == "no_answer":
+        assert settled(result) == settled(booking)
+    for before, later in zip(booking.payments, result.payments, strict=True):
+        if before is not payment:
+            assert later.refunds == before.refunds
+            assert later.status == before.status or (before.status in ("created", "pending") and after_all.accepted)
+
+    # Money that came is told of; nothing that was owed is forgotten.
+    assert result.emails[: len(booking.emails)] == booking.emails
+    assert result.history[: len(booking.history)] == booking.history
+
+    again = applied(result, payment.tx_ref, verification, now=now, nights=nights, announced=announced, jitter=jitter)
+    assert settled(again) == settled(result)
+
+
+@given(lives(), st.data())
+def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject) -> None:
+    booking = life.booking
+    payment = data.draw(st.sampled_from(booking.payments))
+    result = applied(
+        booking,
+        payment.tx_ref,
+        answer(payment),
+        now=life.now,
+        nights=data.draw(st.sampled_from(("free", "short"))),
+    )
+    known = the_payment(result, payment.tx_ref)
+    assert known.status == "completed"
+    assert known.received is not None
+    assert known.accepted or known.refunded_or_owed == known.received

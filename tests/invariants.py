@@ -1,0 +1,113 @@
+"""What is true of every booking at every time, whatever happened to it. ``check`` names what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.booking import BOOKING_MOVES, HOLDS_NIGHTS, Booking, attention, due_at
+from chalicelib.domain.payment import OPEN, PAYMENT_MOVES
+from chalicelib.domain.refund import REFUND_MOVES
+
+EMAIL_MOVES = {"owed": {"sent", "superseded", "failed"}}
+
+
+def folded(booking: Booking) -> dict[str, str]:
+    """The statuses of the booking ("") and of all its parts, told by the history alone."""
+    statuses: dict[str, str] = {}
+    for event in booking.history:
+        if event.kind.startswith("email_"):
+            # That an e-mail is owed is part of the change that earned it.
+            statuses.setdefault(event.subject, "owed")
+        assert statuses.get(event.subject) == event.before, event
+        if event.before != event.after:
+            assert event.after in _moves_of(event.subject, event.before), event
+        statuses[event.subject] = event.after
+    return statuses
+
+
+def statuses_of(booking: Booking) -> dict[str, str]:
+    """The same, as they stand in the booking."""
+    found: dict[str, str] = {"": booking.status}
+    found |= {payment.tx_ref: payment.status for payment in booking.payments}
+    found |= {refund.refund_id: refund.status for refund in booking.refunds}
+    found |= {email.email_id: email.status for email in booking.emails if email.status != "owed"}
+    return found
+
+
+def check(booking: Booking) -> None:
+    """Raises AssertionError."""
+    assert folded(booking) == statuses_of(booking)
+    _check_payments(booking)
+    _check_money(booking)
+    _check_duties(booking)
+    assert booking.holds_nights is (booking.status in HOLDS_NIGHTS)
+    instants = [event.at for event in booking.history]
+    assert instants == sorted(instants)
+
+
+def _check_payments(booking: Booking) -> None:
+    assert [payment.tx_ref for payment in booking.payments] == [
+        f"{booking.booking_id}-{n + 1}" for n in range(len(booking.payments))
+    ]
+    # Only the last attempt of a booking that waits for money can be paid on.
+    still_open = [payment.tx_ref for payment in booking.payments if payment.status in OPEN]
+    assert still_open in ([], [booking.payments[-1].tx_ref])
+    assert not still_open or booking.status == "pending_payment"
+    for payment in booking.payments:
+        if payment.status in ("completed", "review"):
+            assert payment.problem is None
+
+
+def _check_money(booking: Booking) -> None:
+    accepted = [payment for payment in booking.payments if payment.accepted]
+    was_confirmed = any(event.subject == "" and event.after == "confirmed" for event in booking.history)
+    assert len(accepted) == was_confirmed
+    for payment in booking.payments:
+        assert payment.status == "completed" or not (payment.accepted or payment.refunds)
+        if payment.status != "completed":
+            continue
+        assert payment.received is not None
+        if not any(event.subject == payment.tx_ref and event.after == "review" for event in booking.history):
+            # Nobody but the gateway said so, and in all four points.
+            assert payment.received == payment.amount
+            assert payment.mode == payment.expected_mode
+        back = payment.refunded_or_owed
+        assert back <= payment.received
+        # Money is for a confirmed booking, or it goes back.
+        assert payment.accepted or back == payment.received
+        numbers = [refund.refund_id for refund in payment.refunds]
+        assert numbers == [f"{payment.tx_ref}-R{n + 1}" for n in range(len(numbers))]
+        assert all(refund.amount.minor > 0 for refund in payment.refunds)
+
+
+def _check_duties(booking: Booking) -> None:
+    """Whatever is still to be done has its time, and what cannot be done by itself its person."""
+    due = due_at(booking)
+    duties = [email.due_at for email in booking.emails if email.status == "owed"]
+    duties += [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
+    for refund in booking.refunds:
+        assert (refund.due_at is None) is (refund.status in ("refunded", "attention"))
+        if refund.due_at is not None:
+            duties.append(refund.due_at)
+    if booking.status == "pending_payment":
+        duties.append(booking.expiry_retry_at or booking.hold_expires_at)
+    assert due == min(duties, default=None)
+    stuck = (
+        any(payment.status == "review" or payment.taken_back for payment in booking.payments)
+        or any(refund.needs_a_person for refund in booking.refunds)
+        or any(email.needs_a_person for email in booking.emails)
+    )
+    assert (attention(booking) is not None) is stuck
+
+
+def _moves_of(subject: str, before: str | None) -> frozenset[str] | set[str]:
+    tables: Mapping[str, Mapping[Any, Any]] = {
+        "booking": BOOKING_MOVES,
+        "payment": PAYMENT_MOVES,
+        "refund": REFUND_MOVES,
+        "email": EMAIL_MOVES,
+    }
+    first = {"booking": "pending_payment", "payment": "created", "refund": "owed", "email": "owed"}
+    kind = "booking" if not subject else "email" if subject.isdigit() else "refund" if "-R" in subject else "payment"
+    return {first[kind]} if before is None else tables[kind].get(before, set())
