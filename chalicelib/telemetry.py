@@ -55,7 +55,7 @@ METRICS = frozenset(
         "webhook_received", "webhook_refused", "webhook_deferred", "emails_not_handed_over", "not_handed_on",
         "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
         # ourselves
-        "crashed", "task_failed", "task_unreadable", "booking_failing",
+        "crashed", "task_failed", "task_unreadable", "booking_failing", "attention_needed",
     }
 )  # fmt: skip
 """The events that are also counted, under their own name. Each costs a CloudWatch metric: keep it short."""

@@ -198,3 +198,4 @@ def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
     ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, said=verification.said)
     if verification.said == "paid":
         ports.bookings.orphan(tx_ref, verification, ports.clock.now())
+        ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ..domain.booking import Booking, due_at
+from ..domain.booking import Booking, attention, due_at
 from ..domain.errors import Busy
 from .ports import Fault, NightsShort, Ports, StoreBusy, Task, VersionLost
 
@@ -69,6 +69,8 @@ def _hand_on(ports: Ports, booking: Booking) -> None:
 def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
     if before.status != saved.status:
         ports.observe(f"booking_{saved.status}", booking_id=saved.booking_id, before=before.status)
+    if (reason := attention(saved)) is not None and reason != attention(before):
+        ports.observe("attention_needed", level="error", booking_id=saved.booking_id, kind=reason)
     if before.status == "pending_payment" and saved.status != "pending_payment":
         try:
             ports.bookings.give_back_slot(saved)
