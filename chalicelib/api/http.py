@@ -157,7 +157,8 @@ def _view(app: Chalice, route: Route) -> Callable[..., Response]:
 def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response:
     """Run one request to its answer. Whatever happens, what comes out is an answer of the contract."""
     request_id = str(request.context.get("requestId") or uuid4())
-    instance = str(request.context.get("path") or request.path)
+    # Whatever letters came: it is sent back as UTF-8.
+    instance = str(request.context.get("path") or request.path).encode(errors="replace").decode()
     began = time.monotonic()
     with invocation("api", request_id), correlated(request_id, method=route.method, route=route.path):
         try:

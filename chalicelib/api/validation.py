@@ -30,6 +30,7 @@ _KINDS = {
     "date": "must be a date, such as 2027-01-14",
 }
 _EXPECTED = re.compile(r"Expected `(\w+)`(?: of length)?(?: (<=|>=) (\d+))?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _LIMITS = {
     ("int", "<="): "must be at most {}",
     ("int", ">="): "must be at least {}",
@@ -111,6 +112,8 @@ def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict
         errors.append(FieldError(path, "must be an object"))
         return None
     try:
+        if not strict and _kind_of(bare) is int and not _WHOLE.fullmatch(value):
+            raise msgspec.ValidationError("Expected `int`")  # msgspec would read 1.0 and 1e2, too
         made = msgspec.convert(value, _without_items(bare), strict=strict)
     except msgspec.ValidationError as error:
         errors.append(FieldError(path, _sentence(str(error), bare)))
@@ -133,9 +136,13 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
+def _kind_of(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
 def _item_of(hint: Any) -> Any:
     """What each item of a list must be; None for a hint that is no list."""
-    kind = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    kind = _kind_of(hint)
     return get_args(kind)[0] if get_origin(kind) is tuple else None
 
 

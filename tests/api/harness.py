@@ -371,7 +371,7 @@ def _held_to_the_contract(reply: Reply, path: str) -> None:
     problem = reply.body
     assert set(problem) == PROBLEM | EXTRA.get(problem["code"], set())
     assert problem["status"] == reply.status
-    assert problem["instance"] == path
+    assert problem["instance"] == path.encode(errors="replace").decode()
     assert all(problem[name] for name in ("type", "title", "detail", "code"))
     assert isinstance(problem["retryable"], bool)
     assert all(set(error) == {"field", "message"} for error in problem["errors"])
