@@ -1,0 +1,252 @@
+"""Opening a payment at the gateway: whatever it answers, and whoever comes back late."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.errors import (
+    FieldError,
+    GatewayBadAnswer,
+    GatewayRejected,
+    GatewayTimeout,
+    GatewayTrouble,
+    GatewayUnreachable,
+    ReferenceUsed,
+)
+from chalicelib.domain.payment import Problem
+from chalicelib.services.reconcile import reconcile
+from tests.builders import NOW
+from tests.fakes import Fakes
+from tests.scenes import NIGHTS, Scene, id_of
+from tests.tape import Crash, raises
+
+FIRST = id_of("first")
+ONE, TWO, THREE = (f"{FIRST}-{n}" for n in (1, 2, 3))
+
+REASONS = (FieldError("contact.email", "The payment gateway does not accept this e-mail address."),)
+KNOWN: list[GatewayTrouble] = [
+    GatewayRejected("refused", fate_known=True, errors=REASONS),
+    GatewayBadAnswer("credentials", fate_known=True),
+    GatewayUnreachable("too many", fate_known=True, retry_after=30),
+    GatewayTimeout("no connection", fate_known=True),
+]
+UNKNOWN: list[GatewayTrouble] = [
+    GatewayBadAnswer("html", fate_known=False),
+    GatewayUnreachable("reset", fate_known=False),
+    GatewayTimeout("silence", fate_known=False),
+]
+
+
+def problem_of(trouble: GatewayTrouble) -> Problem:
+    return Problem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
+
+
+def statuses(scene: Scene) -> list[str]:
+    return [payment.status for payment in scene.now(FIRST).payments]
+
+
+# -- what the gateway answers
+
+
+@pytest.mark.parametrize("trouble", KNOWN, ids=lambda trouble: trouble.detail)
+def test_a_payment_that_was_certainly_not_opened_has_failed(
+    scene: Scene, ports: Fakes, trouble: GatewayTrouble
+) -> None:
+    ports.gateway.trouble("initialize", trouble)
+    done = scene.book()
+    assert not done.replayed
+    assert done.booking == scene.now(FIRST)
+    assert done.booking.status == "pending_payment"
+    [payment] = done.booking.payments
+    assert (payment.status, payment.checkout_url, payment.problem) == ("failed", None, problem_of(trouble))
+    assert (payment.opening_until, payment.opening_by) == (None, "")
+    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    # The next call begins another attempt.
+    paid = scene.pay(done.booking)
+    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["failed", "pending"])
+    assert ports.tape.count("gateway.initialize") == 2
+
+
+@pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
+def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    ports.gateway.trouble("initialize", trouble)
+    [payment] = scene.book().booking.payments
+    assert (payment.status, payment.checkout_url, payment.problem) == ("created", None, problem_of(trouble))
+    assert (payment.opening_until, payment.opening_by) == (None, "")
+    assert payment.next_look_at is not None
+    # The next call tries the very same reference again.
+    paid = scene.pay(scene.now(FIRST))
+    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, ONE, ["pending"])
+    assert paid.payment.problem is None
+    assert [call.args[0].tx_ref for call in ports.tape.calls if call.name == "gateway.initialize"] == [ONE, ONE]
+
+
+@pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
+def test_a_link_that_was_lost_is_replaced(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    """The gateway opened it, but we never heard the link: the reference is burnt, and watched."""
+    ports.gateway.trouble("initialize", trouble, done=True)
+    scene.book()
+    assert statuses(scene) == ["created"]
+    paid = scene.pay(scene.now(FIRST))
+    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["expired", "pending"])
+    assert [call.args[0].tx_ref for call in ports.tape.calls if call.name == "gateway.initialize"] == [ONE, ONE, TWO]
+    lost = scene.payment(ONE)
+    assert lost.next_look_at is not None
+    assert lost.checkout_url is None
+
+
+def test_money_on_a_lost_link_still_counts(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", UNKNOWN[0], done=True)
+    scene.book()
+    scene.pay(scene.now(FIRST))
+    ports.gateway.pay(ONE)
+    scene.webhook(ONE)
+    assert scene.now(FIRST).status == "confirmed"
+    assert statuses(scene) == ["completed", "expired"]
+
+
+def test_a_call_gives_up_after_two_used_references(scene: Scene, ports: Fakes) -> None:
+    used = ReferenceUsed("used before", fate_known=True)
+    ports.gateway.trouble("initialize", used, times=2)
+    booking = scene.book().booking
+    assert statuses(scene) == ["expired", "expired"]
+    assert booking.payments[-1].problem == problem_of(used)
+    assert ports.tape.count("gateway.initialize") == 2
+    assert scene.pay(booking).payment.tx_ref == THREE
+    assert statuses(scene) == ["expired", "expired", "pending"]
+
+
+def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("gateway.initialize", lambda: ports.clock.move(minutes=28))
+    ports.gateway.trouble("initialize", ReferenceUsed("used before", fate_known=True))
+    scene.book()
+    assert statuses(scene) == ["expired"]
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+# -- whoever comes back late
+
+
+def test_an_owner_who_comes_back_to_an_expired_booking_cancels_the_link(scene: Scene, ports: Fakes) -> None:
+    def hold_ends() -> None:
+        ports.clock.move(minutes=30)
+        scene.work(scene.now(FIRST))
+        assert scene.now(FIRST).status == "expired"
+
+    ports.run_after("gateway.initialize", hold_ends)
+    done = scene.book()
+    assert done.booking == scene.now(FIRST)
+    assert done.booking.status == "expired"
+    assert done.booking.payments[0].checkout_url is None
+    assert ports.gateway.charges[ONE].cancelled
+    assert scene.taken == {}
+
+
+def test_an_owner_whose_link_cannot_be_cancelled_keeps_it_to_himself(scene: Scene, ports: Fakes) -> None:
+    def hold_ends() -> None:
+        ports.clock.move(minutes=30)
+        scene.work(scene.now(FIRST))
+        ports.gateway.down = GatewayTimeout("silence", fate_known=False)
+
+    ports.run_after("gateway.initialize", hold_ends)
+    done = scene.book()
+    assert done.booking.payments[0].checkout_url is None
+    assert ports.observe.of("link_not_cancelled") == [{"level": "warning", "tx_ref": ONE, "code": "gateway_timeout"}]
+
+
+def test_an_owner_who_was_given_up_cancels_his_own_link_only(scene: Scene, ports: Fakes) -> None:
+    def another_takes_over() -> None:
+        ports.clock.move(seconds=25)
+        assert scene.pay(scene.now(FIRST)).payment.tx_ref == TWO
+
+    ports.run_after("gateway.initialize", another_takes_over)
+    done = scene.book()
+    assert statuses(scene) == ["expired", "pending"]
+    assert ports.gateway.charges[ONE].cancelled
+    assert not ports.gateway.charges[TWO].cancelled
+    assert done.booking.payments[-1].checkout_url == ports.gateway.charges[TWO].url
+
+
+def test_an_owner_given_up_before_he_asked_leaves_the_others_link_alone(scene: Scene, ports: Fakes) -> None:
+    def another_takes_over() -> None:
+        ports.clock.move(seconds=25)
+        assert scene.pay(scene.now(FIRST)).payment.tx_ref == ONE
+
+    ports.run_before("gateway.initialize", another_takes_over)
+    done = scene.book()
+    assert statuses(scene) == ["pending"]
+    assert not ports.gateway.charges[ONE].cancelled
+    assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
+    assert ports.tape.count("gateway.initialize") == 2
+
+
+@pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
+def test_a_late_trouble_changes_nothing_that_others_did(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    def another_takes_over() -> None:
+        ports.clock.move(seconds=25)
+        scene.pay(scene.now(FIRST))
+        raise trouble
+
+    ports.run_before("gateway.initialize", another_takes_over)
+    done = scene.book()
+    assert done.booking == scene.now(FIRST)
+    [payment] = done.booking.payments
+    assert (payment.status, payment.problem) == ("pending", None)
+
+
+def test_a_late_trouble_never_touches_money(scene: Scene, ports: Fakes) -> None:
+    def paid_meanwhile() -> None:
+        ports.gateway.pay(ONE)
+        scene.webhook(ONE)
+        raise GatewayTimeout("silence", fate_known=False)
+
+    ports.run_after("gateway.initialize", paid_meanwhile)
+    done = scene.book()
+    assert (done.booking.status, statuses(scene)) == ("confirmed", ["completed"])
+    assert not ports.gateway.charges[ONE].cancelled
+
+
+def test_a_link_of_a_booking_that_was_paid_meanwhile_is_not_shown(scene: Scene, ports: Fakes) -> None:
+    def paid_meanwhile() -> None:
+        ports.gateway.pay(ONE)
+        scene.webhook(ONE)
+
+    ports.run_after("gateway.initialize", paid_meanwhile)
+    done = scene.book()
+    assert (done.booking.status, done.booking.payments[0].checkout_url) == ("confirmed", None)
+
+
+# -- saving what came of it
+
+
+def test_a_save_whose_answer_was_lost_keeps_the_link(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args))
+    done = scene.book()
+    assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
+    assert ports.tape.count("gateway.cancel") == 0
+
+
+def test_a_lost_race_is_decided_again_without_asking_again(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("bookings.save", lambda: reconcile(ports, FIRST, named=ONE, cause="verify"))
+    done = scene.book()
+    assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
+    assert done.booking.payments[0].looked_at == NOW
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_an_opening_lost_in_a_crash_is_resumed_by_the_clock(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        scene.book()
+    scene.run(minutes=2)
+    assert statuses(scene) == ["pending"]
+    assert scene.now(FIRST).payments[0].checkout_url == ports.gateway.charges[ONE].url
+
+
+def test_a_link_lost_in_a_crash_is_replaced_by_the_clock(scene: Scene, ports: Fakes) -> None:
+    ports.run_after("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        scene.book()
+    scene.run(minutes=2)
+    assert statuses(scene) == ["expired", "pending"]
+    assert [event.cause for event in scene.now(FIRST).history] == ["guest", "guest", "sweep", "sweep", "sweep"]

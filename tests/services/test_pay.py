@@ -1,0 +1,392 @@
+"""Paying: the open link, the next one, or the reason why not; and never two callers at the gateway for one payment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.errors import (
+    BookingNotFound,
+    BookingNotPayable,
+    Busy,
+    GatewayRejected,
+    GatewayTimeout,
+    GatewayTrouble,
+    InProgress,
+    PaymentInReview,
+    Unauthenticated,
+)
+from chalicelib.domain.ids import key_hash
+from chalicelib.domain.money import Money
+from chalicelib.services.pay import Paid, pay_now, trouble_of
+from chalicelib.services.ports import StoreBusy
+from tests.builders import GUEST, NOW, SALT
+from tests.fakes import Fakes
+from tests.scenes import GUEST_DAWIT, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
+from tests.services.test_opening import KNOWN, UNKNOWN
+from tests.tape import raises
+
+FIRST = id_of("first")
+ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
+MS = timedelta(milliseconds=1)
+REFUSED = GatewayRejected("refused", fate_known=True)
+
+
+def failed(scene: Scene) -> None:
+    """A booking whose first payment was refused by the gateway."""
+    scene.ports.gateway.trouble("initialize", REFUSED)
+    scene.book()
+    scene.forget()
+
+
+# -- the open link
+
+
+def test_the_open_link_is_given_again(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    assert scene.pay(booking) == Paid(booking, booking.payments[0], opened=False)
+    assert ports.tape.names() == ["bookings.load"]
+
+
+def test_the_open_link_is_given_to_the_end_of_the_hold(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.clock.move_to(HOLD_ENDS - MS)
+    assert scene.pay(booking).payment.tx_ref == ONE
+    ports.clock.move_to(HOLD_ENDS)
+    with pytest.raises(BookingNotPayable):
+        scene.pay(booking)
+    assert scene.now(booking) == booking
+    assert ports.tape.names("gateway") == []
+
+
+def test_a_link_is_given_until_its_window_is_over(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
+    booking = scene.booked()
+    ports.clock.move_to(NOW + timedelta(minutes=60) - MS)
+    assert scene.pay(booking).opened is False
+    ports.clock.move_to(NOW + timedelta(minutes=60))
+    paid = scene.pay(booking)
+    assert (paid.opened, paid.payment.tx_ref) == (True, TWO)
+    # It may have been paid on, so it was asked about before it was replaced, and is watched on.
+    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.initialize"]
+    old = scene.payment(ONE)
+    assert (old.status, old.next_look_at) == ("expired", ports.clock.now())
+    assert scene.due_at(booking) == ports.clock.now()
+
+
+def test_an_old_link_that_was_paid_on_confirms_instead(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
+    booking = scene.booked()
+    ports.clock.move(minutes=60)
+    ports.gateway.pay(ONE)
+    with pytest.raises(BookingNotPayable):
+        scene.pay(booking)
+    assert scene.now(booking).status == "confirmed"
+    assert ports.tape.count("gateway.initialize") == 0
+
+
+def test_an_old_link_is_replaced_while_the_gateway_is_silent_about_it(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
+    booking = scene.booked()
+    ports.clock.move(minutes=60)
+    ports.gateway.trouble("verify", GatewayTimeout("silence", fate_known=False))
+    assert scene.pay(booking).payment.tx_ref == TWO
+
+
+def test_the_replaced_link_is_closed_by_the_clock(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
+    booking = scene.booked()
+    ports.clock.move(minutes=60)
+    scene.pay(booking)
+    # Even without a sweep: it was handed on at once.
+    assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
+    scene.work(booking)
+    assert ports.gateway.charges[ONE].cancelled
+    assert scene.payment(ONE).link_cancelled
+    assert not ports.gateway.charges[TWO].cancelled
+
+
+# -- why not
+
+
+def test_a_payment_in_review_blocks_the_next(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.pay(ONE, amount=Money(1, "ETB"))
+    scene.webhook(ONE)
+    before = scene.now(booking)
+    with pytest.raises(PaymentInReview):
+        scene.pay(booking)
+    assert scene.now(booking) == before
+    assert ports.tape.count("gateway.initialize") == 0
+
+
+def test_nothing_is_opened_in_the_last_two_minutes(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.clock.move_to(HOLD_ENDS - timedelta(minutes=2))
+    before = scene.now(FIRST)
+    with pytest.raises(BookingNotPayable):
+        scene.pay(before)
+    assert scene.now(FIRST) == before
+    assert ports.tape.names("gateway") == []
+    ports.clock.move_to(HOLD_ENDS - timedelta(minutes=2) - MS)
+    assert scene.pay(before).payment.tx_ref == TWO
+
+
+def test_a_booking_that_is_over_is_not_payable(scene: Scene, ports: Fakes) -> None:
+    confirmed, gone = scene.confirmed(key="paid"), scene.expired(key="gone")
+    scene.forget()
+    for booking in (confirmed, gone):
+        with pytest.raises(BookingNotPayable):
+            scene.pay(booking)
+        assert scene.now(booking) == booking
+    assert ports.tape.names("gateway") == []
+
+
+def test_at_most_twenty_attempts(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", REFUSED, times=20)
+    booking = scene.book().booking
+    for n in range(2, 21):
+        with pytest.raises(GatewayRejected):
+            scene.pay(booking)
+        assert len(scene.now(booking).payments) == n
+    scene.forget()
+    before = scene.now(booking)
+    with pytest.raises(BookingNotPayable):
+        scene.pay(booking)
+    assert scene.now(booking) == before
+    assert ports.tape.names("gateway") == []
+
+
+def test_the_twentieth_is_still_opened(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", REFUSED, times=19)
+    booking = scene.book().booking
+    for _ in range(18):
+        with pytest.raises(GatewayRejected):
+            scene.pay(booking)
+    assert scene.pay(booking).payment.tx_ref == f"{FIRST}-20"
+
+
+def test_only_the_guest_pays(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    with pytest.raises(Unauthenticated):
+        scene.pay(booking, guest=None)
+    assert ports.tape.calls == []
+    for stranger in (GUEST_DAWIT, HOST_ABEBE, OPERATOR):
+        with pytest.raises(BookingNotFound):
+            scene.pay(booking, guest=stranger, key="key")
+    assert set(ports.tape.names()) == {"bookings.load"}
+
+
+# -- the gateway's troubles are the answer
+
+
+@pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
+def test_the_gateways_trouble_is_told_as_it_was(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    failed(scene)
+    ports.gateway.trouble("initialize", trouble)
+    with pytest.raises(GatewayTrouble) as raised:
+        scene.pay(scene.now(FIRST))
+    assert type(raised.value) is type(trouble)
+    assert (raised.value.detail, raised.value.errors, raised.value.retry_after) == (
+        trouble.detail,
+        trouble.errors,
+        trouble.retry_after,
+    )
+    payment = scene.payment(TWO)
+    assert payment.status == ("failed" if trouble.fate_known else "created")
+    assert payment.problem is not None
+    assert type(trouble_of(payment.problem)) is type(trouble)
+
+
+# -- keys
+
+
+def test_a_key_is_remembered_with_its_payment(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    first = scene.pay(scene.now(FIRST), key="one")
+    assert (first.opened, first.replayed, first.payment.key) == (True, False, key_hash(SALT, GUEST, "one"))
+    scene.forget()
+    again = scene.pay(scene.now(FIRST), key="one")
+    assert again == replace(first, replayed=True)
+    assert ports.tape.names("gateway") == []
+    # Another key, or none, is another intent: it gets the link that is open now.
+    assert scene.pay(scene.now(FIRST), key="two") == replace(first, opened=False)
+    assert scene.pay(scene.now(FIRST)) == replace(first, opened=False)
+
+
+def test_a_key_is_remembered_for_ever(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    scene.pay(scene.now(FIRST), key="one")
+    ports.gateway.pay(TWO)
+    scene.webhook(TWO)
+    again = scene.pay(scene.now(FIRST), key="one")
+    assert (again.booking.status, again.payment.tx_ref, again.payment.status) == ("confirmed", TWO, "completed")
+    assert (again.opened, again.replayed) == (True, True)
+
+
+def test_a_refusal_is_not_remembered(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.gateway.trouble("initialize", REFUSED)
+    with pytest.raises(GatewayRejected):
+        scene.pay(scene.now(FIRST), key="one")
+    paid = scene.pay(scene.now(FIRST), key="one")
+    assert (paid.payment.tx_ref, paid.replayed) == (f"{FIRST}-3", False)
+    assert scene.pay(scene.now(FIRST), key="one").payment.tx_ref == f"{FIRST}-3"
+
+
+def test_a_key_that_takes_up_a_payment_is_remembered_with_it(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", UNKNOWN[0])
+    scene.book()
+    assert scene.pay(scene.now(FIRST), key="one").payment.tx_ref == ONE
+    assert scene.pay(scene.now(FIRST), key="one").replayed
+
+
+def test_a_repeat_waits_for_the_same_key_at_work(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.clock.on_sleep = lambda: None
+
+    def repeat() -> None:
+        with pytest.raises(InProgress):
+            scene.pay(scene.now(FIRST), key="one")
+
+    ports.run_before("gateway.initialize", repeat)
+    scene.pay(scene.now(FIRST), key="one")
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+# -- several callers
+
+
+def test_a_faster_call_wins_and_its_outcome_is_ours(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    rivals: list[Paid] = []
+    ports.run_before("bookings.save", lambda: rivals.append(scene.pay(scene.now(FIRST))))
+    assert scene.pay(scene.now(FIRST)) == rivals[0]
+    assert ports.tape.count("gateway.initialize") == 1
+    assert len(scene.now(FIRST).payments) == 2
+
+
+def test_a_call_that_loses_the_lease_waits_for_the_winner(scene: Scene, ports: Fakes) -> None:
+    """The winner has just saved its lease when we try ours; it comes back from the gateway while we sleep."""
+    failed(scene)
+    winner_saved, loser_sleeps, winner_is_done = threading.Event(), threading.Event(), threading.Event()
+
+    def let_the_winner_save() -> None:
+        assert winner_saved.wait(10)
+
+    def at_the_gateway() -> None:
+        winner_saved.set()
+        assert loser_sleeps.wait(10)
+
+    def sleep() -> None:
+        loser_sleeps.set()
+        assert winner_is_done.wait(10)
+
+    ports.clock.on_sleep = sleep
+    with ThreadPoolExecutor(1) as pool:
+        ports.run_before("bookings.save", let_the_winner_save)
+        loser = pool.submit(scene.pay, scene.now(FIRST))
+        while ports.tape.count("bookings.save") == 0:
+            time.sleep(0.001)
+        ports.run_before("gateway.initialize", at_the_gateway)
+        winner = scene.pay(scene.now(FIRST))
+        winner_is_done.set()
+        lost = loser.result(timeout=20)
+    assert (lost.payment, lost.opened) == (winner.payment, True)
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_ten_callers_at_once_open_one_payment(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    waiting = threading.Semaphore(0)
+    opened = threading.Event()
+
+    def wait() -> None:
+        waiting.release()
+        assert opened.wait(10)
+
+    def all_others_wait() -> None:
+        for _ in range(9):
+            assert waiting.acquire(timeout=10)
+
+    ports.clock.on_sleep = wait
+    ports.run_before("gateway.initialize", all_others_wait)
+    ports.run_after("bookings.save", opened.set, skip=1)
+    booking = scene.now(FIRST)
+    with ThreadPoolExecutor(10) as pool:
+        calls = [pool.submit(scene.pay, booking) for _ in range(10)]
+        answers = [call.result(timeout=20) for call in calls]
+    assert {answer.payment.tx_ref for answer in answers} == {TWO}
+    assert {answer.payment.checkout_url for answer in answers} == {ports.gateway.charges[TWO].url}
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_waiting_ends_after_fifteen_seconds(scene: Scene, ports: Fakes) -> None:
+    ports.clock.on_sleep = lambda: None
+
+    def wait_in_vain() -> None:
+        with pytest.raises(InProgress) as refused:
+            scene.pay(scene.now(FIRST))
+        assert (refused.value.retry_after, refused.value.retryable) == (5, True)
+
+    ports.run_before("gateway.initialize", wait_in_vain)
+    scene.book()
+    assert 15 <= sum(ports.clock.slept) < 15.5
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_a_lapsed_opening_is_taken_over_with_its_reference(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("gateway.initialize", raises(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        scene.book()
+    ports.clock.move(seconds=25)
+    paid = scene.pay(scene.now(FIRST))
+    assert (paid.payment.tx_ref, paid.payment.status) == (ONE, "pending")
+    assert ports.clock.slept == []
+
+
+# -- the store
+
+
+def test_a_busy_store_is_told_before_the_gateway_is_asked(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.run_before("bookings.save", raises(StoreBusy()))
+    with pytest.raises(Busy) as refused:
+        scene.pay(scene.now(FIRST))
+    assert refused.value.retry_after == 1
+    assert ports.tape.names("gateway") == []
+
+
+def test_a_lease_whose_answer_was_lost_is_still_ours(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args))
+    assert scene.pay(scene.now(FIRST)).payment.status == "pending"
+    assert ports.clock.slept == []
+    assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_the_lease_is_saved_before_the_gateway_is_asked(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    scene.pay(scene.now(FIRST))
+    assert ports.tape.names("bookings", "gateway") == [
+        "bookings.load",
+        "bookings.save",
+        "gateway.initialize",
+        "bookings.save",
+    ]
+
+
+# -- the guest's page, which knows no principal
+
+
+def test_the_page_pays_in_its_own_name(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    paid = pay_now(ports, scene.now(FIRST), key="", cause="return", public_url=PUBLIC)
+    assert paid.payment.tx_ref == TWO
+    assert {event.cause for event in paid.booking.history if event.subject == TWO} == {"return"}
+    assert ports.gateway.charges[TWO].opening.return_url == f"{PUBLIC}/pay/{TWO}"
