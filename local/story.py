@@ -220,7 +220,7 @@ def late_and_gone(world: World, tell: Tell) -> None:
         tell.why("she paid, so the money is hers: a confirmed booking, a refund, or a person who looks at it")
         world.advance(minutes=2)
         check("the gateway was told once", len(world.gateway_log(tx_ref, call="refund")), 1)
-        tell.saw(f"a minute later the refund was asked for, once: it is {refunds()[0]['status']} now")
+        tell.saw(f"the gateway was asked for it, once: the refund is {refunds()[0]['status']}")
         world.advance(days=2)
         check("the money is back", refunds()[0]["status"], "refunded")
         tell.saw("two days later the gateway says that it is done: refunded")
