@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,14 @@ class Process:
     def wait_until_ready(self, within: float = READY_WITHIN) -> None:
         self.ready.wait(within)
         assert any(line.startswith("ready") for line in self.lines), f"not ready: {self.lines}"
+
+    def line_with(self, text: str) -> str:
+        """A line that it prints, perhaps in a moment."""
+        deadline = time.monotonic() + 5
+        while not (found := [line for line in self.lines if text in line]):
+            assert time.monotonic() < deadline, self.lines
+            time.sleep(0.02)
+        return found[0]
 
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
         """End it, and return its exit code."""

@@ -126,7 +126,7 @@ def test_killed_it_leaves_nothing_behind(stacks: Stacks) -> None:
 def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
     services = stacks("services")
     assert port_is_free(services.api)
-    (line,) = [line for line in services.lines if "chalice" in line and "local --stage" in line]
+    line = services.line_with("local --stage")
     with subprocess.Popen(
         ["bash", "-c", f"{line.strip().rpartition('&& ')[0]} && exec {line.strip().rpartition('&& ')[2]}"],
         cwd=ROOT,
