@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+from hypothesis import given
+
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain.booking import (
+    BOOKING_MOVES,
+    HOLDS_NIGHTS,
+    Booking,
+    BookingStatus,
+    Event,
+    Place,
+    due_at,
+    move_booking,
+    move_payment,
+    owe,
+    replace_email,
+    the_payment,
+    update_payment,
+)
+from chalicelib.domain.email import HAND_OVER
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import PAYMENT_MOVES, PaymentStatus
+from chalicelib.domain.refund import REFUND_MOVES, RefundStatus
+from chalicelib.domain.refunding import move_refund
+from tests.builders import (
+    GUEST,
+    HANNA,
+    NOW,
+    a_booking,
+    a_booking_id,
+    a_listing,
+    a_stay,
+    another_attempt,
+    expired,
+    opened,
+    paid,
+    refund_owed,
+    told,
+)
+from tests.invariants import check, folded, statuses_of
+from tests.strategies import Life, lives
+
+MS = timedelta(milliseconds=1)
+MINUTE = timedelta(minutes=1)
+LATER = NOW + timedelta(minutes=7)
+
+
+# Hold
+
+
+def test_a_hold_is_a_booking_with_its_first_payment_in_opening() -> None:
+    booking = a_booking(return_url="https://shop.example.et/thanks", slot=2)
+    listing = a_listing()
+    assert booking.booking_id == a_booking_id()
+    assert (booking.status, booking.guest_id, booking.stay, booking.contact) == (
+        "pending_payment",
+        GUEST,
+        a_stay(),
+        HANNA,
+    )
+    assert booking.total == Money(735_000, "ETB")
+    assert [line.description for line in booking.lines] == ["3 nights × 1 unit"]
+    assert booking.hold_expires_at == NOW + timedelta(minutes=30)
+    assert (booking.created_at, booking.updated_at, booking.version, booking.slot) == (NOW, NOW, 1, 2)
+    assert (booking.language, booking.fingerprint, booking.request_id) == ("en", "fingerprint", "request-1")
+    assert booking.return_url == "https://shop.example.et/thanks"
+    assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.emails) == (None, None, ())
+    assert booking.place == Place.of(listing)
+    [payment] = booking.payments
+    assert payment.tx_ref == f"{booking.booking_id}-1"
+    assert (payment.status, payment.gateway, payment.expected_mode) == ("created", "chapa", "test")
+    assert (payment.amount, payment.received, payment.accepted) == (booking.total, None, False)
+    assert (payment.opening_by, payment.opening_until) == ("opener", NOW + timedelta(seconds=25))
+    assert (payment.created_at, payment.updated_at, payment.next_look_at) == (NOW, NOW, NOW + 2 * MINUTE)
+    assert booking.history == (
+        Event(NOW, "booking_held", "guest", "", None, "pending_payment"),
+        Event(NOW, "payment_created", "guest", payment.tx_ref, None, "created"),
+    )
+
+
+def test_a_booking_remembers_its_listing_as_it_was() -> None:
+    listing = a_listing(check_in_time="15:30", check_out_time="10:15", cancellation_policy="strict")
+    place = Place.of(listing)
+    for name in (
+        "listing_id",
+        "host_id",
+        "host_email",
+        "title",
+        "city",
+        "address",
+        "time_zone",
+        "check_in_time",
+        "check_out_time",
+        "cancellation_policy",
+    ):
+        assert getattr(place, name) == getattr(listing, name)
+
+
+def test_the_slot_frees_itself_when_the_nights_would_go_at_the_latest() -> None:
+    booking = a_booking()
+    assert booking.slot_frees_at == booking.hold_expires_at + timedelta(hours=12)
+
+
+def test_the_payment_that_counts_is_the_accepted_one_else_the_latest() -> None:
+    twice = opened(another_attempt(opened(a_booking())))
+    assert twice.current_payment is twice.payments[1]
+    first = twice.payments[0].tx_ref
+    assert told(twice, tx_ref=first).current_payment.tx_ref == first
+
+
+def test_payments_are_found_by_their_reference() -> None:
+    booking = another_attempt(a_booking())
+    for payment in booking.payments:
+        assert booking.payment(payment.tx_ref) is payment
+        assert the_payment(booking, payment.tx_ref) is payment
+    for tx_ref in ("", booking.booking_id, f"{booking.booking_id}-3"):
+        assert booking.payment(tx_ref) is None
+        with pytest.raises(KeyError):
+            the_payment(booking, tx_ref)
+
+
+# Confirm
+
+
+def test_confirming_closes_the_links_that_are_still_open() -> None:
+    twice = opened(another_attempt(opened(a_booking()), now=NOW + 4 * MINUTE))
+    booking = told(twice, tx_ref=twice.payments[0].tx_ref, now=LATER)
+    first, second = booking.payments
+    assert (booking.status, booking.confirmed_late_at) == ("confirmed", None)
+    assert (first.status, first.accepted, first.next_look_at) == ("completed", True, None)
+    assert (second.status, second.accepted) == ("expired", False)
+    # At once: to close the link, and to see whether it was paid on.
+    assert second.next_look_at == LATER
+    assert due_at(booking) == LATER
+    assert [(email.kind, email.due_at, email.email_id) for email in booking.emails] == [
+        ("booking_confirmed", LATER + HAND_OVER, "1"),
+        ("host_new_booking", LATER + HAND_OVER, "2"),
+    ]
+    assert [(event.kind, event.detail) for event in booking.history[-3:]] == [
+        ("payment_completed", ""),
+        ("payment_expired", "paid by another attempt"),
+        ("booking_confirmed", ""),
+    ]
+
+
+def test_confirming_leaves_what_was_closed_before_as_it_is() -> None:
+    failed_once = told(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
+    booking = paid(opened(another_attempt(failed_once)), now=NOW + 70 * MINUTE)
+    assert booking.payments[0] == failed_once.payments[0]
+
+
+def test_a_booking_that_was_waiting_for_an_answer_forgets_it_once_confirmed() -> None:
+    waiting = replace(opened(a_booking()), expiry_retry_at=LATER)
+    assert paid(waiting).expiry_retry_at is None
+
+
+def test_late_money_is_remembered_as_late() -> None:
+    late = paid(expired(opened(a_booking())), now=NOW + 45 * MINUTE)
+    assert late.confirmed_late_at == NOW + 45 * MINUTE
+    assert late.history[-1].detail == "late"
+
+
+# Expire
+
+
+def test_expiring_gives_the_nights_back_and_keeps_watching() -> None:
+    held = opened(a_booking())
+    booking = expired(replace(held, expiry_retry_at=LATER))
+    [payment] = booking.payments
+    assert (booking.status, booking.holds_nights, booking.expiry_retry_at) == ("expired", False, None)
+    assert (payment.status, payment.next_look_at) == ("expired", NOW + 60 * MINUTE)
+    [email] = booking.emails
+    assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + HAND_OVER)
+
+
+def test_expiring_ends_an_opening_too() -> None:
+    [payment] = expired(a_booking()).payments
+    assert (payment.status, payment.opening_until, payment.opening_by) == ("expired", None, "")
+
+
+def test_expiring_leaves_a_failed_payment_as_it_is() -> None:
+    failed_once = told(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
+    assert expired(failed_once).payments == failed_once.payments
+
+
+# Moves
+
+
+@pytest.mark.parametrize("before", get_args(BookingStatus))
+@pytest.mark.parametrize("to", get_args(BookingStatus))
+def test_a_booking_moves_only_as_the_table_says(before: BookingStatus, to: BookingStatus) -> None:
+    booking = replace(a_booking(), status=before)
+    if to not in BOOKING_MOVES[before]:
+        with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
+            move_booking(booking, to, cause="sweep", now=LATER)
+        return
+    moved = move_booking(booking, to, cause="sweep", now=LATER, detail="why")
+    assert (moved.status, moved.updated_at) == (to, LATER)
+    assert moved.history[-1] == Event(LATER, f"booking_{to}", "sweep", "", before, to, "why")
+    assert replace(moved, status=before, updated_at=NOW, history=booking.history) == booking
+
+
+@pytest.mark.parametrize("before", get_args(PaymentStatus))
+@pytest.mark.parametrize("to", get_args(PaymentStatus))
+def test_a_payment_moves_only_as_the_table_says(before: PaymentStatus, to: PaymentStatus) -> None:
+    booking = another_attempt(a_booking())
+    other, payment = booking.payments
+    booking = update_payment(booking, payment.tx_ref, status=before)
+    if to not in PAYMENT_MOVES[before]:
+        with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
+            move_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER)
+        return
+    moved = move_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER, detail="why")
+    assert moved.payments == (other, replace(booking.payments[1], status=to, updated_at=LATER))
+    assert moved.updated_at == LATER
+    assert moved.history[-1] == Event(LATER, f"payment_{to}", "sweep", payment.tx_ref, before, to, "why")
+
+
+@pytest.mark.parametrize("before", get_args(RefundStatus))
+@pytest.mark.parametrize("to", get_args(RefundStatus))
+def test_a_refund_moves_only_as_the_table_says(before: RefundStatus, to: RefundStatus) -> None:
+    booking = refund_owed(refund_owed(paid(opened(a_booking())), amount=Money(5, "ETB")), amount=Money(7, "ETB"))
+    first, second = booking.refunds
+    tx_ref = booking.payments[0].tx_ref
+    booking = update_payment(booking, tx_ref, refunds=(first, replace(second, status=before)))
+    if to not in REFUND_MOVES[before]:
+        with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
+            move_refund(booking, second.refund_id, to, cause="sweep", now=LATER)
+        return
+    moved = move_refund(booking, second.refund_id, to, cause="sweep", now=LATER, detail="why")
+    assert moved.refunds[0] == first
+    assert (moved.refunds[1].status, moved.refunds[1].updated_at, moved.payments[0].updated_at) == (to, LATER, LATER)
+    assert moved.history[-1] == Event(LATER, f"refund_{to}", "sweep", second.refund_id, before, to, "why")
+
+
+def test_bookings_end_cancelled_and_only_two_states_hold_nights() -> None:
+    assert set(BOOKING_MOVES) == set(get_args(BookingStatus))
+    assert [status for status, moves in BOOKING_MOVES.items() if not moves] == ["cancelled"]
+    assert {"pending_payment", "confirmed"} == HOLDS_NIGHTS
+    for status in get_args(BookingStatus):
+        assert replace(a_booking(), status=status).holds_nights is (status in HOLDS_NIGHTS)
+
+
+def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -> None:
+    for booking in (paid(opened(a_booking())), expired(a_booking())):
+        with pytest.raises(ValueError, match="never goes"):
+            aggregate.expire(booking, cause="sweep", now=LATER)
+
+
+# E-mails
+
+
+def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
+    booking = owe(owe(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
+    first, second = booking.emails
+    assert (first.email_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + HAND_OVER)
+    assert (second.email_id, second.kind, second.about, second.due_at) == (
+        "2",
+        "payment_failed",
+        "ref",
+        LATER + HAND_OVER,
+    )
+    assert all((email.status, email.claimed_by, email.tries) == ("owed", "", 0) for email in booking.emails)
+
+
+def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:
+    booking = paid(opened(a_booking()))
+    first, second = booking.emails
+    claimed = replace_email(booking, replace(second, claimed_by="worker", tries=1), now=LATER)
+    assert claimed.history == booking.history
+    assert claimed.emails[0] == first
+    assert claimed.emails[1].claimed_by == "worker"
+    sent = replace_email(claimed, replace(claimed.emails[1], status="sent"), now=LATER)
+    assert sent.emails[0] == first
+    assert sent.history[-1] == Event(LATER, "email_sent", "email", "2", "owed", "sent", "host_new_booking")
+
+
+# History
+
+
+@given(lives())
+def test_at_every_time_all_is_in_order(life: Life) -> None:
+    for booking in life.states:
+        check(booking)
+
+
+@given(lives())
+def test_the_history_alone_tells_every_status(life: Life) -> None:
+    for booking in life.states:
+        assert folded(booking) == statuses_of(booking)
+
+
+@given(lives())
+def test_nothing_is_ever_taken_out_or_changed_in_place(life: Life) -> None:
+    for before, after in zip(life.states, life.states[1:], strict=False):
+        assert after.history[: len(before.history)] == before.history
+        assert len(after.payments) >= len(before.payments)
+        assert [email.kind for email in after.emails[: len(before.emails)]] == [email.kind for email in before.emails]
+        # A change of a status makes entries, and nothing else does: looks, leases and claims come too often.
+        if statuses_of(before) == statuses_of(after):
+            assert _status_changes(before) == _status_changes(after)
+
+
+def _status_changes(booking: Booking) -> int:
+    return sum(event.before != event.after for event in booking.history)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.booking import Booking, back_if_cancelled
+from chalicelib.domain.cancelling import cancel
+from chalicelib.domain.errors import StayBegun
+from chalicelib.domain.money import Money
+from chalicelib.domain.refunding import owe_refund
+from chalicelib.domain.verification import resolve
+from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, told
+from tests.invariants import check
+from tests.strategies import Life, lives
+
+MS = timedelta(milliseconds=1)
+LATER = NOW + timedelta(minutes=7)
+By = Literal["guest", "host", "operator"]
+EVERYBODY: tuple[By, ...] = ("guest", "host", "operator")
+
+
+def confirmed(**listing: Any) -> Booking:
+    return paid(opened(a_booking(listing=a_listing(**listing))))
+
+
+def cancelled(booking: Booking, by: By = "guest", *, now: datetime = LATER) -> Booking:
+    result = cancel(booking, by=by, reason="Plans changed.", now=now)
+    check(result)
+    return result
+
+
+def goes_back(booking: Booking) -> list[tuple[int, str]]:
+    return [(refund.amount.minor, refund.reason) for refund in booking.refunds]
+
+
+# A paid booking
+
+
+@pytest.mark.parametrize(
+    ("policy", "notice", "back"),
+    [
+        ("flexible", timedelta(hours=24), 735_000),
+        ("flexible", timedelta(hours=24) - MS, 0),
+        ("moderate", timedelta(days=5), 735_000),
+        ("moderate", timedelta(days=5) - MS, 367_500),
+        ("moderate", timedelta(hours=24), 367_500),
+        ("moderate", timedelta(hours=24) - MS, 0),
+        ("strict", timedelta(days=7), 367_500),
+        ("strict", timedelta(days=7) - MS, 0),
+    ],
+)
+def test_a_guest_gets_what_the_policy_gives(policy: str, notice: timedelta, back: int) -> None:
+    booking = confirmed(cancellation_policy=policy)
+    result = cancelled(booking, now=booking.check_in_at - notice)
+    assert result.status == "cancelled"
+    assert goes_back(result) == ([(back, "cancelled_by_guest")] if back else [])
+
+
+@pytest.mark.parametrize("by", ["host", "operator"])
+@pytest.mark.parametrize("policy", ["flexible", "moderate", "strict"])
+def test_a_host_or_an_operator_gives_all_back(by: By, policy: str) -> None:
+    booking = confirmed(cancellation_policy=policy)
+    result = cancelled(booking, by, now=booking.check_in_at - MS)
+    assert goes_back(result) == [(735_000, f"cancelled_by_{by}")]
+
+
+@pytest.mark.parametrize("by", EVERYBODY)
+def test_nobody_cancels_a_stay_that_has_begun(by: By) -> None:
+    booking = confirmed()
+    for now in (booking.check_in_at, booking.check_in_at + MS, booking.check_out_at + timedelta(days=1)):
+        with pytest.raises(StayBegun):
+            cancelled(booking, by, now=now)
+
+
+def test_one_letter_tells_the_guest_all_and_one_the_host() -> None:
+    result = cancelled(confirmed())
+    assert [email.kind for email in result.emails[2:]] == ["booking_cancelled", "host_cancelled"]
+    assert [(event.kind, event.cause, event.detail) for event in result.history[-2:]] == [
+        ("booking_cancelled", "guest", "Plans changed."),
+        ("refund_owed", "guest", "ETB 7,350.00"),
+    ]
+
+
+def test_late_money_may_be_taken_back_in_full_for_a_day() -> None:
+    at = NOW + timedelta(hours=2)
+    late = paid(expired(opened(a_booking(listing=a_listing(cancellation_policy="strict")))), now=at)
+    assert goes_back(cancelled(late, now=at + timedelta(hours=24) - MS)) == [(735_000, "cancelled_by_guest")]
+    assert goes_back(cancelled(late, now=at + timedelta(hours=24))) == [(367_500, "cancelled_by_guest")]
+
+
+# What went back before, or came otherwise
+
+
+def partly_returned(minor: int) -> Booking:
+    booking = confirmed()
+    tx_ref = booking.payments[0].tx_ref
+    return owe_refund(
+        booking, tx_ref, amount=Money(minor, "ETB"), reason="a broken shower", cause="host", now=NOW, tell=False
+    )
+
+
+@pytest.mark.parametrize("by", EVERYBODY)
+def test_what_went_back_before_does_not_go_back_again(by: By) -> None:
+    result = cancelled(partly_returned(700_000), by)
+    assert goes_back(result) == [(700_000, "a broken shower"), (35_000, f"cancelled_by_{by}")]
+    assert goes_back(cancelled(partly_returned(735_000), by)) == [(735_000, "a broken shower")]
+
+
+def test_a_guests_part_is_not_lessened_by_what_a_host_gave_unless_too_little_is_left() -> None:
+    booking = confirmed(cancellation_policy="strict")
+    tx_ref = booking.payments[0].tx_ref
+    gift = owe_refund(booking, tx_ref, amount=Money(100_000, "ETB"), reason="a gift", cause="host", now=NOW)
+    assert goes_back(cancelled(gift))[1:] == [(367_500, "cancelled_by_guest")]
+
+
+@pytest.mark.parametrize("by", EVERYBODY)
+def test_money_of_another_currency_goes_back_as_it_came(by: By) -> None:
+    odd = told(opened(a_booking()), amount=Money(5_000, "USD"))
+    accepted = resolve(odd, odd.payments[0].tx_ref, as_="accept", nights="free", note="", now=NOW)
+    result = cancelled(accepted, by)
+    assert [refund.amount for refund in result.refunds] == [Money(5_000, "USD")]
+
+
+# A booking without money
+
+
+@pytest.mark.parametrize("booking", [a_booking(), opened(a_booking()), another_attempt(opened(a_booking()))])
+def test_a_hold_is_given_up_and_its_links_are_closed(booking: Booking) -> None:
+    result = cancelled(booking)
+    assert (result.status, result.holds_nights, result.refunds) == ("cancelled", False, ())
+    assert [payment.status for payment in result.payments] == ["expired"] * len(booking.payments)
+    assert result.payments[-1].next_look_at == LATER
+    assert result.history[-2].detail == "booking cancelled"
+    # The host was never told of it.
+    assert [email.kind for email in result.emails] == ["booking_cancelled"]
+
+
+def test_an_expired_booking_can_be_cancelled_also_after_its_check_in() -> None:
+    over = expired(opened(a_booking()))
+    assert cancelled(over, now=over.check_in_at + MS).status == "cancelled"
+    assert opened(a_booking()).check_in_at > NOW
+    assert cancelled(opened(a_booking()), now=over.check_in_at + MS).status == "cancelled"
+
+
+@pytest.mark.parametrize("by", EVERYBODY)
+def test_cancelling_again_changes_nothing(by: By) -> None:
+    for booking in (confirmed(), opened(a_booking())):
+        once = cancelled(booking)
+        assert cancel(once, by=by, reason="Again.", now=once.check_in_at + MS) is once
+
+
+@given(lives(), st.sampled_from(EVERYBODY))
+def test_every_booking_can_be_cancelled_until_its_stay_begins(life: Life, by: By) -> None:
+    booking = life.booking
+    if booking.status == "confirmed" and life.now >= booking.check_in_at:
+        with pytest.raises(StayBegun):
+            cancel(booking, by=by, reason="", now=life.now)
+        return
+    promised, _ = back_if_cancelled(booking, now=life.now)
+    result = cancelled(booking, by, now=life.now)
+    assert result.status == "cancelled"
+    new = result.refunds[len(booking.refunds) :]
+    assert len(new) <= (booking.status == "confirmed")
+    for refund in new:
+        assert by != "guest" or refund.amount.currency != promised.currency or refund.amount <= promised

@@ -1,0 +1,111 @@
+"""The one instant at which a booking needs something, and whether a person must look at it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.domain.booking import Booking, attention, due_at, replace_email, update_payment
+from chalicelib.domain.email import TRIES_BEFORE_ASKING
+from chalicelib.domain.money import Money
+from chalicelib.domain.refund import TRIES_BEFORE_ASKING as REFUND_TRIES
+from chalicelib.domain.refunding import move_refund
+from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, refund_owed, the_refund, told
+
+MS = timedelta(milliseconds=1)
+MINUTE = timedelta(minutes=1)
+LATER = NOW + timedelta(minutes=7)
+
+
+def done_with_mail(booking: Booking) -> Booking:
+    for email in booking.emails:
+        booking = replace_email(booking, replace(email, status="sent"), now=LATER)
+    return booking
+
+
+def looks_at(booking: Booking, *instants: object) -> Booking:
+    for payment, instant in zip(booking.payments, instants, strict=True):
+        booking = update_payment(booking, payment.tx_ref, next_look_at=instant)
+    return booking
+
+
+def test_a_hold_is_due_at_its_first_look_and_then_at_its_end() -> None:
+    booking = a_booking()
+    assert due_at(booking) == NOW + 2 * MINUTE
+    assert due_at(looks_at(booking, booking.hold_expires_at + MS)) == booking.hold_expires_at
+    assert due_at(looks_at(booking, None)) == booking.hold_expires_at
+
+
+def test_while_the_gateway_is_silent_the_end_of_the_hold_is_put_off() -> None:
+    waiting = looks_at(replace(a_booking(), expiry_retry_at=NOW + 45 * MINUTE), None)
+    assert due_at(waiting) == NOW + 45 * MINUTE
+    assert due_at(expired(looks_at(waiting, None))) is not None
+
+
+def test_the_earliest_of_everything() -> None:
+    twice = another_attempt(opened(a_booking()))
+    assert due_at(looks_at(twice, NOW + 9 * MINUTE, NOW + 8 * MINUTE)) == NOW + 8 * MINUTE
+    assert due_at(looks_at(twice, NOW + 9 * MINUTE, NOW + 90 * MINUTE)) == NOW + 9 * MINUTE
+    confirmed = paid(opened(a_booking()), now=NOW + 4 * MINUTE)
+    assert due_at(confirmed) == NOW + 6 * MINUTE
+    early, late = confirmed.emails
+    confirmed = replace(confirmed, emails=(replace(early, status="sent"), replace(late, due_at=LATER)))
+    assert due_at(confirmed) == LATER
+    owing = refund_owed(done_with_mail(confirmed), amount=Money(1, "ETB"))
+    assert due_at(owing) == owing.refunds[0].due_at == owing.updated_at
+
+
+def test_a_confirmed_booking_with_its_mail_sent_rests() -> None:
+    booking = done_with_mail(paid(opened(a_booking())))
+    assert due_at(booking) is None
+    assert due_at(replace(booking, expiry_retry_at=LATER)) is None
+
+
+def test_a_booking_whose_watch_is_over_rests() -> None:
+    over = done_with_mail(expired(opened(a_booking())))
+    assert due_at(over) == NOW + 60 * MINUTE
+    assert due_at(told(over, "pending", now=NOW + timedelta(hours=72))) is None
+
+
+# Who must look at it
+
+
+def test_attention_is_for_money_first() -> None:
+    confirmed = paid(opened(a_booking()))
+    assert attention(confirmed) is None
+    refund = refund_owed(confirmed, amount=Money(1, "ETB"))
+    assert attention(refund) is None
+    refused = move_refund(refund, the_refund(refund).refund_id, "attention", cause="sweep", now=LATER)
+    assert attention(refused) == "refund"
+    bounced = replace_email(refused, replace(refused.emails[0], status="failed"), now=LATER)
+    assert attention(bounced) == "refund"
+    taken = update_payment(bounced, bounced.payments[0].tx_ref, taken_back="reversed")
+    assert attention(taken) == "payment_taken_back"
+    reviewed = update_payment(taken, taken.payments[0].tx_ref, status="review")
+    assert attention(reviewed) == "payment_review"
+
+
+def test_attention_for_mail_that_keeps_failing() -> None:
+    booking = paid(opened(a_booking()))
+    nearly, email = booking.emails
+    nearly = replace(nearly, tries=TRIES_BEFORE_ASKING - 1)
+    assert attention(replace(booking, emails=(nearly, email))) is None
+    assert attention(replace(booking, emails=(nearly, replace(email, tries=TRIES_BEFORE_ASKING)))) == "email"
+    assert attention(replace(booking, emails=(nearly, replace(email, status="failed")))) == "email"
+
+
+def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
+    booking = refund_owed(paid(opened(a_booking())), amount=Money(1, "ETB"))
+    tx_ref, refund = booking.payments[0].tx_ref, the_refund(booking)
+
+    def put_off(times: int) -> Booking:
+        return update_payment(booking, tx_ref, refunds=(replace(refund, put_off=times),))
+
+    assert attention(put_off(REFUND_TRIES - 1)) is None
+    assert attention(put_off(REFUND_TRIES)) == "refund"
+
+
+def test_attention_for_any_attempt() -> None:
+    twice = another_attempt(opened(a_booking()))
+    for payment in twice.payments:
+        assert attention(update_payment(twice, payment.tx_ref, status="review")) == "payment_review"

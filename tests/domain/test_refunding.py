@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.booking import Booking, Event
+from chalicelib.domain.email import HAND_OVER
+from chalicelib.domain.errors import RefundExceedsPayment
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import back_off
+from chalicelib.domain.refund import OFTEN, SELDOM, SILENT_FOR, TRIES_BEFORE_ASKING, Refund
+from chalicelib.domain.refunding import (
+    MAX_REFUNDS,
+    accepted,
+    claim,
+    left_to_refund,
+    looked_up,
+    move_refund,
+    owe_refund,
+    postpone,
+    put_off,
+    take_back,
+    the_refund,
+    try_again,
+)
+from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, told
+from tests.invariants import check
+
+MS = timedelta(milliseconds=1)
+HOUR = timedelta(hours=1)
+LATER = NOW + timedelta(minutes=7)
+CONFIRMED = paid(opened(a_booking()))
+TX_REF = CONFIRMED.payments[0].tx_ref
+R1 = f"{TX_REF}-R1"
+
+
+def etb(minor: int) -> Money:
+    return Money(minor, "ETB")
+
+
+def owing(minor: int = 300_000, booking: Booking = CONFIRMED, *, now: datetime = NOW, tell: bool = False) -> Booking:
+    return owe_refund(booking, TX_REF, amount=etb(minor), reason="a broken shower", cause="host", now=now, tell=tell)
+
+
+def claimed(now: datetime = NOW) -> Booking:
+    return claim(owing(), R1, by="worker", cause="sweep", now=now)
+
+
+# Owing
+
+
+def test_a_refund_is_owed_and_due_at_once() -> None:
+    booking = owe_refund(
+        CONFIRMED, TX_REF, amount=etb(5), reason="a gift", cause="host", now=LATER, key="k", fingerprint="f"
+    )
+    assert booking.refunds == (
+        Refund(R1, etb(5), "a gift", LATER, LATER, status="owed", due_at=LATER, key="k", fingerprint="f"),  # type: ignore[arg-type]
+    )
+    assert booking.payments[0].updated_at == LATER
+    assert booking.history[-1] == Event(LATER, "refund_owed", "host", R1, None, "owed", "ETB 0.05")
+    email = booking.emails[-1]
+    assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + HAND_OVER)
+
+
+def test_a_refund_may_be_told_of_elsewhere() -> None:
+    assert owing(tell=False).emails == CONFIRMED.emails
+
+
+def test_refunds_of_a_payment_are_numbered() -> None:
+    booking = owing(2, owing(1))
+    assert [refund.refund_id for refund in booking.refunds] == [R1, f"{TX_REF}-R2"]
+    assert the_refund(booking, f"{TX_REF}-R2").amount == etb(2)
+    for missing in (f"{TX_REF}-R3", TX_REF, ""):
+        with pytest.raises(KeyError):
+            the_refund(booking, missing)
+
+
+def test_all_that_was_received_and_not_a_cent_more() -> None:
+    assert left_to_refund(CONFIRMED.payments[0]) == etb(735_000)
+    owing(735_000)
+    with pytest.raises(RefundExceedsPayment, match=r"ETB 7,350\.00"):
+        owing(735_001)
+    part = owing(700_000)
+    assert left_to_refund(part.payments[0]) == etb(35_000)
+    assert left_to_refund(owing(35_000, part).payments[0]) == etb(0)
+    with pytest.raises(RefundExceedsPayment, match=r"ETB 350\.00"):
+        owing(35_001, part)
+
+
+@pytest.mark.parametrize("minor", [0, -1])
+def test_nothing_is_not_a_refund(minor: int) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        owing(minor)
+
+
+@pytest.mark.parametrize(
+    "booking", [a_booking(), opened(a_booking()), expired(a_booking()), told(opened(a_booking()), mode="live")]
+)
+def test_only_completed_money_can_go_back(booking: Booking) -> None:
+    assert left_to_refund(booking.payments[0]) == etb(0)
+    with pytest.raises(RefundExceedsPayment):
+        owing(1, booking)
+
+
+def test_what_is_left_counts_refunds_in_every_state() -> None:
+    booking = owing(300_000)
+    for state in (booking, claimed(), move_refund(booking, R1, "attention", cause="sweep", now=NOW)):
+        assert left_to_refund(state.payments[0]) == etb(435_000)
+
+
+@given(st.lists(st.integers(1, 400_000), max_size=6))
+def test_refunds_never_exceed_what_was_received(amounts: list[int]) -> None:
+    booking = CONFIRMED
+    for minor in amounts:
+        left = left_to_refund(booking.payments[0]).minor
+        if minor <= left:
+            booking = owing(minor, booking)
+        else:
+            with pytest.raises(RefundExceedsPayment):
+                owing(minor, booking)
+    assert booking.payments[0].refunded_or_owed <= etb(735_000)
+
+
+def test_a_refund_of_a_payment_that_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        owe_refund(CONFIRMED, f"{TX_REF}0", amount=etb(1), reason="", cause="host", now=NOW)
+
+
+def test_people_have_twenty() -> None:
+    assert MAX_REFUNDS == 20
+
+
+# On its way
+
+
+def test_a_claim_names_the_one_who_may_post_it() -> None:
+    booking = claim(owing(), R1, by="worker", cause="sweep", now=LATER)
+    refund = the_refund(booking, R1)
+    assert (refund.status, refund.claimed_by, refund.heard_at, refund.updated_at) == (
+        "requested",
+        "worker",
+        LATER,
+        LATER,
+    )
+    assert refund.due_at == LATER + HOUR
+    assert booking.history[-1] == Event(LATER, "refund_requested", "sweep", R1, "owed", "requested")
+    with pytest.raises(ValueError, match="never goes"):
+        claim(booking, R1, by="another", cause="sweep", now=LATER)
+
+
+def test_what_the_gateway_took_over_is_looked_up() -> None:
+    booking = accepted(claimed(), R1, provider_refund_id="RFND-1", cause="sweep", now=LATER)
+    refund = the_refund(booking, R1)
+    assert (refund.status, refund.provider_refund_id, refund.heard_at) == ("processing", "RFND-1", LATER)
+    assert refund.due_at == LATER + HOUR
+    assert booking.history[-1] == Event(LATER, "refund_processing", "sweep", R1, "requested", "processing")
+
+
+def test_what_it_certainly_did_not_take_over_is_tried_again_after_a_pause() -> None:
+    booking = claimed()
+    for tries in range(1, 5):
+        booking = put_off(booking, R1, cause="sweep", now=LATER, jitter=0.5, detail="gateway_unreachable")
+        refund = the_refund(booking, R1)
+        assert (refund.status, refund.claimed_by, refund.put_off) == ("owed", "", tries)
+        assert refund.due_at == LATER + back_off(tries, jitter=0.5)
+        assert booking.history[-1] == Event(
+            LATER, "refund_owed", "sweep", R1, "requested", "owed", "gateway_unreachable"
+        )
+        booking = claim(booking, R1, by="worker", cause="sweep", now=LATER)
+
+
+def test_what_could_not_even_be_asked_about_stays_owed_without_a_word() -> None:
+    before = owing()
+    booking = postpone(postpone(before, R1, now=LATER, jitter=0.5), R1, now=LATER, jitter=0.5)
+    refund = the_refund(booking, R1)
+    assert refund == replace(the_refund(before, R1), put_off=2, due_at=LATER + timedelta(seconds=22.5))
+    assert booking.history == before.history
+
+
+def test_what_is_done_or_waits_for_a_person_is_due_no_more() -> None:
+    for to in ("refunded", "attention"):
+        booking = move_refund(claimed(), R1, to, cause="webhook", now=LATER, due_at=LATER)
+        assert the_refund(booking, R1).due_at is None
+
+
+def test_an_operator_has_it_posted_again() -> None:
+    waiting = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
+    waiting = move_refund(waiting, R1, "attention", cause="sweep", now=NOW)
+    booking = try_again(waiting, R1, now=LATER)
+    refund = the_refund(booking, R1)
+    assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
+    assert booking.history[-1].cause == "operator"
+    check(booking)
+
+
+def test_another_refund_is_never_touched() -> None:
+    booking = owing(2, owing(1))
+    second = booking.refunds[1]
+    booking = claim(booking, R1, by="worker", cause="sweep", now=LATER)
+    booking = looked_up(booking, R1, heard=True, cause="sweep", now=LATER)
+    booking = move_refund(booking, R1, "refunded", cause="sweep", now=LATER)
+    assert booking.refunds[1] == second
+
+
+# Looking it up
+
+
+def test_hourly_for_six_hours_then_six_hourly() -> None:
+    assert (OFTEN, SELDOM, SILENT_FOR) == (HOUR, 6 * HOUR, 24 * HOUR)
+    booking = claimed()
+    for now, pause in (
+        (NOW + HOUR, HOUR),
+        (NOW + 6 * HOUR - MS, HOUR),
+        (NOW + 6 * HOUR, 6 * HOUR),
+        (NOW + 12 * HOUR, 6 * HOUR),
+    ):
+        refund = the_refund(looked_up(booking, R1, heard=True, cause="sweep", now=now), R1)
+        assert (refund.due_at, refund.heard_at, refund.status) == (now + pause, now, "requested")
+
+
+def test_the_hours_count_from_the_latest_request() -> None:
+    booking = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
+    again = claim(booking, R1, by="worker", cause="sweep", now=NOW + 20 * HOUR)
+    refund = the_refund(looked_up(again, R1, heard=True, cause="sweep", now=NOW + 21 * HOUR), R1)
+    assert refund.due_at == NOW + 22 * HOUR
+
+
+def test_a_day_without_a_word_is_put_before_a_person() -> None:
+    nearly = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS)
+    refund = the_refund(nearly, R1)
+    assert (refund.status, refund.heard_at) == ("requested", NOW)
+    silent = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR)
+    assert the_refund(silent, R1).status == "attention"
+    assert silent.history[-1].detail == "no word for a day"
+    heard = looked_up(claimed(), R1, heard=True, cause="sweep", now=NOW + 24 * HOUR)
+    assert the_refund(heard, R1).status == "requested"
+
+
+def test_the_last_look_is_at_the_end_of_the_day_but_not_at_once() -> None:
+    refund = the_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 20 * HOUR), R1)
+    assert refund.due_at == NOW + 24 * HOUR
+    refund = the_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS), R1)
+    assert refund.due_at == NOW + 24 * HOUR - MS + timedelta(minutes=1)
+
+
+def test_a_look_up_without_a_change_makes_no_entry() -> None:
+    booking = looked_up(claimed(), R1, heard=True, cause="sweep", now=LATER)
+    assert booking.history == claimed().history
+
+
+# Where a person is needed
+
+
+def test_money_that_the_gateway_took_back_is_recorded() -> None:
+    twice = told(another_attempt(opened(a_booking())), tx_ref=TX_REF)
+    booking = take_back(twice, TX_REF, "reversed", cause="webhook", now=LATER)
+    assert booking.payments == (replace(twice.payments[0], taken_back="reversed", updated_at=LATER), twice.payments[1])
+    assert booking.history[-1] == Event(
+        LATER, "payment_taken_back", "webhook", TX_REF, "completed", "completed", "reversed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "put_offs", "asks"),
+    [
+        ("owed", TRIES_BEFORE_ASKING - 1, False),
+        ("owed", TRIES_BEFORE_ASKING, True),
+        ("requested", TRIES_BEFORE_ASKING, False),
+        ("refunded", TRIES_BEFORE_ASKING, False),
+        ("attention", 0, True),
+    ],
+)
+def test_a_person_is_asked_about_what_does_not_get_on(status: str, put_offs: int, asks: bool) -> None:
+    refund = replace(the_refund(owing(), R1), status=status, put_off=put_offs)  # type: ignore[arg-type]
+    assert refund.needs_a_person is asks
