@@ -63,8 +63,13 @@ class Clock:
         self.at += timedelta(**by)
 
 
-OPENS = answering(200, OPENED)
-CANCELS = answering(200, {"message": "Transaction cancelled", "status": "success", "data": None})
+def answers(status: int, body: object, *, headers: str = "") -> Script:
+    """A whole answer, after which the connection stays open, as Chapa's does."""
+    return answering(status, body, headers=headers, keep=True)
+
+
+OPENS = answers(200, OPENED)
+CANCELS = answers(200, {"message": "Transaction cancelled", "status": "success", "data": None})
 
 
 @dataclass
@@ -90,7 +95,7 @@ class Gateway:
             return self.cancel(talk)
         if self.verify is not None:
             return self.verify(talk)
-        return answering(200, self.word(path.rpartition("/")[2]))(talk)
+        return answers(200, self.word(path.rpartition("/")[2]))(talk)
 
     def word(self, tx_ref: str) -> dict[str, Any]:
         """What Chapa says of a payment that it opened."""
@@ -170,7 +175,7 @@ class World:
         *,
         by: Person | None = None,
         key: str | None = None,
-        query: Mapping[str, str | int | list[str]] | None = None,
+        query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         raw: str | bytes | None = None,
         content_type: str | None = "application/json",
