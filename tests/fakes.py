@@ -173,7 +173,7 @@ class FakeGateway(OnTape):
             raise NotJson from None
         return Notice(fields.get("tx_ref"), fields["event"], claims_paid=fields["event"] == "charge.success")
 
-    def pay(self, tx_ref: str, *, on_its_way: bool = False, **changes: Any) -> None:
+    def pay(self, tx_ref: str, /, *, on_its_way: bool = False, **changes: Any) -> None:
         """The guest pays on the link. ``on_its_way``: the money was under way before the link was closed."""
         charge = self.charges[tx_ref]
         assert on_its_way or not charge.cancelled, "nobody can pay on a link that was cancelled"

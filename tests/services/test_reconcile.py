@@ -1,0 +1,427 @@
+"""One room, five doors: when the gateway is asked, and what its answer does. Expiry and late money beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+import pytest
+
+from chalicelib.domain.booking import Cause
+from chalicelib.domain.errors import Busy, GatewayTimeout
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import WATCHED_FOR
+from chalicelib.services.ports import StoreBusy, Task
+from chalicelib.services.reconcile import reconcile
+from chalicelib.services.saving import TRIES
+from tests.builders import NOW, a_booking_id
+from tests.fakes import Fakes
+from tests.scenes import NIGHTS, Scene, id_of
+from tests.tape import raises
+
+FIRST = id_of("first")
+ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
+MS = timedelta(milliseconds=1)
+SILENCE = GatewayTimeout("silence", fate_known=False)
+DOORS: tuple[Cause, ...] = ("webhook", "callback", "return", "verify", "sweep")
+
+
+def look(scene: Scene, cause: Cause, tx_ref: str | None = ONE) -> None:
+    reconcile(scene.ports, FIRST, named=tx_ref, cause=cause)
+
+
+# -- money
+
+
+@pytest.mark.parametrize("cause", DOORS)
+def test_money_confirms_through_every_door(scene: Scene, ports: Fakes, cause: Cause) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    ports.clock.move(minutes=1)
+    done = reconcile(ports, FIRST, named=ONE, cause=cause)
+    assert done is not None
+    assert done.trouble is None
+    booking = done.booking
+    assert booking == scene.now(FIRST)
+    assert booking.status == "confirmed"
+    [payment] = booking.payments
+    assert (payment.status, payment.accepted, payment.received) == ("completed", True, Money(735000, "ETB"))
+    assert (payment.provider_reference, payment.mode) == (f"AP{ONE}", "test")
+    assert [email.kind for email in booking.emails] == ["booking_confirmed", "host_new_booking"]
+    assert {event.cause for event in booking.history if event.at > NOW} == {cause}
+    # One question, one save; then the slot and the queue.
+    assert ports.tape.names() == [
+        "bookings.load",
+        "gateway.verify",
+        "bookings.save",
+        "bookings.give_back_slot",
+        "queue.emails",
+    ]
+    assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
+    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": Money(734999, "ETB")},
+        {"amount": Money(735001, "ETB")},
+        {"amount": Money(735000, "USD")},
+        {"amount": None},
+        {"mode": "live"},
+        {"mode": None},
+        {"tx_ref": TWO},
+        {"tx_ref": None},
+    ],
+)
+def test_money_that_does_not_match_goes_to_a_person(scene: Scene, ports: Fakes, changes: dict[str, Any]) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE, **changes)
+    look(scene, "webhook")
+    booking = scene.now(FIRST)
+    assert (booking.status, booking.payments[0].status) == ("pending_payment", "review")
+    assert booking.emails == ()
+    assert [(concern.subject, concern.kind) for concern in ports.bookings.concerns(limit=9, after=None).items] == [
+        (FIRST, "payment_review")
+    ]
+
+
+def test_no_money_no_confirmation(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    statuses: tuple[Literal["pending", "failed"], ...] = ("pending", "failed")
+    for status in statuses:
+        ports.gateway.settle(ONE, status)
+        look(scene, "webhook")
+        assert scene.now(FIRST).status == "pending_payment"
+    assert scene.payment(ONE).status == "pending"
+    ports.gateway.charges.clear()
+    look(scene, "webhook")
+    assert (scene.now(FIRST).status, scene.payment(ONE).status) == ("pending_payment", "pending")
+
+
+def test_silence_changes_nothing_but_the_time_of_the_next_look(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.down = SILENCE
+    done = reconcile(ports, FIRST, named=ONE, cause="verify")
+    assert done is not None
+    assert done.trouble is SILENCE
+    [payment] = booking.payments
+    # 15 s, times 0.5 to 1: jitter is in the middle.
+    again = NOW + timedelta(seconds=15) * 0.75
+    expected = replace(booking, payments=(replace(payment, unanswered=1, next_look_at=again),), version=3)
+    assert scene.now(FIRST) == expected
+    assert scene.due_at(booking) == again
+    for _ in range(3):
+        look(scene, "webhook")
+    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=120) * 0.75
+
+
+def test_trouble_is_told_of_the_payment_that_was_named(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.clock.move(minutes=2)
+    ports.gateway.down = SILENCE
+    done = reconcile(ports, FIRST, cause="sweep")
+    assert done is not None
+    assert done.trouble is None
+
+
+def test_a_stale_answer_never_undoes_money(scene: Scene, ports: Fakes) -> None:
+    booking = scene.confirmed()
+    statuses: tuple[Literal["pending", "failed"], ...] = ("pending", "failed")
+    for status in statuses:
+        ports.gateway.settle(ONE, status)
+        look(scene, "webhook")
+        now = scene.now(FIRST)
+        assert (now.status, now.payments[0].status, now.history) == ("confirmed", "completed", booking.history)
+
+
+def test_money_that_the_gateway_took_back_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.gateway.settle(ONE, "reversed")
+    look(scene, "webhook")
+    assert (scene.now(FIRST).status, scene.payment(ONE).taken_back) == ("confirmed", "reversed")
+    [concern] = ports.bookings.concerns(limit=9, after=None).items
+    assert concern.kind == "payment_taken_back"
+
+
+# -- when the gateway is asked
+
+
+@pytest.mark.parametrize("cause", DOORS)
+def test_a_first_look_is_always_granted(scene: Scene, ports: Fakes, cause: Cause) -> None:
+    scene.booked()
+    look(scene, cause)
+    assert ports.tape.count("gateway.verify") == 1
+
+
+@pytest.mark.parametrize("cause", ["callback", "return"])
+@pytest.mark.parametrize(
+    ("age", "since"),
+    [
+        (timedelta(seconds=10), timedelta(seconds=5)),
+        (timedelta(seconds=49), timedelta(seconds=5)),
+        # From here on a tenth of its age is longer than 5 s.
+        (timedelta(seconds=100), timedelta(seconds=10)),
+        (timedelta(seconds=1000), timedelta(seconds=100)),
+    ],
+)
+@pytest.mark.parametrize("asks", [False, True])
+def test_public_nudges_do_not_multiply(cause: Cause, age: timedelta, since: timedelta, *, asks: bool) -> None:
+    scene = Scene()
+    ports = scene.ports
+    scene.booked()
+    since += MS if asks else timedelta(0)
+    ports.clock.move_to(NOW + age - since)
+    look(scene, "verify")
+    before = scene.now(FIRST)
+    scene.forget()
+    ports.clock.move_to(NOW + age)
+    look(scene, cause)
+    assert ports.tape.count("gateway.verify") == asks
+    if not asks:
+        assert scene.now(FIRST) == before
+        assert ports.tape.names() == ["bookings.load"]
+
+
+@pytest.mark.parametrize(("since", "asks"), [(timedelta(seconds=2) - MS, False), (timedelta(seconds=2), True)])
+def test_verify_calls_do_not_multiply(scene: Scene, ports: Fakes, since: timedelta, asks: bool) -> None:
+    scene.booked()
+    look(scene, "verify")
+    scene.forget()
+    ports.clock.move_to(NOW + since)
+    done = reconcile(ports, FIRST, named=ONE, cause="verify")
+    assert done is not None
+    assert ports.tape.count("gateway.verify") == asks
+
+
+@pytest.mark.parametrize("cause", ["webhook", "sweep"])
+def test_what_is_signed_or_named_by_the_clock_is_asked_about_at_once(scene: Scene, ports: Fakes, cause: Cause) -> None:
+    scene.booked()
+    look(scene, "verify")
+    look(scene, cause)
+    assert ports.tape.count("gateway.verify") == 2
+
+
+def test_a_named_payment_is_asked_about_in_whatever_state(scene: Scene, ports: Fakes) -> None:
+    for booking in (scene.confirmed(key="confirmed"), scene.expired(key="expired")):
+        scene.forget()
+        reconcile(ports, booking.booking_id, named=booking.payments[0].tx_ref, cause="webhook")
+        assert ports.tape.count("gateway.verify") == 1
+
+
+def test_nothing_due_nothing_done(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.clock.move_to(NOW + timedelta(minutes=2) - MS)
+    look(scene, "sweep", None)
+    assert ports.tape.names() == ["bookings.load"]
+    assert scene.now(FIRST) == booking
+
+
+def test_an_open_payment_is_looked_at_in_its_own_time(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
+    scene.booked()
+    asked = []
+
+    def note() -> None:
+        asked.append((ports.clock.now() - NOW).total_seconds() / 60)
+        ports.run_before("gateway.verify", note)
+
+    ports.run_before("gateway.verify", note)
+    scene.run(hours=3)
+    assert asked[:7] == [2, 5, 15, 45, 75, 105, 135]
+    scene.run(days=30)
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert max(pauses) <= 6 * 60
+    assert asked[-1] == pytest.approx(WATCHED_FOR.total_seconds() / 60)
+    assert scene.due_at(scene.now(FIRST)) is None
+    ports.tape._before.clear()
+
+
+def test_a_door_asks_about_two_payments_at_most(scene: Scene, ports: Fakes) -> None:
+    attempts(scene, 6)
+    scene.ports.clock.move(hours=2)
+    look(scene, "verify", f"{FIRST}-6")
+    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    assert asked == [f"{FIRST}-6", ONE]
+
+
+def test_the_clock_asks_about_four_and_hands_on_the_rest(scene: Scene, ports: Fakes) -> None:
+    attempts(scene, 6)
+    scene.ports.clock.move(hours=7)
+    scene.forget()
+    look(scene, "sweep", None)
+    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4)]
+    assert ports.queue.tasks == [Task(FIRST, request_id="request-first")]
+    look(scene, "sweep", None)
+    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4, 5, 6)]
+    assert len(ports.queue.tasks) == 1
+
+
+def test_what_could_not_be_handed_on_stays_due(scene: Scene, ports: Fakes) -> None:
+    attempts(scene, 6)
+    scene.ports.clock.move(hours=7)
+    scene.forget()
+    ports.queue.down = True
+    look(scene, "sweep", None)
+    assert "not_handed_on" in ports.observe.events
+    due = scene.due_at(scene.now(FIRST))
+    assert due is not None
+    assert due <= ports.clock.now()
+
+
+def test_what_a_webhook_announced_is_asked_for_again_soon(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    scene.webhook(ONE)
+    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+    # Another payment's look is not hurried by it.
+    scene.webhook(ONE, "charge.failed")
+    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+
+
+def test_an_announcement_is_about_the_named_payment_only(scene: Scene, ports: Fakes) -> None:
+    attempts(scene, 2)
+    ports.clock.move(minutes=20)
+    scene.forget()
+    scene.webhook(TWO)
+    assert scene.payment(TWO).next_look_at == ports.clock.now() + timedelta(seconds=30)
+    assert scene.payment(ONE).next_look_at != ports.clock.now() + timedelta(seconds=30)
+
+
+# -- what is not ours
+
+
+def test_what_we_do_not_hold_is_nobodys(scene: Scene, ports: Fakes) -> None:
+    booking_id = a_booking_id("nobody's")
+    for cause in DOORS:
+        assert reconcile(ports, booking_id, named=f"{booking_id}-1", cause=cause) is None
+        assert reconcile(ports, booking_id, cause=cause) is None
+    assert set(ports.tape.names()) == {"bookings.load"}
+    assert ports.tables.orphans == {}
+
+
+def test_another_attempt_than_ours_is_not_looked_at(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    assert reconcile(ports, FIRST, named=TWO, cause="verify") is None
+    assert ports.tape.names() == ["bookings.load"]
+    assert scene.now(FIRST) == booking
+
+
+# -- saving
+
+
+def test_a_lost_race_is_decided_again_on_what_is_there(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    ports.run_before("bookings.save", lambda: look(scene, "verify"))
+    look(scene, "webhook")
+    assert [event.kind for event in scene.now(FIRST).history].count("booking_confirmed") == 1
+    assert [email.kind for email in scene.now(FIRST).emails] == ["booking_confirmed", "host_new_booking"]
+    assert ports.tape.count("queue.emails") == 1
+
+
+def test_losing_again_and_again_ends(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+
+    def rival() -> None:
+        ports.clock.move(seconds=3)
+        booking = scene.now(FIRST)
+        ports.tables.bookings[FIRST].booking = replace(booking, version=booking.version + 1)
+
+    for skip in range(TRIES):
+        ports.run_before("bookings.save", rival, skip=skip)
+    with pytest.raises(Busy) as refused:
+        look(scene, "verify")
+    assert refused.value.retry_after == 1
+    assert ports.tape.count("gateway.verify") == 1
+
+
+def test_one_race_less_and_it_is_saved(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+
+    def rival() -> None:
+        booking = scene.now(FIRST)
+        ports.tables.bookings[FIRST].booking = replace(booking, version=booking.version + 1)
+
+    for skip in range(TRIES - 1):
+        ports.run_before("bookings.save", rival, skip=skip)
+    look(scene, "verify")
+    assert scene.now(FIRST).status == "confirmed"
+
+
+def test_a_booking_that_vanishes_is_told_as_busy(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    row = ports.tables.bookings[FIRST]
+    ports.run_before("bookings.save", lambda: ports.tables.bookings.pop(FIRST))
+    with pytest.raises(Busy):
+        look(scene, "verify")
+    ports.tables.bookings[FIRST] = row
+
+
+def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.pay(ONE)
+    ports.run_before("bookings.save", raises(StoreBusy()))
+    with pytest.raises(Busy):
+        look(scene, "webhook")
+    assert scene.now(FIRST) == booking
+    assert ports.tape.count("queue.emails") == 0
+
+
+def test_a_slot_that_cannot_be_given_back_frees_itself(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    ports.run_before("bookings.give_back_slot", raises(StoreBusy()))
+    look(scene, "webhook")
+    assert scene.now(FIRST).status == "confirmed"
+    assert ports.tape.count("queue.emails") == 1
+    assert ports.observe.of("slot_not_given_back") == [{"level": "warning", "booking_id": FIRST}]
+
+
+def test_e_mails_that_could_not_be_handed_over_are_due_again(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    ports.queue.down = True
+    look(scene, "webhook")
+    assert scene.now(FIRST).status == "confirmed"
+    assert scene.due_at(scene.now(FIRST)) == NOW + timedelta(minutes=2)
+    ports.queue.down = False
+    scene.run(minutes=3)
+    assert sorted(ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
+
+
+def test_a_hand_over_that_was_lost_is_leased_once_more(scene: Scene, ports: Fakes) -> None:
+    booking = scene.confirmed()
+    ports.queue.letters.clear()
+    ports.clock.move(minutes=2)
+    scene.work(booking)
+    assert [email.due_at for email in scene.now(FIRST).emails] == [ports.clock.now() + timedelta(minutes=2)] * 2
+    assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
+
+
+def test_a_confirmed_booking_is_told_of_once(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    look(scene, "webhook")
+    assert ports.observe.of("booking_confirmed") == [
+        {"level": "info", "booking_id": FIRST, "before": "pending_payment"}
+    ]
+    look(scene, "webhook")
+    assert len(ports.observe.of("booking_confirmed")) == 1
+    assert ports.tape.count("queue.emails") == 1
+
+
+def attempts(scene: Scene, count: int) -> None:
+    """A booking with this many attempts, each with a link that grew too old; the hold runs on for a day."""
+    ports = scene.ports
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=24))
+    booking = scene.booked()
+    for _ in range(count - 1):
+        ports.clock.move(minutes=61)
+        scene.pay(booking)
+    scene.forget()
