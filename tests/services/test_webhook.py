@@ -1,0 +1,247 @@
+"""Webhooks: nothing before the signature; then durable, or sent again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.errors import Busy, GatewayTimeout
+from chalicelib.domain.ids import BookingId
+from chalicelib.services.ports import BadSignature, NotJson, StoreBusy, Task
+from chalicelib.services.saving import TRIES
+from chalicelib.services.webhook import receive
+from tests.builders import NOW, a_booking_id
+from tests.fakes import SIGNATURE, Fakes
+from tests.scenes import Scene, id_of
+from tests.tape import raises
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+SILENCE = GatewayTimeout("silence", fate_known=False)
+NOBODYS = a_booking_id("nobody's")
+
+
+# -- the signature
+
+
+@pytest.mark.parametrize("change", ["none", "other", "body", "name"])
+def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: Fakes, change: str) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    body, headers = ports.gateway.webhook(ONE)
+    match change:
+        case "none":
+            headers = {}
+        case "other":
+            headers[SIGNATURE] = "0" * 64
+        case "body":
+            body += b" "
+        case "name":
+            headers = {"Chapa-Signature": headers[SIGNATURE]}
+    with pytest.raises(BadSignature):
+        receive(ports, body, headers, request_id="r")
+    assert ports.tape.calls == []
+    assert ports.queue.tasks == []
+
+
+def test_signed_bytes_that_are_no_json(scene: Scene, ports: Fakes) -> None:
+    body = b"{"
+    with pytest.raises(NotJson):
+        receive(ports, body, {SIGNATURE: ports.gateway._signature(body)}, request_id="r")
+    assert ports.tape.calls == []
+
+
+# -- what it is about
+
+
+def test_a_payment_is_settled_at_once(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    scene.webhook(ONE)
+    assert scene.now(FIRST).status == "confirmed"
+    assert {event.cause for event in scene.now(FIRST).history if event.kind == "payment_completed"} == {"webhook"}
+    assert ports.tape.names("queue") == ["queue.emails"]
+
+
+@pytest.mark.parametrize("event", ["charge.failed", "charge.refunded", "payout.success", "anything"])
+def test_the_gateway_is_asked_whatever_the_event_says(scene: Scene, ports: Fakes, event: str) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    scene.webhook(ONE, event)
+    assert scene.now(FIRST).status == "confirmed"
+
+
+def test_a_webhook_alone_confirms_nothing(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    scene.webhook(ONE)
+    assert scene.now(FIRST).status == "pending_payment"
+
+
+def test_twice_is_harmless(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    scene.webhook(ONE)
+    history = scene.now(FIRST).history
+    for _ in range(3):
+        scene.webhook(ONE)
+    assert scene.now(FIRST).history == history
+    assert ports.tape.count("queue.emails") == 1
+
+
+def test_a_webhook_that_overtakes_our_own_write_is_not_lost(scene: Scene, ports: Fakes) -> None:
+    def paid_at_once() -> None:
+        ports.gateway.pay(ONE)
+        scene.webhook(ONE)
+
+    ports.run_after("gateway.initialize", paid_at_once)
+    assert scene.book().booking.status == "confirmed"
+
+
+@pytest.mark.parametrize("tx_ref", [None, "", "someone-elses-1", f"{FIRST}-0", f"{FIRST}-100", FIRST.lower() + "-1"])
+def test_references_of_another_shape_are_ignored(scene: Scene, ports: Fakes, tx_ref: str | None) -> None:
+    scene.webhook(tx_ref)
+    assert ports.tape.calls == []
+    assert ports.observe.events == ["webhook_ignored"]
+
+
+# -- unknown references
+
+
+def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
+    orphan(scene, NOBODYS)
+    scene.webhook(f"{NOBODYS}-1")
+    scene.webhook(f"{NOBODYS}-1")
+    [concern] = ports.bookings.concerns(limit=9, after=None).items
+    assert (concern.subject, concern.kind, concern.since) == (f"{NOBODYS}-1", "orphan", NOW)
+    assert ports.queue.tasks == []
+
+
+def test_an_unknown_attempt_of_a_booking_of_ours_is_an_orphan_too(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    orphan(scene, FIRST, attempt=7)
+    scene.webhook(f"{FIRST}-7")
+    assert list(ports.tables.orphans) == [f"{FIRST}-7"]
+    assert scene.now(FIRST) == booking
+
+
+@pytest.mark.parametrize("event", ["charge.failed", "anything"])
+def test_an_unknown_reference_without_money_is_not_followed_up(scene: Scene, ports: Fakes, event: str) -> None:
+    orphan(scene, NOBODYS)
+    scene.webhook(f"{NOBODYS}-1", event)
+    assert ports.tape.names() == ["bookings.load"]
+    assert ports.tables.orphans == {}
+
+
+def test_an_unknown_reference_that_was_not_paid_is_no_orphan(scene: Scene, ports: Fakes) -> None:
+    orphan(scene, NOBODYS)
+    ports.gateway.settle(f"{NOBODYS}-1", "pending")
+    scene.webhook(f"{NOBODYS}-1")
+    scene.webhook(f"{NOBODYS}-2")
+    assert ports.tables.orphans == {}
+
+
+# -- durable
+
+
+def test_a_silent_gateway_is_asked_again_by_the_clock(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.pay(ONE)
+    ports.gateway.trouble("verify", SILENCE)
+    scene.webhook(ONE)
+    assert scene.due_at(booking) == NOW + timedelta(seconds=15) * 0.75
+    scene.run(minutes=1)
+    assert scene.now(FIRST).status == "confirmed"
+
+
+def test_what_a_silent_gateway_leaves_open_of_a_settled_payment_is_asked_again_too(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    scene.run(minutes=5)
+    ports.gateway.settle(ONE, "reversed")
+    ports.gateway.trouble("verify", SILENCE)
+    scene.webhook(ONE, "charge.reversed")
+    scene.run(minutes=1)
+    assert scene.payment(ONE).taken_back == "reversed"
+
+
+def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:
+    orphan(scene, NOBODYS)
+    ports.gateway.trouble("verify", SILENCE)
+    scene.webhook(f"{NOBODYS}-1", request_id="request-7")
+    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-7")]
+    assert ports.observe.of("webhook_deferred")[0]["reason"] == "GatewayTimeout"
+    scene.tick()
+    assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
+
+
+def test_a_busy_store_leaves_it_to_the_queue(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.pay(ONE)
+    for call in ("bookings.load", "bookings.save"):
+        ports.run_before(call, raises(StoreBusy()))
+        scene.webhook(ONE)
+        assert ports.queue.tasks.pop() == Task(FIRST, ONE, "request-w")
+    for skip in range(TRIES):
+        ports.run_before("bookings.save", lambda: bump(scene), skip=skip)
+    scene.webhook(ONE)
+    assert ports.queue.tasks == [Task(FIRST, ONE, "request-w")]
+    assert scene.now(FIRST).status == "pending_payment"
+    scene.tick()
+    assert scene.now(booking).status == "confirmed"
+
+
+def test_an_orphan_that_could_not_be_stored_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:
+    orphan(scene, NOBODYS)
+    ports.run_before("bookings.orphan", raises(StoreBusy()))
+    scene.webhook(f"{NOBODYS}-1")
+    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-w")]
+
+
+def test_it_is_refused_only_when_nothing_could_be_stored(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    ports.queue.down = True
+    ports.run_before("bookings.save", raises(StoreBusy()))
+    with pytest.raises(Busy) as refused:
+        scene.webhook(ONE)
+    assert refused.value.retry_after == 60
+    # A queue that is down alone holds nothing up.
+    scene.webhook(ONE)
+    assert scene.now(FIRST).status == "confirmed"
+
+
+def test_a_queue_that_is_down_does_not_matter_while_the_booking_takes_it(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.trouble("verify", SILENCE)
+    ports.queue.down = True
+    scene.webhook(ONE)
+    assert scene.due_at(booking) is not None
+
+
+def orphan(scene: Scene, booking_id: BookingId, *, attempt: int = 1) -> None:
+    """The gateway has money under a reference of our shape that we do not hold."""
+    gateway = scene.ports.gateway
+    scene.book(key="another")
+    tx_ref = f"{booking_id}-{attempt}"
+    gateway.charges[tx_ref] = gateway.charges.pop(f"{id_of('another')}-1")
+    gateway.pay(tx_ref)
+    scene.forget()
+
+
+def bump(scene: Scene) -> None:
+    """Somebody saved the booking meanwhile."""
+    row = scene.ports.tables.bookings[FIRST]
+    row.booking = replace(row.booking, version=row.booking.version + 1)
+
+
+def test_the_signature_covers_the_raw_bytes(scene: Scene, ports: Fakes) -> None:
+    """The same JSON in other bytes is another message."""
+    scene.booked()
+    body, headers = ports.gateway.webhook(ONE)
+    same = json.dumps(json.loads(body), indent=1).encode()
+    with pytest.raises(BadSignature):
+        receive(ports, same, headers, request_id="r")
+    receive(ports, same, {SIGNATURE: ports.gateway._signature(same)}, request_id="r")
+    assert ports.tape.count("gateway.verify") == 1
