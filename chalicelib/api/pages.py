@@ -51,7 +51,7 @@ def guest_tries_again(call: Call) -> Answer:
         done = pay_now(call.house, booking, key="", cause="return", public_url=call.public_url)
     except Refusal as refusal:
         observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
-        return Answer(None, 303, {"Location": f"./{booking.payments[-1].tx_ref}", "Cache-Control": "no-store"})
+        return Answer(None, 303, {"Location": f"./{tx_ref}", "Cache-Control": "no-store"})
     return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
 
 

@@ -275,11 +275,11 @@ class World:
         found: dict[str, Any] = reply.body
         return found
 
-    def paid(self, booking: Mapping[str, Any]) -> dict[str, Any]:
+    def paid(self, booking: Mapping[str, Any], *, by: Person | None = None) -> dict[str, Any]:
         """The booking once its guest paid and the webhook came."""
         self.gateway.says = "success"
         assert self.webhook(booking["payment"]["tx_ref"]).status == 200
-        return self.read(booking)
+        return self.read(booking, by=by)
 
     def webhook(self, tx_ref: str, event: str = "charge.success", **headers: str) -> Reply:
         """A signed delivery."""

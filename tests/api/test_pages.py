@@ -1,0 +1,197 @@
+"""The guest's page: what it says in every state, where it leads, and that it tells nobody anything else."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from chalicelib.services.ports import StoreBusy
+from tests.adapters.chapa_server import LINK, failed
+from tests.api.harness import OPENS, SHOP, Reply, World, answers
+
+PERSONAL = ("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344", "251911223344", "7,350", "735000", "7350")
+
+
+def page(world: World, booking: dict[str, Any], status: int = 200) -> str:
+    reply = world.call("GET", f"/pay/{booking['payment']['tx_ref']}", query={"trx_ref": "x", "status": "success"})
+    assert reply.status == status
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert not [word for word in PERSONAL if word in reply.text]
+    assert world.guest().sub not in reply.text
+    return reply.text
+
+
+def title(text: str) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", text, re.DOTALL)
+    assert found
+    return html.unescape(found[1]).strip()
+
+
+def refresh(text: str) -> tuple[int, str] | None:
+    found = re.search(r'http-equiv="refresh" content="(\d+)(?:;\s*url=([^"]*))?"', text)
+    return (int(found[1]), html.unescape(found[2] or "")) if found else None
+
+
+def press(world: World, booking: dict[str, Any]) -> Reply:
+    """The guest presses the button."""
+    path = f"/pay/{booking['payment']['tx_ref']}"
+    return world.call("POST", path, raw="", content_type="application/x-www-form-urlencoded")
+
+
+def leads_back(reply: Reply, tx_ref: str) -> None:
+    assert (reply.status, reply.headers["Location"], reply.text) == (303, f"./{tx_ref}", "")
+
+
+def test_waiting_it_looks_again_ever_more_slowly(world: World) -> None:
+    booking = world.book()
+    pauses = []
+    for _ in range(12):
+        text = page(world, booking)
+        assert title(text) == "Waiting for your payment"
+        assert "<form" in text
+        found = refresh(text)
+        assert found is not None
+        assert found[1] == ""
+        pauses.append(found[0])
+        world.clock.forward(seconds=60)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (3, 60)
+    assert world.gateway.looks() < 12
+
+
+def test_the_return_itself_makes_us_ask(world: World) -> None:
+    booking = world.book()
+    world.gateway.says = "success"
+    assert title(page(world, booking)) == "Your stay is booked"
+    assert world.read(booking)["status"] == "confirmed"
+
+
+def test_paid_it_goes_on_to_the_shop_without_a_status(world: World) -> None:
+    booking = world.book(return_url=f"{SHOP}/thanks?from=a%20b&x=%22%3E%3Cscript%3E#top")
+    assert "/thanks" not in page(world, booking), "not before it is paid"
+    world.paid(booking)
+    found = refresh(page(world, booking))
+    assert found is not None
+    parts = urlsplit(found[1])
+    assert (f"{parts.scheme}://{parts.netloc}{parts.path}", parts.fragment) == (f"{SHOP}/thanks", "top")
+    assert parse_qsl(parts.query) == [
+        ("from", "a b"),
+        ("x", '"><script>'),
+        ("booking_id", booking["booking_id"]),
+        ("tx_ref", booking["payment"]["tx_ref"]),
+    ]
+    assert "<script" not in page(world, booking)
+
+
+def test_paid_without_a_shop_it_stays(world: World) -> None:
+    text = page(world, world.paid(world.book()))
+    assert (title(text), refresh(text)) == ("Your stay is booked", None)
+    assert "<form" not in text
+
+
+def test_the_states_in_which_nothing_can_be_paid(world: World) -> None:
+    listing = world.listing(units=1)
+    booking = world.book(listing, return_url=f"{SHOP}/thanks")
+    world.clock.forward(hours=1)
+    text = page(world, booking)
+    assert title(text) == "The time to pay is over"
+    assert f'href="{SHOP}/"' in text
+    assert "booking_id=" not in text
+    leads_back(press(world, booking), booking["payment"]["tx_ref"])
+
+    neighbour = world.guest("other")
+    other = world.paid(world.book(listing, by=neighbour), by=neighbour)
+    world.paid(booking)
+    assert title(page(world, booking)) == "Your money is coming back"
+    leads_back(press(world, booking), booking["payment"]["tx_ref"])
+
+    world.call("POST", f"/v1/bookings/{other['booking_id']}/cancel", {}, by=world.guest("other"))
+    assert title(page(world, other)) == "Your money is coming back"
+    world.gateway.says = "pending"
+    given_up = world.book(listing, by=world.guest("third"))
+    world.call("POST", f"/v1/bookings/{given_up['booking_id']}/cancel", {}, by=world.guest("third"))
+    assert title(page(world, given_up)) == "This booking is cancelled"
+    leads_back(press(world, given_up), given_up["payment"]["tx_ref"])
+
+
+def test_in_review_nobody_is_asked_to_pay_again(world: World) -> None:
+    booking = world.book()
+    world.gateway.changed = {"amount": 1}
+    world.paid(booking)
+    text = page(world, booking)
+    assert title(text) == "We are checking your payment"
+    assert "<form" not in text
+    leads_back(press(world, booking), booking["payment"]["tx_ref"])
+
+
+def test_failed_the_button_opens_a_new_attempt(world: World) -> None:
+    world.gateway.open = answers(400, failed({"email": ["validation.email"]}))
+    booking = world.book()
+    text = page(world, booking)
+    assert (title(text), "Try again" in text) == ("The payment did not go through", True)
+    leads_back(press(world, booking), booking["payment"]["tx_ref"])
+    world.gateway.open = OPENS
+    reply = press(world, booking)
+    assert (reply.status, reply.headers["Location"]) == (303, LINK)
+    assert world.read(booking)["payment"]["tx_ref"] == f"{booking['booking_id']}-3"
+    # An old address shows how the booking is now.
+    assert title(page(world, booking)) == "Waiting for your payment"
+
+
+def test_said_to_have_failed_it_may_still_be_tried_on_the_open_link(world: World) -> None:
+    booking = world.book()
+    world.gateway.says = "failed"
+    assert title(page(world, booking)) == "The payment did not go through"
+    reply = press(world, booking)
+    assert (reply.status, reply.headers["Location"]) == (303, LINK)
+    assert len(world.gateway.opened) == 1
+
+
+def test_waiting_the_button_leads_to_the_open_link(world: World) -> None:
+    booking = world.book()
+    reply = press(world, booking)
+    assert (reply.status, reply.headers["Location"]) == (303, LINK)
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_nobody_can_make_it_lead_elsewhere(world: World) -> None:
+    booking = world.paid(world.book())
+    tx_ref = booking["payment"]["tx_ref"]
+    query = {"return_url": "https://evil.example", "next": "//evil.example", "checkout_url": "https://evil.example"}
+    for method in ("GET", "POST"):
+        reply = world.call(method, f"/pay/{tx_ref}", query=query, headers={"host": "evil.example", "referer": "x"})
+        assert "evil.example" not in reply.text + str(reply.headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("tx_ref", ["xyz", "SALT", "GZ4T1B8WCD7K2M9Q-1", "<script>", "..", "GZ4T1B8WCD7K2M9Q-0"])
+def test_a_payment_that_is_not_there(world: World, method: str, tx_ref: str) -> None:
+    reply = world.call(method, f"/pay/{tx_ref}")
+    assert (reply.status, title(reply.text)) == (404, "We do not know this payment")
+    assert tx_ref == ".." or tx_ref not in reply.text
+    assert world.gateway.asked == []
+
+
+def test_in_amharic(world: World) -> None:
+    text = page(world, world.book(language="am"))
+    assert 'lang="am"' in text
+    assert title(text) == "ክፍያዎን እየጠበቅን ነው"
+
+
+def test_when_nobody_answers_the_page_says_what_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    booking = world.book()
+    world.gateway.verify = answers(500, b"")
+    assert title(page(world, booking)) == "Waiting for your payment"
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise StoreBusy("marked")
+
+    monkeypatch.setattr(world.house.bookings, "save", busy)
+    world.clock.forward(minutes=2)
+    assert title(page(world, booking)) == "Waiting for your payment"
