@@ -43,10 +43,10 @@ class MiniStackError(Exception):
 class MiniStack:
     """One emulated AWS, from `start()` to `stop()`; also a context manager."""
 
-    def __init__(self, *, port: int | None = None, lambda_executor: str | None = None, log: Path | None = None) -> None:
-        """Without a port: a free one. `lambda_executor="local"` runs deployed functions as subprocesses."""
+    def __init__(self, *, port: int | None = None, runs_functions: bool = False, log: Path | None = None) -> None:
+        """Without a port: a free one. `runs_functions`: deployed functions run, each with its own role's rights."""
         self.port = port or free_port()
-        self._lambda_executor = lambda_executor
+        self._runs_functions = runs_functions
         self._workdir = Path(tempfile.mkdtemp(prefix="guzo-ministack-"))
         self._log = log or self._workdir / "ministack.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,8 +60,8 @@ class MiniStack:
         """What points boto3, and everything built on it, at this emulator and at nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": "test",  # who may do everything there
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -122,8 +122,8 @@ class MiniStack:
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(self._workdir),
         }
-        if self._lambda_executor:
-            ours["LAMBDA_EXECUTOR"] = self._lambda_executor
+        if self._runs_functions:
+            ours |= {"LAMBDA_EXECUTOR": "local", "AUTH": "true"}
         return kept | ours
 
     def _answers(self) -> bool:

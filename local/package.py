@@ -8,6 +8,7 @@ package without it compiles everything again at each cold start. The same source
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import logging
 import os
@@ -15,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,11 @@ def build(stage: str, *, root: Path = ROOT, out: Path | None = None) -> Package:
     config = json.loads((root / ".chalice" / "config.json").read_text(encoding="utf-8"))
     if stage not in config["stages"]:
         raise PackageError(f"No stage {stage!r} in .chalice/config.json: {', '.join(config['stages'])}.")
+    with _alone_in(out):
+        return _build(stage, root, out)
+
+
+def _build(stage: str, root: Path, out: Path) -> Package:
     source = _copy_source(root, out / "source")
     _chalice_package(source, stage, out / "chalice")
 
@@ -70,6 +78,15 @@ def build(stage: str, *, root: Path = ROOT, out: Path | None = None) -> Package:
     shutil.rmtree(out / "chalice")
     runtime = template["Resources"]["APIHandler"]["Properties"]["Runtime"]
     return Package(zipped, sam, translated, runtime)
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """One build at a time in a folder: another one waits."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _copy_source(root: Path, source: Path) -> Path:

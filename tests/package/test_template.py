@@ -117,7 +117,7 @@ def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template
     assert who_may("dynamodb:Scan") == set()
     assert who_may("ses:SendRawEmail") == {"SendEmails"}
     assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Reconcile"}
-    assert who_may("sqs:SendMessage") == {"APIHandler", "Sweep", "Reconcile"}
+    assert who_may("sqs:SendMessage") == {"APIHandler", "Sweep", "Reconcile", "SendEmails"}
     assert who_may("sqs:ReceiveMessage") == {"Reconcile", "SendEmails"}
 
 
