@@ -10,6 +10,7 @@ from typing import Literal
 from ..domain import refunding
 from ..domain.booking import Booking, Cause, Event, note, the_payment
 from ..domain.errors import (
+    BookingNotFound,
     GatewayRejected,
     GatewayTrouble,
     IdempotencyKeyReused,
@@ -76,8 +77,10 @@ def retry(ports: Ports, principal: Principal | None, refund_id: str, *, as_: Ret
     Raises Forbidden, RefundNotFound, NotInAttention, Busy.
     """
     operator = with_role(principal, "operator")
-    booking_id = refund_id[: refund_id.find("-")]
-    booking, _ = visible_booking(ports, operator, booking_id, roles=("operator", "guest", "host"))
+    try:
+        booking, _ = visible_booking(ports, operator, refund_id.partition("-")[0], roles=("operator", "guest", "host"))
+    except BookingNotFound as missing:
+        raise RefundNotFound("There is no such refund.") from missing
 
     def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         known = next((each for each in current.refunds if each.refund_id == refund_id), None)
