@@ -31,7 +31,7 @@ class Email:
     """One e-mail that is owed. ``about`` is the tx_ref or refund id it tells of, or nothing.
 
     ``due_at`` is when it must be handed over again: the end of its lease. ``claimed_by`` names the worker that is
-    sending it now; nobody when it only waits in the queue.
+    sending it now, or that put it off until then; nobody when it only waits in the queue.
     """
 
     email_id: str

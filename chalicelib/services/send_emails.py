@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
 from ..domain import booking as aggregate
@@ -62,12 +63,17 @@ def _deliver(ports: Ports, booking: Booking, email: Email) -> Email:
         ports.mailer.send(ports.letters.render(email, booking))
     except MailBusy:
         ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=email.kind)
-        return replace(email, claimed_by="", due_at=now + retry_after(email.tries))
+        return _put_off(email, now)
     except MailRefused:
         ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=email.kind)
         return replace(email, status="failed", claimed_by="")
     except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not keep back the others
         ports.observe("email_broken", level="error", kind=email.kind, reason=type(error).__name__)
-        return replace(email, claimed_by="", due_at=now + retry_after(email.tries))
+        return _put_off(email, now)
     ports.observe("email_sent", booking_id=booking.booking_id, kind=email.kind)
     return replace(email, status="sent", claimed_by="")
+
+
+def _put_off(email: Email, now: datetime) -> Email:
+    """Owed again after a pause. It stays claimed until then: a letter that only waits is handed over at once."""
+    return replace(email, due_at=now + retry_after(email.tries))
