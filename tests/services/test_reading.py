@@ -1,0 +1,175 @@
+"""The caller's own bookings and payments, the verify call, and what happened to a payment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
+from chalicelib.domain.payment import Payment
+from chalicelib.services import reading
+from chalicelib.services.refund import refund
+from tests.builders import NOW
+from tests.fakes import Fakes
+from tests.scenes import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Scene, id_of
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+
+
+def three(scene: Scene) -> list[Booking]:
+    """Confirmed, expired and open, in the order in which they were made."""
+    paid, gone = scene.confirmed(key="paid"), scene.expired(key="gone")
+    scene.ports.clock.move(minutes=1)
+    return [paid, gone, scene.booked(key="open")]
+
+
+def test_own_bookings_newest_first(scene: Scene, ports: Fakes) -> None:
+    made = three(scene)
+    scene.book(key="other", guest=GUEST_DAWIT)
+    found = reading.own_bookings(ports, GUEST_HANNA, status=None, limit=9, after=None)
+    assert [booking.booking_id for booking in found.items] == [booking.booking_id for booking in reversed(made)]
+    assert found.after is None
+
+
+def test_own_bookings_of_a_status_page_by_page(scene: Scene, ports: Fakes) -> None:
+    made = three(scene)
+    after: str | None = None
+    shown = []
+    for _ in range(4):
+        page = reading.own_bookings(ports, GUEST_HANNA, status="confirmed", limit=1, after=after)
+        shown += list(page.items)
+        after = page.after
+        if after is None:
+            break
+    assert after is None
+    assert shown == [made[0]]
+
+
+def attempts(scene: Scene, key: str, count: int) -> Booking:
+    """A booking with so many attempts, all but the last refused by the gateway."""
+    ports = scene.ports
+    ports.clock.move(seconds=1)
+    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True), times=count - 1)
+    booking = scene.book(key=key).booking
+    while booking.payments[-1].status != "pending":
+        try:
+            booking = scene.pay(booking).booking
+        except GatewayRejected:
+            booking = scene.now(booking)
+    return booking
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 9, 100])
+@pytest.mark.parametrize("status", [None, "failed", "pending", "completed"])
+def test_own_payments_newest_first_page_by_page(scene: Scene, ports: Fakes, limit: int, status: Any) -> None:
+    made = [attempts(scene, "a", 3), attempts(scene, "b", 1), attempts(scene, "c", 4)]
+    expected = [
+        payment.tx_ref
+        for booking in reversed(made)
+        for payment in reversed(booking.payments)
+        if status in (None, payment.status)
+    ]
+    shown: list[Payment] = []
+    after: Any = None
+    for _ in range(20):
+        page = reading.own_payments(ports, GUEST_HANNA, status=status, limit=limit, after=after)
+        assert len(page.items) <= limit
+        assert all(payment in booking.payments for booking, payment in page.items)
+        shown += [payment for _, payment in page.items]
+        after = page.after
+        if after is None:
+            break
+    assert after is None
+    assert [payment.tx_ref for payment in shown] == expected
+
+
+def test_verify_asks_and_answers_the_payment(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    booking, payment = reading.verify(ports, GUEST_HANNA, ONE)
+    assert (booking, payment) == (scene.now(FIRST), scene.payment(ONE))
+    assert payment.status == "completed"
+    assert {event.cause for event in booking.history if event.kind == "payment_completed"} == {"verify"}
+
+
+def test_verify_is_for_operators_too(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE)
+    assert reading.verify(ports, OPERATOR, ONE)[1].status == "completed"
+
+
+def test_verify_within_two_seconds_answers_what_is_known(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    reading.verify(ports, GUEST_HANNA, ONE)
+    ports.gateway.pay(ONE)
+    ports.clock.move(seconds=1)
+    assert reading.verify(ports, GUEST_HANNA, ONE)[1].status == "pending"
+    assert ports.tape.count("gateway.verify") == 1
+
+
+def test_verify_tells_that_the_gateway_gave_no_answer(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    silence = GatewayTimeout("silence", fate_known=False)
+    ports.gateway.trouble("verify", silence)
+    with pytest.raises(GatewayTimeout) as raised:
+        reading.verify(ports, GUEST_HANNA, ONE)
+    assert raised.value is silence
+    [payment] = booking.payments
+    after_silence = replace(payment, unanswered=1, next_look_at=NOW + timedelta(seconds=15) * 0.75)
+    assert scene.payment(ONE) == after_silence
+
+
+def test_a_booking_that_vanishes_while_it_is_verified(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    row = ports.tables.bookings[FIRST]
+    ports.run_before("bookings.load", lambda: ports.tables.bookings.pop(FIRST), skip=1)
+    assert reading.verify(ports, GUEST_HANNA, ONE) == (booking, booking.payments[0])
+    ports.tables.bookings[FIRST] = row
+
+
+def test_events_are_those_of_the_payment_and_of_its_booking(scene: Scene, ports: Fakes) -> None:
+    booking = attempts(scene, "first", 2)
+    two = f"{FIRST}-2"
+    ports.gateway.pay(two)
+    scene.webhook(two)
+    ports.gateway.settle(two, "reversed")
+    found = reading.events(ports, GUEST_HANNA, two, limit=100, after=None)
+    assert [(event.kind, event.subject.removeprefix(FIRST)) for event in found.items] == [
+        ("booking_held", ""),
+        ("payment_created", "-2"),
+        ("payment_pending", "-2"),
+        ("payment_completed", "-2"),
+        ("booking_confirmed", ""),
+    ]
+    assert found.after is None
+    assert len(reading.events(ports, OPERATOR, ONE, limit=100, after=None).items) == 4
+    assert booking.booking_id == FIRST
+
+
+def test_events_of_its_refunds_are_among_them(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    refund(ports, OPERATOR, ONE, amount=100, reason="a broken window", key="k")
+    kinds = [event.kind for event in reading.events(ports, OPERATOR, ONE, limit=100, after=None).items]
+    assert kinds[-1] == "refund_owed"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5, 6])
+def test_events_page_by_page_oldest_first(scene: Scene, ports: Fakes, limit: int) -> None:
+    scene.confirmed()
+    every = reading.events(ports, GUEST_HANNA, ONE, limit=100, after=None).items
+    shown: list[Any] = []
+    after: int | None = None
+    while True:
+        page = reading.events(ports, GUEST_HANNA, ONE, limit=limit, after=after)
+        assert 0 < len(page.items) <= limit
+        shown += page.items
+        after = page.after
+        if after is None:
+            break
+    assert tuple(shown) == every
+    assert len(every) == 5
