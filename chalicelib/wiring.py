@@ -94,10 +94,9 @@ class House:
 
     @cached_property
     def listings(self) -> ListingStore:
-        from .adapters.dynamodb import DynamoListings
+        from .adapters.dynamodb_listings import DynamoListings
 
-        _ = self._connection  # binds the models to this stage's tables
-        return DynamoListings()
+        return DynamoListings(self._connection)
 
     @cached_property
     def secrets(self) -> Secrets:

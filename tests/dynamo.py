@@ -18,7 +18,9 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.responses import BaseResponse  # noqa: F401 - moto must be there before the first client is made
 from pynamodb.connection import Connection
 
-from chalicelib.adapters.dynamodb import DynamoBookings, DynamoListings, Writes
+from chalicelib.adapters.dynamodb import DynamoBookings
+from chalicelib.adapters.dynamodb_calls import Writes
+from chalicelib.adapters.dynamodb_listings import DynamoListings
 from chalicelib.adapters.tables import BookingItem, GuestItem, ListingItem, NightItem, SaltItem, connect
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import ListingId, Night
@@ -116,7 +118,7 @@ class DynamoBench:
         self.slept: list[float] = []
         self.writes = Writes(sleep=self.slept.append, jitter=lambda: 0.5)
         self.bookings: BookingStore = DynamoBookings(connection, self.writes)
-        self.listings: ListingStore = DynamoListings(self.writes)
+        self.listings: ListingStore = DynamoListings(connection, self.writes)
 
     def another(self) -> BookingStore:
         return DynamoBookings(self.connection, self.writes)

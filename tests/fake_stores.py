@@ -11,8 +11,20 @@ from datetime import date, datetime, timedelta
 from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import BookingExists, Concern, Concerns, NightsShort, Page, SlotTaken, VersionLost
+from chalicelib.services.ports import (
+    BookingExists,
+    Concern,
+    Concerns,
+    NightsShort,
+    Page,
+    ReviewExists,
+    Reviews,
+    SlotTaken,
+    VersionLost,
+)
 
 from .builders import SALT
 from .tape import OnTape, Tape, taped
@@ -43,6 +55,7 @@ class Tables:
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
+    reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -135,7 +148,7 @@ class FakeBookings(OnTape):
     def push_back(self, booking_id: BookingId, now: datetime) -> None:
         with self.tables.lock:
             row = self.tables.bookings.get(booking_id)
-            if row is None:
+            if row is None or row.due_at is None or row.due_at > now:
                 return
             row.failures += 1
             row.failing_since = row.failing_since or now
@@ -236,6 +249,46 @@ class FakeListings(OnTape):
             return {
                 day: night for (of, day), night in self.tables.nights.items() if of == listing_id and start <= day < end
             }
+
+    @taped
+    def save(self, before: Listing, after: Listing) -> Listing:
+        with self.tables.lock:
+            if self.tables.listings[before.listing_id].version != before.version:
+                raise VersionLost
+            saved = replace(after, version=before.version + 1)
+            self.tables.listings[saved.listing_id] = saved
+            return saved
+
+    @taped
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+        with self.tables.lock:
+            for day in days:
+                night = self.tables.night(listing_id, day)
+                self.tables.nights[listing_id, day] = replace(night, price=price, closed=closed)
+
+    @taped
+    def add_review(self, before: Listing, after: Listing, review: Review) -> None:
+        with self.tables.lock:
+            if (before.listing_id, review.booking_id) in self.tables.reviews:
+                raise ReviewExists
+            if self.tables.listings[before.listing_id].version != before.version:
+                raise VersionLost
+            self.tables.listings[before.listing_id] = replace(after, version=before.version + 1)
+            self.tables.reviews[before.listing_id, review.booking_id] = review
+
+    @taped
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        with self.tables.lock:
+            return self.tables.reviews.get((listing_id, booking_id))
+
+    @taped
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+        with self.tables.lock:
+            found = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
+        found.sort(key=lambda review: review.order, reverse=True)
+        start = json.loads(after) if after else 0
+        end = start + limit
+        return Reviews(tuple(found[start:end]), json.dumps(end) if end < len(found) else None)
 
     @taped
     def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:

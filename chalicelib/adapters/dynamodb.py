@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from random import random
-from typing import Any
-from uuid import uuid4
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
@@ -26,133 +20,26 @@ from pynamodb.transactions import TransactWrite
 from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
 from ..domain.ids import BookingId, shard_of
 from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
-from ..domain.money import Money
 from ..domain.verification import Verification
 from ..services.ports import BookingExists, Concern, Concerns, NightsShort, Page, SlotTaken, StoreBusy, VersionLost
-from .records import SCHEMA, decode_booking, decode_listing, encode_booking, encode_listing, encode_verification
+from .dynamodb_calls import Writes, page_of, reading
+from .records import SCHEMA, decode_booking, encode_booking, encode_verification
 from .tables import (
     DAY_SHARDS,
     DUE_SHARDS,
-    LISTING,
     SALT,
     BookingItem,
     GuestItem,
-    ListingItem,
     NightItem,
     SaltItem,
     instant_key,
     night_part,
-    price_key,
 )
-
-TRIES = 6
-"""How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
 
 ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
 FAILING_PAUSE = timedelta(minutes=10)
-
-_CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
-_PROVES_NOTHING = {
-    "TransactionConflict",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "ThrottlingError",
-    "ThrottlingException",
-    "ProvisionedThroughputExceeded",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-}
-"""Codes that say nothing about the conditions: the write is tried again, after a pause with jitter."""
-
-
-class _InTheWay(Exception):
-    """Another write was at work on the same item, or the table throttled: it proves nothing."""
-
-
-class Writes:
-    """How writes are tried: conflicts and throttling again with jitter, anything else said once."""
-
-    def __init__(self, *, sleep: Callable[[float], None] = time.sleep, jitter: Callable[[], float] = random) -> None:
-        self._sleep = sleep
-        self._jitter = jitter
-
-    def one(self, write: Callable[[], object], *, lost: type[Exception]) -> None:
-        """One conditional write; ``lost`` is raised when its condition does not hold."""
-
-        def attempt() -> None:
-            try:
-                write()
-            except PynamoDBException as error:
-                if _code(error) in _CONDITION:
-                    raise lost from error
-                _raise_trouble(error)
-
-        self._tried(attempt)
-
-    def all(
-        self, connection: Connection, fill: Callable[[TransactWrite], None], lost: Sequence[type[Exception]]
-    ) -> None:
-        """One transaction. ``lost[i]`` is raised when the condition of the i-th item fails, the first in that order.
-
-        The last of ``lost`` stands for all items that follow.
-        """
-        # One token for all tries of botocore: an answer that was lost on the way is not a second transaction.
-        token = uuid4().hex
-
-        def attempt() -> None:
-            try:
-                with TransactWrite(connection=connection, client_request_token=token) as transaction:
-                    fill(transaction)
-            except TransactWriteError as error:
-                codes = [reason.code if reason else "" for reason in error.cancellation_reasons]
-                # First what is certain about the first item (it exists, its version is lost); then what proves
-                # nothing; then the rest in order.
-                if codes and codes[0] in _CONDITION:
-                    raise lost[0] from error
-                if any(code in _PROVES_NOTHING for code in codes):
-                    raise _InTheWay from error
-                for position, code in enumerate(codes):
-                    if code in _CONDITION:
-                        raise lost[min(position, len(lost) - 1)] from error
-                _raise_trouble(error)
-
-        self._tried(attempt)
-
-    def _tried(self, attempt: Callable[[], None]) -> None:
-        for tries in range(TRIES):
-            try:
-                return attempt()
-            except _InTheWay:
-                self._sleep(self._jitter() * 0.05 * 2**tries)
-        raise StoreBusy("the store stayed busy")
-
-
-def _raise_trouble(error: PynamoDBException) -> None:
-    if _code(error) in _PROVES_NOTHING:
-        raise _InTheWay from error
-    raise _busy(error) from error
-
-
-def _busy(error: PynamoDBException) -> StoreBusy:
-    return StoreBusy(f"the store failed: {_code(error) or type(error.cause).__name__}")
-
-
-def _code(error: PynamoDBException) -> str | None:
-    """DynamoDB's own code; None without an answer: botocore's time-outs have a ``response`` that is None."""
-    response = getattr(error.cause, "response", None) or {}
-    code: str | None = response.get("Error", {}).get("Code")
-    return code
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """A read that DynamoDB did not answer is StoreBusy too, so that whoever asked can put the work off."""
-    try:
-        yield
-    except PynamoDBException as error:
-        raise _busy(error) from error
 
 
 class DynamoBookings:
@@ -182,19 +69,19 @@ class DynamoBookings:
             return salt
         return bytes(fresh.salt)
 
-    @_reading()
+    @reading()
     def load(self, booking_id: BookingId) -> Booking | None:
         try:
             return _booking(BookingItem.get(booking_id, consistent_read=True))
         except BookingItem.DoesNotExist:
             return None
 
-    @_reading()
+    @reading()
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
         found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
         return [_booking(found[key]) for key in booking_ids if key in found]
 
-    @_reading()
+    @reading()
     def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
         try:
             guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
@@ -253,7 +140,7 @@ class DynamoBookings:
         except VersionLost:
             return
 
-    @_reading()
+    @reading()
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         until = instant_key(now)
         found: list[tuple[str, BookingId]] = []
@@ -269,6 +156,9 @@ class DynamoBookings:
             BookingItem.due_at.set(instant_key(now + FAILING_PAUSE)),
         ]
         item = BookingItem(booking_id)
+        # Nothing else is put off: a booking that rests, or is not due yet, would stand in the index for ever, as
+        # whoever is led to it finds nothing to do and saves nothing. One that does not exist is not made either.
+        is_due = BookingItem.due_at <= instant_key(now)
         # It has kept failing for a day: a person is asked, and it is tried on.
         for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
         ask: list[Action] = [
@@ -276,15 +166,13 @@ class DynamoBookings:
             BookingItem.attention_at.set(f"{instant_key(now)}#failing"),
         ]
         try:
-            self._writes.one(lambda: item.update(actions=again + ask, condition=for_a_day), lost=VersionLost)
+            self._writes.one(lambda: item.update(actions=again + ask, condition=is_due & for_a_day), lost=VersionLost)
             return
         except VersionLost:
             pass
         first = BookingItem.failing_since.set(BookingItem.failing_since | instant_key(now))
-        # Never makes an item: a booking that does not exist has nothing to be put off.
-        there = BookingItem.version.exists()
         try:
-            self._writes.one(lambda: item.update(actions=[*again, first], condition=there), lost=VersionLost)
+            self._writes.one(lambda: item.update(actions=[*again, first], condition=is_due), lost=VersionLost)
         except VersionLost:
             return
 
@@ -303,17 +191,17 @@ class DynamoBookings:
             return
 
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
-        return _page(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
+        return page_of(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
 
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
-        return _page(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
+        return page_of(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
 
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
         first, key = json.loads(after) if after else (0, None)
         ids: tuple[str, ...] = ()
         for shard in range(first, DAY_SHARDS):
             left = limit - len(ids)
-            page = _page(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=left, after=key)
+            page = page_of(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=left, after=key)
             ids, key = ids + page.ids, page.after
             if key is not None:
                 return Page(ids, json.dumps([shard, key]))
@@ -321,7 +209,7 @@ class DynamoBookings:
                 return Page(ids, json.dumps([shard + 1, None]))
         return Page(ids, None)
 
-    @_reading()
+    @reading()
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         results = BookingItem.needs_attention.query(
             ASKED, limit=limit, page_size=limit, last_evaluated_key=json.loads(after) if after else None
@@ -331,50 +219,7 @@ class DynamoBookings:
         return Concerns(items, json.dumps(last, separators=(",", ":")) if last else None)
 
 
-class DynamoListings:
-    """The ListingStore port."""
-
-    def __init__(self, writes: Writes | None = None) -> None:
-        self._writes = writes or Writes()
-
-    def publish(self, listing: Listing) -> bool:
-        try:
-            # The same host with the same key meets the listing that is there already.
-            absent = ListingItem.listing_id.does_not_exist()
-            self._writes.one(lambda: _listing_item(listing).save(condition=absent), lost=VersionLost)
-        except VersionLost:
-            return False
-        return True
-
-    @_reading()
-    def load(self, listing_id: ListingId) -> Listing | None:
-        try:
-            return _listing(ListingItem.get(listing_id, LISTING, consistent_read=True))
-        except ListingItem.DoesNotExist:
-            return None
-
-    @_reading()
-    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
-        keys = [(listing_id, LISTING) for listing_id in listing_ids]
-        found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
-        return [_listing(found[key]) for key in listing_ids if key in found]
-
-    @_reading()
-    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
-        between = NightItem.part.between(night_part(start), night_part(end - timedelta(days=1)))
-        found = [_night(item) for item in NightItem.query(listing_id, between, consistent_read=True)]
-        return {night.date: night for night in found}
-
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
-        # "~" sorts after every id, so the price itself is still in.
-        cheap = None if max_price is None else ListingItem.price_key <= price_key(max_price, "~")
-        return _page(ListingItem.by_city, city_key, "listing_id", limit=limit, after=after, range_condition=cheap)
-
-    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
-        return _page(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
-
-
-@_reading()
+@reading()
 def _read_salt() -> bytes | None:
     try:
         return bytes(SaltItem.get(SALT, consistent_read=True).salt)
@@ -447,53 +292,3 @@ def _concern(item: BookingItem) -> Concern:
     since, _, kind = item.attention_at.partition("#")
     subject = item.booking_id.removeprefix(ORPHAN)
     return Concern(subject, kind, datetime.fromisoformat(since))
-
-
-def _listing_item(listing: Listing) -> ListingItem:
-    is_open = listing.status == "open"
-    return ListingItem(
-        listing.listing_id,
-        LISTING,
-        schema=SCHEMA,
-        version=listing.version,
-        status=listing.status,
-        city_key=listing.city_key if is_open else None,
-        price_key=price_key(listing.nightly_price.minor, listing.listing_id) if is_open else None,
-        host_id=listing.host_id,
-        host_order=instant_key(listing.created_at),
-        body=encode_listing(listing),
-    )
-
-
-def _listing(item: ListingItem) -> Listing:
-    return decode_listing(item.body, int(item.version))
-
-
-def _night(item: NightItem) -> Night:
-    price = Money(int(item.price), item.currency) if item.currency else None
-    return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))
-
-
-@_reading()
-def _page(
-    index: Any,
-    key: str,
-    id_name: str,
-    *,
-    limit: int,
-    after: str | None,
-    newest_first: bool = False,
-    range_condition: Condition | None = None,
-) -> Page:
-    """One page of an index; ``after`` is DynamoDB's own last key, as JSON."""
-    results = index.query(
-        key,
-        range_condition,
-        scan_index_forward=not newest_first,
-        limit=limit,
-        page_size=limit,
-        last_evaluated_key=json.loads(after) if after else None,
-    )
-    ids = tuple(getattr(item, id_name) for item in results)
-    last = results.last_evaluated_key
-    return Page(ids, json.dumps(last, separators=(",", ":")) if last else None)

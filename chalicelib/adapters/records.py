@@ -15,6 +15,7 @@ import msgspec
 
 from ..domain.booking import Booking, Cause, Event
 from ..domain.listing import Listing
+from ..domain.review import Review
 from ..domain.verification import Verification
 
 SCHEMA = 1
@@ -72,6 +73,17 @@ def decode_listing(text: str, version: int) -> Listing:
 def encode_verification(verification: Verification) -> str:
     """What the gateway said, for a person to read."""
     return msgspec.json.encode(_lean(verification)).decode()
+
+
+def encode_review(review: Review) -> str:
+    """The whole review."""
+    return msgspec.json.encode(_lean(review)).decode()
+
+
+def decode_review(text: str) -> Review:
+    """The review as it was saved. Raises msgspec.ValidationError for a record that is not one."""
+    review: Review = _decoder(Review).decode(text)
+    return review
 
 
 def _whole(subject: str, booking: Booking) -> str:

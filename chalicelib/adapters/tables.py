@@ -1,6 +1,7 @@
 """The two tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
 
-``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``NIGHT#2027-01-14``. ``bookings`` has key
+``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``NIGHT#2027-01-14``,
+``REVIEW#…``. ``bookings`` has key
 ``booking_id``; beside the bookings lie small items: ``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a
 reference that we do not hold) and ``SALT``. ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
@@ -86,6 +87,18 @@ class NightItem(Model):
     price = NumberAttribute(null=True)
     currency = UnicodeAttribute(null=True)
     closed = BooleanAttribute(null=True)
+
+
+class ReviewItem(Model):
+    """What a guest said (``REVIEW#time#booking``), and that a booking was reviewed (``REVIEWED#booking``)."""
+
+    class Meta(_Meta):
+        pass
+
+    listing_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    schema = NumberAttribute(null=True)
+    body = UnicodeAttribute(null=True)
 
 
 class GuestIndex(GlobalSecondaryIndex["BookingItem"]):
@@ -205,7 +218,7 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
     PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
     """
     shared: Connection | None = None
-    tables = {listings_table: (ListingItem, NightItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
+    tables = {listings_table: (ListingItem, NightItem, ReviewItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
     for name, models in tables.items():
         first: Any = models[0]
         for model in models:

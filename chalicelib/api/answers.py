@@ -12,6 +12,7 @@ from ..domain.listing import CancellationPolicy, Listing, ListingStatus, Night, 
 from ..domain.money import Money
 from ..domain.payment import Payment, PaymentStatus
 from ..domain.refund import Refund, RefundStatus
+from ..domain.review import Review
 from ..services.access import Role
 
 
@@ -114,6 +115,18 @@ class NightOut(msgspec.Struct, frozen=True):
         price = MoneyOut.of(price_of(listing, night))
         left = units_left(listing, night) if listing.status == "open" else 0
         return cls(night.date.isoformat(), left, price, night.closed)
+
+
+class ReviewOut(msgspec.Struct, frozen=True):
+    """What a guest said of a stay. Who said it is nobody's business."""
+
+    rating: int
+    text: str
+    created_at: str
+
+    @classmethod
+    def of(cls, review: Review) -> ReviewOut:
+        return cls(review.rating, review.text, instant(review.created_at))
 
 
 class LineOut(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from chalice.app import Blueprint
 from ..domain.booking import BookingStatus, Contact, Language
 from ..domain.errors import FieldError
 from ..domain.listing import MAX_NIGHTS, Stay
-from ..services import reading
+from ..services import hosting, reading
 from ..services.access import visible_booking
 from ..services.book import Wish, book
 from ..services.cancel import cancel
@@ -119,6 +119,21 @@ def list_bookings(call: Call) -> Answer:
         call.house, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
     )
     return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.after)
+
+
+@endpoint(routes, "GET", "/v1/hosts/me/bookings", query=HostBookingsQuery, signed_in=True)
+def list_hosted_bookings(call: Call) -> Answer:
+    """List the bookings of the caller's listings, latest stays first for each."""
+    query: HostBookingsQuery = call.query
+    found = hosting.bookings(
+        call.house,
+        call.principal,
+        listing_id=query.listing_id,
+        status=query.status,
+        limit=query.limit,
+        after=position(call),
+    )
+    return page(call, [booking_out(call, booking, "host") for booking in found.items], found.after)
 
 
 @endpoint(routes, "GET", "/v1/bookings/{booking_id}", signed_in=True)

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.listing import CancellationPolicy, Listing, ListingId, PersonId
+from ..domain.errors import AlreadyReviewed, PreconditionFailed
+from ..domain.listing import CancellationPolicy, Listing, ListingId, ListingStatus, PersonId
 from ..domain.money import Money
+from ..services import hosting
 from ..services import listings as catalogue
-from .answers import ListingOut, NightOut, QuoteOut, to_builtins
-from .fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
+from ..services import reviews as reviewing
+from .answers import ListingOut, NightOut, QuoteOut, ReviewOut, to_builtins
+from .fields import (
+    Address,
+    City,
+    Count,
+    LongText,
+    MoneyIn,
+    Photos,
+    Price,
+    TimeOfDay,
+    Title,
+    Zone,
+    checked,
+    plain_text,
+)
 from .http import Answer, Call, endpoint
 from .lists import Paged, page, position
 
 routes = Blueprint(__name__)
+
+_TAG = re.compile(r'"([0-9]{1,9})"', re.ASCII)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -35,6 +54,45 @@ class Draft(msgspec.Struct, frozen=True):
     check_in_time: TimeOfDay = "14:00"
     check_out_time: TimeOfDay = "11:00"
     photos: Photos = ()
+
+
+LEFT: Any = msgspec.UNSET
+"""Stands for a field that a change leaves as it is. A null is not that: no field of a listing can be null."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What changes of a listing: any part of it."""
+
+    title: Title = LEFT
+    description: LongText = LEFT
+    city: City = LEFT
+    time_zone: Zone = LEFT
+    nightly_price: MoneyIn = LEFT
+    units: Count = LEFT
+    guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)] = LEFT
+    cancellation_policy: CancellationPolicy = LEFT
+    address: Address = LEFT
+    check_in_time: TimeOfDay = LEFT
+    check_out_time: TimeOfDay = LEFT
+    photos: Photos = LEFT
+    status: ListingStatus = LEFT
+
+
+class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Price (null: the listing's own) and closing of the nights from ``from`` up to, not including, ``to``."""
+
+    start: date
+    end: date
+    price: MoneyIn | None
+    closed: bool
+
+
+class NewReview(msgspec.Struct, frozen=True):
+    """What a guest says of a stay that is over."""
+
+    booking_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    text: Annotated[str, checked(plain_text, max_length=2000)]
 
 
 class SearchQuery(Paged, frozen=True):
@@ -108,6 +166,78 @@ def list_own_listings(call: Call) -> Answer:
     """List the caller's own listings, newest first."""
     found = catalogue.of_host(call.house, call.principal, limit=call.query.limit, after=position(call))
     return page(call, [ListingOut.of(listing) for listing, _ in found.items], found.after)
+
+
+@endpoint(routes, "PATCH", "/v1/listings/{listing_id}", body=Change, signed_in=True)
+def change_listing(call: Call) -> Answer:
+    """Change any part of a listing; with If-Match, only if it is still as it was read."""
+    wanted: Change = call.body
+    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(wanted, name)) is not LEFT}
+    if "nightly_price" in changes:
+        changes["nightly_price"] = Money(wanted.nightly_price.amount, wanted.nightly_price.currency)
+    listing = hosting.update(
+        call.house, call.principal, call.path["listing_id"], changes, only_version=_version_wanted(call)
+    )
+    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
+
+
+@endpoint(routes, "DELETE", "/v1/listings/{listing_id}", signed_in=True, status=204)
+def close_listing(call: Call) -> Answer:
+    """Close a listing: it takes no more bookings; those made stay."""
+    hosting.close(call.house, call.principal, call.path["listing_id"])
+    return Answer(None, 204)
+
+
+@endpoint(routes, "PUT", "/v1/listings/{listing_id}/nights", body=NightsIn, signed_in=True)
+def set_nights(call: Call) -> Answer:
+    """Set the price, or the closing, of a range of nights."""
+    wanted: NightsIn = call.body
+    price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
+    listing, nights = hosting.set_nights(
+        call.house,
+        call.principal,
+        call.path["listing_id"],
+        wanted.start,
+        wanted.end,
+        price=price,
+        closed=wanted.closed,
+    )
+    return Answer({"nights": [NightOut.of(listing, night) for night in nights]})
+
+
+@endpoint(routes, "POST", "/v1/listings/{listing_id}/reviews", body=NewReview, signed_in=True, creates=True, status=201)
+def review_listing(call: Call) -> Answer:
+    """Review a stay that is over, once."""
+    wanted: NewReview = call.body
+    said, replayed = reviewing.review(
+        call.house,
+        call.principal,
+        call.path["listing_id"],
+        wanted.booking_id,
+        rating=wanted.rating,
+        text=wanted.text,
+    )
+    if replayed and call.key is None:
+        raise AlreadyReviewed("This booking was reviewed before.")
+    return Answer(ReviewOut.of(said), 201, replayed=replayed)
+
+
+@endpoint(routes, "GET", "/v1/listings/{listing_id}/reviews", query=Paged)
+def list_reviews(call: Call) -> Answer:
+    """List what guests said of a listing, newest first."""
+    found = reviewing.reviews(call.house, call.path["listing_id"], limit=call.query.limit, after=position(call))
+    return page(call, [ReviewOut.of(review) for review in found.items], found.after)
+
+
+def _version_wanted(call: Call) -> int | None:
+    """The version in If-Match; None without one, or for any. Raises PreconditionFailed for a tag of another form."""
+    tag = call.request.headers.get("if-match", "*").strip()
+    if tag == "*":
+        return None
+    match = _TAG.fullmatch(tag)
+    if match is None:
+        raise PreconditionFailed("The ETag is not one of this listing's.")
+    return int(match[1])
 
 
 def _etag(listing: Listing) -> str:

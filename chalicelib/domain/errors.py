@@ -22,8 +22,11 @@
     │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
     │   ├── NotInAttention        not_in_attention          there is nothing for an operator to retry
     │   ├── StayBegun             stay_begun
+    │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
+    │   ├── AlreadyReviewed       already_reviewed
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   └── InProgress            in_progress               the same call is at work elsewhere
+    ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
     ├── TooManyOpenHolds          too_many_open_holds
     ├── Busy                      busy                      the store could not answer; nothing was decided
@@ -158,6 +161,14 @@ class StayBegun(Conflict):
     code = "stay_begun"
 
 
+class StayNotOver(Conflict):
+    code = "stay_not_over"
+
+
+class AlreadyReviewed(Conflict):
+    code = "already_reviewed"
+
+
 class RefundExceedsPayment(Conflict):
     code = "refund_exceeds_payment"
 
@@ -165,6 +176,10 @@ class RefundExceedsPayment(Conflict):
 class InProgress(Conflict):
     code = "in_progress"
     retryable = True
+
+
+class PreconditionFailed(Refusal):
+    code = "precondition_failed"
 
 
 class IdempotencyKeyReused(Refusal):

@@ -12,11 +12,16 @@ from ..domain.email import Email
 from ..domain.ids import BookingId
 from ..domain.listing import Listing, ListingId, Nights, PersonId
 from ..domain.money import Money
+from ..domain.review import Review
 from ..domain.verification import Verification
 
 
 class BookingExists(Exception):
     """A booking of this id is there already: a repeat of the same request."""
+
+
+class ReviewExists(Exception):
+    """This booking was reviewed before."""
 
 
 class SlotTaken(Exception):
@@ -60,6 +65,14 @@ class Page:
     """One page of ids, and where the next one begins (None: this was the last). ``after`` is opaque."""
 
     ids: tuple[str, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """One page of reviews; ``after`` as in Page."""
+
+    items: tuple[Review, ...]
     after: str | None
 
 
@@ -116,7 +129,7 @@ class BookingStore(Protocol):
         """Bookings that need something by ``now``, oldest first. The index may lag."""
 
     def push_back(self, booking_id: BookingId, now: datetime) -> None:
-        """A booking that raised is put off without reading what is in it; after a day a person is asked."""
+        """A due booking that raised is put off without reading what is in it; after a day a person is asked."""
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
@@ -142,11 +155,26 @@ class ListingStore(Protocol):
 
     def load(self, listing_id: ListingId) -> Listing | None: ...
 
+    def save(self, before: Listing, after: Listing) -> Listing:
+        """Save ``after`` over ``before``; answers it with its new version. Raises VersionLost, StoreBusy."""
+
     def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
         """Fresh, in the order asked; ids that are gone are left out. At most 100."""
 
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         """The nights from ``start`` up to, not including, ``end`` that differ from an untouched one."""
+
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+        """Price and closing of these nights (at most 90), all or none; what is taken stays. Raises StoreBusy."""
+
+    def add_review(self, before: Listing, after: Listing, review: Review) -> None:
+        """Keep a review and the listing with its new average, both or neither. Raises VersionLost, ReviewExists."""
+
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        """What this booking's guest said, if anything."""
+
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+        """Newest first."""
 
     def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
         """Open listings, cheapest first."""

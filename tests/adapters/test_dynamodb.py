@@ -14,13 +14,15 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
-from chalicelib.adapters.dynamodb import TRIES, DynamoBookings, DynamoListings
+from chalicelib.adapters.dynamodb import DynamoBookings
+from chalicelib.adapters.dynamodb_calls import TRIES
+from chalicelib.adapters.dynamodb_listings import DynamoListings
 from chalicelib.adapters.tables import connect
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Night, PersonId
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import BookingExists, NightsShort, SlotTaken, StoreBusy, VersionLost
-from tests.adapters.store_contract import FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
+from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
 from tests.builders import GUEST, HOST, NOW, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
 
@@ -79,7 +81,7 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
 def test_putting_off_reads_nothing(bench: DynamoBench, wire: Wire) -> None:
     booking = held(bench)
     wire.requests.clear()
-    bench.bookings.push_back(booking.booking_id, NOW)
+    bench.bookings.push_back(booking.booking_id, DUE)
     assert set(wire.operations) == {"UpdateItem"}
 
 
@@ -88,8 +90,8 @@ def test_a_booking_that_nobody_can_read_is_put_off_all_the_same(bench: DynamoBen
     item = bench.item(booking.booking_id)
     assert item is not None
     bench.admin.put_item(TableName=BOOKINGS, Item=item | {"body": {"S": "{broken"}})
-    bench.bookings.push_back(booking.booking_id, NOW)
-    assert bench.bookings.due(NOW + timedelta(minutes=10), 10) == [booking.booking_id]
+    bench.bookings.push_back(booking.booking_id, DUE)
+    assert bench.bookings.due(DUE + timedelta(minutes=10), 10) == [booking.booking_id]
 
 
 def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> None:
@@ -251,7 +253,7 @@ def test_a_single_write_meets_conflicts_and_throttling_too(bench: DynamoBench, w
     assert bench.slept == PAUSES[:2]
     assert bench.bookings.load(booking.booking_id) == saved
     wire.refuse("UpdateItem", code)
-    bench.bookings.push_back(booking.booking_id, NOW)
+    bench.bookings.push_back(booking.booking_id, DUE)
     wire.refuse("UpdateItem", code)
     bench.bookings.give_back_slot(booking)
     assert bench.failures(booking.booking_id) == 1
@@ -272,7 +274,7 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
         bench.listings.publish(a_listing())
     wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
-        bench.bookings.push_back(booking.booking_id, NOW)
+        bench.bookings.push_back(booking.booking_id, DUE)
 
 
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
@@ -432,7 +434,7 @@ def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.Monkey
         make_tables(boto3.client("dynamodb"))
         monkeypatch.setattr(botocore.session.Session, "create_client", counted)
         connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS)
-        bookings, listings = DynamoBookings(connection), DynamoListings()
+        bookings, listings = DynamoBookings(connection), DynamoListings(connection)
         bookings.salt()
         listings.publish(a_listing())
         bookings.hold(a_hold(), a_listing(), {})

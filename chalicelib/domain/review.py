@@ -1,0 +1,38 @@
+"""What a guest says of a stay that is over: once a booking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from .booking import Booking
+from .errors import StayNotOver
+from .ids import BookingId
+from .listing import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """``rating`` is 1 to 5. The booking is its id, and is shown to nobody."""
+
+    booking_id: BookingId
+    rating: int
+    text: str
+    created_at: datetime
+    fingerprint: str = ""
+
+    @property
+    def order(self) -> str:
+        """Sorts by time; two reviews of one instant stay apart."""
+        return f"{self.created_at:%Y-%m-%dT%H:%M:%S.%f}#{self.booking_id}"
+
+
+def check_reviewable(booking: Booking, *, now: datetime) -> None:
+    """Raises StayNotOver unless the booking is confirmed and its guest has left."""
+    if booking.status != "confirmed" or now < booking.check_out_at:
+        raise StayNotOver("A stay can be reviewed once it is over.")
+
+
+def rated(listing: Listing, review: Review) -> Listing:
+    """The listing with one more rating in its average."""
+    return replace(listing, rating_sum=listing.rating_sum + review.rating, rating_count=listing.rating_count + 1)

@@ -1,0 +1,144 @@
+"""What a host does with a listing that is up: change it, close it, set its nights; and see who comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from ..domain.booking import Booking, BookingStatus
+from ..domain.errors import Busy, FieldError, InvalidRequest, ListingNotFound, PreconditionFailed
+from ..domain.ids import BookingId
+from ..domain.listing import MAX_NIGHTS, Listing, ListingId, Night
+from ..domain.money import Money
+from .access import Principal, with_role
+from .listings import listing_of
+from .ports import Ports, StoreBusy, VersionLost
+from .reading import Listed
+
+TRIES = 6
+MOST_LISTINGS_A_PAGE = 5
+"""How many of a host's listings one page of their bookings looks into."""
+
+
+def own_listing(ports: Ports, principal: Principal | None, listing_id: str) -> Listing:
+    """The caller's listing. Somebody else's does not exist for them. Raises Forbidden, ListingNotFound."""
+    host = with_role(principal, "host")
+    listing = listing_of(ports, listing_id)
+    if listing.host_id != host.person_id:
+        raise ListingNotFound("There is no such listing.")
+    return listing
+
+
+def update(
+    ports: Ports, principal: Principal | None, listing_id: str, changes: dict[str, Any], *, only_version: int | None
+) -> Listing:
+    """The listing with ``changes`` of its fields. ``only_version``: only if it is still this one (If-Match).
+
+    Raises Forbidden, ListingNotFound, PreconditionFailed, InvalidRequest, Busy.
+    """
+
+    def change(listing: Listing) -> Listing:
+        if only_version is not None and listing.version != only_version:
+            raise PreconditionFailed("The listing has changed since it was read.")
+        price = changes.get("nightly_price", listing.nightly_price)
+        if price.currency != listing.nightly_price.currency:
+            wrong = FieldError("nightly_price.currency", f"must stay {listing.nightly_price.currency}")
+            raise InvalidRequest("Some fields are not right.", errors=(wrong,))
+        return replace(listing, **changes)
+
+    return _changed(ports, own_listing(ports, principal, listing_id), change)
+
+
+def close(ports: Ports, principal: Principal | None, listing_id: str) -> None:
+    """It takes no more bookings; those made stay. Raises Forbidden, ListingNotFound, Busy."""
+    listing = own_listing(ports, principal, listing_id)
+    _changed(ports, listing, lambda current: replace(current, status="closed"))
+
+
+def set_nights(
+    ports: Ports,
+    principal: Principal | None,
+    listing_id: str,
+    start: date,
+    end: date,
+    *,
+    price: Money | None,
+    closed: bool,
+) -> tuple[Listing, tuple[Night, ...]]:
+    """Price (None: the listing's own) and closing of the nights from ``start`` up to, not including, ``end``.
+
+    Raises Forbidden, ListingNotFound, InvalidRequest, Busy.
+    """
+    listing = own_listing(ports, principal, listing_id)
+    wrong = []
+    if end <= start:
+        wrong.append(FieldError("to", "must be after from"))
+    elif (end - start).days > MAX_NIGHTS:
+        wrong.append(FieldError("to", f"must be at most {MAX_NIGHTS} nights after from"))
+    if price is not None and price.currency != listing.nightly_price.currency:
+        wrong.append(FieldError("price.currency", f"must be {listing.nightly_price.currency}"))
+    if wrong:
+        raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
+    days = [start + timedelta(days=n) for n in range((end - start).days)]
+    try:
+        ports.listings.set_nights(listing.listing_id, days, price=price, closed=closed)
+    except StoreBusy as busy:
+        raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    nights = ports.listings.nights(listing.listing_id, start, end)
+    return listing, tuple(nights.get(day, Night(day)) for day in days)
+
+
+def bookings(
+    ports: Ports,
+    principal: Principal | None,
+    *,
+    listing_id: str | None,
+    status: BookingStatus | None,
+    limit: int,
+    after: Any,
+) -> Listed[Booking]:
+    """The bookings of one of the host's listings, latest stays first; or of all, listing by listing.
+
+    Raises Forbidden, ListingNotFound.
+    """
+    host = with_role(principal, "host")
+    if listing_id is not None:
+        listing = own_listing(ports, principal, listing_id)
+        page = ports.bookings.of_listing(listing.listing_id, limit=limit, after=after)
+        return Listed(_shown(ports, page.ids, status), page.after)
+    # A position: the page of listings, how many of it are done, and where in the next one's bookings to go on.
+    start, done, inside = after or (None, 0, None)
+    listings = ports.listings.of_host(host.person_id, limit=MOST_LISTINGS_A_PAGE, after=start)
+    found: tuple[Booking, ...] = ()
+    for own in listings.ids[done:]:
+        page = ports.bookings.of_listing(ListingId(own), limit=limit - len(found), after=inside)
+        found, inside = found + _shown(ports, page.ids, status), page.after
+        if inside is not None:
+            return Listed(found, [start, done, inside])
+        done += 1
+        if len(found) >= limit:
+            break
+    if done < len(listings.ids):
+        return Listed(found, [start, done, None])
+    return Listed(found, None if listings.after is None else [listings.after, 0, None])
+
+
+def _shown(ports: Ports, ids: tuple[str, ...], status: BookingStatus | None) -> tuple[Booking, ...]:
+    loaded = ports.bookings.load_many([BookingId(booking_id) for booking_id in ids])
+    return tuple(booking for booking in loaded if status in (None, booking.status))
+
+
+def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing]) -> Listing:
+    for _ in range(TRIES):
+        after = change(listing)
+        if after == listing:
+            return listing
+        try:
+            return ports.listings.save(listing, replace(after, updated_at=ports.clock.now()))
+        except VersionLost:
+            listing = listing_of(ports, listing.listing_id)
+        except StoreBusy as busy:
+            raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    raise Busy("The listing is being changed by others; please try again.", retry_after=1)
