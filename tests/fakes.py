@@ -22,7 +22,9 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     BadSignature,
+    BookingStore,
     Fault,
+    ListingStore,
     Message,
     Notice,
     NotJson,
@@ -294,13 +296,15 @@ class FakeObserve:
 
 
 class Fakes:
-    """The ``Ports`` of a test."""
+    """The ``Ports`` of a test; all fakes, but for stores that it brings itself."""
 
-    def __init__(self, *, now: datetime = NOW) -> None:
+    def __init__(
+        self, *, now: datetime = NOW, bookings: BookingStore | None = None, listings: ListingStore | None = None
+    ) -> None:
         self.tape = Tape()
         self.tables = Tables()
-        self.bookings = FakeBookings(self.tables, self.tape)
-        self.listings = FakeListings(self.tables, self.tape)
+        self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.tape)
+        self.listings: ListingStore = listings or FakeListings(self.tables, self.tape)
         self.gateway = FakeGateway(self.tape)
         self.queue = FakeQueue(self.tape)
         self.letters = FakeLetters(self.tape)

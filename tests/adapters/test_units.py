@@ -1,0 +1,102 @@
+"""What a booking costs: the bound that the architecture sets, counted from what is really sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.listing import PersonId
+from chalicelib.services.access import Principal
+from chalicelib.services.book import book as services_book
+from chalicelib.services.send_emails import send_emails
+from tests.dynamo import BOOKINGS, LISTINGS, DynamoBench
+from tests.fakes import Fakes
+from tests.scenes import PUBLIC, Scene, a_wish
+from tests.units import Meter, size_of
+
+MOST_WRITES, MOST_READS = 34, 8
+SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
+
+
+def book(scene: Scene) -> Booking:
+    return services_book(
+        scene.ports,
+        SOMEBODY,
+        a_wish(scene.listing, expected_total=735000, return_url="https://shop.example.et/thanks"),
+        key=str(uuid4()),
+        public_url=PUBLIC,
+        request_id=str(uuid4()),
+    ).booking
+
+
+@pytest.fixture
+def scene(bench: DynamoBench) -> Scene:
+    """A scene whose stores are the real ones, with its listing published, and ids as long as Cognito's and AWS's."""
+    scene = Scene(host_id=PersonId(str(uuid4())))
+    scene.ports = Fakes(bookings=bench.bookings, listings=bench.listings)
+    bench.listings.publish(scene.listing)
+    return scene
+
+
+@pytest.fixture
+def meter(bench: DynamoBench, scene: Scene) -> Iterator[Meter]:
+    meter = Meter(bench.connection, bench.admin, {LISTINGS: "ListingsTable", BOOKINGS: "BookingsTable"})
+    yield meter
+    meter.close()
+
+
+def test_a_paid_three_night_booking(bench: DynamoBench, scene: Scene, meter: Meter) -> None:
+    ports = scene.ports
+    # As wiring does it: the salt is read once in a process, not once a booking; it was made with the table.
+    bench.bookings.salt()
+    meter.charges.clear()
+    meter.step = "hold"
+    ports.run_before("gateway.initialize", lambda: setattr(meter, "step", "link"))
+    booking = book(scene)
+    [payment] = booking.payments
+    assert payment.status == "pending"
+    meter.step = "confirm"
+    ports.clock.move(minutes=1)
+    ports.gateway.pay(payment.tx_ref)
+    scene.webhook(payment.tx_ref)
+    meter.step = "e-mails"
+    ports.clock.move(seconds=1)
+    [task] = ports.queue.letters
+    assert send_emails(ports, task.booking_id) == 2
+    after = ports.bookings.load(booking.booking_id)
+    assert after is not None
+    assert (after.status, [email.status for email in after.emails]) == ("confirmed", ["sent", "sent"])
+    meter.charges.pop()  # this last look was the test's own
+    print()
+    print(meter.bill())
+    assert ports.queue.tasks == []
+    assert meter.writes <= MOST_WRITES
+    assert meter.reads <= MOST_READS
+
+
+def test_a_paid_booking_stays_small(bench: DynamoBench, scene: Scene) -> None:
+    """At most 3 KB, with its history: what every later save costs."""
+    ports = scene.ports
+    booking = book(scene)
+    ports.gateway.pay(booking.payments[0].tx_ref)
+    scene.webhook(booking.payments[0].tx_ref)
+    send_emails(ports, booking.booking_id)
+    item = bench.item(booking.booking_id)
+    assert item is not None
+    print(f"\n{size_of(item)} bytes")
+    assert size_of(item) <= 3 * 1024
+
+
+def test_the_meter_knows_its_rules(bench: DynamoBench, meter: Meter, scene: Scene) -> None:
+    """Six for three nights, twice its size for the booking, two for the slot, one for each index entry."""
+    book(scene)
+    held = {charge.what: charge.writes for charge in meter.charges if charge.writes}
+    assert held["write in a transaction night (1 KB)"] == 2
+    assert held["write in a transaction guest (1 KB)"] == 2
+    for index in ("by_guest", "by_listing", "by_day", "due"):
+        assert held[f"index {index}"] == 1
+    assert "index attention" not in held
+    assert size_of({"ab": {"S": "ሐይቅ"}, "n": {"N": "120"}, "b": {"BOOL": True}}) == 2 + 9 + 1 + 2 + 1 + 1
