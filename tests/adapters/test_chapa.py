@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.chapa import Chapa, accepts_email
+from chalicelib.adapters.chapa import Chapa
 from chalicelib.adapters.chapa_answers import read_closed, read_link, read_verification
+from chalicelib.adapters.chapa_email import accepts_email
 from chalicelib.domain.errors import (
     GatewayBadAnswer,
     GatewayRejected,
