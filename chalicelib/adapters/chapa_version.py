@@ -1,0 +1,124 @@
+"""Which version of Chapa's API is spoken: the key says it, at each call, so that a new key needs no deployment.
+
+While a key of the one version replaces a key of the other, payments of the earlier one are still under way, and each
+version knows only its own. So the earlier key may stay under ``chapa_secret_key_previous``: what the current version
+does not know is asked of the other. (A key that replaces one of the same version needs none of this.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Unpack
+
+from chalicelib.adapters.chapa import Chapa
+from chalicelib.adapters.chapa_v2 import BASE_URL as V2
+from chalicelib.adapters.chapa_v2 import ChapaV2
+from chalicelib.adapters.gateway_calls import Timing, usable
+from chalicelib.adapters.gateway_webhooks import read_chapa
+from chalicelib.domain.errors import GatewayRejected
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import Gateway, Notice, Opening, RefundAnswer, Secrets
+from chalicelib.settings import BadSetting
+
+Version = Literal["v1", "v2"]
+
+V1 = "https://api.chapa.co/v1"
+KEY = "chapa_secret_key"
+PREVIOUS_KEY = "chapa_secret_key_previous"
+
+
+def version_of(key: str) -> Version:
+    """The version that a secret key is for. Raises BadSetting, which never repeats the key."""
+    if key.startswith(("CHASECK-", "CHASECK_TEST-")):
+        return "v1"
+    if key.startswith(("CHAPA_TEST_", "CHAPA_LIVE_")):
+        return "v2"
+    raise BadSetting(
+        "The secret chapa_secret_key is no secret key of Chapa: take one from the dashboard that begins with "
+        "CHASECK_TEST- or CHASECK- (version 1), or with CHAPA_TEST_ or CHAPA_LIVE_ (version 2)"
+    )
+
+
+def base_urls(setting: str) -> tuple[str, str]:
+    """The addresses of version 1 and 2 by the one setting CHAPA_BASE_URL, which names either.
+
+    Chapa's own versions are on two hosts; anywhere else, as in a sandbox, they lie side by side.
+    """
+    setting = setting.rstrip("/")
+    if setting in (V1, V2):
+        return V1, V2
+    root, _, last = setting.rpartition("/")
+    return (f"{root}/v1", f"{root}/v2") if last in ("v1", "v2") else (setting, setting)
+
+
+class ChapaByKey:
+    """The Gateway port over either version of Chapa's API. Each payment's mode is taken when it is opened."""
+
+    name = "chapa"
+
+    def __init__(self, base_url: str, secrets: Secrets, **timing: Unpack[Timing]) -> None:
+        first, second = base_urls(base_url)
+        self._secrets = secrets
+        self._current: Mapping[Version, Gateway] = {
+            "v1": Chapa(first, secrets, **timing),
+            "v2": ChapaV2(secrets, base_url=second, **timing),
+        }
+        self._previous: Mapping[Version, Gateway] = {
+            "v1": Chapa(first, secrets, key_name=PREVIOUS_KEY, **timing),
+            "v2": ChapaV2(secrets, base_url=second, key_name=PREVIOUS_KEY, **timing),
+        }
+
+    @property
+    def mode(self) -> str:
+        """``test`` or ``live``, by the key. Raises Fault, and BadSetting for a key that cannot work."""
+        return self._by_key().mode
+
+    def initialize(self, opening: Opening) -> str:
+        return usable(self._by_key).initialize(opening)
+
+    def verify(self, tx_ref: str) -> Verification:
+        verification = usable(self._by_key).verify(tx_ref)
+        other = self._other()
+        return other.verify(tx_ref) if other and verification.said == "unknown" else verification
+
+    def cancel(self, tx_ref: str) -> bool:
+        closed = usable(self._by_key).cancel(tx_ref)
+        other = self._other()
+        # A version says of the other's link that there is none: only both together are certain.
+        return (other.cancel(tx_ref) and closed) if other else closed
+
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        try:
+            return usable(self._by_key).refund(provider_reference, amount=amount, refund_id=refund_id, reason=reason)
+        except GatewayRejected as refused:
+            other = self._other()
+            if other is None:
+                raise
+            try:
+                return other.refund(provider_reference, amount=amount, refund_id=refund_id, reason=reason)
+            except GatewayRejected as again:
+                raise refused from again
+
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        answer = usable(self._by_key).refund_status(provider_refund_id)
+        other = self._other()
+        return other.refund_status(provider_refund_id) if other and answer.said == "unknown" else answer
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
+        return read_chapa(body, headers, self._secrets)
+
+    def _by_key(self) -> Gateway:
+        return self._current[version_of(self._secrets.get(KEY).strip())]
+
+    def _other(self) -> Gateway | None:
+        """The other version, while the key that was replaced is one of its."""
+        previous = (self._secrets.find(PREVIOUS_KEY) or "").strip()
+        if not previous:
+            return None
+        try:
+            version = version_of(previous)
+            return self._previous[version] if version != version_of(self._secrets.get(KEY).strip()) else None
+        except BadSetting:
+            return None
