@@ -65,6 +65,11 @@ class Tape:
         """Forget the calls so far; what is armed stays armed."""
         self.calls.clear()
 
+    def disarm(self) -> None:
+        """What was to happen and has not will not."""
+        self._before.clear()
+        self._after.clear()
+
     @property
     def armed(self) -> bool:
         """Something that was to happen has not happened: the test did not test what it says."""

@@ -1,0 +1,189 @@
+"""DynamoDB Local under the same scenes that the fakes play in, and the bad days that no emulator has by itself."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from pynamodb.connection import Connection
+
+from chalicelib.adapters.dynamodb import DynamoBookings
+from chalicelib.adapters.dynamodb_calls import Writes
+from chalicelib.adapters.dynamodb_listings import DynamoListings
+from chalicelib.adapters.records import decode_booking, decode_listing
+from chalicelib.adapters.tables import SALT as SALT_KEY
+from chalicelib.adapters.tables import SaltItem
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import ListingId, Night, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Verification
+from local.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
+from tests.builders import SALT, a_listing
+from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindings_restored, drop_tables, make_tables
+from tests.fake_stores import Row, Tables
+from tests.fakes import Fakes
+from tests.scenes import Scene
+from tests.tape import Tape
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[tuple[Connection, Any]]:
+    """The client under test and one of the tests' own, both of one DynamoDB Local."""
+    with ExitStack() as opened:
+        try:
+            engine = opened.enter_context(DynamoDBLocal())
+        except NotFetched as absent:
+            pytest.skip(str(absent))
+        opened.enter_context(bindings_restored())
+        patch = opened.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv(ENDPOINT, engine.url)
+        connection, admin = bind(), admin_client()
+        for name in {LISTINGS, BOOKINGS} & set(admin.list_tables()["TableNames"]):
+            admin.delete_table(TableName=name)
+        yield connection, admin
+
+
+@pytest.fixture
+def tables(clients: tuple[Connection, Any]) -> Iterator[tuple[Connection, Any]]:
+    """Tables that are new and empty."""
+    make_tables(clients[1])
+    yield clients
+    drop_tables(clients[1])
+
+
+class OnTape:
+    """A real store, whose calls are played on the tape as a fake's are."""
+
+    def __init__(self, port: str, store: object, tape: Tape) -> None:
+        self._port = port
+        self._store = store
+        self._tape = tape
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+
+        def played(*args: Any, **kwargs: Any) -> Any:
+            return self._tape.play(f"{self._port}.{name}", args, lambda: method(*args, **kwargs))
+
+        return played
+
+
+class EngineFakes(Fakes):
+    """Fakes, but for the stores, which are the real ones. ``tables`` is read from them each time."""
+
+    def __init__(self, connection: Connection, admin: Any) -> None:
+        self._admin = admin
+        super().__init__()
+        real: Any = DynamoBookings(connection, Writes()), DynamoListings(connection, Writes())
+        self.bookings: Any = OnTape("bookings", real[0], self.tape)
+        self.listings: Any = OnTape("listings", real[1], self.tape)
+
+    @property
+    def tables(self) -> Tables:
+        return read_tables(self._admin, bookings=BOOKINGS, listings=LISTINGS)
+
+    @tables.setter
+    def tables(self, _: Tables) -> None:
+        """Nothing is ever put there by hand."""
+
+
+class EngineScene(Scene):
+    """A scene whose stores are on DynamoDB Local."""
+
+    def __init__(self, connection: Connection, admin: Any, **listing: Any) -> None:
+        SaltItem(SALT_KEY, schema=1, salt=SALT).save()
+        self.ports = EngineFakes(connection, admin)
+        self.listing = a_listing(**listing)
+        self.ports.listings.publish(self.listing)
+        self.forget()
+
+
+def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
+    """All that two real tables hold, in the form in which the fakes hold it."""
+    found = Tables()
+    for item in _all(admin, bookings):
+        key = item["booking_id"]["S"]
+        kind, _, rest = key.partition("#")
+        if key == SALT_KEY:
+            found.salt = item["salt"]["B"]
+        elif kind == "GUEST":
+            found.slots[PersonId(rest)] = {
+                slot: _slot(item[name]["S"]) for slot in (1, 2, 3) if (name := f"slot_{slot}") in item
+            }
+        elif kind == "ORPHAN":
+            at = item["attention_at"]["S"].partition("#")[0]
+            found.orphans[rest] = (Verification("paid"), datetime.fromisoformat(at))
+        elif "body" in item:
+            found.bookings[BookingId(key)] = _row(item)
+    for item in _all(admin, listings):
+        listing_id, part = ListingId(item["listing_id"]["S"]), item["part"]["S"]
+        if part == "LISTING":
+            found.listings[listing_id] = decode_listing(item["body"]["S"], int(item["version"]["N"]))
+        else:
+            day = date.fromisoformat(part.removeprefix("NIGHT#"))
+            found.nights[listing_id, day] = _night(item, day)
+    return found
+
+
+def _all(admin: Any, table: str) -> Iterator[dict[str, Any]]:
+    for page in admin.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]
+
+
+def _slot(text: str) -> tuple[datetime, BookingId]:
+    until, _, booking_id = text.partition("#")
+    return datetime.fromisoformat(until), BookingId(booking_id)
+
+
+def _row(item: dict[str, Any]) -> Row:
+    booking = decode_booking(item["body"]["S"], int(item["version"]["N"]))
+    due = datetime.fromisoformat(item["due_at"]["S"]) if "due_at" in item else None
+    since, _, kind = item["attention_at"]["S"].partition("#") if "attention_at" in item else ("", "", "")
+    return Row(booking, due, kind or None, datetime.fromisoformat(since) if since else booking.created_at)
+
+
+def _night(item: dict[str, Any], day: date) -> Night:
+    price = Money(int(item["price"]["N"]), item["currency"]["S"]) if "price" in item else None
+    closed = item.get("closed", {}).get("BOOL", False)
+    return Night(day, int(item.get("taken", {}).get("N", 0)), price, closed)
+
+
+@contextmanager
+def conflicts(connection: Connection, *, seed: int, share: float = 0.15) -> Iterator[list[str]]:
+    """Some of the writes are in another one's way, as AWS says on a hot item and DynamoDB Local never does.
+
+    Which ones is drawn from ``seed``. Yields the operations that were refused so far.
+    """
+    chance, lock, refused = random.Random(seed), threading.Lock(), []
+    events = connection.client.meta.events
+
+    def refuse(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if model.name not in ("TransactWriteItems", "PutItem", "UpdateItem"):
+            return None
+        with lock:
+            if chance.random() >= share:
+                return None
+            refused.append(model.name)
+            first = chance.random() < 0.5
+        return AWSResponse("", 400, {}, None), _conflict(model.name, first=first)
+
+    events.register_first("before-call.dynamodb", refuse)
+    try:
+        yield refused
+    finally:
+        events.unregister("before-call.dynamodb", refuse)
+
+
+def _conflict(operation: str, *, first: bool) -> dict[str, Any]:
+    single = operation != "TransactWriteItems"
+    code = f"{CONFLICT}Exception" if single else "TransactionCanceledException"
+    error: dict[str, Any] = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPHeaders": {}}}
+    if not single:
+        error["CancellationReasons"] = [{"Code": CONFLICT if first else "None"}, {"Code": CONFLICT}]
+    return error

@@ -1,0 +1,123 @@
+"""Crowds with real threads: on the fakes, and over HTTP on MiniStack, whose transactions are apart from each other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from pynamodb.connection import Connection
+
+from chalicelib.domain.errors import Busy, DatesUnavailable, InProgress, Refusal
+from chalicelib.domain.listing import PersonId
+from chalicelib.services.access import Principal
+from chalicelib.services.book import Booked
+from local.ministack import MiniStack, MiniStackError, interpreter
+from tests.dynamo import admin_client, bind, bindings_restored, make_tables
+from tests.races.engine import EngineScene
+from tests.scenes import NIGHTS, Scene, id_of
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+CROWD = 50
+UNITS = 4
+
+
+@pytest.fixture(scope="module")
+def ministack() -> Iterator[tuple[Connection, Any]]:
+    """The client under test, and one of the tests' own, both of one MiniStack."""
+    try:
+        interpreter()
+    except MiniStackError as absent:
+        pytest.skip(str(absent))
+    with MiniStack() as engine, bindings_restored(), pytest.MonkeyPatch.context() as patch:
+        for name, value in engine.environment().items():
+            patch.setenv(name, value)
+        connection, admin = bind(), admin_client()
+        make_tables(admin)
+        yield connection, admin
+
+
+def at_once(calls: list[Callable[[], object]]) -> list[object]:
+    """What everybody was answered, or how refused; anything else is raised."""
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        together.wait()
+        try:
+            return call()
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def fifty_guests(scene: Scene) -> None:
+    """As many book as there is room for; the others are told so, or to try again; nothing is half done."""
+    scene.ports.clock.on_sleep = lambda: time.sleep(0.01)
+
+    def call(number: int) -> Callable[[], object]:
+        return lambda: scene.book(guest=Principal(PersonId(f"guest-{number}")))
+
+    outcomes = at_once([call(number) for number in range(CROWD)])
+    booked = [done for done in outcomes if isinstance(done, Booked)]
+    assert {type(done) for done in outcomes} <= {Booked, DatesUnavailable, Busy}
+    assert len(booked) == UNITS
+    assert scene.taken == dict.fromkeys(NIGHTS, UNITS)
+    tables = scene.ports.tables
+    assert set(tables.bookings) == {done.booking.booking_id for done in booked}
+    assert {guest for guest, slots in tables.slots.items() if slots} == {done.booking.guest_id for done in booked}
+    assert scene.ports.tape.count("gateway.initialize") == UNITS
+    scene.check()
+
+
+def test_fifty_guests_and_four_units() -> None:
+    fifty_guests(Scene(units=UNITS))
+
+
+@pytest.mark.engine
+def test_fifty_guests_and_four_units_on_ministack(ministack: tuple[Connection, Any]) -> None:
+    fifty_guests(EngineScene(*ministack, units=UNITS))
+
+
+def test_ten_webhooks_and_ten_sweeps_of_one_payment() -> None:
+    scene = Scene()
+    booking = scene.booked()
+    scene.ports.gateway.pay(ONE)
+    calls: list[Callable[[], object]] = [lambda: scene.webhook(ONE), lambda: scene.work(booking)]
+    assert set(map(type, at_once(calls * 10))) <= {type(None), Busy}
+    scene.tick()
+    now = scene.now(FIRST)
+    assert [event.kind for event in now.history].count("booking_confirmed") == 1
+    assert sorted(scene.ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
+    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    scene.check()
+
+
+def test_a_crowd_at_the_end_of_a_hold() -> None:
+    """The guest pays, asks, cancels nothing; the sweep ends it; whoever is first, nights and money agree."""
+    scene = Scene()
+    booking = scene.booked()
+    scene.ports.clock.move_to(booking.hold_expires_at)
+
+    def money() -> None:
+        scene.ports.gateway.pay(ONE, on_its_way=True)
+        scene.webhook(ONE)
+
+    calls: list[Callable[[], object]] = [
+        lambda: scene.work(booking),
+        money,
+        lambda: scene.pay(booking),
+        lambda: scene.work(booking, ONE),
+    ]
+    outcomes = at_once(calls * 5)
+    assert not any(isinstance(done, InProgress) for done in outcomes)
+    scene.run(minutes=5)
+    assert scene.now(FIRST).status == "confirmed"
+    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert scene.ports.gateway.refunds == []
+    scene.check()

@@ -1,0 +1,19 @@
+"""DynamoDB Local keeps the stores' contract: what moto says of conditions is what Amazon's own says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pynamodb.connection import Connection
+
+from tests.adapters.store_contract import StoreContract
+from tests.dynamo import DynamoBench
+
+pytestmark = pytest.mark.races
+
+
+class TestDynamoDBLocal(StoreContract):
+    @pytest.fixture
+    def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
+        return DynamoBench(*tables)
