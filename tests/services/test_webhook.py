@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,27 @@ def test_an_unknown_reference_that_was_not_paid_is_no_orphan(scene: Scene, ports
     ports.gateway.settle(f"{NOBODYS}-1", "pending")
     scene.webhook(f"{NOBODYS}-1")
     scene.webhook(f"{NOBODYS}-2")
+    assert ports.tables.orphans == {}
+
+
+@pytest.mark.parametrize("said", ["pending", "failed"])
+def test_money_announced_for_an_unknown_reference_and_not_shown_yet_is_asked_about_again(
+    scene: Scene, ports: Fakes, said: Any
+) -> None:
+    orphan(scene, NOBODYS)
+    ports.gateway.settle(f"{NOBODYS}-1", said)
+    scene.webhook(f"{NOBODYS}-1")
+    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "")]
+    ports.gateway.settle(f"{NOBODYS}-1", "paid")
+    scene.tick()
+    assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
+
+
+def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(scene: Scene, ports: Fakes) -> None:
+    orphan(scene, NOBODYS)
+    ports.gateway.settle(f"{NOBODYS}-1", "refunded")
+    scene.webhook(f"{NOBODYS}-1")
+    assert ports.queue.tasks == []
     assert ports.tables.orphans == {}
 
 
