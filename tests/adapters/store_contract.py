@@ -50,6 +50,8 @@ P = TypeVar("P", Page, Concerns)
 
 OTHER = PersonId("guest-dawit")
 MS = timedelta(milliseconds=1)
+DUE = NOW + timedelta(minutes=2)
+"""When a booking just held is looked at first."""
 DAY = timedelta(days=1)
 FIRST, SECOND, THIRD = (date(2027, 1, day) for day in (14, 15, 16))
 
@@ -392,7 +394,7 @@ class StoreContract:
 
     def test_putting_off_is_no_change_of_the_booking(self, bench: Bench) -> None:
         booking = held(bench)
-        bench.bookings.push_back(booking.booking_id, NOW)
+        bench.bookings.push_back(booking.booking_id, DUE)
         assert bench.bookings.load(booking.booking_id) == booking
         bench.bookings.save(booking, opened(booking))
         assert bench.failures(booking.booking_id) in (0, None)
@@ -401,27 +403,43 @@ class StoreContract:
         booking = held(bench)
         day = timedelta(hours=24)
         for minutes in (0, 10, 20):
-            bench.bookings.push_back(booking.booking_id, NOW + timedelta(minutes=minutes))
-        bench.bookings.push_back(booking.booking_id, NOW + day - MS)
+            bench.bookings.push_back(booking.booking_id, DUE + timedelta(minutes=minutes))
+        bench.bookings.push_back(booking.booking_id, DUE + day - timedelta(minutes=10))
+        another = held(bench, key="another", slot=2)
+        bench.bookings.push_back(another.booking_id, DUE)
+        bench.bookings.push_back(another.booking_id, DUE + day - MS)
+        assert bench.failures(another.booking_id) == 2
         assert concerns(bench) == []
-        bench.bookings.push_back(booking.booking_id, NOW + day)
-        assert concerns(bench) == [Concern(booking.booking_id, "failing", NOW + day)]
+        bench.bookings.push_back(booking.booking_id, DUE + day)
+        assert concerns(bench) == [Concern(booking.booking_id, "failing", DUE + day)]
         assert bench.failures(booking.booking_id) == 5
         # It is tried on.
-        assert bench.bookings.due(NOW + day + timedelta(minutes=10), 10) == [booking.booking_id]
-        bench.bookings.push_back(booking.booking_id, NOW + day + day)
+        assert booking.booking_id not in bench.bookings.due(DUE + day + timedelta(minutes=10) - MS, 10)
+        assert booking.booking_id in bench.bookings.due(DUE + day + timedelta(minutes=10), 10)
+        bench.bookings.push_back(booking.booking_id, DUE + day + day)
         assert bench.failures(booking.booking_id) == 6
 
     def test_a_success_ends_the_failing(self, bench: Bench) -> None:
         booking = held(bench)
-        bench.bookings.push_back(booking.booking_id, NOW)
-        bench.bookings.push_back(booking.booking_id, NOW + timedelta(hours=25))
+        bench.bookings.push_back(booking.booking_id, DUE)
+        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=25))
         assert [concern.kind for concern in concerns(bench)] == ["failing"]
         bench.bookings.save(booking, opened(booking))
         assert concerns(bench) == []
         # The day begins anew.
-        bench.bookings.push_back(booking.booking_id, NOW + timedelta(hours=26))
+        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=26))
         assert concerns(bench) == []
+
+    def test_what_rests_or_is_not_due_yet_is_not_put_off(self, bench: Bench) -> None:
+        """It would be in the index for ever: whoever is led to it finds nothing to do, and so saves nothing."""
+        booking = held(bench)
+        bench.bookings.push_back(booking.booking_id, DUE - MS)
+        assert bench.bookings.due(DUE, 10) == [booking.booking_id]
+        assert not bench.failures(booking.booking_id)
+        bench.bookings.save(booking, resting(paid(booking)))
+        bench.bookings.push_back(booking.booking_id, DUE)
+        assert bench.bookings.due(NOW + timedelta(days=900), 10) == []
+        assert not bench.failures(booking.booking_id)
 
     def test_what_does_not_exist_is_not_put_off(self, bench: Bench) -> None:
         booking_id = a_booking_id("never made")
