@@ -373,7 +373,7 @@ def test_the_key_goes_to_the_gateway_and_nowhere_else(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NETRC", str(netrc))
     with (
         serving(answering(200, b"")) as proxy,
-        serving(answering(200, OPENED, headers="Set-Cookie: a=b\r\n")) as server,
+        serving(answering(200, OPENED, headers="Set-Cookie: a=b\r\n", keep=True)) as server,
     ):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
