@@ -13,14 +13,15 @@ from typing import Literal
 from ..domain import booking as aggregate
 from ..domain import opening
 from ..domain.booking import OUTAGE_GRACE, Booking, Cause
-from ..domain.email import HAND_OVER
-from ..domain.errors import GatewayTrouble
+from ..domain.email import HAND_OVER, Email
+from ..domain.errors import GatewayBadAnswer, GatewayTrouble
 from ..domain.ids import BookingId
 from ..domain.payment import OPEN, Payment
 from ..domain.verification import NO_ANSWER, Announced, Verification, apply_verification
 from .ports import Ports
 from .refund import work_refunds
 from .saving import save_decided
+from .send_emails import count_left
 
 NUDGE_AT_LEAST = timedelta(seconds=5)
 VERIFY_AT_LEAST = timedelta(seconds=2)
@@ -81,8 +82,11 @@ def _work(
     closed = {tx_ref for tx_ref in looks if _to_close(booking, booking.payment(tx_ref)) and _close(ports, tx_ref)}
     answers = _ask(ports, looks)
     jitter = ports.chance.jitter()
+    left: tuple[Email, ...] = ()
 
     def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        nonlocal left
+        left = tuple(email for email in current.emails if email.was_left(now))
         for tx_ref, verification in answers.said.items():
             current = apply_verification(
                 current,
@@ -109,6 +113,7 @@ def _work(
                     again = _ask(ports, [payment.tx_ref])
                     answers.said.update(again.said)
     saved = save_decided(ports, booking, decide)
+    count_left(ports, saved.booking_id, left)
     if cause == "sweep":
         saved = work_refunds(ports, saved)
     return Reconciled(saved, answers.trouble.get(named) if named else None)
@@ -199,3 +204,7 @@ def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
     if verification.said == "paid":
         ports.bookings.orphan(tx_ref, verification, ports.clock.now())
         ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")
+    elif verification.said not in ("refunded", "reversed"):
+        # It announced money and does not show it yet. No payment of ours will make us look again, so whoever
+        # delivered the announcement delivers it again.
+        raise GatewayBadAnswer("The payment gateway announced a payment that it does not show.", fate_known=False)

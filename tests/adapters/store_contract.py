@@ -25,6 +25,7 @@ from chalicelib.services.ports import (
     ListingStore,
     NightsShort,
     Page,
+    Reviews,
     SlotTaken,
     VersionLost,
 )
@@ -46,7 +47,7 @@ from tests.builders import (
     told,
 )
 
-P = TypeVar("P", Page, Concerns)
+P = TypeVar("P", Page, Concerns, Reviews)
 
 OTHER = PersonId("guest-dawit")
 MS = timedelta(milliseconds=1)
@@ -543,66 +544,6 @@ class StoreContract:
         found = [booking_id for page in pages for booking_id in page.ids]
         assert sorted(found) == sorted(ids[1:-1])
 
-    # -- listings
-
-    def test_a_listing_is_published_once(self, bench: Bench) -> None:
-        listing = full_listing()
-        assert bench.listings.publish(listing) is True
-        assert bench.listings.publish(replace(listing, title="Another")) is False
-        assert bench.listings.load(listing.listing_id) == listing
-
-    def test_many_listings_are_read_in_the_order_asked(self, bench: Bench) -> None:
-        made = [published(bench, name) for name in ("a", "b", "c")]
-        ids = [made[2].listing_id, made[0].listing_id]
-        missing = derive_listing_id(SALT, HOST, "missing")
-        assert bench.listings.load_many([ids[0], missing, ids[1]]) == [made[2], made[0]]
-
-    def test_nights_are_those_of_the_range_only(self, bench: Bench) -> None:
-        listing = published(bench, "a")
-        other = published(bench, "b")
-        for day in range(12, 19):
-            bench.put_night(listing.listing_id, Night(date(2027, 1, day), day))
-        bench.put_night(other.listing_id, Night(SECOND, taken=99))
-        found = bench.listings.nights(listing.listing_id, FIRST, date(2027, 1, 17))
-        assert found == {date(2027, 1, day): Night(date(2027, 1, day), day) for day in (14, 15, 16)}
-        assert bench.listings.nights(listing.listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 14)}
-
-    def test_a_night_keeps_its_price_and_its_closing(self, bench: Bench) -> None:
-        listing_id = a_listing().listing_id
-        nights = {FIRST: Night(FIRST, 2, etb(310000), closed=True), SECOND: Night(SECOND, 0, None)}
-        for night in nights.values():
-            bench.put_night(listing_id, night)
-        assert bench.listings.nights(listing_id, FIRST, THIRD) == nights
-
-    @pytest.mark.parametrize("limit", [1, 2, 4, 100])
-    def test_a_city_cheapest_first(self, bench: Bench, limit: int) -> None:
-        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
-        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
-        published(bench, "closed", status="closed")
-        published(bench, "elsewhere", city="Bahir Dar")
-        pages = all_pages(lambda after: bench.listings.in_city("bishoftu", max_price=None, limit=limit, after=after))
-        assert [listing_id for page in pages for listing_id in page.ids] == [made[name] for name in "cbda"]
-        assert all(len(page.ids) <= limit for page in pages)
-
-    @pytest.mark.parametrize(
-        ("max_price", "names"), [(4, ""), (5, "c"), (244999, "cb"), (245000, "cbd"), (245001, "cbd")]
-    )
-    def test_a_city_up_to_a_price(self, bench: Bench, max_price: int, names: str) -> None:
-        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
-        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
-        page = bench.listings.in_city("bishoftu", max_price=max_price, limit=100, after=None)
-        assert page == Page(tuple(made[name] for name in names), None)
-
-    @pytest.mark.parametrize("limit", [1, 100])
-    def test_a_hosts_listings_newest_first_closed_ones_too(self, bench: Bench, limit: int) -> None:
-        made = {}
-        for n in (2, 1, 3):
-            status = "closed" if n == 2 else "open"
-            made[n] = published(bench, f"{n}", created_at=NOW + timedelta(days=n), status=status).listing_id
-        published(bench, "other", host_id=PersonId("host-other"))
-        pages = all_pages(lambda after: bench.listings.of_host(HOST, limit=limit, after=after))
-        assert [listing_id for page in pages for listing_id in page.ids] == [made[3], made[2], made[1]]
-
 
 def etb(minor: int | None) -> Money | None:
     return None if minor is None else Money(minor, "ETB")
@@ -631,19 +572,6 @@ def published(bench: Bench, name: str, **changes: Any) -> Listing:
     listing = a_listing(listing_id=derive_listing_id(SALT, HOST, name), **changes)
     assert bench.listings.publish(listing)
     return listing
-
-
-def full_listing() -> Listing:
-    """One with no field left at its default."""
-    return a_listing(
-        check_in_time="15:00",
-        check_out_time="10:00",
-        photos=("https://shop.example.et/1.jpg",),
-        status="closed",
-        rating_sum=9,
-        rating_count=2,
-        fingerprint="f",
-    )
 
 
 def taken(bench: Bench) -> dict[date, int]:

@@ -151,7 +151,8 @@ def test_money_announced_for_an_unknown_reference_and_not_shown_yet_is_asked_abo
     orphan(scene, NOBODYS)
     ports.gateway.settle(f"{NOBODYS}-1", said)
     scene.webhook(f"{NOBODYS}-1")
-    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "")]
+    [task] = ports.queue.tasks
+    assert (task.booking_id, task.tx_ref) == (NOBODYS, f"{NOBODYS}-1")
     ports.gateway.settle(f"{NOBODYS}-1", "paid")
     scene.tick()
     assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
