@@ -50,7 +50,8 @@ METRICS = frozenset(
         "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled",
         "opening_failed", "reference_used", "link_not_cancelled", "unknown_reference",
         # e-mails
-        "email_sent", "email_sent_twice", "email_superseded", "email_put_off", "email_refused", "email_broken",
+        "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
+        "email_put_off", "email_refused", "email_broken",
         # what is outside
         "webhook_received", "webhook_refused", "webhook_deferred", "emails_not_handed_over", "not_handed_on",
         "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",

@@ -24,6 +24,8 @@ HAND_OVER = timedelta(minutes=2)
 """How long the queue, and then a worker, has before an owed e-mail is due again."""
 LONGEST_RETRY = timedelta(hours=1)
 TRIES_BEFORE_ASKING = 20
+WAITING = "waiting"
+"""Stands in ``claimed_by`` for nobody's hands: a letter that was put off, and certainly not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Email:
     def needs_a_person(self) -> bool:
         """Refused for good, or tried in vain for most of a day; the latter is tried on all the same."""
         return self.status == "failed" or (self.status == "owed" and self.tries >= TRIES_BEFORE_ASKING)
+
+    def was_left(self, now: datetime) -> bool:
+        """Its worker never came back: what it did with it, nobody knows."""
+        return self.status == "owed" and self.claimed_by not in ("", WAITING) and now >= self.due_at
 
     def may_be_claimed(self, now: datetime) -> bool:
         return self.status == "owed" and (not self.claimed_by or now >= self.due_at)

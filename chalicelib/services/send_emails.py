@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from ..domain import booking as aggregate
 from ..domain.booking import Booking
-from ..domain.email import HAND_OVER, Email, retry_after, still_true
+from ..domain.email import HAND_OVER, WAITING, Email, retry_after, still_true
 from ..domain.ids import BookingId
 from .ports import MailBusy, MailRefused, Ports
 from .saving import save_decided
@@ -20,7 +21,15 @@ def send_emails(ports: Ports, booking_id: BookingId) -> int:
     if booking is None:
         return 0
     by = ports.chance.token()
-    booking = save_decided(ports, booking, lambda current, _nights: _claim(current, ports, by))
+    left: tuple[Email, ...] = ()
+
+    def claim(current: Booking, _nights: Literal["free", "short"]) -> Booking:
+        nonlocal left
+        left = tuple(email for email in current.emails if email.was_left(ports.clock.now()))
+        return _claim(current, ports, by)
+
+    booking = save_decided(ports, booking, claim)
+    count_left(ports, booking_id, left)
     claimed = [email for email in booking.emails if email.claimed_by == by]
     if not claimed:
         return 0
@@ -40,6 +49,12 @@ def send_emails(ports: Ports, booking_id: BookingId) -> int:
 
     save_decided(ports, booking, mark)
     return sum(outcome.status == "sent" for outcome in outcomes.values())
+
+
+def count_left(ports: Ports, booking_id: BookingId, left: Iterable[Email]) -> None:
+    """Letters whose worker died, or was too slow, are sent again: if it had sent them, that makes two."""
+    for email in left:
+        ports.observe("email_maybe_twice", level="warning", booking_id=booking_id, email_id=email.email_id)
 
 
 def _claim(booking: Booking, ports: Ports, by: str) -> Booking:
@@ -76,4 +91,4 @@ def _deliver(ports: Ports, booking: Booking, email: Email) -> Email:
 
 def _put_off(email: Email, now: datetime) -> Email:
     """Owed again after a pause. It stays claimed until then: a letter that only waits is handed over at once."""
-    return replace(email, due_at=now + retry_after(email.tries))
+    return replace(email, claimed_by=WAITING, due_at=now + retry_after(email.tries))
