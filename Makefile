@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo test check format coverage template package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test check format coverage template package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -28,6 +28,9 @@ services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice loc
 
 demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it
 	@$(BIN)/python -m local demo
+
+record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
+	@$(BIN)/python -m local.record
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 	@$(BIN)/python -m pytest $(ARGS)
@@ -45,6 +48,9 @@ format: $(DEV) ## Format the code and mend what the linter can mend
 
 coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches that none of them reaches
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and throughput, each against a peer
+	@$(BIN)/python -m benchmarks
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
 	@$(BIN)/python -m local.template

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import gzip
 import json
 import logging
 import os
@@ -16,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,20 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The services that the deployed code calls. Without its description here, a client cannot be made.
-SERVICES = ("dynamodb", "sqs", "ses", "ssm")
+# What the deployed code calls, by service. Botocore reads a service's whole description to make a client: SSM's alone,
+# with its 140 operations, costs a sixth of a cold start. An operation that is missing here cannot be called.
+OPERATIONS = {
+    "dynamodb": frozenset(
+        {
+            "BatchGetItem", "BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "TransactGetItems",
+            "TransactWriteItems", "UpdateItem",
+        }
+    ),
+    "sqs": frozenset({"GetQueueAttributes", "SendMessage", "SendMessageBatch"}),
+    "ses": frozenset({"SendEmail", "SendRawEmail"}),
+    "ssm": frozenset({"GetParameter", "GetParameters", "GetParametersByPath"}),
+}  # fmt: skip
+SERVICES = tuple(OPERATIONS)
 
 # Seconds since 1980 mean nothing here: one date, so that the same content is the same zip.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -134,6 +147,9 @@ def prune(unzipped: Path) -> None:
         for folder in data.iterdir():
             if folder.is_dir() and folder.name not in SERVICES:
                 shutil.rmtree(folder)
+    for service, operations in OPERATIONS.items():
+        for description in (unzipped / "botocore" / "data" / service).glob("*/service-2.json.gz"):
+            slim(description, operations)
     endpoints = unzipped / "botocore" / "data" / "endpoints.json"
     document = json.loads(endpoints.read_text(encoding="utf-8"))
     for partition in document["partitions"]:
@@ -143,6 +159,35 @@ def prune(unzipped: Path) -> None:
     endpoints.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
     for tests in unzipped.glob("*/tests"):
         shutil.rmtree(tests)
+
+
+def slim(description: Path, operations: Collection[str]) -> None:
+    """Keep these operations of a service's description, and the shapes that they are made of."""
+    document = json.loads(gzip.decompress(description.read_bytes()))
+    document["operations"] = {
+        name: operation for name, operation in document["operations"].items() if name in operations
+    }
+    kept: dict[str, Any] = {}
+    wanted = list(_shapes_in(document["operations"]))
+    while wanted:
+        name = wanted.pop()
+        if name not in kept:
+            kept[name] = document["shapes"][name]
+            wanted += _shapes_in(kept[name])
+    document["shapes"] = {name: kept[name] for name in sorted(kept)}
+    # Without a date: the same content is the same file.
+    description.write_bytes(gzip.compress(json.dumps(document, separators=(",", ":")).encode(), mtime=0))
+
+
+def _shapes_in(part: Any) -> Iterator[str]:
+    """The names of the shapes that a part of a description speaks of."""
+    if isinstance(part, dict):
+        if isinstance(name := part.get("shape"), str):
+            yield name
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _shapes_in(each)
 
 
 def compile_all(unzipped: Path) -> None:

@@ -14,7 +14,12 @@ import botocore
 import pytest
 
 from local import package
-from local.package import ROOT, SERVICES, PackageError
+from local.package import OPERATIONS, ROOT, SERVICES, PackageError
+
+POLICIES = tuple((ROOT / ".chalice").glob("policy-*.json"))
+ONLY_RIGHTS = {("dynamodb", "ConditionCheckItem"), ("ses", "FromAddress")}
+ONLY_RIGHTS |= {("sqs", name) for name in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")}
+"""A part of a transaction, a condition, and Lambda's own poller: none of our calls."""
 
 
 @pytest.fixture
@@ -56,10 +61,22 @@ def test_clients_find_their_endpoints_in_the_pruned_data(
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"):
         monkeypatch.delenv(name, raising=False)
     session = botocore.session.Session()
-    for service in SERVICES:
+    for service, operations in OPERATIONS.items():
         client = session.create_client(service, region_name=region, aws_access_key_id="x", aws_secret_access_key="x")
         host = {"ses": "email"}.get(service, service)
         assert client.meta.endpoint_url == f"https://{host}.{region}.amazonaws.com"
+        model = client.meta.service_model
+        assert set(model.operation_names) == operations
+        for name in operations:  # each can be resolved, down to its last member
+            operation = model.operation_model(name)
+            assert operation.input_shape is not None
+            _ = operation.output_shape, operation.error_shapes
+
+
+def test_what_the_policies_allow_can_be_called() -> None:
+    actions = set(re.findall(r'"(dynamodb|sqs|ses|ssm):([A-Za-z]+)"', "".join(map(Path.read_text, POLICIES))))
+    for service, action in actions - ONLY_RIGHTS:
+        assert action in OPERATIONS[service], f"{service}:{action} is allowed, and not in the package"
 
 
 def test_the_code_makes_clients_of_these_services_only() -> None:

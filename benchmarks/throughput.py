@@ -1,0 +1,106 @@
+"""Throughput: guests who book the same nights of one listing at once, against the emulator's own pace.
+
+A local stack as `make run` starts it, on free ports, and one listing with room for everybody. Each booking is a whole
+one: nights held, payment opened at the sandbox, link answered. The peer is the bare transaction of a hold (booking,
+slot, three nights) sent with botocore to the same emulated DynamoDB by as many threads: nothing on it can be faster.
+Wall clock: client, API, sandbox and emulator share this machine's processors. It says little about AWS; it is here
+to be compared with itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from local.stack import Stack
+from local.terminal import say
+from local.world import Json, Person, World
+
+BOOKINGS = 60
+GUESTS_AT_ONCE = 8
+NIGHTS = 3
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    rounds = int(arguments[0]) if arguments else 3
+    folder = Path(tempfile.mkdtemp(prefix="guzo-benchmark-"))
+    with Stack(folder=folder) as stack:
+        world = World(stack.addresses.api, stack.addresses.local)
+        listing = world.publish(world.sign_in("selam", "host"), units=1000)
+        # Slots are for people: three unpaid bookings each.
+        guests = [world.sign_in(f"guest-{number}") for number in range(BOOKINGS * (rounds + 1) // 2 + 1)]
+        taken = iter(guests * 2)
+        transactions = _transactions()
+        say("| round | bookings/s | bare transactions/s | ratio |\n|---|---|---|---|")
+        ratios = []
+        for number in range(rounds + 1):
+            people = [next(taken) for _ in range(BOOKINGS)]
+            ours = _pace(partial(_book, world, people, listing))
+            bare = _pace(transactions)
+            if number:
+                ratios.append(ours / bare)
+                say(f"| {number} | {ours:.0f} | {bare:.0f} | {ours / bare:.2f} |")
+        say(f"\n{BOOKINGS} in each round, {GUESTS_AT_ONCE} at once; the middle ratio is {median(ratios):.2f}.")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pace(work: Callable[[int], object]) -> float:
+    """How many a second."""
+    with ThreadPoolExecutor(GUESTS_AT_ONCE) as pool:
+        began = time.monotonic()
+        for _ in pool.map(work, range(BOOKINGS)):
+            pass
+        return BOOKINGS / (time.monotonic() - began)
+
+
+def _book(world: World, people: list[Person], listing: Json, place: int) -> None:
+    booking = world.book(people[place], listing)
+    if not booking["payment"]["checkout_url"]:
+        raise SystemExit(f"No link: {booking['payment']}")
+
+
+def _transactions() -> Callable[[int], object]:
+    """Sends a hold's transaction for a booking, a guest and a listing that nobody else knows."""
+    import botocore.session
+    from botocore.config import Config
+
+    config = Config(parameter_validation=False, max_pool_connections=GUESTS_AT_ONCE)
+    client = botocore.session.get_session().create_client("dynamodb", config=config)
+    listings, bookings = os.environ["LISTINGS_TABLE"], os.environ["BOOKINGS_TABLE"]
+    hot = f"lst_{uuid.uuid4().hex[:16]}"
+
+    def update(table: str, key: dict[str, object], name: str, value: dict[str, str]) -> dict[str, object]:
+        return {
+            "Update": {
+                "TableName": table,
+                "Key": key,
+                "UpdateExpression": f"SET {name} = :value",
+                "ExpressionAttributeValues": {":value": value},
+            }
+        }
+
+    def send(_: int) -> None:
+        booking_id = f"GZ{uuid.uuid4().hex[:14]}"
+        put = {"TableName": bookings, "Item": {"booking_id": {"S": booking_id}, "body": {"S": "x" * 1500}}}
+        guest = update(bookings, {"booking_id": {"S": f"GUEST#{booking_id}"}}, "slot_1", {"S": booking_id})
+        nights = [
+            update(listings, {"listing_id": {"S": hot}, "part": {"S": f"NIGHT#{night}"}}, "taken", {"N": "1"})
+            for night in range(NIGHTS)
+        ]
+        client.transact_write_items(TransactItems=[{"Put": put}, guest, *nights])
+
+    return send
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
