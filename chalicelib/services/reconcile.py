@@ -22,7 +22,6 @@ from .ports import Ports
 from .refund import work_refunds
 from .saving import save_decided
 from .send_emails import count_left
-from .send_emails import count_left
 
 NUDGE_AT_LEAST = timedelta(seconds=5)
 VERIFY_AT_LEAST = timedelta(seconds=2)
