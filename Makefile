@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test check format coverage template package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races check format coverage template package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -33,7 +33,11 @@ record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pic
 	@$(BIN)/python -m local.record
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not races" $(ARGS)
+
+races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
+	@$(BIN)/python -m local.dynamodb_local fetch
+	@$(BIN)/python -m pytest -m races tests/races tests/crash $(ARGS)
 
 check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format."; exit 1; }
@@ -47,7 +51,7 @@ format: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 
 coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches that none of them reaches
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
 
 benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and throughput, each against a peer
 	@$(BIN)/python -m benchmarks
