@@ -277,3 +277,10 @@ def test_money_that_the_gateway_took_back_is_recorded() -> None:
 def test_a_person_is_asked_about_what_does_not_get_on(status: str, put_offs: int, asks: bool) -> None:
     refund = replace(the_refund(owing(), R1), status=status, put_off=put_offs)  # type: ignore[arg-type]
     assert refund.needs_a_person is asks
+
+
+def test_fifty_vain_tries_last_most_of_a_day() -> None:
+    shortest = sum((back_off(tries, jitter=0) for tries in range(1, TRIES_BEFORE_ASKING)), timedelta())
+    longest = sum((back_off(tries, jitter=1) for tries in range(1, TRIES_BEFORE_ASKING)), timedelta())
+    assert TRIES_BEFORE_ASKING == 50
+    assert 10 * HOUR < shortest < longest < 24 * HOUR
