@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("tests.adapters.store_contract", "tests.scenes")
+pytest.register_assert_rewrite("tests.adapters.store_contract", "tests.adapters.listing_contract", "tests.scenes")
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",

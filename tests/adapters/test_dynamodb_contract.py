@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench, Wire
 
 
-class TestDynamoDB(StoreContract):
+class TestDynamoDB(StoreContract, ListingContract):
     @pytest.fixture(autouse=True)
     def no_scan(self, bench: DynamoBench) -> Iterator[None]:
         """Nothing that the stores do ever reads a whole table or index."""

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import ListingId, Night
 from chalicelib.services.ports import BookingStore, ListingStore
+from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.fake_stores import FakeBookings, FakeListings, Tables
 
@@ -31,7 +32,7 @@ class FakeBench:
         del self.tables.bookings[booking_id]
 
 
-class TestFakeStores(StoreContract):
+class TestFakeStores(StoreContract, ListingContract):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
+from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench
 
 pytestmark = pytest.mark.races
 
 
-class TestDynamoDBLocal(StoreContract):
+class TestDynamoDBLocal(StoreContract, ListingContract):
     @pytest.fixture
     def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
         return DynamoBench(*tables)

@@ -1,0 +1,209 @@
+"""What every ListingStore must do: one suite, run on the fakes and on DynamoDB."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from chalicelib.domain.ids import derive_listing_id
+from chalicelib.domain.listing import Listing, Night, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review, rated
+from chalicelib.services.ports import Page, ReviewExists, VersionLost
+from tests.adapters.store_contract import (
+    DAY,
+    FIRST,
+    MS,
+    SECOND,
+    THIRD,
+    Bench,
+    a_hold,
+    all_pages,
+    etb,
+    held,
+    published,
+    taken,
+)
+from tests.builders import HOST, NOW, SALT, a_booking_id, a_listing
+
+
+class ListingContract:
+    """Subclasses give a ``bench`` fixture."""
+
+    # -- listings
+
+    def test_a_listing_is_published_once(self, bench: Bench) -> None:
+        listing = full_listing()
+        assert bench.listings.publish(listing) is True
+        assert bench.listings.publish(replace(listing, title="Another")) is False
+        assert bench.listings.load(listing.listing_id) == listing
+
+    def test_many_listings_are_read_in_the_order_asked(self, bench: Bench) -> None:
+        made = [published(bench, name) for name in ("a", "b", "c")]
+        ids = [made[2].listing_id, made[0].listing_id]
+        missing = derive_listing_id(SALT, HOST, "missing")
+        assert bench.listings.load_many([ids[0], missing, ids[1]]) == [made[2], made[0]]
+
+    def test_nights_are_those_of_the_range_only(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        other = published(bench, "b")
+        for day in range(12, 19):
+            bench.put_night(listing.listing_id, Night(date(2027, 1, day), day))
+        bench.put_night(other.listing_id, Night(SECOND, taken=99))
+        found = bench.listings.nights(listing.listing_id, FIRST, date(2027, 1, 17))
+        assert found == {date(2027, 1, day): Night(date(2027, 1, day), day) for day in (14, 15, 16)}
+        assert bench.listings.nights(listing.listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 14)}
+
+    def test_a_night_keeps_its_price_and_its_closing(self, bench: Bench) -> None:
+        listing_id = a_listing().listing_id
+        nights = {FIRST: Night(FIRST, 2, etb(310000), closed=True), SECOND: Night(SECOND, 0, None)}
+        for night in nights.values():
+            bench.put_night(listing_id, night)
+        assert bench.listings.nights(listing_id, FIRST, THIRD) == nights
+
+    @pytest.mark.parametrize("limit", [1, 2, 4, 100])
+    def test_a_city_cheapest_first(self, bench: Bench, limit: int) -> None:
+        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
+        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
+        published(bench, "closed", status="closed")
+        published(bench, "elsewhere", city="Bahir Dar")
+        pages = all_pages(lambda after: bench.listings.in_city("bishoftu", max_price=None, limit=limit, after=after))
+        assert [listing_id for page in pages for listing_id in page.ids] == [made[name] for name in "cbda"]
+        assert all(len(page.ids) <= limit for page in pages)
+
+    @pytest.mark.parametrize(
+        ("max_price", "names"), [(4, ""), (5, "c"), (244999, "cb"), (245000, "cbd"), (245001, "cbd")]
+    )
+    def test_a_city_up_to_a_price(self, bench: Bench, max_price: int, names: str) -> None:
+        prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
+        made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
+        page = bench.listings.in_city("bishoftu", max_price=max_price, limit=100, after=None)
+        assert page == Page(tuple(made[name] for name in names), None)
+
+    @pytest.mark.parametrize("limit", [1, 100])
+    def test_a_hosts_listings_newest_first_closed_ones_too(self, bench: Bench, limit: int) -> None:
+        made = {}
+        for n in (2, 1, 3):
+            status = "closed" if n == 2 else "open"
+            made[n] = published(bench, f"{n}", created_at=NOW + timedelta(days=n), status=status).listing_id
+        published(bench, "other", host_id=PersonId("host-other"))
+        pages = all_pages(lambda after: bench.listings.of_host(HOST, limit=limit, after=after))
+        assert [listing_id for page in pages for listing_id in page.ids] == [made[3], made[2], made[1]]
+
+    def test_a_saved_listing_has_the_next_version_and_is_read_back(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        saved = bench.listings.save(listing, replace(listing, title="Another", units=9))
+        assert saved == replace(listing, title="Another", units=9, version=2)
+        assert bench.listings.load(listing.listing_id) == saved
+
+    def test_a_save_over_another_version_is_lost(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        newer = bench.listings.save(listing, replace(listing, units=9))
+        for version in (1, 3):
+            with pytest.raises(VersionLost):
+                bench.listings.save(replace(listing, version=version), replace(listing, units=1))
+        assert bench.listings.load(listing.listing_id) == newer
+
+    def test_a_closed_listing_leaves_its_city_and_comes_back(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        closed = bench.listings.save(listing, replace(listing, status="closed"))
+        assert bench.listings.in_city("bishoftu", max_price=None, limit=9, after=None).ids == ()
+        assert bench.listings.of_host(HOST, limit=9, after=None).ids == (listing.listing_id,)
+        bench.listings.save(closed, replace(closed, status="open", nightly_price=Money(7, "ETB")))
+        assert bench.listings.in_city("bishoftu", max_price=7, limit=9, after=None).ids == (listing.listing_id,)
+
+    # -- nights
+
+    def test_nights_are_priced_and_closed_without_touching_what_is_taken(self, bench: Bench) -> None:
+        held(bench)
+        listing_id = a_listing().listing_id
+        bench.listings.set_nights(listing_id, [FIRST, SECOND], price=etb(310000), closed=True)
+        assert bench.listings.nights(listing_id, FIRST, THIRD + DAY) == {
+            FIRST: Night(FIRST, 1, etb(310000), closed=True),
+            SECOND: Night(SECOND, 1, etb(310000), closed=True),
+            THIRD: Night(THIRD, 1),
+        }
+        bench.listings.set_nights(listing_id, [FIRST], price=None, closed=False)
+        assert bench.listings.nights(listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 1)}
+
+    def test_ninety_nights_are_set_at_once(self, bench: Bench) -> None:
+        days = [FIRST + timedelta(days=n) for n in range(90)]
+        bench.listings.set_nights(a_listing().listing_id, days, price=etb(5), closed=False)
+        found = bench.listings.nights(a_listing().listing_id, FIRST, FIRST + timedelta(days=99))
+        assert found == {day: Night(day, 0, etb(5)) for day in days}
+
+    def test_a_night_set_back_to_the_listings_price_is_sold_at_it(self, bench: Bench) -> None:
+        listing = a_listing()
+        bench.listings.set_nights(listing.listing_id, [SECOND], price=etb(310000), closed=True)
+        bench.listings.set_nights(listing.listing_id, [SECOND], price=None, closed=False)
+        read = bench.listings.nights(listing.listing_id, FIRST, THIRD)
+        bench.bookings.hold(a_hold(), listing, read)
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    # -- reviews
+
+    def test_a_review_is_kept_and_counted_once(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        said = review()
+        bench.listings.add_review(listing, rated(listing, said), said)
+        now = bench.listings.load(listing.listing_id)
+        assert now == replace(rated(listing, said), version=2)
+        assert bench.listings.review_of(listing.listing_id, said.booking_id) == said
+        assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == (said,)
+        # Whatever its words, and whatever the version.
+        again = replace(said, rating=1, text="No", created_at=NOW + DAY)
+        for version in (1, 2):
+            with pytest.raises(ReviewExists):
+                bench.listings.add_review(replace(listing, version=version), rated(now, again), again)
+        assert bench.listings.load(listing.listing_id) == now
+        assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == (said,)
+
+    def test_a_review_over_another_version_of_the_listing_is_lost(self, bench: Bench) -> None:
+        listing = published(bench, "a")
+        newer = bench.listings.save(listing, replace(listing, units=9))
+        with pytest.raises(VersionLost):
+            bench.listings.add_review(listing, rated(listing, review()), review())
+        assert bench.listings.load(listing.listing_id) == newer
+        assert bench.listings.review_of(listing.listing_id, review().booking_id) is None
+        assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == ()
+
+    @pytest.mark.parametrize("limit", [1, 2, 100])
+    def test_reviews_newest_first(self, bench: Bench, limit: int) -> None:
+        listing = published(bench, "a")
+        other = published(bench, "b")
+        bench.listings.add_review(other, other, review("other"))
+        said = [review(f"{n}", at=n) for n in (2, 0, 3, 1)]
+        for each in said:
+            bench.listings.add_review(listing, listing, each)
+            listing = replace(listing, version=listing.version + 1)
+        pages = all_pages(lambda after: bench.listings.reviews(listing.listing_id, limit=limit, after=after))
+        assert all(len(page.items) <= limit for page in pages)
+        found = [each for page in pages for each in page.items]
+        assert found == sorted(said, key=lambda each: each.created_at, reverse=True)
+
+    def test_reviews_and_nights_do_not_mix(self, bench: Bench) -> None:
+        listing = a_listing()
+        bench.listings.publish(listing)
+        held(bench)
+        bench.listings.add_review(listing, listing, review())
+        assert len(bench.listings.reviews(listing.listing_id, limit=9, after=None).items) == 1
+        assert len(bench.listings.nights(listing.listing_id, date(2026, 1, 1), date(2028, 1, 1))) == 3
+
+
+def review(key: str = "first", *, at: int = 0) -> Review:
+    return Review(a_booking_id(key), 5, "Quiet, and the lake is near. እናመሰግናለን", NOW + at * MS, "fingerprint")
+
+
+def full_listing() -> Listing:
+    """One with no field left at its default."""
+    return a_listing(
+        check_in_time="15:00",
+        check_out_time="10:00",
+        photos=("https://shop.example.et/1.jpg",),
+        status="closed",
+        rating_sum=9,
+        rating_count=2,
+        fingerprint="f",
+    )
