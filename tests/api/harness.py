@@ -8,6 +8,7 @@ contract says of all answers.
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import hmac
 import itertools
@@ -27,6 +28,7 @@ import pytest
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.table import Table
 from moto.ses.models import ses_backends
 from moto.sqs.models import sqs_backends
 
@@ -217,6 +219,10 @@ class World:
         _held_to_the_contract(reply, path)
         return reply
 
+    def impatient(self) -> None:
+        """From now on the gateway has a moment only to answer."""
+        self.house.gateway._outbound.seconds = 0.2  # type: ignore[attr-defined]
+
     # What most tests begin with
 
     def draft(self, **changes: Any) -> dict[str, Any]:
@@ -395,7 +401,7 @@ class Stack:
     def world(self) -> World:
         """A fresh clock and a fresh gateway; the tables and the queues are empty."""
         for table in dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables.values():
-            table.items.clear()  # moto copies whole tables for each transaction: small ones are quick
+            table.items.clear()
         queues = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
         for name, queue in queues.queues.items():
             queue.last_purged_at = None  # a minute must pass between two, even here
@@ -403,6 +409,7 @@ class Stack:
         world = World(self.house, self.resources, self.touched, Clock(), Gateway())
         self.server.scripts[:] = [world.gateway]
         self.house.clock = world.clock  # type: ignore[assignment]
+        self.house.gateway._outbound.seconds = 12.0  # type: ignore[attr-defined]
         self.touched.clear()
         return world
 
@@ -411,6 +418,7 @@ class Stack:
 def running() -> Iterator[Stack]:
     """The whole stack, and nothing of it left behind."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch, serving(answering(500, b"")) as server:
+        patch.setattr(Table, "__deepcopy__", _items_only, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -436,10 +444,16 @@ def running() -> Iterator[Stack]:
         patch.setattr(wiring, "_house", house)
         touched: list[str] = []
         _watch(house, touched)
-        chapa = Chapa(server.url, house.secrets, seconds=0.4, connect=0.4, sleep=lambda _: None)
-        house.__dict__["gateway"] = chapa
+        house.__dict__["gateway"] = Chapa(server.url, house.secrets, sleep=lambda _: None)
         yield Stack(resources, server, house, touched)
     settings.settings.cache_clear()
+
+
+def _items_only(table: Table, memo: dict[int, Any]) -> Table:
+    """A copy of one of moto's tables: before a transaction it copies them all, with their definitions."""
+    copied = copy.copy(table)
+    copied.items = copy.deepcopy(table.items, memo)
+    return copied
 
 
 def _watch(house: wiring.House, touched: list[str]) -> None:

@@ -267,6 +267,8 @@ def test_a_booking_is_kept_whatever_the_gateway_does(
     world: World, script: Script, status: int, code: str, fate: str
 ) -> None:
     world.gateway.open = script
+    if script is _silence:
+        world.impatient()
     listing = world.listing()
     booking = world.book(listing, key="k")
     assert booking["status"] == "pending_payment"
