@@ -35,6 +35,10 @@ class LocalClock:
         """Go back to the system's time."""
         self._write(0.0)
 
+    def keep(self) -> None:
+        """Go on from where it was."""
+        self._write(self.offset())
+
     def offset(self) -> float:
         """How many seconds the local clock is ahead of the system's."""
         try:

@@ -31,6 +31,14 @@ def test_reset_goes_back_to_the_systems_time(clock: LocalClock) -> None:
     assert clock.file.read_text() == "0"
 
 
+def test_kept_it_goes_on_from_where_it_was(clock: LocalClock) -> None:
+    clock.keep()
+    assert clock.file.read_text() == "0"
+    clock.advance(60)
+    LocalClock(clock.file).keep()
+    assert clock.offset() == 60
+
+
 def test_no_file_is_left_beside_it(clock: LocalClock) -> None:
     clock.advance(60)
     assert list(clock.file.parent.iterdir()) == [clock.file]
