@@ -11,7 +11,7 @@ from .errors import RefundExceedsPayment
 from .ids import refund_id_of
 from .money import Money, zero
 from .payment import Payment, back_off
-from .refund import OFTEN, REFUND_MOVES, SELDOM, SILENT_FOR, UNDER_WAY, Refund, RefundStatus
+from .refund import OFTEN, REFUND_MOVES, SELDOM, SILENT_FOR, Refund, RefundStatus
 
 MAX_REFUNDS = 20
 """People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
@@ -143,11 +143,6 @@ def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, no
     pause = OFTEN if now - started < SELDOM else SELDOM
     again = min(now + pause, heard_at + SILENT_FOR)
     return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + timedelta(minutes=1)))
-
-
-def first_under_way(payment: Payment) -> Refund | None:
-    """The refund that a gateway's word of money gone back speaks of: the oldest that it was asked for."""
-    return next((refund for refund in payment.refunds if refund.status in UNDER_WAY), None)
 
 
 def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:

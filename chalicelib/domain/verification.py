@@ -61,19 +61,6 @@ def matches(payment: Payment, verification: Verification) -> bool:
     )
 
 
-def would_take_nights(booking: Booking, tx_ref: str, verification: Verification, *, now: datetime) -> bool:
-    """Whether applying this answer takes nights again, so that they must be looked at first."""
-    payment = booking.payment(tx_ref)
-    return (
-        payment is not None
-        and booking.status == "expired"
-        and payment.status != "completed"
-        and verification.said == "paid"
-        and matches(payment, verification)
-        and now < booking.check_in_at
-    )
-
-
 def apply_verification(
     booking: Booking,
     tx_ref: str,

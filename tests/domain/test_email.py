@@ -13,6 +13,7 @@ from chalicelib.domain.email import (
     HAND_OVER,
     LONGEST_RETRY,
     TRIES_BEFORE_ASKING,
+    WAITING,
     Email,
     EmailKind,
     EmailStatus,
@@ -152,6 +153,24 @@ def test_what_is_done_is_never_claimed(status: EmailStatus) -> None:
 )
 def test_a_person_is_asked_about_what_fails(status: EmailStatus, tries: int, asks: bool) -> None:
     assert an_email(status=status, tries=tries).needs_a_person is asks
+
+
+def test_a_letter_is_left_when_its_worker_never_came_back() -> None:
+    email = an_email(claimed_by="worker")
+    assert not email.was_left(email.due_at - MS)
+    assert email.was_left(email.due_at)
+    later = email.due_at + MS
+    # Nobody had it, it was put off and certainly not sent, or it is done.
+    assert not an_email().was_left(later)
+    assert not an_email(claimed_by=WAITING).was_left(later)
+    for status in ("sent", "superseded", "failed"):
+        assert not an_email(claimed_by="worker", status=status).was_left(later)
+
+
+def test_a_letter_that_was_put_off_waits_for_its_time() -> None:
+    email = an_email(claimed_by=WAITING)
+    assert not email.may_be_claimed(email.due_at - MS)
+    assert email.may_be_claimed(email.due_at)
 
 
 # Trying again

@@ -1,106 +1,39 @@
-"""An operator settles a review."""
-
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking, attention
-from chalicelib.domain.errors import NotInReview
-from chalicelib.domain.money import Money
-from chalicelib.domain.verification import resolve
-from tests.builders import a_booking, expired, paid, told
-from tests.domain.situations import (
-    CHECK_IN,
-    CONFIRMED,
-    HELD,
-    LESS,
-    MS,
-    PRICE,
-    TWICE,
-    after,
-    given_up,
-    in_review,
-    refused,
-)
-from tests.invariants import check
+from chalicelib.domain.errors import StayNotOver
+from chalicelib.domain.review import Review, check_reviewable, rated
+from tests.builders import NOW, a_booking, a_booking_id, a_listing, cancelled, expired, opened, paid
+
+MS = timedelta(milliseconds=1)
+STAYED = paid(opened(a_booking()))
+REVIEW = Review(a_booking_id(), 4, "A quiet place.", NOW)
 
 
-def resolved(
-    booking: Booking,
-    as_: Literal["accept", "refund"],
-    *,
-    nights: Literal["free", "short"] = "free",
-    now: datetime | None = None,
-    attempt: int = 1,
-) -> Booking:
-    now = now or after(60)
-    return resolve(booking, f"{booking.booking_id}-{attempt}", as_=as_, nights=nights, note="It is ours.", now=now)
+def test_a_stay_is_reviewed_from_its_check_out_on() -> None:
+    with pytest.raises(StayNotOver):
+        check_reviewable(STAYED, now=STAYED.check_out_at - MS)
+    check_reviewable(STAYED, now=STAYED.check_out_at)
 
 
-@pytest.mark.parametrize(
-    ("booking", "as_", "nights", "status", "reason"),
-    [
-        (in_review(HELD), "accept", "free", "confirmed", None),
-        (in_review(HELD), "accept", "short", "confirmed", None),
-        (in_review(HELD), "refund", "free", "pending_payment", "payment_not_accepted"),
-        (in_review(expired(HELD)), "accept", "free", "confirmed", None),
-        (in_review(expired(HELD)), "accept", "short", "expired", "place_gone"),
-        (in_review(expired(HELD)), "refund", "free", "expired", "payment_not_accepted"),
-        (in_review(paid(TWICE)), "accept", "free", "confirmed", "paid_twice"),
-        (in_review(paid(TWICE)), "refund", "free", "confirmed", "payment_not_accepted"),
-        (given_up(in_review(HELD)), "accept", "free", "cancelled", "booking_cancelled"),
-        (given_up(in_review(HELD)), "refund", "free", "cancelled", "payment_not_accepted"),
-    ],
-)
-def test_an_operator_accepts_or_gives_back(
-    booking: Booking,
-    as_: Literal["accept", "refund"],
-    nights: Literal["free", "short"],
-    status: str,
-    reason: str | None,
-) -> None:
-    result = resolved(booking, as_, nights=nights)
-    check(result)
-    payment = result.payments[0]
-    assert (result.status, payment.status, payment.received) == (status, "completed", LESS)
-    assert payment.accepted is (reason is None)
-    # What had come goes back, not what was asked for.
-    assert [(refund.reason, refund.amount) for refund in result.refunds] == ([] if reason is None else [(reason, LESS)])
-    assert attention(result) is None
-    said = result.history[len(booking.history)]
-    assert (said.kind, said.cause, said.before, said.after) == (f"review_{as_}", "operator", "review", "review")
-    assert (said.subject, said.detail, said.at) == (payment.tx_ref, "It is ours.", after(60))
+@pytest.mark.parametrize("booking", [opened(a_booking()), expired(a_booking()), cancelled(STAYED)])
+def test_nobody_reviews_a_stay_that_never_was(booking: object) -> None:
+    with pytest.raises(StayNotOver):
+        check_reviewable(booking, now=STAYED.check_out_at + timedelta(days=1))  # type: ignore[arg-type]
 
 
-def test_accepted_money_follows_the_rules_of_late_money() -> None:
-    booking = in_review(expired(HELD))
-    assert resolved(booking, "accept", now=CHECK_IN - MS).confirmed_late_at == CHECK_IN - MS
-    assert resolved(booking, "accept", now=CHECK_IN).status == "expired"
+def test_a_rating_counts_once_in_the_average() -> None:
+    listing = a_listing(rating_sum=5, rating_count=1)
+    after = rated(listing, REVIEW)
+    assert (after.rating_sum, after.rating_count, after.rating) == (9, 2, 4.5)
+    assert replace(after, rating_sum=5, rating_count=1) == listing
 
 
-def test_an_amount_that_could_not_be_read_is_vouched_for() -> None:
-    booking = told(HELD, "paid", amount=None, reported="7.350,00")
-    assert booking.payments[0].received is None
-    assert resolved(booking, "accept").payments[0].received == PRICE
-    assert resolved(booking, "refund").refunds[0].amount == PRICE
-
-
-def test_a_review_of_nothing_owes_nothing() -> None:
-    booking = told(HELD, "paid", amount=Money(0, "ETB"))
-    result = resolved(booking, "refund")
-    assert (result.payments[0].status, result.refunds) == ("completed", ())
-
-
-@pytest.mark.parametrize("booking", [HELD, CONFIRMED, expired(HELD), refused(a_booking())])
-def test_only_a_review_can_be_settled(booking: Booking) -> None:
-    for as_ in ("accept", "refund"):
-        with pytest.raises(NotInReview):
-            resolved(booking, as_)
-
-
-def test_a_review_is_settled_once() -> None:
-    with pytest.raises(NotInReview):
-        resolved(resolved(in_review(HELD), "accept"), "accept")
+def test_reviews_are_in_the_order_of_time() -> None:
+    reviews = [replace(REVIEW, created_at=NOW + n * MS) for n in (0, 1, 999, 1000, 60_000)]
+    assert [review.order for review in reviews] == sorted(review.order for review in reviews)
+    assert replace(REVIEW, booking_id=a_booking_id("other")).order != REVIEW.order

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import refunding
-from chalicelib.domain.booking import Booking, attention, the_payment
+from chalicelib.domain.booking import Booking, attention, the_payment, update_payment
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import SOON
 from chalicelib.domain.verification import NO_ANSWER, UNKNOWN_FOR_GOOD, Announced, Verification, matches
@@ -127,6 +127,17 @@ def test_a_failure_is_told_only_of_the_latest_payment() -> None:
     assert closed.emails == ()
 
 
+def test_no_letter_where_no_other_payment_could_be_tried() -> None:
+    """No such booking comes to be: an open payment is the latest of a booking that waits for money."""
+    late = NOW + timedelta(hours=2)
+    for status in ("confirmed", "expired", "cancelled"):
+        assert told(replace(HELD, status=status), "failed", now=late).emails == ()  # type: ignore[arg-type]
+    first = TWICE.payments[0].tx_ref
+    reopened = update_payment(TWICE, first, status="pending")
+    result = told(reopened, "failed", now=late, tx_ref=first)
+    assert (result.payments[0].status, result.emails) == ("failed", ())
+
+
 # When it is asked again
 
 
@@ -209,6 +220,15 @@ def test_a_look_that_was_announced_goes_on_through_silences() -> None:
     assert twice.payments[0].next_look_at == after(4) + timedelta(seconds=22.5)
     heard = applied(twice, tx_ref, answer(CONFIRMED.payments[0]), now=after(5))
     assert heard.payments[0].next_look_at is None
+
+
+def test_a_silence_after_the_72_hours_is_asked_into_again() -> None:
+    """Somebody named this payment once more, so it is not let go without an answer."""
+    end = NOW + timedelta(hours=72)
+    over = told(expired(HELD), "pending", now=end)
+    assert over.payments[0].next_look_at is None
+    silent = applied(over, over.payments[0].tx_ref, NO_ANSWER, now=end + timedelta(hours=1))
+    assert silent.payments[0].next_look_at == end + timedelta(hours=1, seconds=11.25)
 
 
 def test_silence_changes_nothing_else() -> None:

@@ -1,0 +1,106 @@
+"""An operator settles a review."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import pytest
+
+from chalicelib.domain.booking import Booking, attention
+from chalicelib.domain.errors import NotInReview
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import resolve
+from tests.builders import a_booking, expired, paid, told
+from tests.domain.situations import (
+    CHECK_IN,
+    CONFIRMED,
+    HELD,
+    LESS,
+    MS,
+    PRICE,
+    TWICE,
+    after,
+    given_up,
+    in_review,
+    refused,
+)
+from tests.invariants import check
+
+
+def resolved(
+    booking: Booking,
+    as_: Literal["accept", "refund"],
+    *,
+    nights: Literal["free", "short"] = "free",
+    now: datetime | None = None,
+    attempt: int = 1,
+) -> Booking:
+    now = now or after(60)
+    return resolve(booking, f"{booking.booking_id}-{attempt}", as_=as_, nights=nights, note="It is ours.", now=now)
+
+
+@pytest.mark.parametrize(
+    ("booking", "as_", "nights", "status", "reason"),
+    [
+        (in_review(HELD), "accept", "free", "confirmed", None),
+        (in_review(HELD), "accept", "short", "confirmed", None),
+        (in_review(HELD), "refund", "free", "pending_payment", "payment_not_accepted"),
+        (in_review(expired(HELD)), "accept", "free", "confirmed", None),
+        (in_review(expired(HELD)), "accept", "short", "expired", "place_gone"),
+        (in_review(expired(HELD)), "refund", "free", "expired", "payment_not_accepted"),
+        (in_review(paid(TWICE)), "accept", "free", "confirmed", "paid_twice"),
+        (in_review(paid(TWICE)), "refund", "free", "confirmed", "payment_not_accepted"),
+        (given_up(in_review(HELD)), "accept", "free", "cancelled", "booking_cancelled"),
+        (given_up(in_review(HELD)), "refund", "free", "cancelled", "payment_not_accepted"),
+    ],
+)
+def test_an_operator_accepts_or_gives_back(
+    booking: Booking,
+    as_: Literal["accept", "refund"],
+    nights: Literal["free", "short"],
+    status: str,
+    reason: str | None,
+) -> None:
+    result = resolved(booking, as_, nights=nights)
+    check(result)
+    payment = result.payments[0]
+    assert (result.status, payment.status, payment.received) == (status, "completed", LESS)
+    assert payment.accepted is (reason is None)
+    # What had come goes back, not what was asked for.
+    assert [(refund.reason, refund.amount) for refund in result.refunds] == ([] if reason is None else [(reason, LESS)])
+    assert attention(result) is None
+    said = result.history[len(booking.history)]
+    assert (said.kind, said.cause, said.before, said.after) == (f"review_{as_}", "operator", "review", "review")
+    assert (said.subject, said.detail, said.at) == (payment.tx_ref, "It is ours.", after(60))
+
+
+def test_accepted_money_follows_the_rules_of_late_money() -> None:
+    booking = in_review(expired(HELD))
+    assert resolved(booking, "accept", now=CHECK_IN - MS).confirmed_late_at == CHECK_IN - MS
+    assert resolved(booking, "accept", now=CHECK_IN).status == "expired"
+
+
+def test_an_amount_that_could_not_be_read_is_vouched_for() -> None:
+    booking = told(HELD, "paid", amount=None, reported="7.350,00")
+    assert booking.payments[0].received is None
+    assert resolved(booking, "accept").payments[0].received == PRICE
+    assert resolved(booking, "refund").refunds[0].amount == PRICE
+
+
+def test_a_review_of_nothing_owes_nothing() -> None:
+    booking = told(HELD, "paid", amount=Money(0, "ETB"))
+    result = resolved(booking, "refund")
+    assert (result.payments[0].status, result.refunds) == ("completed", ())
+
+
+@pytest.mark.parametrize("booking", [HELD, CONFIRMED, expired(HELD), refused(a_booking())])
+def test_only_a_review_can_be_settled(booking: Booking) -> None:
+    for as_ in ("accept", "refund"):
+        with pytest.raises(NotInReview):
+            resolved(booking, as_)
+
+
+def test_a_review_is_settled_once() -> None:
+    with pytest.raises(NotInReview):
+        resolved(resolved(in_review(HELD), "accept"), "accept")
