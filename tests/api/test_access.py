@@ -65,6 +65,9 @@ def test_a_role_that_one_lacks(world: World, groups: str) -> None:
     calls: list[tuple[str, str, Any, Any]] = [
         ("POST", "/v1/listings", world.draft(), None),
         ("GET", "/v1/hosts/me/listings", None, None),
+        ("GET", "/v1/hosts/me/bookings", None, None),
+        ("PATCH", "/v1/listings/lst_0000000000000000", {"units": 1}, None),
+        ("DELETE", "/v1/listings/lst_0000000000000000", None, None),
         ("GET", "/v1/ops/attention", None, None),
         ("GET", "/v1/ops/bookings", None, days),
         ("GET", "/v1/ops/payments", None, days),
