@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -281,3 +283,21 @@ def test_counted_events_stay_few_and_each_is_observed_somewhere() -> None:
     )
     by_status = {f"booking_{status}" for status in get_args(BookingStatus)}  # observed by a change of status
     assert {name for name in telemetry.METRICS - by_status if f'"{name}"' not in source} <= {"crashed"}
+
+
+def test_every_event_stands_in_the_code_under_the_name_that_it_is_logged_by() -> None:
+    """So that whoever meets it in a log finds where it was written. A change of a booking's status is the exception."""
+    put_together = []
+    for path in sorted(Path(telemetry.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name.lstrip("_") != "observe":
+                continue
+            event = node.args[0]
+            if isinstance(event, ast.Constant):
+                assert re.fullmatch(r"[a-z]+(_[a-z]+)*", str(event.value)), event.value
+            else:
+                put_together.append(ast.unparse(event))
+    assert put_together == ["f'booking_{saved.status}'"]
