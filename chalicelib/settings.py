@@ -6,6 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
+
+GATEWAYS = ("chapa", "paystack")
+"""The gateways that there are adapters for."""
 
 
 class BadSetting(Exception):
@@ -34,6 +38,9 @@ class Settings:
     hold_minutes: int
     checkout_window_minutes: int
     return_origins: frozenset[str]
+    gateways: Mapping[str, str]
+    """Which gateway takes which currency: ETB:chapa USD:chapa"""
+    paystack_base_url: str
     mail_from: str
     clock_file: str | None
     """GUZO_CLOCK_FILE, local stage only: a file with an offset in seconds to the system's clock."""
@@ -64,6 +71,12 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is a whole number from {least} to {most}")
         return int(value)
 
+    def currencies(name: str, default: str) -> Mapping[str, str]:
+        pairs = dict(pair.partition(":")[::2] for pair in text(name, default).split())
+        if not pairs or any(len(currency) != 3 or gateway not in GATEWAYS for currency, gateway in pairs.items()):
+            raise BadSetting(f"{name} names a gateway for each currency: ETB:chapa KES:paystack")
+        return MappingProxyType(pairs)
+
     return Settings(
         stage=text("GUZO_STAGE"),
         listings_table=text("LISTINGS_TABLE", ""),
@@ -79,6 +92,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         hold_minutes=minutes("HOLD_MINUTES", 30, least=5, most=24 * 60),
         checkout_window_minutes=minutes("CHECKOUT_WINDOW_MINUTES", 60, least=5, most=60),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
+        gateways=currencies("GATEWAYS", "ETB:chapa USD:chapa"),
+        paystack_base_url=text("PAYSTACK_BASE_URL", "https://api.paystack.co").rstrip("/"),
         mail_from=text("MAIL_FROM", ""),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )

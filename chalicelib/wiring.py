@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,7 +18,19 @@ from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING, Any, Literal
 
-from .services.ports import BookingStore, Gateway, Letters, ListingStore, Mailer, Observe, Queue, Rules, Secrets, Task
+from .services.ports import (
+    BookingStore,
+    Gateway,
+    Gateways,
+    Letters,
+    ListingStore,
+    Mailer,
+    Observe,
+    Queue,
+    Rules,
+    Secrets,
+    Task,
+)
 from .settings import Settings, settings
 from .telemetry import observe
 
@@ -51,6 +64,40 @@ class SystemChance:
 
     def token(self) -> str:
         return secrets.token_hex(8)
+
+
+class StageGateways:
+    """The gateways that this stage is configured with, each built once."""
+
+    def __init__(self, stage: Settings, secrets: Secrets) -> None:
+        self._of_currency = stage.gateways
+        makers: dict[str, Callable[[], Gateway]] = {
+            "chapa": lambda: _chapa(stage, secrets),
+            "paystack": lambda: _paystack(stage, secrets),
+        }
+        self._built = {name: makers[name]() for name in sorted(set(stage.gateways.values()))}
+
+    def named(self, name: str) -> Gateway:
+        return self._built[name]
+
+    def for_currency(self, currency: str) -> Gateway | None:
+        name = self._of_currency.get(currency)
+        return None if name is None else self._built[name]
+
+    def all(self) -> list[Gateway]:
+        return list(self._built.values())
+
+
+def _chapa(stage: Settings, secrets: Secrets) -> Gateway:
+    from .adapters.chapa_version import ChapaByKey
+
+    return ChapaByKey(stage.chapa_base_url, secrets)
+
+
+def _paystack(stage: Settings, secrets: Secrets) -> Gateway:
+    from .adapters.paystack import Paystack
+
+    return Paystack(secrets, base_url=stage.paystack_base_url)
 
 
 class House:
@@ -105,10 +152,8 @@ class House:
         return Ssm(lambda: self.client("ssm"), self.settings.secrets_path)
 
     @cached_property
-    def gateway(self) -> Gateway:
-        from .adapters.chapa import Chapa
-
-        return Chapa(self.settings.chapa_base_url, self.secrets)
+    def gateways(self) -> Gateways:
+        return StageGateways(self.settings, self.secrets)
 
     @cached_property
     def queue(self) -> Queue:
@@ -171,10 +216,10 @@ def house() -> House:
 
 
 _NEEDS: dict[Function, tuple[str, ...]] = {
-    "api": ("bookings", "listings", "gateway", "queue"),
+    "api": ("bookings", "listings", "gateways", "queue"),
     "authorize": ("tokens",),
     "sweep": ("bookings", "queue"),
-    "reconcile": ("bookings", "listings", "gateway", "queue"),
+    "reconcile": ("bookings", "listings", "gateways", "queue"),
     "send_emails": ("bookings", "letters", "mailer"),
 }
 _CLIENTS: dict[Function, tuple[str, ...]] = {

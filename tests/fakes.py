@@ -181,7 +181,7 @@ class FakeGateway(OnTape):
         assert on_its_way or not charge.cancelled, "nobody can pay on a link that was cancelled"
         charge.status, charge.changes = "paid", changes
 
-    def settle(self, tx_ref: str, status: Literal["pending", "failed", "refunded", "reversed"]) -> None:
+    def settle(self, tx_ref: str, status: Literal["pending", "paid", "failed", "refunded", "reversed"]) -> None:
         self.charges[tx_ref].status = status
 
     def webhook(self, tx_ref: str | None, event: str = "charge.success") -> tuple[bytes, dict[str, str]]:
@@ -295,6 +295,25 @@ class FakeObserve:
         return [fields for name, fields in self.lines if name == event]
 
 
+class OneGateway:
+    """A stage with one gateway; it takes all ``currencies``, or those given."""
+
+    def __init__(self, gateway: Any, currencies: frozenset[str] | None = None) -> None:
+        self.gateway = gateway
+        self.currencies = currencies
+
+    def named(self, name: str) -> Any:
+        if name != self.gateway.name:
+            raise KeyError(name)
+        return self.gateway
+
+    def for_currency(self, currency: str) -> Any:
+        return self.gateway if self.currencies is None or currency in self.currencies else None
+
+    def all(self) -> list[Any]:
+        return [self.gateway]
+
+
 class Fakes:
     """The ``Ports`` of a test; all fakes, but for stores that it brings itself."""
 
@@ -306,6 +325,7 @@ class Fakes:
         self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.tape)
         self.listings: ListingStore = listings or FakeListings(self.tables, self.tape)
         self.gateway = FakeGateway(self.tape)
+        self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.tape)
         self.letters = FakeLetters(self.tape)
         self.mailer = FakeMailer(self.tape)

@@ -62,7 +62,7 @@ class Scene:
 
     def webhook(self, tx_ref: str | None, event: str = "charge.success", *, request_id: str = "request-w") -> None:
         body, headers = self.ports.gateway.webhook(tx_ref, event)
-        receive(self.ports, body, headers, request_id=request_id)
+        receive(self.ports, body, headers, gateway="chapa", request_id=request_id)
 
     def confirmed(self, **booked: Any) -> Booking:
         """A booking that was paid, whose e-mails are still owed."""

@@ -6,7 +6,6 @@ import msgspec
 from chalice.app import Blueprint
 
 from .. import __version__
-from .fields import CURRENCIES
 from .http import Answer, Call, endpoint
 
 routes = Blueprint(__name__)
@@ -48,7 +47,7 @@ def config(call: Call) -> Answer:
         Config(
             stage.oidc_issuer,
             stage.oidc_client_id,
-            CURRENCIES,
+            tuple(sorted(stage.gateways)),
             LANGUAGES,
             stage.hold_minutes,
             tuple(sorted(stage.return_origins)),

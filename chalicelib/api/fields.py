@@ -14,11 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from ..domain.listing import MAX_NIGHTS
-from ..domain.money import MAX_MINOR
+from ..domain.money import EXPONENTS, MAX_MINOR
 from ..domain.phone import normalise
 
-CURRENCIES = ("ETB", "USD")
-"""What the gateway takes."""
 MAX_UNITS = 1000
 MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
 """Of one unit for one night, so that the dearest stay is still an amount that is believed."""
@@ -90,8 +88,8 @@ def time_of_day(text: str) -> str:
 
 def currency_code(text: str) -> str:
     """A currency that can be paid in."""
-    if text not in CURRENCIES:
-        raise ValueError("must be one of " + ", ".join(CURRENCIES))
+    if text not in EXPONENTS:
+        raise ValueError("must be one of " + ", ".join(sorted(EXPONENTS)))
     return text
 
 

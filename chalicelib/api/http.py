@@ -116,6 +116,12 @@ class BodyTooLarge(Refusal):
     code = "body_too_large"
 
 
+class RouteNotFound(Refusal):
+    """A route that this stage does not have."""
+
+    code = "route_not_found"
+
+
 class UnsupportedMediaType(Refusal):
     """A body that is not said to be JSON."""
 

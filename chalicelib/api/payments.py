@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from chalice.app import Blueprint
@@ -110,3 +110,12 @@ def chapa_callback(call: Call) -> Answer:
 def chapa_callback_from_a_browser(call: Call) -> Answer:
     """The same nudge, as the in-page script posts it."""
     return chapa_callback(call)
+
+
+@endpoint(routes, "GET", "/v1/payments/paystack/callback")
+def paystack_callback(call: Call) -> Answer:
+    """Send the guest, who comes back from Paystack's checkout, on to the page, which asks what became of it."""
+    params: Any = call.request.query_params or {}
+    tx_ref = params.get("reference") or params.get("trxref") or ""
+    known = tx_ref if booking_of(tx_ref) is not None else "unknown"
+    return Answer(None, 303, {"Location": f"../../../pay/{known}"})

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from ..services.ports import NotJson
 from ..services.webhook import receive
-from .http import Answer, Call, endpoint, raw_body
+from .http import Answer, Call, RouteNotFound, endpoint, raw_body
 from .payments import Received
 from .validation import InvalidJson
 
@@ -16,8 +16,20 @@ routes = Blueprint(__name__)
 @endpoint(routes, "POST", "/v1/webhooks/chapa")
 def chapa_webhook(call: Call) -> Answer:
     """Take a signed delivery from Chapa; answered once what it asks for is durable."""
+    return _received(call, "chapa")
+
+
+@endpoint(routes, "POST", "/v1/webhooks/paystack")
+def paystack_webhook(call: Call) -> Answer:
+    """Take a signed delivery from Paystack; answered once what it asks for is durable."""
+    return _received(call, "paystack")
+
+
+def _received(call: Call, gateway: str) -> Answer:
+    if gateway not in call.house.settings.gateways.values():
+        raise RouteNotFound("This stage does not take payments through that gateway.")
     try:
-        receive(call.house, raw_body(call.request), call.request.headers, request_id=call.request_id)
+        receive(call.house, raw_body(call.request), call.request.headers, gateway=gateway, request_id=call.request_id)
     except NotJson as error:
         raise InvalidJson("The signed body is no JSON object.") from error
     return Answer(Received())

@@ -17,6 +17,7 @@
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
     │   ├── ListingClosed         listing_closed
+    │   ├── CurrencyNotTaken      currency_not_taken        no gateway of this stage takes such money
     │   ├── BookingNotPayable     booking_not_payable
     │   ├── PaymentInReview       payment_in_review
     │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
@@ -139,6 +140,10 @@ class PriceChanged(Conflict):
 
 class ListingClosed(Conflict):
     code = "listing_closed"
+
+
+class CurrencyNotTaken(Conflict):
+    code = "currency_not_taken"
 
 
 class BookingNotPayable(Conflict):

@@ -12,6 +12,7 @@ from ..domain import opening
 from ..domain.booking import Booking, Contact, Language
 from ..domain.errors import (
     Busy,
+    CurrencyNotTaken,
     DatesUnavailable,
     FieldError,
     IdempotencyKeyReused,
@@ -25,7 +26,7 @@ from ..domain.listing import MAX_DAYS_AHEAD, MAX_NIGHTS, Listing, Nights, Person
 from .access import Principal, signed_in
 from .listings import listing_of
 from .pay import await_opening, open_leased, resume_lapsed
-from .ports import BookingExists, NightsShort, Ports, SlotTaken, StoreBusy
+from .ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
 
 TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
@@ -62,6 +63,7 @@ class _Offer:
     nights: Nights
     quote: Quote
     slot: int
+    gateway: Gateway
 
 
 def book(
@@ -108,8 +110,8 @@ def _hold(ports: Ports, guest: PersonId, wish: Wish, *, booking_id: BookingId, b
             fingerprint=wish.fingerprint,
             slot=offer.slot,
             hold_for=ports.rules.hold_for,
-            gateway=ports.gateway.name,
-            mode=ports.gateway.mode,
+            gateway=offer.gateway.name,
+            mode=offer.gateway.mode,
             opening_by=by,
             request_id=request_id,
             now=now,
@@ -138,6 +140,9 @@ def _offer(ports: Ports, guest: PersonId, wish: Wish, now: datetime) -> _Offer:
     check_stay(listing, wish.stay, today=listing.today(now))
     if listing.status != "open":
         raise ListingClosed("The listing takes no bookings.")
+    gateway = ports.gateways.for_currency(listing.nightly_price.currency)
+    if gateway is None:
+        raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
     nights = ports.listings.nights(listing.listing_id, wish.stay.check_in, wish.stay.check_out)
     if short := catalogue.short_nights(listing, nights, wish.stay):
         raise DatesUnavailable(short)
@@ -147,7 +152,7 @@ def _offer(ports: Ports, guest: PersonId, wish: Wish, now: datetime) -> _Offer:
     slot = ports.bookings.free_slot(guest, now)
     if slot is None:
         raise TooManyOpenHolds(f"At most {aggregate.SLOTS} unpaid bookings at once.", retry_after=60)
-    return _Offer(listing, nights, quote, slot)
+    return _Offer(listing, nights, quote, slot, gateway)
 
 
 def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> Booked:

@@ -43,6 +43,10 @@ def publish(ports: Ports, principal: Principal | None, draft: Listing, *, key: s
     ``draft`` is complete but for its id, host and times.
     """
     host = with_role(principal, "host")
+    currency = draft.nightly_price.currency
+    if ports.gateways.for_currency(currency) is None:
+        wrong = FieldError("nightly_price.currency", f"no payment gateway of this stage takes {currency}")
+        raise InvalidRequest("Some fields are not right.", errors=(wrong,))
     now = ports.clock.now()
     listing = replace(
         draft,

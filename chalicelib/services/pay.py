@@ -9,11 +9,11 @@ from typing import Literal
 
 from ..domain import opening
 from ..domain.booking import Booking, Cause
-from ..domain.errors import GatewayTrouble, InProgress, ReferenceUsed
+from ..domain.errors import CurrencyNotTaken, GatewayTrouble, InProgress, ReferenceUsed
 from ..domain.ids import key_hash
 from ..domain.payment import Payment, Problem
 from .access import Principal, visible_booking
-from .ports import Opening, Ports
+from .ports import Gateway, Opening, Ports
 from .reconcile import look_at
 from .saving import save_decided
 
@@ -89,7 +89,7 @@ def open_leased(ports: Ports, booking: Booking, *, by: str, cause: Cause, public
     for tries_left in reversed(range(INITIALIZE_TRIES)):
         payment = booking.payments[-1]
         try:
-            url = ports.gateway.initialize(_opening(booking, payment, public_url))
+            url = ports.gateways.named(payment.gateway).initialize(_opening(booking, payment, public_url))
         except ReferenceUsed as used:
             ports.observe("reference_used", level="warning", tx_ref=payment.tx_ref)
             booking = _close_used(ports, booking, payment, used, by=by, cause=cause, again=tries_left > 0)
@@ -121,7 +121,7 @@ def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, by
     if known is None or known.checkout_url != url:
         # The booking went on without us: this link must not be paid on, and nobody is shown it.
         ports.observe("link_unwanted", tx_ref=payment.tx_ref, status=saved.status)
-        _cancel_quietly(ports, payment.tx_ref)
+        _cancel_quietly(ports, payment)
     return saved
 
 
@@ -155,6 +155,14 @@ def trouble_of(problem: Problem) -> GatewayTrouble:
     return kind(problem.detail, fate_known=True, errors=problem.errors, retry_after=problem.retry_after)
 
 
+def gateway_for(ports: Ports, booking: Booking) -> Gateway:
+    """The gateway that a booking's next payment is opened with. Raises CurrencyNotTaken."""
+    gateway = ports.gateways.for_currency(booking.total.currency)
+    if gateway is None:
+        raise CurrencyNotTaken(f"Payments in {booking.total.currency} cannot be taken here.")
+    return gateway
+
+
 def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -> Booking:
     """Become the one who opens: the last payment again while its fate is not known, else the next attempt."""
 
@@ -166,7 +174,7 @@ def _lease(ports: Ports, booking: Booking, *, by: str, key: str, cause: Cause) -
         opening.check_payable(current, now=now)
         if payment.status == "created":
             return opening.lease_opening(current, payment.tx_ref, by=by, key=key, now=now)
-        gateway = ports.gateway
+        gateway = gateway_for(ports, current)
         return opening.new_attempt(
             current, gateway=gateway.name, mode=gateway.mode, opening_by=by, key=key, cause=cause, now=now
         )
@@ -197,7 +205,7 @@ def _close_used(
 ) -> Booking:
     def outcome(current: Booking, now: datetime) -> Booking:
         current = opening.reference_used(current, payment.tx_ref, _problem(used), cause=cause, now=now)
-        gateway = ports.gateway
+        gateway = gateway_for(ports, current)
         if not again or not opening.may_try_again(current, now=now):
             return current
         return opening.new_attempt(
@@ -213,11 +221,11 @@ def _close_used(
     return _save_if_ours(ports, booking, payment, by, outcome)
 
 
-def _cancel_quietly(ports: Ports, tx_ref: str) -> None:
+def _cancel_quietly(ports: Ports, payment: Payment) -> None:
     try:
-        ports.gateway.cancel(tx_ref)
+        ports.gateways.named(payment.gateway).cancel(payment.tx_ref)
     except GatewayTrouble as trouble:
-        ports.observe("link_not_cancelled", level="warning", tx_ref=tx_ref, code=trouble.code)
+        ports.observe("link_not_cancelled", level="warning", tx_ref=payment.tx_ref, code=trouble.code)
 
 
 def _remembered(booking: Booking, hashed: str) -> Payment | None:
@@ -237,7 +245,13 @@ def _opening(booking: Booking, payment: Payment, public_url: str) -> Opening:
         last_name=booking.contact.last_name,
         phone=booking.contact.phone,
         title=booking.place.title,
-        callback_url=f"{public_url}/v1/payments/{payment.gateway}/callback/{payment.tx_ref}",
+        callback_url=_callback_url(payment, public_url),
         return_url=f"{public_url}/pay/{payment.tx_ref}",
         meta={"booking_id": booking.booking_id},
     )
+
+
+def _callback_url(payment: Payment, public_url: str) -> str:
+    """Where the gateway says that something happened. Paystack's is the guest's browser, with the reference added."""
+    callback = f"{public_url}/v1/payments/{payment.gateway}/callback"
+    return callback if payment.gateway == "paystack" else f"{callback}/{payment.tx_ref}"

@@ -293,6 +293,19 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
 
 
+class Gateways(Protocol):
+    """The gateways of this stage."""
+
+    def named(self, name: str) -> Gateway:
+        """The gateway that a payment was opened with. Raises KeyError for one that this stage never had."""
+
+    def for_currency(self, currency: str) -> Gateway | None:
+        """The gateway that new payments in ``currency`` are opened with; None: no such money is taken here."""
+
+    def all(self) -> Sequence[Gateway]:
+        """Every gateway of this stage."""
+
+
 class Letters(Protocol):
     """Writes e-mails."""
 
@@ -360,7 +373,7 @@ class Ports(Protocol):
     @property
     def listings(self) -> ListingStore: ...
     @property
-    def gateway(self) -> Gateway: ...
+    def gateways(self) -> Gateways: ...
     @property
     def queue(self) -> Queue: ...
     @property

@@ -6,6 +6,7 @@ state it is, so that late or reversed money is never passed over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -79,8 +80,9 @@ def _work(
     now = ports.clock.now()
     most = LOOKS_IN_A_SWEEP if cause == "sweep" else LOOKS_AT_A_DOOR
     looks = [*wanted, *(tx_ref for tx_ref in _due_looks(booking, now) if tx_ref not in wanted)][:most]
-    closed = {tx_ref for tx_ref in looks if _to_close(booking, booking.payment(tx_ref)) and _close(ports, tx_ref)}
-    answers = _ask(ports, looks)
+    asked = [aggregate.the_payment(booking, tx_ref) for tx_ref in looks]
+    closed = {payment.tx_ref for payment in asked if _to_close(booking, payment) and _close(ports, payment)}
+    answers = _ask(ports, asked)
     jitter = ports.chance.jitter()
     left: tuple[Email, ...] = ()
 
@@ -107,11 +109,10 @@ def _work(
         # The links go first: from here on a payment can only be one that was on its way already.
         for payment in booking.payments:
             if payment.status in OPEN and payment.checkout_url and not payment.link_cancelled:
-                if _close(ports, payment.tx_ref):
+                if _close(ports, payment):
                     closed.add(payment.tx_ref)
                 else:
-                    again = _ask(ports, [payment.tx_ref])
-                    answers.said.update(again.said)
+                    answers.said.update(_ask(ports, [payment]).said)
     saved = save_decided(ports, booking, decide)
     count_left(ports, saved.booking_id, left)
     if cause == "sweep":
@@ -143,26 +144,27 @@ def _due_looks(booking: Booking, now: datetime) -> list[str]:
     ]
 
 
-def _to_close(booking: Booking, payment: Payment | None) -> bool:
+def _to_close(booking: Booking, payment: Payment) -> bool:
     """The payment has a link that nobody should pay on any more."""
-    if payment is None or not payment.checkout_url or payment.link_cancelled or payment.status == "completed":
+    if not payment.checkout_url or payment.link_cancelled or payment.status == "completed":
         return False
     return booking.status != "pending_payment" or payment.status == "expired"
 
 
-def _close(ports: Ports, tx_ref: str) -> bool:
+def _close(ports: Ports, payment: Payment) -> bool:
     try:
-        return ports.gateway.cancel(tx_ref)
+        return ports.gateways.named(payment.gateway).cancel(payment.tx_ref)
     except GatewayTrouble as trouble:
-        ports.observe("link_not_cancelled", level="warning", tx_ref=tx_ref, code=trouble.code)
+        ports.observe("link_not_cancelled", level="warning", tx_ref=payment.tx_ref, code=trouble.code)
         return False
 
 
-def _ask(ports: Ports, looks: list[str]) -> _Answers:
+def _ask(ports: Ports, payments: Sequence[Payment]) -> _Answers:
     answers = _Answers({}, {})
-    for tx_ref in looks:
+    for payment in payments:
+        tx_ref = payment.tx_ref
         try:
-            answers.said[tx_ref] = ports.gateway.verify(tx_ref)
+            answers.said[tx_ref] = ports.gateways.named(payment.gateway).verify(tx_ref)
         except GatewayTrouble as trouble:
             answers.said[tx_ref] = NO_ANSWER
             answers.trouble[tx_ref] = trouble
@@ -199,12 +201,17 @@ def _lease_due_emails(booking: Booking, *, now: datetime) -> Booking:
 
 
 def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
-    verification = ports.gateway.verify(tx_ref)
-    ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, said=verification.said)
-    if verification.said == "paid":
-        ports.bookings.orphan(tx_ref, verification, ports.clock.now())
-        ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")
-    elif verification.said not in ("refunded", "reversed"):
+    """No payment of ours names the gateway, so each is asked."""
+    said = set()
+    for gateway in ports.gateways.all():
+        verification = gateway.verify(tx_ref)
+        said.add(verification.said)
+        ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, said=verification.said)
+        if verification.said == "paid":
+            ports.bookings.orphan(tx_ref, verification, ports.clock.now())
+            ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")
+            return
+    if said.isdisjoint({"refunded", "reversed"}):
         # It announced money and does not show it yet. No payment of ours will make us look again, so whoever
         # delivered the announcement delivers it again.
         raise GatewayBadAnswer("The payment gateway announced a payment that it does not show.", fate_known=False)

@@ -112,7 +112,7 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     """Ask whether the money went back already; if not, claim the refund, and post it as the one who did."""
     payment = the_payment(booking, refund_id.rpartition("-R")[0])
     try:
-        verification = ports.gateway.verify(payment.tx_ref)
+        verification = ports.gateways.named(payment.gateway).verify(payment.tx_ref)
     except GatewayTrouble:
         jitter = ports.chance.jitter()
         return _changed(
@@ -150,7 +150,7 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
     if payment.provider_reference is None:
         return _to_attention(ports, booking, refund_id, "the gateway gave no reference of its own")
     try:
-        answer = ports.gateway.refund(
+        answer = ports.gateways.named(payment.gateway).refund(
             payment.provider_reference, amount=claimed.amount, refund_id=refund_id, reason=claimed.reason
         )
     except GatewayRejected as refused:
@@ -184,11 +184,12 @@ def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     """Ask what became of it: by the gateway's own name for it, else by what became of its payment."""
     known = refunding.the_refund(booking, refund_id)
     tx_ref = refund_id.rpartition("-R")[0]
+    gateway = ports.gateways.named(the_payment(booking, tx_ref).gateway)
     try:
         if known.provider_refund_id is not None:
-            said: str = ports.gateway.refund_status(known.provider_refund_id).said
+            said: str = gateway.refund_status(known.provider_refund_id).said
         else:
-            verified = ports.gateway.verify(tx_ref).said
+            verified = gateway.verify(tx_ref).said
             said = "refunded" if verified in ("refunded", "reversed") else "unknown"
     except GatewayTrouble as trouble:
         ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=trouble.code)

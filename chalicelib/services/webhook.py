@@ -11,13 +11,13 @@ from .ports import Fault, Ports, StoreBusy, Task
 from .reconcile import reconcile
 
 
-def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, request_id: str) -> None:
+def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: str, request_id: str) -> None:
     """Check the signature, then look at the payment that the bytes speak of.
 
-    Nothing is read or written before the signature is checked. Raises BadSignature, NotJson; Busy only when nothing
-    could be stored, so that the gateway sends it again.
+    ``gateway`` is the one at whose door it came. Nothing is read or written before the signature is checked. Raises
+    BadSignature, NotJson; Busy only when nothing could be stored, so that the gateway sends it again.
     """
-    notice = ports.gateway.read_webhook(body, headers)
+    notice = ports.gateways.named(gateway).read_webhook(body, headers)
     booking_id = booking_of(notice.tx_ref) if notice.tx_ref else None
     if notice.tx_ref is None or booking_id is None:
         ports.observe("webhook_ignored", kind=notice.event)

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import boto3
@@ -222,7 +222,7 @@ class World:
 
     def impatient(self) -> None:
         """From now on the gateway has a moment only to answer."""
-        self.house.gateway._outbound.seconds = 0.2  # type: ignore[attr-defined]
+        cast(Any, self.house.gateways.named("chapa"))._outbound.seconds = 0.2
 
     # What most tests begin with
 
@@ -413,7 +413,7 @@ class Stack:
         world = World(self.house, self.resources, self.touched, Clock(), Gateway())
         self.server.scripts[:] = [world.gateway]
         self.house.clock = world.clock  # type: ignore[assignment]
-        self.house.gateway._outbound.seconds = 12.0  # type: ignore[attr-defined]
+        cast(Any, self.house.gateways.named("chapa"))._outbound.seconds = 12.0
         self.touched.clear()
         return world
 

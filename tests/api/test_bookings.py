@@ -319,7 +319,7 @@ def test_a_reference_that_was_used_is_left_behind(world: World) -> None:
 
 
 def test_a_gateway_that_cannot_be_connected_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house.gateway, "_base", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr(world.house.gateways.named("chapa"), "_base", "http://127.0.0.1:9/v1")
     booking = world.book()
     assert (booking["payment"]["status"], booking["payment"]["problem"]["code"]) == ("failed", "gateway_unreachable")
 
@@ -398,7 +398,7 @@ def test_an_opening_that_nobody_ended_is_taken_over(world: World) -> None:
 
     listing = world.listing()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world.house.gateway, "initialize", die)
+        patch.setattr(world.house.gateways.named("chapa"), "initialize", die)
         with pytest.raises(Died):
             world.book(listing, key="k")
     world.clock.forward(seconds=OPENING_LEASE.total_seconds())

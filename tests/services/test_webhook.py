@@ -43,7 +43,7 @@ def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: F
         case "name":
             headers = {"Chapa-Signature": headers[SIGNATURE]}
     with pytest.raises(BadSignature):
-        receive(ports, body, headers, request_id="r")
+        receive(ports, body, headers, gateway="chapa", request_id="r")
     assert ports.tape.calls == []
     assert ports.queue.tasks == []
 
@@ -51,7 +51,7 @@ def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: F
 def test_signed_bytes_that_are_no_json(scene: Scene, ports: Fakes) -> None:
     body = b"{"
     with pytest.raises(NotJson):
-        receive(ports, body, {SIGNATURE: ports.gateway._signature(body)}, request_id="r")
+        receive(ports, body, {SIGNATURE: ports.gateway._signature(body)}, gateway="chapa", request_id="r")
     assert ports.tape.calls == []
 
 
@@ -265,6 +265,6 @@ def test_the_signature_covers_the_raw_bytes(scene: Scene, ports: Fakes) -> None:
     body, headers = ports.gateway.webhook(ONE)
     same = json.dumps(json.loads(body), indent=1).encode()
     with pytest.raises(BadSignature):
-        receive(ports, same, headers, request_id="r")
-    receive(ports, same, {SIGNATURE: ports.gateway._signature(same)}, request_id="r")
+        receive(ports, same, headers, gateway="chapa", request_id="r")
+    receive(ports, same, {SIGNATURE: ports.gateway._signature(same)}, gateway="chapa", request_id="r")
     assert ports.tape.count("gateway.verify") == 1

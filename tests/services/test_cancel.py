@@ -1,0 +1,113 @@
+"""Cancelling: by whom, what goes back, and what happens to links, nights and slots."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import StayBegun
+from chalicelib.domain.money import Money
+from chalicelib.services.cancel import cancel
+from tests.builders import NOW
+from tests.fakes import Fakes
+from tests.scenes import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+CHECK_IN = NOW.replace(day=14, hour=11, minute=0, second=0)
+"""Two in the afternoon in Addis Ababa."""
+MS = timedelta(milliseconds=1)
+
+
+def stop(ports: Fakes, who: Any = GUEST_HANNA) -> str:
+    return cancel(ports, who, FIRST, reason="plans changed")[1]
+
+
+def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    assert stop(ports) == "guest"
+    booking = scene.now(FIRST)
+    assert (booking.status, booking.refunds, scene.taken) == ("cancelled", (), {})
+    assert [email.kind for email in booking.emails] == ["booking_cancelled"]
+    assert booking.payments[0].status == "expired"
+    assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
+    # The link goes at once, by the clock's hand.
+    assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
+    scene.tick()
+    assert ports.gateway.charges[ONE].cancelled
+
+
+@pytest.mark.parametrize(
+    ("who", "before", "back"),
+    [
+        (GUEST_HANNA, timedelta(hours=24), 735000),
+        (GUEST_HANNA, timedelta(hours=24) - MS, 0),
+        (GUEST_HANNA, MS, 0),
+        (HOST_ABEBE, MS, 735000),
+        (OPERATOR, MS, 735000),
+    ],
+    ids=lambda part: getattr(part, "person_id", str(part)),
+)
+def test_what_goes_back(scene: Scene, ports: Fakes, who: Any, before: timedelta, back: int) -> None:
+    scene.confirmed()
+    ports.clock.move_to(CHECK_IN - before)
+    stop(ports, who)
+    booking = scene.now(FIRST)
+    assert (booking.status, scene.taken) == ("cancelled", {})
+    assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
+    assert [email.kind for email in booking.emails][-2:] == ["booking_cancelled", "host_cancelled"]
+
+
+def test_a_stay_that_has_begun_is_not_cancelled(scene: Scene, ports: Fakes) -> None:
+    before = scene.confirmed()
+    ports.clock.move_to(CHECK_IN)
+    for who in (GUEST_HANNA, HOST_ABEBE, OPERATOR):
+        with pytest.raises(StayBegun):
+            stop(ports, who)
+    assert scene.now(FIRST) == before
+    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+
+
+def test_a_repeat_changes_nothing(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    stop(ports)
+    before = scene.now(FIRST)
+    scene.forget()
+    for who in (GUEST_HANNA, HOST_ABEBE):
+        stop(ports, who)
+    assert scene.now(FIRST) == before
+    assert ports.tape.count("bookings.save") == 0
+
+
+def test_an_expired_booking_releases_nothing_twice(scene: Scene, ports: Fakes) -> None:
+    scene.expired()
+    stop(ports)
+    assert (scene.now(FIRST).status, scene.taken) == ("cancelled", {})
+    assert ports.tape.count("bookings.give_back_slot") == 0
+
+
+def test_money_for_a_cancelled_booking_goes_back(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    stop(ports)
+    ports.gateway.pay(ONE, on_its_way=True)
+    scene.webhook(ONE)
+    booking = scene.now(FIRST)
+    assert (booking.status, booking.payments[0].status, scene.taken) == ("cancelled", "completed", {})
+    [refund] = booking.refunds
+    assert (refund.amount, refund.reason) == (Money(735000, "ETB"), "booking_cancelled")
+
+
+def test_money_that_comes_while_we_cancel_counts(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+
+    def paid() -> None:
+        ports.gateway.pay(ONE)
+        scene.webhook(ONE)
+
+    ports.run_before("bookings.save", paid)
+    stop(ports)
+    booking = scene.now(FIRST)
+    assert (booking.status, [refund.amount.minor for refund in booking.refunds]) == ("cancelled", [735000])
+    assert scene.taken == {}

@@ -1,0 +1,239 @@
+"""What operators see and settle."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import GatewayRejected, InvalidRequest, NotInReview
+from chalicelib.domain.money import Money
+from chalicelib.domain.payment import PaymentStatus
+from chalicelib.services import operators
+from chalicelib.services.ports import MailRefused
+from chalicelib.services.refund import refund
+from chalicelib.services.send_emails import send_emails
+from tests.builders import NOW, a_booking_id, a_stay
+from tests.fakes import Fakes
+from tests.scenes import GUEST_DAWIT, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
+from tests.tape import raises
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+DAY = NOW.date()
+PRICE = Money(735000, "ETB")
+
+
+def in_review(scene: Scene, amount: Money | None = Money(700000, "ETB"), **booked: Any) -> str:  # noqa: B008 - frozen
+    booking = scene.booked(**booked)
+    tx_ref: str = booking.payments[0].tx_ref
+    scene.ports.gateway.pay(tx_ref, amount=amount)
+    scene.webhook(tx_ref)
+    scene.forget()
+    return tx_ref
+
+
+# -- what needs a person
+
+
+def test_every_kind_of_concern_is_named(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    ports.clock.move(minutes=1)
+    scene.confirmed(key="taken back", guest=GUEST_DAWIT)
+    back = f"{id_of('taken back', GUEST_DAWIT)}-1"
+    ports.gateway.settle(back, "reversed")
+    ports.run_before("mailer.send", raises(MailRefused()))
+    send_emails(ports, id_of("taken back", GUEST_DAWIT))
+    scene.webhook(back)
+    ports.clock.move(minutes=1)
+    scene.book(key="another", stay=a_stay(nights=1))
+    nobodys = f"{a_booking_id('nobody')}-1"
+    ports.gateway.charges[nobodys] = ports.gateway.charges[f"{id_of('another')}-1"]
+    ports.gateway.pay(nobodys)
+    scene.webhook(nobodys)
+    found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
+    assert [(matter.kind, matter.subject) for matter in found.items] == [
+        ("payment_review", tx_ref),
+        ("payment_taken_back", back),
+        ("email", "1"),
+        ("orphan", nobodys),
+    ]
+    review = found.items[0]
+    assert review.booking_id == FIRST
+    assert review.reason == "ETB 7,000.00 instead of ETB 7,350.00"
+    assert review.since == NOW
+    kinds: tuple[operators.Kind, ...] = ("payment_review", "email", "orphan")
+    for kind in kinds:
+        only = operators.attention(ports, OPERATOR, kind=kind, limit=9, after=None)
+        assert [matter.kind for matter in only.items] == [kind]
+
+
+def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    refund(ports, HOST_ABEBE, ONE, amount=100, reason="", key="k")
+    ports.clock.move(minutes=1)
+    ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    scene.work(scene.now(FIRST))
+    [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
+    assert (matter.kind, matter.subject, matter.since) == ("refund", f"{ONE}-R1", ports.clock.now())
+    assert matter.reason == "refused: refused"
+
+
+# -- settling a review
+
+
+def test_accepted_money_confirms(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    booking, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="close enough")
+    assert (booking, payment) == (scene.now(FIRST), scene.payment(tx_ref))
+    assert (booking.status, payment.status, payment.received) == ("confirmed", "completed", Money(700000, "ETB"))
+    assert ports.tape.names("gateway") == []
+    assert ("review_accept", "operator", "close enough") in [
+        (event.kind, event.cause, event.detail) for event in booking.history
+    ]
+
+
+def test_accepted_money_follows_the_rules_of_late_money(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    scene.run(hours=1)
+    assert scene.now(FIRST).status == "expired"
+    scene.book(key="other", guest=GUEST_DAWIT, stay=a_stay(units=4))
+    booking, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
+    assert (booking.status, payment.status) == ("expired", "completed")
+    assert [(each.amount, each.reason) for each in payment.refunds] == [(Money(700000, "ETB"), "place_gone")]
+
+
+def test_late_accepted_money_takes_free_nights(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    scene.run(hours=1)
+    operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
+    assert (scene.now(FIRST).status, scene.taken) == ("confirmed", dict.fromkeys(NIGHTS, 1))
+
+
+def test_refused_money_goes_back(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    _, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note="")
+    assert [(each.amount.minor, each.status) for each in payment.refunds] == [(700000, "owed")]
+    assert scene.now(FIRST).status == "pending_payment"
+
+
+def test_only_a_review_is_settled(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    ports.run_before("bookings.save", lambda: operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note=""))
+    with pytest.raises(NotInReview):
+        operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
+    assert scene.now(FIRST).status == "pending_payment"
+
+
+# -- by day
+
+
+def days_of_bookings(scene: Scene) -> list[str]:
+    """One booking on each of four days, the first two paid; their ids, oldest first."""
+    ids = []
+    for n in range(4):
+        stay = a_stay(date(2027, 2, 1 + n), 1)
+        booking = scene.confirmed(key=f"{n}", stay=stay) if n < 2 else scene.booked(key=f"{n}", stay=stay)
+        ids.append(str(booking.booking_id))
+        scene.ports.clock.move(days=1)
+    scene.forget()
+    return ids
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_bookings_of_a_period_day_by_day(scene: Scene, ports: Fakes, limit: int) -> None:
+    ids = days_of_bookings(scene)
+
+    def every(start: date, end: date, status: Any = None) -> list[str]:
+        found, after = [], None
+        while True:
+            page = operators.bookings_by_day(ports, OPERATOR, start, end, status=status, limit=limit, after=after)
+            assert len(page.items) <= limit
+            found += [str(booking.booking_id) for booking in page.items]
+            if (after := page.after) is None:
+                return found
+
+    assert every(DAY, DAY + timedelta(days=3)) == ids
+    assert every(DAY + timedelta(days=1), DAY + timedelta(days=2)) == ids[1:3]
+    assert every(DAY, DAY) == ids[:1]
+    assert every(DAY, DAY + timedelta(days=30), "confirmed") == ids[:2]
+    assert every(DAY - timedelta(days=5), DAY - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_payments_of_a_period(scene: Scene, ports: Fakes, limit: int) -> None:
+    days_of_bookings(scene)
+    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True), times=2)
+    booking = scene.book(key="many", guest=GUEST_DAWIT).booking
+    with pytest.raises(GatewayRejected):
+        scene.pay(booking, guest=GUEST_DAWIT)
+    scene.pay(booking, guest=GUEST_DAWIT)
+    expected: dict[PaymentStatus | None, int] = {None: 7, "failed": 2, "completed": 2, "pending": 3}
+    for status, count in expected.items():
+        found: list[str] = []
+        after: Any = None
+        while True:
+            page = operators.payments_by_day(
+                ports,
+                OPERATOR,
+                DAY,
+                DAY + timedelta(days=30),
+                status=status,
+                limit=limit,
+                after=after,
+            )
+            assert len(page.items) <= limit
+            found += [payment.tx_ref for _, payment in page.items]
+            if (after := page.after) is None:
+                break
+        assert len(found) == len(set(found)) == count
+
+
+@pytest.mark.parametrize(("days", "fits"), [(-1, False), (0, True), (30, True), (31, False)])
+def test_a_period_is_at_most_31_days(scene: Scene, ports: Fakes, days: int, *, fits: bool) -> None:
+    end = DAY + timedelta(days=days)
+    uses: list[Any] = [
+        lambda: operators.report(ports, OPERATOR, DAY, end),
+        lambda: operators.bookings_by_day(ports, OPERATOR, DAY, end, status=None, limit=9, after=None),
+        lambda: operators.payments_by_day(ports, OPERATOR, DAY, end, status=None, limit=9, after=None),
+    ]
+    for use in uses:
+        if fits:
+            use()
+            continue
+        with pytest.raises(InvalidRequest) as refused:
+            use()
+        assert [error.field for error in refused.value.errors] == ["to"]
+        assert ports.tape.calls == []
+
+
+# -- the report
+
+
+def test_the_money_of_a_period(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    refund(ports, OPERATOR, ONE, amount=100, reason="", key="a")
+    scene.work(scene.now(FIRST))
+    ports.gateway.refund_says = "refunded"
+    scene.run(hours=1)
+    refund(ports, OPERATOR, ONE, amount=30, reason="", key="b")
+    scene.confirmed(key="second", guest=GUEST_DAWIT)
+    scene.booked(key="unpaid")
+    ports.clock.move_to(NOW + timedelta(days=1))
+    scene.confirmed(key="tomorrow")
+    first, second = operators.report(ports, OPERATOR, DAY, DAY + timedelta(days=1))
+    assert (first.day, first.currency, first.bookings, first.payments) == (DAY, "ETB", 2, 2)
+    assert (first.taken, first.fees) == (PRICE * 2, Money(735000 * 35 // 1000, "ETB") * 2)
+    assert (first.refunded, first.refunds_owed) == (Money(100, "ETB"), Money(30, "ETB"))
+    assert (second.day, second.taken, second.bookings) == (DAY + timedelta(days=1), PRICE, 1)
+    assert operators.report(ports, OPERATOR, DAY + timedelta(days=1), DAY + timedelta(days=1)) == (second,)
+
+
+def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene, Money(5000, "USD"))
+    assert operators.report(ports, OPERATOR, DAY, DAY) == ()
+    operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note="")
+    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
+    assert (sums.currency, sums.taken, sums.refunds_owed) == ("USD", Money(5000, "USD"), Money(5000, "USD"))
+    assert (sums.fees, sums.refunded) == (Money(0, "USD"), Money(0, "USD"))

@@ -1,0 +1,434 @@
+"""Money back: claimed first, posted once, looked up after that; a silence is never answered with a second post."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Literal
+
+import pytest
+
+from chalicelib.domain.errors import (
+    GatewayRejected,
+    GatewayTimeout,
+    GatewayTrouble,
+    GatewayUnreachable,
+    IdempotencyKeyReused,
+    NotInAttention,
+    PaymentNotFound,
+    RefundExceedsPayment,
+    RefundNotFound,
+)
+from chalicelib.domain.money import Money
+from chalicelib.domain.refund import Refund
+from chalicelib.domain.refunding import MAX_REFUNDS
+from chalicelib.services.ports import RefundAnswer
+from chalicelib.services.refund import refund, retry
+from tests.builders import NOW
+from tests.fakes import Fakes
+from tests.scenes import HOST_ABEBE, OPERATOR, Scene, id_of
+
+FIRST = id_of("first")
+ONE = f"{FIRST}-1"
+R1, R2 = f"{ONE}-R1", f"{ONE}-R2"
+PRICE = Money(735000, "ETB")
+HOUR = timedelta(hours=1)
+SILENCE = GatewayTimeout("silence", fate_known=False)
+
+
+def owe(
+    ports: Fakes, amount: int | None = None, *, key: str = "k", reason: str = "broken", who: Any = OPERATOR
+) -> Refund:
+    return refund(ports, who, ONE, amount=amount, reason=reason, key=key)[0]
+
+
+def the_refund(scene: Scene, refund_id: str = R1) -> Refund:
+    return next(each for each in scene.now(FIRST).refunds if each.refund_id == refund_id)
+
+
+def owed(scene: Scene, amount: int | None = None) -> None:
+    """A confirmed booking with its letters sent, and one refund owed."""
+    scene.confirmed()
+    scene.run(minutes=1)
+    owe(scene.ports, amount)
+    scene.forget()
+
+
+# -- owing
+
+
+def test_all_that_is_left_is_owed(scene: Scene, ports: Fakes) -> None:
+    booking = scene.confirmed()
+    made, replayed = refund(ports, OPERATOR, ONE, amount=None, reason="broken", key="k")
+    assert not replayed
+    assert made == the_refund(scene)
+    assert (made.refund_id, made.amount, made.reason, made.status) == (R1, PRICE, "broken", "owed")
+    assert scene.due_at(booking) == NOW
+    assert [task.booking_id for task in ports.queue.tasks] == [FIRST]
+    assert ports.tape.names("gateway") == []
+    assert scene.now(FIRST).status == "confirmed"
+
+
+def test_part_of_it_and_then_the_rest(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    assert owe(ports, 700000, key="a").amount == Money(700000, "ETB")
+    for too_much in (35001, 735000):
+        before = scene.now(FIRST)
+        with pytest.raises(RefundExceedsPayment):
+            owe(ports, too_much, key="b")
+        assert scene.now(FIRST) == before
+    assert owe(ports, None, key="c").amount == Money(35000, "ETB")
+    for anything in (None, 1):
+        with pytest.raises(RefundExceedsPayment):
+            owe(ports, anything, key="d")
+    assert [each.amount.minor for each in scene.now(FIRST).refunds] == [700000, 35000]
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_nothing_and_less_is_not_given_back(scene: Scene, ports: Fakes, amount: int) -> None:
+    scene.confirmed()
+    with pytest.raises(RefundExceedsPayment):
+        owe(ports, amount)
+    assert scene.now(FIRST).refunds == ()
+
+
+def test_people_give_back_twenty_times_at_most(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    for n in range(MAX_REFUNDS):
+        owe(ports, 1, key=f"{n}")
+    with pytest.raises(RefundExceedsPayment):
+        owe(ports, 1, key="one more")
+    assert len(scene.now(FIRST).refunds) == MAX_REFUNDS == 20
+
+
+def test_what_was_not_paid_does_not_go_back(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    with pytest.raises(RefundExceedsPayment):
+        owe(ports)
+    with pytest.raises(PaymentNotFound):
+        refund(ports, OPERATOR, f"{FIRST}-2", amount=None, reason="", key="k")
+
+
+def test_a_key_is_one_refund(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    first = owe(ports, 100)
+    scene.forget()
+    assert refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k") == (first, True)
+    for amount, reason in ((101, "broken"), (None, "broken"), (100, "another")):
+        with pytest.raises(IdempotencyKeyReused):
+            owe(ports, amount, reason=reason)
+    assert ports.tape.count("bookings.save") == 0
+    # Another person's key is another.
+    assert owe(ports, 100, who=HOST_ABEBE).refund_id == R2
+
+
+def test_a_key_used_while_we_decide_is_one_refund(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.run_before("bookings.save", lambda: owe(ports, 100))
+    made, replayed = refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k")
+    assert (made.refund_id, replayed) == (R1, True)
+    assert len(scene.now(FIRST).refunds) == 1
+
+
+def test_two_at_once_never_exceed_what_was_received(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.run_before("bookings.save", lambda: owe(ports, 400000, key="rival"))
+    with pytest.raises(RefundExceedsPayment):
+        owe(ports, 400000)
+    assert [each.amount.minor for each in scene.now(FIRST).refunds] == [400000]
+
+
+@pytest.mark.parametrize(("who", "cause"), [(OPERATOR, "operator"), (HOST_ABEBE, "host")])
+def test_who_gave_it_back_is_written_down(scene: Scene, ports: Fakes, who: Any, cause: str) -> None:
+    scene.confirmed()
+    owe(ports, who=who)
+    assert scene.now(FIRST).history[-1].cause == cause
+
+
+# -- posting
+
+
+def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: Fakes) -> None:
+    owed(scene, 245000)
+    scene.work(scene.now(FIRST))
+    assert ports.tape.names("gateway", "bookings") == [
+        "bookings.load",
+        "gateway.verify",
+        "bookings.save",
+        "gateway.refund",
+        "bookings.save",
+    ]
+    assert ports.gateway.refunds == [(R1, Money(245000, "ETB"), "broken")]
+    [call] = [call for call in ports.tape.calls if call.name == "gateway.refund"]
+    assert call.args == (f"AP{ONE}",)
+    known = the_refund(scene)
+    assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
+    assert known.due_at == ports.clock.now() + HOUR
+    for _ in range(3):
+        scene.work(scene.now(FIRST))
+    assert len(ports.gateway.refunds) == 1
+
+
+def test_only_the_clock_posts(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.webhook(ONE, "charge.success")
+    assert ports.gateway.refunds == []
+    assert the_refund(scene).status == "owed"
+
+
+@pytest.mark.parametrize("at", ["gateway.verify", "bookings.save", "gateway.refund"])
+def test_two_workers_post_once(scene: Scene, ports: Fakes, at: str) -> None:
+    owed(scene)
+    ports.run_before(at, lambda: scene.work(scene.now(FIRST)))
+    scene.work(scene.now(FIRST))
+    assert len(ports.gateway.refunds) == 1
+
+
+def test_several_refunds_are_each_posted_once(scene: Scene, ports: Fakes) -> None:
+    owed(scene, 100)
+    owe(ports, 200, key="second")
+    scene.work(scene.now(FIRST))
+    assert [(name, amount.minor) for name, amount, _ in ports.gateway.refunds] == [(R1, 100), (R2, 200)]
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize(
+    "trouble", [SILENCE, GatewayUnreachable("reset", fate_known=False)], ids=lambda each: each.detail
+)
+def test_a_post_whose_fate_is_unknown_is_never_repeated(
+    scene: Scene, ports: Fakes, trouble: GatewayTrouble, *, done: bool
+) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", trouble, done=done)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "requested"
+    scene.run(hours=23)
+    assert the_refund(scene).status == "requested"
+    assert ports.tape.count("gateway.refund") == 1
+    # It was looked up: hourly, then six-hourly; after a day without a word a person is asked.
+    assert 8 <= ports.tape.count("gateway.verify") <= 12
+    scene.run(hours=2)
+    assert the_refund(scene).status == "attention"
+    [concern] = ports.bookings.concerns(limit=9, after=None).items
+    assert (concern.subject, concern.kind) == (FIRST, "refund")
+    scene.run(days=10)
+    assert ports.tape.count("gateway.refund") == 1
+
+
+def test_a_post_that_was_done_unheard_is_found_by_its_payment(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    ports.gateway.settle(ONE, "refunded")
+    scene.run(hours=1)
+    assert the_refund(scene).status == "refunded"
+    assert len(ports.gateway.refunds) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [GatewayUnreachable("too many", fate_known=True), GatewayTimeout("no connection", fate_known=True)],
+    ids=lambda each: each.detail,
+)
+def test_a_post_that_certainly_did_not_arrive_is_tried_again(
+    scene: Scene, ports: Fakes, trouble: GatewayTrouble
+) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", trouble, times=2)
+    scene.work(scene.now(FIRST))
+    known = the_refund(scene)
+    assert (known.status, known.claimed_by, known.put_off) == ("owed", "", 1)
+    assert known.due_at == ports.clock.now() + timedelta(seconds=15) * 0.75
+    scene.run(minutes=5)
+    assert the_refund(scene).status == "processing"
+    assert ports.tape.count("gateway.refund") == 3
+    assert len(ports.gateway.refunds) == 1
+
+
+def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", GatewayRejected("not in test mode", fate_known=True))
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "attention"
+    assert scene.now(FIRST).history[-1].detail == "refused: not in test mode"
+    scene.run(days=3)
+    assert ports.tape.count("gateway.refund") == 1
+
+
+def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    ports.gateway.trouble("verify", SILENCE)
+    scene.work(scene.now(FIRST))
+    assert ports.gateway.refunds == []
+    assert (the_refund(scene).status, the_refund(scene).put_off) == ("owed", 1)
+    scene.run(minutes=1)
+    assert the_refund(scene).status == "processing"
+
+
+def test_money_that_went_back_already_is_not_posted(scene: Scene, ports: Fakes) -> None:
+    """Somebody did it in the gateway's own dashboard: the whole refund of ours is that one."""
+    owed(scene)
+    ports.gateway.settle(ONE, "refunded")
+    scene.work(scene.now(FIRST))
+    assert ports.gateway.refunds == []
+    assert the_refund(scene).status == "refunded"
+
+
+def test_a_part_is_not_posted_once_the_gateway_gave_something_back(scene: Scene, ports: Fakes) -> None:
+    """Nobody knows how much went back: a person looks."""
+    owed(scene, 245000)
+    ports.gateway.settle(ONE, "reversed")
+    scene.work(scene.now(FIRST))
+    assert ports.gateway.refunds == []
+    assert the_refund(scene).status == "attention"
+
+
+def test_a_second_part_is_posted_beside_a_first(scene: Scene, ports: Fakes) -> None:
+    """The gateway says refunded of the payment, because of the first part: that tells nothing of the second."""
+    owed(scene, 100)
+    scene.work(scene.now(FIRST))
+    ports.gateway.refund_says = "refunded"
+    scene.run(hours=1)
+    assert the_refund(scene).status == "refunded"
+    owe(ports, 200, key="second")
+    charge = ports.gateway.charges[ONE]
+    ports.run_after("gateway.verify", lambda: setattr(charge, "status", "paid"))
+    charge.status = "refunded"
+    scene.work(scene.now(FIRST))
+    assert [name for name, _, _ in ports.gateway.refunds] == [R1, R2]
+
+
+def test_without_the_gateways_own_reference_a_person_posts(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.pay(ONE, provider_reference=None)
+    scene.webhook(ONE)
+    owe(ports)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "attention"
+    assert ports.gateway.refunds == []
+
+
+def test_an_answer_that_it_is_done_is_believed(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    original = ports.gateway.refund
+
+    def done_at_once(*args: Any, **kwargs: Any) -> RefundAnswer:
+        return replace(original(*args, **kwargs), said="refunded")
+
+    ports.gateway.refund = done_at_once  # type: ignore[method-assign]
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "refunded"
+
+
+# -- looking it up
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("refunded", "refunded"), ("reversed", "attention"), ("processing", "processing")]
+)
+def test_a_refund_under_way_is_looked_up_by_its_own_name(
+    scene: Scene, ports: Fakes, said: Literal["processing", "refunded", "reversed"], status: str
+) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    ports.gateway.refund_says = said
+    scene.forget()
+    ports.clock.move(hours=1)
+    scene.work(scene.now(FIRST))
+    [call] = [call for call in ports.tape.calls if call.name.startswith("gateway.refund")]
+    assert (call.name, call.args) == ("gateway.refund_status", (f"RF{R1}",))
+    assert the_refund(scene).status == status
+
+
+def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    scene.run(days=5)
+    assert the_refund(scene).status == "processing"
+    looks = ports.tape.count("gateway.refund_status")
+    assert 20 <= looks <= 30
+    assert len(ports.gateway.refunds) == 1
+
+
+def test_a_gateway_without_a_word_for_a_day_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    ports.gateway.down = SILENCE
+    scene.run(hours=23)
+    assert the_refund(scene).status == "processing"
+    scene.run(hours=2)
+    assert the_refund(scene).status == "attention"
+
+
+def test_a_webhook_moves_a_refund_on(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    ports.gateway.settle(ONE, "refunded")
+    scene.webhook(ONE, "charge.refunded")
+    assert the_refund(scene).status == "refunded"
+
+
+def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    ports.clock.move(hours=1)
+
+    def overtaken() -> None:
+        ports.gateway.settle(ONE, "refunded")
+        scene.webhook(ONE, "charge.refunded")
+
+    ports.run_before("bookings.save", overtaken)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "refunded"
+    assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
+
+
+# -- an operator settles
+
+
+def in_attention(scene: Scene) -> None:
+    owed(scene)
+    scene.ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    scene.work(scene.now(FIRST))
+    scene.forget()
+
+
+@pytest.mark.parametrize("as_", ["already_refunded", "paid_otherwise"])
+def test_an_operator_says_that_it_is_done(
+    scene: Scene, ports: Fakes, as_: Literal["already_refunded", "paid_otherwise"]
+) -> None:
+    in_attention(scene)
+    done = retry(ports, OPERATOR, R1, as_=as_, said="by bank")
+    assert (done.status, done) == ("refunded", the_refund(scene))
+    assert [(event.kind, event.cause, event.detail) for event in scene.now(FIRST).history[-2:]] == [
+        (f"refund_{as_}", "operator", "by bank"),
+        ("refund_refunded", "operator", as_),
+    ]
+    assert ports.tape.names("gateway") == []
+
+
+def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(scene: Scene, ports: Fakes) -> None:
+    in_attention(scene)
+    assert retry(ports, OPERATOR, R1, as_="post_again", said="try").status == "owed"
+    assert ports.tape.names("gateway") == []
+    scene.tick()
+    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"]
+    assert the_refund(scene).status == "processing"
+
+
+def test_only_what_waits_for_a_person_is_settled_by_one(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    before = scene.now(FIRST)
+    with pytest.raises(NotInAttention):
+        retry(ports, OPERATOR, R1, as_="post_again", said="")
+    with pytest.raises(RefundNotFound):
+        retry(ports, OPERATOR, R2, as_="post_again", said="")
+    assert scene.now(FIRST) == before
+
+
+def test_settling_twice_is_refused(scene: Scene, ports: Fakes) -> None:
+    in_attention(scene)
+    ports.run_before("bookings.save", lambda: retry(ports, OPERATOR, R1, as_="paid_otherwise", said=""))
+    with pytest.raises(NotInAttention):
+        retry(ports, OPERATOR, R1, as_="post_again", said="")
+    assert the_refund(scene).status == "refunded"

@@ -1,0 +1,117 @@
+"""Reviews: by guests whose stay is over, once a booking, counted once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, StayNotOver, Unauthenticated
+from chalicelib.domain.ids import derive_listing_id
+from chalicelib.domain.review import Review
+from chalicelib.services.access import Principal
+from chalicelib.services.ports import StoreBusy, VersionLost
+from chalicelib.services.reviews import TRIES, review, reviews
+from tests.builders import GUEST, HOST, NOW, SALT
+from tests.fakes import Fakes
+from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Scene, id_of
+from tests.tape import raises
+
+FIRST = id_of("first")
+LEFT = datetime(2027, 1, 17, 8, 0, tzinfo=NOW.tzinfo)
+"""Eleven in the morning in Addis Ababa."""
+MS = timedelta(milliseconds=1)
+
+
+def say(
+    scene: Scene, who: Principal | None = GUEST_HANNA, *, rating: int = 5, text: str = "Quiet."
+) -> tuple[Review, bool]:
+    return review(scene.ports, who, scene.listing.listing_id, FIRST, rating=rating, text=text)
+
+
+def stayed(scene: Scene) -> None:
+    scene.confirmed()
+    scene.ports.clock.move_to(LEFT)
+
+
+def test_a_review_counts_in_the_average(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    said, replayed = say(scene, rating=4)
+    assert not replayed
+    assert (said.booking_id, said.rating, said.text, said.created_at) == (FIRST, 4, "Quiet.", LEFT)
+    listing = ports.tables.listings[scene.listing.listing_id]
+    assert (listing.rating_sum, listing.rating_count, listing.rating) == (4, 1, 4.0)
+    assert reviews(ports, listing.listing_id, limit=9, after=None).items == (said,)
+
+
+def test_a_repeat_is_the_same_and_another_is_refused(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    said, _ = say(scene)
+    ports.clock.move(days=1)
+    assert say(scene) == (said, True)
+    for rating, text in ((4, "Quiet."), (5, "Loud.")):
+        with pytest.raises(AlreadyReviewed):
+            say(scene, rating=rating, text=text)
+    assert ports.tables.listings[scene.listing.listing_id].rating_count == 1
+
+
+def test_only_once_the_stay_is_over(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.clock.move_to(LEFT - MS)
+    with pytest.raises(StayNotOver):
+        say(scene)
+    ports.clock.move_to(LEFT)
+    say(scene)
+
+
+def test_only_who_stayed(scene: Scene, ports: Fakes) -> None:
+    scene.expired()
+    ports.clock.move_to(LEFT)
+    with pytest.raises(StayNotOver):
+        say(scene)
+    assert ports.tables.reviews == {}
+
+
+def test_only_the_guest(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    with pytest.raises(Unauthenticated):
+        say(scene, None)
+    assert ports.tape.calls == []
+    for who in (GUEST_DAWIT, HOST_ABEBE, OPERATOR):
+        with pytest.raises(BookingNotFound):
+            say(scene, who)
+    elsewhere = derive_listing_id(SALT, HOST, "elsewhere")
+    with pytest.raises(BookingNotFound):
+        review(ports, Principal(GUEST), elsewhere, FIRST, rating=5, text="")
+    assert set(ports.tape.names()) == {"bookings.load"}
+    assert ports.tables.reviews == {}
+
+
+def test_a_twin_is_the_same_review(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    ports.run_before("listings.add_review", lambda: say(scene))
+    said, replayed = say(scene)
+    assert replayed
+    assert reviews(ports, scene.listing.listing_id, limit=9, after=None).items == (said,)
+    assert ports.tables.listings[scene.listing.listing_id].rating_count == 1
+
+
+def test_many_reviewers_are_tried_again(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    for skip in range(TRIES - 1):
+        ports.run_before("listings.add_review", raises(VersionLost()), skip=skip)
+    assert say(scene)[1] is False
+    assert ports.clock.slept == [0.025] * (TRIES - 1)
+
+
+@pytest.mark.parametrize("error", [VersionLost, StoreBusy])
+def test_a_store_that_never_takes_it(scene: Scene, ports: Fakes, error: type[Exception]) -> None:
+    stayed(scene)
+    tries = TRIES if error is VersionLost else 1
+    for skip in range(tries):
+        ports.run_before("listings.add_review", raises(error()), skip=skip)
+    with pytest.raises(Busy) as refused:
+        say(scene)
+    assert refused.value.retry_after == 1
+    assert ports.tape.count("listings.add_review") == tries
+    assert ports.tables.reviews == {}

@@ -1,0 +1,114 @@
+"""What must be true when everything rests: all money accounted for, nothing owed, nothing forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from chalicelib.domain.booking import OUTAGE_GRACE, Booking, attention, due_at
+from chalicelib.domain.payment import Payment
+
+from .coverage import met
+from .gateway import Charge
+from .scheduler import HOUR, Violation
+from .world import World
+
+
+def check_end(world: World) -> None:
+    """Raises Violation."""
+    for listing in world.tables.listings.values():
+        ratings = [each.rating for (of, _), each in world.tables.reviews.items() if of == listing.listing_id]
+        if (listing.rating_sum, listing.rating_count) != (sum(ratings), len(ratings)):
+            raise Violation("the average does not count every review once", listing.listing_id)
+    for listing_id in world.listing_ids:
+        world.watch.nights_add_up(listing_id)
+    for row in world.tables.rows.values():
+        booking = row.booking
+        if row.due is not None:
+            raise Violation(
+                "something does not come to rest", f"{booking.booking_id} is due {row.due}, {due_at(booking)}"
+            )
+        if booking.status == "pending_payment":
+            raise Violation("a hold never ended", booking.booking_id)
+        if (row.attention is None) != (attention(booking) is None):
+            raise Violation("the attention list is wrong", f"{booking.booking_id} {row.attention}")
+        met("ending", booking.status)
+        _emails(world, booking)
+        _refunds(world, booking)
+    for charge in world.gateway.charges.values():
+        if charge.received is not None:
+            _money(world, charge)
+    for (guest, _), (until, booking_id) in world.tables.slots.items():
+        if until > world.hub.now + OUTAGE_GRACE + timedelta(minutes=world.settings.hold_minutes):
+            raise Violation("a slot is taken for ever", f"{guest} {booking_id}")
+        if not (world.settings.level or world.settings.loses or world.resets or world.faults.outages):
+            raise Violation("a slot was not given back", f"{guest} {booking_id}")
+
+
+def _emails(world: World, booking: Booking) -> None:
+    for email in booking.emails:
+        sent = world.mailer.sent[booking.booking_id, email.email_id]
+        met("ending", f"e-mail {email.status}{' more than once' if sent > 1 else ''}")
+        if email.status == "owed":
+            raise Violation("an e-mail is still owed", f"{booking.booking_id} {email}")
+        if email.status == "sent" and not sent:
+            raise Violation("an e-mail was marked, and never sent", f"{booking.booking_id} {email}")
+        if sent > 1 and not (world.settings.level or world.settings.repeats or world.resets or world.faults.outages):
+            raise Violation("an e-mail was sent twice though nothing went wrong", f"{booking.booking_id} {email}")
+
+
+def _refunds(world: World, booking: Booking) -> None:
+    """What we call refunded went back, and what went back we do not call anything else."""
+    for payment in booking.payments:
+        charge = world.gateway.charges.get(payment.tx_ref)
+        for refund in payment.refunds:
+            met("ending", f"refund {refund.status}")
+            if refund.status not in ("refunded", "attention"):
+                raise Violation("a refund does not come to an end", f"{refund.refund_id} {refund.status}")
+            if refund.status == "attention" or refund.refund_id in world.watch.vouched or charge is None:
+                continue
+            there = next((each for each in charge.paybacks if each.refund_id == refund.refund_id), None)
+            if not charge.taken_back and (there is None or there.said != "refunded") and not world.resets:
+                raise Violation("called refunded, and it is not", f"{refund.refund_id} {there}")
+        if charge is not None and charge.received is not None and charge.went_back > charge.received.minor:
+            raise Violation("more went back than came", payment.tx_ref)
+
+
+def _money(world: World, charge: Charge) -> None:
+    """Every birr received is confirmed, refunded, owed or in attention."""
+    booking = next((row.booking for row in world.tables.rows.values() if row.booking.payment(charge.tx_ref)), None)
+    payment = booking.payment(charge.tx_ref) if booking else None
+    if booking is None or payment is None:
+        _orphan(world, charge)
+        return
+    if payment.status == "review" or payment.taken_back:
+        met("ending", "money in attention")
+        if world.tables.rows[booking.booking_id].attention is None:
+            raise Violation("money in doubt, and nobody is asked", charge.tx_ref)
+    elif payment.status == "completed":
+        met("ending", "money " + _where(booking, payment))
+    elif charge.paid_at <= charge.opened + 70 * HOUR:
+        raise Violation("money is forgotten", f"{charge.tx_ref} is {payment.status}, {booking.status}; {charge}")
+
+
+def _where(booking: Booking, payment: Payment) -> str:
+    assert payment.received is not None
+    back = payment.refunded_or_owed.minor
+    if payment.accepted and booking.status == "confirmed":
+        return "for a confirmed booking" if not back else "for a confirmed booking, some back"
+    if back == payment.received.minor:
+        return "all back"
+    if payment.accepted and booking.status == "cancelled":
+        return "kept by the policy" if not back else "back by the policy"
+    raise Violation("money is for nothing", f"{payment.tx_ref} {booking.status}")
+
+
+def _orphan(world: World, charge: Charge) -> None:
+    told = world.acknowledged.get(charge.tx_ref, -1)
+    since = world.resets[-1] if world.resets else 0
+    dropped = [task.tx_ref for _, task in world.queue.lost + world.queue.dead]
+    if charge.tx_ref in world.tables.orphans:
+        met("ending", "money orphaned, in attention")
+    elif charge.status == "paid" and told >= since and charge.tx_ref not in dropped and charge.paid_at <= told:
+        raise Violation("orphaned money is forgotten", charge.tx_ref)
+    else:
+        met("ending", "money of an earlier life")

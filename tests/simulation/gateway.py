@@ -1,0 +1,257 @@
+"""Chapa: a ledger of real money, which outlives every table, and its answers with their quirks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Literal
+
+from chalicelib.domain.errors import GatewayRejected, ReferenceUsed
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Said, Verification
+from chalicelib.services.ports import BadSignature, Notice, NotJson, Opening, RefundAnswer, RefundSaid
+
+from .coverage import met
+from .scheduler import HOUR, MINUTE, SECOND, Scheduler
+
+SIGNED = {"x-chapa-signature": "signed by Chapa"}
+LINK_LIVES = 60 * MINUTE
+
+Status = Literal["pending", "paid", "failed", "refunded", "reversed"]
+PaidAs = Literal["as asked", "less", "more", "another currency", "another mode", "another reference"]
+
+
+@dataclass
+class Payback:
+    """One refund as the gateway has it."""
+
+    refund_id: str
+    amount: Money
+    name: str | None
+    said: RefundSaid = "processing"
+
+
+@dataclass
+class Charge:
+    """One reference as the gateway has it. ``received`` is the money that a guest really parted with."""
+
+    tx_ref: str
+    amount: Money
+    opened: int
+    status: Status = "pending"
+    changed: int = 0
+    before: Status = "pending"
+    cancelled: bool = False
+    received: Money | None = None
+    paid_as: PaidAs = "as asked"
+    paid_at: int = 0
+    taken_back: bool = False
+    paybacks: list[Payback] = field(default_factory=list)
+
+    @property
+    def reference(self) -> str:
+        return f"AP{self.tx_ref}"
+
+    @property
+    def went_back(self) -> int:
+        """Minor units that are back with the guest, or on their way."""
+        return sum(each.amount.minor for each in self.paybacks if each.said != "reversed")
+
+    def turn(self, status: Status, ms: int) -> None:
+        self.before, self.status, self.changed = self.status, status, ms
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """What Chapa's sources disagree about, drawn for each history."""
+
+    mode: str = "live"
+    partial_says_refunded: bool = False
+    names_refunds: bool = True
+    refund_hours: int = 24
+    refunds_come_back: float = 0.0
+    stale: float = 0.0
+    cancelled_says: Said = "pending"
+
+
+class SimGateway:
+    """The Gateway port, and what guests and Chapa itself do there. ``announce`` sends a webhook."""
+
+    name = "chapa"
+
+    def __init__(
+        self,
+        hub: Scheduler,
+        quirks: Quirks,
+        *,
+        announce: Callable[[str, str], None],
+        asked_to_open: Callable[[Opening], None],
+        asked_to_refund: Callable[[Charge, str], None],
+    ) -> None:
+        self.hub = hub
+        self.quirks = quirks
+        self.charges: dict[str, Charge] = {}
+        self.calm = False
+        self._announce, self._asked_to_open, self._asked_to_refund = announce, asked_to_open, asked_to_refund
+
+    @property
+    def mode(self) -> str:
+        return self.quirks.mode
+
+    # The port
+
+    def initialize(self, opening: Opening) -> str:
+        self._asked_to_open(opening)
+        if opening.tx_ref in self.charges:
+            met("gateway", "reference used before")
+            raise ReferenceUsed("Transaction reference has been used before", fate_known=True)
+        if not self.calm and self._chance().random() < 0.04:
+            met("gateway", "opening refused")
+            raise GatewayRejected("Refused.", fate_known=True)
+        self.charges[opening.tx_ref] = Charge(opening.tx_ref, opening.amount, self.hub.ms, changed=self.hub.ms)
+        return f"https://checkout.chapa.co/checkout/payment/{opening.tx_ref}"
+
+    def verify(self, tx_ref: str) -> Verification:
+        charge = self.charges.get(tx_ref)
+        if charge is None:
+            return Verification("unknown")
+        status = charge.status
+        recent = self.hub.ms - charge.changed < 5 * MINUTE
+        if recent and not self.calm and self._chance().random() < self.quirks.stale:
+            met("gateway", "stale answer")
+            if charge.status == "pending":
+                return Verification("unknown")
+            status = charge.before
+        if status == "pending" and charge.cancelled:
+            return self._answer(charge, self.quirks.cancelled_says)
+        return self._answer(charge, status)
+
+    def cancel(self, tx_ref: str) -> bool:
+        charge = self.charges.get(tx_ref)
+        if charge is None:
+            return True
+        if charge.status not in ("pending", "failed"):
+            return False
+        charge.cancelled = True
+        return True
+
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        del reason
+        charge = self.charges[provider_reference.removeprefix("AP")]
+        self._asked_to_refund(charge, refund_id)
+        if self.mode == "test":
+            raise GatewayRejected("Refunds can only be processed in live mode", fate_known=True)
+        if any(each.refund_id == refund_id for each in charge.paybacks):
+            met("gateway", "refund reference used before")
+            raise GatewayRejected("Reference has been used", fate_known=True)
+        if charge.received is None or charge.taken_back or charge.went_back + amount.minor > charge.received.minor:
+            met("gateway", "refund of more than there is")
+            raise GatewayRejected("Refund amount cannot exceed the full transaction amount", fate_known=True)
+        name = f"RF{refund_id}" if self.quirks.names_refunds else None
+        payback = Payback(refund_id, amount, name)
+        charge.paybacks.append(payback)
+        after = int(self.quirks.refund_hours * HOUR * (0.5 + self._chance().random()))
+        self.hub.at(self.hub.ms + after, lambda: self._finish(charge, payback))
+        return RefundAnswer("processing", name)
+
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        for charge in self.charges.values():
+            for payback in charge.paybacks:
+                if payback.name == provider_refund_id:
+                    return RefundAnswer(payback.said, payback.name)
+        return RefundAnswer("unknown")
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        if headers != SIGNED:
+            raise BadSignature("forged")
+        event, _, tx_ref = body.decode().partition("|")
+        if not event:
+            raise NotJson("junk")
+        return Notice(tx_ref or None, event, claims_paid=event == "charge.success")
+
+    # What happens there
+
+    def settle(self, charge: Charge, rng: Random, *, on_its_way: bool) -> str:
+        """A guest tries to pay. Answers what became of it."""
+        if charge.received is not None or (charge.cancelled and not on_its_way):
+            return "not possible"
+        if rng.random() < 0.2:
+            if not charge.cancelled:
+                charge.turn("failed", self.hub.ms)
+                self._tell(charge, "charge.failed/cancelled", rng)
+            return "failed"
+        charge.paid_as = "as asked"
+        received = charge.amount
+        drawn = rng.random()
+        if drawn < 0.03:
+            charge.paid_as, received = "less", Money(max(received.minor - 100, 1), "ETB")
+        elif drawn < 0.05:
+            charge.paid_as, received = "more", Money(received.minor + 100, "ETB")
+        elif drawn < 0.07:
+            charge.paid_as, received = "another currency", Money(received.minor, "USD")
+        elif drawn < 0.09:
+            charge.paid_as = "another mode"
+        elif drawn < 0.1:
+            charge.paid_as = "another reference"
+        charge.received, charge.paid_at = received, self.hub.ms
+        charge.turn("paid", self.hub.ms)
+        met("money", f"paid {charge.paid_as}{' after the link was closed' if charge.cancelled else ''}")
+        self._tell(charge, "charge.success", rng)
+        return "paid"
+
+    def take_back(self, charge: Charge, rng: Random) -> None:
+        """A chargeback, or somebody at the dashboard: the money goes back without our asking."""
+        if charge.received is None or charge.paybacks or charge.taken_back:
+            return
+        charge.taken_back = True
+        charge.turn("reversed" if rng.random() < 0.5 else "refunded", self.hub.ms)
+        met("money", "taken back")
+        self._tell(charge, "charge.refunded", rng)
+
+    def _finish(self, charge: Charge, payback: Payback) -> None:
+        if Random(charge.tx_ref).random() < self.quirks.refunds_come_back:
+            payback.said = "reversed"
+            met("money", "a refund came back")
+            return
+        payback.said = "refunded"
+        met("money", "refunded")
+        assert charge.received is not None
+        if charge.went_back >= charge.received.minor or self.quirks.partial_says_refunded:
+            charge.turn("refunded", self.hub.ms)
+        self._tell(charge, "charge.refunded", Random(payback.refund_id))
+
+    def _tell(self, charge: Charge, event: str, rng: Random) -> None:
+        """The webhook, in one of its manners."""
+        drawn = rng.random()
+        if drawn < 0.15:
+            met("webhook", "never sent")
+            return
+        delays = [1 + 5 * rng.random()]
+        manner = "in time"
+        if drawn < 0.25:
+            manner, delays = "three times", [0.01, 2 * rng.random(), 4 * rng.random()]
+        elif drawn < 0.4:
+            manner, delays = "late", [60 * 40 * (1 + 29 * rng.random())]
+        elif drawn < 0.5:
+            manner, delays = "at once", [0.0]
+        met("webhook", manner)
+        for delay in delays:
+            at = self.hub.ms + int(delay * SECOND)
+            self.hub.at(at, lambda: self._announce(charge.tx_ref, event))
+
+    def _answer(self, charge: Charge, said: Said) -> Verification:
+        answer = Verification(said, charge.tx_ref, charge.amount, charge.amount.decimal, self.mode)
+        if charge.received is None or said in ("pending", "failed", "unknown"):
+            return answer
+        return replace(
+            answer,
+            amount=charge.received,
+            tx_ref="GZ00000000000000-1" if charge.paid_as == "another reference" else charge.tx_ref,
+            mode="other" if charge.paid_as == "another mode" else self.mode,
+            provider_reference=charge.reference,
+        )
+
+    def _chance(self) -> Random:
+        actor = self.hub.current
+        return actor.rng if actor is not None else Random(self.hub.ms)

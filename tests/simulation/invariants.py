@@ -1,0 +1,251 @@
+"""What must be true after every step: each write to the tables, and each call that moves money at the gateway."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.domain.booking import OUTAGE_GRACE, SLOTS, Booking
+from chalicelib.domain.email import still_true
+from chalicelib.domain.ids import booking_of
+from chalicelib.domain.listing import Listing, ListingId, Night, quote
+from chalicelib.domain.payment import LONGEST_PAUSE, OPEN, WATCHED_FOR, Payment
+from chalicelib.domain.refund import SELDOM
+from chalicelib.services.ports import Opening
+from tests.invariants import folded, statuses_of
+
+from .scheduler import START, Violation
+from .store import Row
+
+if TYPE_CHECKING:
+    from .gateway import Charge
+    from .world import World
+
+SETTLED = ("completed", "review")
+PATIENCE = max(LONGEST_PAUSE, SELDOM) + timedelta(minutes=1)
+"""Nothing that is owed is ever put off for longer than this."""
+MAIL_PATIENCE = timedelta(hours=1, minutes=1)
+
+
+class Watch:
+    """Looks on, and raises Violation."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._units: dict[ListingId, list[tuple[int, int]]] = {}
+        self._posts: dict[str, str] = {}
+        self._mispriced = ""
+        self.vouched: set[str] = set()
+        """Payments that an operator accepted, and refunds that an operator called done."""
+
+    # Nights
+
+    def units(self, listing: Listing) -> None:
+        """A listing has this many units from now on."""
+        self._units.setdefault(listing.listing_id, []).append((self.world.hub.ms, listing.units))
+
+    def taken(self, listing: Listing, night: Night) -> None:
+        """No night above capacity: that of some moment since whoever takes it began. And none that is closed."""
+        actor = self.world.hub.current
+        since = actor.started if actor is not None else self.world.hub.ms
+        most = 0
+        for begun, units in self._units[listing.listing_id]:
+            most = units if begun <= since else max(most, units)
+        if night.taken > most:
+            raise Violation("a night is sold above its capacity", f"{listing.listing_id} {night} of {most}")
+        if night.closed:
+            raise Violation("a closed night is sold", f"{listing.listing_id} {night}")
+
+    def held(self, booking: Booking, listing: Listing) -> None:
+        """A hold costs what its nights cost now, and no booking is ever written over."""
+        tables = self.world.tables
+        if booking.booking_id in tables.rows:
+            raise Violation("a booking is written over", booking.booking_id)
+        days = booking.stay.dates
+        nights = {
+            day: tables.nights[listing.listing_id, day] for day in days if (listing.listing_id, day) in tables.nights
+        }
+        if quote(listing, nights, booking.stay).total != booking.total:
+            self._mispriced = booking.booking_id
+
+    def nights_add_up(self, listing_id: ListingId) -> None:
+        """Nights taken are those of bookings held and confirmed, no more and no fewer."""
+        sums: dict[date, int] = {}
+        for row in self.world.tables.rows.values():
+            booking = row.booking
+            if booking.place.listing_id == listing_id and booking.status in ("pending_payment", "confirmed"):
+                for day in booking.stay.dates:
+                    sums[day] = sums.get(day, 0) + booking.stay.units
+        for (of, day), night in self.world.tables.nights.items():
+            if of == listing_id and night.taken != sums.pop(day, 0):
+                raise Violation("nights taken are not those held and confirmed", f"{day}: {night}")
+        if any(sums.values()):
+            raise Violation("nights taken are not those held and confirmed", f"nothing taken for {sums}")
+
+    # Bookings
+
+    def written(self, before: Row | None, row: Row) -> None:
+        booking = row.booking
+        if booking.booking_id == self._mispriced:
+            raise Violation("a hold costs something else than its nights", booking.booking_id)
+        if before is None or before.booking.holds_nights != booking.holds_nights:
+            self.nights_add_up(booking.place.listing_id)
+            self._slots(booking)
+        if before is not None and row.failures > before.failures:
+            return
+        self._duties(booking, row.due)
+        for payment in booking.payments:
+            self._payment(booking, payment)
+        if before is None or len(before.booking.history) != len(booking.history):
+            self._history(booking)
+            self._confirmed(booking)
+        self._leases(booking)
+
+    def sending(self, booking_id: str, email_id: str) -> None:
+        """What an e-mail says is true, or was when whoever sends it began."""
+        actor = self.world.hub.current
+        row = self.world.tables.rows.get(booking_id)
+        letter = next((each for each in row.booking.emails if each.email_id == email_id), None) if row else None
+        if actor is None or row is None or letter is None or still_true(letter, row.booking, now=self.world.hub.now):
+            return
+        changed = max(event.at for event in row.booking.history if not event.kind.startswith("email"))
+        ended = letter.kind == "payment_failed" and self.world.hub.now >= row.booking.hold_expires_at
+        if changed < START + timedelta(milliseconds=actor.started) and not ended:
+            raise Violation("an e-mail says what is not true", f"{booking_id} {letter.kind} {row.booking.status}")
+
+    def _history(self, booking: Booking) -> None:
+        try:
+            rebuilt = folded(booking)
+        except AssertionError as error:
+            raise Violation("the history holds a move that is not allowed", str(error)[:300]) from error
+        if rebuilt != statuses_of(booking):
+            raise Violation("folding the history does not give the state", f"{rebuilt} {statuses_of(booking)}")
+
+    def _slots(self, booking: Booking) -> None:
+        """No guest holds more than three."""
+        now = self.world.hub.now
+        held = [
+            row.booking.booking_id
+            for row in self.world.tables.rows.values()
+            if row.booking.guest_id == booking.guest_id
+            and row.booking.status == "pending_payment"
+            and now < row.booking.slot_frees_at
+        ]
+        if len(held) > SLOTS:
+            raise Violation("a guest holds more than three", " ".join(held))
+
+    def _confirmed(self, booking: Booking) -> None:
+        accepted = [payment for payment in booking.payments if payment.accepted]
+        was = booking.status == "confirmed" or any(event.kind == "booking_confirmed" for event in booking.history)
+        if len(accepted) != was or any(payment.status != "completed" for payment in accepted):
+            raise Violation("confirmed without exactly one accepted payment", _told(booking))
+
+    def _payment(self, booking: Booking, payment: Payment) -> None:
+        if payment.status in OPEN and booking.status != "pending_payment":
+            raise Violation("an open payment of a booking that is not to be paid", payment.tx_ref)
+        if payment.status != "completed":
+            if payment.refunds or payment.accepted:
+                raise Violation("a refund of money that never came", payment.tx_ref)
+            return
+        self._backed(payment)
+        received = payment.received
+        if received is None or payment.refunded_or_owed.minor > received.minor:
+            raise Violation("refunds of more than was received", payment.tx_ref)
+        if not payment.accepted and payment.refunded_or_owed != received:
+            raise Violation("money that confirms nothing is not owed back", payment.tx_ref)
+
+    def _backed(self, payment: Payment) -> None:
+        """No payment is completed but by the gateway's own money, just as asked, or by a person's word."""
+        if payment.tx_ref in self.vouched:
+            return
+        charge = self.world.gateway.charges.get(payment.tx_ref)
+        if charge is None or charge.received is None or charge.paid_as != "as asked":
+            raise Violation("completed without the money", f"{payment.tx_ref} {charge}")
+
+    def _duties(self, booking: Booking, due: datetime | None) -> None:
+        """``due_at`` is never later than what is due, and everything unsettled has its time."""
+        now = self.world.hub.now
+        duties: list[datetime] = []
+        if booking.status == "pending_payment":
+            duties.append(booking.expiry_retry_at or booking.hold_expires_at)
+            if duties[0] > booking.hold_expires_at + OUTAGE_GRACE:
+                raise Violation("a hold outlives the grace", booking.booking_id)
+        for payment in booking.payments:
+            if payment.next_look_at is not None:
+                duties.append(payment.next_look_at)
+                if payment.next_look_at > now + PATIENCE:
+                    raise Violation("a look is put off for too long", payment.tx_ref)
+            elif payment.status not in SETTLED and now < payment.created_at + WATCHED_FOR:
+                raise Violation("a payment is not watched any more", payment.tx_ref)
+            for refund in payment.refunds:
+                if refund.status in ("refunded", "attention"):
+                    continue
+                if refund.due_at is None or refund.due_at > now + PATIENCE:
+                    raise Violation("a refund has no time", refund.refund_id)
+                duties.append(refund.due_at)
+        for email in booking.emails:
+            if email.status == "owed":
+                duties.append(email.due_at)
+                if email.due_at > now + MAIL_PATIENCE:
+                    raise Violation("an e-mail is put off for too long", f"{booking.booking_id} {email}")
+        if duties and (due is None or due > min(duties)):
+            raise Violation("due_at is later than what is due", f"{booking.booking_id} {due} {min(duties)}")
+
+    # Leases and the gateway
+
+    def _leases(self, booking: Booking) -> None:
+        actor = self.world.hub.current
+        if actor is None:
+            return
+        for payment in booking.payments:
+            if payment.opening_until is not None and payment.opening_by in actor.tokens:
+                actor.leases[payment.tx_ref] = payment.opening_until
+
+    def opening(self, opening: Opening) -> None:
+        """Opening a payment has one owner; and the row is there before the gateway hears of it."""
+        hub, tx_ref = self.world.hub, opening.tx_ref
+        actor = hub.current
+        assert actor is not None
+        until = actor.leases.get(tx_ref)
+        payment = self._stored(tx_ref)
+        if self.world.resets and self.world.resets[-1] >= actor.started:
+            return
+        if payment is None or until is None:
+            raise Violation("a payment is opened without its row, or without its lease", f"{tx_ref} by {actor.name}")
+        if hub.now < until and payment.status == "created" and payment.opening_by not in actor.tokens:
+            raise Violation("a payment is opened by two", f"{tx_ref} by {actor.name} and {payment.opening_by}")
+
+    def refunding(self, charge: Charge, refund_id: str) -> None:
+        """A refund is posted by the one who claimed it, and never again unless its post certainly failed."""
+        hub = self.world.hub
+        actor = hub.current
+        assert actor is not None
+        if self.world.resets and self.world.resets[-1] >= actor.started:
+            return
+        payment = self._stored(charge.tx_ref)
+        refund = next((each for each in payment.refunds if each.refund_id == refund_id), None) if payment else None
+        if refund is None or refund.claimed_by not in actor.tokens:
+            raise Violation("a refund is posted by one who did not claim it", refund_id)
+        if charge.received is None:
+            raise Violation("a refund of money that never came", refund_id)
+        if refund_id in self._posts and not self.world.resets:
+            raise Violation("a refund is posted twice", f"{refund_id} by {self._posts[refund_id]} and {actor.name}")
+        self.posted(refund_id, actor.name)
+
+    def posted(self, refund_id: str, by: str) -> None:
+        """From here on it may have arrived."""
+        self._posts[refund_id] = by
+
+    def may_post_again(self, refund_id: str) -> None:
+        """It certainly did not arrive, or an operator says so: it may be posted once more."""
+        self._posts.pop(refund_id, None)
+
+    def _stored(self, tx_ref: str) -> Payment | None:
+        booking_id = booking_of(tx_ref)
+        row = self.world.tables.rows.get(booking_id) if booking_id else None
+        return row.booking.payment(tx_ref) if row else None
+
+
+def _told(booking: Booking) -> str:
+    payments = " ".join(f"{payment.tx_ref}={payment.status}" for payment in booking.payments)
+    return f"{booking.booking_id} {booking.status} {payments}"

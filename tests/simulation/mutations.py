@@ -1,0 +1,238 @@
+"""Guards taken away on purpose: a simulation that stays green without one of them proves nothing about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain import email, errors, payment, refunding, verification
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.verification import Verification
+from chalicelib.services import access, book, reconcile, refund, saving, send_emails, sweep
+
+from . import store, world
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One guard less: ``without`` it, the simulation must notice."""
+
+    name: str
+    without: Callable[[], AbstractContextManager[object]]
+
+
+@contextmanager
+def _off(condition: str) -> Iterator[None]:
+    store.OFF.add(condition)
+    try:
+        yield
+    finally:
+        store.OFF.discard(condition)
+
+
+@contextmanager
+def _swapped(places: tuple[Any, ...], name: str, make: Callable[[Any], Any]) -> Iterator[None]:
+    """``make`` is given the original and answers what stands in its place, wherever it was imported."""
+    stand_in = make(getattr(places[0], name))
+    with ExitStack() as stack:
+        for place in places:
+            stack.enter_context(patch.object(place, name, stand_in))
+        yield
+
+
+def _without(condition: str) -> Mutation:
+    return Mutation(f"no condition: {condition}", lambda: _off(condition))
+
+
+def _swap(name: str, places: Any, attribute: str, make: Callable[[Any], Any]) -> Mutation:
+    where = places if isinstance(places, tuple) else (places,)
+    return Mutation(name, lambda: _swapped(where, attribute, make))
+
+
+def _silence_is(said: Any) -> Callable[[Any], Any]:
+    def make(ask: Any) -> Any:
+        def asked(ports: Any, payments: Any) -> Any:
+            answers = ask(ports, payments)
+            answers.said.update(dict.fromkeys(answers.trouble, Verification(said)))
+            return answers
+
+        return asked
+
+    return make
+
+
+def _never_asks(_ask: Any) -> Any:
+    return lambda _ports, payments: reconcile._Answers(
+        {each.tx_ref: Verification("pending") for each in payments}, {}
+    )
+
+
+def _expires_without_asking(_original: Any) -> Any:
+    def expire(booking: Booking, _answers: Any, *, cause: Any, now: Any) -> Booking:
+        if booking.status != "pending_payment" or now < booking.hold_expires_at:
+            return booking
+        for each in booking.payments:
+            # Nobody looks at a payment again that was given up.
+            booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
+        booking = aggregate.expire(booking, cause=cause, now=now)
+        for each in booking.payments:
+            booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
+        return booking
+
+    return expire
+
+
+def _waits_for_ever(_original: Any) -> Any:
+    def expire(booking: Booking, answers: Any, *, cause: Any, now: Any) -> Booking:
+        if booking.status == "pending_payment" and now >= booking.hold_expires_at:
+            if any(said.said == "no_answer" for said in answers.said.values()):
+                return replace(booking, expiry_retry_at=now + timedelta(minutes=30))
+            return aggregate.expire(booking, cause=cause, now=now)
+        return booking
+
+    return expire
+
+
+def _posts_without_claim(_claim: Any) -> Any:
+    def claim(booking: Booking, refund_id: str, *, by: str, cause: Any, now: Any) -> Booking:
+        del by
+        return refunding.move_refund(
+            booking, refund_id, "requested", cause=cause, now=now, heard_at=now, due_at=now + timedelta(hours=1)
+        )
+
+    return claim
+
+
+def _blind(start: Any) -> Any:
+    """A refund that was asked for and not answered is simply posted again."""
+
+    def look_up(ports: Any, booking: Booking, refund_id: str) -> Booking:
+        known = refunding.the_refund(booking, refund_id)
+        paid = aggregate.the_payment(booking, refund_id.rpartition("-R")[0])
+        if known.status != "requested" or known.provider_refund_id is not None:
+            return booking
+        by = ports.chance.token()
+        claimed = refund._changed(
+            ports,
+            booking,
+            refund_id,
+            "requested",
+            lambda current, now: refunding._update_refund(
+                current, refund_id, claimed_by=by, due_at=now + timedelta(hours=1)
+            ),
+        )
+        return refund._post(ports, claimed, paid, refunding.the_refund(claimed, refund_id))
+
+    del start
+    return look_up
+
+
+def _looks_once(_next_look: Any) -> Any:
+    def next_look(each: Any, *, hold_ends: Any, now: Any) -> Any:
+        del hold_ends
+        first = each.created_at + timedelta(minutes=2)
+        return first if now < first else None
+
+    return next_look
+
+
+def _later(due_at: Any) -> Any:
+    def due(booking: Booking) -> Any:
+        at = due_at(booking)
+        return None if at is None else at + timedelta(minutes=7)
+
+    return due
+
+
+def _certain(init: Any) -> Any:
+    def __init__(self: Any, detail: str, *, fate_known: bool, **rest: Any) -> None:
+        init(self, detail, fate_known=True, **rest)
+
+    return __init__
+
+
+def _shrugs(receive: Any) -> Any:
+    def shrugged(ports: Any, body: bytes, headers: Any, **rest: Any) -> None:
+        ports.gateways.named("chapa").read_webhook(body, headers)
+        try:
+            receive(ports, body, headers, **rest)
+        except Exception:  # noqa: BLE001 - the mutation: whatever happened, it is answered with 200
+            return
+
+    return shrugged
+
+
+def _drops_deferred(work_off: Any) -> Any:
+    def work(ports: Any, task: Any, *, public_url: str) -> None:
+        work_off(ports, replace(task, tx_ref=None), public_url=public_url)
+
+    return work
+
+
+def _only_once(_saving: Any) -> Any:
+    return lambda ports, before, saved: None
+
+
+def _skips_one(original: Any) -> Any:
+    def swept(ports: Any) -> int:
+        due = ports.bookings.due(ports.clock.now(), sweep.WINDOW)[1:]
+        ports.queue.reconcile([sweep.Task(booking_id) for booking_id in due])
+        return len(due)
+
+    del original
+    return swept
+
+
+def _random_id(derive: Any) -> Any:
+    calls = iter(range(10**9))
+    return lambda salt, guest, key: derive(salt, guest, f"{key}{next(calls)}")
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    _without("hold: no booking of this id"),
+    _without("hold: slot free"),
+    _without("hold: room"),
+    _without("hold: night open"),
+    _without("hold: price as read"),
+    _without("save: version as loaded"),
+    _without("take again: room"),
+    _without("push back: the booking is due"),
+    _without("listing: version as loaded"),
+    _without("review: once"),
+    _swap("a hold expires without asking, and is forgotten", reconcile, "_expire_if_due", _expires_without_asking),
+    _swap("a hold waits for ever for an answer", reconcile, "_expire_if_due", _waits_for_ever),
+    _swap("the gateway is never asked", reconcile, "_ask", _never_asks),
+    _swap("no answer is taken for refunded", reconcile, "_ask", _silence_is("refunded")),
+    _swap("no answer is taken for paid", reconcile, "_ask", _silence_is("paid")),
+    _swap("whatever is paid matches", verification, "matches", lambda _: lambda _payment, _said: True),
+    _swap("a refund is posted without a claim", refunding, "claim", _posts_without_claim),
+    _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
+    _swap("every trouble is taken for certain", errors.GatewayTrouble, "__init__", _certain),
+    _swap("a payment is looked at once", (aggregate, payment, verification), "next_look", _looks_once),
+    _swap("due_at is late", (store, aggregate, saving), "due_at", _later),
+    _swap("an opening has any number of owners", payment.Payment, "is_opening", lambda _: lambda _self, _now: False),
+    _swap(
+        "an e-mail is marked before it is sent",
+        send_emails,
+        "_deliver",
+        lambda _: lambda _ports, _booking, owed: replace(owed, status="sent", claimed_by=""),
+    ),
+    _swap("e-mails are claimed by anybody", email.Email, "may_be_claimed", lambda _: lambda self, _now: _owed(self)),
+    _swap("an e-mail is sent whether true or not", send_emails, "still_true", lambda _: lambda *_a, **_k: True),
+    _swap("a webhook that failed is answered with 200", world, "receive", _shrugs),
+    _swap("a deferred webhook forgets its payment", world, "work_off", _drops_deferred),
+    _swap("nothing follows a commit", saving, "_after_commit", _only_once),
+    _swap("the sweep leaves out the oldest", world, "sweep", _skips_one),
+    _swap("a repeated key makes another booking", book, "derive_booking_id", _random_id),
+    _swap("everybody is the guest", access, "role_in", lambda _: lambda _booking, _principal: "guest"),
+)
+"""Those that a test takes away, one at a time."""
+
+
+def _owed(letter: email.Email) -> bool:
+    return letter.status == "owed"

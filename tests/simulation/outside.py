@@ -1,0 +1,158 @@
+"""The queues, the mail service, the clock and chance, as the simulated actors meet them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.email import Email
+from chalicelib.services.ports import MailRefused, Message, Task
+
+from .coverage import met
+from .scheduler import SECOND, Scheduler, Violation
+
+VISIBILITY = 360 * SECOND
+DELIVERIES = 5
+
+
+class SimQueue:
+    """Both queues: at least once, in any order; what fails five times is put aside for a person."""
+
+    def __init__(self, hub: Scheduler, work: Callable[[str, Task, str, Callable[[bool], None]], None]) -> None:
+        self.hub = hub
+        self._work = work
+        self._count: Counter[str] = Counter()
+        self.waiting = 0
+        self.dead: list[tuple[str, Task]] = []
+        self.lost: list[tuple[str, Task]] = []
+        self.loses = 0.0
+        self.repeats = 0.0
+
+    def reconcile(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            self._send("reconcile", task)
+
+    def emails(self, task: Task) -> None:
+        self._send("emails", task)
+
+    def depth(self) -> int:
+        return self.waiting
+
+    def _send(self, queue: str, task: Task) -> None:
+        key = f"{queue}/{task.tx_ref or task.booking_id}"
+        self._count[key] += 1
+        name = f"{key}/{self._count[key]}"
+        actor = self.hub.current
+        drawn = actor.rng.random() if actor is not None else 1.0
+        if drawn < self.loses:
+            met("queue", f"lost {queue}")
+            self.lost.append((queue, task))
+            return
+        delay = 5 + int(drawn * 400)
+        if drawn > 1 - self.repeats:
+            met("queue", f"twice {queue}")
+            self._deliver(queue, task, f"{name}+", 1, delay + 3 * SECOND)
+        self._deliver(queue, task, name, 1, delay)
+
+    def _deliver(self, queue: str, task: Task, name: str, times: int, delay: int) -> None:
+        counted = queue == "reconcile"
+        if times == 1:
+            self.waiting += counted
+
+        def ended(done: bool) -> None:
+            if done:
+                self.waiting -= counted
+            elif times < DELIVERIES:
+                met("queue", f"again {queue}")
+                self._deliver(queue, task, name, times + 1, VISIBILITY)
+            else:
+                met("queue", f"dead letter {queue}")
+                self.waiting -= counted
+                self.dead.append((queue, task))
+
+        self.hub.at(self.hub.ms + delay, lambda: self._work(queue, task, f"{name}#{times}", ended))
+
+
+class SimMailer:
+    """What was really sent: how often each e-mail of each booking."""
+
+    def __init__(self, refused: frozenset[str], sending: Callable[[str, str], None]) -> None:
+        self.refused = refused
+        self._sending = sending
+        self.sent: Counter[tuple[str, str]] = Counter()
+
+    def send(self, message: Message) -> None:
+        if message.to in self.refused:
+            met("mail", "refused for good")
+            raise MailRefused("no such address")
+        booking_id, email_id, _ = message.subject.split(" ")
+        self._sending(booking_id, email_id)
+        self.sent[booking_id, email_id] += 1
+        met("mail", "sent" if self.sent[booking_id, email_id] == 1 else "sent again")
+
+
+class SimLetters:
+    """A letter's subject says which e-mail of which booking it is."""
+
+    def render(self, email: Email, booking: Booking) -> Message:
+        to = booking.place.host_email if email.to_host else booking.contact.email
+        return Message(to, f"{booking.booking_id} {email.email_id} {email.kind}", "", "")
+
+
+class SimClock:
+    """Virtual time. Sleeping lets others run."""
+
+    def __init__(self, hub: Scheduler) -> None:
+        self.hub = hub
+
+    def now(self) -> datetime:
+        return self.hub.now
+
+    def sleep(self, seconds: float) -> None:
+        self.hub.pause(int(seconds * SECOND))
+
+
+class SimChance:
+    """The current actor's own stream; it remembers its tokens, so that leases can be checked."""
+
+    def __init__(self, hub: Scheduler) -> None:
+        self.hub = hub
+
+    def jitter(self) -> float:
+        assert self.hub.current is not None
+        return self.hub.current.rng.random()
+
+    def token(self) -> str:
+        actor = self.hub.current
+        assert actor is not None
+        token = f"{actor.name}~{len(actor.tokens)}"
+        actor.tokens.add(token)
+        return token
+
+
+EXPECTED = frozenset(
+    {
+        "Busy", "StoreBusy", "Fault", "GatewayTimeout", "GatewayUnreachable", "GatewayBadAnswer",
+        "GatewayRejected", "InProgress", "BookingNotPayable",
+    }
+)  # fmt: skip
+"""What a consumer may meet when others fail it; anything else in ``booking_failing`` is a slip of ours."""
+
+
+class SimObserve:
+    """Counts what is said, and hears slips that the consumers swallow."""
+
+    def __init__(self) -> None:
+        self.told: Counter[str] = Counter()
+
+    def __call__(self, event: str, /, *, level: Literal["info", "warning", "error"] = "info", **fields: Any) -> None:
+        del level
+        self.told[event] += 1
+        reason = fields.get("reason")
+        if event == "booking_failing" and reason not in EXPECTED:
+            raise Violation("a consumer met something that nobody foresaw", str(reason))
+        if event == "email_broken":
+            raise Violation("an e-mail could not be written", str(reason))

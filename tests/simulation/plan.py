@@ -1,0 +1,133 @@
+"""What happens in a history, drawn from its seed before anything does: a few stories, and noise between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from .faults import OUTAGES
+from .gateway import Quirks
+from .scheduler import DAY, HOUR, MINUTE, SECOND
+from .world import Settings
+
+
+@dataclass(frozen=True, order=True)
+class Action:
+    """One thing that somebody does. ``story`` is the booking it is about; chance within it follows from ``number``."""
+
+    at: int
+    number: int
+    kind: str
+    story: int
+    value: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.kind}"
+
+
+GAPS = (
+    (0, 0, 20),
+    (0, 3 * SECOND, 36),
+    (3 * SECOND, 30 * SECOND, 12),
+    (30 * SECOND, 6 * MINUTE, 12),
+    (6 * MINUTE, 40 * MINUTE, 14),
+    (40 * MINUTE, 3 * HOUR, 5),
+    (3 * HOUR, 30 * HOUR, 3),
+    (30 * HOUR, 4 * DAY, 1),
+)
+"""From, to, and how often: most things happen in bursts."""
+
+AFTER_BOOKING = {
+    "settle": 34,
+    "pay": 10,
+    "page": 4,
+    "repeat": 6,
+    "verify": 6,
+    "return": 6,
+    "callback": 3,
+    "cancel": 5,
+    "host cancels": 2,
+    "operator cancels": 1,
+    "review": 4,
+    "retry": 4,
+    "refund": 4,
+    "announce": 3,
+    "take back": 3,
+    "pay again": 4,
+    "praise": 1,
+}
+NOISE = {
+    "sweep": 4,
+    "forged": 2,
+    "junk": 1,
+    "stranger": 2,
+    "list": 2,
+    "reuse": 1,
+    "unknown": 1,
+    "host edits": 9,
+    "gateway out": 3,
+    "mailer out": 1,
+    "queue out": 1,
+    "bookings out": 1,
+    "reset": 0.35,
+    "backup": 0.6,
+    "restore": 0.35,
+}
+
+
+def draw_settings(rng: Random) -> Settings:
+    """The world of one history. One in eight is calm: nothing goes wrong but what people do."""
+    calm = rng.random() < 0.125
+    quirks = Quirks(
+        mode="test" if rng.random() < 0.1 else "live",
+        partial_says_refunded=rng.random() < 0.3,
+        names_refunds=rng.random() < 0.7,
+        refund_hours=rng.choice((1, 24, 40)),
+        refunds_come_back=0.05,
+        stale=0.0 if calm else rng.choice((0.0, 0.1, 0.4)),
+        cancelled_says=rng.choice(("pending", "pending", "failed")),
+    )
+    return Settings(
+        level=0.0 if calm else rng.choice((0.01, 0.03, 0.06, 0.12)),
+        timeouts=rng.random() < 0.8,
+        encoded=rng.random() < 0.1,
+        lag=0 if calm else rng.choice((0, 2 * SECOND, 70 * SECOND)),
+        hold_minutes=rng.choice((30, 30, 30, 90, 5)),
+        window_minutes=rng.choice((60, 60, 5)),
+        guests=rng.randint(1, 4),
+        listings=rng.randint(1, 3),
+        bad_address=rng.random() < 0.1,
+        quirks=quirks,
+        loses=0.0 if calm else rng.choice((0.0, 0.05, 0.3)),
+        repeats=0.0 if calm else rng.choice((0.0, 0.1)),
+    )
+
+
+def draw_actions(rng: Random, *, calm: bool) -> list[Action]:
+    """Between five and about forty actions, in order of time."""
+    drawn: list[tuple[int, str, int, int]] = []
+    begin = 0
+    for story in range(rng.choice((1, 1, 2, 2, 3, 4, 5, 6))):
+        begin += _gap(rng)
+        at = begin
+        drawn.append((at, rng.choice(("book", "book", "book", "twins")), story, 0))
+        at += rng.randint(SECOND, 5 * SECOND) if rng.random() < 0.5 else 0
+        for _ in range(rng.randint(1, 7)):
+            at += _gap(rng)
+            drawn.append((at, _choice(rng, AFTER_BOOKING), story, 0))
+    end = max(at for at, *_ in drawn) + 1
+    for _ in range(rng.choice((0, 1, 2, 3, 5, 8))):
+        at = rng.choice(drawn)[0] + rng.randint(0, 5 * SECOND) if rng.random() < 0.6 else rng.randrange(end)
+        kind = _choice(rng, NOISE)
+        if not (calm and kind.endswith("out")):
+            drawn.append((at, kind, rng.randrange(6), rng.choice(OUTAGES)))
+    return [Action(at, number, kind, story, value) for number, (at, kind, story, value) in enumerate(sorted(drawn))]
+
+
+def _gap(rng: Random) -> int:
+    low, high, _ = rng.choices(GAPS, [often for *_, often in GAPS])[0]
+    return rng.randint(low, high)
+
+
+def _choice(rng: Random, kinds: dict[str, float]) -> str:
+    return rng.choices(list(kinds), list(kinds.values()))[0]

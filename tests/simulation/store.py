@@ -1,0 +1,308 @@
+"""The two tables, with every condition of adapters/dynamodb.py under a name: counted, and each can be switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from chalicelib.adapters.records import decode_booking, encode_booking
+from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import (
+    BookingExists,
+    Concern,
+    Concerns,
+    NightsShort,
+    Page,
+    ReviewExists,
+    Reviews,
+    SlotTaken,
+    VersionLost,
+)
+
+from .coverage import met
+
+FAILING_PAUSE = timedelta(minutes=10)
+
+OFF: set[str] = set()
+"""Conditions that are switched off, to prove that the simulation would notice."""
+
+CONDITIONS = (
+    "hold: no booking of this id",
+    "hold: slot free",
+    "hold: room",
+    "hold: night open",
+    "hold: price as read",
+    "save: version as loaded",
+    "take again: room",
+    "take again: night open",
+    "release: taken enough",
+    "slot: still ours",
+    "push back: the booking is due",
+    "push back: failing for a day",
+    "orphan: once",
+    "listing: once",
+    "listing: version as loaded",
+    "review: once",
+)
+
+
+def holds(name: str, fact: bool) -> bool:
+    """Whether a condition holds; counted either way."""
+    met("condition", f"{name}: {'holds' if fact else 'fails'}")
+    return fact or name in OFF
+
+
+@dataclass(slots=True)
+class Row:
+    """A booking as its item is: the aggregate, and the attributes that indexes and bare updates use."""
+
+    booking: Booking
+    due: datetime | None
+    attention: str | None
+    attention_at: datetime
+    failures: int = 0
+    failing_since: datetime | None = None
+
+
+@dataclass
+class Tables:
+    """What a reset or a restore replaces. Rows are never changed in place, so that a copy of the dicts is a backup."""
+
+    salt: bytes
+    rows: dict[str, Row] = field(default_factory=dict)
+    slots: dict[tuple[PersonId, int], tuple[datetime, str]] = field(default_factory=dict)
+    orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
+    listings: dict[ListingId, Listing] = field(default_factory=dict)
+    nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
+    reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        return Tables(
+            self.salt,
+            dict(self.rows),
+            dict(self.slots),
+            dict(self.orphans),
+            dict(self.listings),
+            dict(self.nights),
+            dict(self.reviews),
+        )
+
+
+class SimBookings:
+    """The BookingStore port. ``written`` is told of every write, before and after, once all of it is done."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        written: Callable[[Row | None, Row], None],
+        taken: Callable[[Listing, Night], None],
+        held: Callable[[Booking, Listing], None],
+        visible: Callable[[], Mapping[str, datetime | None]],
+        encoded: bool,
+    ) -> None:
+        self.tables = tables
+        self._written, self._taken, self._held = written, taken, held
+        self._visible, self._encoded = visible, encoded
+
+    def salt(self) -> bytes:
+        return self.tables.salt
+
+    def load(self, booking_id: BookingId) -> Booking | None:
+        row = self.tables.rows.get(booking_id)
+        return row.booking if row else None
+
+    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+        return [self.tables.rows[key].booking for key in booking_ids if key in self.tables.rows]
+
+    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+        return next((slot for slot in range(1, SLOTS + 1) if self._is_free(guest_id, slot, now)), None)
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+        tables = self.tables
+        if not holds("hold: no booking of this id", booking.booking_id not in tables.rows):
+            raise BookingExists
+        if not holds("hold: slot free", self._is_free(booking.guest_id, booking.slot, booking.created_at)):
+            raise SlotTaken
+        self._held(booking, listing)
+        self._take(booking, listing, "hold", nights)
+        tables.slots[booking.guest_id, booking.slot] = (booking.slot_frees_at, booking.booking_id)
+        self._put(booking)
+
+    def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
+        row = self.tables.rows.get(before.booking_id)
+        if row is None or not holds("save: version as loaded", row.booking.version == before.version):
+            raise VersionLost
+        if after.holds_nights and not before.holds_nights:
+            assert listing is not None, "taking nights needs the listing's units"
+            self._take(after, listing, "take again", None)
+        elif before.holds_nights and not after.holds_nights:
+            self._release(after)
+        return self._put(replace(after, version=before.version + 1))
+
+    def give_back_slot(self, booking: Booking) -> None:
+        key = booking.guest_id, booking.slot
+        if holds("slot: still ours", self.tables.slots.get(key) == (booking.slot_frees_at, booking.booking_id)):
+            self.tables.slots.pop(key, None)
+
+    def due(self, now: datetime, limit: int) -> list[BookingId]:
+        ripe = [(at, key) for key, at in self._visible().items() if at is not None and at <= now]
+        return [BookingId(key) for _, key in sorted(ripe)[:limit]]
+
+    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+        row = self.tables.rows.get(booking_id)
+        is_due = row is not None and row.due is not None and row.due <= now
+        if not holds("push back: the booking is due", is_due) or row is None:
+            return
+        since = row.failing_since
+        again = replace(row, due=now + FAILING_PAUSE, failures=row.failures + 1, failing_since=since or now)
+        if holds("push back: failing for a day", since is not None and since <= now - GIVE_UP_AFTER):
+            again = replace(again, attention="failing", attention_at=now)
+        self._save(again)
+
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+        if holds("orphan: once", tx_ref not in self.tables.orphans):
+            self.tables.orphans[tx_ref] = (verification, now)
+
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+        return _page([key for key, row in self.tables.rows.items() if row.booking.guest_id == guest_id], limit, after)
+
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+        rows = self.tables.rows.items()
+        return _page([key for key, row in rows if row.booking.place.listing_id == listing_id], limit, after)
+
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+        rows = self.tables.rows.items()
+        return _page([key for key, row in rows if row.booking.created_at.date() == day], limit, after)
+
+    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+        found = [Concern(tx_ref, "orphan", at) for tx_ref, (_, at) in self.tables.orphans.items()]
+        for key, row in self.tables.rows.items():
+            if row.attention:
+                found.append(Concern(key, row.attention, row.attention_at))
+        found.sort(key=lambda concern: (concern.since, concern.subject))
+        start = int(after or 0)
+        end = start + limit
+        return Concerns(tuple(found[start:end]), str(end) if end < len(found) else None)
+
+    def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
+        taken = self.tables.slots.get((guest_id, slot))
+        return taken is None or taken[0] < now
+
+    def _put(self, booking: Booking) -> Booking:
+        if self._encoded:
+            read = decode_booking(encode_booking(booking), booking.version)
+            assert read == booking, "a record does not come back as it was saved"
+            booking = read
+        self._save(Row(booking, due_at(booking), attention(booking), booking.created_at))
+        return booking
+
+    def _save(self, row: Row) -> None:
+        before = self.tables.rows.get(row.booking.booking_id)
+        self.tables.rows[row.booking.booking_id] = row
+        self._written(before, row)
+
+    def _take(self, booking: Booking, listing: Listing, what: str, read: Nights | None) -> None:
+        units = booking.stay.units
+        nights = [self.tables.nights.get((listing.listing_id, day), Night(day)) for day in booking.stay.dates]
+        for night in nights:
+            if not holds(f"{what}: room", night.taken <= listing.units - units):
+                raise NightsShort
+            if not holds(f"{what}: night open", not night.closed):
+                raise NightsShort
+            if read is None:
+                continue
+            priced = read.get(night.date, Night(night.date)).price
+            if not holds("hold: price as read", night.price == priced):
+                raise NightsShort
+        for night in nights:
+            night = self.tables.nights[listing.listing_id, night.date] = replace(night, taken=night.taken + units)
+            self._taken(listing, night)
+
+    def _release(self, booking: Booking) -> None:
+        place, units = booking.place.listing_id, booking.stay.units
+        nights = [self.tables.nights.get((place, day), Night(day)) for day in booking.stay.dates]
+        if not holds("release: taken enough", all(night.taken >= units for night in nights)):
+            raise NightsShort
+        for night in nights:
+            self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)
+
+
+class SimListings:
+    """The ListingStore port, and what a host changes."""
+
+    def __init__(self, tables: Tables, *, changed: Callable[[Listing], None]) -> None:
+        self.tables = tables
+        self._changed = changed
+
+    def publish(self, listing: Listing) -> bool:
+        if not holds("listing: once", listing.listing_id not in self.tables.listings):
+            return False
+        self.tables.listings[listing.listing_id] = listing
+        self._changed(listing)
+        return True
+
+    def save(self, before: Listing, after: Listing) -> Listing:
+        known = self.tables.listings.get(before.listing_id)
+        if known is None or not holds("listing: version as loaded", known.version == before.version):
+            raise VersionLost
+        after = replace(after, version=before.version + 1)
+        self.tables.listings[after.listing_id] = after
+        self._changed(after)
+        return after
+
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+        for day in days:
+            night = self.tables.nights.get((listing_id, day), Night(day))
+            self.tables.nights[listing_id, day] = replace(night, price=price, closed=closed)
+
+    def add_review(self, before: Listing, after: Listing, review: Review) -> None:
+        key = after.listing_id, review.booking_id
+        if not holds("review: once", key not in self.tables.reviews):
+            raise ReviewExists
+        self.save(before, after)
+        self.tables.reviews[key] = review
+
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        return self.tables.reviews.get((listing_id, booking_id))
+
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+        own = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
+        own.sort(key=lambda review: review.order, reverse=True)
+        start = int(after or 0)
+        return Reviews(tuple(own[start : start + limit]), str(start + limit) if start + limit < len(own) else None)
+
+    def load(self, listing_id: ListingId) -> Listing | None:
+        return self.tables.listings.get(listing_id)
+
+    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+        return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+
+    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        every = self.tables.nights.items()
+        return {day: night for (of, day), night in every if of == listing_id and start <= day < end}
+
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+        found = [
+            (listing.nightly_price.minor, listing.listing_id)
+            for listing in self.tables.listings.values()
+            if listing.city_key == city_key and listing.status == "open"
+        ]
+        cheap = [key for price, key in sorted(found) if max_price is None or price <= max_price]
+        return _page(cheap, limit, after)
+
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+        own = [key for key, listing in self.tables.listings.items() if listing.host_id == host_id]
+        return _page(own, limit, after)
+
+
+def _page(ids: Sequence[str], limit: int, after: str | None) -> Page:
+    start = int(after or 0)
+    end = start + limit
+    return Page(tuple(ids[start:end]), str(end) if end < len(ids) else None)
