@@ -205,7 +205,7 @@ def test_every_wrong_field_of_a_listing_at_once(world: World) -> None:
         "city": "must not be empty",
         "time_zone": "must be an IANA time zone, such as Africa/Addis_Ababa",
         "nightly_price.amount": "must be a whole number",
-        "nightly_price.currency": "must be one of ETB, USD",
+        "nightly_price.currency": "must be one of ETB, GHS, KES, NGN, USD, ZAR",
         "nightly_price.formatted": "must be text",
         "units": "must be at most 1000",
         "guests_per_unit": "must be at least 1",
