@@ -7,20 +7,23 @@ serves: a name, what it does, and how.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from local.chapa.journal import stamp
-from local.chapa.ledger import Refund, Transaction
-
-Body = dict[str, Any]
-Answer = tuple[int, Body]
+from local.sandbox.desk import Answer, Body, Canned
+from local.sandbox.journal import stamp
+from local.sandbox.ledger import Refund, Transaction, random_word
 
 FETCHED = "Payment details fetched successfully"
 UNKNOWN_TRANSACTION = "Invalid transaction reference"
 UNKNOWN_TRANSACTION_404 = "Invalid transaction or Transaction not found"
 UNPAID = {"message": "Payment not paid yet", "status": None, "data": None}
+
+
+def new_reference() -> str:
+    """Return a reference as Chapa makes them: `AP` and ten letters or digits."""
+    return "AP" + random_word(10)
 
 
 def php_json(value: Any) -> bytes:
@@ -142,15 +145,6 @@ def verification(transaction: Transaction, behaviour: str, true: str) -> Answer:
     return 200, success(FETCHED, data or None)
 
 
-@dataclass(frozen=True)
-class Canned:
-    """A fixed answer in place of the true one; nothing is done."""
-
-    about: str
-    status: int
-    body: Body
-
-
 def _canned(status: int, message: Any, about: str | None = None) -> Canned:
     return Canned(about or f"{status} {message}", status, failed(message))
 
@@ -229,11 +223,10 @@ REFUND: Mapping[str, tuple[str, Callable[[Transaction, Refund], Answer]]] = {
 REFUND_STATUSES = ("initiated", "processing", "refunded", "reversed")
 
 
-def refund_status(refund: Refund, now: datetime, *, takes: timedelta, forced: str) -> str:
+def refund_progress(passed: timedelta, takes: timedelta, forced: str) -> str:
     """Return how far a simulated refund is: `forced` when that is a status, else by the time that passed."""
     if forced in REFUND_STATUSES:
         return forced
-    passed = now - refund.created_at
     if passed >= takes:
         return "refunded"
     return "processing" if passed >= takes / 2 else "initiated"

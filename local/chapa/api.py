@@ -1,47 +1,23 @@
-"""Chapa's v1 API as Guzo's client sees it, below /chapa/v1.
+"""Chapa's v1 API as Guzo's client sees it, below /chapa/v1."""
 
-Every call goes the same way: it is written into the journal, its switch is looked up, the answer is made (or
-kept from being made), and the journal learns what was answered.
-"""
-
-import hmac
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from flask import Blueprint, Response, request
 
 from local.chapa import answers, rules, webhooks
-from local.chapa.answers import Answer, failed, success
-from local.chapa.faults import NO_ANSWER, html_page, with_fault
-from local.chapa.journal import stamp
-from local.chapa.ledger import NotOpenError, TooMuchError, Transaction, UsedBeforeError
-from local.chapa.sandbox import Sandbox
+from local.chapa.answers import failed, success
+from local.chapa.words import FAULTS
+from local.sandbox.desk import FORMS, JSON, Answer, Desk, is_key, sent_fields, sent_key
+from local.sandbox.journal import stamp
+from local.sandbox.ledger import NotOpenError, TooMuchError, Transaction, UsedBeforeError
+from local.sandbox.sandbox import Sandbox
 
-JSON = "application/json"
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 WRONG_CONTENT_TYPE = "Incorrect header settings Please check if content-type is present and set to application/json"
 BAD_KEY = "Invalid API Key or User doesn't exist"
 USED_BEFORE = "Transaction reference has been used before"
 TOO_MUCH = "Refund amount cannot exceed the full transaction amount or be less than 0"
-
-
-def sent_fields() -> dict[str, Any]:
-    """Return the fields of the request's body; a body that is no JSON object counts as one without fields."""
-    if request.mimetype in FORMS:
-        return dict(request.form.items())
-    try:
-        fields = json.loads(request.get_data(as_text=True))
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def logged_body() -> Any:
-    """Return the request's body for the journal: its fields, else its text."""
-    return sent_fields() or request.get_data(as_text=True) or None
 
 
 @dataclass(frozen=True)
@@ -69,7 +45,7 @@ class Api:
         """POST /transaction/initialize: a hosted link for a tx_ref that was never used."""
         tx_ref = str(sent_fields().get("tx_ref") or "")
 
-        def work() -> Answer:
+        def work(_behaviour: str) -> Answer:
             if request.mimetype != JSON and request.mimetype not in FORMS:
                 return 400, failed(WRONG_CONTENT_TYPE)
             strict = rules.Strictness(
@@ -91,25 +67,24 @@ class Api:
     def verify(self, tx_ref: str) -> Response:
         """GET /transaction/verify/{tx_ref}: what became of it."""
 
-        def work() -> Answer:
-            transaction = self.sandbox.ledger.find(tx_ref)
+        def work(behaviour: str) -> Answer:
+            transaction = self._find(tx_ref)
             if transaction is None:
                 if self.sandbox.switches.of("verify_unknown", tx_ref) == "404":
                     return 404, failed(answers.UNKNOWN_TRANSACTION_404)
                 return 400, failed(answers.UNKNOWN_TRANSACTION)
-            behaviour = self.sandbox.switches.of("verify", tx_ref)
-            return answers.verification(transaction, behaviour, self.sandbox.status(transaction))
+            return answers.verification(transaction, behaviour, self._status(transaction))
 
         return self._answer("verify", tx_ref, work, bad_key="Invalid API Key")
 
     def cancel(self, tx_ref: str) -> Response:
         """PUT /transaction/cancel/{tx_ref}: close an unpaid link."""
 
-        def work() -> Answer:
+        def work(_behaviour: str) -> Answer:
+            if self._find(tx_ref) is None:
+                return 404, failed("Payment link not found")
             try:
                 transaction = self.sandbox.ledger.expire(tx_ref, self.sandbox.now())
-            except KeyError:
-                return 404, failed("Payment link not found")
             except NotOpenError:
                 # What Chapa says about a paid one is not recorded; any refusal means: verify again.
                 return 400, failed("Payment link already expired")
@@ -126,7 +101,7 @@ class Api:
         """GET /transaction/events/{reference}: the timeline, by Chapa's reference."""
         transaction = self.sandbox.ledger.find_by_reference(reference)
 
-        def work() -> Answer:
+        def work(_behaviour: str) -> Answer:
             if transaction is None:
                 return 404, failed("Transaction not found")
             lines = [
@@ -139,22 +114,23 @@ class Api:
 
     def refund(self, reference: str) -> Response:
         """POST /refund/{reference}: refused in test mode, unless the switch simulates it."""
-        transaction = self.sandbox.ledger.find_by_reference(reference)
-        by_tx_ref = self.sandbox.ledger.find(reference)
+        transaction = self._of_v1(self.sandbox.ledger.find_by_reference(reference))
+        by_tx_ref = self._find(reference)
         known = transaction or by_tx_ref
         tx_ref = known.tx_ref if known else None
         takes_either = self.sandbox.switches.of("refund_path", tx_ref) == "either"
-        return self._answer("refund", tx_ref, lambda: self._refund(known if takes_either else transaction))
+        payment = known if takes_either else transaction
+        return self._answer("refund", tx_ref, lambda behaviour: self._refund(payment, behaviour))
 
     def refund_verify(self, ref_id: str) -> Response:
         """GET /refund/{ref_id}/verify: how far a simulated refund is, by either reference of it."""
         found = self.sandbox.ledger.find_by_refund(ref_id)
 
-        def work() -> Answer:
+        def work(behaviour: str) -> Answer:
             if found is None:
                 return 404, failed("Refund not found")
             transaction, refund = found
-            status = self.sandbox.refund_status(transaction, refund)
+            status = self.sandbox.refund_status(transaction, refund, behaviour)
             data = answers.refund_data(transaction, refund, status)
             return 200, success("Refund verified successfully", data)
 
@@ -162,9 +138,9 @@ class Api:
 
     def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
         """Answer for any other path."""
-        return self._answer("unknown", None, lambda: (404, failed("Not found")))
+        return self._answer(None, None, lambda _: (404, failed("Not found")))
 
-    def _refund(self, transaction: Transaction | None) -> Answer:
+    def _refund(self, transaction: Transaction | None, behaviour: str) -> Answer:
         if transaction is None or transaction.status != "paid":
             return 404, failed("Transaction not found")
         fields = {name: str(value) for name, value in sent_fields().items() if value not in (None, "")}
@@ -181,7 +157,6 @@ class Api:
             return 400, failed(TOO_MUCH)
         except UsedBeforeError:
             return 400, failed("Refund reference has been used before")
-        behaviour = self.sandbox.switches.of("refund", transaction.tx_ref)
         _, shape = answers.REFUND.get(behaviour, answers.REFUND["simulated"])
         return shape(transaction, refund)
 
@@ -193,56 +168,31 @@ class Api:
         paid = self.sandbox.ledger.pay(tx_ref, self.sandbox.now(), method="telebirr", mobile=None)
         self.sandbox.delivery.overtake(paid, webhooks.SUCCESS)
 
-    def _answer(
-        self,
-        call: str,
-        tx_ref: str | None,
-        work: Callable[[], Answer],
-        bad_key: str = BAD_KEY,
-    ) -> Response:
-        switches = self.sandbox.switches
-        behaviour = "normal" if call == "unknown" else switches.of(call, tx_ref)
-        entry = self.sandbox.journal.begin(
-            "request",
-            method=request.method,
-            path=request.path,
-            call=call,
-            tx_ref=tx_ref or None,
-            behaviour=behaviour,
-            body=logged_body(),
+    def _find(self, tx_ref: str) -> Transaction | None:
+        """Return a payment that was opened here: version 1 knows nothing of version 2's."""
+        return self._of_v1(self.sandbox.ledger.find(tx_ref))
+
+    @staticmethod
+    def _of_v1(transaction: Transaction | None) -> Transaction | None:
+        return transaction if transaction and transaction.api == "v1" else None
+
+    def _status(self, transaction: Transaction) -> str:
+        """Return the payment's true `data.status`."""
+        return answers.true_status(
+            transaction,
+            after_cancel=self.sandbox.switches.of("verify_after_cancel", transaction.tx_ref),
+            refunds_done=self.sandbox.refunds_done(transaction),
         )
 
-        def true_answer() -> Response:
-            canned = answers.CANNED.get(call, {}).get(behaviour)
-            refusal = self._key_refusal(bad_key)
-            status, body = refusal or ((canned.status, canned.body) if canned else work())
-            return Response(answers.php_json(body), status, content_type=JSON)
-
-        if request.method == "GET" and request.get_data():
-            answer = html_page(403, "Bad request.")
-        else:
-            answer = with_fault(behaviour, self.sandbox.patience(tx_ref), true_answer)
-        status = None if answer.status_code == NO_ANSWER else answer.status_code
-        self.sandbox.journal.finish(entry, status, _readable(answer))
-        return answer
+    def _answer(
+        self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer], bad_key: str = BAD_KEY
+    ) -> Response:
+        desk = Desk(self.sandbox, FAULTS, answers.CANNED, answers.php_json)
+        return desk.answer(call, tx_ref, work, refuse=lambda: self._key_refusal(bad_key))
 
     def _key_refusal(self, bad_key: str) -> Answer | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if not key:
+        if not request.headers.get("Authorization", "").partition(" ")[2]:
             return 401, failed("Authorization required")
-        if scheme.lower() == "bearer" and hmac.compare_digest(
-            key.strip().encode(), self.sandbox.settings.secret_key.encode()
-        ):
+        if is_key(sent_key(), self.sandbox.settings.secret_key):
             return None
         return 401, failed(bad_key)
-
-
-def _readable(answer: Response) -> Any:
-    """Return what was answered for the journal, unless it is cut, dripping or reset on its way."""
-    if answer.is_streamed:
-        return "(spoiled on its way)"
-    text = answer.get_data(as_text=True)[:4_000]
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -1,7 +1,7 @@
-"""What a webhook is made of: the payload, the signatures, and the manners in which it may come.
+"""What a webhook is made of: the payload, the signatures, and the manners in which it may come; and the callbacks.
 
-Sending is in `delivery.py`. The tables here are also the values of the switches `webhook`, `callback` and
-`retry`, and of `signature` in `POST /chapa/_webhook`.
+Sending webhooks is in `local/sandbox/delivery.py`. The tables here are also the values of the switches `webhook`,
+`callback` and `retry`, and of `signature` in `POST /chapa/_webhook`.
 """
 
 import hashlib
@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.chapa.answers import customization, international
-from local.chapa.journal import stamp
-from local.chapa.ledger import Transaction, new_reference
+from local.chapa import v2
+from local.chapa.answers import customization, international, new_reference, php_json, plain_json
+from local.sandbox.delivery import Delivery, Keys, Manner, Signed, Voice
+from local.sandbox.journal import stamp
+from local.sandbox.ledger import Transaction
 
 SUCCESS = "charge.success"
 FAILED = "charge.failed/cancelled"
 REFUNDED = "charge.refunded"
+EVENTS_OF_V2 = {SUCCESS: "payment.success", FAILED: "payment.failed", REFUNDED: "payment.refunded"}
 
 BODY_HEADER = "x-chapa-signature"
 CONSTANT_HEADER = "Chapa-Signature"
@@ -38,6 +41,8 @@ def constant_signature(key: str) -> str:
 
 def charge_payload(transaction: Transaction, event: str) -> dict[str, Any]:
     """Return the flat payload of a charge event. Amounts are strings with two decimals here."""
+    if transaction.api == "v2":
+        return v2.payment_payload(transaction, EVENTS_OF_V2.get(event, event))
     status = event.partition(".")[2]
     reason = transaction.failure_reason or "Cancelled by the customer" if event == FAILED else None
     return {
@@ -53,17 +58,6 @@ def charge_payload(transaction: Transaction, event: str) -> dict[str, Any]:
         "customization": customization(transaction),
         "meta": dict(transaction.meta) if transaction.meta is not None else None,
     }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys that a webhook may be signed with, rightly or wrongly."""
-
-    webhook_secret: str
-    api_key: str
-
-
-Signed = tuple[bytes, dict[str, str]]
 
 
 def _both(body: bytes, key: str) -> dict[str, str]:
@@ -101,20 +95,6 @@ SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How the webhook comes after an outcome."""
-
-    about: str
-    copies: int = 1
-    signature: str = "good"
-    plain: bool = False
-    late: bool = False
-    before_initialize: bool = False
-    events_before: tuple[str, ...] = ()
-    events_after: tuple[str, ...] = ()
-
-
 MANNERS: dict[str, Manner] = {
     "normal": Manner("once, after the callback, signed, compact JSON with PHP's escapes"),
     "never": Manner("not sent", copies=0),
@@ -134,6 +114,12 @@ MANNERS: dict[str, Manner] = {
     "respaced": Manner("its JSON written anew after it was signed", signature="respaced"),
     "plain_json": Manner("signed, JSON without PHP's escapes", plain=True),
 }
+
+
+def again_after(retry: str, tries: int) -> float | None:
+    """Return the pause before the next try, or None when there is none."""
+    return TEN_MINUTES if tries < RETRIES[retry][1] else None
+
 
 RETRIES: dict[str, tuple[str, int]] = {
     "10_times": ("every 10 minutes, 10 times", 10),
@@ -173,3 +159,36 @@ def callback_facts(transaction: Transaction, manner: Callback, status: str) -> d
     if manner.forged:
         return {"trx_ref": transaction.tx_ref, "ref_id": new_reference(), "status": "success"}
     return {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
+
+
+class ChapaDelivery(Delivery):
+    """Chapa's way out: version 1 calls each payment's callback_url too, before it sends the webhook."""
+
+    def call_back(self, transaction: Transaction, event: str) -> None:
+        """Call the payment's callback_url once, if it has one."""
+        manner = CALLBACKS[self._switches.of("callback", transaction.tx_ref)]
+        if not manner.sent or not transaction.callback_url:
+            return
+        facts = callback_facts(transaction, manner, event.partition(".")[2])
+        entry = self._journal.begin(
+            "callback",
+            method=manner.method,
+            path=transaction.callback_url,
+            tx_ref=transaction.tx_ref,
+            body=facts,
+        )
+        if manner.as_json:
+            self.exchange(entry, json.dumps(facts).encode(), {"Content-Type": "application/json"})
+        else:
+            self.exchange(entry, None, {}, query=facts)
+
+
+VOICE = Voice(
+    agent="Chapa-Sandbox",
+    payload=charge_payload,
+    write=php_json,
+    plain=plain_json,
+    signatures=SIGNATURES,
+    manners=MANNERS,
+    again_after=again_after,
+)

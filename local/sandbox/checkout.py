@@ -1,6 +1,6 @@
 """The hosted checkout page: what a customer sees after following a checkout_url.
 
-Plain forms, no scripts. As in Chapa's test mode, the test numbers and cards succeed, all others fail.
+Plain forms, no scripts. As in a gateway's test mode, its test numbers and cards succeed, all others fail.
 """
 
 import re
@@ -10,17 +10,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from local.chapa.ledger import CHECKOUT_WINDOW, TRIES, NotOpenError, Transaction
-from local.chapa.sandbox import CARDS, MPESA_NUMBERS, WALLET_NUMBERS, WALLETS, Sandbox
-
-METHODS = {**WALLETS, "mpesa": "M-Pesa", "card": "Card"}
-
-
-def succeeds(method: str, account: str) -> bool:
-    """Say whether a number or card is one that test mode takes."""
-    if method == "card":
-        return account in CARDS
-    return account in (MPESA_NUMBERS if method == "mpesa" else WALLET_NUMBERS)
+from local.sandbox.ledger import CHECKOUT_WINDOW, TRIES, NotOpenError, Transaction
+from local.sandbox.sandbox import Sandbox
 
 
 def grouped(digits: str) -> str:
@@ -53,11 +44,10 @@ class Checkout:
             closes=f"{transaction.created_at + CHECKOUT_WINDOW:%H:%M} UTC",
             tries_left=TRIES - transaction.tries,
             back=self._way_back(transaction),
-            paid_with=METHODS.get(transaction.method or "", transaction.method),
-            wallets=WALLETS,
-            wallet_numbers=WALLET_NUMBERS,
-            mpesa_numbers=MPESA_NUMBERS,
-            cards=[(grouped(digits), digits, name) for digits, name in CARDS.items()],
+            paid_with=self.sandbox.gateway.methods.get(transaction.method or "", transaction.method),
+            sections=self.sandbox.gateway.sections(transaction),
+            other_method=self.sandbox.gateway.default_method,
+            grouped=grouped,
         )
 
     def choose(self, token: str) -> AnyResponse:
@@ -88,29 +78,35 @@ class Checkout:
             return self._way_back(self.sandbox.conclude(transaction.tx_ref, "cancel"))
         method = request.form.get("method", "")
         account = re.sub(r"[\s-]", "", request.form.get("account", ""))
-        if method not in METHODS or not account:
+        gateway = self.sandbox.gateway
+        if method not in gateway.methods or not account:
             return None
         mobile = None if method == "card" else account
-        if succeeds(method, account):
+        if gateway.takes(transaction, method, account):
             paid = self.sandbox.conclude(transaction.tx_ref, "success", method=method, mobile=mobile)
             return self._way_back(paid)
-        reason = f"{METHODS[method]} declined {account[:20]}"
+        reason = f"{gateway.methods[method]} declined {account[:20]}"
+        if account in gateway.declined:
+            reason += f": {gateway.declined[account]}"
         self.sandbox.conclude(transaction.tx_ref, "failed", method=method, mobile=mobile, reason=reason)
         return None
 
     def _way_back(self, transaction: Transaction) -> str | None:
-        """Return the merchant's return_url, with what Chapa may append to it."""
-        url = transaction.return_url
-        if not url or self.sandbox.switches.of("return_url", transaction.tx_ref) == "plain":
+        """Return the merchant's address for the guest, with what the gateway may append to it."""
+        tx_ref, told = transaction.tx_ref, transaction.return_url is not None
+        url = transaction.return_url or self.sandbox.settings.redirect_url
+        if not url or (told and self.sandbox.switches.of("return_url", tx_ref) == "plain"):
             return url
         status = "success" if transaction.status == "paid" else "failed/cancelled"
-        more = {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
+        more = self.sandbox.gateway.return_facts(transaction, status)
         parts = urlsplit(url)
         query = "&".join(part for part in (parts.query, urlencode(more)) if part)
         return urlunsplit(parts._replace(query=query))
 
     def _page(self, template: str, status: int = 200, **facts: object) -> Response:
-        answer = make_response(render_template(f"chapa/{template}", **facts), status)
+        answer = make_response(
+            render_template(f"sandbox/{template}", brand=self.sandbox.gateway.brand, **facts), status
+        )
         # Going back in the browser must show what the payment has become, not what it was.
         answer.headers["Cache-Control"] = "no-store"
         return answer

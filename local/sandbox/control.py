@@ -1,20 +1,22 @@
-"""The sandbox's own controls, which Chapa does not have: switches, the log, webhooks at will, paying."""
+"""A sandbox's own controls, which no gateway has: switches, the log, webhooks at will, paying."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from local.chapa import rules, webhooks
-from local.chapa.api import sent_fields
-from local.chapa.ledger import NotOpenError, Transaction, invented
-from local.chapa.sandbox import Sandbox
-from local.chapa.switches import SWITCHES, BadControlError, Choice
+from local.sandbox.desk import sent_fields
+from local.sandbox.ledger import NotOpenError, Transaction
+from local.sandbox.sandbox import Sandbox
+from local.sandbox.switches import BadControlError, Choice
 
 OUTCOMES = ("success", "failed", "cancel")
 MOST_TIMES = 100
 INVENTED_AMOUNT = Decimal("100.00")
+NUMBER = re.compile(r"\d{1,12}(\.\d{1,2})?")
 
 
 class BadCallError(Exception):
@@ -35,7 +37,7 @@ class Control:
         blueprint.add_url_rule("/_webhook", "webhook", self.webhook, methods=["POST"])
         blueprint.add_url_rule("/_pay", "pay", self.pay, methods=["POST"])
         blueprint.register_error_handler(BadCallError, _refuse)
-        blueprint.register_error_handler(BadControlError, _refuse_control)
+        blueprint.register_error_handler(BadControlError, self._refuse_control)
 
     def switches(self) -> Response:
         """GET /_control: every switch, what it can be, what that does, and what it is now."""
@@ -46,12 +48,16 @@ class Control:
                 "default": switch.default,
                 "values": switch.values if isinstance(switch, Choice) else "a number of seconds",
             }
-            for name, switch in SWITCHES.items()
+            for name, switch in self.sandbox.switches.table.items()
         ]
         return jsonify({"table": table, **self.sandbox.switches.settings()})
 
     def switch(self) -> Response:
-        """POST /_control: set switches, for all payments or with `tx_ref` for one; `{}` resets them."""
+        """POST /_control: set switches, for all payments or with `tx_ref` for one; `{}` resets them.
+
+        What a call does may hold for the next calls only (`"once": true`, or how many), or for a share of them
+        (`"share": 0.2`, drawn by `"seed": 7`).
+        """
         control = request.get_json(silent=True, force=True)
         if not isinstance(control, dict):
             raise BadCallError("the body is not a JSON object")
@@ -67,15 +73,17 @@ class Control:
     def webhook(self) -> tuple[Response, int]:
         """POST /_webhook: send webhooks as told, once each, without retries.
 
-        `tx_ref`; `event` (charge.success); `signature` (good); `times` (1); `delay_seconds` (0); `together`
+        `tx_ref`; `event` (that of a success); `signature` (good); `times` (1); `delay_seconds` (0); `together`
         (false: one after the other); `paid` (false): the ledger is given the money, so that verify confirms
-        it, even of a tx_ref that was never initialised; `amount`, `currency`: what the payload says.
+        it, even of a tx_ref that was never initialised; `amount` (in major units), `currency`: what the payload
+        says; `api`: the version that an invented payment is of.
         """
-        asked = _Webhooks.from_fields(sent_fields())
+        asked = _Webhooks.from_fields(sent_fields(), self.sandbox.gateway.voice.signatures)
+        event = asked.event or self.sandbox.gateway.events["success"] or ""
         transaction = self._subject(asked)
 
         def send() -> dict[str, Any]:
-            return self.sandbox.delivery.send(transaction, asked.event, asked.signature, plain=False)
+            return self.sandbox.delivery.send(transaction, event, asked.signature, plain=False)
 
         if asked.delay_seconds or asked.together:
             for _ in range(asked.times):
@@ -114,22 +122,28 @@ class Control:
         facts = {"tx_ref": tx_ref, "status": transaction.status, "reference": transaction.reference}
         return jsonify(facts), 200
 
+    def _refuse_control(self, problem: BadControlError) -> tuple[Response, int]:
+        names = list(self.sandbox.switches.table)
+        return jsonify({"error": str(problem), "problems": problem.problems, "switches": names}), 400
+
     def _subject(self, asked: "_Webhooks") -> Transaction:
         """Return what the webhook is about: a known transaction, or an invented one."""
         ledger, now = self.sandbox.ledger, self.sandbox.now()
         money: dict[str, Any] = {
             "amount": asked.amount or INVENTED_AMOUNT,
-            "currency": asked.currency or "ETB",
+            "currency": asked.currency or self.sandbox.gateway.currency,
+            "api": asked.api,
         }
+        usual = self.sandbox.gateway.default_method
         transaction = ledger.find(asked.tx_ref)
         if transaction is None and not asked.paid:
-            return invented(tx_ref=asked.tx_ref, now=now, method="telebirr", **money)
+            return ledger.invented(tx_ref=asked.tx_ref, now=now, method=usual, **money)
         if transaction is None:
             transaction = ledger.initialize(tx_ref=asked.tx_ref, now=now, **money)
         if asked.paid and transaction.status != "paid":
-            transaction = ledger.pay(asked.tx_ref, now, method="telebirr", mobile=None)
+            transaction = ledger.pay(asked.tx_ref, now, method=usual, mobile=None)
         amount, currency = asked.amount or transaction.amount, asked.currency or transaction.currency
-        method = transaction.method or "telebirr"
+        method = transaction.method or usual
         return replace(transaction, amount=amount, currency=currency, method=method)
 
 
@@ -138,7 +152,7 @@ class _Webhooks:
     """What `POST /_webhook` asks for."""
 
     tx_ref: str
-    event: str
+    event: str | None
     signature: str
     times: int
     delay_seconds: float
@@ -146,27 +160,28 @@ class _Webhooks:
     paid: bool
     amount: Decimal | None
     currency: str | None
+    api: str
 
     @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> "_Webhooks":
+    def from_fields(cls, fields: dict[str, Any], signatures: Collection[str]) -> "_Webhooks":
         """Read and check the fields. Raises BadCallError."""
         known = ("tx_ref", "event", "signature", "times", "delay_seconds", "together", "paid")
-        unknown = set(fields) - {*known, "amount", "currency"}
+        unknown = set(fields) - {*known, "amount", "currency", "api"}
         times, delay = fields.get("times", 1), fields.get("delay_seconds", 0)
         signature, amount = fields.get("signature", "good"), fields.get("amount")
         problems = [
             (unknown, f"unknown: {', '.join(sorted(unknown))}"),
             (not fields.get("tx_ref"), "tx_ref is missing"),
-            (signature not in webhooks.SIGNATURES, f"signature is none of: {', '.join(webhooks.SIGNATURES)}"),
+            (signature not in signatures, f"signature is none of: {', '.join(signatures)}"),
             (type(times) is not int or not 1 <= times <= MOST_TIMES, f"times is not 1 to {MOST_TIMES}"),
             (type(delay) not in (int, float) or not 0 <= delay < 1e9, "delay_seconds is not a number from 0"),
-            (amount is not None and not rules.NUMERIC.fullmatch(str(amount)), "amount is not a number"),
+            (amount is not None and not NUMBER.fullmatch(str(amount)), "amount is not a number"),
         ]
         if found := [text for wrong, text in problems if wrong]:
             raise BadCallError("; ".join(found))
         return cls(
             tx_ref=str(fields["tx_ref"]),
-            event=str(fields.get("event", webhooks.SUCCESS)),
+            event=None if fields.get("event") is None else str(fields["event"]),
             signature=signature,
             times=times,
             delay_seconds=float(delay),
@@ -174,12 +189,9 @@ class _Webhooks:
             paid=fields.get("paid") is True,
             amount=None if amount is None else Decimal(str(amount)),
             currency=None if fields.get("currency") is None else str(fields["currency"]),
+            api=str(fields.get("api", "v1")),
         )
 
 
 def _refuse(problem: BadCallError) -> tuple[Response, int]:
     return jsonify({"error": str(problem)}), 400
-
-
-def _refuse_control(problem: BadControlError) -> tuple[Response, int]:
-    return jsonify({"error": str(problem), "problems": problem.problems, "switches": list(SWITCHES)}), 400

@@ -57,7 +57,7 @@ class Courier:
                 return
             self._waiting.append(_Job(work, by_watch, by_clock, counts))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="chapa-courier", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="sandbox-courier", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
@@ -84,7 +84,7 @@ class Courier:
                 job = self._next_due()
                 if job is not None:
                     self._working += 1
-                    threading.Thread(target=self._do, args=(job,), name="chapa-errand", daemon=True).start()
+                    threading.Thread(target=self._do, args=(job,), name="sandbox-errand", daemon=True).start()
                 else:
                     # Nobody tells when the local clock moves, so with something to wait for it is looked at.
                     self._changed.wait(LOOK_AGAIN if self._waiting else None)

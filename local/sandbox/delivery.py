@@ -1,36 +1,89 @@
-"""Sends webhooks and callbacks, writes each into the journal, and tries again as Chapa does."""
+"""Sends webhooks, writes each into the journal, and tries again as the gateway does."""
 
-import json
 import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import requests
 
-from local.chapa import webhooks
-from local.chapa.answers import php_json, plain_json
-from local.chapa.courier import Courier
-from local.chapa.journal import Entry, Journal
-from local.chapa.ledger import Transaction
-from local.chapa.switches import Switches
+from local.sandbox.courier import Courier
+from local.sandbox.journal import Entry, Journal
+from local.sandbox.ledger import Transaction
+from local.sandbox.switches import Switches
 
 ANSWER_WITHIN = (3.05, 30.0)
 KEPT_OF_AN_ANSWER = 2_000
 
-# Between the callback and the webhook, and between two events, Chapa lets one to five seconds pass.
+# Between the callback and the webhook, and between two events, some seconds pass.
 PAUSE = 3.0
 
 # How long initialize waits for the webhook that overtakes it: less than any client waits for initialize.
 OVERTAKING = 5.0
 
 
+@dataclass(frozen=True)
+class Keys:
+    """The keys that a webhook may be signed with, rightly or wrongly."""
+
+    webhook_secret: str
+    api_key: str
+
+
+Signed = tuple[bytes, dict[str, str]]
+Signatures = Mapping[str, tuple[str, Callable[[bytes, Keys], Signed]]]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the webhook comes after an outcome."""
+
+    about: str
+    copies: int = 1
+    signature: str = "good"
+    plain: bool = False
+    late: bool = False
+    before_initialize: bool = False
+    events_before: tuple[str, ...] = ()
+    events_after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """How a gateway speaks in webhooks: what they hold, how that is written, signed, and sent again.
+
+    `payload` makes a payload, which names its event; `write` writes it as the gateway does, `plain` without its
+    peculiarities. `again_after` is the pause before the next try, by the `retry` switch and how many tries there
+    were: None ends them.
+    """
+
+    agent: str
+    payload: Callable[[Transaction, str], dict[str, Any]]
+    write: Callable[[Any], bytes]
+    plain: Callable[[Any], bytes]
+    signatures: Signatures
+    manners: Mapping[str, Manner]
+    again_after: Callable[[str, int], float | None]
+
+
 class Delivery:
-    """The sandbox's way out, to the webhook URL of the dashboard and to each payment's callback_url."""
+    """The sandbox's way out, to the webhook URL of the dashboard. One that calls back too overrides `call_back`."""
 
     def __init__(
-        self, *, webhook_url: str, keys: webhooks.Keys, switches: Switches, journal: Journal, courier: Courier
+        self,
+        *,
+        voice: Voice,
+        webhook_url: str,
+        webhook_secret: str,
+        api_key: str,
+        switches: Switches,
+        journal: Journal,
+        courier: Courier,
     ) -> None:
+        self._voice = voice
         self._webhook_url = webhook_url
-        self._keys = keys
+        self._keys = Keys(webhook_secret, api_key)
         self._switches = switches
         self._journal = journal
         self._courier = courier
@@ -48,7 +101,7 @@ class Delivery:
 
     def schedule_webhooks(self, transaction: Transaction, event: str) -> None:
         """Plan the webhooks for an event in the manner that the switch names."""
-        manner = webhooks.MANNERS[self._switches.of("webhook", transaction.tx_ref)]
+        manner = self._voice.manners[self._switches.of("webhook", transaction.tx_ref)]
         wait = self._switches.seconds("late_seconds", transaction.tx_ref) if manner.late else PAUSE
         events = (*manner.events_before, event, *manner.events_after)
         for _ in range(manner.copies):
@@ -72,57 +125,43 @@ class Delivery:
 
     def send(self, transaction: Transaction, event: str, signature: str, *, plain: bool) -> Entry:
         """Send one webhook and return its entry in the journal, with the answer."""
-        payload = webhooks.charge_payload(transaction, event)
-        body = plain_json(payload) if plain else php_json(payload)
-        body, headers = webhooks.SIGNATURES[signature][1](body, self._keys)
+        payload = self._voice.payload(transaction, event)
+        body = self._voice.plain(payload) if plain else self._voice.write(payload)
+        body, headers = self._voice.signatures[signature][1](body, self._keys)
         entry = self._journal.begin(
             "webhook",
             method="POST",
             path=self._webhook_url,
             tx_ref=transaction.tx_ref,
-            event=event,
+            event=payload["event"],
             signature=signature,
             body=body.decode(),
         )
-        return self._exchange(entry, body, {"Content-Type": "application/json", **headers})
+        return self.exchange(entry, body, {"Content-Type": "application/json", **headers})
 
     def call_back(self, transaction: Transaction, event: str) -> None:
-        """Call the payment's callback_url once, if it has one."""
-        manner = webhooks.CALLBACKS[self._switches.of("callback", transaction.tx_ref)]
-        if not manner.sent or not transaction.callback_url:
-            return
-        facts = webhooks.callback_facts(transaction, manner, event.partition(".")[2])
-        entry = self._journal.begin(
-            "callback",
-            method=manner.method,
-            path=transaction.callback_url,
-            tx_ref=transaction.tx_ref,
-            body=facts,
-        )
-        if manner.as_json:
-            self._exchange(entry, json.dumps(facts).encode(), {"Content-Type": "application/json"})
-        else:
-            self._exchange(entry, None, {}, query=facts)
+        """Call the payment's own address, where the gateway does so."""
 
-    def _send_in_turn(self, transaction: Transaction, events: tuple[str, ...], manner: webhooks.Manner) -> None:
+    def _send_in_turn(self, transaction: Transaction, events: tuple[str, ...], manner: Manner) -> None:
         self._send_until_taken(transaction, events[0], manner, 0)
         if events[1:]:
             rest = partial(self._send_in_turn, transaction, events[1:], manner)
             self._courier.schedule(rest, after_seconds=PAUSE)
 
-    def _send_until_taken(self, transaction: Transaction, event: str, manner: webhooks.Manner, tries: int) -> None:
+    def _send_until_taken(self, transaction: Transaction, event: str, manner: Manner, tries: int) -> None:
         entry = self.send(transaction, event, manner.signature, plain=manner.plain)
-        again = webhooks.RETRIES[self._switches.of("retry", transaction.tx_ref)][1]
-        if entry["status"] != 200 and tries < again:
+        pause = self._voice.again_after(self._switches.of("retry", transaction.tx_ref), tries)
+        if entry["status"] != 200 and pause is not None:
             self._courier.schedule(
                 partial(self._send_until_taken, transaction, event, manner, tries + 1),
-                after_seconds=webhooks.TEN_MINUTES,
+                after_seconds=pause,
                 counts=False,
             )
 
-    def _exchange(
+    def exchange(
         self, entry: Entry, body: bytes | None, headers: dict[str, str], query: dict[str, str] | None = None
     ) -> Entry:
+        """Send what an entry of the journal says, and complete it with the answer."""
         try:
             with requests.Session() as session:
                 # Everything is on this machine: a proxy of the environment would only be in the way.
@@ -132,7 +171,7 @@ class Delivery:
                     entry["path"],
                     data=body,
                     params=query,
-                    headers={"User-Agent": "Chapa-Sandbox", **headers},
+                    headers={"User-Agent": self._voice.agent, **headers},
                     timeout=ANSWER_WITHIN,
                     allow_redirects=False,
                 )

@@ -1,6 +1,6 @@
-"""What goes wrong between a client and Chapa, whatever the call is: time-outs, resets, HTML, cut answers.
+"""What goes wrong between a client and a gateway, whatever the call is: time-outs, resets, HTML, cut answers.
 
-`FAULTS` is the table. A fault either stands in place of the true answer (then nothing was done), or spoils
+`faults_in` makes the table. A fault either stands in place of the true answer (then nothing was done), or spoils
 the true answer on its way (then it was done). Calls that change something also know `…_after_storing`: it was
 done, and the answer was lost all the same.
 """
@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flask import Response, request
@@ -47,7 +47,7 @@ class Fault:
 
 
 def html_page(status: int, reason: str) -> Response:
-    """Return the error page of Chapa's edge."""
+    """Return the error page of a gateway's edge."""
     page = CLOUDFRONT_PAGE.format(status=status, reason=reason)
     return Response(page, status, content_type="text/html")
 
@@ -123,43 +123,54 @@ def _page(status: int, reason: str) -> Callable[..., Response]:
 
 
 RATE_LIMITED = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "0"}
-TOO_MANY = '{"message":"Too many requests","status":"failed","data":null}'
-SERVER_ERROR = '{"message":"Server Error"}'
-BAD_KEY = '{"message":"Invalid API Key or User doesn\'t exist","status":"failed","data":null}'
-
-FAULTS: dict[str, Fault] = {
-    "timeout": Fault("no answer for `hold_seconds`; nothing was done", _timeout),
-    "reset": Fault("the connection is reset without a byte; nothing was done", _reset),
-    "429": Fault("429 Too many requests, with x-ratelimit headers", _fixed(429, TOO_MANY, RATE_LIMITED)),
-    "401": Fault("401 as for a wrong key", _fixed(401, BAD_KEY)),
-    "403_html": Fault("403 and an HTML page of the edge", _page(403, "Request blocked.")),
-    "500": Fault("500 with a JSON body that has no status", _fixed(500, SERVER_ERROR)),
-    "502_html": Fault("502 and an HTML page of the edge", _page(502, "Bad gateway.")),
-    "503_html": Fault("503 and an HTML page of the edge", _page(503, "Service unavailable.")),
-    "200_html": Fault("200 and an HTML page", _page(200, "Under maintenance.")),
-    "empty": Fault("200 and no body", _fixed(200, "")),
-    "not_an_object": Fault("200 and JSON that is a list", _fixed(200, '["success"]')),
-    "huge": Fault("200 and a megabyte of JSON", _fixed(200, '{"message":"' + "x" * 1_000_000 + '"}')),
-    "truncated": Fault("the true answer cut in half, against its Content-Length", _truncated, spoils=True),
-    "broken_json": Fault("half of the true answer, as if it were the whole", _broken_json, spoils=True),
-    "slow": Fault("the true answer after `slow_seconds`", _slow, spoils=True),
-    "drip": Fault("the true answer, byte by byte, over `hold_seconds`", _drip, spoils=True),
-}
 
 
-def faults_of_a_call(*, changes_something: bool) -> dict[str, str]:
+@dataclass(frozen=True)
+class Words:
+    """What the faults that come in a gateway's own envelope say, as JSON."""
+
+    too_many: str
+    bad_key: str
+    server_error: str = '{"message":"Server Error"}'
+
+
+def faults_in(words: Words) -> dict[str, Fault]:
+    """Return every fault by its name, in a gateway's words."""
+    return {
+        "timeout": Fault("no answer for `hold_seconds`; nothing was done", _timeout),
+        "reset": Fault("the connection is reset without a byte; nothing was done", _reset),
+        "429": Fault("429 Too many requests, with x-ratelimit headers", _fixed(429, words.too_many, RATE_LIMITED)),
+        "401": Fault("401 as for a wrong key", _fixed(401, words.bad_key)),
+        "403_html": Fault("403 and an HTML page of the edge", _page(403, "Request blocked.")),
+        "500": Fault("500 with a JSON body that has no status", _fixed(500, words.server_error)),
+        "502_html": Fault("502 and an HTML page of the edge", _page(502, "Bad gateway.")),
+        "503_html": Fault("503 and an HTML page of the edge", _page(503, "Service unavailable.")),
+        "200_html": Fault("200 and an HTML page", _page(200, "Under maintenance.")),
+        "empty": Fault("200 and no body", _fixed(200, "")),
+        "not_an_object": Fault("200 and JSON that is a list", _fixed(200, '["success"]')),
+        "huge": Fault("200 and a megabyte of JSON", _fixed(200, '{"message":"' + "x" * 1_000_000 + '"}')),
+        "truncated": Fault("the true answer cut in half, against its Content-Length", _truncated, spoils=True),
+        "broken_json": Fault("half of the true answer, as if it were the whole", _broken_json, spoils=True),
+        "slow": Fault("the true answer after `slow_seconds`", _slow, spoils=True),
+        "drip": Fault("the true answer, byte by byte, over `hold_seconds`", _drip, spoils=True),
+    }
+
+
+def faults_of_a_call(faults: Mapping[str, Fault], *, changes_something: bool) -> dict[str, str]:
     """Return the names of the faults that a call can have, each with what it does."""
-    names = {name: fault.about for name, fault in FAULTS.items()}
+    names = {name: fault.about for name, fault in faults.items()}
     if changes_something:
         for name in MAY_COME_AFTER:
             names[name + AFTER_STORING] = f"as {name}, but it WAS done"
     return names
 
 
-def with_fault(behaviour: str, patience: Patience, work: Callable[[], Response]) -> Response:
+def with_fault(
+    faults: Mapping[str, Fault], behaviour: str, patience: Patience, work: Callable[[], Response]
+) -> Response:
     """Answer with the true answer that `work` makes, or with what the behaviour makes of it."""
     name = behaviour.removesuffix(AFTER_STORING)
-    fault = FAULTS.get(name)
+    fault = faults.get(name)
     if fault is None:
         return work()
     done = fault.spoils or behaviour != name

@@ -1,4 +1,4 @@
-"""What the sandbox was asked and what it sent, oldest first, for `GET /chapa/_log`.
+"""What the sandbox was asked and what it sent, oldest first, for `GET …/_log`.
 
 An entry is written when a request arrives, and completed when it is answered: one that is being held has
 `status` null. Headers are never written down, so no key can be.
@@ -17,7 +17,7 @@ Entry = dict[str, Any]
 
 
 def stamp(moment: datetime) -> str:
-    """Write an instant as Chapa does: six decimals and a Z."""
+    """Write an instant as Chapa and the journal do: six decimals and a Z."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 
 

@@ -1,19 +1,19 @@
 """The sandbox's book: every transaction and refund it knows, in memory, behind one lock.
 
 What leaves the ledger is a frozen copy; what changes it goes through a method here. Amounts are Decimals in
-major units (birr), as Chapa speaks of them.
+major units (birr, shillings), whatever the gateway speaks of.
 """
 
 import secrets
 import string
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from local.chapa.journal import stamp
+from local.sandbox.journal import stamp
 
 CHECKOUT_WINDOW = timedelta(minutes=60)
 TRIES = 10
@@ -37,18 +37,13 @@ class TooMuchError(Exception):
 
 
 def random_word(length: int) -> str:
-    """Return a random word of letters and digits, as Chapa's tokens and references are."""
+    """Return a random word of letters and digits, as tokens and references are."""
     return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(length))
-
-
-def new_reference() -> str:
-    """Return a reference as Chapa makes them: `AP` and ten letters or digits."""
-    return "AP" + random_word(10)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refund:
-    """A simulated refund; `reference` is the merchant's own, `ref_id` is Chapa's."""
+    """A simulated refund; `reference` is the merchant's own, `ref_id` and `number` are the gateway's."""
 
     number: int
     ref_id: str
@@ -60,7 +55,7 @@ class Refund:
 
 @dataclass(frozen=True, kw_only=True)
 class Transaction:
-    """One initialised payment. `reference` is Chapa's; it is told from the first try to pay on."""
+    """One initialised payment. `reference` is the gateway's own name for it; `api` is the version that opened it."""
 
     tx_ref: str
     token: str
@@ -84,10 +79,11 @@ class Transaction:
     tries: int = 0
     events: tuple[tuple[datetime, str], ...] = ()
     refunds: tuple[Refund, ...] = ()
+    api: str = "v1"
 
     @property
     def charge(self) -> Decimal:
-        """Return Chapa's fee for it."""
+        """Return the gateway's fee for it."""
         return (self.amount * FEE).quantize(CENT)
 
     @property
@@ -96,7 +92,7 @@ class Transaction:
         return sum((refund.amount for refund in self.refunds), Decimal(0))
 
     def timeline(self) -> list[tuple[str, str]]:
-        """Return what happened to it, oldest first, each with its time as Chapa writes it."""
+        """Return what happened to it, oldest first, each with its time."""
         return [(stamp(at), text) for at, text in self.events]
 
     def open_at(self, now: datetime) -> bool:
@@ -105,22 +101,11 @@ class Transaction:
         return unpaid and self.tries < TRIES and now < self.created_at + CHECKOUT_WINDOW
 
 
-def invented(*, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
-    """Return a new transaction that no ledger knows yet."""
-    return Transaction(
-        tx_ref=tx_ref,
-        token=random_word(45),
-        reference=new_reference(),
-        created_at=now,
-        updated_at=now,
-        **fields,
-    )
-
-
 class Ledger:
-    """All transactions by tx_ref, by token and by Chapa's reference."""
+    """All transactions by tx_ref, by token and by the gateway's reference, which `new_reference` makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_reference: Callable[[], str]) -> None:
+        self._new_reference = new_reference
         self._lock = threading.Lock()
         self._transactions: dict[str, Transaction] = {}
         self._tx_ref_of_token: dict[str, str] = {}
@@ -128,12 +113,23 @@ class Ledger:
         self._tx_ref_of_refund: dict[str, str] = {}
         self._refunds_made = 5000
 
+    def invented(self, *, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
+        """Return a new transaction, which is not written down."""
+        return Transaction(
+            tx_ref=tx_ref,
+            token=random_word(45),
+            reference=self._new_reference(),
+            created_at=now,
+            updated_at=now,
+            **fields,
+        )
+
     def initialize(self, *, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
         """Write down a new transaction. Raises UsedBeforeError."""
         with self._lock:
             if tx_ref in self._transactions:
                 raise UsedBeforeError(tx_ref)
-            transaction = invented(tx_ref=tx_ref, now=now, **fields)
+            transaction = self.invented(tx_ref=tx_ref, now=now, **fields)
             self._tx_ref_of_token[transaction.token] = tx_ref
             self._tx_ref_of_reference[transaction.reference] = tx_ref
             return self._keep(transaction)
@@ -149,16 +145,16 @@ class Ledger:
             return self._transactions.get(self._tx_ref_of_token.get(token, ""))
 
     def find_by_reference(self, reference: str) -> Transaction | None:
-        """Return the transaction with Chapa's reference."""
+        """Return the transaction with the gateway's reference."""
         with self._lock:
             return self._transactions.get(self._tx_ref_of_reference.get(reference, ""))
 
     def find_by_refund(self, reference: str) -> tuple[Transaction, Refund] | None:
-        """Return a refund, and what it is of, by Chapa's ref_id or by the merchant's reference for it."""
+        """Return a refund, and what it is of, by the gateway's name for it or by the merchant's reference for it."""
         with self._lock:
             transaction = self._transactions.get(self._tx_ref_of_refund.get(reference, ""))
         for refund in transaction.refunds if transaction else ():
-            if transaction and reference in (refund.ref_id, refund.reference):
+            if transaction and reference in (refund.ref_id, str(refund.number), refund.reference):
                 return transaction, refund
         return None
 
@@ -224,7 +220,8 @@ class Ledger:
             )
             events = (*transaction.events, (now, "Refund initiated"))
             self._keep(replace(transaction, refunds=(*transaction.refunds, refund), events=events))
-            self._tx_ref_of_refund[refund.ref_id] = self._tx_ref_of_refund[reference] = tx_ref
+            for name in (refund.ref_id, str(refund.number), reference):
+                self._tx_ref_of_refund[name] = tx_ref
             return refund
 
     def _try(

@@ -1,15 +1,18 @@
-"""The sandbox's switches: each way of Chapa that sources disagree about, or that goes wrong, by a name.
+"""The switches of a sandbox: each way of a gateway that sources disagree about, or that goes wrong, by a name.
 
-`SWITCHES` is the one table: what can be set, to what, and what that does. `GET /chapa/_control` serves it,
-`POST /chapa/_control` sets it, and the rest of the package asks `Switches.of(name, tx_ref)`.
+A sandbox has one table: what can be set, to what, and what that does. `GET …/_control` serves it, `POST …/_control`
+sets it, and the rest of the package asks `Switches.of(name, tx_ref)`, or `take` once a call. What a call does can be
+switched for everybody, for one payment, for the next few calls, or for a share of them:
+
+    {"verify": "timeout"}    {"verify": "timeout", "tx_ref": "GZ…-1"}    {"verify": "timeout", "once": true}
+    {"verify": "timeout", "once": 3}    {"verify": "timeout", "share": 0.2, "seed": 7}
 """
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any
-
-from local.chapa import answers, webhooks
-from local.chapa.faults import faults_of_a_call
 
 Value = str | float
 
@@ -24,11 +27,12 @@ class BadControlError(Exception):
 
 @dataclass(frozen=True)
 class Choice:
-    """A switch with named values, each with what it does."""
+    """A switch with named values, each with what it does. That of a call may hold for some calls only."""
 
     about: str
     default: str
     values: dict[str, str]
+    of_a_call: bool = False
 
     def check(self, value: Any) -> str | None:
         """Return what is wrong with the value, or None."""
@@ -43,6 +47,7 @@ class Number:
 
     about: str
     default: float
+    of_a_call = False
 
     def check(self, value: Any) -> str | None:
         """Return what is wrong with the value, or None."""
@@ -51,102 +56,65 @@ class Number:
         return f"{value!r} is not a number of seconds"
 
 
-def _call(about: str, call: str, normal: dict[str, str], *, changes: bool, default: str = "") -> Choice:
-    canned = {name: answer.about for name, answer in answers.CANNED[call].items()}
-    values = {**normal, **canned, **faults_of_a_call(changes_something=changes)}
-    return Choice(about, default or next(iter(normal)), values)
+Table = Mapping[str, Choice | Number]
 
-
-_TRUE = {"normal": "the true answer"}
-
-SWITCHES: dict[str, Choice | Number] = {
-    "initialize": _call("POST /transaction/initialize", "initialize", _TRUE, changes=True),
-    "verify": _call(
-        "GET /transaction/verify/{tx_ref}",
-        "verify",
-        {name: variant.about for name, variant in answers.VERIFY.items()},
-        changes=False,
-    ),
-    "cancel": _call("PUT /transaction/cancel/{tx_ref}", "cancel", _TRUE, changes=True),
-    "refund": _call(
-        "POST /refund/{reference}",
-        "refund",
-        {name: about for name, (about, _) in answers.REFUND.items()},
-        changes=True,
-        default="test_mode",
-    ),
-    "refund_verify": _call(
-        "GET /refund/{ref_id}/verify; a named status holds for the payment's verify too",
-        "refund_verify",
-        {
-            "by_time": "initiated, processing after half of refund_seconds, refunded after all of it",
-            **{status: f"status {status}" for status in answers.REFUND_STATUSES},
-        },
-        changes=False,
-    ),
-    "events": _call("GET /transaction/events/{ref_id}", "events", _TRUE, changes=False),
-    "verify_unknown": Choice(
-        "verify of a tx_ref that was never initialised",
-        "400",
-        {
-            "400": f"400 {answers.UNKNOWN_TRANSACTION}, as recorded",
-            "404": f"404 {answers.UNKNOWN_TRANSACTION_404}, as the documents say",
-        },
-    ),
-    "verify_after_cancel": Choice(
-        "data.status after the merchant's cancel call, or the customer's cancel button",
-        "pending",
-        {"pending": "as recorded", "failed/cancelled": "as the webhook says", "cancelled": "seen by few"},
-    ),
-    "refund_path": Choice(
-        "the reference that POST /refund/{reference} takes",
-        "chapa_reference",
-        {"chapa_reference": "Chapa's only", "either": "the tx_ref too"},
-    ),
-    "email_domains": Choice(
-        "e-mail domains that are reserved for tests, such as example.com",
-        "refuse",
-        {"refuse": "400 validation.email", "off": "taken"},
-    ),
-    "phone_forms": Choice(
-        "phone numbers other than 09… and 07… with ten digits",
-        "refuse",
-        {"refuse": "400 validation.regex", "off": "taken"},
-    ),
-    "callback": Choice(
-        "the call of callback_url after a payment or a failure",
-        "query",
-        {name: callback.about for name, callback in webhooks.CALLBACKS.items()},
-    ),
-    "return_url": Choice(
-        "where the checkout page sends the browser in the end",
-        "plain",
-        {"plain": "return_url as it was given", "appended": "with trx_ref, ref_id and status appended"},
-    ),
-    "webhook": Choice(
-        "the webhook after a payment or a failure",
-        "normal",
-        {name: manner.about for name, manner in webhooks.MANNERS.items()},
-    ),
-    "retry": Choice(
-        "what follows when a webhook is not answered with 200",
-        "10_times",
-        {name: about for name, (about, _) in webhooks.RETRIES.items()},
-    ),
+DELAYS: dict[str, Choice | Number] = {
     "hold_seconds": Number("how long `timeout` and `drip` take", 20.0),
     "slow_seconds": Number("how long `slow` takes", 3.0),
     "late_seconds": Number("how late the `late` webhook is, by the local clock (POST /clock moves it)", 2700.0),
     "refund_seconds": Number("how long a simulated refund takes, by the local clock", 86400.0),
 }
 
+LIMITS = ("once", "share", "seed")
+
+
+@dataclass
+class Limited:
+    """A value that holds for the next `left` calls (None: for all), or for a `share` of them, drawn by `seed`."""
+
+    name: str
+    value: str
+    tx_ref: str | None
+    left: int | None
+    share: float | None
+    seed: int
+    chance: Random = field(repr=False)
+
+    def meets(self, name: str, tx_ref: str | None) -> bool:
+        """Say whether it holds for this call, which is then counted."""
+        if name != self.name or self.left == 0 or self.tx_ref not in (None, tx_ref):
+            return False
+        if self.share is not None and self.chance.random() >= self.share:
+            return False
+        if self.left is not None:
+            self.left -= 1
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for `GET …/_control`."""
+        facts = {"tx_ref": self.tx_ref, "left": self.left, "share": self.share}
+        drawn = {"seed": self.seed} if self.share is not None else {}
+        return {self.name: self.value, **{key: fact for key, fact in facts.items() if fact is not None}, **drawn}
+
 
 class Switches:
-    """The switches as they are set: for everybody, and for single payments."""
+    """The switches as they are set: for everybody, for single payments, and for some calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Table) -> None:
+        self.table = table
         self._lock = threading.Lock()
         self._for_all: dict[str, Value] = {}
         self._for_one: dict[str, dict[str, Value]] = {}
+        self._limited: list[Limited] = []
+
+    def take(self, name: str, tx_ref: str | None = None) -> str:
+        """Return what this call does; a value that holds for some calls is used up by it. Ask once a call."""
+        with self._lock:
+            for limited in reversed(self._limited):
+                if limited.meets(name, tx_ref):
+                    self._limited = [each for each in self._limited if each.left != 0]
+                    return limited.value
+        return self.of(name, tx_ref)
 
     def of(self, name: str, tx_ref: str | None = None) -> str:
         """Return the value of a named choice, for a payment if one is given."""
@@ -161,36 +129,86 @@ class Switches:
 
         Raises BadControlError, and then nothing was changed.
         """
-        wanted = {name: value for name, value in control.items() if name != "tx_ref"}
+        wanted = {name: value for name, value in control.items() if name not in ("tx_ref", *LIMITS)}
         tx_ref = control.get("tx_ref")
-        problems: dict[str, str] = {}
-        if "tx_ref" in control and not (isinstance(tx_ref, str) and tx_ref):
-            problems["tx_ref"] = "tx_ref is not a string"
-        for name, value in wanted.items():
-            if name not in SWITCHES:
-                problems[name] = f"there is no switch {name!r}; there are: {', '.join(SWITCHES)}"
-            elif value is not None and (wrong := SWITCHES[name].check(value)):
-                problems[name] = f"{name}: {wrong}"
-        if problems:
+        if problems := self._problems(control, wanted):
             raise BadControlError(problems)
         with self._lock:
             if not control:
-                self._for_all, self._for_one = {}, {}
+                self._for_all, self._for_one, self._limited = {}, {}, []
+                return
+            self._limited = [each for each in self._limited if not _is_reset(each, wanted, tx_ref)]
+            if any(name in control for name in LIMITS):
+                self._limited += _limited(control, wanted, tx_ref)
             elif tx_ref is None:
                 self._for_all = _merged(self._for_all, wanted)
             else:
                 self._for_one[tx_ref] = _merged(self._for_one.get(tx_ref, {}), wanted) if wanted else {}
 
     def settings(self) -> dict[str, Any]:
-        """Return all values as they are now, and those of single payments."""
+        """Return all values as they are now, those of single payments, and those of some calls."""
         with self._lock:
-            for_all = {name: self._for_all.get(name, switch.default) for name, switch in SWITCHES.items()}
-            return {"switches": for_all, "by_tx_ref": {key: dict(v) for key, v in self._for_one.items() if v}}
+            for_all = {name: self._for_all.get(name, switch.default) for name, switch in self.table.items()}
+            return {
+                "switches": for_all,
+                "by_tx_ref": {key: dict(v) for key, v in self._for_one.items() if v},
+                "limited": [each.shown() for each in self._limited],
+            }
+
+    def _problems(self, control: dict[str, Any], wanted: dict[str, Any]) -> dict[str, str]:
+        problems: dict[str, str] = {}
+        if "tx_ref" in control and not (isinstance(control["tx_ref"], str) and control["tx_ref"]):
+            problems["tx_ref"] = "tx_ref is not a string"
+        limits = [name for name in LIMITS if name in control]
+        problems |= {name: wrong for name in limits if (wrong := _wrong_limit(name, control))}
+        if limits and not wanted:
+            problems[limits[0]] = f"{limits[0]}: no switch is named beside it"
+        for name, value in wanted.items():
+            switch = self.table.get(name)
+            if switch is None:
+                problems[name] = f"there is no switch {name!r}; there are: {', '.join(self.table)}"
+            elif limits and (value is None or not switch.of_a_call):
+                problems[name] = f"{name}: {limits[0]} goes with a value for a call"
+            elif value is not None and (wrong := switch.check(value)):
+                problems[name] = f"{name}: {wrong}"
+        return problems
 
     def _value(self, name: str, tx_ref: str | None) -> Value:
         with self._lock:
             for_one = self._for_one.get(tx_ref or "", {})
-            return for_one.get(name, self._for_all.get(name, SWITCHES[name].default))
+            return for_one.get(name, self._for_all.get(name, self.table[name].default))
+
+
+def _wrong_limit(name: str, control: dict[str, Any]) -> str | None:
+    value = control[name]
+    if name == "once" and value is not True and (type(value) is not int or value < 1):
+        return "once is true, or how many calls"
+    if name == "share" and (type(value) not in (int, float) or not 0 < value <= 1):
+        return "share is a number above 0, up to 1"
+    if name == "seed" and (type(value) is not int or "share" not in control):
+        return "seed is a whole number, beside a share"
+    return None
+
+
+def _limited(control: dict[str, Any], wanted: dict[str, Any], tx_ref: str | None) -> list[Limited]:
+    once, seed = control.get("once"), control.get("seed", 0)
+    return [
+        Limited(
+            name,
+            value,
+            tx_ref,
+            left=None if once is None else int(once),
+            share=control.get("share"),
+            seed=seed,
+            chance=Random(seed),  # noqa: S311 - repeatable is what it must be
+        )
+        for name, value in wanted.items()
+    ]
+
+
+def _is_reset(limited: Limited, wanted: dict[str, Any], tx_ref: str | None) -> bool:
+    """Setting a switch anew ends what was set of it for some calls; `{"tx_ref": …}` alone ends all of that one's."""
+    return limited.tx_ref == tx_ref and (limited.name in wanted or not wanted)
 
 
 def _merged(before: dict[str, Value], wanted: dict[str, Any]) -> dict[str, Value]:

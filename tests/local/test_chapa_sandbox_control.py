@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.chapa.switches import SWITCHES, Choice
+from local.chapa.switches import SWITCHES
+from local.sandbox.switches import Choice
 from tests.local.chapa_bench import KEY, TX_REF, Bench, a_bench
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from local.chapa import webhooks
 from local.chapa.answers import php_json
+from local.sandbox.delivery import Keys
 from tests.local.chapa_bench import KEY, SECRET, TX_REF, Bench, Received, a_bench
 
 CONSTANT = "9b052bd56b5798cacd132759a3ce04f5c918015c8423c1e4d5225271e23ed6dc"
@@ -114,7 +115,7 @@ def test_webhooks_that_must_be_refused(bench: Bench, manner: str, headers: set[s
 
 
 def test_what_each_bad_signature_is(bench: Bench) -> None:
-    keys = webhooks.Keys(SECRET, KEY)
+    keys = Keys(SECRET, KEY)
     body = php_json(BODY_A)
     signed = {name: sign(body, keys) for name, (_, sign) in webhooks.SIGNATURES.items()}
     assert signed["constant"] == (body, {"Chapa-Signature": CONSTANT})
