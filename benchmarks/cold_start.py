@@ -8,6 +8,7 @@ Counted is processor time, of user and system. What it does not show: Lambda's o
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def processor_time(code: str, path: list[Path], *, cwd: Path, **variables: str) 
 @contextmanager
 def _issuer() -> Iterator[str]:
     """The authorizer fetches its keys in the init phase: from here."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     port = free_port()
     issuer = Issuer(f"http://127.0.0.1:{port}/oidc")
     site = Flask(__name__)

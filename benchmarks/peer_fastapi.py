@@ -4,7 +4,7 @@ from datetime import date
 
 import boto3
 from fastapi import FastAPI
-from mangum import Mangum  # type: ignore[import-not-found]
+from mangum import Mangum
 from pydantic import BaseModel
 
 
