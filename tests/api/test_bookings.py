@@ -183,6 +183,13 @@ def test_a_listing_that_is_not_there(world: World) -> None:
     assert (reply.status, reply.code) == (404, "listing_not_found")
 
 
+def test_money_that_no_gateway_of_this_stage_takes(world: World) -> None:
+    reply = world.call(
+        "POST", "/v1/listings", world.draft(nightly_price={"amount": 1, "currency": "KES"}), by=world.host()
+    )
+    assert (reply.status, reply.code) == (409, "currency_not_taken")
+
+
 def test_what_does_not_fit_the_listing_is_named_at_once(world: World) -> None:
     wish = world.wish(world.listing(), check_in="2027-01-01", check_out="2027-01-02", guests=3)
     reply = world.call("POST", "/v1/bookings", wish, by=world.guest(), key="k")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -197,3 +198,29 @@ def test_refunding(world: World) -> None:
         rest["refund_id"],
     ]
     assert world.call("POST", path, {"reason": "More."}, by=world.operator(), key="k4").code == "refund_exceeds_payment"
+
+
+@pytest.mark.parametrize("name", ["reference", "trxref"])
+def test_paystacks_callback_leads_the_guest_to_the_page_and_nowhere_else(world: World, name: str) -> None:
+    path = "/v1/payments/paystack/callback"
+    world.touched.clear()
+
+    def leads_to(value: str) -> str:
+        reply = world.call("GET", path, query={name: value, "status": "success"})
+        assert (reply.status, reply.text) == (303, "")
+        return urljoin(f"https://api.guzo.example/api{path}", reply.headers["Location"])
+
+    page = "https://api.guzo.example/api/pay/"
+    assert leads_to("GZ4T1B8WCD7K2M9Q-1") == page + "GZ4T1B8WCD7K2M9Q-1"
+    for strange in (
+        "",
+        "x",
+        "//evil.example",
+        "https://evil.example",
+        "../../evil",
+        "GZ4T1B8WCD7K2M9Q-1/..",
+        "a\r\nb: c",
+    ):
+        assert leads_to(strange) == page + "unknown"
+    assert world.call("GET", path).status == 303
+    assert world.touched == []

@@ -232,6 +232,11 @@ def test_without_the_secret_nothing_can_be_checked(world: World, monkeypatch: py
     assert "marked" not in reply.text
 
 
+def test_a_gateway_that_this_stage_does_not_use(world: World) -> None:
+    reply = world.call("POST", "/v1/webhooks/paystack", raw="{}", headers={"x-paystack-signature": "x"})
+    assert (reply.status, reply.code) == (404, "route_not_found")
+
+
 @contextmanager
 def broken_dynamodb(world: World) -> Iterator[None]:
     """Every read is refused by DynamoDB itself."""
