@@ -35,8 +35,12 @@ class Sqs:
         self._send(self._emails_url, [task])
 
     def depth(self) -> int:
-        """How many wait to be reconciled, are at work, or are put off: about. Raises Fault."""
-        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        """How many wait to be reconciled: about. Raises Fault.
+
+        What is at work is left out: messages of a worker that died count as such for minutes, and as many of what is
+        due, the oldest, would be taken for waiting.
+        """
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "Delayed")]
         try:
             answer = self._client().get_queue_attributes(QueueUrl=self._reconcile_url, AttributeNames=names)
         except (BotoCoreError, ClientError) as exc:

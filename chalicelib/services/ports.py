@@ -267,7 +267,7 @@ class Queue(Protocol):
         """Hand bookings to the consumers of the clock. Raises Fault when not all were taken."""
 
     def depth(self) -> int:
-        """How many are waiting or at work there, about."""
+        """How many are waiting there, about. Those at work do not count."""
 
     def emails(self, task: Task) -> None:
         """Hand over a booking that owes e-mails. Raises Fault."""
