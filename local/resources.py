@@ -97,9 +97,19 @@ def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
                     "maxReceiveCount": redrive["maxReceiveCount"],
                 }
             )
-        answer = sqs.create_queue(QueueName=_name(prefix, logical_id), Attributes=attributes)
-        urls[logical_id] = answer["QueueUrl"]
+        urls[logical_id] = _queue_url(sqs, _name(prefix, logical_id), attributes)
     return urls
+
+
+def _queue_url(sqs: Any, name: str, attributes: dict[str, str]) -> str:
+    """Of a queue that is made now; or of the one that is there, whatever somebody has set on it since."""
+    try:
+        answer = sqs.create_queue(QueueName=name, Attributes=attributes)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("QueueAlreadyExists", "QueueNameExists"):
+            raise
+        answer = sqs.get_queue_url(QueueName=name)
+    return str(answer["QueueUrl"])
 
 
 @cache

@@ -93,6 +93,9 @@ class QueueWorker:
     def start(self) -> None:
         """Begin to poll."""
         self._attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
+        # What a process that was killed had in hand is not our work until it comes again.
+        left = int(self._attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
+        self._remember([{"MessageId": f"left behind {number}"} for number in range(left)])
         self._free = threading.Semaphore(self.at_once)
         threading.Thread(target=self._poll, name=f"poll-{self.function}", daemon=True).start()
 

@@ -68,10 +68,12 @@ Handler = Callable[[SQSEvent], Any]
 def work() -> Iterator[Callable[..., tuple[QueueWorker, FakeSqs, Functions]]]:
     started: list[QueueWorker] = []
 
-    def start(handler: Handler, *, batch_size: int = 1, at_once: int = 10) -> tuple[QueueWorker, FakeSqs, Functions]:
+    def start(
+        handler: Handler, *, batch_size: int = 1, at_once: int = 10, sqs: FakeSqs | None = None
+    ) -> tuple[QueueWorker, FakeSqs, Functions]:
         app = Chalice(app_name="probe", configure_logs=False)
         app.on_sqs_message(queue="queue", batch_size=batch_size, name="work")(handler)
-        sqs, functions = FakeSqs(), Functions(app, {"work": 60})
+        sqs, functions = sqs or FakeSqs(), Functions(app, {"work": 60})
         worker = QueueWorker("work", URL, batch_size, at_once, functions, sqs)
         worker.start()
         started.append(worker)
@@ -168,6 +170,19 @@ def test_a_queue_is_not_empty_while_a_message_is_worked_on(work: Any) -> None:
     assert not worker.is_empty()
     go_on.set()
     until(worker.is_empty)
+
+
+def test_what_a_killed_process_had_in_hand_is_no_work_until_it_comes_again(work: Any) -> None:
+    sqs = FakeSqs()
+    sqs.send("left behind")
+    sqs.receive_message(MaxNumberOfMessages=1)
+    seen: list[str] = []
+    worker, _, _ = work(lambda event: seen.extend(each.body for each in event), sqs=sqs)
+    assert worker.is_empty()
+    for message in sqs.messages.values():
+        message["visible_at"] = 0.0
+    until(lambda: worker.is_empty() and worker.handled == 1)
+    assert seen == ["left behind"]
 
 
 @pytest.mark.parametrize(
