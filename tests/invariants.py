@@ -35,15 +35,15 @@ def statuses_of(booking: Booking) -> dict[str, str]:
     return found
 
 
-def check(booking: Booking) -> None:
-    """Raises AssertionError."""
+def check(booking: Booking, *, one_clock: bool = True) -> None:
+    """Raises AssertionError. Not on ``one_clock``: whoever looked at the time first may be the second to save."""
     assert folded(booking) == statuses_of(booking)
     _check_payments(booking)
     _check_money(booking)
     _check_duties(booking)
     assert booking.holds_nights is (booking.status in HOLDS_NIGHTS)
     instants = [event.at for event in booking.history]
-    assert instants == sorted(instants)
+    assert not one_clock or instants == sorted(instants)
 
 
 def _check_payments(booking: Booking) -> None:
