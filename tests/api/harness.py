@@ -39,7 +39,6 @@ from chalicelib.api import http
 from local.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.builders import NOW
-from tests.fakes import OneGateway
 
 WEBHOOK_SECRET = "marked-webhook-secret-2026"
 PUBLIC_URL = "https://api.guzo.example"
@@ -448,7 +447,7 @@ def running() -> Iterator[Stack]:
         patch.setattr(wiring, "_house", house)
         touched: list[str] = []
         _watch(house, touched)
-        house.__dict__["gateways"] = OneGateway(Chapa(server.url, house.secrets, sleep=lambda _: None))
+        cast(Any, house.gateways)._built["chapa"] = Chapa(server.url, house.secrets, sleep=lambda _: None)
         yield Stack(resources, server, house, touched)
     settings.settings.cache_clear()
 
