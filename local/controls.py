@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify
 
-from local.chapa import Sandbox
 from local.clock import BadAdvance, LocalClock, stamp
 from local.mailbox import Mailbox
 from local.problems import json_object, problem
+from local.sandbox.sandbox import Sandboxes
 from local.workers import Workers
 
 log = logging.getLogger("local.controls")
@@ -31,7 +31,7 @@ class Controls:
 
     clock: LocalClock
     workers: Workers
-    sandbox: Sandbox
+    sandboxes: Sandboxes
     mailbox: Mailbox
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Controls:
     def wait(self) -> None:
         """Wait until all queues are empty, no worker works and no webhook is under way. Raises StillBusy."""
         deadline = time.monotonic() + PATIENCE
-        while not self.workers.is_idle(self.sandbox.idle):
+        while not self.workers.is_idle(self.sandboxes.idle):
             if time.monotonic() > deadline:
                 raise StillBusy(f"something is still at work after {PATIENCE:.0f} s")
             time.sleep(LOOK_AGAIN)

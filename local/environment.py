@@ -17,7 +17,9 @@ from local.resources import Resources
 
 # Chosen so that they can be told from real ones at a glance.
 SANDBOX_SECRET_KEY = "CHASECK_TEST-guzo-local-sandbox"  # noqa: S105, the sandbox's, and no secret
+SANDBOX_SECRET_KEY_V2 = "CHAPA_TEST_PRIV_guzo-local-sandbox"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "guzo-local-webhook-secret"  # noqa: S105
+SANDBOX_PAYSTACK_KEY = "sk_test_guzo-local-sandbox"
 
 # The origin that the examples of the API's documents use.
 EXAMPLE_ORIGIN = "https://shop.example.et"
@@ -43,22 +45,37 @@ class Addresses:
 
     @property
     def sandbox(self) -> str:
-        """What belongs in `CHAPA_BASE_URL`."""
+        """What belongs in `CHAPA_BASE_URL`: version 2 lies beside it."""
         return f"{self.local}/chapa/v1"
 
     @property
+    def paystack(self) -> str:
+        """What belongs in `PAYSTACK_BASE_URL`."""
+        return f"{self.local}/paystack"
+
+    @property
     def webhook(self) -> str:
-        """Where the gateway sends its webhooks."""
+        """Where Chapa sends its webhooks."""
         return f"{self.api}/v1/webhooks/chapa"
+
+    @property
+    def paystack_webhook(self) -> str:
+        """Where Paystack sends its webhooks."""
+        return f"{self.api}/v1/webhooks/paystack"
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """The payment gateway: the sandbox, or the one that `CHAPA_BASE_URL` names."""
+    """A payment gateway: its sandbox, or the one that `CHAPA_BASE_URL` or `PAYSTACK_BASE_URL` names."""
 
     base_url: str
     secret_key: str
-    webhook_secret: str
+    webhook_secret: str = ""
+
+    @property
+    def is_of_v2(self) -> bool:
+        """Whether the key is for version 2 of Chapa's API."""
+        return self.secret_key.startswith("CHAPA_")
 
 
 def gateway(environment: Mapping[str, str], addresses: Addresses) -> Gateway:
@@ -72,6 +89,15 @@ def gateway(environment: Mapping[str, str], addresses: Addresses) -> Gateway:
         secret_key=secret_key or SANDBOX_SECRET_KEY,
         webhook_secret=environment.get("CHAPA_WEBHOOK_SECRET", "").strip() or SANDBOX_WEBHOOK_SECRET,
     )
+
+
+def paystack(environment: Mapping[str, str], addresses: Addresses) -> Gateway:
+    """Paystack as the app is to talk to it. Raises EnvironmentTrouble."""
+    base_url = environment.get("PAYSTACK_BASE_URL", "").strip().rstrip("/")
+    secret_key = environment.get("PAYSTACK_SECRET_KEY", "").strip()
+    if base_url.startswith("https://") and not secret_key:
+        raise EnvironmentTrouble("PAYSTACK_BASE_URL is given, but PAYSTACK_SECRET_KEY is not.")
+    return Gateway(base_url or addresses.paystack, secret_key or SANDBOX_PAYSTACK_KEY)
 
 
 def keep_to_this_machine(environment: MutableMapping[str, str]) -> bool:
@@ -116,6 +142,7 @@ def app_environment(
         "GUZO_STAGE": "local",
         **resources.environment(),
         "CHAPA_BASE_URL": chapa.base_url,
+        "PAYSTACK_BASE_URL": paystack(outer, addresses).base_url,
         "PUBLIC_URL": addresses.api,
         "OIDC_ISSUER": addresses.issuer,
         "OIDC_CLIENT_ID": CLIENT_ID,
@@ -126,12 +153,13 @@ def app_environment(
     }
 
 
-def put_secrets(path: str, chapa: Gateway) -> None:
-    """Put the gateway's secrets where the app looks for them."""
+def put_secrets(path: str, chapa: Gateway, paystack: Gateway) -> None:
+    """Put the gateways' secrets where the app looks for them."""
     ssm = boto3.client("ssm")
     for name, value in (
         ("chapa_secret_key", chapa.secret_key),
         ("chapa_webhook_secret", chapa.webhook_secret),
+        ("paystack_secret_key", paystack.secret_key),
     ):
         ssm.put_parameter(Name=f"{path}/{name}", Value=value, Type="SecureString", Overwrite=True)
 

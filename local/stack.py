@@ -25,23 +25,26 @@ from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
+from local import chapa as chapa_sandbox
 from local import controls, home, issuer, mailbox, seed, storefront
-from local.chapa import SandboxSettings
-from local.chapa import create_blueprint as create_sandbox
+from local import paystack as paystack_sandbox
 from local.clock import LocalClock
 from local.environment import (
+    SANDBOX_SECRET_KEY_V2,
     Addresses,
     app_environment,
     aws_variables,
     export_lines,
     gateway,
     keep_to_this_machine,
+    paystack,
     put_secrets,
     verify_sender,
 )
 from local.listeners import HOST, hold, port_of
 from local.ministack import ROOT, MiniStack
 from local.resources import Resources, create_all
+from local.sandbox.sandbox import Sandboxes, SandboxSettings
 from local.server import ApiServer, Gateway, isolate_threads
 from local.site import SiteServer, create_site
 from local.workers import Workers
@@ -108,7 +111,7 @@ class Stack:
         self.addresses = Addresses(f"http://{HOST}:{api_port}", f"http://{HOST}:{port_of(site_listener)}")
 
         given = keep_to_this_machine(os.environ)
-        chapa = gateway(os.environ, self.addresses)
+        chapa, other = gateway(os.environ, self.addresses), paystack(os.environ, self.addresses)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._divert_logs()
         if not given:
@@ -129,7 +132,7 @@ class Stack:
             os.environ, addresses=self.addresses, resources=resources, chapa=chapa, clock_file=clock.file
         )
         os.environ.update(ours)
-        put_secrets(os.environ["SECRETS_PATH"], chapa)
+        put_secrets(os.environ["SECRETS_PATH"], chapa, other)
         verify_sender(os.environ["MAIL_FROM"])
         self.env_file.write_text(export_lines({**aws_variables(), **ours}), encoding="utf-8")
 
@@ -138,24 +141,36 @@ class Stack:
         app = config.chalice_app
         isolate_threads(app)
 
-        sandbox = create_sandbox(
+        pages = chapa_sandbox.create_blueprint(
             SandboxSettings(
                 secret_key=chapa.secret_key,
+                secret_key_v2=chapa.secret_key if chapa.is_of_v2 else SANDBOX_SECRET_KEY_V2,
                 webhook_secret=chapa.webhook_secret,
                 webhook_url=self.addresses.webhook,
                 public_url=self.addresses.local,
                 now=clock.now,
             )
         )
-        self._undo.callback(sandbox.sandbox.close)
+        other_pages = paystack_sandbox.create_blueprint(
+            SandboxSettings(
+                secret_key=other.secret_key,
+                webhook_secret="",
+                webhook_url=self.addresses.paystack_webhook,
+                public_url=self.addresses.local,
+                now=clock.now,
+            )
+        )
+        sandboxes = Sandboxes(pages.sandbox, other_pages.sandbox)
+        self._undo.callback(sandboxes.close)
         workers = Workers(app, queue_urls(resources), timeouts(config, app))
         tokens = issuer.Issuer(self.addresses.issuer)
         site = create_site(
             [
-                sandbox,
+                pages,
+                other_pages,
                 issuer.create_blueprint(tokens),
                 mailbox.create_blueprint(post),
-                controls.create_blueprint(controls.Controls(clock, workers, sandbox.sandbox, post)),
+                controls.create_blueprint(controls.Controls(clock, workers, sandboxes, post)),
                 storefront.create_blueprint(self.addresses.api),
                 home.create_blueprint(self.addresses),
             ]

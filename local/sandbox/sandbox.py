@@ -194,3 +194,19 @@ class Sandbox:
         done = self.gateway.refund_done
         back = (each.amount for each in transaction.refunds if self.refund_status(transaction, each) == done)
         return sum(back, Decimal(0))
+
+
+class Sandboxes:
+    """Several sandboxes, waited for and closed together."""
+
+    def __init__(self, *sandboxes: Sandbox) -> None:
+        self._sandboxes = sandboxes
+
+    def idle(self) -> bool:
+        """Say whether nothing is under way in any."""
+        return all(sandbox.idle() for sandbox in self._sandboxes)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for sandbox in self._sandboxes:
+            sandbox.close()
