@@ -278,5 +278,5 @@ class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "
 
 
 def may_see_contact(booking: Booking, role: Role) -> bool:
-    """The guest and operators always; the host once the booking is confirmed."""
-    return role != "host" or booking.status == "confirmed"
+    """The guest and operators always; the host once the booking was confirmed, even if it was cancelled since."""
+    return role != "host" or booking.current_payment.accepted
