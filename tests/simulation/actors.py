@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import NotFound
@@ -24,8 +24,8 @@ from chalicelib.services.reviews import review
 from chalicelib.services.sweep import sweep
 from chalicelib.services.webhook import receive
 
-from .gateway import LINK_LIVES, SIGNED, Charge
-from .plan import Action
+from .gateway import LINK_LIVES, Charge
+from .plan import LATE, Action
 from .scheduler import HOUR, START, Violation
 from .world import HOST, OPERATOR, PUBLIC, World
 
@@ -68,9 +68,10 @@ class Deed:
     def wish(self, *, dearer: bool = False) -> Wish:
         """The same for every action of a story."""
         rng = Random(self.world.hub.seed * 131 + self.action.story)
-        listing_id = rng.choice(self.world.listing_ids)
-        units = rng.choice((1, 1, 1, 2))
-        check_in = START.date() + timedelta(days=rng.choice((0, 1, 1, 2, 3, 9)))
+        narrow = self.world.settings.narrow
+        listing_id = self.world.listing_ids[0] if narrow else rng.choice(self.world.listing_ids)
+        units = 1 if narrow else rng.choice((1, 1, 1, 2))
+        check_in = START.date() + timedelta(days=1 if narrow else rng.choice((0, 0, 1, 2, 3, 9)))
         stay = Stay(check_in, check_in + timedelta(days=rng.randint(1, 3)), units, units)
         return Wish(listing_id, stay, self.world.contact(self.guest), expected_total=1 if dearer else None)
 
@@ -145,7 +146,7 @@ def _review(deed: Deed) -> None:
     for payment in booking.payments if booking else ():
         if payment.status == "review":
             deed.world.watch.vouched.add(payment.tx_ref)
-            as_ = deed.rng.choice(("accept", "refund"))
+            as_: Literal["accept", "refund"] = "accept" if deed.rng.random() < 0.5 else "refund"
             operators.resolve_review(deed.ports, OPERATOR, payment.tx_ref, as_=as_, note="looked at")
 
 
@@ -217,7 +218,7 @@ def _settle(deed: Deed) -> None:
         return
     charge = charges[-1] if rng.random() < 0.7 else rng.choice(charges)
     late = world.hub.ms > charge.opened + LINK_LIVES
-    on_its_way = rng.random() < 0.4
+    on_its_way = deed.action.value == LATE or rng.random() < 0.4
     if (late and not on_its_way) or world.hub.ms > charge.opened + 66 * HOUR:
         return
     world.say(f"  {charge.tx_ref}: {world.gateway.settle(charge, rng, on_its_way=on_its_way)}")
@@ -248,17 +249,19 @@ def _take_back(deed: Deed) -> None:
 def _host_edits(deed: Deed) -> None:
     """A host changes units, price or status of a listing, or price and closing of some nights."""
     world, rng = deed.world, deed.rng
-    listing_id = rng.choice(world.listing_ids)
+    wish = deed.wish()
+    beside = rng.random() < 0.7
+    listing_id = wish.listing_id if beside else rng.choice(world.listing_ids)
     drawn = rng.random()
-    if drawn < 0.5:
+    if drawn < 0.4:
         changes: dict[str, Any] = {"nightly_price": Money(rng.choice((100, 5000)), "ETB")}
-        if drawn < 0.2:
+        if drawn < 0.15:
             changes = {"units": rng.choice((1, 2, 3))}
-        elif drawn < 0.35:
+        elif drawn < 0.25:
             changes = {"status": rng.choice(("open", "closed"))}
         hosting.update(deed.ports, HOST, listing_id, changes, only_version=rng.choice((None, None, 1)))
         return
-    start = START.date() + timedelta(days=rng.randint(0, 4))
+    start = wish.stay.check_in if beside else START.date() + timedelta(days=rng.randint(0, 4))
     price = rng.choice((None, Money(777, "ETB")))
     end = start + timedelta(days=rng.randint(1, 2))
     hosting.set_nights(deed.ports, HOST, listing_id, start, end, price=price, closed=rng.random() < 0.5)

@@ -6,7 +6,7 @@ A run that never met a row has not proved it; so every run prints how often it m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -92,11 +92,10 @@ def rows_counted() -> Iterator[None]:
     """While this lasts, every application of an answer is counted by its row."""
 
     def counting(booking: Booking, tx_ref: str, verification: Verification, **rest: Any) -> Booking:
-        after = apply(booking, tx_ref, verification, **rest)
+        after = apply_verification(booking, tx_ref, verification, **rest)
         met("row", row_of(booking, after, tx_ref, verification, rest.get("nights", "free")))
         return after
 
-    apply: Callable[..., Booking] = reconcile.apply_verification
     modules: tuple[Any, ...] = (reconcile, refund)
     for module in modules:
         module.apply_verification = counting
@@ -104,7 +103,7 @@ def rows_counted() -> Iterator[None]:
         yield
     finally:
         for module in modules:
-            module.apply_verification = apply
+            module.apply_verification = apply_verification
 
 
 def table(counts: Counter[str]) -> str:
@@ -118,6 +117,3 @@ def table(counts: Counter[str]) -> str:
         lines.append(f"\n{group}")
         lines += [f"  {count:>12,}  {name}" for name, count in names.items()]
     return "\n".join(lines)
-
-
-__all__ = ["COVERED", "ROWS", "apply_verification", "met", "row_of", "rows_counted", "table"]

@@ -65,8 +65,8 @@ class Watch:
         nights = {
             day: tables.nights[listing.listing_id, day] for day in days if (listing.listing_id, day) in tables.nights
         }
-        if quote(listing, nights, booking.stay).total != booking.total:
-            self._mispriced = booking.booking_id
+        right = quote(listing, nights, booking.stay).total == booking.total
+        self._mispriced = "" if right else booking.booking_id
 
     def nights_add_up(self, listing_id: ListingId) -> None:
         """Nights taken are those of bookings held and confirmed, no more and no fewer."""
@@ -86,7 +86,7 @@ class Watch:
 
     def written(self, before: Row | None, row: Row) -> None:
         booking = row.booking
-        if booking.booking_id == self._mispriced:
+        if before is None and booking.booking_id == self._mispriced:
             raise Violation("a hold costs something else than its nights", booking.booking_id)
         if before is None or before.booking.holds_nights != booking.holds_nights:
             self.nights_add_up(booking.place.listing_id)
@@ -171,18 +171,8 @@ class Watch:
             if duties[0] > booking.hold_expires_at + OUTAGE_GRACE:
                 raise Violation("a hold outlives the grace", booking.booking_id)
         for payment in booking.payments:
-            if payment.next_look_at is not None:
-                duties.append(payment.next_look_at)
-                if payment.next_look_at > now + PATIENCE:
-                    raise Violation("a look is put off for too long", payment.tx_ref)
-            elif payment.status not in SETTLED and now < payment.created_at + WATCHED_FOR:
-                raise Violation("a payment is not watched any more", payment.tx_ref)
-            for refund in payment.refunds:
-                if refund.status in ("refunded", "attention"):
-                    continue
-                if refund.due_at is None or refund.due_at > now + PATIENCE:
-                    raise Violation("a refund has no time", refund.refund_id)
-                duties.append(refund.due_at)
+            duties += self._looks(payment, now)
+            duties += self._refunds(payment, now)
         for email in booking.emails:
             if email.status == "owed":
                 duties.append(email.due_at)
@@ -190,6 +180,28 @@ class Watch:
                     raise Violation("an e-mail is put off for too long", f"{booking.booking_id} {email}")
         if duties and (due is None or due > min(duties)):
             raise Violation("due_at is later than what is due", f"{booking.booking_id} {due} {min(duties)}")
+
+    @staticmethod
+    def _looks(payment: Payment, now: datetime) -> list[datetime]:
+        """When the payment is looked at; it always is, until it is settled or three days are over."""
+        if payment.next_look_at is not None:
+            if payment.next_look_at > now + PATIENCE:
+                raise Violation("a look is put off for too long", payment.tx_ref)
+            return [payment.next_look_at]
+        if payment.status not in SETTLED and now < payment.created_at + WATCHED_FOR:
+            raise Violation("a payment is not watched any more", payment.tx_ref)
+        return []
+
+    @staticmethod
+    def _refunds(payment: Payment, now: datetime) -> list[datetime]:
+        times = []
+        for refund in payment.refunds:
+            if refund.status in ("refunded", "attention"):
+                continue
+            if refund.due_at is None or refund.due_at > now + PATIENCE:
+                raise Violation("a refund has no time", refund.refund_id)
+            times.append(refund.due_at)
+        return times
 
     # Leases and the gateway
 

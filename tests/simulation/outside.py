@@ -54,7 +54,7 @@ class SimQueue:
         delay = 5 + int(drawn * 400)
         if drawn > 1 - self.repeats:
             met("queue", f"twice {queue}")
-            self._deliver(queue, task, f"{name}+", 1, delay + 3 * SECOND)
+            self._deliver(queue, task, f"{name}+", 1, 1 + int((1 - drawn) * 5 * SECOND))
         self._deliver(queue, task, name, 1, delay)
 
     def _deliver(self, queue: str, task: Task, name: str, times: int, delay: int) -> None:

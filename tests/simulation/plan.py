@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -24,6 +25,9 @@ class Action:
     def __str__(self) -> str:
         return f"{self.number} {self.kind}"
 
+
+LATE = 1
+"""The guest approved the payment before its link was closed, and it arrives now."""
 
 GAPS = (
     (0, 0, 20),
@@ -63,7 +67,7 @@ NOISE = {
     "stranger": 2,
     "list": 2,
     "reuse": 1,
-    "unknown": 1,
+    "unknown": 4,
     "host edits": 9,
     "gateway out": 3,
     "mailer out": 1,
@@ -76,8 +80,8 @@ NOISE = {
 
 
 def draw_settings(rng: Random) -> Settings:
-    """The world of one history. One in eight is calm: nothing goes wrong but what people do."""
-    calm = rng.random() < 0.125
+    """The world of one history. One in six is calm: nothing fails, but queues lose and repeat."""
+    calm = rng.random() < 0.17
     quirks = Quirks(
         mode="test" if rng.random() < 0.1 else "live",
         partial_says_refunded=rng.random() < 0.3,
@@ -95,33 +99,113 @@ def draw_settings(rng: Random) -> Settings:
         hold_minutes=rng.choice((30, 30, 30, 90, 5)),
         window_minutes=rng.choice((60, 60, 5)),
         guests=rng.randint(1, 4),
+        narrow=rng.random() < 0.4,
         listings=rng.randint(1, 3),
         bad_address=rng.random() < 0.1,
         quirks=quirks,
-        loses=0.0 if calm else rng.choice((0.0, 0.05, 0.3)),
-        repeats=0.0 if calm else rng.choice((0.0, 0.1)),
+        loses=rng.choice((0.0, 0.05, 0.3)),
+        repeats=rng.choice((0.0, 0.1, 0.4)),
     )
 
 
-def draw_actions(rng: Random, *, calm: bool) -> list[Action]:
+def draw_actions(rng: Random, settings: Settings) -> list[Action]:
     """Between five and about forty actions, in order of time."""
-    drawn: list[tuple[int, str, int, int]] = []
+    drawn: list[Drawn] = []
     begin = 0
     for story in range(rng.choice((1, 1, 2, 2, 3, 4, 5, 6))):
         begin += _gap(rng)
-        at = begin
-        drawn.append((at, rng.choice(("book", "book", "book", "twins")), story, 0))
-        at += rng.randint(SECOND, 5 * SECOND) if rng.random() < 0.5 else 0
-        for _ in range(rng.randint(1, 7)):
-            at += _gap(rng)
-            drawn.append((at, _choice(rng, AFTER_BOOKING), story, 0))
+        template = rng.choices(list(TEMPLATES), list(TEMPLATES.values()))[0]
+        drawn += template(rng, begin, story, settings)
     end = max(at for at, *_ in drawn) + 1
     for _ in range(rng.choice((0, 1, 2, 3, 5, 8))):
-        at = rng.choice(drawn)[0] + rng.randint(0, 5 * SECOND) if rng.random() < 0.6 else rng.randrange(end)
+        beside = rng.choice(drawn)[0] + rng.choice((rng.randint(0, 40), rng.randint(0, 5 * SECOND)))
         kind = _choice(rng, NOISE)
-        if not (calm and kind.endswith("out")):
+        if settings.level or not kind.endswith("out"):
+            at = beside if rng.random() < 0.6 else rng.randrange(end)
             drawn.append((at, kind, rng.randrange(6), rng.choice(OUTAGES)))
     return [Action(at, number, kind, story, value) for number, (at, kind, story, value) in enumerate(sorted(drawn))]
+
+
+Drawn = tuple[int, str, int, int]
+
+
+def _anything(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """A booking, and whatever may follow one."""
+    del settings
+    drawn = [(at, rng.choice(("book", "book", "book", "twins")), story, 0)]
+    at += rng.randint(SECOND, 5 * SECOND) if rng.random() < 0.5 else 0
+    for _ in range(rng.randint(1, 7)):
+        at += _gap(rng)
+        drawn.append((at, _choice(rng, AFTER_BOOKING), story, 0))
+    return drawn
+
+
+def _late(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """The hold ends, perhaps another guest takes the place, and then the money comes."""
+    over = at + settings.hold_minutes * MINUTE
+    drawn = [(at, "book", story, 0), (over + rng.randint(-SECOND, 3 * HOUR), "settle", story, LATE)]
+    if rng.random() < 0.5:
+        drawn.append((over + rng.randint(0, 2 * HOUR), "book", story + 1, 0))
+    return drawn
+
+
+def _given_up(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """Paid, and cancelled by somebody: soon, or after a while."""
+    del settings
+    paid = at + rng.randint(SECOND, MINUTE)
+    soon = rng.random() < 0.5
+    then = paid + (rng.randint(0, 8 * SECOND) if soon else rng.randint(0, 30 * HOUR))
+    who = rng.choice(("cancel", "cancel", "host cancels", "operator cancels", "refund"))
+    return [(at, "book", story, 0), (paid, "settle", story, 0), (then, who, story, 0), (then + DAY, "retry", story, 0)]
+
+
+def _stayed(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """Paid, stayed, and praised: by several guests at the same time."""
+    del settings
+    praised = 4 * DAY + rng.randint(0, 20)
+    return [
+        (at, "book", story, 0),
+        (at + rng.randint(2 * SECOND, MINUTE), "settle", story, 0),
+        (praised, "praise", story, 0),
+        (praised + rng.randint(0, 10), "praise", story, 0),
+        (praised + rng.randint(0, 10), "host edits", story, 0),
+    ]
+
+
+def _edited(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """A host changes the listing while a guest is booking it."""
+    del settings
+    return [
+        (at, "book", story, 0),
+        (at + rng.randint(0, 16), "host edits", story, 0),
+        (at + rng.randint(0, 16), "host edits", story, 0),
+        (at + rng.randint(20, 3 * SECOND), "settle", story, 0),
+    ]
+
+
+def _silence(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """The gateway falls silent for half a day, before or after it gave a link."""
+    return [
+        *_anything(rng, at, story, settings),
+        (at + rng.choice((-5, SECOND, 20 * MINUTE)) if at else 0, "gateway out", story, OUTAGES[-1]),
+    ]
+
+
+def _crowd(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """One guest books five times at once."""
+    return [(at + rng.randint(0, 30), "book", story + settings.guests * number, 0) for number in range(5)]
+
+
+Template = Callable[[Random, int, int, Settings], list[Drawn]]
+TEMPLATES: dict[Template, int] = {
+    _anything: 50,
+    _late: 12,
+    _given_up: 14,
+    _stayed: 8,
+    _edited: 8,
+    _silence: 6,
+    _crowd: 8,
+}
 
 
 def _gap(rng: Random) -> int:
@@ -129,5 +213,5 @@ def _gap(rng: Random) -> int:
     return rng.randint(low, high)
 
 
-def _choice(rng: Random, kinds: dict[str, float]) -> str:
+def _choice(rng: Random, kinds: Mapping[str, float]) -> str:
     return rng.choices(list(kinds), list(kinds.values()))[0]

@@ -42,7 +42,7 @@ def play(
     """Play the history of a seed: the whole of it, or only the actions ``keep`` and ``without`` some faults."""
     rng = Random(seed)
     settings = draw_settings(rng)
-    actions = tuple(draw_actions(rng, calm=not settings.level))
+    actions = tuple(draw_actions(rng, settings))
     if keep is not None:
         actions = tuple(action for action in actions if action.number in keep)
     world = World(seed, settings, without)

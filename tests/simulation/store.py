@@ -222,8 +222,9 @@ class SimBookings:
             if not holds("hold: price as read", night.price == priced):
                 raise NightsShort
         for night in nights:
-            night = self.tables.nights[listing.listing_id, night.date] = replace(night, taken=night.taken + units)
-            self._taken(listing, night)
+            fuller = replace(night, taken=night.taken + units)
+            self.tables.nights[listing.listing_id, night.date] = fuller
+            self._taken(listing, fuller)
 
     def _release(self, booking: Booking) -> None:
         place, units = booking.place.listing_id, booking.stay.units

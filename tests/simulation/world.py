@@ -48,6 +48,7 @@ class Settings:
     hold_minutes: int
     window_minutes: int
     guests: int
+    narrow: bool
     listings: int
     bad_address: bool
     quirks: Quirks
@@ -85,23 +86,6 @@ class GatewayDoor(Door):
             if not trouble.fate_known and self._world.hub.current is not None:
                 self._world.watch.posted(rest["refund_id"], self._world.hub.current.name)
             raise
-
-
-class OneGateway:
-    """The stage's gateways: Chapa, for every currency that it takes."""
-
-    def __init__(self, chapa: Any) -> None:
-        self._chapa = chapa
-
-    def named(self, name: str) -> Any:
-        assert name == "chapa"
-        return self._chapa
-
-    def for_currency(self, currency: str) -> Any:
-        return self._chapa if currency in ("ETB", "USD") else None
-
-    def all(self) -> list[Any]:
-        return [self._chapa]
 
 
 class World:
@@ -147,7 +131,7 @@ class World:
         self.acknowledged: dict[str, int] = {}
         self.ports = cast(Ports, self._bundle())
         for number in range(settings.listings):
-            listing = _listing(seed, number)
+            listing = _listing(seed, number, narrow=settings.narrow)
             self.tables.listings[listing.listing_id] = listing
             self.watch.units(listing)
         self.listing_ids = list(self.tables.listings)
@@ -287,7 +271,7 @@ class World:
         """The tables are made anew: another salt, the same listings, no bookings. The gateway forgets nothing."""
         self.salts.append(_salt(self.hub.seed, len(self.salts)))
         listings = {
-            key: replace(listing, status="open", units=_listing(self.hub.seed, place).units)
+            key: replace(listing, status="open", units=_listing(self.hub.seed, place, narrow=False).units)
             for place, (key, listing) in enumerate(self.tables.listings.items())
         }
         self._replace(Tables(self.salts[-1], listings=listings))
@@ -357,11 +341,11 @@ def _salt(seed: int, life: int) -> bytes:
     return hashlib.sha256(f"{seed}/{life}".encode()).digest()
 
 
-def _listing(seed: int, number: int) -> Listing:
+def _listing(seed: int, number: int, *, narrow: bool) -> Listing:
     rng = Random(seed * 31 + number)
     return a_listing(
         listing_id=f"lst_{number:016}",
-        units=rng.choice((1, 1, 2, 3)),
+        units=rng.choice((1, 1, 2) if narrow else (1, 2, 3, 6)),
         nightly_price=Money(rng.choice((100, 333, 245000)), "ETB"),
         cancellation_policy=rng.choice(POLICIES),
     )
