@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races check format coverage template package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races prove check format coverage template package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -38,6 +38,10 @@ test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.dynamodb_local fetch
 	@$(BIN)/python -m pytest -m races tests/races tests/crash $(ARGS)
+
+prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and see that it is missed (ARGS="--seeds 500")
+	@$(BIN)/python -m tests.simulation $(ARGS)
+	@$(BIN)/python -m tests.simulation --mutations
 
 check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format."; exit 1; }

@@ -123,8 +123,9 @@ class World:
         refused = frozenset({"nobody@guzo.et"} if settings.bad_address else ())
         self.mailer = SimMailer(refused, self.watch.sending)
         self.observe = SimObserve()
-        self._lagging: list[tuple[int, str, datetime | None]] = []
-        self._seen: dict[str, datetime | None] = {}
+        self._lagging: list[tuple[int, int, str, datetime | None]] = []
+        self._seen: dict[str, tuple[int, datetime | None]] = {}
+        self._writes = 0
         self._next_sweep = 1 << 60
         self._sweeps = 0
         self._webhooks: dict[tuple[str, str], int] = {}
@@ -241,12 +242,13 @@ class World:
     # What is written
 
     def _written(self, before: Row | None, row: Row) -> None:
-        lag = self.settings.lag
+        key, lag = row.booking.booking_id, self.settings.lag
+        self._writes += 1
         if lag and not self.calm and self.hub.current is not None:
             wait = int(lag * self.hub.current.rng.random() ** 3)
-            self._lagging.append((self.hub.ms + wait, row.booking.booking_id, row.due))
+            self._lagging.append((self.hub.ms + wait, self._writes, key, row.due))
         else:
-            self._seen[row.booking.booking_id] = row.due
+            self._seen[key] = self._writes, row.due
         if row.due is not None:
             self._plan_sweep(self._ms(row.due))
         if self.trace is not None:
@@ -255,17 +257,17 @@ class World:
         self.watch.written(before, row)
 
     def _index(self) -> dict[str, datetime | None]:
-        """The due index as it is seen now: it may lag behind the table."""
-        if self._lagging:
-            later = []
-            for at, key, due in self._lagging:
-                if self.calm or at <= self.hub.ms:
-                    self._seen[key] = due
-                else:
-                    later.append((at, key, due))
-                    met("index", "lagged")
-            self._lagging = later
-        return self._seen
+        """The due index as it is seen now: it may lag behind the table, but never goes back."""
+        later = []
+        for lagging in self._lagging:
+            at, number, key, due = lagging
+            if not self.calm and at > self.hub.ms:
+                later.append(lagging)
+                met("index", "lagged")
+            elif number > self._seen.get(key, (0, None))[0]:
+                self._seen[key] = number, due
+        self._lagging = later
+        return {key: due for key, (_, due) in self._seen.items()}
 
     def reset(self) -> None:
         """The tables are made anew: another salt, the same listings, no bookings. The gateway forgets nothing."""
@@ -286,7 +288,7 @@ class World:
         self.tables = self.store.tables = self.catalogue.tables = tables
         self.resets.append(self.hub.ms)
         self._lagging.clear()
-        self._seen = {key: row.due for key, row in tables.rows.items()}
+        self._seen = {key: (self._writes, row.due) for key, row in tables.rows.items()}
         for listing in tables.listings.values():
             self.watch.units(listing)
         self.plan_next_sweep()
