@@ -269,6 +269,14 @@ def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
     assert all((email.status, email.claimed_by, email.tries) == ("owed", "", 0) for email in booking.emails)
 
 
+def test_a_host_without_an_address_is_told_nothing_and_the_guest_all_the_same() -> None:
+    booking = a_booking(listing=a_listing(host_email=""))
+    for kind in ("host_new_booking", "host_cancelled"):
+        assert owe(booking, kind, now=NOW) == booking
+        assert [email.kind for email in owe(a_booking(), kind, now=NOW).emails] == [kind]
+    assert [email.kind for email in paid(opened(booking)).emails] == ["booking_confirmed"]
+
+
 def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:
     booking = paid(opened(a_booking()))
     first, second = booking.emails

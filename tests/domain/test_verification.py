@@ -131,7 +131,7 @@ def test_no_letter_where_no_other_payment_could_be_tried() -> None:
     """No such booking comes to be: an open payment is the latest of a booking that waits for money."""
     late = NOW + timedelta(hours=2)
     for status in ("confirmed", "expired", "cancelled"):
-        assert told(replace(HELD, status=status), "failed", now=late).emails == ()  # type: ignore[arg-type]
+        assert told(replace(HELD, status=status), "failed", now=late).emails == ()
     first = TWICE.payments[0].tx_ref
     reopened = update_payment(TWICE, first, status="pending")
     result = told(reopened, "failed", now=late, tx_ref=first)
