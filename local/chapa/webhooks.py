@@ -65,7 +65,7 @@ def _both(body: bytes, key: str) -> dict[str, str]:
 
 
 def _tampered(body: bytes, keys: Keys) -> Signed:
-    changed = re.sub(rb'("amount":"[0-9]*)(\.)', rb"\g<1>0\2", body, count=1)
+    changed = re.sub(rb'("amount":"[0-9]*)', rb"\g<1>0", body, count=1)
     return changed, _both(body, keys.webhook_secret)
 
 
