@@ -1,10 +1,14 @@
-"""What all tests share: no test ever finds real credentials, or a region of its own."""
+"""What all tests share: no test ever finds real credentials, or a region of its own.
+
+Hypothesis tries a little on every run, and for long with ``HYPOTHESIS_PROFILE=thorough``.
+"""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("tests.adapters.store_contract", "tests.adapters.listing_contract", "tests.scenes")
 
@@ -15,6 +19,11 @@ os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     AWS_EC2_METADATA_DISABLED="true",
 )
+
+# No deadline: a busy machine is no fault.
+settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
