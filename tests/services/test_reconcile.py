@@ -416,6 +416,18 @@ def test_a_confirmed_booking_is_told_of_once(scene: Scene, ports: Fakes) -> None
     assert ports.tape.count("queue.emails") == 1
 
 
+def test_what_comes_to_need_a_person_is_told_of_once(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    look(scene, "webhook")
+    assert not {event for event in ports.observe.events if event.startswith("booking_") or event == "attention_needed"}
+    ports.gateway.pay(ONE, amount=Money(1, "ETB"))
+    look(scene, "webhook")
+    assert ports.observe.of("attention_needed") == [{"level": "error", "booking_id": FIRST, "kind": "payment_review"}]
+    ports.clock.move(minutes=1)
+    look(scene, "webhook")
+    assert len(ports.observe.of("attention_needed")) == 1
+
+
 def attempts(scene: Scene, count: int) -> None:
     """A booking with this many attempts, each with a link that grew too old; the hold runs on for a day."""
     ports = scene.ports

@@ -178,6 +178,61 @@ def test_truth_is_asked_of_what_was_claimed(scene: Scene, ports: Fakes) -> None:
     assert "hold_expired 1" not in ports.mailer.subjects
 
 
+def test_a_letter_that_comes_to_be_owed_meanwhile_is_left_alone(scene: Scene, ports: Fakes) -> None:
+    scene.expired()
+
+    def late_money() -> None:
+        ports.gateway.pay(ONE, on_its_way=True)
+        scene.webhook(ONE)
+
+    ports.run_before("mailer.send", late_money)
+    assert send_emails(ports, FIRST) == 1
+    assert [(email.kind, email.status, email.claimed_by) for email in emails(scene)] == [
+        ("hold_expired", "sent", ""),
+        ("booking_confirmed", "owed", ""),
+        ("host_new_booking", "owed", ""),
+    ]
+    assert ports.observe.of("email_sent_twice") == []
+
+
+def test_a_slow_worker_that_sent_nothing_is_no_duplicate(scene: Scene, ports: Fakes) -> None:
+    scene.expired()
+
+    def busy_for_too_long() -> None:
+        ports.clock.move(minutes=2)
+        scene.work(scene.now(FIRST))
+        raise MailBusy
+
+    ports.run_before("mailer.send", busy_for_too_long)
+    assert send_emails(ports, FIRST) == 0
+    assert ports.observe.of("email_sent_twice") == []
+    scene.run(minutes=3)
+    assert ports.mailer.subjects == ["hold_expired 1"]
+
+
+def test_a_letter_whose_worker_died_is_counted_when_it_is_taken_up(scene: Scene, ports: Fakes) -> None:
+    """It may have been sent: nobody knows."""
+    scene.confirmed()
+    ports.run_before("mailer.send", raises(MailBusy()))
+    ports.run_after("mailer.send", raises(Crash()), skip=0)
+    with pytest.raises(Crash):
+        send_emails(ports, FIRST)
+    ports.clock.move(minutes=2)
+    assert send_emails(ports, FIRST) == 2
+    left = [{"level": "warning", "booking_id": FIRST, "email_id": number} for number in ("1", "2")]
+    assert ports.observe.of("email_maybe_twice") == left
+    # What was only put off is not among them.
+    send_emails(ports, FIRST)
+    assert len(ports.observe.of("email_maybe_twice")) == 2
+
+
+def test_a_letter_that_only_waited_is_not_counted(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.clock.move(minutes=3)
+    send_emails(ports, FIRST)
+    assert ports.observe.of("email_maybe_twice") == []
+
+
 # -- the mail service
 
 
