@@ -25,7 +25,7 @@ from chalicelib.services.sweep import sweep
 from chalicelib.services.webhook import receive
 
 from .gateway import LINK_LIVES, Charge
-from .plan import LATE, Action
+from .plan import FIRST, LATE, Action
 from .scheduler import HOUR, START, Violation
 from .world import HOST, OPERATOR, PUBLIC, World
 
@@ -217,8 +217,10 @@ def _settle(deed: Deed) -> None:
     if not charges:
         return
     charge = charges[-1] if rng.random() < 0.7 else rng.choice(charges)
+    if deed.action.value == FIRST:
+        charge = charges[0]
     late = world.hub.ms > charge.opened + LINK_LIVES
-    on_its_way = deed.action.value == LATE or rng.random() < 0.4
+    on_its_way = deed.action.value in (LATE, FIRST) or rng.random() < 0.4
     if (late and not on_its_way) or world.hub.ms > charge.opened + 66 * HOUR:
         return
     world.say(f"  {charge.tx_ref}: {world.gateway.settle(charge, rng, on_its_way=on_its_way)}")

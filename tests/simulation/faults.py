@@ -139,5 +139,4 @@ class Door:
         return played
 
 
-LONGEST_STALL = max(STALLS) * SECOND
-OUTAGES = (2 * MINUTE, 20 * MINUTE, 40 * MINUTE, 4 * 60 * MINUTE, 14 * 60 * MINUTE)
+OUTAGES = (2 * MINUTE, 20 * MINUTE, 40 * MINUTE, 4 * 60 * MINUTE, 27 * 60 * MINUTE, 14 * 60 * MINUTE)

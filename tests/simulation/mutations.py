@@ -115,14 +115,14 @@ def _posts_first(_start: Any) -> Any:
     return start
 
 
-def _blind(start: Any) -> Any:
+def _blind(look_up: Any) -> Any:
     """A refund that was asked for and not answered is simply posted again."""
 
-    def look_up(ports: Any, booking: Booking, refund_id: str) -> Booking:
+    def blind(ports: Any, booking: Booking, refund_id: str) -> Booking:
         known = refunding.the_refund(booking, refund_id)
         paid = aggregate.the_payment(booking, refund_id.rpartition("-R")[0])
-        if known.status != "requested" or known.provider_refund_id is not None:
-            return booking
+        if known.status != "requested":
+            return look_up(ports, booking, refund_id)
         by = ports.chance.token()
         claimed = refund._changed(
             ports,
@@ -135,8 +135,7 @@ def _blind(start: Any) -> Any:
         )
         return refund._post(ports, claimed, paid, refunding.the_refund(claimed, refund_id))
 
-    del start
-    return look_up
+    return blind
 
 
 def _looks_once(_next_look: Any) -> Any:

@@ -29,6 +29,9 @@ class Action:
 LATE = 1
 """The guest approved the payment before its link was closed, and it arrives now."""
 
+FIRST = 2
+"""The same, for the oldest of the booking's links."""
+
 GAPS = (
     (0, 0, 20),
     (0, 3 * SECOND, 36),
@@ -94,10 +97,10 @@ def draw_settings(rng: Random) -> Settings:
     return Settings(
         level=0.0 if calm else rng.choice((0.01, 0.03, 0.06, 0.12)),
         timeouts=rng.random() < 0.8,
-        encoded=rng.random() < 0.1,
+        encoded=rng.random() < 0.05,
         lag=0 if calm else rng.choice((0, 2 * SECOND, 70 * SECOND)),
         hold_minutes=rng.choice((30, 30, 30, 90, 5)),
-        window_minutes=rng.choice((60, 60, 5)),
+        window_minutes=rng.choice((60, 5, 5)),
         guests=rng.randint(1, 4),
         narrow=rng.random() < 0.4,
         listings=rng.randint(1, 3),
@@ -191,6 +194,18 @@ def _silence(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn
     ]
 
 
+def _twice(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+    """A link grows too old, another is opened, and both are paid."""
+    anew = at + settings.window_minutes * MINUTE + rng.randint(0, MINUTE)
+    paid = anew + rng.randint(2 * SECOND, 5 * MINUTE)
+    return [
+        (at, "book", story, 0),
+        (anew, "pay", story, 0),
+        (paid, "settle", story, FIRST),
+        (paid + rng.randint(0, 2 * MINUTE), "settle", story, 0),
+    ]
+
+
 def _crowd(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
     """One guest books five times at once."""
     return [(at + rng.randint(0, 30), "book", story + settings.guests * number, 0) for number in range(5)]
@@ -204,6 +219,7 @@ TEMPLATES: dict[Template, int] = {
     _stayed: 8,
     _edited: 8,
     _silence: 6,
+    _twice: 6,
     _crowd: 8,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any, cast
@@ -273,8 +273,8 @@ class World:
         """The tables are made anew: another salt, the same listings, no bookings. The gateway forgets nothing."""
         self.salts.append(_salt(self.hub.seed, len(self.salts)))
         listings = {
-            key: replace(listing, status="open", units=_listing(self.hub.seed, place, narrow=False).units)
-            for place, (key, listing) in enumerate(self.tables.listings.items())
+            key: _listing(self.hub.seed, number, narrow=self.settings.narrow)
+            for number, key in enumerate(self.tables.listings)
         }
         self._replace(Tables(self.salts[-1], listings=listings))
         met("table", "reset")
