@@ -189,8 +189,9 @@ def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         if known.provider_refund_id is not None:
             said: str = gateway.refund_status(known.provider_refund_id).said
         else:
-            verified = gateway.verify(tx_ref).said
-            said = "refunded" if verified in ("refunded", "reversed") else "unknown"
+            went_back = gateway.verify(tx_ref).said in ("refunded", "reversed")
+            # Where another refund may be the one that it speaks of, it says nothing of this one.
+            said = "refunded" if went_back and not _others_went_back(booking, known) else "unknown"
     except GatewayTrouble as trouble:
         ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=trouble.code)
         said = "unknown"

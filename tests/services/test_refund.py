@@ -368,6 +368,31 @@ def test_a_webhook_moves_a_refund_on(scene: Scene, ports: Fakes) -> None:
     assert the_refund(scene).status == "refunded"
 
 
+def test_a_refund_without_a_name_is_done_when_its_payment_went_back(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    ports.gateway.settle(ONE, "refunded")
+    ports.clock.move(hours=1)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "refunded"
+
+
+def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, ports: Fakes) -> None:
+    owed(scene, 100)
+    scene.work(scene.now(FIRST))
+    ports.gateway.settle(ONE, "refunded")
+    scene.webhook(ONE, "charge.refunded")
+    assert the_refund(scene).status == "refunded"
+    owe(ports, 200, key="second")
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene, R2).status == "requested"
+    ports.clock.move(hours=1)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene, R2).status == "requested"
+
+
 def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
