@@ -76,7 +76,7 @@ setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install
 
 clean: ## Remove everything that these verbs made
-	rm -rf $(VENV) $(EMULATOR) build .local .coverage htmlcov
+	rm -rf $(VENV) $(EMULATOR) .venv-benchmarks build .local .coverage htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
