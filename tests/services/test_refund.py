@@ -385,9 +385,11 @@ def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, 
     scene.webhook(ONE, "charge.refunded")
     assert the_refund(scene).status == "refunded"
     owe(ports, 200, key="second")
+    ports.gateway.settle(ONE, "paid")
     ports.gateway.trouble("refund", SILENCE, done=True)
     scene.work(scene.now(FIRST))
     assert the_refund(scene, R2).status == "requested"
+    ports.gateway.settle(ONE, "refunded")
     ports.clock.move(hours=1)
     scene.work(scene.now(FIRST))
     assert the_refund(scene, R2).status == "requested"
