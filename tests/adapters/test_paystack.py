@@ -1,0 +1,531 @@
+"""What is sent to Paystack, what its answers mean, and which webhooks are believed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters.paystack import BASE_URL, Paystack
+from chalicelib.adapters.paystack_answers import read_link, read_refund, read_refund_status, read_verification
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected, GatewayTrouble, ReferenceUsed
+from chalicelib.domain.money import Money
+from chalicelib.domain.verification import Said, Verification
+from chalicelib.services.ports import BadSignature, Fault, Notice, NotJson, Opening, RefundAnswer, RefundSaid
+from chalicelib.settings import BadSetting
+from tests.adapters.chapa_server import Keys, answering, serving
+from tests.adapters.shapes import (
+    KES,
+    PAYSTACK_KEY,
+    PAYSTACK_LINK,
+    PAYSTACK_OPENED,
+    PAYSTACK_PAID,
+    PAYSTACK_REFUND,
+    answer,
+    changed,
+    paystack_refusal,
+)
+
+
+def keys(**named: str) -> Keys:
+    return Keys(**({"paystack_secret_key": PAYSTACK_KEY} | named))
+
+
+def paid(**fields: object) -> dict[str, Any]:
+    return changed(PAYSTACK_PAID, **fields)
+
+
+def verified(status: int, body: object) -> Verification:
+    return read_verification(answer(status, body))
+
+
+# The key
+
+
+@pytest.mark.parametrize(("key", "mode"), [("sk_test_abc", "test"), ("sk_live_abc", "live"), (" sk_live_a\n", "live")])
+def test_the_key_chooses_the_mode(key: str, mode: str) -> None:
+    assert Paystack(keys(paystack_secret_key=key)).mode == mode
+
+
+@pytest.mark.parametrize(
+    "key", ["", "pk_test_abc", "sk_test_", "sk_prod_abc", "sk_live_a b", "CHASECK-abc", "sk_test_é"]
+)
+def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
+    paystack = Paystack(keys(paystack_secret_key=key), base_url="http://127.0.0.1:1")
+    with pytest.raises(BadSetting, match="paystack_secret_key is no secret key of Paystack") as raised:
+        _ = paystack.mode
+    assert key in ("", "sk_test_") or key not in str(raised.value)
+    with pytest.raises(GatewayBadAnswer) as trouble:
+        paystack.verify(KES.tx_ref)
+    assert trouble.value.fate_known
+
+
+# What is sent
+
+
+def sent(opening: Opening) -> Any:
+    with serving(answering(200, PAYSTACK_OPENED)) as server:
+        assert Paystack(keys(), base_url=server.url).initialize(opening) == PAYSTACK_LINK
+    [request] = server.requests
+    assert (request.method, request.path) == ("POST", "/v1/transaction/initialize")
+    assert request.headers["authorization"] == f"Bearer {PAYSTACK_KEY}"
+    assert request.headers["content-type"] == "application/json"
+    return request.json()
+
+
+def test_an_opening_as_paystack_wants_it() -> None:
+    assert sent(KES) == {
+        "email": "hanna.tesfaye@gmail.com",
+        "amount": 245000,
+        "currency": "KES",
+        "reference": KES.tx_ref,
+        "callback_url": "https://api.tour.et/v1/payments/paystack/callback",
+        "metadata": {"booking_id": "GZ4T1B8WCD7K2M9Q"},
+    }
+    assert BASE_URL == "https://api.paystack.co"
+
+
+def test_an_address_that_paystack_may_refuse_is_sent_all_the_same_for_it_must_be_there() -> None:
+    assert sent(replace(KES, email="hanna@example.com"))["email"] == "hanna@example.com"
+
+
+def test_what_is_asked_about_is_named_in_the_path() -> None:
+    with serving(answering(200, PAYSTACK_PAID, keep=True), answering(200, PAYSTACK_REFUND)) as server:
+        paystack = Paystack(keys(), base_url=server.url)
+        paystack.verify("a/b?c")
+        paystack.refund_status("8814420")
+    assert [(each.method, each.path) for each in server.requests] == [
+        ("GET", "/v1/transaction/verify/a%2Fb%3Fc"),
+        ("GET", "/v1/refund/8814420"),
+    ]
+    assert all("content-length" not in each.headers for each in server.requests)
+
+
+def test_a_refund_as_paystack_wants_it() -> None:
+    with serving(answering(200, PAYSTACK_REFUND)) as server:
+        said = Paystack(keys(), base_url=server.url).refund(
+            "5201447713", amount=Money(1000, "KES"), refund_id="GZ-1-R1", reason="It\n rained."
+        )
+    assert said == RefundAnswer("processing", "8814420")
+    [request] = server.requests
+    assert (request.method, request.path) == ("POST", "/v1/refund")
+    assert request.json() == {
+        "transaction": "5201447713",
+        "amount": 1000,
+        "currency": "KES",
+        "merchant_note": "GZ-1-R1 It rained.",
+    }
+
+
+def test_no_call_closes_a_link() -> None:
+    assert Paystack(keys(), base_url="http://127.0.0.1:1").cancel(KES.tx_ref) is False
+
+
+# What an opening's answer means
+
+
+def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayTrouble:
+    with pytest.raises(GatewayTrouble) as raised:
+        read_link(answer(status, body), secure=True, private=private)
+    return raised.value
+
+
+def test_the_link_is_answered() -> None:
+    assert read_link(answer(200, PAYSTACK_OPENED), secure=True, private=()) == PAYSTACK_LINK
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, paystack_refusal("Duplicate Transaction Reference", "duplicate_reference")),
+        (400, paystack_refusal("Whatever it says", "duplicate_reference")),
+        (400, paystack_refusal("Duplicate Transaction Reference")),
+        (400, {"status": "false", "message": "Duplicate Transaction Reference"}),
+        (422, paystack_refusal("", "duplicate_reference")),
+    ],
+)
+def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object) -> None:
+    trouble = refused(status, body)
+    assert type(trouble) is ReferenceUsed
+    assert trouble.fate_known
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("Email Address is required", "contact.email"),
+        ("Invalid Email Address Passed", "contact.email"),
+        ("Invalid Amount Sent", "total"),
+        ("Currency not supported by merchant", "currency"),
+        ("Invalid callback URL given", "callback_url"),
+    ],
+)
+def test_a_refusal_names_the_field_that_its_sentence_is_about(message: str, field: str) -> None:
+    trouble = refused(400, paystack_refusal(message, "missing_params"))
+    assert type(trouble) is GatewayRejected
+    assert trouble.fate_known
+    assert [(error.field, error.message) for error in trouble.errors] == [(field, message)]
+
+
+@pytest.mark.parametrize(
+    ("message", "detail"),
+    [
+        ("This merchant is not active", " This merchant is not active"),
+        ("The key sk_test_abc is odd", ""),
+        ("Hello Hanna you cannot", ""),
+        ("<b>No markup please</b>", ""),
+    ],
+)
+def test_other_refusals_are_told_in_its_own_words(message: str, detail: str) -> None:
+    trouble = refused(404, paystack_refusal(message, "x"), private=("hanna",))
+    assert type(trouble) is GatewayRejected
+    assert trouble.detail == "The payment gateway refused this payment." + detail
+    assert trouble.errors == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAYSTACK_OPENED | {"status": "true"}),
+        (200, PAYSTACK_OPENED | {"status": "success"}),
+        (200, PAYSTACK_OPENED | {"status": 1}),
+        (200, PAYSTACK_OPENED | {"data": None}),
+        (200, changed(PAYSTACK_OPENED, authorization_url="http://checkout.paystack.com/x")),
+        (200, paystack_refusal("Duplicate Transaction Reference", "duplicate_reference")),
+        (201, PAYSTACK_OPENED),
+        (400, {"message": "Duplicate Transaction Reference"}),
+        (400, paystack_refusal(None)),
+        (400, b"<html>"),
+        (404, {"message": "Not Found"}),
+        (408, paystack_refusal("Time is up for you")),
+        (500, paystack_refusal("Server error", "duplicate_reference")),
+        (502, b"<html>"),
+    ],
+)
+def test_what_makes_no_sense_leaves_the_fate_open(status: int, body: object) -> None:
+    trouble = refused(status, body)
+    assert type(trouble) is GatewayBadAnswer
+    assert not trouble.fate_known
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_refused_key_may_come_under_another_status(status: int) -> None:
+    body = paystack_refusal("Invalid key")
+    for read in (
+        lambda: read_link(answer(status, body), secure=True, private=()),
+        lambda: verified(status, body),
+        lambda: read_refund(answer(status, body)),
+        lambda: read_refund_status(answer(status, body)),
+    ):
+        with pytest.raises(GatewayBadAnswer, match="credentials") as raised:
+            read()
+        assert raised.value.fate_known
+
+
+# What became of a payment
+
+
+def test_a_paid_payment() -> None:
+    assert verified(200, PAYSTACK_PAID) == Verification(
+        "paid",
+        tx_ref=KES.tx_ref,
+        amount=Money(245000, "KES"),
+        mode="test",
+        provider_reference="5201447713",
+        fee=Money(7105, "KES"),
+        paid_at=datetime(2026, 3, 4, 8, 16, 2, tzinfo=UTC),
+    )
+    assert verified(200, paid(paid_at=None)).paid_at == datetime(2026, 3, 4, 8, 16, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("success", "paid"),
+        ("failed", "failed"),
+        ("reversed", "reversed"),
+        ("abandoned", "pending"),
+        ("ongoing", "pending"),
+        ("pending", "pending"),
+        ("processing", "pending"),
+        ("queued", "pending"),
+        ("Success", "pending"),
+        ("SUCCESS", "pending"),
+        ("success ", "pending"),
+        ("", "pending"),
+    ],
+)
+def test_only_the_exact_word_is_believed(word: str, said: Said) -> None:
+    verification = verified(200, paid(status=word))
+    assert verification.said == said
+    assert (verification.paid_at is not None) == (said == "paid")
+
+
+@pytest.mark.parametrize(
+    ("fields", "amount", "reported"),
+    [
+        ({"amount": 252105}, 245000, ""),
+        ({"amount": 252105, "requested_amount": ...}, 252105, ""),
+        ({"amount": 252105, "requested_amount": None}, 252105, ""),
+        ({"amount": 244999}, 244999, ""),
+        ({"amount": 245000, "requested_amount": 244999}, 244999, ""),
+        ({"amount": "245000", "requested_amount": "245000"}, 245000, ""),
+        ({"amount": 0, "requested_amount": 0}, 0, ""),
+        ({"amount": None}, None, "minor KES"),
+        ({"amount": "2450.00"}, None, "2450.00 minor KES"),
+        ({"amount": -1}, None, "-1 minor KES"),
+        ({"requested_amount": "x"}, None, "x minor KES"),
+        ({"requested_amount": 2450.5}, None, "2450.5 minor KES"),
+        ({"currency": "XXX"}, None, "245000 minor XXX"),
+        ({"currency": None}, None, "245000 minor"),
+    ],
+)
+def test_what_counts_is_what_was_asked_for_and_no_more_than_was_paid(
+    fields: Mapping[str, object], amount: int | None, reported: str
+) -> None:
+    verification = verified(200, paid(**fields))
+    assert verification.said == "paid"
+    assert verification.amount == (None if amount is None else Money(amount, "KES"))
+    assert verification.reported == reported
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"reference": 7}, "tx_ref"),
+        ({"reference": ...}, "tx_ref"),
+        ({"domain": True}, "mode"),
+        ({"domain": ...}, "mode"),
+        ({"id": "AP7"}, "provider_reference"),
+        ({"id": 0}, "provider_reference"),
+        ({"id": 1.5}, "provider_reference"),
+        ({"id": True}, "provider_reference"),
+        ({"fees": None}, "fee"),
+        ({"fees": "x"}, "fee"),
+    ],
+)
+def test_a_fact_that_cannot_be_read_is_none(fields: Mapping[str, object], field: str) -> None:
+    verification = verified(200, paid(**fields))
+    assert verification.said == "paid"
+    assert getattr(verification, field) is None
+
+
+@pytest.mark.parametrize("metadata", [None, "", 0, [], {"a": 1}])
+def test_metadata_may_be_anything(metadata: object) -> None:
+    assert verified(200, paid(metadata=metadata, log=None)).said == "paid"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, paystack_refusal("Entity not found")),
+        (404, paystack_refusal("Transaction reference not found.", "transaction_not_found")),
+        (400, paystack_refusal("Transaction not found")),
+    ],
+)
+def test_a_reference_that_paystack_does_not_know(status: int, body: object) -> None:
+    assert verified(status, body) == Verification("unknown")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAYSTACK_PAID | {"status": False}),
+        (200, PAYSTACK_PAID | {"status": "true"}),
+        (200, PAYSTACK_PAID | {"status": None}),
+        (200, PAYSTACK_PAID | {"data": None}),
+        (200, PAYSTACK_PAID | {"data": [PAYSTACK_PAID["data"]]}),
+        (200, paid(status=None)),
+        (200, paid(status=True)),
+        (200, b'{"status": true, "data": {"status": "pending", "status": "success"}}'),
+        (200, b"<html>"),
+        (201, PAYSTACK_PAID),
+        (404, PAYSTACK_PAID),
+        (404, {"message": "Not found"}),
+        (400, paystack_refusal("Something else is wrong")),
+        (500, paystack_refusal("Entity not found")),
+        (502, b"<html>not found</html>"),
+    ],
+)
+def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body: object) -> None:
+    with pytest.raises(GatewayBadAnswer) as raised:
+        verified(status, body)
+    assert not raised.value.fate_known
+
+
+# Giving money back
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("pending", "processing"),
+        ("processing", "processing"),
+        ("processed", "refunded"),
+        ("failed", "reversed"),
+        ("needs-attention", "unknown"),
+        ("Processed", "unknown"),
+        ("new", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_how_far_a_refund_is(word: object, said: RefundSaid) -> None:
+    body = changed(PAYSTACK_REFUND, status=word, transaction=5201447713)
+    assert read_refund_status(answer(200, body)) == RefundAnswer(said, "8814420")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "name"),
+    [
+        (200, PAYSTACK_REFUND, "8814420"),
+        (201, PAYSTACK_REFUND, "8814420"),
+        (200, PAYSTACK_REFUND | {"data": None}, None),
+        (200, changed(PAYSTACK_REFUND, id=None, status="new"), None),
+        (200, changed(PAYSTACK_REFUND, id="8814420"), "8814420"),
+    ],
+)
+def test_a_refund_that_was_taken_over_is_under_way_whatever_else_is_missing(
+    status: int, body: object, name: str | None
+) -> None:
+    assert read_refund(answer(status, body)) == RefundAnswer("processing", name)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_refund_that_was_refused_is_told_with_its_reason(status: int) -> None:
+    with pytest.raises(GatewayRejected, match="Transaction cannot be refunded") as raised:
+        read_refund(answer(status, paystack_refusal("Transaction cannot be refunded", "x")))
+    assert raised.value.fate_known
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b""),
+        (200, PAYSTACK_REFUND | {"status": "true"}),
+        (200, paystack_refusal("Transaction cannot be refunded")),
+        (400, b"<html>"),
+        (400, {"message": "No such luck"}),
+        (409, paystack_refusal("Somebody else is at it")),
+        (500, paystack_refusal("Transaction cannot be refunded")),
+    ],
+)
+def test_a_refund_of_which_nothing_is_said_may_be_under_way(status: int, body: object) -> None:
+    with pytest.raises(GatewayBadAnswer) as raised:
+        read_refund(answer(status, body))
+    assert not raised.value.fate_known
+
+
+def test_a_refund_that_nobody_knows_and_no_answer_about_one() -> None:
+    assert read_refund_status(answer(404, paystack_refusal("Entity not found"))) == RefundAnswer("unknown")
+    for status, body in ((404, {"message": "Not found"}), (500, paystack_refusal("Entity not found")), (200, b"")):
+        with pytest.raises(GatewayBadAnswer):
+            read_refund_status(answer(status, body))
+
+
+# Webhooks: the vector was made apart from this code
+
+VECTOR_KEY = "sk_test_demo000000000000000000000000000000"
+VECTOR = (
+    b'{"event":"charge.success","data":{"id":5201447713,"domain":"test","status":"success",'
+    b'"reference":"BK7Q2M-a1-9f3c","amount":245000,"currency":"KES"}}'
+)
+SIGNATURE = (
+    "85f8350801a4f78ee5d550333b78aea9b07c19ba59ee357a868826139e08a5e4"
+    "a1019726db4647d95efcf0e7e2834cc647160e58b5b030f5f3d08f96794597bb"
+)
+HEADER = "x-paystack-signature"
+
+
+def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> Notice:
+    return Paystack(keys(**({"paystack_secret_key": VECTOR_KEY} | secrets))).read_webhook(body, headers)
+
+
+def signed(body: bytes, key: str = VECTOR_KEY) -> dict[str, str]:
+    return {"X-Paystack-Signature": hmac.new(key.encode(), body, hashlib.sha512).hexdigest()}
+
+
+def test_the_vector_of_the_fact_sheet() -> None:
+    assert read(VECTOR, {"X-Paystack-Signature": SIGNATURE}) == Notice(
+        "BK7Q2M-a1-9f3c", "charge.success", claims_paid=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (VECTOR, {}),
+        (VECTOR, {HEADER: ""}),
+        (VECTOR, {HEADER: SIGNATURE.upper()}),
+        (VECTOR, {HEADER: SIGNATURE[:64]}),
+        (VECTOR, {HEADER: SIGNATURE[:-1]}),
+        (VECTOR, {HEADER: SIGNATURE + "0"}),
+        (VECTOR, {HEADER: "sha512=" + SIGNATURE}),
+        (VECTOR, {HEADER: SIGNATURE[:-1] + "ç"}),
+        (VECTOR, {HEADER: hmac.new(VECTOR_KEY.encode(), VECTOR, hashlib.sha256).hexdigest()}),
+        (VECTOR, {HEADER: SIGNATURE, "X-Paystack-Signature": "0" * 128}),
+        (VECTOR, {"x-chapa-signature": SIGNATURE}),
+        (VECTOR + b" ", {HEADER: SIGNATURE}),
+        (VECTOR.replace(b"245000", b"245001"), {HEADER: SIGNATURE}),
+        (VECTOR.replace(b",", b", "), {HEADER: SIGNATURE}),
+        (b"", {HEADER: SIGNATURE}),
+    ],
+)
+def test_anything_else_is_not_believed(body: bytes, headers: Mapping[str, str]) -> None:
+    with pytest.raises(BadSignature):
+        read(body, headers)
+
+
+def test_during_a_rotation_both_keys_count_and_then_only_the_new_one() -> None:
+    rotation = {"paystack_secret_key": "sk_test_new", "paystack_secret_key_previous": f" {VECTOR_KEY}\n"}
+    assert read(VECTOR, signed(VECTOR), **rotation).claims_paid
+    assert read(VECTOR, signed(VECTOR, "sk_test_new"), **rotation).claims_paid
+    with pytest.raises(BadSignature):
+        read(VECTOR, signed(VECTOR), paystack_secret_key="sk_test_new")
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_an_empty_key_signs_nothing(empty: str) -> None:
+    for secrets in ({"paystack_secret_key_previous": empty}, {"paystack_secret_key": empty}):
+        with pytest.raises(BadSignature):
+            read(VECTOR, signed(VECTOR, empty.strip()), **secrets)
+
+
+def test_without_a_readable_key_nothing_is_judged() -> None:
+    with pytest.raises(Fault):
+        Paystack(Keys()).read_webhook(VECTOR, {HEADER: SIGNATURE})
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"a": NaN}', b"[" * 100_000])
+def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
+    with pytest.raises(NotJson):
+        read(body, signed(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "notice"),
+    [
+        (
+            b'{"event": "refund.processed", "data": {"transaction_reference": "GZ-1", "refund_reference": "6"}}',
+            Notice("GZ-1", "refund.processed", claims_paid=False),
+        ),
+        (
+            b'{"event": "charge.dispute.create", "data": {"id": 5, "transaction": {"reference": "GZ-1"}}}',
+            Notice("GZ-1", "charge.dispute.create", claims_paid=False),
+        ),
+        (
+            b'{"event": "transfer.success", "data": {"reference": "TR-1"}}',
+            Notice("TR-1", "transfer.success", claims_paid=False),
+        ),
+        (b'{"event": "charge.success", "data": {"reference": 7}}', Notice(None, "charge.success", claims_paid=True)),
+        (b'{"event": "charge.success", "data": [1]}', Notice(None, "charge.success", claims_paid=True)),
+        (b'{"event": ["charge.success"], "status": "success"}', Notice(None, "", claims_paid=False)),
+        (b"{}", Notice(None, "", claims_paid=False)),
+    ],
+)
+def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: Notice) -> None:
+    assert read(body, signed(body)) == notice
