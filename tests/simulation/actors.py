@@ -24,6 +24,7 @@ from chalicelib.services.reviews import review
 from chalicelib.services.sweep import sweep
 from chalicelib.services.webhook import receive
 
+from .coverage import met
 from .gateway import LINK_LIVES, Charge
 from .plan import FIRST, LATE, Action
 from .scheduler import HOUR, START, Violation
@@ -279,6 +280,12 @@ def _out(deed: Deed) -> None:
     deed.world.faults.outage(deed.action.kind.partition(" ")[0], deed.action.value)
 
 
+def _unreadable(deed: Deed) -> None:
+    """For more than a day, whatever touches this booking fails."""
+    deed.world.store.unreadable[deed.booking_id] = deed.world.hub.now + timedelta(hours=deed.rng.choice((1, 27)))
+    met("fault", "a booking that cannot be read")
+
+
 def _backup(deed: Deed) -> None:
     deed.world.backup = deed.world.tables.copy()
 
@@ -322,6 +329,7 @@ HAPPENINGS: dict[str, Work] = {
     "mailer out": _out,
     "queue out": _out,
     "bookings out": _out,
+    "unreadable": _unreadable,
     "reset": lambda deed: deed.world.reset(),
     "backup": _backup,
     "restore": _restore,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.booking import OUTAGE_GRACE, SLOTS, Booking
+from chalicelib.domain.booking import GIVE_UP_AFTER, OUTAGE_GRACE, SLOTS, Booking
 from chalicelib.domain.email import still_true
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.listing import Listing, ListingId, Night, quote
@@ -92,6 +92,9 @@ class Watch:
             self.nights_add_up(booking.place.listing_id)
             self._slots(booking)
         if before is not None and row.failures > before.failures:
+            since = row.failing_since
+            if since is not None and self.world.hub.now - since >= GIVE_UP_AFTER and row.attention is None:
+                raise Violation("a booking has failed for a day, and nobody is asked", booking.booking_id)
             return
         self._duties(booking, row.due)
         for payment in booking.payments:

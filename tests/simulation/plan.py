@@ -76,10 +76,14 @@ NOISE = {
     "mailer out": 1,
     "queue out": 1,
     "bookings out": 1,
+    "unreadable": 1,
     "reset": 0.35,
     "backup": 0.6,
     "restore": 0.35,
 }
+
+
+TROUBLE = frozenset({"gateway out", "mailer out", "queue out", "bookings out", "unreadable"})
 
 
 def draw_settings(rng: Random) -> Settings:
@@ -123,7 +127,7 @@ def draw_actions(rng: Random, settings: Settings) -> list[Action]:
     for _ in range(rng.choice((0, 1, 2, 3, 5, 8))):
         beside = rng.choice(drawn)[0] + rng.choice((rng.randint(0, 40), rng.randint(0, 5 * SECOND)))
         kind = _choice(rng, NOISE)
-        if settings.level or not kind.endswith("out"):
+        if settings.level or kind not in TROUBLE:
             at = beside if rng.random() < 0.6 else rng.randrange(end)
             drawn.append((at, kind, rng.randrange(6), rng.choice(OUTAGES)))
     return [Action(at, number, kind, story, value) for number, (at, kind, story, value) in enumerate(sorted(drawn))]

@@ -82,6 +82,7 @@ def _rest(world: World) -> None:
     """Nothing goes wrong any more: the clock runs until everything rests, or 80 hours passed."""
     world.calm = world.gateway.calm = True
     world.faults.level = 0.0
+    world.store.unreadable.clear()
     world.faults.outages = dict.fromkeys(world.faults.outages, 0)
     world.queue.loses = world.queue.repeats = 0.0
     world.say("QUIET")

@@ -22,10 +22,12 @@ from chalicelib.services.ports import (
     ReviewExists,
     Reviews,
     SlotTaken,
+    StoreBusy,
     VersionLost,
 )
 
 from .coverage import met
+from .scheduler import START
 
 FAILING_PAUSE = timedelta(minutes=10)
 
@@ -95,7 +97,11 @@ class Tables:
 
 
 class SimBookings:
-    """The BookingStore port. ``written`` is told of every write, before and after, once all of it is done."""
+    """The BookingStore port.
+
+    ``unreadable`` names bookings that cannot be loaded, and until when. ``written`` is told of every write, before and
+    after, once all of it is done.
+    """
 
     def __init__(
         self,
@@ -105,16 +111,21 @@ class SimBookings:
         taken: Callable[[Listing, Night], None],
         held: Callable[[Booking, Listing], None],
         visible: Callable[[], Mapping[str, datetime | None]],
+        clock: Callable[[], datetime],
         encoded: bool,
     ) -> None:
         self.tables = tables
         self._written, self._taken, self._held = written, taken, held
         self._visible, self._encoded = visible, encoded
+        self._clock = clock
+        self.unreadable: dict[str, datetime] = {}
 
     def salt(self) -> bytes:
         return self.tables.salt
 
     def load(self, booking_id: BookingId) -> Booking | None:
+        if self.unreadable and self.unreadable.get(booking_id, START) > self._clock():
+            raise StoreBusy("this booking cannot be read")
         row = self.tables.rows.get(booking_id)
         return row.booking if row else None
 

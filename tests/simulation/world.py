@@ -108,6 +108,7 @@ class World:
             taken=self.watch.taken,
             held=self.watch.held,
             visible=self._index,
+            clock=lambda: hub.now,
             encoded=settings.encoded,
         )
         self.catalogue = SimListings(self.tables, changed=self.watch.units)
