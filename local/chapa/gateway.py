@@ -73,6 +73,7 @@ CHAPA = Gateway(
     refund_done="refunded",
     default_method="telebirr",
     default_mobile=WALLET_NUMBERS[0],
+    declined_example="0911223344",
     currency="ETB",
     return_facts=return_facts,
 )

@@ -36,6 +36,7 @@ PAYSTACK = Gateway(
     refund_done="processed",
     default_method="card",
     default_mobile=None,
+    declined_example="4000000000000002",
     currency="KES",
     return_facts=return_facts,
 )

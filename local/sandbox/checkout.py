@@ -47,6 +47,7 @@ class Checkout:
             paid_with=self.sandbox.gateway.methods.get(transaction.method or "", transaction.method),
             sections=self.sandbox.gateway.sections(transaction),
             other_method=self.sandbox.gateway.default_method,
+            other_account=self.sandbox.gateway.declined_example,
             grouped=grouped,
         )
 

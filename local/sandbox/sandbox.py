@@ -75,6 +75,7 @@ class Gateway:
     refund_done: str
     default_method: str
     default_mobile: str | None
+    declined_example: str
     currency: str
     return_facts: Callable[[Transaction, str], dict[str, str]]
 
