@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from ..domain.booking import Booking, BookingStatus, Event
@@ -70,10 +70,13 @@ def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Book
 
 
 def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: int | None) -> Listed[Event]:
-    """What happened to a payment, its refunds and its booking, oldest first."""
-    booking, payment, _ = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
+    """What happened to a payment, its refunds and its booking, oldest first.
+
+    What operators wrote down for each other is theirs alone.
+    """
+    booking, payment, role = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
     own = [
-        event
+        replace(event, detail="") if event.cause == "operator" and role != "operator" else event
         for event in booking.history
         if event.subject in ("", payment.tx_ref) or event.subject.startswith(f"{payment.tx_ref}-R")
     ]

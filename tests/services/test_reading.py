@@ -10,8 +10,10 @@ import pytest
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
+from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Payment
 from chalicelib.services import reading
+from chalicelib.services.operators import resolve_review
 from chalicelib.services.refund import refund
 from tests.builders import NOW
 from tests.fakes import Fakes
@@ -175,3 +177,18 @@ def test_events_page_by_page_oldest_first(scene: Scene, ports: Fakes, limit: int
             break
     assert tuple(shown) == every
     assert len(every) == 5
+
+
+def test_what_operators_write_down_is_theirs_alone(scene: Scene, ports: Fakes) -> None:
+    booking = scene.booked()
+    ports.gateway.pay(ONE, amount=Money(100, "ETB"))
+    scene.webhook(ONE)
+    resolve_review(ports, OPERATOR, ONE, as_="refund", note="a known fraudster")
+    told = {
+        who.person_id: [event.detail for event in reading.events(ports, who, ONE, limit=100, after=None).items]
+        for who in (GUEST_HANNA, OPERATOR)
+    }
+    assert "a known fraudster" in told[OPERATOR.person_id]
+    assert "a known fraudster" not in told[GUEST_HANNA.person_id]
+    assert len(told[OPERATOR.person_id]) == len(told[GUEST_HANNA.person_id])
+    assert scene.now(booking.booking_id).payments[0].status == "completed"
