@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention_since, due_at
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
 from chalicelib.domain.money import Money
@@ -198,7 +198,7 @@ class FakeBookings(OnTape):
         return taken is None or taken[0] < now
 
     def _put(self, booking: Booking) -> None:
-        row = Row(booking, due_at(booking), attention(booking), booking.created_at)
+        row = Row(booking, due_at(booking), attention(booking), attention_since(booking))
         self.tables.bookings[booking.booking_id] = row
 
     def _take(self, booking: Booking, listing: Listing) -> None:

@@ -17,7 +17,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention_since, due_at
 from ..domain.ids import BookingId, shard_of
 from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
 from ..domain.verification import Verification
@@ -279,7 +279,7 @@ def _booking_item(booking: Booking) -> BookingItem:
         due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
         due_at=None if due is None else instant_key(due),
         attention=None if reason is None else ASKED,
-        attention_at=None if reason is None else f"{created}#{reason}",
+        attention_at=None if reason is None else f"{instant_key(attention_since(booking))}#{reason}",
         body=encode_booking(booking),
     )
 

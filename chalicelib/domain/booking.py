@@ -28,6 +28,9 @@ BOOKING_MOVES: Mapping[BookingStatus, frozenset[BookingStatus]] = {
     "expired": frozenset({"confirmed", "cancelled"}),
     "cancelled": frozenset(),
 }
+TAKEN_BACK = "payment_taken_back"
+ASKS_FOR_A_PERSON = frozenset({"payment_review", "refund_attention", "email_failed", TAKEN_BACK})
+"""The kinds of history entries after which somebody must look."""
 HOLDS_NIGHTS: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
 
 OPENING_LEASE = timedelta(seconds=25)
@@ -283,6 +286,12 @@ def attention(booking: Booking) -> str | None:
     if any(email.needs_a_person for email in booking.emails):
         return "email"
     return None
+
+
+def attention_since(booking: Booking) -> datetime:
+    """When this booking last came to need a person: the place that it has in the list, oldest first."""
+    asked = (event.at for event in booking.history if event.kind in ASKS_FOR_A_PERSON)
+    return max(asked, default=booking.created_at)
 
 
 def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, datetime | None]:

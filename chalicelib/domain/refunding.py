@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .booking import Booking, Cause, Event, note, owe, the_payment, update_payment
+from .booking import TAKEN_BACK, Booking, Cause, Event, note, owe, the_payment, update_payment
 from .errors import RefundExceedsPayment
 from .ids import refund_id_of
 from .money import Money, zero
@@ -149,7 +149,7 @@ def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: da
     """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
     status = the_payment(booking, tx_ref).status
     booking = update_payment(booking, tx_ref, taken_back=said, updated_at=now)
-    return note(booking, Event(now, "payment_taken_back", cause, tx_ref, status, status, said))
+    return note(booking, Event(now, TAKEN_BACK, cause, tx_ref, status, status, said))
 
 
 def _is_request(event: Event, refund_id: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.domain.booking import Booking, attention, due_at, replace_email, update_payment
+from chalicelib.domain.booking import Booking, attention, attention_since, due_at, replace_email, update_payment
 from chalicelib.domain.email import TRIES_BEFORE_ASKING
 from chalicelib.domain.money import Money
 from chalicelib.domain.refund import TRIES_BEFORE_ASKING as REFUND_TRIES
@@ -109,3 +109,12 @@ def test_attention_for_any_attempt() -> None:
     twice = another_attempt(opened(a_booking()))
     for payment in twice.payments:
         assert attention(update_payment(twice, payment.tx_ref, status="review")) == "payment_review"
+
+
+def test_a_booking_waits_for_a_person_since_its_trouble_began() -> None:
+    booking = opened(a_booking())
+    assert attention_since(booking) == booking.created_at
+    later = NOW + timedelta(minutes=7)
+    reviewed = told(booking, "paid", now=later, amount=Money(1, "ETB"))
+    assert attention(reviewed) == "payment_review"
+    assert attention_since(reviewed) == later
