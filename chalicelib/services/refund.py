@@ -100,8 +100,12 @@ def retry(ports: Ports, principal: Principal | None, refund_id: str, *, as_: Ret
 def work_refunds(ports: Ports, booking: Booking) -> Booking:
     """Start the refunds that are due, and look up those under way. Raises Busy."""
     now = ports.clock.now()
-    for refund_id in [each.refund_id for each in booking.refunds if each.due_at is not None and each.due_at <= now]:
-        if refunding.the_refund(booking, refund_id).status == "owed":
+    for refund_id in [each.refund_id for each in booking.refunds]:
+        known = refunding.the_refund(booking, refund_id)
+        # Asked of the latest state: while the ones before were worked on, another worker may have seen to this one.
+        if known.due_at is None or known.due_at > now:
+            continue
+        if known.status == "owed":
             booking = _start(ports, booking, refund_id)
         else:
             booking = _look_up(ports, booking, refund_id)

@@ -459,3 +459,16 @@ def test_settling_twice_is_refused(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(NotInAttention):
         retry(ports, OPERATOR, R1, as_="post_again", said="")
     assert the_refund(scene).status == "refunded"
+
+
+def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports: Fakes) -> None:
+    owed(scene, 100)
+    owe(ports, 200, key="another")
+    scene.forget()
+    booking = scene.now(FIRST)
+    ports.run_before("gateway.refund", lambda: scene.work(booking))
+    ports.gateway.trouble("refund", GatewayRejected("no", fate_known=True), times=2)
+    scene.work(booking)
+    assert not ports.tape.armed
+    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
+    assert [(each.status, each.due_at) for each in scene.now(FIRST).refunds] == [("attention", None)] * 2

@@ -200,6 +200,8 @@ class Watch:
         times = []
         for refund in payment.refunds:
             if refund.status in ("refunded", "attention"):
+                if refund.due_at is not None:
+                    raise Violation("a refund that is done with is due", refund.refund_id)
                 continue
             if refund.due_at is None or refund.due_at > now + PATIENCE:
                 raise Violation("a refund has no time", refund.refund_id)

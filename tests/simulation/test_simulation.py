@@ -12,7 +12,16 @@ from .shrink import shrink, story
 SEEDS = 200
 WITHIN = 600
 """How many histories may pass before a guard that was taken away is missed."""
-NEAR: dict[str, int] = {}
+NEAR = {
+    "no condition: hold: slot free": 36,
+    "no condition: push back: the booking is due": 229,
+    "no condition: listing: version as loaded": 180,
+    "no condition: review: once": 45,
+    "no answer is taken for refunded": 188,
+    "a refund without an answer is posted again": 84,
+    "every trouble is taken for certain": 150,
+    "e-mails are claimed by anybody": 108,
+}
 """Where to begin, so that the seldom ones are found soon; any other place would do."""
 
 
