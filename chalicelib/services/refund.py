@@ -105,10 +105,8 @@ def work_refunds(ports: Ports, booking: Booking) -> Booking:
         # Asked of the latest state: while the ones before were worked on, another worker may have seen to this one.
         if known.due_at is None or known.due_at > now:
             continue
-        if known.status == "owed":
-            booking = _start(ports, booking, refund_id)
-        else:
-            booking = _look_up(ports, booking, refund_id)
+        step = _start if known.status == "owed" else _look_up
+        booking = step(ports, booking, refund_id)
     return booking
 
 
