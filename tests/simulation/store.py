@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from chalicelib.adapters.records import decode_booking, encode_booking
-from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, due_at
+from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention_since, due_at
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
 from chalicelib.domain.money import Money
@@ -211,7 +211,7 @@ class SimBookings:
             read = decode_booking(encode_booking(booking), booking.version)
             assert read == booking, "a record does not come back as it was saved"
             booking = read
-        self._save(Row(booking, due_at(booking), attention(booking), booking.created_at))
+        self._save(Row(booking, due_at(booking), attention(booking), attention_since(booking)))
         return booking
 
     def _save(self, row: Row) -> None:
