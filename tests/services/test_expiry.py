@@ -90,6 +90,7 @@ def test_a_payment_that_was_never_opened_does_not_hold_up_the_end(scene: Scene, 
     ports.clock.move_to(HOLD_ENDS)
     scene.work(scene.now(FIRST))
     assert (scene.now(FIRST).status, scene.payment(ONE).status) == ("expired", "expired")
+    scene.run(hours=80)
     assert ports.tape.count("gateway.cancel") == 0
 
 

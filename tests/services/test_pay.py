@@ -25,11 +25,11 @@ from chalicelib.domain.ids import key_hash
 from chalicelib.domain.money import Money
 from chalicelib.services.pay import Paid, pay_now, trouble_of
 from chalicelib.services.ports import StoreBusy
-from tests.builders import GUEST, NOW, SALT
+from tests.builders import GUEST, NOW, SALT, opened
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
 from tests.services.test_opening import KNOWN, UNKNOWN
-from tests.tape import raises
+from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -257,6 +257,46 @@ def test_a_repeat_waits_for_the_same_key_at_work(scene: Scene, ports: Fakes) -> 
     ports.run_before("gateway.initialize", repeat)
     scene.pay(scene.now(FIRST), key="one")
     assert ports.tape.count("gateway.initialize") == 1
+
+
+def leased_and_gone(scene: Scene, *, key: str | None = None) -> None:
+    """The second payment is being opened by somebody who will never come back."""
+    failed(scene)
+    scene.ports.run_before("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        scene.pay(scene.now(FIRST), key=key)
+    scene.forget()
+
+
+def test_a_repeat_gets_what_the_same_key_got_meanwhile(scene: Scene, ports: Fakes) -> None:
+    leased_and_gone(scene, key="one")
+
+    def link_comes() -> None:
+        booking = scene.now(FIRST)
+        if booking.payments[-1].status == "created":
+            ports.bookings.save(booking, opened(booking))
+
+    ports.clock.on_sleep = link_comes
+    again = scene.pay(scene.now(FIRST), key="one")
+    assert (again.payment, again.opened, again.replayed) == (scene.payment(TWO), True, True)
+    assert again.payment.checkout_url is not None
+
+
+def test_an_opening_that_nobody_finished_while_we_waited_is_still_in_progress(scene: Scene, ports: Fakes) -> None:
+    """The rival took the lease just before us, and died; the store was so slow that its lease is over by now."""
+    failed(scene)
+
+    def rival() -> None:
+        ports.run_before("gateway.initialize", raises(Crash()))
+        with pytest.raises(Crash):
+            scene.pay(scene.now(FIRST))
+
+    ports.run_before("bookings.save", rival)
+    ports.clock.on_sleep = lambda: ports.clock.move(seconds=25)
+    with pytest.raises(InProgress) as refused:
+        scene.pay(scene.now(FIRST))
+    assert refused.value.retry_after == 5
+    assert ports.gateway.charges == {}
 
 
 # -- several callers
