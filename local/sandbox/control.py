@@ -78,7 +78,7 @@ class Control:
         it, even of a tx_ref that was never initialised; `amount` (in major units), `currency`: what the payload
         says; `api`: the version that an invented payment is of.
         """
-        asked = _Webhooks.from_fields(sent_fields(), self.sandbox.gateway.voice.signatures)
+        asked = _Webhooks.from_fields(_asked(), self.sandbox.gateway.voice.signatures)
         event = asked.event or self.sandbox.gateway.events["success"] or ""
         transaction = self._subject(asked)
 
@@ -104,7 +104,7 @@ class Control:
         `tx_ref`; `outcome` (success, failed or cancel); `webhook`, `callback` (true): whether each is sent.
         Unlike the page it also pays an expired link: a customer may have approved a prompt before.
         """
-        fields = sent_fields()
+        fields = _asked()
         tx_ref, outcome = str(fields.get("tx_ref", "")), fields.get("outcome", "success")
         if outcome not in OUTCOMES:
             raise BadCallError(f"outcome is none of: {', '.join(OUTCOMES)}")
@@ -191,6 +191,12 @@ class _Webhooks:
             currency=None if fields.get("currency") is None else str(fields["currency"]),
             api=str(fields.get("api", "v1")),
         )
+
+
+def _asked() -> dict[str, Any]:
+    """Return the fields of a call: JSON, whatever it is said to be (curl's -d calls all a form), or a form."""
+    fields = request.get_json(silent=True, force=True)
+    return fields if isinstance(fields, dict) else sent_fields()
 
 
 def _refuse(problem: BadCallError) -> tuple[Response, int]:

@@ -1,5 +1,6 @@
 """The sandbox's own controls: switches, log, webhooks at will, paying by a call."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -192,6 +193,19 @@ def test_pay_does_what_the_page_does(bench: Bench) -> None:
     assert bench.pay().status_code == 409
     assert bench.pay(tx_ref="never").status_code == 404
     assert bench.pay("maybe").status_code == 400
+
+
+@pytest.mark.parametrize("form", [True, False])
+def test_a_call_is_json_whatever_it_is_said_to_be(bench: Bench, form: bool) -> None:
+    """As curl's -d sends it: said to be a form. A true form will do as well."""
+    said = "application/x-www-form-urlencoded"
+    bench.initialize()
+    paying = {"tx_ref": TX_REF, "outcome": "failed"}
+    data = paying if form else json.dumps(paying)
+    assert bench.post("/chapa/_pay", data=data, content_type=said).json["status"] == "failed"
+    event = {"tx_ref": TX_REF, "event": "charge.reversed"}
+    sent = bench.post("/chapa/_webhook", data=event if form else json.dumps(event), content_type=said)
+    assert (sent.status_code, len(sent.json["answers"])) == (200, 1)
 
 
 @pytest.mark.parametrize(("webhook", "callback"), [(True, False), (False, True), (False, False)])
