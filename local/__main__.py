@@ -62,6 +62,9 @@ def serve(*, with_api: bool) -> int:
     except PortTrouble as trouble:
         return complain(str(trouble))
 
+    what = "the emulated AWS, the sandbox and the API" if with_api else "the emulated AWS and the sandbox"
+    say(paint(f"Starting {what} …", "dim"))
+
     from local.environment import EnvironmentTrouble
     from local.ministack import MiniStackError
     from local.seed import SeedTrouble
