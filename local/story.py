@@ -210,17 +210,24 @@ def late_and_gone(world: World, tell: Tell) -> None:
         def refunds() -> list[Json]:
             return list(world.booking(guest, booking["booking_id"])["payment"]["refunds"])
 
-        owed = world.until("a refund is owed", refunds)
-        check("all of it is owed", owed[0]["amount"]["amount"], booking["total"]["amount"])
+        def under_way() -> Json | None:
+            return next((refund for refund in refunds() if refund["status"] == "processing"), None)
+
+        back = dict(world.until("a refund is under way", under_way))
+        check("all of it goes back", back["amount"]["amount"], booking["total"]["amount"])
+        events = world.call("GET", f"/v1/payments/{tx_ref}/events", expect=200, by=guest)["items"]
+        steps = [event["kind"] for event in events if event["kind"].startswith("refund_")]
+        check("it was owed before it was asked for", steps, ["refund_owed", "refund_requested", "refund_processing"])
         done = world.booking(guest, booking["booking_id"])
         check("the money is accounted for", done["payment"]["status"], "completed")
         check("the booking stays as it is", done["status"], "expired")
         check("no night is sold twice", world.nights_left(booking), {0})
-        tell.saw(f"payment {done['payment']['status']}, refund {owed[0]['refund_id']}: {owed[0]['status']}")
+        tell.saw(f"payment {done['payment']['status']}, and {back['amount']['formatted']} owed: {back['refund_id']}")
+        tell.saw(f"then the gateway was asked for the refund, and took it: {back['status']}")
         tell.why("she paid, so the money is hers: a confirmed booking, a refund, or a person who looks at it")
         world.advance(minutes=2)
-        check("the gateway was told once", len(world.gateway_log(tx_ref, call="refund")), 1)
-        tell.saw(f"the gateway was asked for it, once: the refund is {refunds()[0]['status']}")
+        check("the gateway was asked once", len(world.gateway_log(tx_ref, call="refund")), 1)
+        tell.saw(f"two minutes later it is {refunds()[0]['status']} still, and was asked for once, not again")
         world.advance(days=2)
         check("the money is back", refunds()[0]["status"], "refunded")
         tell.saw("two days later the gateway says that it is done: refunded")
@@ -234,7 +241,8 @@ def timeout(world: World, tell: Tell) -> None:
     """The gateway does not answer when the payment is opened: the booking is kept, and paid in the end."""
     host, guest = world.sign_in("selam", "host"), world.sign_in("hanna")
     listing = world.publish(host, units=1)
-    tell.did("A guest books while the gateway takes the call, and its answer is lost (this takes 12 s)")
+    tell.did("A guest books while the gateway takes the call, and its answer is lost")
+    tell.why("waiting 12 s for the gateway: so long, and no longer, Guzo listens for an answer")
     with world.switched(initialize="timeout_after_storing"):
         booking = world.book(guest, listing)
     check("the booking is kept", booking["status"], "pending_payment")
