@@ -25,6 +25,9 @@ from local.clock import stamp
 
 CALLS = ("sesv2.SendEmail", "ses.SendEmail", "ses.SendRawEmail")
 
+RUNS_NOTHING = "sandbox allow-same-origin allow-top-navigation-by-user-activation"
+"""A message may run no script. The page around it may look into it, to show it whole; its links may be followed."""
+
 Part = tuple[str, str, bytes]
 
 
@@ -174,8 +177,7 @@ def create_blueprint(mailbox: Mailbox) -> Blueprint:
 
     @blueprint.get("/mailbox/<int:number>/html")
     def html(number: int) -> Response:
-        # The message is shown in a frame that may run nothing.
-        return Response(letter(number).html, headers={"Content-Security-Policy": "sandbox"})
+        return Response(letter(number).html, headers={"Content-Security-Policy": RUNS_NOTHING})
 
     @blueprint.get("/mailbox/<int:number>/files/<int:place>")
     def file(number: int, place: int) -> Response:
