@@ -1,4 +1,5 @@
-import { attempt, call, plusDays, put, say, shop, today } from "./shop.js";
+import { attempt, call, put, say, shop, today } from "./shop.js";
+import { plusDays, stay } from "./shop-days.js";
 
 const form = document.getElementById("book");
 const quote = document.getElementById("quote");
@@ -63,8 +64,7 @@ form.onsubmit = (event) => {
 attempt(null, async () => {
   const given = new URLSearchParams(location.search);
   const day = await today();
-  field.check_in.min = day;
-  field.check_out.min = plusDays(day, 1);
+  stay(form, day);
   field.check_in.value = given.get("check_in") || plusDays(day, 7);
   field.check_out.value = given.get("check_out") || plusDays(day, 10);
   field.guests.value = given.get("guests") || 2;

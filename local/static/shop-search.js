@@ -1,4 +1,5 @@
-import { attempt, call, plusDays, put, say, today } from "./shop.js";
+import { attempt, call, put, say, today } from "./shop.js";
+import { plusDays, stay } from "./shop-days.js";
 
 const form = document.getElementById("search");
 const results = document.getElementById("results");
@@ -47,9 +48,8 @@ for (const chip of form.querySelectorAll("[data-city]")) {
 
 attempt(null, async () => {
   const day = await today();
-  form.elements.check_in.min = day;
+  stay(form, day);
   form.elements.check_in.value = plusDays(day, 7);
-  form.elements.check_out.min = plusDays(day, 1);
   form.elements.check_out.value = plusDays(day, 10);
   form.elements.city.value = form.querySelector("[data-city]").dataset.city;
   form.requestSubmit();

@@ -54,13 +54,11 @@ export function put(root, texts) {
   }
 }
 
-// The day that Guzo believes, in Addis Ababa, and days from it: its clock can be moved.
+// The day that Guzo believes, in Addis Ababa: its clock can be moved.
 export async function today() {
   const { now } = await (await fetch("/clock")).json();
   return new Date(Date.parse(now) + 3 * 3600e3).toISOString().slice(0, 10);
 }
-
-export const plusDays = (day, days) => new Date(Date.parse(day) + days * 864e5).toISOString().slice(0, 10);
 
 // Runs a form's or a button's work: one at a time, and trouble is told.
 export async function attempt(button, work) {
