@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races prove check format coverage template package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races prove check format coverage template openapi package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -48,6 +48,7 @@ check: $(DEV) ## Check format, lint, types and import arrows, and run the quick 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m local.openapi --check
 	@$(BIN)/python -m pytest -q --no-header $(wildcard tests/domain tests/services) $(ARGS)
 
 format: $(DEV) ## Format the code and mend what the linter can mend
@@ -62,6 +63,9 @@ benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and thro
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
 	@$(BIN)/python -m local.template
+
+openapi: $(DEV) ## Write docs/openapi.json from the routes again
+	@$(BIN)/python -m local.openapi
 
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
 	@$(BIN)/python -m local.package $(STAGE)

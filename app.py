@@ -12,7 +12,17 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, COR
 
 from chalicelib import events, wiring
 from chalicelib.api import authorizer as sign_in
-from chalicelib.api import bookings, documents, http, listings, operators, pages, payments, webhooks  # noqa: F401 - routes
+from chalicelib.api import (  # noqa: F401 - their routes
+    bookings,
+    documents,
+    http,
+    listings,
+    operators,
+    pages,
+    payments,
+    reviews,
+    webhooks,
+)
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(

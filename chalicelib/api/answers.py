@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -14,6 +14,11 @@ from ..domain.payment import Payment, PaymentStatus
 from ..domain.refund import Refund, RefundStatus
 from ..domain.review import Review
 from ..services.access import Role
+
+Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Day = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+Problem = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
+"""The members of a problem document, as ``problems.problem`` makes them."""
 
 
 def instant(at: datetime) -> str:
@@ -64,11 +69,11 @@ class ListingOut(msgspec.Struct, frozen=True):
     photos: tuple[str, ...]
     status: ListingStatus
     rating: RatingOut
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
     @classmethod
-    def of(cls, listing: Listing) -> ListingOut:
+    def of(cls, listing: Listing) -> Self:
         return cls(
             listing.listing_id,
             listing.host_id,
@@ -102,10 +107,20 @@ class QuoteOut(msgspec.Struct, frozen=True):
         return cls(nights, MoneyOut.of(quote.total))
 
 
+class FoundListingOut(ListingOut, frozen=True, kw_only=True):
+    """A listing of a search; with dates, what the stay costs there."""
+
+    quote: QuoteOut | msgspec.UnsetType = msgspec.UNSET
+
+    @classmethod
+    def found(cls, listing: Listing, quote: QuoteOut | msgspec.UnsetType) -> Self:
+        return msgspec.structs.replace(cls.of(listing), quote=quote)
+
+
 class NightOut(msgspec.Struct, frozen=True):
     """One night: how many units are left, and the price of one."""
 
-    date: str
+    date: Day
     left: int
     price: MoneyOut
     closed: bool
@@ -117,12 +132,18 @@ class NightOut(msgspec.Struct, frozen=True):
         return cls(night.date.isoformat(), left, price, night.closed)
 
 
+class NightsOut(msgspec.Struct, frozen=True):
+    """The nights that were asked for, in order."""
+
+    nights: tuple[NightOut, ...]
+
+
 class ReviewOut(msgspec.Struct, frozen=True):
     """What a guest said of a stay. Who said it is nobody's business."""
 
     rating: int
     text: str
-    created_at: str
+    created_at: Instant
 
     @classmethod
     def of(cls, review: Review) -> ReviewOut:
@@ -156,8 +177,8 @@ class RefundOut(msgspec.Struct, frozen=True):
     amount: MoneyOut
     reason: str
     status: RefundStatus
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
     @classmethod
     def of(cls, refund: Refund) -> RefundOut:
@@ -181,15 +202,15 @@ class PaymentOut(msgspec.Struct, frozen=True, omit_defaults=True):
     amount: MoneyOut
     checkout_url: str | None
     refunds: tuple[RefundOut, ...]
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     provider_reference: str | None = None
     receipt_url: str | None = None
-    paid_at: str | None = None
+    paid_at: Instant | None = None
     fee: MoneyOut | None = None
     mode: str | None = None
     received: MoneyOut | None = None
-    problem: dict[str, Any] | None = None
+    problem: Problem | None = None
 
     @classmethod
     def of(cls, booking: Booking, payment: Payment, problem: dict[str, Any] | None) -> PaymentOut:
@@ -219,7 +240,7 @@ class CancellationOut(msgspec.Struct, frozen=True):
 
     policy: CancellationPolicy
     back_if_cancelled_now: MoneyOut
-    changes_at: str | None
+    changes_at: Instant | None
 
     @classmethod
     def of(cls, booking: Booking, now: datetime) -> CancellationOut:
@@ -235,8 +256,8 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     status: BookingStatus
     listing_id: str
     listing_title: str
-    check_in: str
-    check_out: str
+    check_in: Day
+    check_out: Day
     nights: int
     units: int
     guests: int
@@ -244,10 +265,10 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     contact: ContactOut | None
     lines: tuple[LineOut, ...]
     total: MoneyOut
-    hold_expires_at: str
+    hold_expires_at: Instant
     return_url: str | None
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     cancellation: CancellationOut
     payment: PaymentOut
     payments: tuple[PaymentOut, ...] | None = None
@@ -257,7 +278,7 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
 class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
     """One line of the audit trail. ``from`` and ``to`` are this payment's statuses, or null."""
 
-    at: str
+    at: Instant
     kind: str
     cause: str
     before: str | None

@@ -18,9 +18,10 @@ from ..services.book import Wish, book
 from ..services.cancel import cancel
 from ..services.pay import pay
 from ..wiring import house
+from .answers import BookingOut, PaymentOut
 from .fields import Count, Email, Name, NoBody, Phone, Price, Sentence, checked, url_parts
-from .http import Answer, Call, endpoint
-from .lists import Paged, page, position
+from .http import Answer, Call, Outcome, endpoint
+from .lists import Page, Paged, page, position
 from .shown import booking_out, payment_out
 
 routes = Blueprint(__name__)
@@ -55,7 +56,7 @@ class NewBooking(msgspec.Struct, frozen=True):
     contact: ContactIn
     language: Language = "en"
     expected_total: Price | None = None
-    return_url: Annotated[str, checked(return_address, max_length=2000)] | None = None
+    return_url: Annotated[str, checked(return_address, schema={"format": "uri"}, max_length=2000)] | None = None
 
     @staticmethod
     def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -68,7 +69,7 @@ class NewBooking(msgspec.Struct, frozen=True):
                 yield FieldError("check_out", f"must be at most {MAX_NIGHTS} nights after check_in")
 
 
-class Cancellation(msgspec.Struct, frozen=True):
+class CancelBooking(msgspec.Struct, frozen=True):
     """Why a booking is cancelled; kept in its history."""
 
     reason: Sentence | None = None
@@ -86,9 +87,33 @@ class HostBookingsQuery(BookingsQuery, frozen=True):
     listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
 
 
-@endpoint(routes, "POST", "/v1/bookings", body=NewBooking, signed_in=True, creates=True, status=201)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/bookings",
+    body=NewBooking,
+    signed_in=True,
+    creates=True,
+    outcomes=(Outcome(201, BookingOut, headers=("Location",)),),
+    refuses=(
+        "idempotency_key_required",
+        "idempotency_key_reused",
+        "in_progress",
+        "listing_not_found",
+        "listing_closed",
+        "currency_not_taken",
+        "dates_unavailable",
+        "price_changed",
+        "too_many_open_holds",
+    ),
+)
 def create_booking(call: Call) -> Answer:
-    """Hold a stay, open its payment and give the link to pay on."""
+    """Hold a stay, open its payment and give the link to pay on.
+
+    ``check_in`` is today or later in the listing's zone and within 540 days; ``guests`` at most ``units`` times what
+    a unit takes. If the gateway does not answer or refuses, the booking is kept all the same: ``payment.checkout_url``
+    is null, and ``payment.problem`` is what opening a payment would have answered; open one then.
+    """
     key = call.required_key()
     wanted: NewBooking = call.body
     done = book(
@@ -112,7 +137,9 @@ def create_booking(call: Call) -> Answer:
     return Answer(booking_out(call, done.booking, "guest"), 201, headers, replayed=done.replayed)
 
 
-@endpoint(routes, "GET", "/v1/bookings", query=BookingsQuery, signed_in=True)
+@endpoint(
+    routes, "GET", "/v1/bookings", query=BookingsQuery, signed_in=True, outcomes=(Outcome(body=Page[BookingOut]),)
+)
 def list_bookings(call: Call) -> Answer:
     """List the caller's own bookings, newest first."""
     found = reading.own_bookings(
@@ -121,7 +148,16 @@ def list_bookings(call: Call) -> Answer:
     return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.after)
 
 
-@endpoint(routes, "GET", "/v1/hosts/me/bookings", query=HostBookingsQuery, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/hosts/me/bookings",
+    query=HostBookingsQuery,
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(body=Page[BookingOut]),),
+    refuses=("listing_not_found",),
+)
 def list_hosted_bookings(call: Call) -> Answer:
     """List the bookings of the caller's listings, latest stays first for each."""
     query: HostBookingsQuery = call.query
@@ -136,7 +172,14 @@ def list_hosted_bookings(call: Call) -> Answer:
     return page(call, [booking_out(call, booking, "host") for booking in found.items], found.after)
 
 
-@endpoint(routes, "GET", "/v1/bookings/{booking_id}", signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/bookings/{booking_id}",
+    signed_in=True,
+    outcomes=(Outcome(body=BookingOut),),
+    refuses=("booking_not_found",),
+)
 def read_booking(call: Call) -> Answer:
     """Read one booking, with all its payments."""
     booking, role = visible_booking(
@@ -145,16 +188,43 @@ def read_booking(call: Call) -> Answer:
     return Answer(booking_out(call, booking, role, with_attempts=True))
 
 
-@endpoint(routes, "POST", "/v1/bookings/{booking_id}/payments", body=NoBody, signed_in=True, creates=True, status=201)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/bookings/{booking_id}/payments",
+    body=NoBody,
+    signed_in=True,
+    creates=True,
+    outcomes=(Outcome(201, PaymentOut), Outcome(200, PaymentOut)),
+    refuses=(
+        "booking_not_found",
+        "booking_not_payable",
+        "payment_in_review",
+        "currency_not_taken",
+        "in_progress",
+        "gateway_rejected",
+        "gateway_bad_answer",
+        "gateway_unreachable",
+        "gateway_timeout",
+    ),
+)
 def open_payment(call: Call) -> Answer:
     """Give a link to pay on: the open one while it is usable, else a new payment's."""
     done = pay(call.house, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
     return Answer(payment_out(done.booking, done.payment), 201 if done.opened else 200, replayed=done.replayed)
 
 
-@endpoint(routes, "POST", "/v1/bookings/{booking_id}/cancel", body=Cancellation, signed_in=True)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/bookings/{booking_id}/cancel",
+    body=CancelBooking,
+    signed_in=True,
+    outcomes=(Outcome(body=BookingOut),),
+    refuses=("booking_not_found", "stay_begun"),
+)
 def cancel_booking(call: Call) -> Answer:
     """Cancel a booking; what the policy gives back is owed at once."""
-    wanted: Cancellation = call.body
+    wanted: CancelBooking = call.body
     booking, role = cancel(call.house, call.principal, call.path["booking_id"], reason=wanted.reason or "")
     return Answer(booking_out(call, booking, role, with_refunds=True))

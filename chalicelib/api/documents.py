@@ -1,16 +1,45 @@
-"""What a frontend and a load balancer ask first: the settings, and whether the service answers."""
+"""What a frontend and a load balancer ask first: whether the service answers, its settings, and how to call it."""
 
 from __future__ import annotations
+
+from functools import cache
+from html import escape
+from pathlib import Path
 
 import msgspec
 from chalice.app import Blueprint
 
 from .. import __version__
-from .http import Answer, Call, endpoint
+from ..settings import Settings
+from .http import Answer, Call, Outcome, RouteNotFound, endpoint
 
 routes = Blueprint(__name__)
 
 LANGUAGES = ("en", "am")
+
+SWAGGER_UI = "5.35.0"
+"""The version in static/swagger-ui."""
+
+_STATIC = Path(__file__).parent.parent / "static"
+_CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+FILES = {
+    "swagger-ui.css": ("swagger-ui", _CSS),
+    "swagger-ui-bundle.js": ("swagger-ui", _JS),
+    "docs.css": ("docs", _CSS),
+    "docs.js": ("docs", _JS),
+}
+"""What ``/docs/{file}`` gives out, and nothing else: the folder and the media type of each."""
+
+_PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    # Swagger UI sets styles from its script, which needs no permission; some of its icons are data URLs.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -33,13 +62,13 @@ class Config(msgspec.Struct, frozen=True):
     version: str
 
 
-@endpoint(routes, "GET", "/health")
+@endpoint(routes, "GET", "/health", uses_store=False, outcomes=(Outcome(body=Health),))
 def health(call: Call) -> Answer:
     """Say that the service answers. Asks nothing of AWS."""
     return Answer(Health("ok", __version__, call.house.settings.stage))
 
 
-@endpoint(routes, "GET", "/v1/config")
+@endpoint(routes, "GET", "/v1/config", uses_store=False, outcomes=(Outcome(body=Config),))
 def config(call: Call) -> Answer:
     """Read the stage's public settings."""
     stage = call.house.settings
@@ -53,4 +82,58 @@ def config(call: Call) -> Answer:
             tuple(sorted(stage.return_origins)),
             __version__,
         )
+    )
+
+
+@endpoint(routes, "GET", "/openapi.json", uses_store=False, outcomes=(Outcome(body=dict),))
+def openapi_document(_: Call) -> Answer:
+    """Read this document."""
+    return Answer(_document(), headers={"Content-Type": "application/json"})
+
+
+@endpoint(routes, "GET", "/docs", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
+def docs_page(call: Call) -> Answer:
+    """Show this document as a page to read and to try."""
+    page = (_STATIC / "docs" / "docs.html").read_text(encoding="utf-8")
+    return Answer(page.format(version=SWAGGER_UI, hint=_hint(call.house.settings)), headers=_PAGE_HEADERS)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/docs/{file}",
+    uses_store=False,
+    outcomes=(Outcome(texts=("text/css", "text/javascript")),),
+    refuses=("route_not_found",),
+)
+def docs_file(call: Call) -> Answer:
+    """Give out what that page is made of."""
+    name = call.path["file"]
+    if name not in FILES:
+        raise RouteNotFound("There is no such file.")
+    folder, media_type = FILES[name]
+    headers = {"Content-Type": media_type}
+    if folder == "swagger-ui":
+        # It is asked for by its version.
+        headers["Cache-Control"] = "public, max-age=86400"
+    return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
+
+
+@cache
+def _document() -> str:
+    # Imported here: the API's other routes start without it.
+    from .openapi import document
+
+    return msgspec.json.encode(document()).decode()
+
+
+def _hint(stage: Settings) -> str:
+    """Where a token comes from: on a developer's machine from the issuer there, which asks for no password."""
+    if stage.stage != "local":
+        return f"<p>Tokens come from <code>{escape(stage.oidc_issuer)}</code>.</p>"
+    address = escape(stage.oidc_issuer.removesuffix("/oidc") + "/token")
+    asked = escape('{"sub": "hanna", "groups": ["host", "operator"]}', quote=False)
+    return (
+        "<p>On this machine anybody gets one:</p>"
+        f"<pre>curl -s {address} -H 'Content-Type: application/json' -d '{asked}'</pre>"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -16,6 +16,14 @@ from msgspec import Meta
 from ..domain.listing import MAX_NIGHTS
 from ..domain.money import EXPONENTS, MAX_MINOR
 from ..domain.phone import normalise
+
+FORMATS: Mapping[str, str] = {
+    "plain-text": "text with at least one visible character and no control characters but line ends",
+    "one-line": "the same, on one line",
+    "ethiopian-mobile": "an Ethiopian mobile number in any usual way of writing: `0911223344`, `+251 911 22 33 44`",
+    "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
+}
+"""What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
 
 MAX_UNITS = 1000
 MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
@@ -29,9 +37,12 @@ _EMAIL = re.compile(
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
-def checked(check: Callable[[Any], Any], **limits: Any) -> Meta:
-    """A field's limits, and the function that has the last word on its value."""
-    return Meta(extra={"check": check}, **limits)
+def checked(check: Callable[[Any], Any], *, schema: dict[str, Any] | None = None, **limits: Any) -> Meta:
+    """A field's limits, and the function that has the last word on its value.
+
+    ``schema`` is what the OpenAPI document says of that function; a ``format`` in it is one of ``FORMATS``, or common.
+    """
+    return Meta(extra={"check": check}, extra_json_schema=schema, **limits)
 
 
 def plain_text(text: str) -> str:
@@ -126,21 +137,25 @@ class MoneyIn(msgspec.Struct, frozen=True):
     """A price in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
 
     amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
-    currency: Annotated[str, checked(currency_code)]
+    currency: Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
     formatted: str | None = None
 
 
-Name = Annotated[str, checked(one_line, max_length=60)]
-Title = Annotated[str, checked(one_line, max_length=120)]
-City = Annotated[str, checked(one_line, max_length=80)]
-LongText = Annotated[str, checked(plain_text, max_length=4000)]
-Address = Annotated[str, checked(maybe_line, max_length=200)]
-Email = Annotated[str, checked(email_address, max_length=254)]
-Phone = Annotated[str, checked(phone_number, max_length=32)]
-Zone = Annotated[str, checked(time_zone, max_length=64)]
-TimeOfDay = Annotated[str, checked(time_of_day, extra_json_schema={"pattern": f"^{_TIME.pattern}$"})]
-WebUrl = Annotated[str, checked(web_url, max_length=2000)]
+_TEXT = {"format": "plain-text"}
+_LINE = {"format": "one-line"}
+
+Name = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=60)]
+Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]
+City = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=80)]
+LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
+ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
+Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
+Address = Annotated[str, checked(maybe_line, schema=_LINE, max_length=200)]
+Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=254)]
+Phone = Annotated[str, checked(phone_number, schema={"format": "ethiopian-mobile"}, max_length=32)]
+Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
+TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]
+WebUrl = Annotated[str, checked(web_url, schema={"format": "uri", "pattern": "^https://"}, max_length=2000)]
 Photos = Annotated[tuple[WebUrl, ...], Meta(max_length=10)]
 Count = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
-Sentence = Annotated[str, checked(plain_text, max_length=500)]
 Price = Annotated[int, Meta(ge=0, le=MAX_MINOR)]

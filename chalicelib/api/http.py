@@ -6,11 +6,12 @@ A route is declared once, with ``endpoint``; the declarations are kept in ``ROUT
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 import msgspec
@@ -85,8 +86,26 @@ Handler = Callable[[Call], Answer]
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer of a route that is no problem document.
+
+    ``body`` is what its JSON is made of, ``texts`` are the other media types that it comes as; with neither there is
+    no body. ``headers`` are those that only this answer has.
+    """
+
+    status: int = 200
+    body: Any = None
+    texts: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One declared route: what ``mount`` registers, and what the OpenAPI document is made from."""
+    """One declared route: what ``mount`` registers, and what the OpenAPI document is made from.
+
+    Statuses that follow from these facts (401 where a token is needed, 413 where there is a body) are not repeated in
+    ``refuses``, which are the codes of the use case's own refusals.
+    """
 
     blueprint: Blueprint
     method: str
@@ -95,8 +114,17 @@ class Route:
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     signed_in: bool = False
+    role: Literal["host", "operator"] | None = None
     creates: bool = False
-    status: int = 200
+    """It honours an Idempotency-Key."""
+    conditional: bool = False
+    """It honours an If-Match."""
+    signed_by: str | None = None
+    """The header that proves who sent the request's bytes."""
+    uses_store: bool = True
+    """False: it answers the same when the store does not."""
+    outcomes: tuple[Outcome, ...] = (Outcome(),)
+    refuses: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -105,6 +133,11 @@ class Route:
     @property
     def summary(self) -> str:
         return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What its docstring says beyond the first line."""
+        return inspect.cleandoc(self.handler.__doc__ or "").partition("\n")[2].strip()
 
 
 ROUTES: list[Route] = []
@@ -129,7 +162,7 @@ class UnsupportedMediaType(Refusal):
 
 
 def endpoint(blueprint: Blueprint, method: str, path: str, **declared: Any) -> Callable[[Handler], Handler]:
-    """Declare a route. See Route: ``signed_in`` needs a token, ``creates`` honours an Idempotency-Key.
+    """Declare a route; see Route for what can be said of it.
 
     A route without ``body`` is given the request's bytes as they came.
     """

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.errors import AlreadyReviewed, PreconditionFailed
+from ..domain.errors import PreconditionFailed
 from ..domain.listing import CancellationPolicy, Listing, ListingId, ListingStatus, PersonId
 from ..domain.money import Money
 from ..services import hosting
 from ..services import listings as catalogue
-from ..services import reviews as reviewing
-from .answers import ListingOut, NightOut, QuoteOut, ReviewOut, to_builtins
+from .answers import FoundListingOut, ListingOut, NightOut, NightsOut, QuoteOut
 from .fields import (
     Address,
     City,
@@ -28,11 +27,9 @@ from .fields import (
     TimeOfDay,
     Title,
     Zone,
-    checked,
-    plain_text,
 )
-from .http import Answer, Call, endpoint
-from .lists import Paged, page, position
+from .http import Answer, Call, Outcome, endpoint
+from .lists import Page, Paged, page, position
 
 routes = Blueprint(__name__)
 
@@ -87,14 +84,6 @@ class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"
     closed: bool
 
 
-class NewReview(msgspec.Struct, frozen=True):
-    """What a guest says of a stay that is over."""
-
-    booking_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
-    text: Annotated[str, checked(plain_text, max_length=2000)]
-
-
 class SearchQuery(Paged, frozen=True):
     """Find listings of a city."""
 
@@ -112,7 +101,7 @@ class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     end: date
 
 
-@endpoint(routes, "GET", "/v1/listings", query=SearchQuery)
+@endpoint(routes, "GET", "/v1/listings", query=SearchQuery, outcomes=(Outcome(body=Page[FoundListingOut]),))
 def search_listings(call: Call) -> Answer:
     """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
     query: SearchQuery = call.query
@@ -130,29 +119,55 @@ def search_listings(call: Call) -> Answer:
     )
     items = []
     for listing, quote in found.items:
-        item = to_builtins(ListingOut.of(listing))
+        shown: QuoteOut | msgspec.UnsetType = msgspec.UNSET
         if quote is not None and query.check_in and query.check_out:
-            item["quote"] = QuoteOut.of(quote, (query.check_out - query.check_in).days)
-        items.append(item)
+            shown = QuoteOut.of(quote, (query.check_out - query.check_in).days)
+        items.append(FoundListingOut.found(listing, shown))
     return page(call, items, found.after)
 
 
-@endpoint(routes, "GET", "/v1/listings/{listing_id}")
+@endpoint(
+    routes,
+    "GET",
+    "/v1/listings/{listing_id}",
+    outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
+    refuses=("listing_not_found",),
+)
 def read_listing(call: Call) -> Answer:
     """Read one listing."""
     listing = catalogue.listing_of(call.house, call.path["listing_id"])
     return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
 
 
-@endpoint(routes, "GET", "/v1/listings/{listing_id}/availability", query=Range)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/listings/{listing_id}/availability",
+    query=Range,
+    outcomes=(Outcome(body=NightsOut),),
+    refuses=("listing_not_found",),
+)
 def read_availability(call: Call) -> Answer:
-    """Read what is left, and what it costs, on each night of a range."""
+    """Read what is left, and what it costs, on each night of a range.
+
+    ``to`` is not included; at most 120 nights.
+    """
     query: Range = call.query
     listing, nights = catalogue.availability(call.house, call.path["listing_id"], query.start, query.end)
-    return Answer({"nights": [NightOut.of(listing, night) for night in nights]})
+    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
 
-@endpoint(routes, "POST", "/v1/listings", body=Draft, signed_in=True, creates=True, status=201)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/listings",
+    body=Draft,
+    signed_in=True,
+    role="host",
+    creates=True,
+    outcomes=(Outcome(201, ListingOut, headers=("ETag", "Location")),),
+    refuses=("idempotency_key_reused",),
+)
 def publish_listing(call: Call) -> Answer:
     """Publish a listing."""
     draft: Draft = call.body
@@ -161,14 +176,32 @@ def publish_listing(call: Call) -> Answer:
     return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
 
 
-@endpoint(routes, "GET", "/v1/hosts/me/listings", query=Paged, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/hosts/me/listings",
+    query=Paged,
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(body=Page[ListingOut]),),
+)
 def list_own_listings(call: Call) -> Answer:
     """List the caller's own listings, newest first."""
     found = catalogue.of_host(call.house, call.principal, limit=call.query.limit, after=position(call))
     return page(call, [ListingOut.of(listing) for listing, _ in found.items], found.after)
 
 
-@endpoint(routes, "PATCH", "/v1/listings/{listing_id}", body=Change, signed_in=True)
+@endpoint(
+    routes,
+    "PATCH",
+    "/v1/listings/{listing_id}",
+    body=Change,
+    signed_in=True,
+    role="host",
+    conditional=True,
+    outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
+    refuses=("listing_not_found",),
+)
 def change_listing(call: Call) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
     wanted: Change = call.body
@@ -181,16 +214,36 @@ def change_listing(call: Call) -> Answer:
     return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
 
 
-@endpoint(routes, "DELETE", "/v1/listings/{listing_id}", signed_in=True, status=204)
+@endpoint(
+    routes,
+    "DELETE",
+    "/v1/listings/{listing_id}",
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(204),),
+    refuses=("listing_not_found",),
+)
 def close_listing(call: Call) -> Answer:
     """Close a listing: it takes no more bookings; those made stay."""
     hosting.close(call.house, call.principal, call.path["listing_id"])
     return Answer(None, 204)
 
 
-@endpoint(routes, "PUT", "/v1/listings/{listing_id}/nights", body=NightsIn, signed_in=True)
+@endpoint(
+    routes,
+    "PUT",
+    "/v1/listings/{listing_id}/nights",
+    body=NightsIn,
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(body=NightsOut),),
+    refuses=("listing_not_found",),
+)
 def set_nights(call: Call) -> Answer:
-    """Set the price, or the closing, of a range of nights."""
+    """Set the price, or the closing, of a range of nights.
+
+    At most 90 of them.
+    """
     wanted: NightsIn = call.body
     price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
     listing, nights = hosting.set_nights(
@@ -202,31 +255,7 @@ def set_nights(call: Call) -> Answer:
         price=price,
         closed=wanted.closed,
     )
-    return Answer({"nights": [NightOut.of(listing, night) for night in nights]})
-
-
-@endpoint(routes, "POST", "/v1/listings/{listing_id}/reviews", body=NewReview, signed_in=True, creates=True, status=201)
-def review_listing(call: Call) -> Answer:
-    """Review a stay that is over, once."""
-    wanted: NewReview = call.body
-    said, replayed = reviewing.review(
-        call.house,
-        call.principal,
-        call.path["listing_id"],
-        wanted.booking_id,
-        rating=wanted.rating,
-        text=wanted.text,
-    )
-    if replayed and call.key is None:
-        raise AlreadyReviewed("This booking was reviewed before.")
-    return Answer(ReviewOut.of(said), 201, replayed=replayed)
-
-
-@endpoint(routes, "GET", "/v1/listings/{listing_id}/reviews", query=Paged)
-def list_reviews(call: Call) -> Answer:
-    """List what guests said of a listing, newest first."""
-    found = reviewing.reviews(call.house, call.path["listing_id"], limit=call.query.limit, after=position(call))
-    return page(call, [ReviewOut.of(review) for review in found.items], found.after)
+    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
 
 def _version_wanted(call: Call) -> int | None:

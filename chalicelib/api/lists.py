@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from .cursors import seal, unseal
 from .http import Answer, Call
+
+T = TypeVar("T")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
@@ -20,6 +22,13 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list. It may hold fewer items than ``limit``, even none: only ``next_cursor: null`` is the end."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
 def position(call: Call) -> Any:
     """Where this page begins; None for the first. Raises InvalidCursor."""
     query: Paged = call.query
@@ -29,7 +38,7 @@ def position(call: Call) -> Any:
 def page(call: Call, items: Sequence[Any], after: Any) -> Answer:
     """One page; ``after`` (JSON) is where the next begins, None at the end."""
     following = None if after is None else seal(call.house.bookings.salt(), _scope(call), after)
-    return Answer({"items": items, "next_cursor": following})
+    return Answer(Page(items, following))
 
 
 def _scope(call: Call) -> str:

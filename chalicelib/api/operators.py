@@ -15,10 +15,10 @@ from ..domain.payment import PaymentStatus
 from ..services import operators
 from ..services.operators import Kind, Matter, Sums
 from ..services.refund import RetryAs, retry
-from .answers import MoneyOut, RefundOut, instant
+from .answers import BookingOut, Day, Instant, MoneyOut, PaymentOut, RefundOut, instant
 from .fields import Sentence
-from .http import Answer, Call, endpoint
-from .lists import Paged, page, position
+from .http import Answer, Call, Outcome, endpoint
+from .lists import Page, Paged, page, position
 from .shown import booking_out, payment_out
 
 routes = Blueprint(__name__)
@@ -74,7 +74,7 @@ class MatterOut(msgspec.Struct, frozen=True):
     subject: str
     booking_id: str | None
     reason: str
-    since: str
+    since: Instant
     age_seconds: int
 
     @classmethod
@@ -86,7 +86,7 @@ class MatterOut(msgspec.Struct, frozen=True):
 class SumsOut(msgspec.Struct, frozen=True):
     """The money of the bookings made on one day, in one currency."""
 
-    day: str
+    day: Day
     currency: str
     bookings: int
     payments: int
@@ -109,7 +109,23 @@ class SumsOut(msgspec.Struct, frozen=True):
         )
 
 
-@endpoint(routes, "GET", "/v1/ops/attention", query=AttentionQuery, signed_in=True)
+class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """The money of a period, by the day that bookings were made and by currency."""
+
+    start: date
+    end: date
+    items: tuple[SumsOut, ...]
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/attention",
+    query=AttentionQuery,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[MatterOut]),),
+)
 def list_attention(call: Call) -> Answer:
     """List what needs a person, oldest first."""
     query: AttentionQuery = call.query
@@ -117,7 +133,15 @@ def list_attention(call: Call) -> Answer:
     return page(call, [MatterOut.of(matter, call) for matter in found.items], found.after)
 
 
-@endpoint(routes, "GET", "/v1/ops/bookings", query=BookingsOfDays, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/bookings",
+    query=BookingsOfDays,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[BookingOut]),),
+)
 def list_bookings_by_day(call: Call) -> Answer:
     """List bookings by day of creation."""
     query: BookingsOfDays = call.query
@@ -133,7 +157,15 @@ def list_bookings_by_day(call: Call) -> Answer:
     return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.after)
 
 
-@endpoint(routes, "GET", "/v1/ops/payments", query=PaymentsOfDays, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/payments",
+    query=PaymentsOfDays,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[PaymentOut]),),
+)
 def list_payments_by_day(call: Call) -> Answer:
     """List payments by their booking's day of creation."""
     query: PaymentsOfDays = call.query
@@ -149,7 +181,16 @@ def list_payments_by_day(call: Call) -> Answer:
     return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
 
 
-@endpoint(routes, "POST", "/v1/ops/payments/{tx_ref}/resolve", body=Resolution, signed_in=True)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/payments/{tx_ref}/resolve",
+    body=Resolution,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", "not_in_review"),
+)
 def resolve_payment(call: Call) -> Answer:
     """Settle a payment in review: accept it, or give it back."""
     wanted: Resolution = call.body
@@ -159,7 +200,16 @@ def resolve_payment(call: Call) -> Answer:
     return Answer(payment_out(booking, payment))
 
 
-@endpoint(routes, "POST", "/v1/ops/refunds/{refund_id}/retry", body=Retry, signed_in=True, status=202)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/refunds/{refund_id}/retry",
+    body=Retry,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(202, RefundOut),),
+    refuses=("refund_not_found", "not_in_attention"),
+)
 def retry_refund(call: Call) -> Answer:
     """Settle a refund in attention: post it again, or record that it was done some other way."""
     wanted: Retry = call.body
@@ -167,14 +217,22 @@ def retry_refund(call: Call) -> Answer:
     return Answer(RefundOut.of(done), 202)
 
 
-@endpoint(routes, "GET", "/v1/ops/report", query=Period, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/report",
+    query=Period,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Report, texts=("text/csv",)),),
+)
 def read_report(call: Call) -> Answer:
     """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
     query: Period = call.query
     sums = operators.report(call.house, call.principal, query.start, query.end)
     if "text/csv" in call.request.headers.get("accept", ""):
         return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})
-    return Answer({"from": query.start, "to": query.end, "items": [SumsOut.of(day) for day in sums]})
+    return Answer(Report(query.start, query.end, tuple(SumsOut.of(day) for day in sums)))
 
 
 def _csv(sums: tuple[Sums, ...]) -> str:

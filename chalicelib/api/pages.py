@@ -15,7 +15,7 @@ from ..domain.payment import Payment
 from ..services.pay import pay_now
 from ..services.reconcile import reconcile
 from ..telemetry import observe, trouble
-from .http import Answer, Call, endpoint
+from .http import Answer, Call, Outcome, endpoint
 from .page_view import PAGE_HEADERS, PageState, PageView, render_page
 
 routes = Blueprint(__name__)
@@ -24,7 +24,12 @@ REFRESH = (3, 5, 10, 20, 30, 60)
 """Seconds after which a waiting page looks again: ever more slowly."""
 
 
-@endpoint(routes, "GET", "/pay/{tx_ref}")
+@endpoint(
+    routes,
+    "GET",
+    "/pay/{tx_ref}",
+    outcomes=(Outcome(texts=("text/html",)), Outcome(404, texts=("text/html",))),
+)
 def guest_page(call: Call) -> Answer:
     """Show the guest what became of a payment; asks the gateway if that was long ago."""
     tx_ref = call.path["tx_ref"]
@@ -40,7 +45,12 @@ def guest_page(call: Call) -> Answer:
     return _page(_view(call, booking, payment), booking.language, 200)
 
 
-@endpoint(routes, "POST", "/pay/{tx_ref}")
+@endpoint(
+    routes,
+    "POST",
+    "/pay/{tx_ref}",
+    outcomes=(Outcome(303, headers=("Location",)), Outcome(404, texts=("text/html",))),
+)
 def guest_tries_again(call: Call) -> Answer:
     """Send the guest to the open link, or to a new attempt's; back to the page when nothing can be paid."""
     tx_ref = call.path["tx_ref"]

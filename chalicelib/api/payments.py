@@ -15,13 +15,15 @@ from ..services.access import visible_payment
 from ..services.reconcile import reconcile
 from ..services.refund import refund
 from ..telemetry import observe, trouble
-from .answers import EventOut, RefundOut
+from .answers import EventOut, PaymentOut, RefundOut
 from .fields import NoBody, Sentence
-from .http import Answer, Call, endpoint
-from .lists import Paged, page, position
+from .http import Answer, Call, Outcome, endpoint
+from .lists import Page, Paged, page, position
 from .shown import payment_out
 
 routes = Blueprint(__name__)
+
+_NO_ANSWER = ("gateway_bad_answer", "gateway_unreachable", "gateway_timeout")
 
 
 class PaymentsQuery(Paged, frozen=True):
@@ -43,7 +45,9 @@ class Received(msgspec.Struct, frozen=True):
     received: bool = True
 
 
-@endpoint(routes, "GET", "/v1/payments", query=PaymentsQuery, signed_in=True)
+@endpoint(
+    routes, "GET", "/v1/payments", query=PaymentsQuery, signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),)
+)
 def list_payments(call: Call) -> Answer:
     """List the caller's own payments, newest first."""
     found = reading.own_payments(
@@ -52,7 +56,14 @@ def list_payments(call: Call) -> Answer:
     return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
 
 
-@endpoint(routes, "GET", "/v1/payments/{tx_ref}", signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}",
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found",),
+)
 def read_payment(call: Call) -> Answer:
     """Read one payment."""
     booking, payment, _ = visible_payment(
@@ -61,20 +72,46 @@ def read_payment(call: Call) -> Answer:
     return Answer(payment_out(booking, payment))
 
 
-@endpoint(routes, "POST", "/v1/payments/{tx_ref}/verify", body=NoBody, signed_in=True)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/payments/{tx_ref}/verify",
+    body=NoBody,
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", *_NO_ANSWER),
+)
 def verify_payment(call: Call) -> Answer:
-    """Ask the gateway about a payment, and read it."""
+    """Ask the gateway about a payment, and read it.
+
+    It is not asked again within two seconds of its last answer. When it does not answer, the payment is unchanged.
+    """
     booking, payment = reading.verify(call.house, call.principal, call.path["tx_ref"])
     return Answer(payment_out(booking, payment))
 
 
-@endpoint(routes, "GET", "/v1/payments/{tx_ref}/verify", signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}/verify",
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", *_NO_ANSWER),
+)
 def verify_payment_as_older_frontends_do(call: Call) -> Answer:
     """Ask the gateway about a payment, and read it; the same as POST."""
     return verify_payment(call)
 
 
-@endpoint(routes, "GET", "/v1/payments/{tx_ref}/events", query=Paged, signed_in=True)
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}/events",
+    query=Paged,
+    signed_in=True,
+    outcomes=(Outcome(body=Page[EventOut]),),
+    refuses=("payment_not_found",),
+)
 def list_payment_events(call: Call) -> Answer:
     """List what happened to a payment, oldest first."""
     tx_ref = call.path["tx_ref"]
@@ -82,7 +119,16 @@ def list_payment_events(call: Call) -> Answer:
     return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.after)
 
 
-@endpoint(routes, "POST", "/v1/payments/{tx_ref}/refunds", body=NewRefund, signed_in=True, creates=True, status=202)
+@endpoint(
+    routes,
+    "POST",
+    "/v1/payments/{tx_ref}/refunds",
+    body=NewRefund,
+    signed_in=True,
+    creates=True,
+    outcomes=(Outcome(202, RefundOut),),
+    refuses=("idempotency_key_required", "idempotency_key_reused", "payment_not_found", "refund_exceeds_payment"),
+)
 def refund_payment(call: Call) -> Answer:
     """Give back part of a payment, or all that is left."""
     key = call.required_key()
@@ -93,7 +139,13 @@ def refund_payment(call: Call) -> Answer:
     return Answer(RefundOut.of(made), 202, replayed=replayed)
 
 
-@endpoint(routes, "GET", "/v1/payments/chapa/callback/{tx_ref}")
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/chapa/callback/{tx_ref}",
+    uses_store=False,
+    outcomes=(Outcome(body=Received),),
+)
 def chapa_callback(call: Call) -> Answer:
     """A nudge from Chapa's server, or anybody's: unsigned, so that it only makes us ask."""
     tx_ref = call.path["tx_ref"]
@@ -106,13 +158,25 @@ def chapa_callback(call: Call) -> Answer:
     return Answer(Received())
 
 
-@endpoint(routes, "POST", "/v1/payments/chapa/callback/{tx_ref}")
+@endpoint(
+    routes,
+    "POST",
+    "/v1/payments/chapa/callback/{tx_ref}",
+    uses_store=False,
+    outcomes=(Outcome(body=Received),),
+)
 def chapa_callback_from_a_browser(call: Call) -> Answer:
     """The same nudge, as the in-page script posts it."""
     return chapa_callback(call)
 
 
-@endpoint(routes, "GET", "/v1/payments/paystack/callback")
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/paystack/callback",
+    uses_store=False,
+    outcomes=(Outcome(303, headers=("Location",)),),
+)
 def paystack_callback(call: Call) -> Answer:
     """Send the guest, who comes back from Paystack's checkout, on to the page, which asks what became of it."""
     params: Any = call.request.query_params or {}

@@ -38,6 +38,7 @@ from chalicelib.adapters.chapa import Chapa
 from chalicelib.api import http
 from local.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
+from tests.api.conformance import hold_to_the_document
 from tests.builders import NOW
 
 WEBHOOK_SECRET = "marked-webhook-secret-2026"
@@ -217,6 +218,9 @@ class World:
         answer = app(event, None)
         reply = Reply(answer["statusCode"], answer["headers"], answer["body"], request_id)
         _held_to_the_contract(reply, path)
+        hold_to_the_document(
+            route, reply.status, {name.lower(): value for name, value in reply.headers.items()}, reply.text
+        )
         return reply
 
     def impatient(self) -> None:
@@ -343,7 +347,7 @@ def signature(raw: bytes, secret: str = WEBHOOK_SECRET) -> str:
 def sample(path: str) -> str:
     """A route's path with ids that nothing has."""
     ids = {"booking_id": "GZ4T1B8WCD7K2M9Q", "tx_ref": "GZ4T1B8WCD7K2M9Q-1", "refund_id": "GZ4T1B8WCD7K2M9Q-1-R1"}
-    return path.format(**ids, listing_id="lst_0000000000000000")
+    return path.format(**ids, listing_id="lst_0000000000000000", file="docs.css")
 
 
 def _route(method: str, path: str) -> tuple[http.Route, dict[str, str]]:
@@ -370,7 +374,7 @@ def _held_to_the_contract(reply: Reply, path: str) -> None:
     assert set(headers["access-control-expose-headers"].split(", ")) == exposed
     allowed = {"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Accept-Language"}
     assert set(headers["access-control-allow-headers"].split(", ")) == allowed
-    assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == ("public, max-age=86400" if "swagger-ui" in path else "no-store")
     assert headers["x-content-type-options"] == "nosniff"
     if headers.get("content-type", "").startswith("text/") or reply.status == 303:
         return

@@ -15,6 +15,7 @@ PUBLIC = {
     ("GET", "/health"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("GET", "/docs/{file}"),
     ("GET", "/v1/config"),
     ("GET", "/v1/listings"),
     ("GET", "/v1/listings/{listing_id}"),

@@ -1,0 +1,65 @@
+"""What guests say of their stays, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from chalice.app import Blueprint
+
+from ..domain.errors import AlreadyReviewed
+from ..services import reviews as reviewing
+from .answers import ReviewOut
+from .fields import ReviewText
+from .http import Answer, Call, Outcome, endpoint
+from .lists import Page, Paged, page, position
+
+routes = Blueprint(__name__)
+
+
+class NewReview(msgspec.Struct, frozen=True):
+    """What a guest says of a stay that is over."""
+
+    booking_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    text: ReviewText
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/listings/{listing_id}/reviews",
+    body=NewReview,
+    signed_in=True,
+    creates=True,
+    outcomes=(Outcome(201, ReviewOut),),
+    refuses=("booking_not_found", "stay_not_over", "already_reviewed"),
+)
+def review_listing(call: Call) -> Answer:
+    """Review a stay that is over, once."""
+    wanted: NewReview = call.body
+    said, replayed = reviewing.review(
+        call.house,
+        call.principal,
+        call.path["listing_id"],
+        wanted.booking_id,
+        rating=wanted.rating,
+        text=wanted.text,
+    )
+    if replayed and call.key is None:
+        raise AlreadyReviewed("This booking was reviewed before.")
+    return Answer(ReviewOut.of(said), 201, replayed=replayed)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/listings/{listing_id}/reviews",
+    query=Paged,
+    outcomes=(Outcome(body=Page[ReviewOut]),),
+    refuses=("listing_not_found",),
+)
+def list_reviews(call: Call) -> Answer:
+    """List what guests said of a listing, newest first."""
+    found = reviewing.reviews(call.house, call.path["listing_id"], limit=call.query.limit, after=position(call))
+    return page(call, [ReviewOut.of(review) for review in found.items], found.after)

@@ -1,0 +1,202 @@
+"""The OpenAPI document: valid, fresh, complete, its examples true; and every status in it is reached by some test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from openapi_spec_validator import validate
+
+from chalicelib.api import documents, examples, http, openapi, problems
+from chalicelib.api.fields import FORMATS
+from chalicelib.api.gateway_responses import RESPONSES
+from chalicelib.api.validation import read_body
+from local.openapi import generated, main
+from tests.api.conformance import complaints, described
+from tests.api.harness import World
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = openapi.document()
+OPERATIONS = {(method, path): made for path, methods in DOCUMENT["paths"].items() for method, made in methods.items()}
+
+
+def inside(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object in the document."""
+    if isinstance(part, dict):
+        yield part
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from inside(each)
+
+
+def test_it_is_valid() -> None:
+    validate(DOCUMENT)
+
+
+def test_the_committed_one_is_fresh() -> None:
+    assert main(["--check"]) == 0
+
+
+def test_a_stale_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "openapi.json"
+    monkeypatch.setattr("local.openapi.FILE", file)
+    assert main(["--check"]) == 1
+    assert "make openapi" in capsys.readouterr().out
+    assert not file.exists()
+    assert main([]) == 0
+    assert file.read_text(encoding="utf-8") == generated()
+    assert main(["--check"]) == 0
+
+
+def test_it_does_not_hang_on_the_order_of_imports() -> None:
+    alone = "from chalicelib.api.openapi import document; import json; print(json.dumps(document()))"
+    done = subprocess.run([sys.executable, "-c", alone], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == json.loads(json.dumps(DOCUMENT))
+
+
+def test_every_route_is_in_it_and_nothing_else() -> None:
+    assert OPERATIONS.keys() == {(route.method.lower(), route.path) for route in http.ROUTES}
+    for route in http.ROUTES:
+        made = OPERATIONS[route.method.lower(), route.path]
+        assert made["operationId"] == route.name
+        assert bool(made["security"]) == route.signed_in
+        assert made["tags"][0] in openapi.TAGS
+    names = [made["operationId"] for made in OPERATIONS.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_reference_leads_somewhere_and_nothing_is_left_over() -> None:
+    led = {each["$ref"] for each in inside(DOCUMENT) if "$ref" in each}
+    there = {f"#/components/{kind}/{name}" for kind, made in DOCUMENT["components"].items() for name in made}
+    unused = {f"#/components/securitySchemes/{name}" for name in DOCUMENT["components"]["securitySchemes"]}
+    assert led == there - unused
+
+
+def test_every_format_is_a_common_one_or_told_of() -> None:
+    formats = {each["format"] for each in inside(DOCUMENT) if isinstance(each.get("format"), str)}
+    common = {"date", "date-time", "email", "uri", "uri-reference"}
+    assert formats == common | FORMATS.keys()
+    assert all(f"`{name}`" in DOCUMENT["info"]["description"] for name in FORMATS)
+
+
+def test_every_code_that_is_documented_exists_and_the_other_way_round() -> None:
+    enums = [
+        each["code"]["enum"]
+        for each in inside(DOCUMENT)
+        if isinstance(each.get("code"), dict) and "enum" in each["code"]
+    ]
+    documented = {code for enum in enums for code in enum}
+    of_the_gateway = {RESPONSES[kind].code for kind in (*openapi.AT_THE_GATEWAY, *openapi.FOR_A_TOKEN)}
+    # These are never answered as such: a more exact one is.
+    general = {"not_found"}
+    assert documented == (problems.STATUS.keys() | of_the_gateway) - general
+
+
+def test_every_answer_of_api_gateway_is_thought_of() -> None:
+    for kind, answer in RESPONSES.items():
+        alike = {RESPONSES[other].status for other in (*openapi.AT_THE_GATEWAY, *openapi.FOR_A_TOKEN)}
+        if kind in {"INVALID_API_KEY", "WAF_FILTERED", "QUOTA_EXCEEDED", "UNSUPPORTED_MEDIA_TYPE"}:
+            continue  # this API has no keys, no firewall, no usage plan, and takes every media type in
+        if answer.code != "route_not_found":
+            assert answer.status in alike, kind
+
+
+@pytest.mark.parametrize("kind", examples.BODIES, ids=lambda kind: kind.__name__)
+def test_the_bodies_of_examples_are_taken(kind: type[msgspec.Struct]) -> None:
+    made = read_body(json.dumps(examples.BODIES[kind]).encode(), kind)
+    assert type(made) is kind
+
+
+def test_every_body_and_every_answer_has_an_example() -> None:
+    for route in http.ROUTES:
+        for kind in (route.body, *(outcome.body for outcome in route.outcomes)):
+            assert kind in (None, dict) or examples.of(kind) is not None, route.name
+
+
+def test_the_examples_fit_their_schemas() -> None:
+    held = 0
+    for each in inside(described()):
+        if "schema" in each and "example" in each:
+            assert complaints(each["schema"], each["example"]) == []
+            held += 1
+    assert held > 60
+
+
+@pytest.mark.parametrize(
+    "path", ["/openapi.json", "/docs", "/health", "/v1/config", *(f"/docs/{name}" for name in documents.FILES)]
+)
+def test_the_documents_ask_nothing_of_aws(world: World, path: str) -> None:
+    world.touched.clear()
+    assert world.call("GET", path).status == 200
+    assert world.touched == []
+
+
+def test_it_is_served_as_it_is_committed(world: World) -> None:
+    reply = world.call("GET", "/openapi.json")
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.body == json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
+
+
+def test_it_is_not_built_before_it_is_asked_for() -> None:
+    lazily = "import app, sys; print([name for name in sys.modules if name.endswith(('api.openapi', 'api.examples'))])"
+    done = subprocess.run([sys.executable, "-c", lazily], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# The page
+
+
+def test_the_page_names_only_relative_addresses_that_are_there(world: World) -> None:
+    page = world.call("GET", "/docs")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    found = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    for address in set(found) - {"data:,"}:
+        assert not address.startswith(("/", "http"))
+        reply = world.call("GET", "/" + address.partition("?")[0])
+        assert reply.status == 200
+    named_files = {address.partition("?")[0].removeprefix("docs/") for address in found}
+    assert documents.FILES.keys() <= named_files
+    assert f"?v={documents.SWAGGER_UI}" in page.text
+
+
+def test_the_page_runs_only_its_own_scripts(world: World) -> None:
+    page = world.call("GET", "/docs")
+    policy = page.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert re.findall(r"<script(?! src)|<style|style=|\son\w+=", page.text) == []
+    assert "persistAuthorization: false" in world.call("GET", "/docs/docs.js").text
+
+
+def test_the_page_says_where_a_token_comes_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "curl -s https://issuer.example/token" in world.call("GET", "/docs").text
+    deployed = replace(world.house.settings, stage="prod", oidc_issuer="https://issuer.example/<b>")
+    monkeypatch.setattr(world.house, "settings", deployed)
+    page = world.call("GET", "/docs").text
+    assert "<code>https://issuer.example/&lt;b&gt;</code>" in page
+    assert "curl" not in page
+
+
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", "docs.html", "..", "..%2fsettings.py", "docs.js.map", "x"])
+def test_no_other_file_is_given_out(world: World, name: str) -> None:
+    reply = world.call("GET", f"/docs/{name}")
+    assert (reply.status, reply.code) == (404, "route_not_found")
+
+
+def test_swagger_ui_is_as_it_was_published() -> None:
+    folder = ROOT / "chalicelib" / "static" / "swagger-ui"
+    told = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"`swagger-ui-dist` {documents.SWAGGER_UI}:" in told
+    for name, digest in re.findall(r"`(swagger-ui[\w.-]+)` \| sha256 `(\w{64})`", told):
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= {path.name for path in folder.iterdir()}
