@@ -493,6 +493,8 @@ def test_an_empty_key_signs_nothing(empty: str) -> None:
     for secrets in ({"paystack_secret_key_previous": empty}, {"paystack_secret_key": empty}):
         with pytest.raises(BadSignature):
             read(VECTOR, signed(VECTOR, empty.strip()), **secrets)
+    with pytest.raises(BadSignature):
+        read(VECTOR, signed(VECTOR), paystack_secret_key=empty, paystack_secret_key_previous=VECTOR_KEY)
 
 
 def test_without_a_readable_key_nothing_is_judged() -> None:
