@@ -414,6 +414,9 @@ class StoreContract:
         bench.bookings.push_back(booking.booking_id, DUE + day)
         assert concerns(bench) == [Concern(booking.booking_id, "failing", DUE + day)]
         assert bench.failures(booking.booking_id) == 5
+        # Put off a moment ago, it is not due: a message that comes twice counts once.
+        bench.bookings.push_back(booking.booking_id, DUE + day + MS)
+        assert bench.failures(booking.booking_id) == 5
         # It is tried on.
         assert booking.booking_id not in bench.bookings.due(DUE + day + timedelta(minutes=10) - MS, 10)
         assert booking.booking_id in bench.bookings.due(DUE + day + timedelta(minutes=10), 10)

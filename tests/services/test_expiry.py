@@ -135,6 +135,21 @@ def test_a_payment_under_a_nudge_limit_is_asked_about_all_the_same(scene: Scene,
     assert scene.now(FIRST).status == "confirmed"
 
 
+def test_the_end_of_the_hold_waits_for_no_later_look(scene: Scene, ports: Fakes) -> None:
+    """The gateway was silent a moment before, and would be asked again after the end."""
+    booking = scene.booked()
+    ports.clock.move_to(HOLD_ENDS - timedelta(seconds=1))
+    ports.gateway.trouble("verify", SILENCE)
+    scene.work(booking)
+    again = scene.payment(ONE).next_look_at
+    assert again is not None
+    assert again > HOLD_ENDS
+    ports.clock.move_to(HOLD_ENDS)
+    scene.work(booking)
+    assert ports.tape.count("gateway.verify") == 2
+    assert scene.now(FIRST).status == "expired"
+
+
 def test_a_review_does_not_end_with_the_hold_unseen(scene: Scene, ports: Fakes) -> None:
     """Money is there; the nights go with the hold, and the person still sees it."""
     booking = scene.booked()
