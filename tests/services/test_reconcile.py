@@ -437,3 +437,9 @@ def attempts(scene: Scene, count: int) -> None:
         ports.clock.move(minutes=61)
         scene.pay(booking)
     scene.forget()
+
+
+def test_the_link_of_a_completed_payment_is_left_alone(scene: Scene, ports: Fakes) -> None:
+    booking = scene.confirmed()
+    scene.webhook(booking.payments[0].tx_ref)
+    assert ports.tape.names("gateway") == ["gateway.verify"]

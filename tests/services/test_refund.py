@@ -184,6 +184,16 @@ def test_two_workers_post_once(scene: Scene, ports: Fakes, at: str) -> None:
     assert len(ports.gateway.refunds) == 1
 
 
+def test_a_claim_is_its_owners_alone(scene: Scene, ports: Fakes) -> None:
+    """Whoever loses the race for the claim does not post, even while the winner's post is still unanswered."""
+    owed(scene)
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "requested"
+    assert len(ports.gateway.refunds) == 1
+
+
 def test_several_refunds_are_each_posted_once(scene: Scene, ports: Fakes) -> None:
     owed(scene, 100)
     owe(ports, 200, key="second")
