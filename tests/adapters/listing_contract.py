@@ -90,6 +90,7 @@ class ListingContract:
             made[n] = published(bench, f"{n}", created_at=NOW + timedelta(days=n), status=status).listing_id
         published(bench, "other", host_id=PersonId("host-other"))
         pages = all_pages(lambda after: bench.listings.of_host(HOST, limit=limit, after=after))
+        assert all(len(page.ids) <= limit for page in pages)
         assert [listing_id for page in pages for listing_id in page.ids] == [made[3], made[2], made[1]]
 
     def test_a_saved_listing_has_the_next_version_and_is_read_back(self, bench: Bench) -> None:

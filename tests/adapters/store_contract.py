@@ -530,6 +530,7 @@ class StoreContract:
         elsewhere = a_listing(listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
         held(bench, guest_id=OTHER, listing=elsewhere)
         pages = all_pages(lambda after: bench.bookings.of_listing(listing.listing_id, limit=limit, after=after))
+        assert all(len(page.ids) <= limit for page in pages)
         assert [booking_id for page in pages for booking_id in page.ids] == [made[25], made[20], made[15]]
 
     @pytest.mark.parametrize("limit", [1, 3, 100])
@@ -546,6 +547,19 @@ class StoreContract:
         assert all(len(page.ids) <= limit for page in pages)
         found = [booking_id for page in pages for booking_id in page.ids]
         assert sorted(found) == sorted(ids[1:-1])
+
+    @pytest.mark.parametrize("limit", range(1, 6))
+    def test_a_page_of_a_day_is_full_before_the_next_begins(self, bench: Bench, limit: int) -> None:
+        listing = a_listing(units=99)
+        for n in range(9):
+            held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(minutes=n), listing=listing)
+        pages = [
+            page.ids for page in all_pages(lambda after: bench.bookings.of_day(NOW.date(), limit=limit, after=after))
+        ]
+        full, rest = divmod(9, limit)
+        assert [len(page) for page in pages if page] == [limit] * full + [rest] * bool(rest)
+        # The last bookings may lie in the last shard: an empty page may follow, and no more.
+        assert len(pages) <= full + 1
 
 
 def etb(minor: int | None) -> Money | None:

@@ -20,6 +20,7 @@ from chalicelib.adapters.dynamodb_listings import DynamoListings
 from chalicelib.adapters.tables import connect
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Night, PersonId
+from chalicelib.domain.review import Review, rated
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import BookingExists, NightsShort, SlotTaken, StoreBusy, VersionLost
 from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
@@ -142,8 +143,11 @@ def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
     bench.bookings.salt()
     bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW)
     bench.listings.publish(a_listing())
+    said = Review(booking.booking_id, 5, "Quiet.", NOW)
+    bench.listings.add_review(a_listing(), rated(a_listing(), said), said)
+    bench.listings.set_nights(a_listing().listing_id, [THIRD + timedelta(days=1)], price=None, closed=True)
     items = bench.items()
-    assert len(items) == 4 + 1 + 3
+    assert len(items) == 4 + 1 + 3 + 2 + 1
     assert {json.dumps(item.get("schema")) for item in items} == {'{"N": "1"}'}
 
 
@@ -483,3 +487,30 @@ def test_a_night_closed_by_an_older_hand_is_closed(bench: DynamoBench) -> None:
     assert bench.listings.nights(listing_id, FIRST, SECOND) == {FIRST: Night(FIRST)}
     bench.bookings.hold(a_hold(stay=a_stay(nights=1)), a_listing(), {})
     assert taken(bench) == {FIRST: 1}
+
+
+def test_an_orphan_keeps_what_the_gateway_said(bench: DynamoBench) -> None:
+    """It is all that a person has to go by."""
+    booking = a_hold()
+    said = Verification("paid", booking.payments[0].tx_ref, booking.total, mode="live", provider_reference="AP1")
+    bench.bookings.orphan("GZ00000000000000-1", said, NOW)
+    item = bench.item("ORPHAN#GZ00000000000000-1")
+    assert item is not None
+    assert json.loads(item["body"]["S"]) == {
+        "said": "paid",
+        "tx_ref": booking.payments[0].tx_ref,
+        "amount": {"minor": 735000, "currency": "ETB"},
+        "mode": "live",
+        "provider_reference": "AP1",
+    }
+
+
+def test_the_index_of_a_city_holds_what_is_open(bench: DynamoBench) -> None:
+    listing = published(bench, "a")
+    [item] = bench.items()
+    assert item["status"] == {"S": "open"}
+    assert item["price_key"] == {"S": f"0000000000245000#{listing.listing_id}"}
+    bench.listings.save(listing, replace(listing, status="closed"))
+    [item] = bench.items()
+    assert item["status"] == {"S": "closed"}
+    assert not {"city_key", "price_key"} & set(item)
