@@ -416,8 +416,33 @@ def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -
 
     ports.run_before("bookings.save", overtaken)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "refunded"
+    assert (the_refund(scene).status, the_refund(scene).due_at) == ("refunded", None)
     assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
+
+
+def test_a_silence_that_was_overtaken_puts_nothing_off(scene: Scene, ports: Fakes) -> None:
+    """The gateway did not answer us; another worker, whom it did answer, has posted meanwhile."""
+    owed(scene)
+    ports.gateway.trouble("verify", SILENCE)
+    ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
+    scene.work(scene.now(FIRST))
+    known = the_refund(scene)
+    assert (known.status, known.put_off, known.due_at) == ("processing", 0, ports.clock.now() + HOUR)
+
+
+@pytest.mark.parametrize("trouble", [GatewayRejected("no", fate_known=True), GatewayUnreachable("", fate_known=True)])
+def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    """The money went back some other way while our post was under way."""
+    owed(scene)
+    ports.gateway.trouble("refund", trouble)
+
+    def overtaken() -> None:
+        ports.gateway.settle(ONE, "refunded")
+        scene.webhook(ONE, "charge.refunded")
+
+    ports.run_before("bookings.save", overtaken, skip=1)
+    scene.work(scene.now(FIRST))
+    assert (the_refund(scene).status, the_refund(scene).due_at) == ("refunded", None)
 
 
 # -- an operator settles
