@@ -39,9 +39,14 @@ async function cancelled(booking) {
   await load(null);
 }
 
+let latest = 0;
+
 async function load(cursor) {
+  const mine = (latest += 1);
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
   const page = await call("GET", `/v1/bookings${query}`, { signedIn: true });
+  // Somebody else signed in meanwhile, or asked again.
+  if (mine !== latest) return;
   if (!cursor) list.replaceChildren();
   page.items.forEach((booking) => list.append(card(booking)));
   more.hidden = !page.next_cursor;

@@ -5,6 +5,7 @@ const form = document.getElementById("book");
 const quote = document.getElementById("quote");
 const field = form.elements;
 let total = null;
+let latest = 0;
 let key = crypto.randomUUID();
 
 async function show() {
@@ -21,11 +22,13 @@ async function show() {
 
 // What the stay costs, from the price of each night; the API is asked to hold us to it.
 async function price() {
+  const mine = (latest += 1);
   total = null;
   quote.textContent = "";
   const [start, end, units] = [field.check_in.value, field.check_out.value, Number(field.units.value)];
   if (!start || !end || start >= end || !(units > 0)) return;
   const { nights } = await call("GET", `/v1/listings/${encodeURIComponent(shop.listing)}/availability?from=${start}&to=${end}`);
+  if (mine !== latest) return; // other days were chosen meanwhile
   const short = nights.filter((night) => night.closed || night.left < units).map((night) => night.date);
   if (short.length) {
     quote.textContent = `Not free: ${short.join(", ")}`;
