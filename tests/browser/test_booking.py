@@ -1,0 +1,133 @@
+"""A guest's way, in a browser: find, book, pay, come back; and the ways that go wrong first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from local.world import Json, Person, World
+from tests.browser.conftest import Visitor, need_chromium
+
+need_chromium()
+
+TEST_NUMBER = "0900123456"
+
+SHOWN_WHOLE = """() => {
+  const letter = document.querySelector("iframe").contentDocument.documentElement;
+  return letter.clientHeight > 400 && letter.scrollHeight === letter.clientHeight;
+}"""
+
+
+@pytest.fixture
+def guest(world: World) -> Person:
+    return world.sign_in("hanna")
+
+
+def booked(world: World, guest: Person, **changed: object) -> Json:
+    """A booking of a fresh listing's only unit, made by somebody's frontend."""
+    return world.book(guest, world.publish(world.sign_in("selam", "host"), units=1), **changed)
+
+
+def pay(page: Page) -> None:
+    page.get_by_role("button", name=TEST_NUMBER).first.click()
+
+
+def test_search_book_pay_and_come_back(visitor: Visitor, world: World) -> None:
+    email = f"hanna.{world.mark}@gmail.com"
+    page = visitor.open(f"{world.local}/shop")
+    page.get_by_role("button", name="Lalibela").click()
+    place = page.get_by_role("link", name="Rock view lodge")
+    expect(place).to_be_visible()
+    place.click()
+
+    check_in = world.today() + timedelta(days=20)
+    expect(page.get_by_label("Check-in", exact=True)).to_have_value((world.today() + timedelta(days=7)).isoformat())
+    page.get_by_label("Check-out", exact=True).fill((check_in + timedelta(days=2)).isoformat())
+    page.get_by_label("Check-in", exact=True).fill(check_in.isoformat())
+    page.get_by_label("E-mail").fill(email)
+    expect(page.locator("#quote")).to_have_text("2 nights: ETB 4,900.00")
+    page.get_by_role("button", name="Book and pay").click()
+
+    page.wait_for_url("**/chapa/checkout/*")
+    expect(page.get_by_text("ETB 4,900.00")).to_be_visible()
+    pay(page)
+
+    # The page of Guzo's sends her on by itself, to where the storefront wanted her.
+    page.wait_for_url("**/shop/bookings*")
+    assert any("/pay/" in url for url in visitor.been)
+    expect(page.get_by_role("alert")).to_have_text("Your stay is booked. The receipt is in your mailbox.")
+    expect(page.locator(".card", has_text=check_in.isoformat()).locator(".status")).to_have_text("confirmed")
+
+    world.idle()
+    visitor.open(f"{world.local}/mailbox")
+    page.get_by_role("link", name=email).click()
+    expect(page.get_by_role("heading", name="Your stay is booked: Rock view lodge")).to_be_visible()
+    expect(page.get_by_role("link", name=".ics")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_text("ETB 4,900.00").first).to_be_visible()
+    page.wait_for_function(SHOWN_WHOLE)
+
+
+def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, world: World, guest: Person) -> None:
+    booking = booked(world, guest)
+    page = visitor.open(booking["payment"]["checkout_url"])
+    page.get_by_role("button", name="Try this number").click()
+    expect(page.get_by_role("alert")).to_contain_text("That payment failed.")
+    world.idle()
+    visitor.stand_still()
+    visitor.open(f"{world.api}/pay/{booking['payment']['tx_ref']}")
+    expect(page.get_by_role("heading", name="The payment did not go through")).to_be_visible()
+    visitor.look("pay-failed", title="The payment did not go through · Guzo")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Try again")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/chapa/checkout/*")
+    pay(page)
+    page.wait_for_url("**/pay/*")
+    # Failed a moment ago, it is not asked for again at once: the webhook brings the news.
+    world.becomes(guest, booking["booking_id"], "confirmed")
+    page.reload()
+    expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()
+
+
+def test_a_hold_that_ended(visitor: Visitor, world: World, guest: Person) -> None:
+    booking = booked(world, guest)
+    world.advance(minutes=31)
+    visitor.open(f"{world.api}/pay/{booking['payment']['tx_ref']}")
+    expect(visitor.page.get_by_role("heading", name="The time to pay is over")).to_be_visible()
+    expect(visitor.page.get_by_role("button")).to_have_count(0)
+    visitor.look("pay-expired", title="The time to pay is over · Guzo")
+    visitor.open(booking["payment"]["checkout_url"])
+    visitor.look("checkout-expired", title="Pay ETB 7,350.00")
+
+
+def test_in_amharic(visitor: Visitor, world: World, guest: Person) -> None:
+    booking = booked(world, guest, language="am")
+    back = f"{world.api}/pay/{booking['payment']['tx_ref']}"
+    visitor.stand_still()
+    visitor.open(back)
+    visitor.look("pay-waiting-am", title="ክፍያዎን እየጠበቅን ነው · Guzo", language="am")
+    visitor.page.get_by_role("button", name="ወደ ክፍያው ይሂዱ").click()
+    visitor.page.wait_for_url("**/chapa/checkout/*")
+    pay(visitor.page)
+    visitor.page.wait_for_url(f"{back}*")
+    world.becomes(guest, booking["booking_id"], "confirmed")
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("heading", name="ቦታዎ ተይዟል")).to_be_visible()
+    visitor.look("pay-paid-am", title="ቦታዎ ተይዟል · Guzo", language="am")
+
+
+def test_without_scripts(visitors: Callable[..., Visitor], world: World, guest: Person) -> None:
+    booking = booked(world, guest)
+    page = visitors(scripts=False).open(booking["payment"]["checkout_url"])
+    page.get_by_role("button", name="Try this number").click()
+    expect(page.get_by_role("alert")).to_contain_text("tries left")
+    pay(page)
+    page.wait_for_url("**/pay/*")
+    # Failed a moment ago, it is not asked for again at once: the webhook brings the news.
+    world.becomes(guest, booking["booking_id"], "confirmed")
+    page.reload()
+    expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()
