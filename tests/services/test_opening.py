@@ -194,6 +194,37 @@ def test_a_late_trouble_changes_nothing_that_others_did(scene: Scene, ports: Fak
     assert (payment.status, payment.problem) == ("pending", None)
 
 
+def another_is_at_it(scene: Scene) -> None:
+    """The first owner's lease is over; another has it, and is at the gateway, which has not answered yet."""
+    scene.ports.clock.move(seconds=25)
+    scene.ports.run_before("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        scene.pay(scene.now(FIRST))
+
+
+@pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
+def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+    def late() -> None:
+        another_is_at_it(scene)
+        raise trouble
+
+    ports.run_before("gateway.initialize", late)
+    scene.book()
+    [payment] = scene.now(FIRST).payments
+    assert payment.is_opening(ports.clock.now())
+    assert (payment.opening_by, payment.problem) == ("token-0000000002", None)
+
+
+def test_a_late_link_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes) -> None:
+    """The other hears that the reference was used, and closes it: two links of one reference are never shown."""
+    ports.run_after("gateway.initialize", lambda: another_is_at_it(scene))
+    scene.book()
+    [payment] = scene.now(FIRST).payments
+    assert payment.is_opening(ports.clock.now())
+    assert payment.checkout_url is None
+    assert ports.gateway.charges[ONE].cancelled
+
+
 def test_a_late_trouble_never_touches_money(scene: Scene, ports: Fakes) -> None:
     def paid_meanwhile() -> None:
         ports.gateway.pay(ONE)

@@ -23,11 +23,12 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import key_hash
 from chalicelib.domain.money import Money
+from chalicelib.services.cancel import cancel
 from chalicelib.services.pay import Paid, pay_now, trouble_of
 from chalicelib.services.ports import StoreBusy
 from tests.builders import GUEST, NOW, SALT, opened
 from tests.fakes import Fakes
-from tests.scenes import GUEST_DAWIT, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
+from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
 from tests.services.test_opening import KNOWN, UNKNOWN
 from tests.tape import Crash, raises
 
@@ -145,6 +146,15 @@ def test_a_booking_that_is_over_is_not_payable(scene: Scene, ports: Fakes) -> No
             scene.pay(booking)
         assert scene.now(booking) == booking
     assert ports.tape.names("gateway") == []
+
+
+def test_nothing_is_opened_for_a_booking_that_was_cancelled_meanwhile(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.run_before("bookings.save", lambda: cancel(ports, GUEST_HANNA, FIRST, reason=""))
+    with pytest.raises(BookingNotPayable):
+        scene.pay(scene.now(FIRST))
+    assert ports.tape.count("gateway.initialize") == 0
+    assert len(scene.now(FIRST).payments) == 1
 
 
 def test_at_most_twenty_attempts(scene: Scene, ports: Fakes) -> None:
