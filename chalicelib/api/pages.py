@@ -11,7 +11,7 @@ from ..domain import opening
 from ..domain.booking import Booking
 from ..domain.errors import Refusal
 from ..domain.ids import booking_of
-from ..domain.payment import Payment
+from ..domain.payment import OPEN, Payment
 from ..services.pay import pay_now
 from ..services.reconcile import reconcile
 from ..telemetry import observe, trouble
@@ -80,7 +80,8 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     )
     waited = (now - payment.created_at).total_seconds()
     refresh = None
-    if state == "waiting":
+    # A refused card may be tried again on the same link: such a page waits like any other.
+    if state == "waiting" or (state == "failed" and booking.payments[-1].status in OPEN):
         refresh = next((pause for pause in REFRESH if waited < pause * 10), REFRESH[-1])
     elif state in ("failed", "review"):
         refresh = REFRESH[-1]
