@@ -312,7 +312,9 @@ def test_a_repeat_takes_over_once_the_first_is_surely_gone(scene: Scene, ports: 
     assert again.replayed
     assert [payment.tx_ref for payment in again.booking.payments] == [f"{FIRST}-1"]
     assert again.booking.payments[0].status == "pending"
+    assert again.booking.history[-1].cause == "guest"
     assert ports.gateway.charges.keys() == {f"{FIRST}-1"}
+    assert ports.gateway.charges[f"{FIRST}-1"].opening.return_url.startswith(PUBLIC)
 
 
 def test_a_repeat_after_the_hold_opens_nothing(scene: Scene, ports: Fakes) -> None:

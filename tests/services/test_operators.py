@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytest
 from chalicelib.domain.errors import GatewayRejected, InvalidRequest, NotInReview
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import PaymentStatus
+from chalicelib.domain.verification import Verification
 from chalicelib.services import operators
+from chalicelib.services.access import Principal
+from chalicelib.services.operators import Matter
 from chalicelib.services.ports import MailRefused
-from chalicelib.services.refund import refund
+from chalicelib.services.refund import refund, retry
 from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.fakes import Fakes
-from tests.scenes import GUEST_DAWIT, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
+from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
 from tests.tape import raises
 
 FIRST = id_of("first")
@@ -67,6 +71,51 @@ def test_every_kind_of_concern_is_named(scene: Scene, ports: Fakes) -> None:
     for kind in kinds:
         only = operators.attention(ports, OPERATOR, kind=kind, limit=9, after=None)
         assert [matter.kind for matter in only.items] == [kind]
+
+
+def test_each_concern_says_what_why_and_since_when(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.clock.move(minutes=1)
+    ports.run_before("mailer.send", raises(MailRefused()))
+    send_emails(ports, FIRST)
+    ports.gateway.settle(ONE, "reversed")
+    scene.webhook(ONE)
+    ports.tables.orphans["GZ00000000000000-1"] = (Verification("paid"), NOW + timedelta(minutes=5))
+    row = ports.tables.bookings[FIRST]
+    row.attention, row.attention_at = "failing", NOW + timedelta(minutes=4)
+    found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
+    since = NOW + timedelta(minutes=4)
+    assert found.items == (
+        Matter("payment_taken_back", ONE, FIRST, "reversed at the gateway, not by us", since),
+        Matter("failing", FIRST, FIRST, "working on it has failed for a day", since),
+        Matter("email", "1", FIRST, "booking_confirmed: failed after 1 tries", since),
+        Matter(
+            "orphan",
+            "GZ00000000000000-1",
+            None,
+            "money for a reference that is not ours",
+            NOW + timedelta(minutes=5),
+        ),
+    )
+
+
+def test_what_happened_since_does_not_change_why(scene: Scene, ports: Fakes) -> None:
+    tx_ref = in_review(scene)
+    scene.run(hours=1)
+    assert scene.now(FIRST).history[-1].at > NOW
+    [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
+    assert matter == Matter("payment_review", tx_ref, FIRST, "ETB 7,000.00 instead of ETB 7,350.00", NOW)
+
+
+def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
+    first = in_review(scene)
+    ports.clock.move(minutes=1)
+    second = in_review(scene, key="second", guest=GUEST_DAWIT)
+    page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=None)
+    assert [matter.subject for matter in page.items] == [first]
+    assert page.after is not None
+    page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=page.after)
+    assert ([matter.subject for matter in page.items], page.after) == ([second], None)
 
 
 def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
@@ -237,3 +286,35 @@ def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> N
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
     assert (sums.currency, sums.taken, sums.refunds_owed) == ("USD", Money(5000, "USD"), Money(5000, "USD"))
     assert (sums.fees, sums.refunded) == (Money(0, "USD"), Money(0, "USD"))
+
+
+def test_all_refunds_and_payments_of_a_booking_are_added_up(scene: Scene, ports: Fakes) -> None:
+    """One attempt failed, the next was paid; of that, two parts went back and two are owed."""
+    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    scene.book()
+    two = scene.pay(scene.now(FIRST)).payment.tx_ref
+    ports.gateway.pay(two)
+    scene.webhook(two)
+    ports.gateway.refund_says = "refunded"
+    for amount in (100, 20):
+        refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
+    scene.run(hours=2)
+    for amount in (3, 7):
+        refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
+    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
+    assert (sums.bookings, sums.payments, sums.taken) == (1, 1, PRICE)
+    assert (sums.refunded, sums.refunds_owed) == (Money(120, "ETB"), Money(10, "ETB"))
+
+
+@pytest.mark.parametrize("who", [GUEST_HANNA, HOST_ABEBE], ids=["guest", "host"])
+def test_an_operator_who_is_also_the_guest_or_the_host_settles_all_the_same(
+    scene: Scene, ports: Fakes, who: Principal
+) -> None:
+    tx_ref = in_review(scene)
+    both = replace(who, groups=who.groups | {"operator"})
+    operators.resolve_review(ports, both, tx_ref, as_="accept", note="")
+    assert scene.now(FIRST).status == "confirmed"
+    refund(ports, OPERATOR, tx_ref, amount=100, reason="", key="k")
+    ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    scene.work(scene.now(FIRST))
+    assert retry(ports, both, f"{tx_ref}-R1", as_="paid_otherwise", said="").status == "refunded"

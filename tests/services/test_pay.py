@@ -88,6 +88,7 @@ def test_an_old_link_that_was_paid_on_confirms_instead(scene: Scene, ports: Fake
     with pytest.raises(BookingNotPayable):
         scene.pay(booking)
     assert scene.now(booking).status == "confirmed"
+    assert {event.cause for event in scene.now(booking).history} == {"guest"}
     assert ports.tape.count("gateway.initialize") == 0
 
 

@@ -405,6 +405,24 @@ def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, 
     assert the_refund(scene, R2).status == "requested"
 
 
+@pytest.mark.parametrize("first", ["requested", "processing"])
+def test_a_payment_that_went_back_may_mean_the_other_refund(scene: Scene, ports: Fakes, first: str) -> None:
+    """Two parts were posted. The gateway says that something went back: of which it speaks, nobody knows yet."""
+    owed(scene, 100)
+    if first == "requested":
+        ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    ports.clock.move(minutes=1)
+    owe(ports, 200, key="second")
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
+    ports.gateway.settle(ONE, "refunded")
+    ports.clock.move_to(the_refund(scene, R2).due_at or NOW)
+    scene.work(scene.now(FIRST))
+    assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
+
+
 def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))

@@ -115,3 +115,14 @@ def test_a_store_that_never_takes_it(scene: Scene, ports: Fakes, error: type[Exc
     assert refused.value.retry_after == 1
     assert ports.tape.count("listings.add_review") == tries
     assert ports.tables.reviews == {}
+
+
+def test_reviews_page_by_page(scene: Scene, ports: Fakes) -> None:
+    listing_id = scene.listing.listing_id
+    said = [Review(id_of(f"{n}"), 5, "Quiet.", NOW + timedelta(days=n)) for n in range(3)]
+    for each in said:
+        ports.tables.reviews[listing_id, each.booking_id] = each
+    page = reviews(ports, listing_id, limit=2, after=None)
+    assert page.items == (said[2], said[1])
+    page = reviews(ports, listing_id, limit=2, after=page.after)
+    assert (page.items, page.after) == ((said[0],), None)

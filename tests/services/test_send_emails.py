@@ -256,6 +256,15 @@ def test_a_busy_mail_service_is_tried_again_ever_later(scene: Scene, ports: Fake
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
+def test_a_letter_that_was_put_off_was_certainly_not_sent(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    ports.run_before("mailer.send", raises(MailBusy()))
+    send_emails(ports, FIRST)
+    scene.run(minutes=10)
+    assert statuses(scene) == ["sent", "sent"]
+    assert ports.observe.of("email_maybe_twice") == []
+
+
 def test_one_busy_letter_does_not_keep_back_the_other(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     ports.run_before("mailer.send", raises(MailBusy()))

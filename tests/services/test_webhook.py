@@ -117,6 +117,8 @@ def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(scene: Scene, 
     scene.webhook(f"{NOBODYS}-1")
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind, concern.since) == (f"{NOBODYS}-1", "orphan", NOW)
+    kept, _ = ports.tables.orphans[f"{NOBODYS}-1"]
+    assert kept == ports.gateway.verify(f"{NOBODYS}-1")
     assert ports.queue.tasks == []
 
 
@@ -158,9 +160,10 @@ def test_money_announced_for_an_unknown_reference_and_not_shown_yet_is_asked_abo
     assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
 
 
-def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(scene: Scene, ports: Fakes) -> None:
+@pytest.mark.parametrize("said", ["refunded", "reversed"])
+def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(scene: Scene, ports: Fakes, said: Any) -> None:
     orphan(scene, NOBODYS)
-    ports.gateway.settle(f"{NOBODYS}-1", "refunded")
+    ports.gateway.settle(f"{NOBODYS}-1", said)
     scene.webhook(f"{NOBODYS}-1")
     assert ports.queue.tasks == []
     assert ports.tables.orphans == {}
