@@ -102,9 +102,11 @@ MARKS = {
 SECRETS = (*MARKS.values(), "251911987654", "911987654", "marked", "Marked", WEBHOOK_SECRET, KEY, "CHASECK")
 
 
-def test_nothing_that_is_personal_or_secret_is_ever_logged(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_is_personal_or_secret_is_ever_logged(
+    world: World, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """Marked values through every path, the ones that fail too; then all that was written is looked through."""
-    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     guest = Person("guest-markedperson")
     more: dict[str, Any] = {"contact": MARKS, "return_url": f"{SHOP}/marked-path?marked=1"}
     listing = world.listing(title="Markedhouse", description="Marked words", address="Marked Road 7")
