@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races prove check format coverage template openapi package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -42,6 +42,12 @@ races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 a
 prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and see that it is missed (ARGS="--seeds 500")
 	@$(BIN)/python -m tests.simulation $(ARGS)
 	@$(BIN)/python -m tests.simulation --mutations
+
+guards: $(DEV) ## Put in hand-written faults, one after another, and see that a test notices each (ARGS="--only refund")
+	@$(BIN)/python -m tests.guards $(ARGS)
+
+mutants: $(DEV) ## Run mutmut over domain, services and tables, in copies; goes on where it was (ARGS="domain --fresh")
+	@$(BIN)/python -m tests.guards.mutants $(ARGS)
 
 check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format."; exit 1; }
