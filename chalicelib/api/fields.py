@@ -18,8 +18,6 @@ from ..domain.money import EXPONENTS, MAX_MINOR
 from ..domain.phone import normalise
 
 FORMATS: Mapping[str, str] = {
-    "plain-text": "text with at least one visible character and no control characters but line ends",
-    "one-line": "the same, on one line",
     "ethiopian-mobile": "an Ethiopian mobile number in any usual way of writing: `0911223344`, `+251 911 22 33 44`",
     "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
 }
@@ -141,8 +139,9 @@ class MoneyIn(msgspec.Struct, frozen=True):
     formatted: str | None = None
 
 
-_TEXT = {"format": "plain-text"}
-_LINE = {"format": "one-line"}
+_TEXT = {"pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\ue000-\uf8ff]*$"}
+_LINE = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ue000-\uf8ff]*$"}
+"""No control characters and none for private use; that one at least must be visible is left to be said in words."""
 
 Name = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=60)]
 Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]

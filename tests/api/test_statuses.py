@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.paystack import Paystack
-from chalicelib.api import examples, http, openapi
+from chalicelib.api import examples, http, openapi_answers
 from chalicelib.domain import refunding
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import StoreBusy
@@ -164,6 +164,6 @@ def test_every_documented_status_is_reached() -> None:
     ours = {
         (route.name, status)
         for route in http.ROUTES
-        for status in {outcome.status for outcome in route.outcomes} | openapi.refusals(route).keys()
+        for status in {outcome.status for outcome in route.outcomes} | openapi_answers.refusals(route).keys()
     }
     assert not (missing := ours - SEEN), "\n".join(f"{name}: {status}" for name, status in sorted(missing))

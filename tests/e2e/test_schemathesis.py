@@ -1,0 +1,77 @@
+"""Schemathesis against the whole local stack: requests made from the OpenAPI document, valid and broken ones, alone and
+in chains, and every check that it has.
+
+    SCHEMATHESIS_SEED=7 make test ARGS="-k schemathesis"     other requests
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.environment import SANDBOX_WEBHOOK_SECRET
+from local.world import World
+from tests.e2e.conftest import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
+
+SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("config", "phases"),
+    [
+        ("schemathesis_known.toml", "coverage"),  # every limit of every field, sent to things that are there
+        ("schemathesis.toml", "examples,fuzzing,stateful"),
+    ],
+)
+def test_the_api_is_as_its_document_says(world: World, tmp_path: Path, config: str, phases: str) -> None:
+    command = [str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / config), "--no-color", "run"]
+    ran = subprocess.run(
+        [*command, f"{world.api}/openapi.json", "--checks", "all", "--phases", phases, "--seed", SEED],
+        cwd=tmp_path,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
+            **things_that_are_there(world),
+            "GUZO_WEBHOOK_SECRET": SANDBOX_WEBHOOK_SECRET,
+            "PYTHONPATH": str(ROOT),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert "No issues found" in ran.stdout, ran.stdout
+
+
+def things_that_are_there(world: World) -> dict[str, str]:
+    """People's tokens, and the ids of what is theirs."""
+    host, guest, operator = world.sign_in("host", "host"), world.sign_in("guest"), world.sign_in("operator", "operator")
+    listing = world.publish(host, units=1000)
+    booking = world.book(guest, listing)
+    world.pay_on_page(booking["payment"]["checkout_url"])
+    world.becomes(guest, booking["booking_id"], "confirmed")
+    tx_ref = booking["payment"]["tx_ref"]
+    refund = world.call(
+        "POST",
+        f"/v1/payments/{tx_ref}/refunds",
+        expect=202,
+        by=operator,
+        body={"amount": 1, "reason": "A kindness"},
+        headers={"Idempotency-Key": "first"},
+    )
+    return {
+        "GUZO_TOKEN_GUEST": guest.token,
+        "GUZO_TOKEN_HOST": host.token,
+        "GUZO_TOKEN_OPERATOR": operator.token,
+        "GUZO_LISTING_ID": listing["listing_id"],
+        "GUZO_BOOKING_ID": booking["booking_id"],
+        "GUZO_TX_REF": tx_ref,
+        "GUZO_REFUND_ID": refund["refund_id"],
+    }
