@@ -92,9 +92,11 @@ class Watch:
             self.nights_add_up(booking.place.listing_id)
             self._slots(booking)
         if before is not None and row.failures > before.failures:
-            since = row.failing_since
-            if since is not None and self.world.hub.now - since >= GIVE_UP_AFTER and row.attention is None:
-                raise Violation("a booking has failed for a day, and nobody is asked", booking.booking_id)
+            # From its second failure on it is known since when it has been failing.
+            since = before.failing_since
+            for_a_day = since is not None and self.world.hub.now - since >= GIVE_UP_AFTER
+            if for_a_day != (row.attention == "failing") and before.attention != "failing":
+                raise Violation("a person is asked after a day of failing, and not before", booking.booking_id)
             return
         self._duties(booking, row.due)
         for payment in booking.payments:

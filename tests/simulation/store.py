@@ -27,7 +27,7 @@ from chalicelib.services.ports import (
 )
 
 from .coverage import met
-from .scheduler import START
+from .scheduler import START, Violation
 
 FAILING_PAUSE = timedelta(minutes=10)
 
@@ -179,6 +179,8 @@ class SimBookings:
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         if holds("orphan: once", tx_ref not in self.tables.orphans):
+            if tx_ref in self.tables.orphans:
+                raise Violation("the first report of an orphan is written over", tx_ref)
             self.tables.orphans[tx_ref] = (verification, now)
 
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:

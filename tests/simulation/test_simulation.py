@@ -14,6 +14,8 @@ WITHIN = 600
 """How many histories may pass before a guard that was taken away is missed."""
 NEAR = {
     "no condition: hold: slot free": 36,
+    "no condition: orphan: once": 22,
+    "no condition: take again: night open": 265,
     "no condition: push back: the booking is due": 229,
     "no condition: listing: version as loaded": 180,
     "no condition: review: once": 45,
