@@ -99,14 +99,19 @@ def stacks() -> Iterator[Callable[..., Process]]:
         forget(process)
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Process]:
-    """One stack for all tests that only use it."""
+def a_stack() -> Iterator[Process]:
+    """A stack that becomes ready, and ends with whoever asked for it."""
     process = start()
     process.wait_until_ready()
     yield process
     process.end()
     forget(process)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Process]:
+    """One stack for all tests that only use it."""
+    yield from a_stack()
 
 
 @pytest.fixture

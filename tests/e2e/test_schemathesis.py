@@ -9,18 +9,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.environment import SANDBOX_WEBHOOK_SECRET
 from local.world import World
-from tests.e2e.conftest import ROOT
+from tests.e2e.conftest import ROOT, Process, a_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Process]:
+    """A stack of its own: it fills it with what it makes up."""
+    yield from a_stack()
 
 
 @pytest.mark.parametrize(
