@@ -85,7 +85,7 @@ class Scene:
 
     def work(self, booking: Booking, tx_ref: str | None = None) -> None:
         """A consumer of the clock works this booking off."""
-        work_off(self.ports, Task(booking.booking_id, tx_ref), public_url=PUBLIC)
+        work_off(self.ports, Task(booking.booking_id, tx_ref, announced="paid" if tx_ref else ""), public_url=PUBLIC)
 
     def tick(self) -> None:
         """One minute's sweep, and all that comes of it in both queues."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..domain.ids import BookingId, booking_of, is_booking_id
+from ..domain.verification import Announced
 from ..services.ports import Fault, Task
 
 BATCH = 10
@@ -63,7 +64,12 @@ class Sqs:
 
 def write_task(task: Task) -> str:
     """The body of a task's message."""
-    fields = {"booking_id": task.booking_id, "tx_ref": task.tx_ref, "request_id": task.request_id}
+    fields = {
+        "booking_id": task.booking_id,
+        "tx_ref": task.tx_ref,
+        "request_id": task.request_id,
+        "announced": task.announced,
+    }
     return json.dumps({name: value for name, value in fields.items() if value}, separators=(",", ":"))
 
 
@@ -80,4 +86,7 @@ def read_task(body: str) -> Task:
         raise ValueError("a message names no booking")
     if tx_ref is not None and (not isinstance(tx_ref, str) or booking_of(tx_ref) != booking_id):
         raise ValueError("a message names a payment that is not its booking's")
-    return Task(BookingId(booking_id), tx_ref, request_id[:128] if isinstance(request_id, str) else "")
+    announced = fields.get("announced", "")
+    if announced not in get_args(Announced):
+        raise ValueError("a message announces something that nothing announces")
+    return Task(BookingId(booking_id), tx_ref, request_id[:128] if isinstance(request_id, str) else "", announced)

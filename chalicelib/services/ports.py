@@ -13,7 +13,7 @@ from ..domain.ids import BookingId
 from ..domain.listing import Listing, ListingId, Nights, PersonId
 from ..domain.money import Money
 from ..domain.review import Review
-from ..domain.verification import Verification
+from ..domain.verification import Announced, Verification
 
 
 class BookingExists(Exception):
@@ -253,11 +253,15 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One booking that something must be done about; ``tx_ref`` names a payment to look at in any state."""
+    """One booking that something must be done about.
+
+    ``tx_ref`` names a payment to look at in any state, ``announced`` what a signed webhook said of it.
+    """
 
     booking_id: BookingId
     tx_ref: str | None = None
     request_id: str = ""
+    announced: Announced = ""
 
 
 class Queue(Protocol):

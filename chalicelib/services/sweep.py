@@ -28,9 +28,7 @@ def work_off(ports: Ports, task: Task, *, public_url: str) -> None:
     Raises only when even that could not be written; the queue then delivers the task again.
     """
     try:
-        done = reconcile(
-            ports, task.booking_id, named=task.tx_ref, cause="sweep", announced="paid" if task.tx_ref else ""
-        )
+        done = reconcile(ports, task.booking_id, named=task.tx_ref, cause="sweep", announced=task.announced)
         if done is None:
             return
         booking, now = done.booking, ports.clock.now()

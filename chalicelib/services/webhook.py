@@ -28,7 +28,7 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", announced=announced)
     except (Busy, StoreBusy, GatewayTrouble) as trouble:
         try:
-            ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id)])
+            ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id, announced)])
         except Fault as fault:
             raise Busy("Nothing could be stored; please send it again.", retry_after=60) from fault
         ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=type(trouble).__name__)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import botocore.session
 import pytest
@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from chalicelib.adapters.sqs import Sqs, read_task, write_task
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.verification import Announced
 from chalicelib.services.ports import Fault, Task
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -118,10 +119,13 @@ def test_a_queue_that_cannot_be_reached_is_a_fault(trouble: Exception) -> None:
     st.text(DIGITS, min_size=14, max_size=14).map("GZ".__add__),
     st.none() | st.integers(1, 99),
     st.text(max_size=128),
+    st.sampled_from(get_args(Announced)),
 )
-def test_every_task_survives_the_way(booking_id: str, attempt: int | None, request_id: str) -> None:
+def test_every_task_survives_the_way(
+    booking_id: str, attempt: int | None, request_id: str, announced: Announced
+) -> None:
     tx_ref = f"{booking_id}-{attempt}" if attempt else None
-    task = Task(BookingId(booking_id), tx_ref, request_id)
+    task = Task(BookingId(booking_id), tx_ref, request_id, announced)
     body = write_task(task)
     assert read_task(body) == task
     assert len(body) < 1024
@@ -143,6 +147,8 @@ def test_every_task_survives_the_way(booking_id: str, attempt: int | None, reque
         f'{{"booking_id": "{BOOKING}", "tx_ref": 1}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": ""}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": "GZ00000000000000-1"}}',
+        f'{{"booking_id": "{BOOKING}", "announced": "money"}}',
+        f'{{"booking_id": "{BOOKING}", "announced": null}}',
     ],
 )
 def test_junk_is_refused(body: str) -> None:

@@ -202,7 +202,7 @@ def test_a_deferred_webhook_finds_its_orphan(scene: Scene, ports: Fakes) -> None
     ports.gateway.pay(f"{nobodys}-1")
     work_off(ports, Task(nobodys), public_url=PUBLIC)
     assert ports.tables.orphans == {}
-    work_off(ports, Task(nobodys, f"{nobodys}-1"), public_url=PUBLIC)
+    work_off(ports, Task(nobodys, f"{nobodys}-1", announced="paid"), public_url=PUBLIC)
     assert list(ports.tables.orphans) == [f"{nobodys}-1"]
 
 

@@ -192,11 +192,25 @@ def test_what_a_silent_gateway_leaves_open_of_a_settled_payment_is_asked_again_t
     assert scene.payment(ONE).taken_back == "reversed"
 
 
+def test_what_was_taken_back_is_remembered_as_such_in_the_queue(scene: Scene, ports: Fakes) -> None:
+    """The gateway's verify answer lags behind its webhook, and the store was busy when that came."""
+    booking = scene.confirmed()
+    scene.run(minutes=5)
+    ports.run_before("bookings.load", raises(StoreBusy()))
+    scene.webhook(ONE, "charge.reversed")
+    assert ports.queue.tasks == [Task(booking.booking_id, ONE, "request-w", "other")]
+    scene.tick()
+    assert scene.payment(ONE).taken_back == ""
+    ports.gateway.settle(ONE, "reversed")
+    scene.run(minutes=5)
+    assert scene.payment(ONE).taken_back == "reversed"
+
+
 def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:
     orphan(scene, NOBODYS)
     ports.gateway.trouble("verify", SILENCE)
     scene.webhook(f"{NOBODYS}-1", request_id="request-7")
-    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-7")]
+    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-7", "paid")]
     assert ports.observe.of("webhook_deferred")[0]["reason"] == "GatewayTimeout"
     scene.tick()
     assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
@@ -208,11 +222,11 @@ def test_a_busy_store_leaves_it_to_the_queue(scene: Scene, ports: Fakes) -> None
     for call in ("bookings.load", "bookings.save"):
         ports.run_before(call, raises(StoreBusy()))
         scene.webhook(ONE)
-        assert ports.queue.tasks.pop() == Task(FIRST, ONE, "request-w")
+        assert ports.queue.tasks.pop() == Task(FIRST, ONE, "request-w", "paid")
     for skip in range(TRIES):
         ports.run_before("bookings.save", lambda: bump(scene), skip=skip)
     scene.webhook(ONE)
-    assert ports.queue.tasks == [Task(FIRST, ONE, "request-w")]
+    assert ports.queue.tasks == [Task(FIRST, ONE, "request-w", "paid")]
     assert scene.now(FIRST).status == "pending_payment"
     scene.tick()
     assert scene.now(booking).status == "confirmed"
@@ -222,7 +236,7 @@ def test_an_orphan_that_could_not_be_stored_waits_in_the_queue(scene: Scene, por
     orphan(scene, NOBODYS)
     ports.run_before("bookings.orphan", raises(StoreBusy()))
     scene.webhook(f"{NOBODYS}-1")
-    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-w")]
+    assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-w", "paid")]
 
 
 def test_it_is_refused_only_when_nothing_could_be_stored(scene: Scene, ports: Fakes) -> None:
