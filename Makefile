@@ -46,7 +46,7 @@ prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and 
 guards: $(DEV) ## Put in hand-written faults, one after another, and see that a test notices each (ARGS="--only refund")
 	@$(BIN)/python -m tests.guards $(ARGS)
 
-mutants: $(DEV) ## Run mutmut over domain, services and tables, in copies; goes on where it was (ARGS="domain --fresh")
+mutants: $(DEV) ## Run mutmut over domain, services and tables, in copies; goes on where it was (ARGS="domain services/saving.py")
 	@$(BIN)/python -m tests.guards.mutants $(ARGS)
 
 check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds

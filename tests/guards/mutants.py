@@ -1,9 +1,10 @@
-"""Mutants by mutmut: ``python -m tests.guards.mutants [PART…] [--only PATTERN] [--children N] [--fresh]``.
+"""Mutants by mutmut: ``python -m tests.guards.mutants [PART or FILE…] [--only PATTERN] [--children N] [--fresh]``.
 
 Each part of the code is mutated in a copy of its own under ``.local/mutants/``, and run against the tests that are
 about it. What was tested is remembered there, so a run that was stopped goes on where it was; a changed file is done
-again. ``--only`` takes mutmut's own patterns: ``--only '*saving*'``, or every tenth mutant with
-``--only '*__mutmut_*7'``; the mutants that it names are tested whether or not they were before.
+again. A file (``services/saving.py``) stands for all its mutants, and files are done in the order in which they are
+named. ``--only`` takes mutmut's own patterns: ``--only '*saving*'``, or every tenth mutant with
+``--only '*__mutmut_*7'``. What is named in one of these ways is tested whether or not it was before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -51,13 +53,13 @@ TIMED_OUT = {24, -24, 36, 152, 255}
 
 def main() -> int:
     asked = _arguments()
-    for name in asked.parts or PARTS:
+    for name, files in asked.what or [(part, []) for part in PARTS]:
         copy = HOME / name
         if asked.fresh:
             shutil.rmtree(copy, ignore_errors=True)
         _copy(copy)
         _configure(copy, PARTS[name])
-        mutmut = [sys.executable, "-m", "mutmut", "run", "--max-children", str(asked.children), *asked.only]
+        mutmut = [sys.executable, "-m", "mutmut", "run", "--max-children", str(asked.children), *files, *asked.only]
         done = subprocess.run(mutmut, cwd=copy, check=False, env={**os.environ, "PYTHONHASHSEED": "0"})
         _report(name, copy)
         if done.returncode:
@@ -67,11 +69,22 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.guards.mutants", description=__doc__.partition(":")[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts (all, if none is named)")
+    parser.add_argument("what", nargs="*", type=_part_of, help=f"files, or parts: {', '.join(PARTS)} (all, if none is)")
     parser.add_argument("--only", action="append", default=[], help="a pattern of mutants, for mutmut")
     parser.add_argument("--children", type=int, default=2, help="how many at once")
     parser.add_argument("--fresh", action="store_true", help="forget what was tested before")
     return parser.parse_args()
+
+
+def _part_of(what: str) -> tuple[str, list[str]]:
+    """The part that is meant, and mutmut's pattern for a file of it."""
+    if what in PARTS:
+        return what, []
+    file = Path("chalicelib", what)
+    for name, part in PARTS.items():
+        if (ROOT / file).is_file() and any(fnmatch(str(file), pattern) for pattern in part.mutated):
+            return name, [".".join([*file.with_suffix("").parts, "*"])]
+    raise argparse.ArgumentTypeError(f"{what} is neither a part ({', '.join(PARTS)}) nor a file of one")
 
 
 def _copy(to: Path) -> None:
