@@ -1,12 +1,12 @@
 """The e-mails: a short text for each kind and language, put into one text and one HTML layout.
 
-``templates/emails/{language}/{kind}.txt`` is a letter: its first line is the subject, then come paragraphs
+``templates/emails/{language}/{kind}.txt`` is a letter: its first line is the heading, then come paragraphs
 between blank lines. They are rendered as plain text and put into ``layout.txt`` and ``layout.html``: so the
 two never differ, and HTML is escaped in one place. What is the same in every language (which facts a letter
 shows, where its button leads) is here.
 
-Guests are written to in their booking's language. Hosts are written to in English: the language of a booking
-is its guest's, and a host's own is not known.
+Guests are written to in their booking's language. Hosts are written to in every language, one below the other:
+the language of a booking is its guest's, and a host's own is not known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -88,7 +88,7 @@ DAYTIMES = ("ከሌሊቱ", "ከጠዋቱ", "ከቀኑ", "ከምሽቱ")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line under a letter."""
+    """One line under a letter's words."""
 
     label: str
     value: str
@@ -102,6 +102,17 @@ class Button:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A letter in one language."""
+
+    language: Language
+    heading: str
+    paragraphs: list[str]
+    button: Button | None
+    facts: list[Fact]
+
+
 class LettersByJinja:
     """Renders e-mails. ``public_url`` is where guests reach their pages; without it nothing links there."""
 
@@ -113,8 +124,18 @@ class LettersByJinja:
         self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
 
     def render(self, email: Email, booking: Booking) -> Message:
-        """The e-mail in its reader's language. A confirmed booking brings its stay as a calendar file."""
-        language: Language = "en" if email.to_host else booking.language
+        """The e-mail, whose subject is its first heading. A confirmed booking brings its stay as a calendar file."""
+        parts = [self._part(email, booking, language) for language in _languages(email, booking)]
+        page = {"brand": BRAND, "subject": parts[0].heading, "parts": parts}
+        return Message(
+            to=booking.place.host_email if email.to_host else booking.contact.email,
+            subject=parts[0].heading,
+            text=self._texts.get_template("layout.txt").render(page),
+            html=self._html.get_template("layout.html").render(page),
+            attachments=(calendar_file(booking),) if email.kind == "booking_confirmed" else (),
+        )
+
+    def _part(self, email: Email, booking: Booking, language: Language) -> Part:
         facts = _facts(email, booking, language)
         letter = self._texts.get_template(f"{language}/{email.kind}.txt").render(
             facts,
@@ -126,22 +147,9 @@ class LettersByJinja:
             back=_money_back(booking),
             reason=refund.reason if (refund := _refund(email, booking)) else None,
         )
-        subject, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
-        page = {
-            "language": language,
-            "brand": BRAND,
-            "subject": subject,
-            "paragraphs": paragraphs,
-            "button": self._button(email, booking, language),
-            "facts": [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[email.kind]],
-        }
-        return Message(
-            to=booking.place.host_email if email.to_host else booking.contact.email,
-            subject=subject,
-            text=self._texts.get_template("layout.txt").render(page),
-            html=self._html.get_template("layout.html").render(page),
-            attachments=(calendar_file(booking),) if email.kind == "booking_confirmed" else (),
-        )
+        heading, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
+        shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[email.kind]]
+        return Part(language, heading, paragraphs, self._button(email, booking, language), shown)
 
     def _button(self, email: Email, booking: Booking, language: Language) -> Button | None:
         match email.kind:
@@ -204,6 +212,10 @@ def calendar_file(booking: Booking) -> Attachment:
     calendar.add("method", "PUBLISH")
     calendar.add_component(event)
     return Attachment(f"{booking.booking_id}.ics", "text/calendar", calendar.to_ical())
+
+
+def _languages(email: Email, booking: Booking) -> tuple[Language, ...]:
+    return get_args(Language) if email.to_host else (booking.language,)
 
 
 def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str | int | None]:
