@@ -59,6 +59,11 @@ _WAITS = frozenset({"in_progress", "too_many_open_holds", "busy", "gateway_unrea
 _GATEWAY_TITLES = {answer.code: answer.title for answer in gateway_responses.RESPONSES.values()}
 
 SCHEMAS: Mapping[str, Json] = {
+    "ProblemCode": {
+        "description": "What a program decides by. More may come: one that it does not know, it treats by `status`.",
+        "type": "string",
+        "enum": sorted(problems.STATUS.keys() | _GATEWAY_TITLES.keys()),
+    },
     "WrongField": {
         "description": "One wrong field, by its dotted path, and a sentence for a person.",
         "type": "object",
@@ -76,7 +81,7 @@ SCHEMAS: Mapping[str, Json] = {
             "status": {"type": "integer"},
             "detail": TEXT,
             "instance": TEXT,
-            "code": TEXT,
+            "code": {"$ref": "#/components/schemas/ProblemCode"},
             "retryable": {"type": "boolean"},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/WrongField"}},
             "nights": {"type": "array", "items": TEXT | {"format": "date"}},
@@ -181,7 +186,7 @@ def content(kind: Any) -> Json:
 
 
 def _problem_of(status: int, codes: list[str]) -> Json:
-    of_this = {"status": {"const": status}, "code": {"enum": codes}}
+    of_this = {"status": {"const": status}, "code": {"type": "string", "enum": codes}}
     return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": of_this}]}
 
 
