@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 
-from chalicelib.domain.booking import BOOKING_MOVES, HOLDS_NIGHTS, Booking, attention, due_at
+from chalicelib.domain.booking import BOOKING_MOVES, HOLDS_NIGHTS, Booking, Cause, attention, due_at
 from chalicelib.domain.payment import OPEN, PAYMENT_MOVES
 from chalicelib.domain.refund import REFUND_MOVES
 
@@ -42,6 +43,10 @@ def check(booking: Booking, *, one_clock: bool = True) -> None:
     _check_money(booking)
     _check_duties(booking)
     assert booking.holds_nights is (booking.status in HOLDS_NIGHTS)
+    for event in booking.history:
+        assert isinstance(event.at, datetime), event
+        assert event.cause in get_args(Cause), event
+        assert isinstance(event.detail, str), event
     instants = [event.at for event in booking.history]
     assert not one_clock or instants == sorted(instants)
 

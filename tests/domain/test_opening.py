@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking, update_payment
+from chalicelib.domain.booking import Booking, Event, update_payment
 from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
 from chalicelib.domain.opening import (
     LAST_MINUTES,
@@ -155,15 +155,19 @@ def test_a_new_attempt_closes_the_open_one_and_has_a_schedule_of_its_own() -> No
 # What came of it
 
 
-def test_a_link_makes_it_pending() -> None:
-    before = opening_failed(
-        a_booking(), a_booking().payments[0].tx_ref, PROBLEM, fate_known=False, cause="guest", now=NOW
-    )
-    booking = link_opened(before, before.payments[0].tx_ref, "https://pay.example/1", cause="guest", now=LATER)
+@pytest.mark.parametrize("fate_unknown", [False, True])
+def test_a_link_makes_it_pending(fate_unknown: bool) -> None:
+    before = a_booking()
+    tx_ref = before.payments[0].tx_ref
+    assert before.payments[0].opening_by
+    if fate_unknown:
+        before = opening_failed(before, tx_ref, PROBLEM, fate_known=False, cause="guest", now=NOW)
+    booking = link_opened(before, tx_ref, "https://pay.example/1", cause="return", now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("pending", "https://pay.example/1", None)
     assert (payment.opening_until, payment.opening_by, payment.updated_at) == (None, "", LATER)
     assert payment.next_look_at == NOW + timedelta(minutes=2)
+    assert booking.history[-1] == Event(LATER, "payment_pending", "return", tx_ref, "created", "pending")
 
 
 def test_only_what_was_created_gets_a_link() -> None:
@@ -176,27 +180,29 @@ def test_only_what_was_created_gets_a_link() -> None:
 @pytest.mark.parametrize(("fate_known", "status"), [(True, "failed"), (False, "created")])
 def test_a_payment_fails_only_when_its_fate_is_known(fate_known: bool, status: str) -> None:
     before = a_booking()
-    booking = opening_failed(
-        before, before.payments[0].tx_ref, PROBLEM, fate_known=fate_known, cause="guest", now=LATER
-    )
+    tx_ref = before.payments[0].tx_ref
+    booking = opening_failed(before, tx_ref, PROBLEM, fate_known=fate_known, cause="return", now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.problem, payment.updated_at) == (status, PROBLEM, LATER)
     assert (payment.opening_until, payment.opening_by) == (None, "")
     assert len(booking.history) - len(before.history) == fate_known
     if fate_known:
-        assert booking.history[-1].detail == "gateway_timeout"
+        assert booking.history[-1] == Event(
+            LATER, "payment_failed", "return", tx_ref, "created", "failed", "gateway_timeout"
+        )
     # Still watched, whatever it said.
     assert payment.next_look_at == NOW + timedelta(minutes=2)
 
 
 def test_a_reference_that_was_used_is_closed_and_still_watched() -> None:
     before = a_booking()
-    booking = reference_used(before, before.payments[0].tx_ref, PROBLEM, cause="guest", now=LATER)
+    tx_ref = before.payments[0].tx_ref
+    booking = reference_used(before, tx_ref, PROBLEM, cause="return", now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.problem, payment.checkout_url) == ("expired", PROBLEM, None)
     assert (payment.opening_until, payment.opening_by) == (None, "")
     assert payment.next_look_at == NOW + timedelta(minutes=2)
-    assert booking.history[-1].detail == "link lost"
+    assert booking.history[-1] == Event(LATER, "payment_expired", "return", tx_ref, "created", "expired", "link lost")
 
 
 def test_a_cancelled_link_changes_nothing_else() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking, Event
+from chalicelib.domain.booking import Booking, Event, update_payment
 from chalicelib.domain.email import HAND_OVER
 from chalicelib.domain.errors import RefundExceedsPayment
 from chalicelib.domain.money import Money
@@ -188,13 +188,13 @@ def test_what_is_done_or_waits_for_a_person_is_due_no_more() -> None:
 
 
 def test_an_operator_has_it_posted_again() -> None:
-    waiting = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
-    waiting = move_refund(waiting, R1, "attention", cause="sweep", now=NOW)
-    booking = try_again(waiting, R1, now=LATER)
-    refund = the_refund(booking, R1)
-    assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
-    assert booking.history[-1].cause == "operator"
-    check(booking)
+    put_off_once = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
+    for waiting in (put_off_once, claimed()):
+        booking = try_again(move_refund(waiting, R1, "attention", cause="sweep", now=NOW), R1, now=LATER)
+        refund = the_refund(booking, R1)
+        assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
+        assert booking.history[-1] == Event(LATER, "refund_owed", "operator", R1, "attention", "owed")
+        check(booking)
 
 
 def test_another_refund_is_never_touched() -> None:
@@ -227,6 +227,24 @@ def test_the_hours_count_from_the_latest_request() -> None:
     again = claim(booking, R1, by="worker", cause="sweep", now=NOW + 20 * HOUR)
     refund = the_refund(looked_up(again, R1, heard=True, cause="sweep", now=NOW + 21 * HOUR), R1)
     assert refund.due_at == NOW + 22 * HOUR
+    # Neither from what happened to it since, nor from the request of another.
+    booking = accepted(claimed(), R1, provider_refund_id=None, cause="sweep", now=NOW + 5 * HOUR)
+    booking = claim(owing(1, booking), f"{TX_REF}-R2", by="worker", cause="sweep", now=NOW + 5 * HOUR)
+    refund = the_refund(looked_up(booking, R1, heard=True, cause="sweep", now=NOW + 6 * HOUR), R1)
+    assert refund.due_at == NOW + 12 * HOUR
+
+
+def test_a_refund_of_an_older_form_is_looked_up_all_the_same() -> None:
+    """Nothing says when the gateway was last heard of it, nor when it was asked for."""
+    booking = owing()
+    old = replace(the_refund(booking, R1), status="requested", heard_at=None, updated_at=LATER)
+    booking = update_payment(booking, TX_REF, refunds=(old,))
+    refund = the_refund(looked_up(booking, R1, heard=False, cause="sweep", now=LATER + 23 * HOUR), R1)
+    assert (refund.status, refund.heard_at, refund.due_at) == ("requested", LATER, LATER + 24 * HOUR)
+    early = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR - MS)
+    assert the_refund(early, R1).due_at == NOW + 7 * HOUR - MS
+    late = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR)
+    assert the_refund(late, R1).due_at == NOW + 12 * HOUR
 
 
 def test_a_day_without_a_word_is_put_before_a_person() -> None:
@@ -235,7 +253,9 @@ def test_a_day_without_a_word_is_put_before_a_person() -> None:
     assert (refund.status, refund.heard_at) == ("requested", NOW)
     silent = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR)
     assert the_refund(silent, R1).status == "attention"
-    assert silent.history[-1].detail == "no word for a day"
+    assert silent.history[-1] == Event(
+        NOW + 24 * HOUR, "refund_attention", "sweep", R1, "requested", "attention", "no word for a day"
+    )
     heard = looked_up(claimed(), R1, heard=True, cause="sweep", now=NOW + 24 * HOUR)
     assert the_refund(heard, R1).status == "requested"
 

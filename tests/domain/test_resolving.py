@@ -11,7 +11,7 @@ from chalicelib.domain.booking import Booking, attention
 from chalicelib.domain.errors import NotInReview
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import resolve
-from tests.builders import a_booking, expired, paid, told
+from tests.builders import a_booking, answer, expired, paid, told
 from tests.domain.situations import (
     CHECK_IN,
     CONFIRMED,
@@ -21,6 +21,7 @@ from tests.domain.situations import (
     PRICE,
     TWICE,
     after,
+    applied,
     given_up,
     in_review,
     refused,
@@ -73,6 +74,18 @@ def test_an_operator_accepts_or_gives_back(
     said = result.history[len(booking.history)]
     assert (said.kind, said.cause, said.before, said.after) == (f"review_{as_}", "operator", "review", "review")
     assert (said.subject, said.detail, said.at) == (payment.tx_ref, "It is ours.", after(60))
+    done = result.history[len(booking.history) :]
+    assert {(event.cause, event.at) for event in done} == {("operator", after(60))}
+
+
+def test_what_is_settled_is_looked_at_no_more() -> None:
+    """A reversal that was announced, and not shown yet, would have had it looked at again."""
+    booking = in_review(HELD)
+    tx_ref = booking.payments[0].tx_ref
+    booking = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=after(3), announced="other")
+    assert booking.payments[0].next_look_at is not None
+    for as_ in ("accept", "refund"):
+        assert resolved(booking, as_).payments[0].next_look_at is None
 
 
 def test_accepted_money_follows_the_rules_of_late_money() -> None:
