@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import refunding
-from chalicelib.domain.booking import Booking, attention, the_payment, update_payment
+from chalicelib.domain.booking import Booking, Event, attention, the_payment, update_payment
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import SOON
 from chalicelib.domain.verification import NO_ANSWER, UNKNOWN_FOR_GOOD, Announced, Verification, matches
@@ -68,7 +68,9 @@ def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dic
     assert result.status == booking.status
     assert reviewed.status == "review"
     assert reviewed.received == verification.amount
-    assert result.history[-1].detail == why
+    assert result.history[-1] == Event(
+        after(40), "payment_review", "webhook", payment.tx_ref, payment.status, "review", why
+    )
     assert attention(result) == "payment_review"
     assert result.emails == booking.emails
 
@@ -96,7 +98,11 @@ def test_a_later_answer_unsays_nothing_of_the_first() -> None:
 @pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "failed"), (MS, "failed")])
 def test_a_failure_counts_from_the_end_of_the_checkout_window(moment: timedelta, status: str) -> None:
     for booking in (HELD, LONG_HELD):
-        assert told(booking, "failed", now=NOW + WINDOW + moment).payments[0].status == status
+        result = told(booking, "failed", now=NOW + WINDOW + moment, cause="verify")
+        assert result.payments[0].status == status
+        if status == "failed":
+            tx_ref = booking.payments[0].tx_ref
+            assert result.history[-1] == Event(result.updated_at, "payment_failed", "verify", tx_ref, "pending", status)
 
 
 @pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "expired"), (MS, "expired")])
