@@ -156,7 +156,7 @@ class FakeGateway(OnTape):
     def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
         self._is_up()
         charge = self.charges[provider_reference.removeprefix("AP")]
-        assert charge.status == "paid", "nothing was paid that could go back"
+        assert charge.status in ("paid", "reversed"), "nothing was paid that could go back"
         with self._lock:
             self.refunds.append((refund_id, amount, reason))
         return RefundAnswer("processing", f"RF{refund_id}")

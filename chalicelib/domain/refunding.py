@@ -145,6 +145,14 @@ def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, no
     return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + timedelta(minutes=1)))
 
 
+def look_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
+    """Something moved at the gateway: the payment's refunds that it has a name for are to be asked about now."""
+    for refund in the_payment(booking, tx_ref).refunds:
+        if refund.status == "processing" and refund.provider_refund_id is not None:
+            booking = _update_refund(booking, refund.refund_id, due_at=now)
+    return booking
+
+
 def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:
     """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
     status = the_payment(booking, tx_ref).status

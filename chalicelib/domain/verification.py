@@ -242,6 +242,8 @@ def _taken_back(
     booking: Booking, payment: Payment, verification: Verification, *, cause: Cause, now: datetime
 ) -> Booking:
     """Completed money went back: a refund of ours moves on; without one, it is recorded for a person."""
+    if verification.said == "reversed" and any(_has_its_own_word(refund) for refund in payment.refunds):
+        return refunding.look_now(booking, payment.tx_ref, now=now)
     if any(refund.status == "refunded" for refund in payment.refunds):
         # The gateway goes on saying so of money that is accounted for: it tells nothing of another refund.
         return booking
@@ -250,6 +252,15 @@ def _taken_back(
     if payment.taken_back:
         return booking
     return refunding.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
+
+
+def _has_its_own_word(refund: Refund) -> bool:
+    """The gateway can be asked about the refund itself; or whoever posts it is about to hear by which name.
+
+    A payment may be ``reversed`` as soon as a refund is asked for: then only the refund's own status tells that it
+    is done.
+    """
+    return refund.provider_refund_id is not None or refund.status == "requested"
 
 
 def _meant(payment: Payment) -> Refund | None:

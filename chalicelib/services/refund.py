@@ -111,10 +111,17 @@ def work_refunds(ports: Ports, booking: Booking) -> Booking:
 
 
 def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
-    """Ask whether the money went back already; if not, claim the refund, and post it as the one who did."""
+    """Ask whether the money went back already; if not, claim the refund, and post it as the one who did.
+
+    A refund that the gateway has a name for was posted before, and a person wants it posted again: then its own
+    status counts for more than that of its payment.
+    """
     payment = the_payment(booking, refund_id.rpartition("-R")[0])
+    name = refunding.the_refund(booking, refund_id).provider_refund_id
+    gateway = ports.gateways.named(payment.gateway)
     try:
-        verification = ports.gateways.named(payment.gateway).verify(payment.tx_ref)
+        verification = gateway.verify(payment.tx_ref)
+        before = gateway.refund_status(name).said if name is not None else "unknown"
     except GatewayTrouble:
         jitter = ports.chance.jitter()
         return _changed(
@@ -135,8 +142,11 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         known = refunding.the_refund(current, refund_id)
         if known.status != "owed":
             return current
-        if verification.said in ("refunded", "reversed") and not _others_went_back(current, known):
-            detail = f"the gateway says {verification.said}"
+        if before == "refunded":
+            return refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
+        went_back = verification.said in ("refunded", "reversed") and not _others_went_back(current, known)
+        if before == "processing" or (went_back and before != "reversed"):
+            detail = f"the gateway says {before if before == 'processing' else verification.said}"
             return refunding.move_refund(current, refund_id, "attention", cause="sweep", now=now, detail=detail)
         return refunding.claim(current, refund_id, by=by, cause="sweep", now=now)
 

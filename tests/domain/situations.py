@@ -73,10 +73,10 @@ def requested(booking: Booking) -> Booking:
     return refunding.claim(booking, the_refund(booking).refund_id, by="worker", cause="sweep", now=booking.updated_at)
 
 
-def processing(booking: Booking) -> Booking:
+def processing(booking: Booking, name: str | None = None) -> Booking:
     refund_id = the_refund(booking).refund_id
     return refunding.accepted(
-        requested(booking), refund_id, provider_refund_id=None, cause="sweep", now=booking.updated_at
+        requested(booking), refund_id, provider_refund_id=name, cause="sweep", now=booking.updated_at
     )
 
 
@@ -110,6 +110,10 @@ SITUATIONS = {
     "confirmed, whole owed": Situation(with_refund(CONFIRMED), after(20), None),
     "confirmed, requested": Situation(requested(with_refund(CONFIRMED, HALF)), after(20), None),
     "confirmed, processing": Situation(processing(with_refund(CONFIRMED, HALF)), after(20), None),
+    "confirmed, named": Situation(processing(with_refund(CONFIRMED, HALF), "RF1"), after(20), None),
+    "confirmed, came back": Situation(
+        refund_moved(processing(with_refund(CONFIRMED, HALF), "RF1"), "attention"), after(20), None
+    ),
     "confirmed, refund asks": Situation(refund_moved(with_refund(CONFIRMED, HALF), "attention"), after(20), None),
     "confirmed, refunded": Situation(refund_moved(with_refund(CONFIRMED, HALF), "refunded"), after(20), None),
     "confirmed, taken back": Situation(told(CONFIRMED, "reversed"), after(20), None),

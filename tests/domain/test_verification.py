@@ -28,6 +28,7 @@ from tests.domain.situations import (
     after,
     applied,
     in_review,
+    processing,
     refused,
     requested,
     settled,
@@ -272,6 +273,16 @@ def test_the_oldest_that_was_asked_for_is_meant() -> None:
     second = booking.refunds[1].refund_id
     booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
     assert [refund.status for refund in told(booking, "refunded").refunds] == ["owed", "refunded"]
+
+
+def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_payment_is_reversed() -> None:
+    booking = with_refund(processing(with_refund(CONFIRMED, HALF), "RF1"), Money(100, "ETB"))
+    second = booking.refunds[1].refund_id
+    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
+    booking = refunding.accepted(booking, second, provider_refund_id="RF2", cause="sweep", now=NOW)
+    told_so = told(booking, "reversed", now=after(5))
+    assert [(refund.status, refund.due_at) for refund in told_so.refunds] == [("processing", after(5))] * 2
+    assert told_so.payments[0].taken_back == ""
 
 
 def test_a_whole_refund_that_waits_is_what_a_reversal_did_already() -> None:

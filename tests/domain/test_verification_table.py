@@ -33,8 +33,10 @@ confirmed, other failed   | twice   | twice   | review | look    | look   | look
 confirmed, other review   | twice   | twice   | note   | look    | look   | look    | note     | note     | silent
 confirmed, part owed      | look    | look    | look   | look    | look   | look    | taken    | taken    | silent
 confirmed, whole owed     | look    | look    | look   | look    | look   | look    | back     | back     | silent
-confirmed, requested      | look    | look    | look   | look    | look   | look    | back     | back     | silent
+confirmed, requested      | look    | look    | look   | look    | look   | look    | back     | look     | silent
 confirmed, processing     | look    | look    | look   | look    | look   | look    | back     | back     | silent
+confirmed, named          | look    | look    | look   | look    | look   | look    | back     | ask      | silent
+confirmed, came back      | look    | look    | look   | look    | look   | look    | back     | look     | silent
 confirmed, refund asks    | look    | look    | look   | look    | look   | look    | back     | back     | silent
 confirmed, refunded       | look    | look    | look   | look    | look   | look    | look     | look     | silent
 confirmed, taken back     | look    | look    | look   | look    | look   | look    | look     | look     | silent
@@ -166,11 +168,9 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         }
     )
     match cell:
-        case "confirm":
-            confirmed("")
-        case "late":
-            confirmed("late")
-            found["confirmed_late_at"] = now
+        case "confirm" | "late":
+            confirmed("late" if cell == "late" else "")
+            found["confirmed_late_at"] = now if cell == "late" else None
         case "gone" | "twice" | "too late":
             given_back({"gone": "place_gone", "twice": "paid_twice", "too late": "booking_cancelled"}[cell])
         case "review":
@@ -188,6 +188,8 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         case "taken":
             found.update({own + "taken_back": verification.said, own + "updated_at": now})
             happened("payment_taken_back", tx_ref, "completed", "completed", verification.said)
+        case "ask":
+            found[own + "refunds"] = (replace(the_refund(booking), due_at=now),)
         case "back":
             refund = the_refund(booking)
             done = replace(refund, status="refunded", updated_at=now, due_at=None)
