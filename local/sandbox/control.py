@@ -1,4 +1,4 @@
-"""A sandbox's own controls, which no gateway has: switches, the log, webhooks at will, paying."""
+"""A sandbox's own controls, which no gateway has: switches, the log, the ledger, webhooks at will, paying."""
 
 import re
 from collections.abc import Collection
@@ -34,6 +34,7 @@ class Control:
         blueprint.add_url_rule("/_control", "switches", self.switches)
         blueprint.add_url_rule("/_control", "switch", self.switch, methods=["POST"])
         blueprint.add_url_rule("/_log", "log", self.log)
+        blueprint.add_url_rule("/_ledger", "ledger", self.ledger)
         blueprint.add_url_rule("/_webhook", "webhook", self.webhook, methods=["POST"])
         blueprint.add_url_rule("/_pay", "pay", self.pay, methods=["POST"])
         blueprint.register_error_handler(BadCallError, _refuse)
@@ -69,6 +70,12 @@ class Control:
         names = ("kind", "call", "tx_ref", "event")
         wanted = {name: request.args[name] for name in names if name in request.args}
         return jsonify(self.sandbox.journal.entries(**wanted))
+
+    def ledger(self) -> Response:
+        """GET /_ledger: the truth about every payment, oldest first, whatever the switches say; `?tx_ref=` for one."""
+        wanted = request.args.get("tx_ref")
+        found = [each for each in self.sandbox.ledger.transactions() if wanted in (None, each.tx_ref)]
+        return jsonify([_truth(transaction) for transaction in found])
 
     def webhook(self) -> tuple[Response, int]:
         """POST /_webhook: send webhooks as told, once each, without retries.
@@ -191,6 +198,19 @@ class _Webhooks:
             currency=None if fields.get("currency") is None else str(fields["currency"]),
             api=str(fields.get("api", "v1")),
         )
+
+
+def _truth(transaction: Transaction) -> dict[str, Any]:
+    """Return what the ledger holds of a payment; amounts in major units, as text."""
+    refunds = [{"reference": each.reference, "amount": f"{each.amount:.2f}"} for each in transaction.refunds]
+    return {
+        "tx_ref": transaction.tx_ref,
+        "reference": transaction.reference,
+        "status": transaction.status,
+        "amount": f"{transaction.amount:.2f}",
+        "currency": transaction.currency,
+        "refunds": refunds,
+    }
 
 
 def _asked() -> dict[str, Any]:

@@ -139,6 +139,11 @@ class Ledger:
         with self._lock:
             return self._transactions.get(tx_ref)
 
+    def transactions(self) -> list[Transaction]:
+        """Return all of them, oldest first."""
+        with self._lock:
+            return list(self._transactions.values())
+
     def find_by_token(self, token: str) -> Transaction | None:
         """Return the transaction whose checkout page has this token."""
         with self._lock:

@@ -108,6 +108,26 @@ def test_the_log_names_the_behaviour_and_keeps_no_key(bench: Bench) -> None:
     assert "somebody" not in str(entry)
 
 
+def test_the_ledger_tells_the_truth_whatever_the_switches_say(bench: Bench) -> None:
+    assert bench.get("/chapa/_ledger").json == []
+    bench.initialize(tx_ref="other")
+    bench.paid()
+    reference = bench.verified()["reference"]
+    bench.control(verify="pending", refund="simulated")
+    bench.call("POST", f"/refund/{reference}", data={"amount": "61.25", "reference": "R1"})
+    other, paid = bench.get("/chapa/_ledger").json
+    assert (other["tx_ref"], other["status"], other["refunds"]) == ("other", "pending", [])
+    assert paid == {
+        "tx_ref": TX_REF,
+        "reference": reference,
+        "status": "paid",
+        "amount": "2450.00",
+        "currency": "ETB",
+        "refunds": [{"reference": "R1", "amount": "61.25"}],
+    }
+    assert bench.get(f"/chapa/_ledger?tx_ref={TX_REF}").json == [paid]
+
+
 @pytest.mark.parametrize(
     ("signature", "count"),
     [("good", 2), ("constant", 1), ("constant_as_x", 2), ("none", 0), ("wrong", 2), ("api_key", 2)],
