@@ -90,7 +90,11 @@ def share_back(
 ) -> Share:
     """What a guest's cancellation at ``now`` gives back. All instants are in UTC."""
     by_notice = _by_notice(policy, check_in=check_in, now=now)
-    if confirmed_late_at is None or now >= (free_until := confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION):
+    if confirmed_late_at is None:
+        return by_notice
+    # A stay that has begun cannot be cancelled, however late it was confirmed.
+    free_until = min(confirmed_late_at + FREE_AFTER_LATE_CONFIRMATION, check_in)
+    if now >= free_until:
         return by_notice
     if (by_notice.numerator, by_notice.denominator) == ALL and by_notice.changes_at is not None:
         # The policy may give all back for longer still.

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.booking import back_if_cancelled
+from chalicelib.domain.cancelling import cancel
+from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.listing import CancellationPolicy, instant_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.refund import ALL, HALF, NOTHING, REFUND_MOVES, RefundStatus, Share, share_back
@@ -171,8 +173,20 @@ def test_a_booking_remembers_that_it_was_late() -> None:
     at = booking.check_in_at - timedelta(hours=2)
     late = paid(booking, now=at)
     assert late.confirmed_late_at == at
-    assert back_if_cancelled(late, now=at + DAY - MS) == (booking.total, at + DAY)
-    assert back_if_cancelled(late, now=at + DAY) == (Money(0, "ETB"), None)
+    assert back_if_cancelled(late, now=at) == (booking.total, booking.check_in_at)
+
+
+def test_nothing_is_promised_that_a_begun_stay_refuses() -> None:
+    booking = expired(opened(a_booking()))
+    late = paid(booking, now=booking.check_in_at - timedelta(hours=2))
+    for now, back in (
+        (booking.check_in_at - MS, (booking.total, booking.check_in_at)),
+        (booking.check_in_at, (Money(0, "ETB"), None)),
+        (booking.check_in_at + MS, (Money(0, "ETB"), None)),
+    ):
+        assert back_if_cancelled(late, now=now) == back
+    with pytest.raises(StayBegun):
+        cancel(late, by="guest", reason="", now=booking.check_in_at)
 
 
 # Moves
