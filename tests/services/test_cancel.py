@@ -32,6 +32,7 @@ def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
     assert (booking.status, booking.refunds, scene.taken) == ("cancelled", (), {})
     assert [email.kind for email in booking.emails] == ["booking_cancelled"]
     assert booking.payments[0].status == "expired"
+    assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
     assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
     # The link goes at once, by the clock's hand.
     assert {task.booking_id for task in ports.queue.tasks} == {FIRST}

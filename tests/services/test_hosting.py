@@ -212,6 +212,30 @@ def test_bookings_of_all_listings_page_by_page(scene: Scene, ports: Fakes, limit
     assert found == expected
 
 
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_bookings_of_all_listings_of_a_status(scene: Scene, ports: Fakes, limit: int) -> None:
+    every = houses(scene, [2, 3])
+    tx_ref = every[1].payments[0].tx_ref
+    ports.gateway.pay(tx_ref)
+    scene.webhook(tx_ref)
+    found: list[Booking] = []
+    after: Any = None
+    for _ in range(20):
+        page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status="confirmed", limit=limit, after=after)
+        found += page.items
+        if (after := page.after) is None:
+            break
+    assert found == [scene.now(every[1])]
+
+
+def test_a_full_page_looks_into_no_further_listing(scene: Scene, ports: Fakes) -> None:
+    houses(scene, [1, 2])
+    scene.forget()
+    page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status=None, limit=2, after=None)
+    assert (len(page.items), ports.tape.count("bookings.of_listing")) == (2, 1)
+    assert page.after is not None
+
+
 def test_bookings_of_one_listing_of_a_status(scene: Scene, ports: Fakes) -> None:
     paid = scene.confirmed(key="paid")
     scene.booked(key="open", stay=a_stay(END, 1))

@@ -401,6 +401,23 @@ def test_a_lapsed_opening_is_taken_over_with_its_reference(scene: Scene, ports: 
     assert ports.clock.slept == []
 
 
+def test_a_payment_that_is_taken_over_stays_its_keys(scene: Scene, ports: Fakes) -> None:
+    """Whoever opened it under that key hears of it, though somebody else finished it."""
+    failed(scene)
+    ports.run_before("gateway.initialize", raises(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        scene.pay(scene.now(FIRST), key="k")
+    ports.clock.move(seconds=25)
+    owners: list[str] = []
+    ports.run_before("gateway.initialize", lambda: owners.append(scene.payment(TWO).opening_by))
+    scene.work(scene.now(FIRST))
+    assert [event.cause for event in scene.now(FIRST).history if event.kind == "payment_pending"] == ["sweep"]
+    # The lease has an owner that nobody else is.
+    assert len(owners[0]) == 16
+    again = scene.pay(scene.now(FIRST), key="k")
+    assert (again.replayed, again.payment.tx_ref) == (True, TWO)
+
+
 # -- the store
 
 
