@@ -12,6 +12,7 @@ import pytest
 from chalicelib.api.gateway_responses import RESPONSES
 from chalicelib.api.problems import STATUS
 from chalicelib.services.operators import Kind
+from chalicelib.telemetry import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -51,6 +52,12 @@ def test_every_alarm_and_every_concern_has_its_entry_in_the_runbook() -> None:
     alarms = {name for name, made in template["Resources"].items() if made.get("Type") == "AWS::CloudWatch::Alarm"}
     entries = set(headings(ROOT / "docs" / "runbook.md"))
     assert alarms | set(get_args(Kind)) <= entries
+
+
+def test_every_metric_is_explained_in_the_runbook() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    table = runbook.partition("## Metrics")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", table.replace("`service`", ""))) - {"code", "trace"} == METRICS
 
 
 def test_the_frontends_guide_says_what_to_do_about_every_code() -> None:
