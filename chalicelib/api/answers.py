@@ -158,7 +158,7 @@ class LineOut(msgspec.Struct, frozen=True):
 
 
 class ContactOut(msgspec.Struct, frozen=True):
-    """Who the booking is for; the phone number in its national form."""
+    """Who the booking is for; the phone number as `0911223344` or, of another country, as `+254712345678`."""
 
     first_name: str
     last_name: str

@@ -45,7 +45,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who the booking is for. ``phone`` is in the national form, 0911223344."""
+    """Who the booking is for. ``phone`` is 0911223344 or, of another country, +254712345678."""
 
     first_name: str
     last_name: str

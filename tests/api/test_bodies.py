@@ -173,7 +173,8 @@ def test_every_wrong_field_of_a_booking_at_once(world: World) -> None:
         "contact.first_name": "must not be empty",
         "contact.last_name": "must be text",
         "contact.email": "must be an e-mail address",
-        "contact.phone": "must be an Ethiopian mobile number, such as 0911223344 or +251911223344",
+        "contact.phone": "must be an Ethiopian mobile number, such as 0911223344, "
+        "or another country's with its +, such as +254712345678",
         "language": "must be one of en, am",
         "expected_total": "must be a whole number",
         "return_url": "must begin with an allowed origin; see /v1/config",
@@ -325,6 +326,21 @@ def test_text_is_trimmed_and_may_be_of_any_script(world: World) -> None:
         "phone": "0911223344",
     }
     assert booking["language"] == "am"
+
+
+def test_a_guest_of_another_country_is_reached_by_an_international_number(world: World) -> None:
+    contact = world.wish({"listing_id": "x"})["contact"] | {"phone": " +254 (0)712 345-678"}
+    booking = world.book(contact=contact)
+    assert booking["contact"]["phone"] == "+254712345678"
+    [opened] = world.gateway.opened.values()
+    assert "phone_number" not in opened  # it is no form that Chapa takes
+
+
+def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None:
+    body = world.wish({"listing_id": "x"})
+    body["contact"] = {**body["contact"], "phone": "08031234567"}
+    wrong = refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()
+    assert list(wrong) == ["contact.phone"]
 
 
 @pytest.mark.parametrize(
