@@ -271,15 +271,21 @@ class FakeListings(OnTape):
         with self.tables.lock:
             if (before.listing_id, review.booking_id) in self.tables.reviews:
                 raise ReviewExists
+            if review.key and self._under(before.listing_id, review.key):
+                raise ReviewExists
             if self.tables.listings[before.listing_id].version != before.version:
                 raise VersionLost
             self.tables.listings[before.listing_id] = replace(after, version=before.version + 1)
             self.tables.reviews[before.listing_id, review.booking_id] = review
 
     @taped
-    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+    def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         with self.tables.lock:
-            return self.tables.reviews.get((listing_id, booking_id))
+            return self._under(listing_id, key)
+
+    def _under(self, listing_id: ListingId, key: str) -> Review | None:
+        reviews = self.tables.reviews.items()
+        return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
     @taped
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:

@@ -11,7 +11,6 @@ from pynamodb.connection import Connection
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from ..domain.ids import BookingId
 from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
 from ..domain.money import Money
 from ..domain.review import Review
@@ -22,6 +21,7 @@ from .tables import LISTING, ListingItem, NightItem, ReviewItem, instant_key, ni
 
 REVIEW = "REVIEW#"
 REVIEWED = "REVIEWED#"
+UNDER_KEY = "UNDER_KEY#"
 
 
 class DynamoListings:
@@ -84,21 +84,23 @@ class DynamoListings:
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         after = replace(after, version=before.version + 1)
         said = ReviewItem(after.listing_id, REVIEW + review.order, schema=SCHEMA, body=encode_review(review))
-        once = ReviewItem(after.listing_id, REVIEWED + review.booking_id, schema=SCHEMA, body=encode_review(review))
+        marks = [REVIEWED + review.booking_id, *([UNDER_KEY + review.key] if review.key else [])]
 
         def fill(transaction: TransactWrite) -> None:
-            # One review a booking, whatever its key or its words.
-            transaction.save(once, condition=ReviewItem.listing_id.does_not_exist())
+            # One review a booking, whatever its key or its words; and one a key, whatever its booking.
+            for mark in marks:
+                once = ReviewItem(after.listing_id, mark, schema=SCHEMA, body=encode_review(review))
+                transaction.save(once, condition=ReviewItem.listing_id.does_not_exist())
             # The average counts every review once: nobody saved the listing since it was loaded.
             transaction.save(_listing_item(after), condition=ListingItem.version == before.version)
             transaction.save(said)
 
-        self._writes.all(self._connection, fill, lost=(ReviewExists, VersionLost))
+        self._writes.all(self._connection, fill, lost=(*[ReviewExists for _ in marks], VersionLost))
 
     @reading()
-    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+    def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         try:
-            return decode_review(ReviewItem.get(listing_id, REVIEWED + booking_id, consistent_read=True).body)
+            return decode_review(ReviewItem.get(listing_id, UNDER_KEY + key, consistent_read=True).body)
         except ReviewItem.DoesNotExist:
             return None
 

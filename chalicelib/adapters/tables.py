@@ -90,7 +90,10 @@ class NightItem(Model):
 
 
 class ReviewItem(Model):
-    """What a guest said (``REVIEW#time#booking``), and that a booking was reviewed (``REVIEWED#booking``)."""
+    """What a guest said (``REVIEW#time#booking``), and the same by what is unique of it.
+
+    That is its booking (``REVIEWED#booking``), and its key (``UNDER_KEY#key``) where it had one.
+    """
 
     class Meta(_Meta):
         pass

@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.errors import AlreadyReviewed
 from ..services import reviews as reviewing
 from .answers import ReviewOut
 from .fields import ReviewText
@@ -33,7 +32,7 @@ class NewReview(msgspec.Struct, frozen=True):
     signed_in=True,
     creates=True,
     outcomes=(Outcome(201, ReviewOut),),
-    refuses=("booking_not_found", "stay_not_over", "already_reviewed"),
+    refuses=("booking_not_found", "stay_not_over", "already_reviewed", "idempotency_key_reused"),
 )
 def review_listing(call: Call) -> Answer:
     """Review a stay that is over, once."""
@@ -45,9 +44,8 @@ def review_listing(call: Call) -> Answer:
         wanted.booking_id,
         rating=wanted.rating,
         text=wanted.text,
+        key=call.key,
     )
-    if replayed and call.key is None:
-        raise AlreadyReviewed("This booking was reviewed before.")
     return Answer(ReviewOut.of(said), 201, replayed=replayed)
 
 

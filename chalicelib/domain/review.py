@@ -13,13 +13,14 @@ from .listing import Listing
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """``rating`` is 1 to 5. The booking is its id, and is shown to nobody."""
+    """``rating`` is 1 to 5. The booking is its id, and is shown to nobody. ``key`` is what its key was hashed to."""
 
     booking_id: BookingId
     rating: int
     text: str
     created_at: datetime
     fingerprint: str = ""
+    key: str = ""
 
     @property
     def order(self) -> str:

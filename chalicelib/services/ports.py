@@ -21,7 +21,7 @@ class BookingExists(Exception):
 
 
 class ReviewExists(Exception):
-    """This booking was reviewed before."""
+    """This booking was reviewed before, or something else was said under the same key."""
 
 
 class SlotTaken(Exception):
@@ -168,10 +168,13 @@ class ListingStore(Protocol):
         """Price and closing of these nights (at most 90), all or none; what is taken stays. Raises StoreBusy."""
 
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
-        """Keep a review and the listing with its new average, both or neither. Raises VersionLost, ReviewExists."""
+        """Keep a review and the listing with its new average, both or neither.
 
-    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
-        """What this booking's guest said, if anything."""
+        One for each booking, and one under each key that is not empty. Raises VersionLost, ReviewExists.
+        """
+
+    def review_under(self, listing_id: ListingId, key: str) -> Review | None:
+        """What was said of this listing under this key, if anything."""
 
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
         """Newest first."""
@@ -185,7 +188,7 @@ class ListingStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a gateway needs to know to open a payment. ``phone`` is in the national form, 0911223344."""
+    """What a gateway needs to know to open a payment. ``phone`` is 0911223344 or, of another country, +254712345678."""
 
     tx_ref: str
     amount: Money
@@ -230,7 +233,7 @@ class Gateway(Protocol):
 
     @property
     def mode(self) -> str:
-        """``test`` or ``live``: the mode of the key."""
+        """``test`` or ``live``: what the stage is for. Its key is never one of the other."""
 
     def initialize(self, opening: Opening) -> str:
         """Open a payment; answers the link to its checkout page. Never tried twice by itself."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-from ..domain.errors import AlreadyReviewed, BookingNotFound, Busy
+from ..domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
+from ..domain.ids import is_listing_id, key_hash
+from ..domain.listing import ListingId
 from ..domain.review import Review, check_reviewable, rated
-from .access import Principal, visible_booking
+from .access import Principal, signed_in, visible_booking
 from .listings import listing_of
 from .ports import Ports, ReviewExists, Reviews, StoreBusy, VersionLost
 
@@ -14,27 +16,37 @@ TRIES = 12
 
 
 def review(
-    ports: Ports, principal: Principal | None, listing_id: str, booking_id: str, *, rating: int, text: str
+    ports: Ports,
+    principal: Principal | None,
+    listing_id: str,
+    booking_id: str,
+    *,
+    rating: int,
+    text: str,
+    key: str | None = None,
 ) -> tuple[Review, bool]:
-    """What the guest of a booking says of its listing; True when exactly this was said before.
+    """What the guest of a booking says of its listing; True when it was said before under the same key.
 
-    Raises ListingNotFound, BookingNotFound, StayNotOver, AlreadyReviewed, Busy.
+    Raises ListingNotFound, BookingNotFound, StayNotOver, AlreadyReviewed, IdempotencyKeyReused, Busy.
     """
+    guest = signed_in(principal).person_id
+    hashed = key_hash(ports.bookings.salt(), guest, key) if key else ""
+    fingerprint = hashlib.sha256(repr((booking_id, rating, text)).encode()).hexdigest()[:16]
+    if known := _remembered(ports, listing_id, hashed, fingerprint):
+        return known, True
     booking, _ = visible_booking(ports, principal, booking_id, roles=("guest",))
     if booking.place.listing_id != listing_id:
         raise BookingNotFound("There is no such booking at this listing.")
     check_reviewable(booking, now=ports.clock.now())
-    fingerprint = hashlib.sha256(repr((rating, text)).encode()).hexdigest()[:16]
-    said = Review(booking.booking_id, rating, text, ports.clock.now(), fingerprint)
+    said = Review(booking.booking_id, rating, text, ports.clock.now(), fingerprint, hashed)
     for _ in range(TRIES):
         listing = listing_of(ports, listing_id)
         try:
             ports.listings.add_review(listing, rated(listing, said), said)
         except ReviewExists:
-            known = ports.listings.review_of(listing.listing_id, booking.booking_id)
-            if known is None or known.fingerprint != fingerprint:
-                raise AlreadyReviewed("This booking was reviewed before.") from None
-            return known, True
+            if twin := _remembered(ports, listing_id, hashed, fingerprint):
+                return twin, True
+            raise AlreadyReviewed("This booking was reviewed before.") from None
         except VersionLost:
             ports.clock.sleep(0.05 * ports.chance.jitter())
         except StoreBusy as busy:
@@ -48,3 +60,11 @@ def reviews(ports: Ports, listing_id: str, *, limit: int, after: str | None) -> 
     """Newest first. Raises ListingNotFound."""
     listing = listing_of(ports, listing_id)
     return ports.listings.reviews(listing.listing_id, limit=limit, after=after)
+
+
+def _remembered(ports: Ports, listing_id: str, hashed: str, fingerprint: str) -> Review | None:
+    """What was said under this key before. Raises IdempotencyKeyReused when that was something else."""
+    known = ports.listings.review_under(ListingId(listing_id), hashed) if hashed and is_listing_id(listing_id) else None
+    if known is not None and known.fingerprint != fingerprint:
+        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
+    return known

@@ -147,17 +147,20 @@ class ListingContract:
 
     def test_a_review_is_kept_and_counted_once(self, bench: Bench) -> None:
         listing = published(bench, "a")
-        said = review()
+        said = review(key="key")
         bench.listings.add_review(listing, rated(listing, said), said)
         now = bench.listings.load(listing.listing_id)
         assert now == replace(rated(listing, said), version=2)
-        assert bench.listings.review_of(listing.listing_id, said.booking_id) == said
+        assert bench.listings.review_under(listing.listing_id, "key") == said
         assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == (said,)
         # Whatever its words, and whatever the version.
-        again = replace(said, rating=1, text="No", created_at=NOW + DAY)
+        again = replace(said, rating=1, text="No", created_at=NOW + DAY, key="another")
+        # Nor under the same key, whatever its booking.
+        keyed = replace(review("second"), key="key")
         for version in (1, 2):
-            with pytest.raises(ReviewExists):
-                bench.listings.add_review(replace(listing, version=version), rated(now, again), again)
+            for each in (again, keyed):
+                with pytest.raises(ReviewExists):
+                    bench.listings.add_review(replace(listing, version=version), rated(now, each), each)
         assert bench.listings.load(listing.listing_id) == now
         assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == (said,)
 
@@ -165,9 +168,9 @@ class ListingContract:
         listing = published(bench, "a")
         newer = bench.listings.save(listing, replace(listing, units=9))
         with pytest.raises(VersionLost):
-            bench.listings.add_review(listing, rated(listing, review()), review())
+            bench.listings.add_review(listing, rated(listing, review()), review(key="key"))
         assert bench.listings.load(listing.listing_id) == newer
-        assert bench.listings.review_of(listing.listing_id, review().booking_id) is None
+        assert bench.listings.review_under(listing.listing_id, "key") is None
         assert bench.listings.reviews(listing.listing_id, limit=9, after=None).items == ()
 
     @pytest.mark.parametrize("limit", [1, 2, 100])
@@ -193,8 +196,8 @@ class ListingContract:
         assert len(bench.listings.nights(listing.listing_id, date(2026, 1, 1), date(2028, 1, 1))) == 3
 
 
-def review(key: str = "first", *, at: int = 0) -> Review:
-    return Review(a_booking_id(key), 5, "Quiet, and the lake is near. እናመሰግናለን", NOW + at * MS, "fingerprint")
+def review(of: str = "first", *, at: int = 0, key: str = "") -> Review:
+    return Review(a_booking_id(of), 5, "Quiet, and the lake is near. እናመሰግናለን", NOW + at * MS, "fingerprint", key)
 
 
 def full_listing() -> Listing:

@@ -105,7 +105,7 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
     bench.bookings.free_slot(GUEST, NOW)
     bench.listings.load(listing.listing_id)
     bench.listings.nights(listing.listing_id, FIRST, THIRD)
-    bench.listings.review_of(listing.listing_id, booking.booking_id)
+    bench.listings.review_under(listing.listing_id, "key")
     assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 6
     wire.requests.clear()
     bench.bookings.load_many([booking.booking_id])

@@ -224,8 +224,10 @@ def test_reviews(world: World) -> None:
     made = review(key="k")
     assert made.status == 201
     assert review(key="k").headers["Idempotent-Replayed"] == "true"
-    for again in (review(), review(said | {"rating": 1}, key="k2")):
-        assert again.status == 409
+    reused = review(said | {"rating": 1}, key="k")
+    assert (reused.status, reused.code) == (422, "idempotency_key_reused")
+    for again in (review(), review(key="k2"), review(said | {"rating": 1}, key="k2")):
+        assert (again.status, again.code) == (409, "already_reviewed")
     assert world.call("GET", f"/v1/listings/{listing['listing_id']}").body["rating"] == {"average": 4.0, "count": 1}
     shown = world.call("GET", path)
     assert shown.body == {"items": [made.body], "next_cursor": None}

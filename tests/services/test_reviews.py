@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, StayNotOver, Unauthenticated
+from chalicelib.domain.errors import (
+    AlreadyReviewed,
+    BookingNotFound,
+    Busy,
+    IdempotencyKeyReused,
+    StayNotOver,
+    Unauthenticated,
+)
 from chalicelib.domain.ids import derive_listing_id
 from chalicelib.domain.review import Review
 from chalicelib.services.access import Principal
@@ -24,9 +32,15 @@ MS = timedelta(milliseconds=1)
 
 
 def say(
-    scene: Scene, who: Principal | None = GUEST_HANNA, *, rating: int = 5, text: str = "Quiet."
+    scene: Scene,
+    who: Principal | None = GUEST_HANNA,
+    *,
+    rating: int = 5,
+    text: str = "Quiet.",
+    key: str | None = None,
+    booking_id: str = FIRST,
 ) -> tuple[Review, bool]:
-    return review(scene.ports, who, scene.listing.listing_id, FIRST, rating=rating, text=text)
+    return review(scene.ports, who, scene.listing.listing_id, booking_id, rating=rating, text=text, key=key)
 
 
 def stayed(scene: Scene) -> None:
@@ -44,14 +58,63 @@ def test_a_review_counts_in_the_average(scene: Scene, ports: Fakes) -> None:
     assert reviews(ports, listing.listing_id, limit=9, after=None).items == (said,)
 
 
-def test_a_repeat_is_the_same_and_another_is_refused(scene: Scene, ports: Fakes) -> None:
+def test_a_booking_is_reviewed_once(scene: Scene, ports: Fakes) -> None:
     stayed(scene)
-    said, _ = say(scene)
+    say(scene, key="first")
+    for key in (None, "second"):
+        for rating, text in ((5, "Quiet."), (4, "Quiet."), (5, "Loud.")):
+            with pytest.raises(AlreadyReviewed):
+                say(scene, rating=rating, text=text, key=key)
+    assert ports.tables.listings[scene.listing.listing_id].rating_count == 1
+
+
+def test_a_repeat_under_its_key_is_the_same_review(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    said, _ = say(scene, key="first")
     ports.clock.move(days=1)
-    assert say(scene) == (said, True)
-    for rating, text in ((4, "Quiet."), (5, "Loud.")):
-        with pytest.raises(AlreadyReviewed):
-            say(scene, rating=rating, text=text)
+    assert say(scene, key="first") == (said, True)
+    assert ports.tables.listings[scene.listing.listing_id].rating_count == 1
+
+
+@pytest.mark.parametrize("other", [{"rating": 4}, {"text": "Loud."}, {"booking_id": id_of("none")}], ids=str)
+def test_another_review_under_the_same_key(scene: Scene, ports: Fakes, other: dict[str, Any]) -> None:
+    stayed(scene)
+    say(scene, key="first")
+    with pytest.raises(IdempotencyKeyReused):
+        say(scene, key="first", **other)
+    assert len(ports.tables.reviews) == 1
+
+
+def test_a_key_is_one_guests_own(scene: Scene) -> None:
+    stayed(scene)
+    say(scene, key="first")
+    with pytest.raises(BookingNotFound):
+        say(scene, GUEST_DAWIT, key="first", rating=1)
+
+
+def test_a_refusal_is_not_remembered(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    with pytest.raises(StayNotOver):
+        say(scene, key="first", rating=1)
+    ports.clock.move_to(LEFT)
+    assert say(scene, key="first", rating=5)[1] is False
+
+
+def test_two_reviews_under_one_key_at_once(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    ports.run_before("listings.add_review", lambda: say(scene, key="first", rating=1))
+    with pytest.raises(IdempotencyKeyReused):
+        say(scene, key="first", rating=5)
+    [said] = ports.tables.reviews.values()
+    assert said.rating == 1
+
+
+def test_the_answer_to_a_review_was_lost(scene: Scene, ports: Fakes) -> None:
+    stayed(scene)
+    ports.run_after("listings.add_review", raises(StoreBusy()))
+    with pytest.raises(Busy):
+        say(scene, key="first")
+    assert say(scene, key="first")[1] is True
     assert ports.tables.listings[scene.listing.listing_id].rating_count == 1
 
 
@@ -89,8 +152,8 @@ def test_only_the_guest(scene: Scene, ports: Fakes) -> None:
 
 def test_a_twin_is_the_same_review(scene: Scene, ports: Fakes) -> None:
     stayed(scene)
-    ports.run_before("listings.add_review", lambda: say(scene))
-    said, replayed = say(scene)
+    ports.run_before("listings.add_review", lambda: say(scene, key="first"))
+    said, replayed = say(scene, key="first")
     assert replayed
     assert reviews(ports, scene.listing.listing_id, limit=9, after=None).items == (said,)
     assert ports.tables.listings[scene.listing.listing_id].rating_count == 1

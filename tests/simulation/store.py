@@ -280,11 +280,14 @@ class SimListings:
         key = after.listing_id, review.booking_id
         if not holds("review: once", key not in self.tables.reviews):
             raise ReviewExists
+        if not holds("review: once a key", not review.key or self.review_under(after.listing_id, review.key) is None):
+            raise ReviewExists
         self.save(before, after)
         self.tables.reviews[key] = review
 
-    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
-        return self.tables.reviews.get((listing_id, booking_id))
+    def review_under(self, listing_id: ListingId, key: str) -> Review | None:
+        reviews = self.tables.reviews.items()
+        return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
         own = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
