@@ -20,6 +20,8 @@ from .payment import Payment, Problem
 LAST_MINUTES = timedelta(minutes=2)
 """No new payment is opened this close to the end of the hold: it could not be finished."""
 MAX_ATTEMPTS = 20
+MOST_KEYS = 50
+"""How many keys a payment's open link is remembered for: one guest's made-up keys must not fill the booking's item."""
 
 
 def usable_link(booking: Booking, *, window: timedelta, now: datetime) -> Payment | None:
@@ -34,6 +36,14 @@ def usable_link(booking: Booking, *, window: timedelta, now: datetime) -> Paymen
     ):
         return payment
     return None
+
+
+def remember_shown(booking: Booking, tx_ref: str, key: str) -> Booking:
+    """The open link of this payment was given to a call under ``key`` (its hash), which may be repeated."""
+    shown = the_payment(booking, tx_ref).shown_under
+    if key in shown or len(shown) >= MOST_KEYS:
+        return booking
+    return update_payment(booking, tx_ref, shown_under=(*shown, key))
 
 
 def check_payable(booking: Booking, *, now: datetime) -> None:

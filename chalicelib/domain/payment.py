@@ -49,6 +49,7 @@ class Payment:
 
     ``opening_until`` and ``opening_by`` are the lease of whoever calls initialize now. ``said`` is the gateway's
     last word on a payment that is still open (a refused card may be tried again inside the checkout window).
+    ``key`` is the one that it was opened under, ``shown_under`` are those of calls that were given its open link.
     ``expected_mode`` is the mode of the key it was opened with; ``mode`` and ``received`` are what the gateway
     reported. ``accepted`` marks the one payment that confirmed the booking.
     """
@@ -63,6 +64,7 @@ class Payment:
     opening_until: datetime | None = None
     opening_by: str = ""
     key: str = ""
+    shown_under: tuple[str, ...] = ()
     checkout_url: str | None = None
     link_cancelled: bool = False
     problem: Problem | None = None

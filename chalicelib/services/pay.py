@@ -49,8 +49,13 @@ def pay(ports: Ports, principal: Principal | None, booking_id: str, *, key: str 
         booking = await_opening(ports, booking)
         known = booking.payment(known.tx_ref) or known
         if known.checkout_url:
-            return Paid(booking, known, opened=True, replayed=True)
-    return pay_now(ports, booking, key=hashed, cause="guest", public_url=public_url)
+            return Paid(booking, known, opened=known.key == hashed, replayed=True)
+    paid = pay_now(ports, booking, key=hashed, cause="guest", public_url=public_url)
+    if not hashed or paid.opened:
+        return paid
+    tx_ref = paid.payment.tx_ref
+    saved = save_decided(ports, paid.booking, lambda current, _: opening.remember_shown(current, tx_ref, hashed))
+    return Paid(saved, saved.payment(tx_ref) or paid.payment, opened=False)
 
 
 def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_url: str) -> Paid:
@@ -229,7 +234,9 @@ def _cancel_quietly(ports: Ports, payment: Payment) -> None:
 
 
 def _remembered(booking: Booking, hashed: str) -> Payment | None:
-    return next((payment for payment in reversed(booking.payments) if payment.key == hashed), None)
+    """The payment that this key was answered with: opened under it, or shown."""
+    every = reversed(booking.payments)
+    return next((payment for payment in every if hashed == payment.key or hashed in payment.shown_under), None)
 
 
 def _problem(trouble: GatewayTrouble) -> Problem:

@@ -23,6 +23,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import key_hash
 from chalicelib.domain.money import Money
+from chalicelib.domain.opening import MOST_KEYS
 from chalicelib.services.cancel import cancel
 from chalicelib.services.pay import Paid, pay_now, trouble_of
 from chalicelib.services.ports import StoreBusy
@@ -225,9 +226,33 @@ def test_a_key_is_remembered_with_its_payment(scene: Scene, ports: Fakes) -> Non
     again = scene.pay(scene.now(FIRST), key="one")
     assert again == replace(first, replayed=True)
     assert ports.tape.names("gateway") == []
-    # Another key, or none, is another intent: it gets the link that is open now.
-    assert scene.pay(scene.now(FIRST), key="two") == replace(first, opened=False)
+    # Another call is another intent: it gets the link that is open now.
     assert scene.pay(scene.now(FIRST)) == replace(first, opened=False)
+
+
+def test_a_key_that_was_shown_the_open_link_is_remembered_too(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    scene.pay(scene.now(FIRST), key="one")
+    shown = scene.pay(scene.now(FIRST), key="two")
+    assert (shown.payment.tx_ref, shown.opened, shown.replayed) == (TWO, False, False)
+    scene.forget()
+    assert scene.pay(scene.now(FIRST), key="two") == replace(shown, replayed=True)
+    assert ports.tape.count("bookings.save") == 0
+    ports.gateway.pay(TWO)
+    scene.webhook(TWO)
+    again = scene.pay(scene.now(FIRST), key="two")
+    assert (again.payment.tx_ref, again.payment.status) == (TWO, "completed")
+    assert (again.opened, again.replayed) == (False, True)
+
+
+def test_a_shown_link_is_remembered_for_so_many_keys_and_no_more(scene: Scene) -> None:
+    scene.book()
+    for n in range(MOST_KEYS + 1):
+        assert not scene.pay(scene.now(FIRST), key=f"{n}").replayed
+    assert len(scene.payment(ONE).shown_under) == MOST_KEYS
+    assert scene.pay(scene.now(FIRST), key="0").replayed
+    # The one too many is answered all the same.
+    assert not scene.pay(scene.now(FIRST), key=f"{MOST_KEYS}").replayed
 
 
 def test_a_key_is_remembered_for_ever(scene: Scene, ports: Fakes) -> None:
