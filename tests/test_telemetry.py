@@ -100,6 +100,29 @@ def test_keys_tokens_and_addresses_are_masked_even_in_fields_that_are_kept(
         assert piece not in out + err
 
 
+KEYS = [
+    "CHASECK_TEST-8Kq0zV2mY7",
+    "CHASECK-8Kq0zV2mY7",
+    "CHAPUBK_TEST-8Kq0zV2mY7",
+    "CHASECK8Kq0zV2mY7",
+    "CHAPA_TEST_PRIV_8Kq0zV2mY7",
+    "CHAPA_LIVE_8Kq0zV2mY7",
+    "sk_test_8Kq0zV2mY7",
+    "sk_live_8Kq0zV2mY7",
+    "pk_live_8Kq0zV2mY7",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_is_masked_and_what_such_keys_begin_with_may_be_said(key: str, lines: Lines) -> None:
+    beginning = key.removesuffix("8Kq0zV2mY7")
+    observe("looked", said=f"not {key}, but one that begins with {beginning} (test)", reason=key)
+    (line,) = lines()
+    assert "8Kq0" not in json.dumps(line)
+    if beginning[-1] in "-_" and not beginning.endswith("PRIV_"):
+        assert line["said"] == f"not *** but one that begins with {beginning} (test)"
+
+
 def test_no_exception_and_no_library_tells_what_it_saw(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         phone, headers = SECRETS[3], {"Authorization": SECRETS[1], "X-Trace": SECRETS[5]}
@@ -189,7 +212,8 @@ def test_metrics_of_an_invocation_are_one_line_at_its_end(lines: Lines) -> None:
     assert metrics["email_sent"] == [1.0]
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Guzo"
-    assert directive["Dimensions"] == [["service"]]
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "stage"}]
+    assert (metrics["service"], metrics["stage"]) == ("guzo", "local")
     assert {metric["Name"] for metric in directive["Metrics"]} == {"booking_confirmed", "email_sent"}
     assert {metric["Unit"] for metric in directive["Metrics"]} == {"Count"}
 
@@ -205,6 +229,13 @@ def test_metrics_outside_an_invocation_are_written_at_once(lines: Lines) -> None
     log, metrics = lines()
     assert log["message"] == "email_sent"
     assert metrics["email_sent"] == [1.0]
+
+
+def test_each_line_of_metrics_names_its_stage(lines: Lines) -> None:
+    for _ in range(2):
+        with invocation("sweep"):
+            observe("email_sent")
+    assert [line["stage"] for line in lines() if "_aws" in line] == ["local", "local"]
 
 
 def test_metrics_can_be_turned_off(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_every_alarm_and_every_concern_has_its_entry_in_the_runbook() -> None:
 def test_every_metric_is_explained_in_the_runbook() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     table = runbook.partition("## Metrics")[2].partition("\n## ")[0]
-    assert set(re.findall(r"`([a-z_]+)`", table.replace("`service`", ""))) - {"code", "trace"} == METRICS
+    assert set(re.findall(r"`([a-z_]+)`", table)) - {"service", "stage", "code", "trace"} == METRICS
 
 
 def test_the_frontends_guide_says_what_to_do_about_every_code() -> None:

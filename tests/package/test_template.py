@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import settings
+from chalicelib import settings, telemetry
 from chalicelib.api import gateway_responses, problems
 from local import template as generator
 from local.resources import TEMPLATE
@@ -177,6 +177,7 @@ def test_a_message_outlives_its_function_and_its_failures(template: Template, na
 
 def test_every_queue_and_the_clock_are_watched(template: Template) -> None:
     alarms = [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    alarms = [alarm for alarm in alarms if "MetricName" in alarm]
     watched = {(alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in alarms}
     for queue in ("ReconcileDeadLetters", "EmailsDeadLetters"):
         name = json.dumps({"Fn::GetAtt": [queue, "QueueName"]})
@@ -185,7 +186,21 @@ def test_every_queue_and_the_clock_are_watched(template: Template) -> None:
     assert "5XXError" in {metric for metric, _ in watched}
     (stopped,) = [alarm for alarm in alarms if alarm["MetricName"] == "Invocations"]
     assert stopped["TreatMissingData"] == "breaching"
-    assert all(alarm["AlarmActions"] for alarm in alarms)
+
+
+def test_every_alarm_is_heard_and_watches_what_is_counted(template: Template) -> None:
+    alarms = [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
+    assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms)
+    watched = [alarm for alarm in alarms if "MetricName" in alarm]
+    watched += [part["MetricStat"]["Metric"] for alarm in alarms for part in alarm.get("Metrics", ())[1:]]
+    ours = [metric for metric in watched if metric["Namespace"] == telemetry.NAMESPACE]
+    assert {metric["MetricName"] for metric in ours} == {
+        "attention_needed", "booking_failing", "webhook_refused", "webhook_received",
+    }  # fmt: skip
+    assert {metric["MetricName"] for metric in ours} <= telemetry.METRICS
+    for metric in ours:
+        dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        assert dimensions == {"service": telemetry.SERVICE, "stage": {"Ref": "Stage"}}
 
 
 @pytest.mark.parametrize("name", ["ListingsTable", "BookingsTable"])
