@@ -15,6 +15,7 @@ from typing import Any
 from local.chapa import v2
 from local.chapa.answers import customization, international, new_reference, php_json, plain_json
 from local.sandbox.delivery import Delivery, Keys, Manner, Signed, Voice
+from local.sandbox.forgeries import forgeries
 from local.sandbox.journal import stamp
 from local.sandbox.ledger import Transaction
 
@@ -87,7 +88,7 @@ SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
             dict.fromkeys((BODY_HEADER, CONSTANT_HEADER), constant_signature(keys.webhook_secret)),
         ),
     ),
-    "none": ("no signature header", lambda body, _keys: (body, {})),
+    **forgeries(BODY_HEADER, lambda body, keys: body_signature(body, keys.webhook_secret), hashlib.sha256),
     "wrong": ("both headers, under another key", lambda body, _keys: (body, _both(body, "another-secret"))),
     "api_key": ("both headers, under the API key", lambda body, keys: (body, _both(body, keys.api_key))),
     "tampered": ("both headers, but the amount was made ten times as much after signing", _tampered),
