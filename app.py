@@ -14,6 +14,7 @@ from chalicelib import events, wiring
 from chalicelib.api import authorizer as sign_in
 from chalicelib.api import (  # noqa: F401 - their routes
     bookings,
+    callbacks,
     documents,
     http,
     listings,

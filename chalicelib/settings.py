@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import cast, get_args
 
-GATEWAYS = ("chapa", "paystack")
-"""The gateways that there are adapters for."""
+from .gateways import GATEWAYS, Mode, address_setting
+
+LIVE_STAGE = "prod"
+"""The stage that takes real money unless it is told otherwise; every other takes test money only."""
 
 
 class BadSetting(Exception):
@@ -28,8 +31,6 @@ class Settings:
     emails_queue_url: str
     secrets_path: str
     """The SSM path under which the secrets lie, without a slash at the end."""
-    chapa_base_url: str
-    """With the version: https://api.chapa.co/v1"""
     public_url: str | None
     """Where guests and gateways reach the API, without a slash at the end; None: taken from the request."""
     oidc_issuer: str
@@ -40,14 +41,13 @@ class Settings:
     return_origins: frozenset[str]
     gateways: Mapping[str, str]
     """Which gateway takes which currency: ETB:chapa USD:chapa"""
-    paystack_base_url: str
+    gateway_urls: Mapping[str, str]
+    """Where each gateway's API is: CHAPA_BASE_URL with its version, https://api.chapa.co/v1"""
+    mode: Mode
+    """PAYMENT_MODE: which money is taken. A gateway's key for the other is refused, and so is the other's money."""
     mail_from: str
     clock_file: str | None
     """GUZO_CLOCK_FILE, local stage only: a file with an offset in seconds to the system's clock."""
-
-    @property
-    def is_live(self) -> bool:
-        return self.stage == "prod"
 
 
 @cache
@@ -77,14 +77,20 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} names a gateway for each currency: ETB:chapa KES:paystack")
         return MappingProxyType(pairs)
 
+    def mode(name: str, default: Mode) -> Mode:
+        value = text(name, default)
+        if value not in get_args(Mode):
+            raise BadSetting(f"{name} is test or live")
+        return cast(Mode, value)
+
+    stage = text("GUZO_STAGE")
     return Settings(
-        stage=text("GUZO_STAGE"),
+        stage=stage,
         listings_table=text("LISTINGS_TABLE", ""),
         bookings_table=text("BOOKINGS_TABLE", ""),
         reconcile_queue_url=text("RECONCILE_QUEUE_URL", ""),
         emails_queue_url=text("EMAILS_QUEUE_URL", ""),
         secrets_path=text("SECRETS_PATH", "").rstrip("/"),
-        chapa_base_url=text("CHAPA_BASE_URL", "https://api.chapa.co/v1").rstrip("/"),
         public_url=text("PUBLIC_URL", "").rstrip("/") or None,
         oidc_issuer=text("OIDC_ISSUER", ""),
         oidc_client_id=text("OIDC_CLIENT_ID", ""),
@@ -93,7 +99,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         checkout_window_minutes=minutes("CHECKOUT_WINDOW_MINUTES", 60, least=5, most=60),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         gateways=currencies("GATEWAYS", "ETB:chapa USD:chapa"),
-        paystack_base_url=text("PAYSTACK_BASE_URL", "https://api.paystack.co").rstrip("/"),
+        gateway_urls=MappingProxyType(
+            {name: text(address_setting(name), row.base_url).rstrip("/") for name, row in GATEWAYS.items()}
+        ),
+        mode=mode("PAYMENT_MODE", "live" if stage == LIVE_STAGE else "test"),
         mail_from=text("MAIL_FROM", ""),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )

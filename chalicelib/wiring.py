@@ -10,14 +10,15 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING, Any, Literal
 
+from .gateways import GATEWAYS
 from .services.ports import (
     BookingStore,
     Gateway,
@@ -35,6 +36,7 @@ from .settings import Settings, settings
 from .telemetry import observe
 
 if TYPE_CHECKING:
+    from .adapters.gateway_calls import KeyedGateway
     from .adapters.oidc import Tokens
 
 Function = Literal["api", "authorize", "sweep", "reconcile", "send_emails"]
@@ -71,11 +73,7 @@ class StageGateways:
 
     def __init__(self, stage: Settings, secrets: Secrets) -> None:
         self._of_currency = stage.gateways
-        makers: dict[str, Callable[[], Gateway]] = {
-            "chapa": lambda: _chapa(stage, secrets),
-            "paystack": lambda: _paystack(stage, secrets),
-        }
-        self._built = {name: makers[name]() for name in sorted(set(stage.gateways.values()))}
+        self._built = {name: gateway_of(name, stage, secrets) for name in sorted(set(stage.gateways.values()))}
 
     def named(self, name: str) -> Gateway:
         return self._built[name]
@@ -88,16 +86,13 @@ class StageGateways:
         return list(self._built.values())
 
 
-def _chapa(stage: Settings, secrets: Secrets) -> Gateway:
-    from .adapters.chapa_version import ChapaByKey
-
-    return ChapaByKey(stage.chapa_base_url, secrets)
-
-
-def _paystack(stage: Settings, secrets: Secrets) -> Gateway:
-    from .adapters.paystack import Paystack
-
-    return Paystack(secrets, base_url=stage.paystack_base_url)
+def gateway_of(name: str, stage: Settings, secrets: Secrets) -> KeyedGateway:
+    """The adapter of one gateway, for this stage's address and mode."""
+    module, _, adapter = GATEWAYS[name].adapter.rpartition(".")
+    made: KeyedGateway = getattr(import_module(f"chalicelib.adapters.{module}"), adapter)(
+        base_url=stage.gateway_urls[name], secrets=secrets, mode=stage.mode
+    )
+    return made
 
 
 class House:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from chalicelib.api.gateway_responses import template_fragment
+from chalicelib.gateways import GATEWAYS, address_setting
 from local.resources import TEMPLATE
 
 
@@ -32,6 +33,12 @@ def generated(text: str) -> str:
     """The template's text with what the code decides filled in, in its one canonical form."""
     template: dict[str, Any] = json.loads(text)
     template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"] = template_fragment()
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    for name, row in GATEWAYS.items():
+        parameter = f"{name.title()}BaseUrl"
+        described = f"Where {row.brand}'s API is, with its version where it has one"
+        template["Parameters"][parameter] = {"Type": "String", "Default": row.base_url, "Description": described}
+        variables[address_setting(name)] = {"Ref": parameter}
     return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -18,13 +18,13 @@ from chalicelib.adapters.chapa_answers import (
 )
 from chalicelib.adapters.chapa_email import accepts_email
 from chalicelib.adapters.gateway_answers import private_words
-from chalicelib.adapters.gateway_calls import FORM, Asking, Timing
+from chalicelib.adapters.gateway_calls import FORM, Asking, Terms
+from chalicelib.adapters.gateway_keys import KeyForm
 from chalicelib.adapters.gateway_webhooks import read_chapa
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
 
-_KEY = re.compile(r"CHASECK(_TEST)?-[!-~]+", re.ASCII)
 _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
 
 
@@ -32,16 +32,12 @@ class Chapa(Asking):
     """The Gateway port over Chapa's hosted checkout. The key is read at each call, so that it may change."""
 
     name = "chapa"
+    form = KeyForm("version 1 of Chapa's API", test="CHASECK_TEST-", live="CHASECK-")
 
     def __init__(
-        self, base_url: str, secrets: Secrets, *, key_name: str = "chapa_secret_key", **timing: Unpack[Timing]
+        self, base_url: str, secrets: Secrets, *, key_name: str = "chapa_secret_key", **terms: Unpack[Terms]
     ) -> None:
-        super().__init__(base_url, secrets, key_name=key_name, **timing)
-
-    @property
-    def mode(self) -> str:
-        """``test`` or ``live``, by the key. Raises Fault, and BadSetting for a key that cannot work."""
-        return "test" if self._key().startswith("CHASECK_TEST-") else "live"
+        super().__init__(base_url, secrets, key_name=key_name, **terms)
 
     def initialize(self, opening: Opening) -> str:
         body = json.dumps(_request(opening)).encode()
@@ -70,16 +66,6 @@ class Chapa(Asking):
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
         return read_chapa(body, headers, self._secrets)
-
-    def _wrong_key(self, key: str) -> str | None:
-        if _KEY.fullmatch(key):
-            return None
-        if key.startswith(("CHAPA_TEST_", "CHAPA_LIVE_")):
-            return (
-                "is for version 2 of Chapa's API, and this is version 1: "
-                "take a key from the dashboard that begins with CHASECK_TEST- or CHASECK-"
-            )
-        return "is no secret key of Chapa: take one from the dashboard that begins with CHASECK_TEST- or CHASECK-"
 
 
 def _request(opening: Opening) -> dict[str, Any]:

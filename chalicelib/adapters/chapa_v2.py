@@ -16,7 +16,8 @@ from urllib.parse import quote
 from chalicelib.adapters.chapa_email import accepts_email
 from chalicelib.adapters.chapa_v2_answers import read_link, read_verification
 from chalicelib.adapters.gateway_answers import private_words
-from chalicelib.adapters.gateway_calls import Asking, Timing, usable
+from chalicelib.adapters.gateway_calls import Asking, Terms
+from chalicelib.adapters.gateway_keys import KeyForm
 from chalicelib.adapters.gateway_webhooks import read_chapa
 from chalicelib.domain.errors import GatewayRejected
 from chalicelib.domain.money import Money
@@ -25,7 +26,6 @@ from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
 
 BASE_URL = "https://api.chapa.global/v2"
 
-_KEY = re.compile(r"CHAPA_(TEST|LIVE)_(?!PUB)[!-~]+", re.ASCII)
 _PHONE = re.compile(r"0([79][0-9]{8})", re.ASCII)
 
 
@@ -33,6 +33,7 @@ class ChapaV2(Asking):
     """The Gateway port over version 2's hosted checkout. The key is read at each call, so that it may change."""
 
     name = "chapa"
+    form = KeyForm("version 2 of Chapa's API", test="CHAPA_TEST_", live="CHAPA_LIVE_", public="PUB")
 
     def __init__(
         self,
@@ -40,14 +41,9 @@ class ChapaV2(Asking):
         *,
         base_url: str = BASE_URL,
         key_name: str = "chapa_secret_key",
-        **timing: Unpack[Timing],
+        **terms: Unpack[Terms],
     ) -> None:
-        super().__init__(base_url, secrets, key_name=key_name, **timing)
-
-    @property
-    def mode(self) -> str:
-        """``test`` or ``live``, by the key. Raises Fault, and BadSetting for a key that cannot work."""
-        return _mode_of(self._key())
+        super().__init__(base_url, secrets, key_name=key_name, **terms)
 
     def initialize(self, opening: Opening) -> str:
         # The same request again, under the same key, is the same payment: a link whose answer was lost may come back.
@@ -56,9 +52,9 @@ class ChapaV2(Asking):
         return read_link(answer, secure=self._secure, private=private_words(opening))
 
     def verify(self, tx_ref: str) -> Verification:
-        key = usable(self._key)
-        answer = self._ask("GET", f"/payments/{quote(tx_ref, safe='')}/verify", key=key)
-        return read_verification(answer, key_mode=_mode_of(key))
+        answer = self._ask("GET", f"/payments/{quote(tx_ref, safe='')}/verify")
+        # The key that was asked with is one for our mode, and sees its own mode only.
+        return read_verification(answer, key_mode=self.mode)
 
     def cancel(self, tx_ref: str) -> bool:  # noqa: ARG002 - the port names it
         """No call that closes a link is documented: it is never certain."""
@@ -79,18 +75,6 @@ class ChapaV2(Asking):
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
         return read_chapa(body, headers, self._secrets)
-
-    def _wrong_key(self, key: str) -> str | None:
-        if _KEY.fullmatch(key):
-            return None
-        return (
-            "is no secret key for version 2 of Chapa's API: take one from the dashboard that begins with "
-            "CHAPA_TEST_ or CHAPA_LIVE_"
-        )
-
-
-def _mode_of(key: str) -> str:
-    return "test" if key.startswith("CHAPA_TEST_") else "live"
 
 
 def _request(opening: Opening) -> dict[str, Any]:

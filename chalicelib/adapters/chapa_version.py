@@ -8,36 +8,25 @@ does not know is asked of the other. (A key that replaces one of the same versio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Unpack
+from typing import Unpack
 
 from chalicelib.adapters.chapa import Chapa
 from chalicelib.adapters.chapa_v2 import BASE_URL as V2
 from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.gateway_calls import Timing, usable
+from chalicelib.adapters.gateway_calls import Terms
+from chalicelib.adapters.gateway_keys import KeyForm, check_key, usable
 from chalicelib.adapters.gateway_webhooks import read_chapa
 from chalicelib.domain.errors import GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
+from chalicelib.gateways import Mode
 from chalicelib.services.ports import Gateway, Notice, Opening, RefundAnswer, Secrets
 from chalicelib.settings import BadSetting
-
-Version = Literal["v1", "v2"]
 
 V1 = "https://api.chapa.co/v1"
 KEY = "chapa_secret_key"
 PREVIOUS_KEY = "chapa_secret_key_previous"
-
-
-def version_of(key: str) -> Version:
-    """The version that a secret key is for. Raises BadSetting, which never repeats the key."""
-    if key.startswith(("CHASECK-", "CHASECK_TEST-")):
-        return "v1"
-    if key.startswith(("CHAPA_TEST_", "CHAPA_LIVE_")):
-        return "v2"
-    raise BadSetting(
-        "The secret chapa_secret_key is no secret key of Chapa: take one from the dashboard that begins with "
-        "CHASECK_TEST- or CHASECK- (version 1), or with CHAPA_TEST_ or CHAPA_LIVE_ (version 2)"
-    )
+FORMS = (Chapa.form, ChapaV2.form)
 
 
 def base_urls(setting: str) -> tuple[str, str]:
@@ -57,22 +46,22 @@ class ChapaByKey:
 
     name = "chapa"
 
-    def __init__(self, base_url: str, secrets: Secrets, **timing: Unpack[Timing]) -> None:
+    def __init__(self, base_url: str, secrets: Secrets, **terms: Unpack[Terms]) -> None:
         first, second = base_urls(base_url)
+        self.mode: Mode = terms.get("mode", "test")
         self._secrets = secrets
-        self._current: Mapping[Version, Gateway] = {
-            "v1": Chapa(first, secrets, **timing),
-            "v2": ChapaV2(secrets, base_url=second, **timing),
+        self._current: Mapping[KeyForm, Gateway] = {
+            Chapa.form: Chapa(first, secrets, **terms),
+            ChapaV2.form: ChapaV2(secrets, base_url=second, **terms),
         }
-        self._previous: Mapping[Version, Gateway] = {
-            "v1": Chapa(first, secrets, key_name=PREVIOUS_KEY, **timing),
-            "v2": ChapaV2(secrets, base_url=second, key_name=PREVIOUS_KEY, **timing),
+        self._previous: Mapping[KeyForm, Gateway] = {
+            Chapa.form: Chapa(first, secrets, key_name=PREVIOUS_KEY, **terms),
+            ChapaV2.form: ChapaV2(secrets, base_url=second, key_name=PREVIOUS_KEY, **terms),
         }
 
-    @property
-    def mode(self) -> str:
-        """``test`` or ``live``, by the key. Raises Fault, and BadSetting for a key that cannot work."""
-        return self._by_key().mode
+    def check_key(self) -> None:
+        """See KeyedGateway."""
+        self._form()
 
     def initialize(self, opening: Opening) -> str:
         return usable(self._by_key).initialize(opening)
@@ -109,16 +98,17 @@ class ChapaByKey:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
         return read_chapa(body, headers, self._secrets)
 
+    def _form(self) -> KeyForm:
+        return check_key(KEY, self._secrets.get(KEY).strip(), FORMS, mode=self.mode)
+
     def _by_key(self) -> Gateway:
-        return self._current[version_of(self._secrets.get(KEY).strip())]
+        return self._current[self._form()]
 
     def _other(self) -> Gateway | None:
         """The other version, while the key that was replaced is one of its."""
         previous = (self._secrets.find(PREVIOUS_KEY) or "").strip()
-        if not previous:
-            return None
         try:
-            version = version_of(previous)
-            return self._previous[version] if version != version_of(self._secrets.get(KEY).strip()) else None
+            form = check_key(PREVIOUS_KEY, previous, FORMS, mode=self.mode)
+            return self._previous[form] if form != self._form() else None
         except BadSetting:
             return None

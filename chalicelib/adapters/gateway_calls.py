@@ -4,59 +4,70 @@ from __future__ import annotations
 
 import random
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TypedDict, TypeVar, Unpack
+from typing import ClassVar, Protocol, TypedDict, Unpack
 
+from chalicelib.adapters.gateway_keys import KeyForm, check_key, usable
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
+from chalicelib.gateways import Mode
 from chalicelib.outbound import Answer, Outbound
-from chalicelib.services.ports import Fault, Secrets
-from chalicelib.settings import BadSetting
-
-T = TypeVar("T")
+from chalicelib.services.ports import Gateway, Secrets
+from chalicelib.telemetry import observe
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
 
-class Timing(TypedDict, total=False):
-    """How long calls may take (12 s, of which 3 s to connect), and how the pause before a second look is made."""
+class Terms(TypedDict, total=False):
+    """What a gateway is asked on: the stage's mode, how long a call may take (12 s, of which 3 s to connect), and how
+    the pause before a second look is made."""
 
+    mode: Mode
     seconds: float
     connect: float
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
 
 
-class Asking(ABC):
+class KeyedGateway(Gateway, Protocol):
+    """A gateway whose key can be looked at before it is used."""
+
+    def check_key(self) -> None:
+        """Raises Fault when the key cannot be read; BadSetting, which says what to do, for one that cannot work."""
+
+
+class Asking:
     """What the adapters of payment gateways begin with: calls below ``base_url``, over kept connections.
 
-    The key lies under ``key_name`` and is read at each call, so that it may change.
+    The key lies under ``key_name`` and is read at each call, so that it may change. It is never sent unless it is one
+    for ``mode``, which is ``test`` unless it is said to be ``live``.
     """
 
-    def __init__(self, base_url: str, secrets: Secrets, *, key_name: str, **timing: Unpack[Timing]) -> None:
+    form: ClassVar[KeyForm]
+    """What its keys look like."""
+
+    def __init__(self, base_url: str, secrets: Secrets, *, key_name: str, **terms: Unpack[Terms]) -> None:
+        self.mode: Mode = terms.get("mode", "test")
         self._base = base_url.rstrip("/")
         self._secrets = secrets
         self._key_name = key_name
-        self._outbound = Outbound(seconds=timing.get("seconds", 12.0), connect=timing.get("connect", 3.0))
-        self._sleep = timing.get("sleep", time.sleep)
-        self._jitter = timing.get("jitter", random.random)
-
-    @abstractmethod
-    def _wrong_key(self, key: str) -> str | None:
-        """What is wrong with a key, and what to do about it; None when nothing is."""
+        self._outbound = Outbound(seconds=terms.get("seconds", 12.0), connect=terms.get("connect", 3.0))
+        self._sleep = terms.get("sleep", time.sleep)
+        self._jitter = terms.get("jitter", random.random)
 
     @property
     def _secure(self) -> bool:
         """Whether the gateway is reached over TLS, so that its links must be too."""
         return self._base.startswith("https:")
 
+    def check_key(self) -> None:
+        """See KeyedGateway."""
+        self._key()
+
     def _key(self) -> str:
-        """The key. Raises Fault when it cannot be read, BadSetting for one that cannot work."""
         key = self._secrets.get(self._key_name).strip()
-        if wrong := self._wrong_key(key):
-            raise BadSetting(f"The secret {self._key_name} {wrong}")
+        check_key(self._key_name, key, (self.form,), mode=self.mode)
         return key
 
     def _ask(
@@ -65,15 +76,11 @@ class Asking(ABC):
         path: str,
         body: bytes | None = None,
         *,
-        key: str | None = None,
         headers: Mapping[str, str] | None = None,
         content_type: str = JSON,
     ) -> Answer:
-        """Ask once; a GET whose connection broke is asked a second time. Raises GatewayTrouble, and nothing else.
-
-        ``key``: the one to ask with, where it was read already.
-        """
-        sent = {"Authorization": f"Bearer {key or usable(self._key)}", **(headers or {})}
+        """Ask once; a GET whose connection broke is asked a second time. Raises GatewayTrouble, and nothing else."""
+        sent = {"Authorization": f"Bearer {usable(self._key)}", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = content_type
         ends = time.monotonic() + self._outbound.seconds
@@ -87,18 +94,10 @@ class Asking(ABC):
             if left < 0.1:
                 raise
             answer = self._outbound.call(method, self._base + path, headers=sent, seconds=left)
+        if answer.status in (401, 403):
+            observe("key_unusable", level="error", said=f"The gateway refused the secret {self._key_name}")
         refuse_without_reading(answer)
         return answer
-
-
-def usable(key: Callable[[], T]) -> T:
-    """What depends on a key, or the trouble that there is without one: nothing was sent then."""
-    try:
-        return key()
-    except Fault as error:
-        raise GatewayUnreachable("The payment gateway's key cannot be read.", fate_known=True) from error
-    except BadSetting as error:
-        raise GatewayBadAnswer("The payment gateway's key is not set right.", fate_known=True) from error
 
 
 def refuse_without_reading(answer: Answer) -> None:

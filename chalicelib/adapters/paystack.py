@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Unpack
 from urllib.parse import quote
 
 from chalicelib.adapters.gateway_answers import private_words, read_word
-from chalicelib.adapters.gateway_calls import Asking, Timing
+from chalicelib.adapters.gateway_calls import Asking, Terms
+from chalicelib.adapters.gateway_keys import KeyForm
 from chalicelib.adapters.gateway_webhooks import current_and_previous, read_signed
 from chalicelib.adapters.paystack_answers import read_link, read_refund, read_refund_status, read_verification
 from chalicelib.domain.money import Money
@@ -25,13 +25,12 @@ from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
 BASE_URL = "https://api.paystack.co"
 SIGNATURE = "x-paystack-signature"
 
-_KEY = re.compile(r"sk_(test|live)_[!-~]+", re.ASCII)
-
 
 class Paystack(Asking):
     """The Gateway port over Paystack's checkout. The key is read at each call, so that it may change."""
 
     name = "paystack"
+    form = KeyForm("Paystack's API", test="sk_test_", live="sk_live_")
 
     def __init__(
         self,
@@ -39,17 +38,12 @@ class Paystack(Asking):
         *,
         base_url: str = BASE_URL,
         key_name: str = "paystack_secret_key",
-        **timing: Unpack[Timing],
+        **terms: Unpack[Terms],
     ) -> None:
-        super().__init__(base_url, secrets, key_name=key_name, **timing)
-
-    @property
-    def mode(self) -> str:
-        """``test`` or ``live``, by the key. Raises Fault, and BadSetting for a key that cannot work."""
-        return "test" if self._key().startswith("sk_test_") else "live"
+        super().__init__(base_url, secrets, key_name=key_name, **terms)
 
     def initialize(self, opening: Opening) -> str:
-        """See the port. ``callback_url`` is where the guest's browser goes afterwards: Paystack knows no other."""
+        """See the port. Paystack knows one address only: where the guest's browser goes, with our reference added."""
         answer = self._ask("POST", "/transaction/initialize", json.dumps(_request(opening)).encode())
         return read_link(answer, secure=self._secure, private=private_words(opening))
 
@@ -85,14 +79,6 @@ class Paystack(Asking):
         event = read_word(fields.get("event")) or ""
         return Notice(tx_ref=_about(fields.get("data")), event=event, claims_paid=event == "charge.success")
 
-    def _wrong_key(self, key: str) -> str | None:
-        if _KEY.fullmatch(key):
-            return None
-        return (
-            "is no secret key of Paystack: take one from the dashboard that begins with sk_test_ or sk_live_ "
-            "(keys that begin with pk_ are public)"
-        )
-
 
 def _request(opening: Opening) -> dict[str, Any]:
     return {
@@ -100,7 +86,7 @@ def _request(opening: Opening) -> dict[str, Any]:
         "amount": opening.amount.minor,
         "currency": opening.amount.currency,
         "reference": opening.tx_ref,
-        "callback_url": opening.callback_url,
+        "callback_url": opening.callback_url.removesuffix(f"/{opening.tx_ref}"),
         "metadata": dict(opening.meta),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from ..domain.money import Money
-from . import answers, bookings, documents, fields, listings, operators, payments, reviews
+from . import answers, bookings, callbacks, documents, fields, listings, operators, payments, reviews
 from .lists import Page
 
 Json = dict[str, Any]
@@ -164,7 +164,7 @@ ANSWERS: Mapping[type, Json] = {
             }
         ],
     },
-    payments.Received: {"received": True},
+    callbacks.Received: {"received": True},
     documents.Health: {"status": "ok", "version": "1.0.0", "stage": "prod"},
     documents.Config: {
         "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE",

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from .. import __version__
+from ..gateways import GATEWAYS
 from . import examples, openapi_answers, pages, schemas, webhooks  # noqa: F401 - all routes
 from .fields import FORMATS
 from .http import ROUTES, Route
@@ -21,7 +22,8 @@ TAGS: Mapping[str, str] = {
     "listings": "The catalogue, and what a host does with it.",
     "reviews": "What guests say of a stay that is over.",
     "bookings": "Hold a stay, pay for it, cancel it.",
-    "payments": "What became of a payment, and giving money back. Gateways knock here, too.",
+    "payments": "What became of a payment, and giving money back.",
+    "callbacks": "What gateways send unsigned: calls of their servers, and the guest's browser. They only make us ask.",
     "webhooks": "Signed deliveries from the payment gateways.",
     "pages": "The page that a guest's browser comes back to. HTML, without sign-in.",
     "operators": "What needs a person, and the money of a period.",
@@ -71,7 +73,7 @@ def document() -> Json:
         "info": {
             "title": "Guzo",
             "version": __version__,
-            "summary": "Travel bookings, paid through Chapa or Paystack",
+            "summary": f"Travel bookings, paid through {' or '.join(row.brand for row in GATEWAYS.values())}",
             "description": DESCRIPTION + "\n".join(f"* `{name}`: {says}." for name, says in FORMATS.items()),
         },
         "servers": [{"url": "./", "description": "Where this document comes from"}],

@@ -1,20 +1,17 @@
-"""Payments over HTTP, and the gateways' unsigned callbacks."""
+"""Payments over HTTP."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.ids import booking_of
 from ..domain.money import MAX_MINOR
 from ..domain.payment import PaymentStatus
 from ..services import reading
 from ..services.access import visible_payment
-from ..services.reconcile import reconcile
 from ..services.refund import refund
-from ..telemetry import observe, trouble
 from .answers import EventOut, PaymentOut, RefundOut
 from .fields import NoBody, Sentence
 from .http import Answer, Call, Outcome, endpoint
@@ -37,12 +34,6 @@ class NewRefund(msgspec.Struct, frozen=True):
 
     reason: Sentence
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
-
-
-class Received(msgspec.Struct, frozen=True):
-    """All that a caller who proved nothing is told."""
-
-    received: bool = True
 
 
 @endpoint(
@@ -137,49 +128,3 @@ def refund_payment(call: Call) -> Answer:
         call.house, call.principal, call.path["tx_ref"], amount=wanted.amount, reason=wanted.reason, key=key
     )
     return Answer(RefundOut.of(made), 202, replayed=replayed)
-
-
-@endpoint(
-    routes,
-    "GET",
-    "/v1/payments/chapa/callback/{tx_ref}",
-    uses_store=False,
-    outcomes=(Outcome(body=Received),),
-)
-def chapa_callback(call: Call) -> Answer:
-    """A nudge from Chapa's server, or anybody's: unsigned, so that it only makes us ask."""
-    tx_ref = call.path["tx_ref"]
-    booking_id = booking_of(tx_ref)
-    if booking_id is not None:
-        try:
-            reconcile(call.house, booking_id, named=tx_ref, cause="callback")
-        except Exception as error:  # noqa: BLE001 - whoever nudges has nothing to do about it: the sweep asks anyway
-            observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
-    return Answer(Received())
-
-
-@endpoint(
-    routes,
-    "POST",
-    "/v1/payments/chapa/callback/{tx_ref}",
-    uses_store=False,
-    outcomes=(Outcome(body=Received),),
-)
-def chapa_callback_from_a_browser(call: Call) -> Answer:
-    """The same nudge, as the in-page script posts it."""
-    return chapa_callback(call)
-
-
-@endpoint(
-    routes,
-    "GET",
-    "/v1/payments/paystack/callback",
-    uses_store=False,
-    outcomes=(Outcome(303, headers=("Location",)),),
-)
-def paystack_callback(call: Call) -> Answer:
-    """Send the guest, who comes back from Paystack's checkout, on to the page, which asks what became of it."""
-    params: Any = call.request.query_params or {}
-    tx_ref = params.get("reference") or params.get("trxref") or ""
-    known = tx_ref if booking_of(tx_ref) is not None else "unknown"
-    return Answer(None, 303, {"Location": f"../../../pay/{known}"})

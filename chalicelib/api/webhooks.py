@@ -4,39 +4,30 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
+from ..gateways import GATEWAYS, GatewayRow
 from ..services.ports import NotJson
 from ..services.webhook import receive
+from .callbacks import Received
 from .http import Answer, Call, Outcome, RouteNotFound, endpoint, raw_body
-from .payments import Received
 from .validation import InvalidJson
 
 routes = Blueprint(__name__)
 
 
-@endpoint(
-    routes,
-    "POST",
-    "/v1/webhooks/chapa",
-    signed_by="x-chapa-signature",
-    outcomes=(Outcome(body=Received),),
-    refuses=("route_not_found",),
-)
-def chapa_webhook(call: Call) -> Answer:
-    """Take a signed delivery from Chapa; answered once what it asks for is durable."""
-    return _received(call, "chapa")
+def _declare(gateway: str, row: GatewayRow) -> None:
+    def webhook(call: Call) -> Answer:
+        return _received(call, gateway)
 
-
-@endpoint(
-    routes,
-    "POST",
-    "/v1/webhooks/paystack",
-    signed_by="x-paystack-signature",
-    outcomes=(Outcome(body=Received),),
-    refuses=("route_not_found",),
-)
-def paystack_webhook(call: Call) -> Answer:
-    """Take a signed delivery from Paystack; answered once what it asks for is durable."""
-    return _received(call, "paystack")
+    webhook.__name__ = f"{gateway}_webhook"
+    webhook.__doc__ = f"Take a signed delivery from {row.brand}; answered once what it asks for is durable."
+    endpoint(
+        routes,
+        "POST",
+        f"/v1/webhooks/{gateway}",
+        signed_by=row.signature,
+        outcomes=(Outcome(body=Received),),
+        refuses=("route_not_found",),
+    )(webhook)
 
 
 def _received(call: Call, gateway: str) -> Answer:
@@ -47,3 +38,7 @@ def _received(call: Call, gateway: str) -> Answer:
     except NotJson as error:
         raise InvalidJson("The signed body is no JSON object.") from error
     return Answer(Received())
+
+
+for _name, _row in GATEWAYS.items():
+    _declare(_name, _row)

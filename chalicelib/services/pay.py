@@ -252,13 +252,7 @@ def _opening(booking: Booking, payment: Payment, public_url: str) -> Opening:
         last_name=booking.contact.last_name,
         phone=booking.contact.phone,
         title=booking.place.title,
-        callback_url=_callback_url(payment, public_url),
+        callback_url=f"{public_url}/v1/payments/{payment.gateway}/callback/{payment.tx_ref}",
         return_url=f"{public_url}/pay/{payment.tx_ref}",
         meta={"booking_id": booking.booking_id},
     )
-
-
-def _callback_url(payment: Payment, public_url: str) -> str:
-    """Where the gateway says that something happened. Paystack's is the guest's browser, with the reference added."""
-    callback = f"{public_url}/v1/payments/{payment.gateway}/callback"
-    return callback if payment.gateway == "paystack" else f"{callback}/{payment.tx_ref}"

@@ -14,9 +14,10 @@ import requests
 from flask import Flask
 from werkzeug.serving import make_server
 
+from chalicelib.adapters.gateway_calls import KeyedGateway
 from chalicelib.domain.payment import Payment
 from chalicelib.domain.verification import Verification, matches
-from chalicelib.services.ports import Gateway, Opening
+from chalicelib.services.ports import Opening
 from local.sandbox.blueprint import SandboxBlueprint
 from local.sandbox.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys
@@ -35,7 +36,7 @@ class Kind:
     a paid payment; no other may be taken for paid.
     """
 
-    make: Callable[..., Gateway]
+    make: Callable[..., KeyedGateway]
     blueprint: Callable[[SandboxSettings], SandboxBlueprint]
     secrets: dict[str, str]
     opening: Opening
@@ -56,7 +57,7 @@ class Bench:
     """A gateway and its sandbox, at work."""
 
     kind: Kind
-    gateway: Gateway
+    gateway: KeyedGateway
     keys: Keys
     blueprint: SandboxBlueprint
     receiver: Receiver

@@ -13,11 +13,12 @@ import pytest
 
 from chalicelib.adapters.chapa_v2 import BASE_URL, ChapaV2
 from chalicelib.adapters.chapa_v2_answers import read_link, read_verification
-from chalicelib.adapters.chapa_version import ChapaByKey, base_urls, version_of
+from chalicelib.adapters.chapa_version import ChapaByKey, base_urls
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected, GatewayTrouble, ReferenceUsed
 from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Said, Verification
+from chalicelib.gateways import Mode
 from chalicelib.services.ports import BadSignature, Notice, Opening, RefundAnswer
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys, answering, failed, serving
@@ -42,23 +43,10 @@ def verified(status: int, body: object, *, key_mode: str = "test") -> Verificati
 # The key
 
 
-@pytest.mark.parametrize(
-    ("key", "mode"),
-    [
-        ("CHAPA_TEST_PRIV_abc", "test"),
-        ("CHAPA_TEST_abc", "test"),
-        ("CHAPA_LIVE_PRIV_abc", "live"),
-        (" CHAPA_LIVE_a\n", "live"),
-    ],
-)
-def test_the_key_chooses_the_mode(key: str, mode: str) -> None:
-    assert ChapaV2(keys(chapa_secret_key=key)).mode == mode
-
-
 @pytest.mark.parametrize("key", ["", KEY, "CHAPA_TEST_PUB_abc", "CHAPA_LIVE_a b", "CHAPA_PROD_abc", "CHAPA_TEST_é"])
 def test_what_is_no_key_for_version_2_is_refused(key: str) -> None:
-    with pytest.raises(BadSetting, match="CHAPA_TEST_ or CHAPA_LIVE_") as raised:
-        _ = ChapaV2(keys(chapa_secret_key=key)).mode
+    with pytest.raises(BadSetting, match="take one from the dashboard that begins with CHAPA_TEST_") as raised:
+        ChapaV2(keys(chapa_secret_key=key)).check_key()
     assert key == "" or key not in str(raised.value)
 
 
@@ -280,12 +268,10 @@ def test_the_mode_is_that_of_the_key_unless_the_answer_knows_better(
 
 
 def test_the_mode_is_that_of_the_key_that_was_asked_with() -> None:
-    named = keys()
+    live = keys(chapa_secret_key="CHAPA_LIVE_PRIV_x")
     with serving(answering(200, V2_PAID, keep=True)) as server:
-        chapa = ChapaV2(named, base_url=server.url)
-        assert chapa.verify(OPENING.tx_ref).mode == "test"
-        named.named["chapa_secret_key"] = "CHAPA_LIVE_PRIV_x"
-        assert chapa.verify(OPENING.tx_ref).mode == "live"
+        assert ChapaV2(keys(), base_url=server.url).verify(OPENING.tx_ref).mode == "test"
+        assert ChapaV2(live, base_url=server.url, mode="live").verify(OPENING.tx_ref).mode == "live"
 
 
 @pytest.mark.parametrize(
@@ -384,18 +370,35 @@ def test_webhooks_of_either_version_are_read(body: bytes, notice: Notice) -> Non
 
 
 @pytest.mark.parametrize(
-    ("key", "version"),
-    [("CHASECK-a", "v1"), ("CHASECK_TEST-a", "v1"), ("CHAPA_TEST_PRIV_a", "v2"), ("CHAPA_LIVE_a", "v2")],
+    ("key", "mode", "version"),
+    [
+        ("CHASECK-a", "live", "v1"),
+        ("CHASECK_TEST-a", "test", "v1"),
+        ("CHAPA_TEST_PRIV_a", "test", "v2"),
+        (" CHAPA_LIVE_a\n", "live", "v2"),
+    ],
 )
-def test_the_key_chooses_the_version(key: str, version: str) -> None:
-    assert version_of(key) == version
+def test_the_key_chooses_the_version(key: str, mode: Mode, version: str) -> None:
+    with serving(answering(200, OPENED if version == "v1" else V2_OPENED)) as server:
+        chapa = ChapaByKey(server.url, keys(chapa_secret_key=key), mode=mode)
+        chapa.check_key()
+        chapa.initialize(OPENING)
+    assert server.requests[0].path.startswith(f"/{version}/")
 
 
-@pytest.mark.parametrize("key", ["", "CHASECKa", "CHAPUBK_TEST-a", "chapa_test_a", "sk_test_a"])
-def test_a_key_of_neither_version_is_refused_with_what_to_do(key: str) -> None:
-    with pytest.raises(BadSetting, match="take one from the dashboard") as raised:
-        version_of(key)
+@pytest.mark.parametrize("key", ["", "CHASECKa", "CHAPUBK_TEST-a", "chapa_test_a", "sk_test_a", "CHAPA_TEST_PUB_a"])
+@pytest.mark.parametrize(
+    ("mode", "beginnings"), [("test", ["CHASECK_TEST-", "CHAPA_TEST_"]), ("live", ["CHASECK-", "CHAPA_LIVE_"])]
+)
+def test_a_key_of_neither_version_is_refused_with_what_to_do(key: str, mode: Mode, beginnings: list[str]) -> None:
+    chapa = ChapaByKey("http://127.0.0.1:1/v1", keys(chapa_secret_key=key), mode=mode)
+    with pytest.raises(BadSetting, match=r"no secret key for .*: take one from the dashboard that begins") as raised:
+        chapa.check_key()
+    assert all(f" {beginning} " in str(raised.value) for beginning in beginnings)
     assert key == "" or key not in str(raised.value)
+    with pytest.raises(GatewayBadAnswer) as trouble:
+        chapa.initialize(OPENING)
+    assert trouble.value.fate_known
 
 
 @pytest.mark.parametrize(
@@ -417,10 +420,8 @@ def test_a_key_of_the_other_version_needs_no_deployment() -> None:
     with serving(answering(200, OPENED, keep=True), answering(200, V2_OPENED, keep=True)) as server:
         chapa = ChapaByKey(server.url, named)
         chapa.initialize(OPENING)
-        assert chapa.mode == "test"
-        named.named["chapa_secret_key"] = "CHAPA_LIVE_PRIV_x"
+        named.named["chapa_secret_key"] = "CHAPA_TEST_PRIV_x"
         assert chapa.initialize(OPENING) == V2_LINK
-        assert chapa.mode == "live"
     assert [request.path for request in server.requests] == ["/v1/transaction/initialize", "/v2/payments/hosted"]
 
 
@@ -435,8 +436,8 @@ def test_what_the_new_version_does_not_know_is_asked_of_the_old_one() -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("previous", ["", "nonsense", "CHAPA_TEST_PRIV_older"])
-def test_a_previous_key_of_the_same_version_or_of_none_is_not_asked_with(previous: str) -> None:
+@pytest.mark.parametrize("previous", ["", "nonsense", "CHAPA_TEST_PRIV_older", "CHASECK-live"])
+def test_a_previous_key_of_the_same_version_of_none_or_of_the_other_mode_is_not_asked_with(previous: str) -> None:
     named = keys(chapa_secret_key_previous=previous)
     with serving(answering(404, NOT_FOUND, keep=True)) as server:
         assert ChapaByKey(server.url, named).verify(OPENING.tx_ref).said == "unknown"

@@ -47,18 +47,13 @@ def verified(status: int, body: object) -> Verification:
 # The key
 
 
-@pytest.mark.parametrize(("key", "mode"), [("sk_test_abc", "test"), ("sk_live_abc", "live"), (" sk_live_a\n", "live")])
-def test_the_key_chooses_the_mode(key: str, mode: str) -> None:
-    assert Paystack(keys(paystack_secret_key=key)).mode == mode
-
-
 @pytest.mark.parametrize(
     "key", ["", "pk_test_abc", "sk_test_", "sk_prod_abc", "sk_live_a b", "CHASECK-abc", "sk_test_é"]
 )
 def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
     paystack = Paystack(keys(paystack_secret_key=key), base_url="http://127.0.0.1:1")
-    with pytest.raises(BadSetting, match="paystack_secret_key is no secret key of Paystack") as raised:
-        _ = paystack.mode
+    with pytest.raises(BadSetting, match="paystack_secret_key is no secret key for Paystack's API: take one") as raised:
+        paystack.check_key()
     assert key in ("", "sk_test_") or key not in str(raised.value)
     with pytest.raises(GatewayBadAnswer) as trouble:
         paystack.verify(KES.tx_ref)

@@ -25,6 +25,7 @@ PUBLIC = {
     ("POST", "/v1/webhooks/paystack"),
     ("GET", "/v1/payments/chapa/callback/{tx_ref}"),
     ("POST", "/v1/payments/chapa/callback/{tx_ref}"),
+    ("GET", "/v1/payments/chapa/callback"),
     ("GET", "/v1/payments/paystack/callback"),
     ("GET", "/pay/{tx_ref}"),
     ("POST", "/pay/{tx_ref}"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin
 
 import pytest
 
@@ -130,52 +129,6 @@ def test_the_trail_of_a_payment(world: World) -> None:
     assert "hanna" not in str(items).lower()
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_the_callback_is_a_nudge(world: World, method: str) -> None:
-    booking = world.book()
-    tx_ref = booking["payment"]["tx_ref"]
-    path = f"/v1/payments/chapa/callback/{tx_ref}"
-    world.gateway.says = "success"
-    world.clock.forward(minutes=1)
-    query = {"trx_ref": "GZ00000000000000-1", "ref_id": "x", "status": "failed"}
-    reply = world.call(method, path, query=query, raw="status=failed", content_type="text/plain")
-    assert (reply.status, reply.body) == (200, {"received": True})
-    assert world.read(booking)["status"] == "confirmed"
-
-
-def test_a_callback_makes_nobody_flood_the_gateway(world: World) -> None:
-    path = f"/v1/payments/chapa/callback/{world.book()['payment']['tx_ref']}"
-    for _ in range(5):
-        assert world.call("GET", path).status == 200
-    assert world.gateway.looks() == 1
-    world.clock.forward(seconds=5.1)
-    world.call("GET", path)
-    assert world.gateway.looks() == 2
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_callback_is_always_answered_200(world: World, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    booking = world.book()
-    path = "/v1/payments/chapa/callback/"
-    before = world.stored()
-    world.touched.clear()
-    for strange in ("x", "GZ", "SALT", "GZ4T1B8WCD7K2M9Q", "GZ4T1B8WCD7K2M9Q-100", "' OR 1", "\ud800"):
-        assert world.call(method, path + strange).body == {"received": True}
-    assert world.touched == []
-    assert world.call(method, path + "GZ00000000000000-1").body == {"received": True}
-    assert world.stored() == before
-    assert world.gateway.looks() == 0, "an unsigned call makes nobody ask for a reference that is not ours"
-    world.gateway.verify = answers(500, b"")
-    assert world.call(method, path + booking["payment"]["tx_ref"]).status == 200
-    world.clock.forward(minutes=1)
-
-    def broken(*_: Any, **__: Any) -> None:
-        raise RuntimeError("marked")
-
-    monkeypatch.setattr(world.house.bookings, "load", broken)
-    assert world.call(method, path + booking["payment"]["tx_ref"]).body == {"received": True}
-
-
 def test_refunding(world: World) -> None:
     booking = world.paid(world.book())
     path = f"/v1/payments/{booking['payment']['tx_ref']}/refunds"
@@ -198,29 +151,3 @@ def test_refunding(world: World) -> None:
         rest["refund_id"],
     ]
     assert world.call("POST", path, {"reason": "More."}, by=world.operator(), key="k4").code == "refund_exceeds_payment"
-
-
-@pytest.mark.parametrize("name", ["reference", "trxref"])
-def test_paystacks_callback_leads_the_guest_to_the_page_and_nowhere_else(world: World, name: str) -> None:
-    path = "/v1/payments/paystack/callback"
-    world.touched.clear()
-
-    def leads_to(value: str) -> str:
-        reply = world.call("GET", path, query={name: value, "status": "success"})
-        assert (reply.status, reply.text) == (303, "")
-        return urljoin(f"https://api.guzo.example/api{path}", reply.headers["Location"])
-
-    page = "https://api.guzo.example/api/pay/"
-    assert leads_to("GZ4T1B8WCD7K2M9Q-1") == page + "GZ4T1B8WCD7K2M9Q-1"
-    for strange in (
-        "",
-        "x",
-        "//evil.example",
-        "https://evil.example",
-        "../../evil",
-        "GZ4T1B8WCD7K2M9Q-1/..",
-        "a\r\nb: c",
-    ):
-        assert leads_to(strange) == page + "unknown"
-    assert world.call("GET", path).status == 303
-    assert world.touched == []

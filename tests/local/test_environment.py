@@ -48,7 +48,7 @@ def test_the_app_understands_what_it_is_given(tmp_path: Path) -> None:
         {}, addresses=HERE, resources=RESOURCES, chapa=gateway({}, HERE), clock_file=tmp_path / "clock"
     )
     read = settings.read({**outer, **given})
-    assert read.chapa_base_url == "http://127.0.0.1:8001/chapa/v1"
+    assert read.gateway_urls["chapa"] == "http://127.0.0.1:8001/chapa/v1"
     assert read.oidc_issuer == "http://127.0.0.1:8001/oidc"
     assert read.public_url == "http://127.0.0.1:8000"
     assert read.clock_file == str(tmp_path / "clock")

@@ -195,7 +195,7 @@ def test_every_alarm_is_heard_and_watches_what_is_counted(template: Template) ->
     watched += [part["MetricStat"]["Metric"] for alarm in alarms for part in alarm.get("Metrics", ())[1:]]
     ours = [metric for metric in watched if metric["Namespace"] == telemetry.NAMESPACE]
     assert {metric["MetricName"] for metric in ours} == {
-        "attention_needed", "booking_failing", "webhook_refused", "webhook_received",
+        "attention_needed", "booking_failing", "key_unusable", "webhook_refused", "webhook_received",
     }  # fmt: skip
     assert {metric["MetricName"] for metric in ours} <= telemetry.METRICS
     for metric in ours:

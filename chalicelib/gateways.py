@@ -1,0 +1,60 @@
+"""The payment gateways that Guzo can speak to: a row each.
+
+All that is not in a gateway's adapter and sandbox follows from its row: the setting ``CHAPA_BASE_URL``, the routes
+``/v1/webhooks/chapa`` and ``/v1/payments/chapa/callback``, and which secrets a stage must have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Mode = Literal["test", "live"]
+"""Whether money moves: a gateway's keys, and a stage, are for one of the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRow:
+    """One gateway."""
+
+    brand: str
+    """What people call it."""
+    adapter: str
+    """Its Gateway port: module and class in ``chalicelib.adapters``."""
+    base_url: str
+    """Where its API is, unless the setting says otherwise."""
+    signature: str
+    """The header that its webhooks are signed in."""
+    secrets: tuple[str, ...]
+    """What it cannot work without, in the stage's path of SSM; first what it is asked with."""
+    calls_back: bool
+    """Its server calls an address of ours, of this very payment, when something happened."""
+
+
+GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
+    {
+        "chapa": GatewayRow(
+            brand="Chapa",
+            adapter="chapa_version.ChapaByKey",
+            base_url="https://api.chapa.co/v1",
+            signature="x-chapa-signature",
+            secrets=("chapa_secret_key", "chapa_webhook_secret"),
+            calls_back=True,
+        ),
+        "paystack": GatewayRow(
+            brand="Paystack",
+            adapter="paystack.Paystack",
+            base_url="https://api.paystack.co",
+            signature="x-paystack-signature",
+            secrets=("paystack_secret_key",),
+            calls_back=False,
+        ),
+    }
+)
+
+
+def address_setting(name: str) -> str:
+    """The variable that names a gateway's address: CHAPA_BASE_URL."""
+    return f"{name.upper()}_BASE_URL"
