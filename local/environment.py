@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import boto3
 
+from chalicelib import settings
 from local.issuer import CLIENT_ID
 from local.ministack import REGION
 from local.resources import Resources
@@ -20,6 +21,9 @@ SANDBOX_SECRET_KEY = "CHASECK_TEST-guzo-local-sandbox"  # noqa: S105, the sandbo
 SANDBOX_SECRET_KEY_V2 = "CHAPA_TEST_PRIV_guzo-local-sandbox"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "guzo-local-webhook-secret"  # noqa: S105
 SANDBOX_PAYSTACK_KEY = "sk_test_guzo-local-sandbox"
+
+# Every currency that there is a gateway for can be tried here.
+ALL_GATEWAYS = "ETB:chapa USD:chapa KES:paystack NGN:paystack GHS:paystack ZAR:paystack"
 
 # The origin that the examples of the API's documents use.
 EXAMPLE_ORIGIN = "https://shop.example.et"
@@ -100,6 +104,15 @@ def paystack(environment: Mapping[str, str], addresses: Addresses) -> Gateway:
     return Gateway(base_url or addresses.paystack, secret_key or SANDBOX_PAYSTACK_KEY)
 
 
+def currencies(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Which gateway takes which currency: what `GATEWAYS` says, or all of them. Raises EnvironmentTrouble."""
+    asked = environment.get("GATEWAYS", "").strip() or ALL_GATEWAYS
+    try:
+        return settings.read({"GUZO_STAGE": "local", "GATEWAYS": asked}).gateways
+    except settings.BadSetting as bad:
+        raise EnvironmentTrouble(f"{bad}; leave it out to have them all.") from bad
+
+
 def keep_to_this_machine(environment: MutableMapping[str, str]) -> bool:
     """Let nothing reach a real account. Answers whether an AWS was given, which is then used as it is.
 
@@ -143,6 +156,7 @@ def app_environment(
         **resources.environment(),
         "CHAPA_BASE_URL": chapa.base_url,
         "PAYSTACK_BASE_URL": paystack(outer, addresses).base_url,
+        "GATEWAYS": " ".join(":".join(pair) for pair in currencies(outer).items()),
         "PUBLIC_URL": addresses.api,
         "OIDC_ISSUER": addresses.issuer,
         "OIDC_CLIENT_ID": CLIENT_ID,

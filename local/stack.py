@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -30,10 +31,12 @@ from local import controls, home, issuer, mailbox, seed, storefront
 from local import paystack as paystack_sandbox
 from local.clock import LocalClock
 from local.environment import (
+    SANDBOX_SECRET_KEY,
     SANDBOX_SECRET_KEY_V2,
     Addresses,
     app_environment,
     aws_variables,
+    currencies,
     export_lines,
     gateway,
     keep_to_this_machine,
@@ -71,6 +74,7 @@ class Stack:
         self._project = project
         self._undo = ExitStack()
         self.addresses = Addresses("", "")
+        self.takes: Mapping[str, str] = {}
 
     @property
     def log_file(self) -> Path:
@@ -112,6 +116,7 @@ class Stack:
 
         given = keep_to_this_machine(os.environ)
         chapa, other = gateway(os.environ, self.addresses), paystack(os.environ, self.addresses)
+        self.takes = currencies(os.environ)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._divert_logs()
         if not given:
@@ -143,7 +148,7 @@ class Stack:
 
         pages = chapa_sandbox.create_blueprint(
             SandboxSettings(
-                secret_key=chapa.secret_key,
+                secret_key=SANDBOX_SECRET_KEY if chapa.is_of_v2 else chapa.secret_key,
                 secret_key_v2=chapa.secret_key if chapa.is_of_v2 else SANDBOX_SECRET_KEY_V2,
                 webhook_secret=chapa.webhook_secret,
                 webhook_url=self.addresses.webhook,
@@ -171,7 +176,7 @@ class Stack:
                 issuer.create_blueprint(tokens),
                 mailbox.create_blueprint(post),
                 controls.create_blueprint(controls.Controls(clock, workers, sandboxes, post)),
-                storefront.create_blueprint(self.addresses.api),
+                storefront.create_blueprint(self.addresses.api, seed.places(self.takes)),
                 home.create_blueprint(self.addresses),
             ]
         )
@@ -185,7 +190,7 @@ class Stack:
             wait_until_healthy(self.addresses.api)
         workers.start()
         self._undo.callback(workers.stop)
-        seed.plant(Gateway(app, config, f"{HOST}:{api_port}").answer, tokens)
+        seed.plant(Gateway(app, config, f"{HOST}:{api_port}").answer, tokens, seed.places(self.takes))
 
     def _hold(self, port: int) -> socket.socket:
         listener = hold(port)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import Blueprint, render_template
 
-from local.seed import PLACES
 
-
-def create_blueprint(api: str) -> Blueprint:
-    """The routes below `/shop`."""
+def create_blueprint(api: str, places: Sequence[dict[str, Any]]) -> Blueprint:
+    """The routes below `/shop`. The cities of `places` are offered in the search."""
     blueprint = Blueprint("shop", __name__, url_prefix="/shop")
-    cities = list(dict.fromkeys(place["city"] for place in PLACES))
+    cities = list(dict.fromkeys(place["city"] for place in places))
 
     @blueprint.get("")
     def search() -> str:

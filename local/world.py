@@ -73,9 +73,9 @@ class World:
             raise Differed(f"{method} {path} promises {expect}, and answered {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else {}
 
-    def publish(self, host: Person, **changed: Any) -> Json:
-        """A listing of this host's, in a city of its own."""
-        body = {
+    def draft(self, **changed: Any) -> Json:
+        """A listing to be published, in a city of its own."""
+        return {
             "title": "Lake house",
             "description": "On the shore of Lake Tana, with a garden.",
             "city": f"Bahir Dar {uuid.uuid4().hex[:6]}",
@@ -86,7 +86,10 @@ class World:
             "cancellation_policy": "flexible",
             **changed,
         }
-        return self.call("POST", "/v1/listings", expect=201, by=host, body=body)
+
+    def publish(self, host: Person, **changed: Any) -> Json:
+        """A listing of this host's."""
+        return self.call("POST", "/v1/listings", expect=201, by=host, body=self.draft(**changed))
 
     def book(self, guest: Person, listing: Json, **changed: Any) -> Json:
         """Three nights of a listing, thirty days from now."""

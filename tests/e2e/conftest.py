@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,14 +66,20 @@ class Process:
         self.reader.start()
 
 
-def start(verb: str = "run", ports: tuple[int, int] | None = None) -> Process:
+def start(
+    verb: str = "run", ports: tuple[int, int] | None = None, environment: Mapping[str, str] | None = None
+) -> Process:
     """Start a verb; it need not become ready."""
     api, local = ports or (free_port(), free_port())
-    outer = {name: value for name, value in os.environ.items() if not re.match("AWS_|CHAPA_|GUZO_P|GUZO_L|MAKE", name)}
+    outer = {
+        name: value
+        for name, value in os.environ.items()
+        if not re.match("AWS_|CHAPA_|PAYSTACK_|GATEWAYS|GUZO_P|GUZO_L|MAKE", name)
+    }
     popen = subprocess.Popen(
         [sys.executable, "-m", "local", verb],
         cwd=ROOT,
-        env={**outer, "GUZO_PORT": str(api), "GUZO_LOCAL_PORT": str(local)},
+        env={**outer, **(environment or {}), "GUZO_PORT": str(api), "GUZO_LOCAL_PORT": str(local)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -86,8 +92,8 @@ def stacks() -> Iterator[Callable[..., Process]]:
     """Starts stacks that become ready, and ends them with the test."""
     running: list[Process] = []
 
-    def started(verb: str = "run") -> Process:
-        process = start(verb)
+    def started(verb: str = "run", **environment: str) -> Process:
+        process = start(verb, environment=environment)
         running.append(process)
         process.wait_until_ready()
         return process
@@ -99,9 +105,9 @@ def stacks() -> Iterator[Callable[..., Process]]:
         forget(process)
 
 
-def a_stack() -> Iterator[Process]:
+def a_stack(**environment: str) -> Iterator[Process]:
     """A stack that becomes ready, and ends with whoever asked for it."""
-    process = start()
+    process = start(environment=environment)
     process.wait_until_ready()
     yield process
     process.end()

@@ -100,6 +100,28 @@ def test_two_stacks_do_not_disturb_each_other(world: World, stacks: Stacks) -> N
     there.http.close()
 
 
+def test_a_stage_with_one_gateway_says_which_currencies_it_takes(stacks: Stacks) -> None:
+    process = stacks(GATEWAYS="KES:paystack")
+    assert process.line_with("takes").split(maxsplit=1)[1] == "KES by paystack"
+    there = World(process.api, process.local)
+    assert there.call("GET", "/v1/config", expect=200)["currencies"] == ["KES"]
+    host = there.sign_in("selam", "host")
+    price = {"nightly_price": {"amount": 245000, "currency": "ETB"}}
+    answer = there.http.post(
+        f"{there.api}/v1/listings", json=there.draft(**price), headers={"Authorization": f"Bearer {host.token}"}
+    )
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"field": "nightly_price.currency", "message": "no payment gateway of this stage takes ETB"}],
+    )
+    [found] = there.call("GET", "/v1/listings?city=Nairobi", expect=200)["items"]
+    booking = there.book(there.sign_in("hanna"), found)
+    assert booking["payment"]["gateway"] == "paystack"
+    assert there.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"] == []
+    assert there.http.get(f"{there.local}/shop").text.count("data-city") == 1
+    there.http.close()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_with_all_that_it_started(stacks: Stacks, how: signal.Signals) -> None:
     process = stacks()

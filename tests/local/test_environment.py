@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from chalicelib import settings
+from chalicelib.domain.money import EXPONENTS
 from local.environment import (
     Addresses,
     EnvironmentTrouble,
     app_environment,
+    currencies,
     export_lines,
     gateway,
     keep_to_this_machine,
 )
 from local.listeners import PortTrouble, from_environment, hold, port_of
 from local.resources import Resources
+from local.seed import PLACES, places
 
 HERE = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:8001")
 RESOURCES = Resources("listings", "bookings", "http://q/r", "http://q/rd", "http://q/e", "http://q/ed")
@@ -53,6 +56,28 @@ def test_the_app_understands_what_it_is_given(tmp_path: Path) -> None:
     assert read.public_url == "http://127.0.0.1:8000"
     assert read.clock_file == str(tmp_path / "clock")
     assert {"http://127.0.0.1:8001", "https://shop.example.et"} <= read.return_origins
+
+
+def test_every_currency_can_be_tried_unless_it_is_said_which(tmp_path: Path) -> None:
+    def told(outer: dict[str, str]) -> dict[str, str]:
+        given = app_environment(
+            outer, addresses=HERE, resources=RESOURCES, chapa=gateway({}, HERE), clock_file=tmp_path / "clock"
+        )
+        return dict(settings.read({"GUZO_STAGE": "local", **given}).gateways)
+
+    everything = dict.fromkeys(("ETB", "USD"), "chapa") | dict.fromkeys(("KES", "NGN", "GHS", "ZAR"), "paystack")
+    assert told({}) == told({"GATEWAYS": " "}) == everything == currencies({})
+    assert set(everything) == set(EXPONENTS)
+    assert told({"GATEWAYS": "USD:paystack KES:paystack"}) == {"USD": "paystack", "KES": "paystack"}
+    with pytest.raises(EnvironmentTrouble, match="GATEWAYS names a gateway for each currency") as refused:
+        told({"GATEWAYS": "ETB:stripe"})
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_found_in_the_shop_can_be_paid_for() -> None:
+    assert {place["city"] for place in places(["KES"])} == {"Nairobi"}
+    assert {place["city"] for place in places(["ETB", "KES"])} == {place["city"] for place in PLACES}
+    assert "Nairobi" not in {place["city"] for place in places(["ETB"])}
 
 
 def test_another_gateway_takes_the_sandboxs_place() -> None:
