@@ -18,6 +18,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.gateways import GATEWAYS
+from chalicelib.settings import BadSetting
+from local.deployed import parameters_of, read_secrets, settings_of, stack_called
+from local.keys import wrong_key
 from local.package import Package, PackageError, build, lint, with_code_at
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -61,6 +65,9 @@ def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> 
     """Package, upload, create or update the stack `guzo-STAGE`, wait; the stack's outputs."""
     session = boto3.Session()
     account = whose_account(session)
+    cloudformation = session.client("cloudformation")
+    known = parameters_of(stack_called(cloudformation, f"guzo-{stage}"))
+    missing = check_secrets(session.client("ssm"), stage, {**known, **parameters})
     package = build(stage)
     if not lint(package):
         raise DeployError("The template is not clean, so nothing was deployed.")
@@ -68,12 +75,10 @@ def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> 
     print(f"Uploading to s3://{bucket}/{stage}/…", flush=True)
     uploaded = upload(session.client("s3"), package, bucket=bucket, prefix=stage, account=account)
     print(f"Deploying stack guzo-{stage} in account {account}, {session.region_name}…", flush=True)
-    outputs = put_stack(session.client("cloudformation"), f"guzo-{stage}", uploaded, parameters)
+    outputs = put_stack(cloudformation, f"guzo-{stage}", uploaded, parameters)
     if stage == "prod":
-        session.client("cloudformation").update_termination_protection(
-            StackName=f"guzo-{stage}", EnableTerminationProtection=True
-        )
-    for name in missing_secrets(session.client("ssm"), outputs["SecretsPath"]):
+        cloudformation.update_termination_protection(StackName=f"guzo-{stage}", EnableTerminationProtection=True)
+    for name in missing:
         print(f"Still to do: aws ssm put-parameter --type SecureString --name {name} --value …")
     return outputs
 
@@ -135,7 +140,7 @@ def put_stack(
     cloudformation: Any, name: str, template: Uploaded, parameters: Mapping[str, str], *, pause: float = 3
 ) -> dict[str, str]:
     """Create the stack, or update it to this template; wait; its outputs. DeployError with what failed."""
-    before = _stack(cloudformation, name)
+    before = stack_called(cloudformation, name)
     if before and before["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
         raise DeployError(
             f"The first deployment of {name} failed. Remove it, then deploy again:"
@@ -175,7 +180,7 @@ def put_stack(
 
 def _wait(cloudformation: Any, name: str, pause: float) -> dict[str, str]:
     while True:
-        stack = _stack(cloudformation, name)
+        stack = stack_called(cloudformation, name)
         if stack is None:
             raise DeployError(f"The stack {name} is gone.")
         status = stack["StackStatus"]
@@ -196,21 +201,29 @@ def _failures(cloudformation: Any, name: str) -> list[str]:
     ]
 
 
-def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+def check_secrets(ssm: Any, stage: str, parameters: Mapping[str, str]) -> list[str]:
+    """Which of the secrets that this stage's gateways cannot work without are not in SSM yet.
+
+    Raises DeployError, which says what to do, for a key that is there and cannot work: it would be found out by the
+    first guest who wants to pay.
+    """
     try:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        told = settings_of(stage, parameters)
+    except BadSetting as wrong:
+        raise DeployError(f"The parameters make no sense: {wrong}.") from wrong
+    gateways = sorted(set(told.gateways.values()))
+    try:
+        secrets = read_secrets(ssm, told.secrets_path)
     except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return found
-
-
-def missing_secrets(ssm: Any, path: str) -> list[str]:
-    """Which of the secrets that Guzo cannot work without are not in SSM yet."""
-    names = [f"{path}/chapa_secret_key", f"{path}/chapa_webhook_secret"]
-    missing: list[str] = ssm.get_parameters(Names=names)["InvalidParameters"]
-    return missing
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        print(f"You may not read the secrets under {told.secrets_path}, so nobody has looked whether they can work.")
+        return []
+    wrong_keys = [wrong_key(gateway, secrets, mode=told.mode) for gateway in gateways]
+    if said := [wrong for wrong in wrong_keys if wrong]:
+        raise DeployError("\n".join([*said, f"They lie in SSM under {told.secrets_path}; nothing was deployed."]))
+    needed = [name for gateway in gateways for name in GATEWAYS[gateway].secrets]
+    return [f"{told.secrets_path}/{name}" for name in needed if name not in secrets]
 
 
 def _pairs(arguments: list[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.api.gateway_responses import template_fragment
 from chalicelib.gateways import GATEWAYS, address_setting
+from local.deployed import address_parameter
 from local.resources import TEMPLATE
 
 
@@ -35,7 +36,7 @@ def generated(text: str) -> str:
     template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"] = template_fragment()
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, row in GATEWAYS.items():
-        parameter = f"{name.title()}BaseUrl"
+        parameter = address_parameter(name)
         described = f"Where {row.brand}'s API is, with its version where it has one"
         template["Parameters"][parameter] = {"Type": "String", "Default": row.base_url, "Description": described}
         variables[address_setting(name)] = {"Ref": parameter}

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from local import deploy
 from local.deploy import DeployError, Uploaded
@@ -118,10 +119,69 @@ def test_what_failed_is_said(session: Any, package: Package) -> None:
         put(session, "broken", uploaded, MailFrom="a@guzo.example")
 
 
-def test_missing_secrets_are_named(session: Any) -> None:
+def put_secret(session: Any, path: str, value: str) -> Any:
     ssm = session.client("ssm")
-    ssm.put_parameter(Name="/guzo/x/chapa_secret_key", Type="SecureString", Value="x")
-    assert deploy.missing_secrets(ssm, "/guzo/x") == ["/guzo/x/chapa_webhook_secret"]
+    ssm.put_parameter(Name=path, Type="SecureString", Value=value, Overwrite=True)
+    return ssm
+
+
+BOTH = {"Gateways": "ETB:chapa KES:paystack"}
+
+
+def test_missing_secrets_are_named(session: Any) -> None:
+    ssm = put_secret(session, "/guzo/x/chapa_secret_key", "CHASECK_TEST-x")
+    assert deploy.check_secrets(ssm, "x", {}) == ["/guzo/x/chapa_webhook_secret"]
+    missing = ["/guzo/x/chapa_webhook_secret", "/guzo/x/paystack_secret_key"]
+    assert deploy.check_secrets(ssm, "x", BOTH) == missing
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "key", "sentence"),
+    [
+        ("/guzo/a/chapa_secret_key", {}, "marked-nonsense", r"no secret key for .* begins with CHASECK_TEST- "),
+        ("/guzo/b/chapa_secret_key", {}, "CHAPA_LIVE_marked", "is a live key, and this stage takes test money only"),
+        ("/guzo/prod/chapa_secret_key", {}, "CHASECK_TEST-marked", "is a test key, and this stage takes real money"),
+        ("/guzo/c/chapa_secret_key", {"PaymentMode": "live"}, "CHAPA_TEST_marked", "takes real money only"),
+        ("/guzo/d/paystack_secret_key", BOTH, "sk_live_marked", "paystack_secret_key is a live key"),
+    ],
+)
+def test_a_key_that_cannot_work_is_not_deployed_with(
+    session: Any, path: str, parameters: dict[str, str], key: str, sentence: str
+) -> None:
+    ssm, stage = put_secret(session, path, key), path.split("/")[2]
+    with pytest.raises(DeployError, match=sentence) as refused:
+        deploy.check_secrets(ssm, stage, parameters)
+    assert "marked" not in str(refused.value)
+    assert f"under /guzo/{stage}; nothing was deployed" in str(refused.value)
+
+
+def test_the_keys_are_looked_at_before_anything_is_built(
+    session: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_secret(session, "/guzo/looked/chapa_secret_key", "nonsense")
+    monkeypatch.setattr(deploy, "build", lambda stage: pytest.fail("it was built"))
+    assert deploy.main(["looked", "MailFrom=a@guzo.example"]) == 1
+    assert "take one from the dashboard" in capsys.readouterr().out
+
+
+def test_a_rehearsal_in_prod_takes_a_test_key(session: Any) -> None:
+    ssm = put_secret(session, "/guzo/prod/chapa_secret_key", "CHASECK_TEST-x")
+    put_secret(session, "/guzo/prod/chapa_webhook_secret", "x")
+    assert deploy.check_secrets(ssm, "prod", {"PaymentMode": "test"}) == []
+
+
+def test_whoever_may_not_read_the_secrets_may_deploy_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    class Closed:
+        def get_paginator(self, name: str) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, name)
+
+    assert deploy.check_secrets(Closed(), "x", {}) == []
+    assert "may not read the secrets under /guzo/x" in capsys.readouterr().out
+
+
+def test_gateways_that_there_are_not_are_refused_before_anything_is_made(session: Any) -> None:
+    with pytest.raises(DeployError, match="GATEWAYS names a gateway for each currency"):
+        deploy.check_secrets(session.client("ssm"), "x", {"Gateways": "ETB:nobody"})
 
 
 @pytest.mark.parametrize(
