@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from local.sandbox.desk import sent_fields
 from local.sandbox.ledger import NotOpenError, Transaction
+from local.sandbox.panel import Panel
 from local.sandbox.sandbox import Sandbox
 from local.sandbox.switches import BadControlError, Choice
 
@@ -40,8 +41,11 @@ class Control:
         blueprint.register_error_handler(BadCallError, _refuse)
         blueprint.register_error_handler(BadControlError, self._refuse_control)
 
-    def switches(self) -> Response:
-        """GET /_control: every switch, what it can be, what that does, and what it is now."""
+    def switches(self) -> Response | str:
+        """GET /_control: every switch, what it can be, what that does, and what it is now; a page for a browser."""
+        panel = Panel(self.sandbox)
+        if panel.is_wanted:
+            return panel.show()
         table = [
             {
                 "name": name,
@@ -59,6 +63,9 @@ class Control:
         What a call does may hold for the next calls only (`"once": true`, or how many), or for a share of them
         (`"share": 0.2`, drawn by `"seed": 7`).
         """
+        panel = Panel(self.sandbox)
+        if panel.was_used:
+            return panel.take()
         control = request.get_json(silent=True, force=True)
         if not isinstance(control, dict):
             raise BadCallError("the body is not a JSON object")

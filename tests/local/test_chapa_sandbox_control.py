@@ -262,3 +262,60 @@ def test_two_sandboxes_do_not_know_each_other(bench: Bench) -> None:
     with a_bench() as other:
         assert other.verify().status_code == 400
         assert other.initialize().status_code == 200
+
+
+# As a page
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def shown(bench: Bench) -> str:
+    return str(bench.get("/chapa/_control", headers=BROWSER).text)
+
+
+def test_a_browser_is_shown_every_switch_and_value(bench: Bench) -> None:
+    page = shown(bench)
+    for name, switch in SWITCHES.items():
+        assert f'name="{name}"' in page
+        for value in switch.values if isinstance(switch, Choice) else ():
+            assert f'<option value="{value}"' in page
+    assert "None yet" in page
+    assert "Nothing yet" in page
+    assert 'class="changed"' not in page
+
+
+def test_a_program_gets_json_whatever_it_says_it_takes(bench: Bench) -> None:
+    for accept in (None, "*/*", "application/json", "application/json, text/plain, */*"):
+        headers = {} if accept is None else {"Accept": accept}
+        assert bench.get("/chapa/_control", headers=headers).is_json
+
+
+def test_the_form_sets_what_it_changed_and_shows_the_page_again(bench: Bench) -> None:
+    bench.control(slow_seconds=2)
+    before = bench.get("/chapa/_control").json["switches"]
+    form = {**before, "verify": "timeout", "hold_seconds": "1.5", "do": "set"}
+    answer = bench.post("/chapa/_control", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/chapa/_control")
+    after = bench.get("/chapa/_control").json["switches"]
+    assert after == {**before, "verify": "timeout", "hold_seconds": 1.5}
+    assert shown(bench).count('class="changed"') == 3
+    bench.post("/chapa/_control", data={**form, "do": "reset"})
+    assert bench.get("/chapa/_control").json["switches"]["verify"] == "normal"
+
+
+def test_a_form_with_nonsense_sets_nothing(bench: Bench) -> None:
+    for nonsense in ({"verify": "maybe"}, {"hold_seconds": "long"}, {"nothing": "such"}):
+        assert bench.post("/chapa/_control", data={**nonsense, "webhook": "never", "do": "set"}).status_code == 400
+    assert 'class="changed"' not in shown(bench)
+
+
+def test_the_page_tells_of_payments_and_calls(bench: Bench) -> None:
+    bench.initialize()
+    bench.control(verify="timeout", tx_ref=TX_REF)
+    bench.control(refund="normal", once=True)
+    page = shown(bench)
+    assert page.count(TX_REF) == 3
+    assert "ETB 2,450.00" in page
+    assert "initialize" in page
+    assert "verify timeout" in page
+    assert "once" in page
