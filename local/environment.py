@@ -63,6 +63,11 @@ class Addresses:
         return f"{self.api}/v1/webhooks/chapa"
 
     @property
+    def chapa_return(self) -> str:
+        """Where version 2 of Chapa sends every guest: its dashboard's one Redirect URL."""
+        return f"{self.api}/v1/payments/chapa/callback"
+
+    @property
     def paystack_webhook(self) -> str:
         """Where Paystack sends its webhooks."""
         return f"{self.api}/v1/webhooks/paystack"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib import settings, wiring
-from chalicelib.gateways import Mode
+from chalicelib.gateways import GATEWAYS, Mode
 from chalicelib.services.ports import Fault
 from chalicelib.settings import BadSetting
+from local.environment import EnvironmentTrouble, Gateway
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,25 @@ def wrong_key(gateway: str, secrets: Mapping[str, str], *, mode: Mode) -> str | 
     except Fault:
         return None
     return None
+
+
+def mode_of_local_stack(environment: Mapping[str, str], gateways: Mapping[str, Gateway]) -> Mode:
+    """Which money a local stack takes. Raises EnvironmentTrouble for a key that was given and cannot work.
+
+    Test money, unless `PAYMENT_MODE` says otherwise, or a live key was given for what is not reached over TLS: that can
+    only be an imitation of the gateway.
+    """
+    secrets = {name: GATEWAYS[name].secrets[0] for name in gateways}
+    given = {name: {secret: environment.get(secret.upper(), "").strip()} for name, secret in secrets.items()}
+    given = {name: keys for name, keys in given.items() if all(keys.values())}
+    imitated = [name for name in given if not gateways[name].base_url.startswith("https:")]
+    is_live = any(wrong_key(name, given[name], mode="live") is None for name in imitated)
+    asked = environment.get("PAYMENT_MODE", "").strip() or ("live" if is_live else "test")
+    try:
+        mode = settings.read({"GUZO_STAGE": "local", "PAYMENT_MODE": asked}).mode
+    except BadSetting as wrong:
+        raise EnvironmentTrouble(f"{wrong}.") from wrong
+    for name, keys in given.items():
+        if said := wrong_key(name, keys, mode=mode):
+            raise EnvironmentTrouble(said.replace(f"The secret {secrets[name]}", secrets[name].upper()))
+    return mode

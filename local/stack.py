@@ -44,6 +44,7 @@ from local.environment import (
     put_secrets,
     verify_sender,
 )
+from local.keys import mode_of_local_stack
 from local.listeners import HOST, hold, port_of
 from local.ministack import ROOT, MiniStack
 from local.resources import Resources, create_all
@@ -116,6 +117,7 @@ class Stack:
 
         given = keep_to_this_machine(os.environ)
         chapa, other = gateway(os.environ, self.addresses), paystack(os.environ, self.addresses)
+        mode = mode_of_local_stack(os.environ, {"chapa": chapa, "paystack": other})
         self.takes = currencies(os.environ)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._divert_logs()
@@ -136,6 +138,7 @@ class Stack:
         ours = app_environment(
             os.environ, addresses=self.addresses, resources=resources, chapa=chapa, clock_file=clock.file
         )
+        ours["PAYMENT_MODE"] = mode
         os.environ.update(ours)
         put_secrets(os.environ["SECRETS_PATH"], chapa, other)
         verify_sender(os.environ["MAIL_FROM"])
@@ -152,6 +155,7 @@ class Stack:
                 secret_key_v2=chapa.secret_key if chapa.is_of_v2 else SANDBOX_SECRET_KEY_V2,
                 webhook_secret=chapa.webhook_secret,
                 webhook_url=self.addresses.webhook,
+                redirect_url=self.addresses.chapa_return,
                 public_url=self.addresses.local,
                 now=clock.now,
             )

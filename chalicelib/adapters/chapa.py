@@ -32,7 +32,7 @@ class Chapa(Asking):
     """The Gateway port over Chapa's hosted checkout. The key is read at each call, so that it may change."""
 
     name = "chapa"
-    form = KeyForm("version 1 of Chapa's API", test="CHASECK_TEST-", live="CHASECK-")
+    form = KeyForm("Chapa", "CHASECK_TEST-", "CHASECK-", version="version 1")
 
     def __init__(
         self, base_url: str, secrets: Secrets, *, key_name: str = "chapa_secret_key", **terms: Unpack[Terms]

@@ -33,7 +33,7 @@ class ChapaV2(Asking):
     """The Gateway port over version 2's hosted checkout. The key is read at each call, so that it may change."""
 
     name = "chapa"
-    form = KeyForm("version 2 of Chapa's API", test="CHAPA_TEST_", live="CHAPA_LIVE_", public="PUB")
+    form = KeyForm("Chapa", "CHAPA_TEST_", "CHAPA_LIVE_", version="version 2", public="PUB")
 
     def __init__(
         self,

@@ -20,11 +20,15 @@ _REST = re.compile(r"[!-~]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class KeyForm:
-    """What secret keys for one API begin with, in either mode. What goes on with ``public`` is no secret key."""
+    """What secret keys of a gateway begin with, for one version of its API.
 
-    api: str
+    What goes on with ``public`` is none.
+    """
+
+    brand: str
     test: str
     live: str
+    version: str = ""
     public: str = ""
 
     def mode_of(self, key: str) -> Mode | None:
@@ -39,17 +43,20 @@ class KeyForm:
     def beginning(self, mode: Mode) -> str:
         return self.test if mode == "test" else self.live
 
+    def shown(self, mode: Mode) -> str:
+        """What a key of this mode begins with, for people."""
+        return f"{self.beginning(mode)} ({self.version})" if self.version else self.beginning(mode)
+
 
 def check_key(name: str, key: str, forms: tuple[KeyForm, ...], *, mode: Mode) -> KeyForm:
     """The form of a key that a stage of this mode can work with. Raises BadSetting, which says what to do.
 
     ``name`` is that of the secret.
     """
-    beginnings = " or ".join(f"{form.beginning(mode)} (for {form.api})" for form in forms)
-    to_do = f"take one from the dashboard that begins with {beginnings}"
+    to_do = f"take one from the dashboard that begins with {' or '.join(form.shown(mode) for form in forms)}"
     form = next((form for form in forms if form.mode_of(key)), None)
     if form is None:
-        raise BadSetting(f"The secret {name} is no secret key for {' or '.join(form.api for form in forms)}: {to_do}")
+        raise BadSetting(f"The secret {name} is no secret key of {forms[0].brand}: {to_do}")
     if form.mode_of(key) != mode:
         other, money = ("live", "test money") if mode == "test" else ("test", "real money")
         raise BadSetting(f"The secret {name} is a {other} key, and this stage takes {money} only: {to_do}")

@@ -30,7 +30,7 @@ class Paystack(Asking):
     """The Gateway port over Paystack's checkout. The key is read at each call, so that it may change."""
 
     name = "paystack"
-    form = KeyForm("Paystack's API", test="sk_test_", live="sk_live_")
+    form = KeyForm("Paystack", "sk_test_", "sk_live_")
 
     def __init__(
         self,

@@ -52,7 +52,7 @@ def verified(status: int, body: object) -> Verification:
 )
 def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
     paystack = Paystack(keys(paystack_secret_key=key), base_url="http://127.0.0.1:1")
-    with pytest.raises(BadSetting, match="paystack_secret_key is no secret key for Paystack's API: take one") as raised:
+    with pytest.raises(BadSetting, match="paystack_secret_key is no secret key of Paystack: take one") as raised:
         paystack.check_key()
     assert key in ("", "sk_test_") or key not in str(raised.value)
     with pytest.raises(GatewayBadAnswer) as trouble:

@@ -138,7 +138,7 @@ def test_missing_secrets_are_named(session: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "parameters", "key", "sentence"),
     [
-        ("/guzo/a/chapa_secret_key", {}, "marked-nonsense", r"no secret key for .* begins with CHASECK_TEST- "),
+        ("/guzo/a/chapa_secret_key", {}, "marked-nonsense", r"no secret key of Chapa.* begins with CHASECK_TEST- "),
         ("/guzo/b/chapa_secret_key", {}, "CHAPA_LIVE_marked", "is a live key, and this stage takes test money only"),
         ("/guzo/prod/chapa_secret_key", {}, "CHASECK_TEST-marked", "is a test key, and this stage takes real money"),
         ("/guzo/c/chapa_secret_key", {"PaymentMode": "live"}, "CHAPA_TEST_marked", "takes real money only"),
