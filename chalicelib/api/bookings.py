@@ -195,7 +195,7 @@ def read_booking(call: Call) -> Answer:
     body=NoBody,
     signed_in=True,
     creates=True,
-    outcomes=(Outcome(201, PaymentOut), Outcome(200, PaymentOut)),
+    outcomes=(Outcome(201, PaymentOut, headers=("Location",)), Outcome(200, PaymentOut)),
     refuses=(
         "booking_not_found",
         "booking_not_payable",
@@ -211,7 +211,10 @@ def read_booking(call: Call) -> Answer:
 def open_payment(call: Call) -> Answer:
     """Give a link to pay on: the open one while it is usable, else a new payment's."""
     done = pay(call.house, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
-    return Answer(payment_out(done.booking, done.payment), 201 if done.opened else 200, replayed=done.replayed)
+    shown = payment_out(done.booking, done.payment)
+    if not done.opened:
+        return Answer(shown, replayed=done.replayed)
+    return Answer(shown, 201, {"Location": f"../../payments/{done.payment.tx_ref}"}, replayed=done.replayed)
 
 
 @endpoint(

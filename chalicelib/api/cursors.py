@@ -26,6 +26,9 @@ def unseal(secret: bytes, scope: str, cursor: str) -> Any:
     except ValueError as error:
         raise InvalidCursor("The cursor does not belong to this list.") from error
     tag, body = raw[:_TAG], raw[_TAG:]
+    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != cursor:
+        # Base 64 is read generously: other texts would stand for the same bytes.
+        raise InvalidCursor("The cursor does not belong to this list.")
     if not hmac.compare_digest(tag, _tag(secret, scope, body)):
         raise InvalidCursor("The cursor does not belong to this list.")
     return json.loads(body)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
+from urllib.parse import unquote
 from uuid import uuid4
 
 import msgspec
@@ -25,7 +26,7 @@ from ..domain.errors import (
     Unauthenticated,
 )
 from ..domain.listing import PersonId
-from ..services.access import Principal
+from ..services.access import Principal, with_role
 from ..services.ports import BadSignature, Fault, StoreBusy
 from ..telemetry import correlated, invocation, observe, trouble
 from ..wiring import House, house
@@ -123,12 +124,19 @@ class Route:
     """The header that proves who sent the request's bytes."""
     uses_store: bool = True
     """False: it answers the same when the store does not."""
+    in_trouble: Callable[[Request, int], Answer] | None = None
+    """The page that a person is shown when we fail, by its status; None: the problem document, as everywhere."""
     outcomes: tuple[Outcome, ...] = (Outcome(),)
     refuses: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.handler.__name__
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Requests of its method have a body, whether it is read or not."""
+        return self.method in ("POST", "PUT", "PATCH")
 
     @property
     def summary(self) -> str:
@@ -210,11 +218,12 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             response = _problem(problem("bad_signature", "The signature does not fit.", instance=instance))
         except (StoreBusy, Fault) as down:
             observe("store_busy", level="error", **trouble(down))
-            response = _problem(problem("busy", "Please try again.", instance=instance))
+            response = _broken(request, route, problem("busy", "Please try again.", instance=instance))
             response.headers["Retry-After"] = "1"
         except Exception as error:  # noqa: BLE001 - the last line of defence: nothing of it may reach the caller
             observe("crashed", level="error", **trouble(error))
-            response = _problem(problem("internal_error", "The fault is ours and has been logged.", instance=instance))
+            sorry = problem("internal_error", "The fault is ours and has been logged.", instance=instance)
+            response = _broken(request, route, sorry)
         response.headers["X-Request-Id"] = request_id
         observe("answered", status=response.status_code, duration_ms=round((time.monotonic() - began) * 1000))
         return response
@@ -224,12 +233,17 @@ def _checked(request: Request, request_id: str, route: Route, path: Mapping[str,
     principal = principal_of(request)
     if route.signed_in and principal is None:
         raise Unauthenticated("The access token is missing, expired or not valid here.")
+    if route.role is not None:
+        with_role(principal, route.role)
+    if route.takes_bytes and _size(request) > MAX_BODY:
+        raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
     return Call(
         house(),
         principal,
         request,
         request_id,
-        path,
+        # Chalice leaves them as they stood in the address.
+        {name: unquote(value) for name, value in path.items()},
         body=_typed_body(request, route.body) if route.body is not None else None,
         query=read_query(_query_lists(request), route.query) if route.query is not None else None,
         key=_idempotency_key(request) if route.creates else None,
@@ -263,10 +277,16 @@ def raw_body(request: Request) -> bytes:
     return raw.encode() if isinstance(raw, str) else raw
 
 
+def _size(request: Request) -> int:
+    """Bytes; 0 for a body that no bytes stand for, which whoever reads it refuses."""
+    try:
+        return len(raw_body(request))
+    except InvalidJson:
+        return 0
+
+
 def _typed_body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     raw = raw_body(request)
-    if len(raw) > MAX_BODY:
-        raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
     media_type = request.headers.get("content-type", "").partition(";")[0].strip()
     if not raw and not any(field.required for field in msgspec.structs.fields(kind)):
         return kind()
@@ -311,6 +331,16 @@ def _problem(document: dict[str, Any]) -> Response:
     body = msgspec.json.encode(document).decode()
     headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
     return _with_cors(Response(body=body, headers=headers, status_code=document["status"]))
+
+
+def _broken(request: Request, route: Route, document: dict[str, Any]) -> Response:
+    """What a caller is told of a failure of ours: on a person's page a page, if that can be made at all."""
+    if route.in_trouble is not None:
+        try:
+            return _response(route.in_trouble(request, document["status"]))
+        except Exception as error:  # noqa: BLE001 - what failed may be what makes the pages
+            observe("crashed", level="error", **trouble(error))
+    return _problem(document)
 
 
 def _with_cors(response: Response) -> Response:

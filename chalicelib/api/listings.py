@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import msgspec
 from chalice.app import Blueprint
 
-from ..domain.errors import PreconditionFailed
 from ..domain.listing import CancellationPolicy, Listing, ListingId, ListingStatus, PersonId
 from ..domain.money import Money
 from ..services import hosting
@@ -33,7 +32,7 @@ from .lists import Page, Paged, page, position
 
 routes = Blueprint(__name__)
 
-_TAG = re.compile(r'"([0-9]{1,9})"', re.ASCII)
+_TAG = re.compile(r'(?<![^\s,])"([0-9]{1,9})"(?![^\s,])', re.ASCII)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -209,7 +208,7 @@ def change_listing(call: Call) -> Answer:
     if "nightly_price" in changes:
         changes["nightly_price"] = Money(wanted.nightly_price.amount, wanted.nightly_price.currency)
     listing = hosting.update(
-        call.house, call.principal, call.path["listing_id"], changes, only_version=_version_wanted(call)
+        call.house, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
     )
     return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
 
@@ -258,15 +257,10 @@ def set_nights(call: Call) -> Answer:
     return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
 
-def _version_wanted(call: Call) -> int | None:
-    """The version in If-Match; None without one, or for any. Raises PreconditionFailed for a tag of another form."""
-    tag = call.request.headers.get("if-match", "*").strip()
-    if tag == "*":
-        return None
-    match = _TAG.fullmatch(tag)
-    if match is None:
-        raise PreconditionFailed("The ETag is not one of this listing's.")
-    return int(match[1])
+def _versions_wanted(call: Call) -> frozenset[int] | None:
+    """The versions in If-Match; None without one, or for any. Weak tags, and those of another form, are of none."""
+    tags = call.request.headers.get("if-match", "*").strip()
+    return None if tags == "*" else frozenset(int(number) for number in _TAG.findall(tags))
 
 
 def _etag(listing: Listing) -> str:
@@ -275,6 +269,7 @@ def _etag(listing: Listing) -> str:
 
 def _listing(draft: Draft) -> Listing:
     never = datetime.min.replace(tzinfo=UTC)
+    meant = msgspec.structs.replace(draft, nightly_price=msgspec.structs.replace(draft.nightly_price, formatted=None))
     return Listing(
         listing_id=ListingId(""),
         host_id=PersonId(""),
@@ -293,5 +288,5 @@ def _listing(draft: Draft) -> Listing:
         check_in_time=draft.check_in_time,
         check_out_time=draft.check_out_time,
         photos=draft.photos,
-        fingerprint=hashlib.sha256(repr(draft).encode()).hexdigest()[:16],
+        fingerprint=hashlib.sha256(repr(meant).encode()).hexdigest()[:16],
     )

@@ -96,22 +96,20 @@ SCHEMAS: Mapping[str, Json] = {
 def refusals(route: Route) -> dict[int, set[str]]:
     """Every code that our own answers to this route may have, by status."""
     codes = {"internal_error", *route.refuses}
-    if route.uses_store:
-        codes.add("busy")
-    if route.signed_in:
-        codes.add("unauthenticated")
-    if route.role is not None:
-        codes.add("forbidden")
-    if route.body is not None:
-        codes |= {"invalid_request", "invalid_json", "body_too_large", "unsupported_media_type"}
-    if route.query is not None or route.creates:
-        codes.add("invalid_request")
-    if route.query is not None and issubclass(route.query, Paged):
-        codes.add("invalid_cursor")
-    if route.conditional:
-        codes.add("precondition_failed")
-    if route.signed_by is not None:
-        codes |= {"bad_signature", "invalid_json"}
+    paged = route.query is not None and issubclass(route.query, Paged)
+    for holds, follow in (
+        (route.uses_store, {"busy"}),
+        (route.signed_in, {"unauthenticated"}),
+        (route.role is not None, {"forbidden"}),
+        (route.body is not None, {"invalid_request", "invalid_json", "unsupported_media_type"}),
+        (route.takes_bytes, {"body_too_large"}),
+        (route.query is not None or route.creates, {"invalid_request"}),
+        (paged, {"invalid_cursor"}),
+        (route.conditional, {"precondition_failed"}),
+        (route.signed_by is not None, {"bad_signature", "invalid_json"}),
+    ):
+        if holds:
+            codes |= follow
     found: dict[int, set[str]] = {}
     for code in codes:
         found.setdefault(problems.STATUS[code], set()).add(code)
@@ -152,6 +150,8 @@ def response(route: Route, status: int) -> Json:
         contents[PROBLEM] = {"schema": _problem_of(status, codes)}
         headers |= {"Retry-After"} if not _WAITS.isdisjoint(codes) else set()
         headers |= {"WWW-Authenticate"} if "unauthenticated" in codes else set()
+        if route.in_trouble is not None and own & {"internal_error", "busy"}:
+            contents["text/html"] = {"schema": TEXT}
     made: Json = {"description": "\n\n".join(said) + "."}
     made["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(headers)}
     return made | {name: part for name, part in (("content", contents), ("links", links)) if part}

@@ -19,6 +19,7 @@ from .answers import BookingOut, Day, Instant, MoneyOut, PaymentOut, RefundOut, 
 from .fields import Sentence
 from .http import Answer, Call, Outcome, endpoint
 from .lists import Page, Paged, page, position
+from .negotiation import by_preference
 from .shown import booking_out, payment_out
 
 routes = Blueprint(__name__)
@@ -230,9 +231,19 @@ def read_report(call: Call) -> Answer:
     """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
     query: Period = call.query
     sums = operators.report(call.house, call.principal, query.start, query.end)
-    if "text/csv" in call.request.headers.get("accept", ""):
+    if _wants_csv(call):
         return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})
     return Answer(Report(query.start, query.end, tuple(SumsOut.of(day) for day in sums)))
+
+
+def _wants_csv(call: Call) -> bool:
+    """CSV is liked better than JSON, which is what there is otherwise."""
+    for name in by_preference(call.request.headers.get("accept", "")):
+        if name in ("text/csv", "text/*"):
+            return True
+        if name in ("application/json", "application/*", "*/*"):
+            return False
+    return False
 
 
 def _csv(sums: tuple[Sums, ...]) -> str:

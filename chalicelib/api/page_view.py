@@ -16,7 +16,7 @@ from chalicelib.domain.booking import Language
 if TYPE_CHECKING:
     from jinja2 import Template
 
-PageState = Literal["paid", "waiting", "failed", "expired", "review", "money_back", "cancelled", "not_found"]
+PageState = Literal["paid", "waiting", "failed", "expired", "review", "money_back", "cancelled", "not_found", "trouble"]
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "pay"
 
@@ -89,6 +89,7 @@ TONES: Mapping[PageState, str] = {
     "money_back": "calm",
     "cancelled": "calm",
     "not_found": "calm",
+    "trouble": "wait",
 }
 
 ICONS: Mapping[str, str] = {
@@ -151,6 +152,11 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
             "We do not know this payment",
             "Please check the link: a letter or a digit may be missing.",
         ),
+        "trouble": Text(
+            "We cannot show your payment right now",
+            "Something went wrong on our side. No payment is lost by that, and this page looks again by itself. "
+            "Please do not pay a second time before you can see it.",
+        ),
     },
     "am": {
         "paid": Text(
@@ -193,6 +199,10 @@ TEXTS: Mapping[Language, Mapping[PageState, Text]] = {
         "not_found": Text(
             "ይህን ክፍያ አላገኘነውም",
             "እባክዎ ሊንኩን ያረጋግጡ፤ ፊደል ወይም ቁጥር ጎድሎ ሊሆን ይችላል።",
+        ),
+        "trouble": Text(
+            "ክፍያዎን አሁን ማሳየት አልቻልንም",
+            "በእኛ በኩል ችግር ተፈጥሯል። በዚህ ምክንያት የሚጠፋ ክፍያ የለም፤ ይህ ገጽም በራሱ እየታደሰ ያረጋግጣል። ክፍያዎን እስኪያዩ ድረስ እባክዎ እንደገና አይክፈሉ።",
         ),
     },
 }

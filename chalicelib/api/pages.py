@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from chalice.app import Blueprint
+from chalice.app import Blueprint, Request
 
 from ..domain import booking as aggregate
 from ..domain import opening
@@ -16,6 +16,7 @@ from ..services.pay import pay_now
 from ..services.reconcile import reconcile
 from ..telemetry import observe, trouble
 from .http import Answer, Call, Outcome, endpoint
+from .negotiation import by_preference
 from .page_view import PAGE_HEADERS, PageState, PageView, render_page
 
 routes = Blueprint(__name__)
@@ -24,10 +25,16 @@ REFRESH = (3, 5, 10, 20, 30, 60)
 """Seconds after which a waiting page looks again: ever more slowly."""
 
 
+def trouble_page(request: Request, status: int) -> Answer:
+    """What a guest sees when we fail: whose payment it is, and so their language, is not known then."""
+    return _page(PageView("trouble", refresh_after=REFRESH[-2]), _asked_for(request), status)
+
+
 @endpoint(
     routes,
     "GET",
     "/pay/{tx_ref}",
+    in_trouble=trouble_page,
     outcomes=(Outcome(texts=("text/html",)), Outcome(404, texts=("text/html",))),
 )
 def guest_page(call: Call) -> Answer:
@@ -35,7 +42,7 @@ def guest_page(call: Call) -> Answer:
     tx_ref = call.path["tx_ref"]
     booking, payment = _found(call, tx_ref)
     if booking is None or payment is None:
-        return _page(PageView("not_found"), "en", 404)
+        return _page(PageView("not_found"), _asked_for(call.request), 404)
     try:
         done = reconcile(call.house, booking.booking_id, named=tx_ref, cause="return")
         booking = done.booking if done else booking
@@ -49,6 +56,7 @@ def guest_page(call: Call) -> Answer:
     routes,
     "POST",
     "/pay/{tx_ref}",
+    in_trouble=trouble_page,
     outcomes=(Outcome(303, headers=("Location",)), Outcome(404, texts=("text/html",))),
 )
 def guest_tries_again(call: Call) -> Answer:
@@ -56,13 +64,21 @@ def guest_tries_again(call: Call) -> Answer:
     tx_ref = call.path["tx_ref"]
     booking, payment = _found(call, tx_ref)
     if booking is None or payment is None:
-        return _page(PageView("not_found"), "en", 404)
+        return _page(PageView("not_found"), _asked_for(call.request), 404)
     try:
         done = pay_now(call.house, booking, key="", cause="return", public_url=call.public_url)
     except Refusal as refusal:
         observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
         return Answer(None, 303, {"Location": f"./{tx_ref}", "Cache-Control": "no-store"})
     return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
+
+
+def _asked_for(request: Request) -> aggregate.Language:
+    """The first of our languages that the browser asks for, English without one."""
+    for tag in by_preference(request.headers.get("accept-language", "")):
+        if (language := tag.partition("-")[0]) in ("en", "am"):
+            return "am" if language == "am" else "en"
+    return "en"
 
 
 def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -32,15 +32,20 @@ def own_listing(ports: Ports, principal: Principal | None, listing_id: str) -> L
 
 
 def update(
-    ports: Ports, principal: Principal | None, listing_id: str, changes: dict[str, Any], *, only_version: int | None
+    ports: Ports,
+    principal: Principal | None,
+    listing_id: str,
+    changes: dict[str, Any],
+    *,
+    only_versions: Collection[int] | None,
 ) -> Listing:
-    """The listing with ``changes`` of its fields. ``only_version``: only if it is still this one (If-Match).
+    """The listing with ``changes`` of its fields. ``only_versions``: only if it is still one of these (If-Match).
 
     Raises Forbidden, ListingNotFound, PreconditionFailed, InvalidRequest, Busy.
     """
 
     def change(listing: Listing) -> Listing:
-        if only_version is not None and listing.version != only_version:
+        if only_versions is not None and listing.version not in only_versions:
             raise PreconditionFailed("The listing has changed since it was read.")
         price = changes.get("nightly_price", listing.nightly_price)
         if price.currency != listing.nightly_price.currency:

@@ -84,6 +84,20 @@ def test_a_role_that_one_lacks(world: World, groups: str) -> None:
         assert world.touched == []
 
 
+@pytest.mark.parametrize("route", [route for route in http.ROUTES if route.role], ids=named)
+def test_the_role_comes_before_what_is_wrong_with_the_request(world: World, route: http.Route) -> None:
+    world.touched.clear()
+    reply = world.call(route.method, sample(route.path), raw="{", by=world.guest(), key="", query={"limit": "x"})
+    assert (reply.status, reply.code) == (403, "forbidden")
+    assert world.touched == []
+
+
+def test_an_id_may_be_percent_encoded(world: World) -> None:
+    listing = world.listing()
+    encoded = "%6C" + listing["listing_id"][1:].replace("_", "%5f")
+    assert world.call("GET", f"/v1/listings/{encoded}").body == listing
+
+
 def test_a_host_is_no_operator(world: World) -> None:
     assert world.call("GET", "/v1/ops/attention", by=world.host()).status == 403
     assert world.call("POST", "/v1/listings", world.draft(), by=world.operator()).status == 403

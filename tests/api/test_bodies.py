@@ -91,6 +91,20 @@ def test_a_body_that_is_too_large(world: World, path: str) -> None:
     refused(world, path, "body_too_large", 413, raw="x" * 70_000, content_type="text/plain")
 
 
+@pytest.mark.parametrize(
+    "path", sorted({sample(route.path) for route in http.ROUTES if route.method == "POST" and route.body is None})
+)
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", None])
+def test_too_much_for_a_route_that_reads_no_json(world: World, path: str, content_type: str | None) -> None:
+    """Webhooks, callbacks and the guest's page: nothing is read of it and nothing written."""
+    world.touched.clear()
+    for raw in ("x" * (64 * 1024 + 1), b"\xff" * 6_000_000):
+        reply = world.call("POST", path, raw=raw, content_type=content_type)
+        assert (reply.status, reply.code) == (413, "body_too_large")
+    assert (world.touched, world.gateway.asked) == ([], [])
+    assert world.call("POST", path, raw="x" * 64 * 1024, content_type=content_type).status != 413
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "content_type",

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -151,6 +152,8 @@ def test_publishing_honours_a_key(world: World) -> None:
     assert (again.headers["Idempotent-Replayed"], again.headers["ETag"]) == ("true", first.headers["ETag"])
     reply = world.call("POST", "/v1/listings", draft | {"units": 5}, by=world.host(), key="k")
     assert (reply.status, reply.code) == (422, "idempotency_key_reused")
+    worded = draft | {"nightly_price": draft["nightly_price"] | {"formatted": "whatever it says"}}
+    assert world.call("POST", "/v1/listings", worded, by=world.host(), key="k").body == first.body
     unkeyed = [world.call("POST", "/v1/listings", draft, by=world.host()).body["listing_id"] for _ in range(2)]
     assert len({first.body["listing_id"], *unkeyed}) == 3
 
@@ -352,12 +355,24 @@ def test_the_open_payment_while_its_link_is_usable(world: World) -> None:
     assert len(world.gateway.opened) == 1
 
 
+def test_a_key_that_was_shown_the_open_payment_is_answered_with_it_ever_after(world: World) -> None:
+    booking = world.book()
+    first = again(world, booking, key="k")
+    assert (first.status, first.headers.get("Idempotent-Replayed")) == (200, None)
+    world.clock.forward(minutes=31)
+    repeat = again(world, booking, key="k")
+    assert (repeat.status, repeat.headers["Idempotent-Replayed"]) == (200, "true")
+    assert repeat.body["tx_ref"] == first.body["tx_ref"]
+
+
 def test_a_new_payment_once_the_link_is_too_old(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.house, "rules", replace(world.house.rules, checkout_window=timedelta(minutes=5)))
     booking = world.book()
     world.clock.forward(minutes=5)
     reply = again(world, booking, key="k")
     assert (reply.status, reply.body["tx_ref"]) == (201, f"{booking['booking_id']}-2")
+    where = urljoin(f"/api/v1/bookings/{booking['booking_id']}/payments", reply.headers["Location"])
+    assert where == f"/api/v1/payments/{reply.body['tx_ref']}"
     old, new = world.read(booking)["payments"]
     assert (old["status"], old["checkout_url"]) == ("expired", None)
     assert new == reply.body

@@ -95,6 +95,14 @@ def test_a_change_only_of_what_was_read(world: World) -> None:
     assert change(world, listing, {"units": 6}, if_match='"3"').body["units"] == 6
 
 
+def test_a_change_of_any_of_several_versions(world: World) -> None:
+    listing = world.listing()
+    assert change(world, listing, {"units": 3}, if_match='"7", "1"').status == 200
+    assert change(world, listing, {"units": 4}, if_match='"2","x"').status == 200
+    for tags in ('"1", "2"', 'W/"3", "2"', '"1""3"', 'x"3"'):
+        assert change(world, listing, {"units": 9}, if_match=tags).status == 412, tags
+
+
 def test_fewer_units_than_were_sold(world: World) -> None:
     listing = world.listing(units=3)
     world.book(listing, units=2, guests=4)

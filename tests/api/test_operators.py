@@ -76,9 +76,32 @@ def test_the_report(world: World) -> None:
         "refunded": nothing,
         "refunds_owed": nothing,
     }
+    assert reply.headers["Content-Type"] == "application/json"
     sheet = world.call("GET", "/v1/ops/report", by=world.operator(), query=DAYS, headers={"accept": "text/csv"})
     assert sheet.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert sheet.text.splitlines()[1] == "2027-01-02,ETB,1,1,7350.00,61.25,0.00,0.00"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        ("text/csvx", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("application/json, text/csv;q=0.5", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("TEXT/CSV", "text/csv"),
+        ("text/*", "text/csv"),
+        ("text/csv, */*;q=0.1", "text/csv"),
+        ("application/json;q=0.5, text/csv", "text/csv"),
+    ],
+)
+def test_a_report_comes_as_it_is_liked_best(world: World, accept: str | None, media_type: str) -> None:
+    headers = {} if accept is None else {"accept": accept}
+    reply = world.call("GET", "/v1/ops/report", by=world.operator(), query=DAYS, headers=headers)
+    assert reply.headers["Content-Type"].partition(";")[0] == media_type
 
 
 def test_a_refund_that_is_not_there_or_needs_nobody(world: World) -> None:

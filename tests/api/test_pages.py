@@ -195,6 +195,56 @@ def test_in_amharic(world: World) -> None:
     assert title(text) == "ክፍያዎን እየጠበቅን ነው"
 
 
+@pytest.mark.parametrize(
+    ("asked", "heading"),
+    [
+        (None, "We do not know this payment"),
+        ("am-ET,am;q=0.9,en;q=0.8", "ይህን ክፍያ አላገኘነውም"),
+        ("fr, am;q=0.2", "ይህን ክፍያ አላገኘነውም"),
+        ("en, am;q=0.9", "We do not know this payment"),
+        ("am;q=0, fr", "We do not know this payment"),
+    ],
+)
+def test_whose_language_is_not_known_is_asked_in_the_browsers(world: World, asked: str | None, heading: str) -> None:
+    headers = {} if asked is None else {"accept-language": asked}
+    for method in ("GET", "POST"):
+        assert title(world.call(method, "/pay/xyz", headers=headers).text) == heading
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("wrong", "status"), [(StoreBusy("marked"), 503), (RuntimeError("marked"), 500)])
+def test_a_guest_who_meets_a_fault_of_ours_is_shown_a_page(
+    world: World, method: str, wrong: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booking = world.book(language="en")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise wrong
+
+    monkeypatch.setattr(world.house.bookings, "load", fail)
+    path = f"/pay/{booking['payment']['tx_ref']}"
+    reply = world.call(method, path, headers={"accept-language": "am"})
+    assert (reply.status, title(reply.text)) == (status, "ክፍያዎን አሁን ማሳየት አልቻልንም")
+    assert 'lang="am"' in reply.text
+    assert "marked" not in reply.text
+    assert refresh(reply.text) == (30, "")
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (reply.headers["Cache-Control"], reply.headers["X-Frame-Options"]) == ("no-store", "DENY")
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert reply.headers.get("Retry-After") == ("1" if status == 503 else None)
+    assert title(world.call(method, path).text) == "We cannot show your payment right now"
+
+
+def test_when_pages_cannot_be_made_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError("marked")
+
+    monkeypatch.setattr("chalicelib.api.pages.render_page", fail)
+    reply = world.call("GET", "/pay/xyz")
+    assert (reply.status, reply.code) == (500, "internal_error")
+    assert "marked" not in reply.text
+
+
 def test_when_nobody_answers_the_page_says_what_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     booking = world.book()
     world.gateway.verify = answers(500, b"")

@@ -51,7 +51,7 @@ def test_what_is_not_signed_is_neither_read_nor_answered(world: World) -> None:
         reply = unsigned(world, OURS.decode(), **headers)
         assert (reply.status, reply.code) == (401, "bad_signature"), headers
         assert "WWW-Authenticate" not in reply.headers
-    for raw in (OURS + b" ", OURS.replace(b"-1", b"-2"), b"", b"{", b"\xff" * 100_000):
+    for raw in (OURS + b" ", OURS.replace(b"-1", b"-2"), b"", b"{", b"\xff" * 60_000):
         assert unsigned(world, raw, **{"x-chapa-signature": good}).code == "bad_signature"
     assert world.touched == []
     assert world.gateway.asked == []

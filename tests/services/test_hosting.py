@@ -33,7 +33,8 @@ FIRST, END = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 
 
 def change(scene: Scene, who: Principal | None = HOST_ABEBE, *, only_version: int | None = None, **changes: Any) -> Any:
-    return hosting.update(scene.ports, who, scene.listing.listing_id, changes, only_version=only_version)
+    only_versions = None if only_version is None else {only_version}
+    return hosting.update(scene.ports, who, scene.listing.listing_id, changes, only_versions=only_versions)
 
 
 def set_nights(

@@ -262,7 +262,7 @@ def _host_edits(deed: Deed) -> None:
             changes = {"units": rng.choice((1, 2, 3))}
         elif drawn < 0.25:
             changes = {"status": rng.choice(("open", "closed"))}
-        hosting.update(deed.ports, HOST, listing_id, changes, only_version=rng.choice((None, None, 1)))
+        hosting.update(deed.ports, HOST, listing_id, changes, only_versions=rng.choice((None, None, {1})))
         return
     start = wish.stay.check_in if beside else START.date() + timedelta(days=rng.randint(0, 4))
     price = rng.choice((None, Money(777, "ETB")))
