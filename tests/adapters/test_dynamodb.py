@@ -12,12 +12,14 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.adapters.dynamodb import DynamoBookings
 from chalicelib.adapters.dynamodb_calls import TRIES
 from chalicelib.adapters.dynamodb_listings import DynamoListings
 from chalicelib.adapters.tables import connect
+from chalicelib.domain.booking import due_at
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Night, PersonId
 from chalicelib.domain.review import Review, rated
@@ -146,9 +148,11 @@ def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
     bench.listings.publish(a_listing())
     said = Review(booking.booking_id, 5, "Quiet.", NOW)
     bench.listings.add_review(a_listing(), rated(a_listing(), said), said)
-    bench.listings.set_nights(a_listing().listing_id, [THIRD + timedelta(days=1)], price=None, closed=True)
+    new, old = THIRD + timedelta(days=1), THIRD + timedelta(days=2)
+    bench.put_night(a_listing().listing_id, Night(old))
+    bench.listings.set_nights(a_listing().listing_id, [THIRD, new, old], price=None, closed=True)
     items = bench.items()
-    assert len(items) == 4 + 1 + 3 + 2 + 1
+    assert len(items) == 4 + 1 + 3 + 2 + 2
     assert {json.dumps(item.get("schema")) for item in items} == {'{"N": "1"}'}
 
 
@@ -172,6 +176,16 @@ def test_what_the_indexes_need_stands_on_the_item(bench: DynamoBench) -> None:
         "due_at": "2027-01-02T09:17:30.000Z",
     }
     assert {name: value["S"] for name, value in item.items() if "S" in value and name != "body"} == expected
+
+
+def test_a_booking_that_rests_is_in_no_index_of_what_is_to_be_done(bench: DynamoBench) -> None:
+    booking = held(bench)
+    rests = replace(paid(opened(booking)), emails=())
+    assert due_at(rests) is None
+    bench.bookings.save(booking, rests)
+    item = bench.item(booking.booking_id)
+    assert item is not None
+    assert not {"due_shard", "due_at", "attention", "attention_at"} & set(item)
 
 
 # -- why a transaction was cancelled
@@ -347,6 +361,27 @@ def test_a_read_that_is_not_answered_is_a_busy_store(
     wire.lose_answer(operation)
     with pytest.raises(StoreBusy, match="ReadTimeoutError"):
         read(bench)
+
+
+def test_trouble_that_never_had_an_answer_is_a_busy_store(bench: DynamoBench) -> None:
+    """A time-out says that it has no answer; trouble of another kind does not even say that."""
+
+    def no_network(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
+
+    events = bench.connection.client.meta.events
+    events.register("before-call.dynamodb", no_network)
+    try:
+        assert not hasattr(EndpointConnectionError(endpoint_url=""), "response")
+        for use in (
+            lambda: bench.bookings.load(a_booking_id()),
+            lambda: bench.bookings.hold(a_hold(), a_listing(), {}),
+            lambda: bench.listings.publish(a_listing()),
+        ):
+            with pytest.raises(StoreBusy, match="EndpointConnectionError"):
+                use()
+    finally:
+        events.unregister("before-call.dynamodb", no_network)
 
 
 # -- answers that were lost: the write happened, but nobody heard of it
