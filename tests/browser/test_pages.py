@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import expect
 
 from local.world import World
@@ -66,6 +68,19 @@ def test_my_bookings_the_mailbox_and_both_ends_of_a_payment(visitor: Visitor, wo
 def test_the_first_page(visitor: Visitor, world: World) -> None:
     visitor.open(f"{world.local}/")
     visitor.look("home", title="Guzo on this machine")
+
+
+@pytest.mark.parametrize(("name", "brand"), [("chapa", "Chapa"), ("paystack", "Paystack")])
+def test_a_gateway_is_made_to_misbehave(visitors: Callable[..., Visitor], world: World, name: str, brand: str) -> None:
+    visitor = visitors(scripts=False)
+    page = visitor.open(f"{world.local}/{name}/_control")
+    page.get_by_label("verify", exact=False).first.select_option("timeout")
+    page.get_by_role("button", name="Set", exact=True).click()
+    assert world.at_local("GET", f"/{name}/_control")["switches"]["verify"] == "timeout"
+    visitor.look(f"control-{name}", title=f"{brand} sandbox")
+    page.get_by_role("button", name="Reset all").click()
+    expect(page.locator(".changed")).to_have_count(0)
+    assert world.at_local("GET", f"/{name}/_control")["switches"]["verify"] == "normal"
 
 
 def test_the_documents_of_the_api(visitor: Visitor, world: World) -> None:
