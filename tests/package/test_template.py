@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from chalicelib import settings, telemetry
-from chalicelib.api import gateway_responses, problems
+from chalicelib.api import gateway_responses, operators, pages, problems  # noqa: F401 - their routes
+from chalicelib.api.http import ROUTES
 from local import template as generator
 from local.resources import TEMPLATE
 
@@ -244,6 +245,16 @@ def test_the_api_is_throttled_and_traced(template: Template) -> None:
     assert (every["HttpMethod"], every["ResourcePath"]) == ("*", "/*")
     assert 0 < every["ThrottlingRateLimit"] <= every["ThrottlingBurstLimit"]
     assert api["TracingEnabled"] is True
+
+
+def test_long_answers_are_compressed_and_no_body_is_taken_for_a_file(template: Template) -> None:
+    """A gateway signs a body byte for byte, and as text it comes so; files would come and go in base 64."""
+    api = properties(template, "RestAPI")
+    assert api["MinimumCompressionSize"] == 1024
+    files = set(api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"])
+    texts = {media_type for route in ROUTES for outcome in route.outcomes for media_type in outcome.texts}
+    assert texts >= {"text/html", "text/csv"}
+    assert files.isdisjoint({*texts, "application/json", "application/problem+json", "application/*", "*/*"})
 
 
 def test_sign_in_is_included_unless_an_issuer_is_given(template: Template) -> None:
