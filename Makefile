@@ -12,9 +12,10 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
+NPM := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -26,8 +27,8 @@ run: $(RUN) $(MINISTACK) ## Run all of Guzo on this machine, with seed data; Ctr
 services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice local` works beside it
 	@$(BIN)/python -m local services
 
-demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it
-	@$(BIN)/python -m local demo
+demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it: make demo [GATEWAY=chapa-v2|paystack]
+	@$(BIN)/python -m local demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
 record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
 	@$(BIN)/python -m local.record
@@ -73,6 +74,10 @@ template: $(DEV) ## Write what is generated of .chalice/resources.json into it a
 openapi: $(DEV) ## Write docs/openapi.json from the routes again
 	@$(BIN)/python -m local.openapi
 
+client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (Node.js 18 or newer)
+	@rm -rf client/dist client/build
+	@cd client && npm run --silent generate && npm run --silent build && npm run --silent test
+
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
 	@$(BIN)/python -m local.package $(STAGE)
 
@@ -87,6 +92,7 @@ setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 
 clean: ## Remove everything that these verbs made
 	rm -rf $(VENV) $(EMULATOR) .venv-benchmarks build .local .coverage htmlcov
+	rm -rf client/node_modules client/dist client/build client/src/schema.ts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -116,4 +122,11 @@ $(DEV): requirements-dev.txt $(RUN)
 $(MINISTACK): local/requirements-ministack.txt | $(EMULATOR)
 	@echo "Installing the emulated AWS (first run only)…"
 	@$(EMULATOR)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
+	@touch $@
+
+$(NPM): client/package.json client/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
+	  || { echo "The TypeScript client needs Node.js 18 or newer, with npm."; exit 1; }
+	@echo "Installing what the client is made with (first run only)…"
+	@cd client && npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -1,0 +1,34 @@
+"""The TypeScript client's example, as `make client` compiled it, books and pays a stay."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from local.world import World
+from tests.e2e.conftest import ROOT
+
+EXAMPLE = ROOT / "client" / "build" / "examples" / "book-and-pay.js"
+
+
+@pytest.mark.e2e
+def test_the_example_books_and_pays_a_stay(world: World) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not here: the TypeScript client is not tried")
+    if not EXAMPLE.exists():
+        pytest.skip("the TypeScript client is not compiled: run make client")
+    env = {"PATH": os.environ["PATH"], "API": world.api, "LOCAL": world.local}
+
+    done = subprocess.run([node, EXAMPLE], env=env, capture_output=True, text=True, check=False, timeout=90)
+
+    assert done.stderr == ""
+    assert done.returncode == 0
+    first, *looks, last = done.stdout.splitlines()
+    assert first == "Rock view lodge: ETB 7,350.00"
+    assert set(looks) <= {"Please wait …"}
+    assert re.fullmatch(r"confirmed: https://chapa\.link/payment-receipt/\w+", last)

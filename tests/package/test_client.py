@@ -1,0 +1,42 @@
+"""The TypeScript client is of this version, pinned, and is what docs/frontend.md shows. Node.js need not be here."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from chalicelib import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = ROOT / "client"
+PACKAGE = json.loads((CLIENT / "package.json").read_text(encoding="utf-8"))
+LOCK = json.loads((CLIENT / "package-lock.json").read_text(encoding="utf-8"))
+SHOWN = re.compile(r"^```ts\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_the_guide_shows_the_example_that_is_compiled_and_run() -> None:
+    shown = SHOWN.findall((ROOT / "docs" / "frontend.md").read_text(encoding="utf-8"))
+    assert shown == [(CLIENT / "examples" / "shop.ts").read_text(encoding="utf-8")]
+
+
+def test_it_has_the_version_of_the_api() -> None:
+    assert {PACKAGE["version"], LOCK["version"], LOCK["packages"][""]["version"]} == {__version__}
+
+
+def test_it_needs_nothing_when_it_runs() -> None:
+    assert "dependencies" not in PACKAGE
+    assert all(package.get("dev") for path, package in LOCK["packages"].items() if path)
+
+
+def test_what_it_is_made_with_is_pinned_and_comes_from_the_configured_registry() -> None:
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in PACKAGE["devDependencies"].values())
+    for path, package in LOCK["packages"].items():
+        if path:
+            assert package["integrity"].startswith("sha512-"), path
+            assert "resolved" not in package, path
+
+
+def test_every_test_file_is_run() -> None:
+    there = {path.stem for path in (CLIENT / "test").glob("*.test.ts")}
+    assert set(re.findall(r"build/test/([\w.]+)\.js", PACKAGE["scripts"]["test"])) == there
