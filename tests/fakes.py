@@ -24,6 +24,7 @@ from chalicelib.services.ports import (
     BadSignature,
     BookingStore,
     Fault,
+    GatewayEvent,
     ListingStore,
     Message,
     Notice,
@@ -165,6 +166,12 @@ class FakeGateway(OnTape):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         self._is_up()
         return RefundAnswer(self.refund_says, provider_refund_id)
+
+    @taped
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:
+        self._is_up()
+        charge = self.charges.get(reference.removeprefix("AP"))
+        return (GatewayEvent(NOW, f"Payment {charge.status}"),) if charge else ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         if headers.get(SIGNATURE) != self._signature(body):

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from chalicelib.adapters.chapa_answers import (
     read_closed,
+    read_events,
     read_link,
     read_refund,
     read_refund_status,
@@ -23,7 +24,7 @@ from chalicelib.adapters.gateway_keys import KeyForm
 from chalicelib.adapters.gateway_webhooks import read_chapa
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
+from chalicelib.services.ports import GatewayEvent, Notice, Opening, RefundAnswer, Secrets
 
 _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
 
@@ -62,6 +63,9 @@ class Chapa(Asking):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         path = f"/refund/{quote(provider_refund_id, safe='')}/verify"
         return read_refund_status(self._ask("GET", path))
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:
+        return read_events(self._ask("GET", f"/transaction/events/{quote(reference, safe='')}"))
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""

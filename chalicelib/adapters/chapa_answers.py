@@ -28,7 +28,7 @@ from chalicelib.adapters.gateway_answers import (
 from chalicelib.domain.errors import GatewayRejected, GatewayTrouble, ReferenceUsed
 from chalicelib.domain.verification import Said, Verification
 from chalicelib.outbound import Answer
-from chalicelib.services.ports import RefundAnswer, RefundSaid
+from chalicelib.services.ports import GatewayEvent, RefundAnswer, RefundSaid
 
 RECEIPT = "https://chapa.link/payment-receipt/"
 
@@ -69,6 +69,10 @@ RULES = {
     "validation.url": "The payment gateway does not accept this address.",
 }
 """Chapa's bare rule keys in words: it sends some reasons as these, and others as sentences."""
+
+MOST_EVENTS = 100
+LONGEST_EVENT = 200
+"""Lines of a payment's log, and characters of one."""
 
 _USED = re.compile(r"used before|already (?:been )?(?:used|taken|exists)|validation\.unique", re.IGNORECASE)
 _OF_REFERENCE = re.compile(r"reference|tx.?ref", re.IGNORECASE)
@@ -145,6 +149,26 @@ def read_refund_status(answer: Answer) -> RefundAnswer:
     if answer.status in (400, 404) and _words(fields):
         return RefundAnswer("unknown")
     raise senseless(answer)
+
+
+def read_events(answer: Answer) -> tuple[GatewayEvent, ...]:
+    """The lines of a payment's log, or GatewayBadAnswer where the answer is none. A line that cannot be read is not."""
+    fields = read_fields(answer)
+    data = fields.get("data")
+    if answer.status == 200 and isinstance(data, list):
+        lines = [_event(line) for line in data[:MOST_EVENTS] if isinstance(line, dict)]
+        return tuple(line for line in lines if line is not None)
+    if answer.status in (400, 404) and "not found" in _words(fields):
+        return ()
+    raise senseless(answer)
+
+
+def _event(line: Mapping[str, Any]) -> GatewayEvent | None:
+    at, text = read_instant(line.get("created_at")), line.get("message")
+    if at is None or type(text) is not str:
+        return None
+    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_EVENT]
+    return GatewayEvent(at, shown) if shown else None
 
 
 def _refund_said(data: Mapping[str, Any], *, unheard_of: RefundSaid) -> RefundAnswer:

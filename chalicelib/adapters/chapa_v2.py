@@ -22,7 +22,7 @@ from chalicelib.adapters.gateway_webhooks import read_chapa
 from chalicelib.domain.errors import GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
+from chalicelib.services.ports import GatewayEvent, Notice, Opening, RefundAnswer, Secrets
 
 BASE_URL = "https://api.chapa.global/v2"
 
@@ -71,6 +71,10 @@ class ChapaV2(Asking):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:  # noqa: ARG002 - likewise
         """Nothing can be asked about a refund: what became of it is seen at the payment."""
         return RefundAnswer("unknown")
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port names it
+        """No call that tells a payment's story is documented."""
+        return ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""

@@ -20,7 +20,7 @@ from chalicelib.domain.errors import GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import Mode
-from chalicelib.services.ports import Gateway, Notice, Opening, RefundAnswer, Secrets
+from chalicelib.services.ports import Gateway, GatewayEvent, Notice, Opening, RefundAnswer, Secrets
 from chalicelib.settings import BadSetting
 
 V1 = "https://api.chapa.co/v1"
@@ -93,6 +93,11 @@ class ChapaByKey:
         answer = usable(self._by_key).refund_status(provider_refund_id)
         other = self._other()
         return other.refund_status(provider_refund_id) if other and answer.said == "unknown" else answer
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:
+        told = usable(self._by_key).events(reference)
+        other = self._other()
+        return other.events(reference) if other and not told else told
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""

@@ -20,7 +20,7 @@ from chalicelib.adapters.gateway_webhooks import current_and_previous, read_sign
 from chalicelib.adapters.paystack_answers import read_link, read_refund, read_refund_status, read_verification
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Notice, Opening, RefundAnswer, Secrets
+from chalicelib.services.ports import GatewayEvent, Notice, Opening, RefundAnswer, Secrets
 
 BASE_URL = "https://api.paystack.co"
 SIGNATURE = "x-paystack-signature"
@@ -69,6 +69,10 @@ class Paystack(Asking):
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         return read_refund_status(self._ask("GET", f"/refund/{quote(provider_refund_id, safe='')}"))
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port names it
+        """No call that tells a payment's story is documented."""
+        return ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""

@@ -202,6 +202,14 @@ class Opening:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """One line of what the gateway's own log tells of a payment."""
+
+    at: datetime
+    text: str
+
+
 RefundSaid = Literal["processing", "refunded", "reversed", "unknown"]
 
 
@@ -249,6 +257,12 @@ class Gateway(Protocol):
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         """Ask what became of a refund, by the gateway's own name for it."""
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:
+        """What the gateway's own log tells of a payment, oldest first, for a person who looks into it.
+
+        By its own reference where that is known, else by ours. Nothing where it keeps no log, or none of this one.
+        """
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""

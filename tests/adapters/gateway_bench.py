@@ -48,6 +48,7 @@ class Kind:
     announces_failures: bool = True
     closes_links: bool = False
     refunds: bool = True
+    keeps_a_log: bool = False
     set_up: dict[str, Any] = field(default_factory=dict)
     version: str = "v1"
 

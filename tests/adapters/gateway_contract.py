@@ -229,6 +229,15 @@ class GatewayContract:
     def test_a_refund_that_nobody_made_is_unknown(self, bench: Bench) -> None:
         assert bench.gateway.refund_status("123456789").said == "unknown"
 
+    # Its own log
+
+    def test_its_log_tells_what_happened_oldest_first(self, bench: Bench) -> None:
+        told = bench.gateway.events(self._paid(bench))
+        assert bool(told) == bench.kind.keeps_a_log
+        assert list(told) == sorted(told, key=lambda event: event.at)
+        assert all(event.text.isprintable() for event in told)
+        assert bench.gateway.events("APnobodys") == ()
+
     # Webhooks
 
     def test_a_webhook_names_the_payment_and_claims_what_happened(self, bench: Bench) -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import SAYS, read_closed, read_link, read_verification
+from chalicelib.adapters.chapa_answers import SAYS, read_closed, read_events, read_link, read_verification
 from chalicelib.domain.errors import GatewayRejected, GatewayTrouble
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
@@ -168,6 +168,21 @@ def test_an_opening_ends_in_a_link_or_trouble(status: int, raw: bytes, secure: b
 def test_closing_ends_in_yes_or_no(status: int, raw: bytes) -> None:
     closed = read_closed(Answer(status, {}, raw))
     assert not closed or status in (200, 400, 404)
+
+
+@given(
+    statuses,
+    raw_answers
+    | st.lists(st.fixed_dictionaries({"created_at": anything | st.just("2026-03-04T08:15:41Z"), "message": anything}))
+    .map(lambda lines: json.dumps({"status": "success", "data": lines}).encode()),
+)  # fmt: skip
+def test_a_log_ends_in_lines_or_trouble(status: int, raw: bytes) -> None:
+    told = outcome(lambda: read_events(Answer(status, {}, raw)))
+    if isinstance(told, GatewayTrouble):
+        assert not told.fate_known
+        return
+    assert len(told) <= 100
+    assert all(event.text.isprintable() and 0 < len(event.text) <= 200 for event in told)
 
 
 @given(raw_answers, st.text(max_size=70) | st.just("signed"))

@@ -30,6 +30,7 @@ CHAPA = Kind(
     key_name="chapa_secret_key",
     other_key="CHASECK_TEST-another",
     closes_links=True,
+    keeps_a_log=True,
     set_up={"refund": "simulated_v2_shape"},
 )
 CHAPA_V2 = Kind(

@@ -10,7 +10,7 @@ from typing import Literal
 from chalicelib.domain.errors import GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Said, Verification
-from chalicelib.services.ports import BadSignature, Notice, NotJson, Opening, RefundAnswer, RefundSaid
+from chalicelib.services.ports import BadSignature, GatewayEvent, Notice, NotJson, Opening, RefundAnswer, RefundSaid
 
 from .coverage import met
 from .scheduler import HOUR, MINUTE, SECOND, Scheduler
@@ -161,6 +161,9 @@ class SimGateway:
                 if payback.name == provider_refund_id:
                     return RefundAnswer(payback.said, payback.name)
         return RefundAnswer("unknown")
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:
+        return ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         if headers != SIGNED:
