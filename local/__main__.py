@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STARTED = time.monotonic()
 LOOK_AT_PARENT = 1.0
+# Those of local/story_gateways.py: to load that takes longer than to say what is wrong with an argument.
+GATEWAYS = ("chapa", "chapa-v2", "paystack")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,15 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | demo")
     verbs.add_parser("run", help="all of Guzo, with seed data, until Ctrl-C")
     verbs.add_parser("services", help="all but the API, for plain `chalice local` beside it")
-    demo = verbs.add_parser("demo", help="play the story, step by step, on a stack of its own")
+    demo = verbs.add_parser("demo", help="play the stories, step by step, on a stack of their own")
     demo.add_argument(
         "--story", metavar="NAME", action="append", help="only this one (may be repeated); `list` names them"
     )
+    demo.add_argument("--gateway", choices=GATEWAYS, default=GATEWAYS[0], help="of which gateway (%(default)s)")
     asked = parser.parse_args(arguments)
     if asked.verb == "demo":
         from local.demo import play
+        from local.story_gateways import STORY_GATEWAYS
 
-        return play(asked.story or [])
+        return play(asked.story or [], STORY_GATEWAYS[asked.gateway])
     return serve(with_api=asked.verb == "run")
 
 

@@ -1,7 +1,8 @@
-"""`make demo`: the stories, told as they happen, on a stack of their own."""
+"""`make demo`: the stories, told of one gateway as they happen, on a stack of their own."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import requests
 
-from local.environment import EnvironmentTrouble
+from local.environment import EnvironmentTrouble, currencies
 from local.listeners import PortTrouble
 from local.ministack import MiniStackError
 from local.seed import SeedTrouble
 from local.stack import Stack, StackTrouble
-from local.story import STORIES
+from local.story import STORIES, stories_of
+from local.story_gateways import StoryGateway
 from local.terminal import paint, say
 from local.world import Differed, World
 
@@ -45,28 +47,34 @@ class Told:
         say(f"{seconds}  {paint(sign, colour)} {text if colour == 'green' else paint(text, colour)}")
 
 
-def play(names: list[str]) -> int:
-    """Tell these stories, or all; 0 when everything was as promised, 1 with what differed."""
+def play(names: list[str], gateway: StoryGateway) -> int:
+    """Tell these stories of a gateway, or all; 0 when everything was as promised, 1 with what differed."""
+    told = stories_of(gateway)
     if "list" in names:
-        for name, story in STORIES.items():
-            say(f"{name:<14} {headline(name, story.__doc__)}")
+        for name in told:
+            say(f"{name:<14} {headline(name, STORIES[name].__doc__)}")
         return 0
-    if unknown := [name for name in names if name not in STORIES]:
-        print(f"No story {unknown[0]!r}; there are: {', '.join(STORIES)}", file=sys.stderr)
+    if unknown := [name for name in names if name not in told]:
+        print(f"No story {unknown[0]!r} of {gateway.brand}; there are: {', '.join(told)}", file=sys.stderr)
         return 2
+    try:
+        prepare(gateway)
+    except EnvironmentTrouble as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
     folder = Path(tempfile.mkdtemp(prefix="guzo-demo-"))
     stack = Stack(folder=folder)
-    say("Starting a Guzo of its own: API, emulated AWS, Chapa sandbox, workers, mailbox.")
+    say(f"Starting a Guzo of its own: API, emulated AWS, a sandbox of {gateway.brand}, workers, mailbox.")
     try:
         with stack:
             say(f"API {stack.addresses.api}, everything else {stack.addresses.local}")
-            world = World(stack.addresses.api, stack.addresses.local)
-            differed = tell(world, names or list(STORIES))
+            world = World(stack.addresses.api, stack.addresses.local, gateway)
+            differed = tell(world, names or told)
     except BROKEN as trouble:
         print(f"{trouble}\nThe log: {stack.log_file}", file=sys.stderr)
         return 1
     if differed:
-        say(paint(f"{len(differed)} of {len(names or STORIES)} stories differed from the promise:", "red"))
+        say(paint(f"{len(differed)} of {len(names or told)} stories differed from the promise:", "red"))
         for name, text in differed.items():
             say(f"  {name}: {text}")
         say(f"The app's log: {stack.log_file}")
@@ -74,6 +82,14 @@ def play(names: list[str]) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     say(paint("Everything was as promised.", "green"))
     return 0
+
+
+def prepare(gateway: StoryGateway) -> None:
+    """Have the stack that is started next talk to this gateway. Raises EnvironmentTrouble."""
+    os.environ.update(gateway.environment)
+    if currencies(os.environ).get(gateway.currency) != gateway.gateway:
+        wanted = f"{gateway.currency}:{gateway.gateway}"
+        raise EnvironmentTrouble(f"To play this, GATEWAYS must have {wanted}; leave it out to have them all.")
 
 
 def tell(world: World, names: list[str]) -> dict[str, str]:

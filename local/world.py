@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
+
+from local.story_gateways import STORY_GATEWAYS, StoryGateway
 
 PATIENCE = 20.0
 LOOK_AGAIN = 0.05
@@ -36,10 +39,11 @@ class Person:
 
 @dataclass
 class World:
-    """A Guzo at `api`, with its local things (sandbox, issuer, clock, mailbox) at `local`."""
+    """A Guzo at `api`, with its local things (sandboxes, issuer, clock, mailbox) at `local`; payments by `gateway`."""
 
     api: str
     local: str
+    gateway: StoryGateway = STORY_GATEWAYS["chapa"]
     http: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
@@ -77,10 +81,10 @@ class World:
         """A listing to be published, in a city of its own."""
         return {
             "title": "Lake house",
-            "description": "On the shore of Lake Tana, with a garden.",
-            "city": f"Bahir Dar {uuid.uuid4().hex[:6]}",
-            "time_zone": "Africa/Addis_Ababa",
-            "nightly_price": {"amount": 245000, "currency": "ETB"},
+            "description": "On the shore of the lake, with a garden.",
+            "city": f"{self.gateway.city} {uuid.uuid4().hex[:6]}",
+            "time_zone": self.gateway.time_zone,
+            "nightly_price": {"amount": 245000, "currency": self.gateway.currency},
             "units": 2,
             "guests_per_unit": 2,
             "cancellation_policy": "flexible",
@@ -104,7 +108,7 @@ class World:
                 "first_name": guest.name.capitalize(),
                 "last_name": "Tesfaye",
                 "email": guest.email,
-                "phone": "0911223344",
+                "phone": self.gateway.phone,
             },
             "language": "en",
             **changed,
@@ -133,18 +137,24 @@ class World:
 
     # as a guest's browser
 
-    def pay_on_page(self, checkout_url: str, account: str = "0900123456") -> str:
+    def pay_on_page(self, checkout_url: str) -> str:
         """Open the gateway's checkout page and press a test number; answers where the browser is sent."""
         page = self.http.get(checkout_url, timeout=40)
         check("the checkout page opens", page.status_code, 200)
-        form = {"do": "pay", "method": "telebirr", "account": account}
+        method, account = self.gateway.pays
+        return self.press(checkout_url, do="pay", method=method, account=account)
+
+    def press(self, checkout_url: str, **form: str) -> str:
+        """Press a button of the checkout page; answers where the browser is sent."""
         pressed = self.http.post(checkout_url, data=form, timeout=40, allow_redirects=False)
-        check(
-            "the checkout page takes the payment and sends the browser on",
-            pressed.status_code in (302, 303),
-            True,
-        )
-        return pressed.headers["Location"]
+        check("the checkout page sends the browser on", pressed.status_code, 303)
+        return urljoin(checkout_url, pressed.headers["Location"])
+
+    def sent_on(self, url: str) -> str:
+        """Where the API sends the browser on to, from where the gateway sent it."""
+        answer = self.http.get(url, timeout=40, allow_redirects=False)
+        check(f"{url} sends the browser on", answer.status_code, 303)
+        return urljoin(url, answer.headers["Location"])
 
     def page(self, url: str) -> str:
         """A page of the API's, as the browser gets it."""
@@ -166,7 +176,7 @@ class World:
         return datetime.fromisoformat(self.at_local("GET", "/clock")["now"])
 
     def today(self) -> date:
-        """The day, by that instant, in Addis Ababa (three hours ahead of UTC, all year)."""
+        """The day, by that instant, in Addis Ababa and Nairobi (three hours ahead of UTC, all year)."""
         return (self.now() + timedelta(hours=3)).date()
 
     def advance(self, **by: float) -> None:
@@ -186,21 +196,31 @@ class World:
     @contextmanager
     def switched(self, **switches: Any) -> Iterator[None]:
         """The sandbox behaves like this, for all payments, for a while."""
-        self.at_local("POST", "/chapa/_control", switches)
+        control = f"/{self.gateway.gateway}/_control"
+        self.at_local("POST", control, switches)
         try:
             yield
         finally:
-            self.at_local("POST", "/chapa/_control", dict.fromkeys(switches))
+            self.at_local("POST", control, dict.fromkeys(switches))
+
+    def pay_late(self, tx_ref: str) -> None:
+        """The guest's money moves at the gateway, whatever became of the link; wait for what follows."""
+        self.at_local("POST", f"/{self.gateway.gateway}/_pay", {"tx_ref": tx_ref})
+        self.idle()
 
     def webhook(self, tx_ref: str, **how: Any) -> list[int]:
         """The gateway (or somebody else) sends webhooks; the statuses that they were answered with."""
-        sent = self.at_local("POST", "/chapa/_webhook", {"tx_ref": tx_ref, **how})
+        sent = self.at_local("POST", f"/{self.gateway.gateway}/_webhook", {"tx_ref": tx_ref, **how})
         return [answer["status"] for answer in sent["answers"]]
 
     def gateway_log(self, tx_ref: str, **wanted: str) -> list[Json]:
         """What the sandbox was asked about a payment, and what it sent."""
         query = "&".join(f"{name}={value}" for name, value in {"tx_ref": tx_ref, **wanted}.items())
-        return list(self.at_local("GET", f"/chapa/_log?{query}"))
+        return list(self.at_local("GET", f"/{self.gateway.gateway}/_log?{query}"))
+
+    def verifies(self, tx_ref: str) -> list[Json]:
+        """How the sandbox was asked what became of a payment, and what it answered."""
+        return self.gateway_log(tx_ref, call=f"{self.gateway.calls}verify")
 
     def letters(self, booking_id: str) -> list[Json]:
         """The e-mails about a booking, oldest first."""
