@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 from chalicelib import __version__
@@ -40,3 +42,12 @@ def test_what_it_is_made_with_is_pinned_and_comes_from_the_configured_registry()
 def test_every_test_file_is_run() -> None:
     there = {path.stem for path in (CLIENT / "test").glob("*.test.ts")}
     assert set(re.findall(r"build/test/([\w.]+)\.js", PACKAGE["scripts"]["test"])) == there
+
+
+def test_without_node_make_client_says_what_it_needs(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    assert make
+    asked = [make, "--always-make", "client/node_modules/.installed"]
+    done = subprocess.run(asked, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.stdout == "The TypeScript client needs Node.js 18 or newer, with npm.\n"
+    assert done.returncode == 2
