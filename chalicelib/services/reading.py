@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from ..domain.booking import Booking, BookingStatus, Event
 from ..domain.ids import BookingId
 from ..domain.payment import Payment, PaymentStatus
-from .access import Principal, signed_in, visible_payment
-from .ports import Ports
+from .access import Principal, signed_in, visible_payment, with_role
+from .ports import GatewayEvent, Ports
 from .reconcile import reconcile
 
 T = TypeVar("T")
@@ -83,3 +83,14 @@ def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int
     start = after or 0
     following = start + limit if start + limit < len(own) else None
     return Listed(tuple(own[start : start + limit]), following)
+
+
+def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[GatewayEvent, ...]:
+    """What the gateway's own log tells of a payment, oldest first: for operators.
+
+    Raises Forbidden, PaymentNotFound; GatewayTrouble when it gave no answer.
+    """
+    operator = with_role(principal, "operator")
+    _, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
+    # The gateway's own reference is known only once money came.
+    return ports.gateways.named(payment.gateway).events(payment.provider_reference or payment.tx_ref)

@@ -74,14 +74,17 @@ def answers(status: int, body: object, *, headers: str = "") -> Script:
 OPENS = answers(200, OPENED)
 CANCELS = answers(200, {"message": "Transaction cancelled", "status": "success", "data": None})
 
+NO_LOG = answers(404, {"message": "Transaction not found", "status": "failed", "data": None})
+
 
 @dataclass
 class Gateway:
-    """What the Chapa of a test does: ``open`` answers initialize, ``verify`` and ``cancel`` the rest."""
+    """What the Chapa of a test does: ``open`` answers initialize, ``verify``, ``cancel`` and ``events`` the rest."""
 
     open: Script = OPENS
     verify: Script | None = None
     cancel: Script = CANCELS
+    events: Script = NO_LOG
     says: str = "pending"
     changed: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -96,6 +99,8 @@ class Gateway:
             return self.open(talk)
         if path.startswith("cancel/"):
             return self.cancel(talk)
+        if path.startswith("events/"):
+            return self.events(talk)
         if self.verify is not None:
             return self.verify(talk)
         return answers(200, self.word(path.rpartition("/")[2]))(talk)

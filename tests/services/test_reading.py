@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
+from chalicelib.domain.errors import Forbidden, GatewayRejected, GatewayTimeout, PaymentNotFound
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import Payment
 from chalicelib.services import reading
@@ -198,3 +198,33 @@ def test_what_operators_write_down_is_theirs_alone(scene: Scene, ports: Fakes) -
         if event.subject != "1"
     ]
     assert scene.now(booking.booking_id).payments[0].status == "completed"
+
+
+# What the gateway's own log tells
+
+
+def test_the_gateways_log_is_asked_for_by_the_reference_that_is_known(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment pending"]
+    assert ports.tape.calls[-1].args == (ONE,)
+    ports.gateway.pay(ONE)
+    scene.webhook(ONE)
+    assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment paid"]
+    assert ports.tape.calls[-1].args == (f"AP{ONE}",)
+
+
+def test_the_gateways_log_is_for_operators(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.tape.forget()
+    with pytest.raises(Forbidden):
+        reading.gateway_events(ports, GUEST_HANNA, ONE)
+    assert ports.tape.count("gateway.events") == 0
+    with pytest.raises(PaymentNotFound):
+        reading.gateway_events(ports, OPERATOR, f"{FIRST}-2")
+
+
+def test_a_gateway_that_tells_nothing_is_trouble(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    ports.gateway.trouble("events", GatewayTimeout("silence", fate_known=False))
+    with pytest.raises(GatewayTimeout):
+        reading.gateway_events(ports, OPERATOR, ONE)
