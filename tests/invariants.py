@@ -10,7 +10,7 @@ from chalicelib.domain.booking import BOOKING_MOVES, HOLDS_NIGHTS, Booking, Caus
 from chalicelib.domain.payment import OPEN, PAYMENT_MOVES
 from chalicelib.domain.refund import REFUND_MOVES
 
-EMAIL_MOVES = {"owed": {"sent", "superseded", "failed"}}
+EMAIL_MOVES = {"owed": {"sent", "superseded", "failed", "settled"}, "failed": {"settled"}}
 
 
 def folded(booking: Booking) -> dict[str, str]:
@@ -89,6 +89,10 @@ def _check_money(booking: Booking) -> None:
 def _check_duties(booking: Booking) -> None:
     """Whatever is still to be done has its time, and what cannot be done by itself its person."""
     due = due_at(booking)
+    for email in booking.emails:
+        # What is done is in nobody's hands.
+        assert isinstance(email.claimed_by, str)
+        assert email.status == "owed" or not email.claimed_by
     duties = [email.due_at for email in booking.emails if email.status == "owed"]
     duties += [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
     for refund in booking.refunds:
@@ -99,7 +103,7 @@ def _check_duties(booking: Booking) -> None:
         duties.append(booking.expiry_retry_at or booking.hold_expires_at)
     assert due == min(duties, default=None)
     stuck = (
-        any(payment.status == "review" or payment.taken_back for payment in booking.payments)
+        any(payment.status == "review" or payment.waits_since_taken_back for payment in booking.payments)
         or any(refund.needs_a_person for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.emails)
     )

@@ -12,7 +12,9 @@ import pytest
 
 from chalicelib.domain.errors import (
     Busy,
+    CurrencyNotTaken,
     DatesUnavailable,
+    GatewayTimeout,
     IdempotencyKeyReused,
     InProgress,
     InvalidRequest,
@@ -29,7 +31,7 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import TRIES, Booked
 from chalicelib.services.ports import NightsShort, SlotTaken, StoreBusy
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
-from tests.fakes import Fakes
+from tests.fakes import Fakes, OneGateway
 from tests.scenes import GUEST_DAWIT, HOLD_ENDS, NIGHTS, PUBLIC, Scene, id_of
 from tests.tape import raises
 
@@ -102,6 +104,20 @@ def test_nights_at_their_own_price_are_charged_so(scene: Scene, ports: Fakes) ->
     booking = scene.book(expected_total=790000).booking
     assert booking.total == Money(790000, "ETB")
     assert ports.gateway.charges[f"{FIRST}-1"].opening.amount == Money(790000, "ETB")
+
+
+def test_a_booking_keeps_what_was_said_with_it(scene: Scene, ports: Fakes) -> None:
+    booking = scene.book(language="am", return_url="https://shop.example.et/thanks").booking
+    assert (booking.language, booking.return_url) == ("am", "https://shop.example.et/thanks")
+    assert (booking.contact, booking.request_id) == (HANNA, "request-first")
+    assert booking.hold_expires_at == HOLD_ENDS
+
+
+def test_money_that_no_gateway_takes_is_not_booked(scene: Scene, ports: Fakes) -> None:
+    ports.gateways = OneGateway(ports.gateway, frozenset({"USD"}))
+    with pytest.raises(CurrencyNotTaken):
+        scene.book()
+    assert wrote_nothing(ports)
 
 
 def test_what_the_guest_was_shown_is_what_is_charged(scene: Scene) -> None:
@@ -327,6 +343,15 @@ def test_a_repeat_after_the_hold_opens_nothing(scene: Scene, ports: Fakes) -> No
     assert ports.gateway.charges == {}
 
 
+def test_a_repeat_leaves_an_opening_of_unknown_fate_to_the_guest(scene: Scene, ports: Fakes) -> None:
+    """Its owner came back without a link: nobody is gone, and to pay is another call."""
+    ports.gateway.trouble("initialize", GatewayTimeout("silence", fate_known=False))
+    first = scene.book().booking
+    again = scene.book()
+    assert (again.replayed, again.booking) == (True, first)
+    assert ports.tape.count("gateway.initialize") == 1
+
+
 def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) -> None:
     """Nineteen of them meet the first one's booking and wait until it has come back from the gateway."""
     waiting = threading.Semaphore(0)
@@ -411,11 +436,12 @@ def test_a_slot_that_was_taken_meanwhile_is_not_the_only_one(scene: Scene, ports
     assert scene.book().booking.slot == 2
 
 
-def test_a_price_that_changes_meanwhile_is_the_one_that_is_charged(scene: Scene, ports: Fakes) -> None:
+@pytest.mark.parametrize("at", ["bookings.free_slot", "bookings.hold"])
+def test_a_price_that_changes_meanwhile_is_the_one_that_is_charged(scene: Scene, ports: Fakes, at: str) -> None:
     def dearer() -> None:
         ports.tables.nights[scene.listing.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(300000, "ETB"))
 
-    ports.run_before("bookings.hold", dearer)
+    ports.run_before(at, dearer)
     assert scene.book().booking.total == Money(790000, "ETB")
 
 

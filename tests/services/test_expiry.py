@@ -14,7 +14,7 @@ from chalicelib.domain.listing import Night
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import VersionLost
 from chalicelib.services.reconcile import reconcile
-from tests.builders import NOW, a_stay
+from tests.builders import NOW, a_stay, another_attempt
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, HOLD_ENDS, NIGHTS, Scene, id_of
 from tests.tape import raises
@@ -245,6 +245,49 @@ def test_the_grace_is_twelve_hours_and_no_more(scene: Scene, ports: Fakes) -> No
     ports.gateway.down = None
     scene.run(hours=7)
     assert scene.payment(ONE).link_cancelled
+
+
+@pytest.mark.parametrize(("moment", "status"), [(-MS, "pending_payment"), (0 * MS, "expired")])
+def test_the_grace_ends_at_its_very_end(scene: Scene, ports: Fakes, moment: timedelta, status: str) -> None:
+    booking = scene.booked()
+    ports.gateway.down = SILENCE
+    ports.clock.move_to(GRACE_ENDS + moment)
+    scene.work(booking)
+    assert scene.now(FIRST).status == status
+
+
+def test_in_the_grace_only_what_is_open_is_asked_about(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    scene.book()
+    scene.pay(scene.now(FIRST))
+    ports.clock.move_to(HOLD_ENDS)
+    ports.run_before("gateway.verify", raises(SILENCE), skip=1)
+    scene.work(scene.now(FIRST))
+    assert scene.now(FIRST).status == "pending_payment"
+    scene.forget()
+    ports.clock.move(minutes=1)
+    scene.work(scene.now(FIRST))
+    assert scene.now(FIRST).status == "expired"
+    assert [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"] == [TWO]
+
+
+def test_a_payment_that_was_not_asked_about_keeps_the_nights(scene: Scene, ports: Fakes) -> None:
+    """Somebody whose clock is behind opens another one, while we are at the gateway about the first."""
+    scene.booked()
+    ports.clock.move_to(HOLD_ENDS)
+
+    def slow_clock() -> None:
+        booking = scene.now(FIRST)
+        ports.bookings.save(booking, another_attempt(booking, now=HOLD_ENDS))
+
+    ports.run_before("bookings.save", slow_clock)
+    scene.work(scene.now(FIRST))
+    booking = scene.now(FIRST)
+    assert (booking.status, booking.expiry_retry_at) == ("pending_payment", HOLD_ENDS + timedelta(seconds=5))
+    ports.gateway.charges[TWO] = replace(ports.gateway.charges[ONE], cancelled=False)
+    ports.gateway.pay(TWO, tx_ref=TWO)
+    scene.run(minutes=1)
+    assert scene.now(FIRST).status == "confirmed"
 
 
 def test_an_answer_within_the_grace_ends_it(scene: Scene, ports: Fakes) -> None:

@@ -35,6 +35,7 @@ UNKNOWN: list[GatewayTrouble] = [
     GatewayUnreachable("reset", fate_known=False),
     GatewayTimeout("silence", fate_known=False),
 ]
+USED = ReferenceUsed("used before", fate_known=True)
 
 
 def problem_of(trouble: GatewayTrouble) -> Problem:
@@ -106,11 +107,10 @@ def test_money_on_a_lost_link_still_counts(scene: Scene, ports: Fakes) -> None:
 
 
 def test_a_call_gives_up_after_two_used_references(scene: Scene, ports: Fakes) -> None:
-    used = ReferenceUsed("used before", fate_known=True)
-    ports.gateway.trouble("initialize", used, times=2)
+    ports.gateway.trouble("initialize", USED, times=2)
     booking = scene.book().booking
     assert statuses(scene) == ["expired", "expired"]
-    assert booking.payments[-1].problem == problem_of(used)
+    assert booking.payments[-1].problem == problem_of(USED)
     assert ports.tape.count("gateway.initialize") == 2
     assert scene.pay(booking).payment.tx_ref == THREE
     assert statuses(scene) == ["expired", "expired", "pending"]
@@ -118,7 +118,7 @@ def test_a_call_gives_up_after_two_used_references(scene: Scene, ports: Fakes) -
 
 def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(scene: Scene, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", lambda: ports.clock.move(minutes=28))
-    ports.gateway.trouble("initialize", ReferenceUsed("used before", fate_known=True))
+    ports.gateway.trouble("initialize", USED)
     scene.book()
     assert statuses(scene) == ["expired"]
     assert ports.tape.count("gateway.initialize") == 1
@@ -202,7 +202,7 @@ def another_is_at_it(scene: Scene) -> None:
         scene.pay(scene.now(FIRST))
 
 
-@pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
+@pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN, USED], ids=lambda trouble: trouble.detail)
 def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
     def late() -> None:
         another_is_at_it(scene)
@@ -213,6 +213,8 @@ def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: F
     [payment] = scene.now(FIRST).payments
     assert payment.is_opening(ports.clock.now())
     assert (payment.opening_by, payment.problem) == ("token-0000000002", None)
+    # Once he, once the other: what another holds he does not open.
+    assert ports.tape.count("gateway.initialize") == 2
 
 
 def test_a_late_link_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes) -> None:

@@ -30,7 +30,7 @@ from chalicelib.services.ports import StoreBusy
 from tests.builders import GUEST, NOW, SALT, opened
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
-from tests.services.test_opening import KNOWN, UNKNOWN
+from tests.services.test_opening import KNOWN, UNKNOWN, USED
 from tests.tape import Crash, raises
 
 FIRST = id_of("first")
@@ -218,6 +218,14 @@ def test_the_gateways_trouble_is_told_as_it_was(scene: Scene, ports: Fakes, trou
 # -- keys
 
 
+def test_the_guest_comes_back_to_the_payment_that_was_opened(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    scene.pay(scene.now(FIRST))
+    opening = ports.gateway.charges[TWO].opening
+    assert opening.return_url == f"{PUBLIC}/pay/{TWO}"
+    assert opening.callback_url == f"{PUBLIC}/v1/payments/chapa/callback/{TWO}"
+
+
 def test_a_key_is_remembered_with_its_payment(scene: Scene, ports: Fakes) -> None:
     failed(scene)
     first = scene.pay(scene.now(FIRST), key="one")
@@ -282,6 +290,15 @@ def test_a_key_that_takes_up_a_payment_is_remembered_with_it(scene: Scene, ports
     assert scene.pay(scene.now(FIRST), key="one").replayed
 
 
+def test_a_key_goes_with_the_reference_that_replaces_its_own(scene: Scene, ports: Fakes) -> None:
+    failed(scene)
+    ports.gateway.trouble("initialize", USED)
+    paid = scene.pay(scene.now(FIRST), key="one")
+    again = scene.pay(scene.now(FIRST), key="one")
+    assert paid.payment.tx_ref == again.payment.tx_ref == f"{FIRST}-3"
+    assert again.replayed
+
+
 def test_a_repeat_waits_for_the_same_key_at_work(scene: Scene, ports: Fakes) -> None:
     failed(scene)
     ports.clock.on_sleep = lambda: None
@@ -336,6 +353,19 @@ def test_an_opening_that_nobody_finished_while_we_waited_is_still_in_progress(sc
 
 
 # -- several callers
+
+
+def test_a_link_that_comes_while_we_wait_is_the_open_link(scene: Scene, ports: Fakes) -> None:
+    leased_and_gone(scene)
+
+    def link_comes() -> None:
+        booking = scene.now(FIRST)
+        ports.bookings.save(booking, opened(booking))
+
+    ports.clock.on_sleep = link_comes
+    paid = scene.pay(scene.now(FIRST))
+    assert (paid.payment, paid.opened) == (scene.payment(TWO), False)
+    assert ports.tape.count("gateway.initialize") == 0
 
 
 def test_a_faster_call_wins_and_its_outcome_is_ours(scene: Scene, ports: Fakes) -> None:
@@ -426,6 +456,17 @@ def test_a_lapsed_opening_is_taken_over_with_its_reference(scene: Scene, ports: 
     assert ports.clock.slept == []
 
 
+def test_of_two_who_take_it_over_one_opens_it(scene: Scene, ports: Fakes) -> None:
+    leased_and_gone(scene)
+    ports.clock.move(minutes=2)
+    # Skipped: the save of the look that was due.
+    ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)), skip=1)
+    scene.work(scene.now(FIRST))
+    assert scene.payment(TWO).status == "pending"
+    assert ports.tape.count("gateway.initialize") == 1
+    assert scene.payment(TWO).checkout_url == ports.gateway.charges[TWO].url
+
+
 def test_a_payment_that_is_taken_over_stays_its_keys(scene: Scene, ports: Fakes) -> None:
     """Whoever opened it under that key hears of it, though somebody else finished it."""
     failed(scene)
@@ -433,12 +474,12 @@ def test_a_payment_that_is_taken_over_stays_its_keys(scene: Scene, ports: Fakes)
     with pytest.raises(KeyboardInterrupt):
         scene.pay(scene.now(FIRST), key="k")
     ports.clock.move(seconds=25)
-    owners: list[str] = []
+    owners = [scene.payment(TWO).opening_by]
     ports.run_before("gateway.initialize", lambda: owners.append(scene.payment(TWO).opening_by))
     scene.work(scene.now(FIRST))
     assert [event.cause for event in scene.now(FIRST).history if event.kind == "payment_pending"] == ["sweep"]
-    # The lease has an owner that nobody else is.
-    assert len(owners[0]) == 16
+    # Each lease has an owner that nobody else is.
+    assert [len(owner) for owner in {*owners}] == [16, 16]
     again = scene.pay(scene.now(FIRST), key="k")
     assert (again.replayed, again.payment.tx_ref) == (True, TWO)
 

@@ -9,17 +9,19 @@ from typing import Any, Literal
 
 import pytest
 
-from chalicelib.domain.booking import Cause
+from chalicelib.domain.booking import Booking, Cause
 from chalicelib.domain.errors import Busy, GatewayTimeout
+from chalicelib.domain.listing import Night
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import WATCHED_FOR
 from chalicelib.services.ports import StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.saving import TRIES
+from chalicelib.services.saving import TRIES, save_decided
+from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.scenes import NIGHTS, Scene, id_of
-from tests.tape import raises
+from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -414,6 +416,52 @@ def test_a_confirmed_booking_is_told_of_once(scene: Scene, ports: Fakes) -> None
     look(scene, "webhook")
     assert len(ports.observe.of("booking_confirmed")) == 1
     assert ports.tape.count("queue.emails") == 1
+
+
+def test_letters_that_wait_already_are_not_handed_over_again(scene: Scene, ports: Fakes) -> None:
+    """Whatever else is saved: only what comes to be owed is for the queue, and what was left is for the clock."""
+    booking = scene.confirmed()
+    ports.queue.letters.clear()
+    saved = save_decided(ports, booking, lambda current, _: replace(current, expiry_retry_at=None, language="am"))
+    assert saved.version == booking.version + 1
+    assert ports.queue.letters == []
+
+
+def test_a_letter_whose_worker_died_is_counted_by_the_clock(scene: Scene, ports: Fakes) -> None:
+    booking = scene.confirmed()
+    ports.run_before("mailer.send", raises(Crash()))
+    with pytest.raises(Crash):
+        send_emails(ports, FIRST)
+    ports.clock.move(minutes=2)
+    scene.work(booking)
+    assert ports.observe.of("email_maybe_twice") == [
+        {"level": "warning", "booking_id": FIRST, "email_id": email_id} for email_id in ("1", "2")
+    ]
+
+
+def test_a_decision_is_told_in_a_word_that_nights_are_short(scene: Scene, ports: Fakes) -> None:
+    told: list[str] = []
+
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        told.append(nights)
+        return replace(current, status="confirmed") if nights == "free" else current
+
+    booking = scene.expired()
+    ports.tables.nights[booking.place.listing_id, NIGHTS[0]] = Night(NIGHTS[0], closed=True)
+    assert save_decided(ports, booking, decide) == booking
+    ports.tables.listings[booking.place.listing_id] = replace(scene.listing, status="closed")
+    assert save_decided(ports, booking, decide) == booking
+    assert told == ["free", "short"] * 2
+
+
+def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(scene: Scene, ports: Fakes) -> None:
+    attempts(scene, 2)
+    ports.clock.move(hours=2)
+    ports.gateway.trouble("verify", SILENCE)
+    look(scene, "sweep", None)
+    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    assert asked == [ONE, TWO]
+    assert scene.payment(TWO).looked_at == ports.clock.now()
 
 
 def test_what_comes_to_need_a_person_is_told_of_once(scene: Scene, ports: Fakes) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chalicelib.domain.email import Email
 from chalicelib.domain.errors import Busy
+from chalicelib.services.cancel import cancel
 from chalicelib.services.ports import MailBusy, MailRefused, StoreBusy
 from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id
 from tests.fakes import Fakes
-from tests.scenes import HOLD_ENDS, Scene, id_of
+from tests.scenes import GUEST_HANNA, HOLD_ENDS, Scene, id_of
 from tests.tape import Crash, raises
 
 FIRST = id_of("first")
@@ -64,6 +66,22 @@ def test_what_was_sent_is_not_sent_again(scene: Scene, ports: Fakes) -> None:
     assert ports.tape.names() == ["bookings.load"]
     assert scene.now(FIRST) == before
     assert ports.mailer.subjects == [GUESTS, HOSTS]
+
+
+def test_what_came_to_be_owed_since_goes_out_too(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    send_emails(ports, FIRST)
+    cancel(ports, GUEST_HANNA, FIRST, reason="")
+    assert send_emails(ports, FIRST) == 2
+    assert statuses(scene) == ["sent"] * 4
+
+
+def test_a_refused_card_is_told_of_while_the_hold_runs(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
+    scene.booked()
+    ports.gateway.settle(ONE, "failed")
+    scene.run(hours=2)
+    assert [(email.kind, email.status) for email in emails(scene)] == [("payment_failed", "sent")]
 
 
 def test_a_booking_that_is_not_there_owes_nothing(scene: Scene, ports: Fakes) -> None:

@@ -1,0 +1,141 @@
+"""A payment stays with the gateway that it was opened with, whichever one new payments go to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import CurrencyNotTaken, GatewayRejected, GatewayTimeout
+from chalicelib.services.cancel import cancel
+from chalicelib.services.refund import refund
+from chalicelib.services.webhook import receive
+from tests.fakes import FakeGateway, Fakes, OneGateway
+from tests.scenes import GUEST_HANNA, OPERATOR, PUBLIC, Scene, id_of
+from tests.tape import Crash, raises
+
+FIRST = id_of("first")
+ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
+SILENCE = GatewayTimeout("silence", fate_known=False)
+
+
+class Paystack(FakeGateway):
+    name = "paystack"
+
+
+class Moved:
+    """A stage that opens its payments with ``new`` now, and had ``old`` before."""
+
+    def __init__(self, old: FakeGateway, new: FakeGateway) -> None:
+        self.old, self.new = old, new
+
+    def named(self, name: str) -> FakeGateway:
+        return {self.old.name: self.old, self.new.name: self.new}[name]
+
+    def for_currency(self, currency: str) -> FakeGateway:
+        return self.new
+
+    def all(self) -> list[FakeGateway]:
+        return [self.new, self.old]
+
+
+def moved(ports: Fakes) -> FakeGateway:
+    """From here on the stage opens payments with another gateway: that one."""
+    new = Paystack()
+    ports.gateways = Moved(ports.gateway, new)  # type: ignore[assignment]
+    return new
+
+
+def test_money_is_looked_for_and_given_back_where_it_was_paid(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    new = moved(ports)
+    scene.run(minutes=10)
+    ports.gateway.pay(ONE)
+    scene.run(minutes=20)
+    assert scene.now(FIRST).status == "confirmed"
+    refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
+    scene.run(minutes=1)
+    ports.gateway.refund_says = "refunded"
+    scene.run(hours=2)
+    assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
+    assert new.tape.calls == []
+
+
+def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    new = moved(ports)
+    refund(ports, OPERATOR, ONE, amount=None, reason="", key="k")
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    ports.gateway.settle(ONE, "refunded")
+    scene.run(hours=2)
+    assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
+    assert new.tape.calls == []
+
+
+def test_a_link_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    new = moved(ports)
+    scene.run(minutes=31)
+    assert scene.now(FIRST).status == "expired"
+    assert ports.gateway.charges[ONE].cancelled
+    assert new.tape.calls == []
+
+
+def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
+    made: list[FakeGateway] = []
+
+    def overtaken() -> None:
+        made.append(moved(ports))
+        cancel(ports, GUEST_HANNA, FIRST, reason="")
+
+    ports.run_after("gateway.initialize", overtaken)
+    scene.book()
+    assert ports.gateway.charges[ONE].cancelled
+    assert made[0].tape.calls == []
+
+
+def test_an_opening_is_taken_over_where_it_was_begun(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        scene.book()
+    new = moved(ports)
+    scene.run(minutes=2)
+    assert (scene.payment(ONE).gateway, scene.payment(ONE).status) == ("chapa", "pending")
+    assert new.tape.calls == []
+
+
+def test_the_next_payment_goes_to_the_gateway_of_today(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    scene.book()
+    new = moved(ports)
+    scene.pay(scene.now(FIRST))
+    assert [payment.gateway for payment in scene.now(FIRST).payments] == ["chapa", "paystack"]
+    assert new.charges[TWO].opening.callback_url == f"{PUBLIC}/v1/payments/paystack/callback/{TWO}"
+    new.pay(TWO)
+    scene.run(minutes=30)
+    assert scene.now(FIRST).status == "confirmed"
+
+
+@pytest.mark.parametrize("trouble", [GatewayRejected("refused", fate_known=True), SILENCE], ids=["refused", "silent"])
+def test_no_payment_is_opened_in_money_that_is_not_taken_any_more(scene: Scene, ports: Fakes, trouble: Any) -> None:
+    ports.gateway.trouble("initialize", trouble)
+    scene.book()
+    ports.gateways = OneGateway(ports.gateway, frozenset({"USD"}))
+    before = scene.now(FIRST)
+    if before.payments[0].status == "failed":
+        with pytest.raises(CurrencyNotTaken):
+            scene.pay(before)
+        assert scene.now(FIRST) == before
+    else:
+        # It was begun while it was taken.
+        assert scene.pay(before).payment.tx_ref == ONE
+
+
+def test_a_webhook_is_read_by_the_gateway_at_whose_door_it_came(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    moved(ports).secret = b"another secret"
+    ports.gateway.pay(ONE)
+    body, headers = ports.gateway.webhook(ONE)
+    receive(ports, body, headers, gateway="chapa", request_id="")
+    assert scene.now(FIRST).status == "confirmed"
