@@ -15,7 +15,7 @@ MINISTACK := $(EMULATOR)/.installed
 NPM := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy setup clean
+.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy check-gateway setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -86,6 +86,9 @@ verify-deploy: $(DEV) $(MINISTACK) ## Deploy the real package to an emulated AWS
 
 deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]
 	@$(BIN)/python -m local.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)
+
+check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
+	@$(BIN)/python -m local.check_gateway $(STAGE) $(ARGS)
 
 setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install

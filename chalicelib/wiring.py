@@ -86,11 +86,11 @@ class StageGateways:
         return list(self._built.values())
 
 
-def gateway_of(name: str, stage: Settings, secrets: Secrets) -> KeyedGateway:
-    """The adapter of one gateway, for this stage's address and mode."""
+def gateway_of(name: str, stage: Settings, secrets: Secrets, **terms: Any) -> KeyedGateway:
+    """The adapter of one gateway, for this stage's address and mode; ``terms`` as the adapters take them."""
     module, _, adapter = GATEWAYS[name].adapter.rpartition(".")
     made: KeyedGateway = getattr(import_module(f"chalicelib.adapters.{module}"), adapter)(
-        base_url=stage.gateway_urls[name], secrets=secrets, mode=stage.mode
+        base_url=stage.gateway_urls[name], secrets=secrets, mode=stage.mode, **terms
     )
     return made
 

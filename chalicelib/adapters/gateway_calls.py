@@ -20,10 +20,11 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Terms(TypedDict, total=False):
-    """What a gateway is asked on: the stage's mode, how long a call may take (12 s, of which 3 s to connect), and how
-    the pause before a second look is made."""
+    """What a gateway is asked on: the stage's mode, how long a call may take (12 s, of which 3 s to connect) or what
+    makes the calls, and how the pause before a second look is made."""
 
     mode: Mode
+    outbound: Outbound
     seconds: float
     connect: float
     sleep: Callable[[float], None]
@@ -52,7 +53,9 @@ class Asking:
         self._base = base_url.rstrip("/")
         self._secrets = secrets
         self._key_name = key_name
-        self._outbound = Outbound(seconds=terms.get("seconds", 12.0), connect=terms.get("connect", 3.0))
+        self._outbound = terms.get("outbound") or Outbound(
+            seconds=terms.get("seconds", 12.0), connect=terms.get("connect", 3.0)
+        )
         self._sleep = terms.get("sleep", time.sleep)
         self._jitter = terms.get("jitter", random.random)
 
