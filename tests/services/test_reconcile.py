@@ -427,6 +427,16 @@ def test_letters_that_wait_already_are_not_handed_over_again(scene: Scene, ports
     assert ports.queue.letters == []
 
 
+def test_letters_that_were_sent_are_touched_no_more(scene: Scene, ports: Fakes) -> None:
+    scene.confirmed()
+    send_emails(ports, FIRST)
+    before = scene.now(FIRST)
+    assert {email.status for email in before.emails} == {"sent"}
+    ports.clock.move(hours=1)
+    scene.work(before)
+    assert scene.now(FIRST) == before
+
+
 def test_a_letter_whose_worker_died_is_counted_by_the_clock(scene: Scene, ports: Fakes) -> None:
     booking = scene.confirmed()
     ports.run_before("mailer.send", raises(Crash()))

@@ -132,6 +132,8 @@ def test_an_opening_that_lapsed_too_late_is_left(scene: Scene, ports: Fakes) -> 
     ports.clock.move(minutes=28)
     scene.work(scene.now(FIRST))
     assert ports.gateway.charges == {}
+    # That is no trouble: nothing was tried that was then refused.
+    assert ports.observe.of("booking_failing") == []
 
 
 def test_an_opening_that_failed_without_lapsing_is_the_guests_to_try(scene: Scene, ports: Fakes) -> None:

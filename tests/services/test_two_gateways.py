@@ -132,6 +132,19 @@ def test_no_payment_is_opened_in_money_that_is_not_taken_any_more(scene: Scene, 
         assert scene.pay(before).payment.tx_ref == ONE
 
 
+def test_every_gateway_is_asked_about_money_for_nobody(scene: Scene, ports: Fakes) -> None:
+    """No payment of ours says which one it was, and the webhook may have come at an old door."""
+    new = moved(ports)
+    scene.book()
+    nobodys = f"{id_of('nobody')}-1"
+    ports.gateway.charges[nobodys] = new.charges[ONE]
+    ports.gateway.pay(nobodys)
+    body, headers = new.webhook(nobodys)
+    receive(ports, body, headers, gateway="paystack", request_id="")
+    assert list(ports.tables.orphans) == [nobodys]
+    assert ports.observe.of("attention_needed") == [{"level": "error", "tx_ref": nobodys, "kind": "orphan"}]
+
+
 def test_a_webhook_is_read_by_the_gateway_at_whose_door_it_came(scene: Scene, ports: Fakes) -> None:
     scene.booked()
     moved(ports).secret = b"another secret"
