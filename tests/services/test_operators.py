@@ -280,6 +280,30 @@ def test_the_money_of_a_period(scene: Scene, ports: Fakes) -> None:
     assert operators.report(ports, OPERATOR, DAY + timedelta(days=1), DAY + timedelta(days=1)) == (second,)
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_long_day_is_added_up_page_by_page(
+    scene: Scene, ports: Fakes, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    for key in ("a", "b", "c"):
+        scene.confirmed(key=key)
+    of_day = ports.bookings.of_day
+    monkeypatch.setattr(ports.bookings, "of_day", lambda day, *, limit, after: of_day(day, limit=most, after=after))
+    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
+    assert (sums.bookings, sums.payments, sums.taken) == (3, 3, PRICE * 3)
+
+
+def test_a_booking_that_was_paid_twice_is_one_booking(scene: Scene, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
+    booking = scene.booked()
+    ports.clock.move(minutes=61)
+    two = scene.pay(booking).payment.tx_ref
+    for tx_ref in (two, ONE):
+        ports.gateway.pay(tx_ref, on_its_way=True)
+        scene.webhook(tx_ref)
+    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
+    assert (sums.bookings, sums.payments, sums.taken, sums.refunds_owed) == (1, 2, PRICE * 2, PRICE)
+
+
 def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> None:
     tx_ref = in_review(scene, Money(5000, "USD"))
     assert operators.report(ports, OPERATOR, DAY, DAY) == ()
