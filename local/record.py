@@ -19,9 +19,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 PAGE = """# The demo, as it ran
 
-`make demo` starts a whole Guzo on free ports, plays eight stories against it over HTTP, checks every step, and ends
+`make demo` starts a whole Guzo on free ports, plays ten stories against it over HTTP, checks every step, and ends
 non-zero when anything differs from the promise. One story alone: `.venv/bin/python -m local demo --story late-and-gone`
-(`--story list` names them). The same stories are tests: `tests/e2e/test_stories.py`.
+(`--story list` names them), and of another gateway: `make demo GATEWAY=paystack`. The same stories are tests:
+`tests/e2e/test_stories.py`.
 
 This page is written by `make record` from a real run: {day}, Python {python}.
 The seconds are counted from the beginning of each story.

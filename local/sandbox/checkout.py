@@ -86,7 +86,8 @@ class Checkout:
         if gateway.takes(transaction, method, account):
             paid = self.sandbox.conclude(transaction.tx_ref, "success", method=method, mobile=mobile)
             return self._way_back(paid)
-        reason = f"{gateway.methods[method]} declined {account[:20]}"
+        tried = grouped(account[:20]) if method == "card" else account[:20]
+        reason = f"{gateway.methods[method]} {tried} was declined"
         if account in gateway.declined:
             reason += f": {gateway.declined[account]}"
         self.sandbox.conclude(transaction.tx_ref, "failed", method=method, mobile=mobile, reason=reason)

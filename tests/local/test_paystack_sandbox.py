@@ -263,7 +263,9 @@ def test_the_page_takes_the_test_card_only_and_leads_back_with_the_reference(ben
     assert "telebirr" not in page
     declined = bench.call("POST", path, data={"do": "pay", "method": "card", "account": "4242424242424242"})
     assert declined.location == f"/paystack{path}"
-    assert "That payment failed" in bench.call("GET", path).text
+    failed = bench.call("GET", path).text
+    assert "That payment failed.</strong> Card 4242 4242 4242 4242 was declined" in failed
+    assert 'value="4000 0000 0000 0002"' in failed
     done = bench.call("POST", path, data={"do": "pay", "method": "card", "account": "4084 0840 8408 4081"})
     assert (done.status_code, done.location) == (303, f"{HOME}?trxref={REFERENCE}&reference={REFERENCE}")
     assert bench.verified()["status"] == "success"
