@@ -9,10 +9,11 @@ The map of the house::
     services/       the use cases: load, decide, save; they know ports, not AWS
     domain/         pure decisions about money, nights, bookings, payments, e-mails
     settings.py     the environment, read once
+    gateways.py     the payment gateways, a row each
     telemetry.py    logs and metrics, redacted by allow-list
 
-Imports run downwards only: app → api → wiring → adapters → services → domain. ``settings`` and
-``telemetry`` stand on the ground beside the domain. ``import-linter`` holds it in every test run.
+Imports run downwards only: app → api → wiring → adapters → services → domain. ``settings``,
+``gateways`` and ``telemetry`` stand on the ground beside the domain. ``import-linter`` holds it in every test run.
 """
 
 __version__ = "0.1.0"
