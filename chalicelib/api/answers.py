@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
-from ..domain.booking import Booking, BookingStatus, Contact, Event, Language, back_if_cancelled
+from ..domain.booking import Booking, BookingStatus, Cause, Contact, Event, Language, back_if_cancelled
 from ..domain.listing import CancellationPolicy, Listing, ListingStatus, Night, Quote, price_of, units_left
 from ..domain.money import Money
 from ..domain.payment import Payment, PaymentStatus
@@ -280,7 +280,7 @@ class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "
 
     at: Instant
     kind: str
-    cause: str
+    cause: Cause
     before: str | None
     after: str | None
     detail: str

@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 from chalice.app import Blueprint
 
 from .. import __version__
+from ..domain.booking import Language
 from ..settings import Settings
 from .http import Answer, Call, Outcome, RouteNotFound, endpoint
 
 routes = Blueprint(__name__)
 
-LANGUAGES = ("en", "am")
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 SWAGGER_UI = "5.35.0"
 """The version in static/swagger-ui."""
@@ -56,7 +58,7 @@ class Config(msgspec.Struct, frozen=True):
     issuer: str
     client_id: str
     currencies: tuple[str, ...]
-    languages: tuple[str, ...]
+    languages: tuple[Language, ...]
     hold_minutes: int
     return_origins: tuple[str, ...]
     version: str
