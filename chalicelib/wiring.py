@@ -69,21 +69,27 @@ class SystemChance:
 
 
 class StageGateways:
-    """The gateways that this stage is configured with, each built once."""
+    """The gateways that this stage is configured with, each built once; others for what was opened with them before."""
 
     def __init__(self, stage: Settings, secrets: Secrets) -> None:
-        self._of_currency = stage.gateways
-        self._built = {name: gateway_of(name, stage, secrets) for name in sorted(set(stage.gateways.values()))}
+        self._stage, self._secrets = stage, secrets
+        self._built = {name: gateway_of(name, stage, secrets) for name in self._names()}
 
     def named(self, name: str) -> Gateway:
+        if name not in self._built:
+            # The stage takes no new payments with it any more; those it took must still be watched and given back.
+            self._built[name] = gateway_of(name, self._stage, self._secrets)
         return self._built[name]
 
     def for_currency(self, currency: str) -> Gateway | None:
-        name = self._of_currency.get(currency)
+        name = self._stage.gateways.get(currency)
         return None if name is None else self._built[name]
 
     def all(self) -> list[Gateway]:
-        return list(self._built.values())
+        return [self._built[name] for name in self._names()]
+
+    def _names(self) -> list[str]:
+        return sorted(set(self._stage.gateways.values()))
 
 
 def gateway_of(name: str, stage: Settings, secrets: Secrets, **terms: Any) -> KeyedGateway:

@@ -1,0 +1,38 @@
+"""Which gateways a stage has: those it is configured with, and those that it opened payments with before."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib import settings
+from chalicelib.adapters.chapa_version import ChapaByKey
+from chalicelib.adapters.paystack import Paystack
+from chalicelib.wiring import StageGateways
+from tests.adapters.chapa_server import Keys
+
+
+def stage_with(gateways: str) -> StageGateways:
+    return StageGateways(settings.read({"GUZO_STAGE": "dev", "GATEWAYS": gateways}), Keys())
+
+
+def test_a_currency_goes_to_its_gateway_or_to_none() -> None:
+    stage = stage_with("ETB:chapa USD:paystack KES:paystack")
+    assert isinstance(stage.for_currency("ETB"), ChapaByKey)
+    assert isinstance(stage.for_currency("USD"), Paystack)
+    assert stage.for_currency("USD") is stage.for_currency("KES") is stage.named("paystack")
+    assert stage.for_currency("NGN") is None
+    assert [gateway.name for gateway in stage.all()] == ["chapa", "paystack"]
+
+
+def test_a_gateway_that_takes_no_new_payments_is_still_asked_about_the_old_ones() -> None:
+    stage = stage_with("KES:paystack")
+    old = stage.named("chapa")
+    assert isinstance(old, ChapaByKey)
+    assert stage.named("chapa") is old
+    assert stage.for_currency("ETB") is None
+    assert [gateway.name for gateway in stage.all()] == ["paystack"]
+
+
+def test_a_gateway_that_nobody_knows() -> None:
+    with pytest.raises(KeyError):
+        stage_with("KES:paystack").named("stripe")
