@@ -107,12 +107,12 @@ def announce(stack: Stack, *, with_api: bool) -> None:
     else:
         say(f"{paint('ready', 'green')} in {took}: everything but the API at {local}; start that with")
         say(f"  {chalice_line(stack)}")
-    pages = (("storefront", "shop"), ("mailbox", "mailbox"))
-    sandboxes = ((f"{name.capitalize()} sandbox", f"{name}/_control") for name in dict.fromkeys(stack.takes.values()))
-    for what, where in (*pages, *sandboxes):
+    for what, where in (("storefront", "shop"), ("mailbox", "mailbox")):
         say(f"  {what:<16} {local}/{where}")
+    for name in dict.fromkeys(stack.takes.values()):
+        currencies = " ".join(currency for currency, by in stack.takes.items() if by == name)
+        say(f"  {f'{name.capitalize()} sandbox':<16} {local}/{name}/_control (takes {currencies})")
     say(f"  {'log':<16} {shown(stack.log_file)}")
-    say(f"  {'takes':<16} {', '.join(f'{currency} by {name}' for currency, name in stack.takes.items())}")
     say(paint("Ctrl-C stops it.", "dim"))
 
 
