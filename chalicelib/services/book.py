@@ -158,10 +158,11 @@ def _offer(ports: Ports, guest: PersonId, wish: Wish, now: datetime) -> _Offer:
 def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> Booked:
     if booking.fingerprint != wish.fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
-    booking = await_opening(ports, booking)
+    began = ports.clock.now()
+    booking = await_opening(ports, booking, began=began)
     now = ports.clock.now()
     if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
-        booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url)
+        booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url, began=began)
     return Booked(booking, replayed=True)
 
 

@@ -19,6 +19,8 @@ from .saving import save_decided
 
 WAIT_FOR_OTHERS = 15.0
 """Seconds that a caller waits for the outcome of somebody else's opening."""
+LONGEST_WAIT = 20.0
+"""Seconds after its beginning when a call waits no more: it may have waited before, or have been at the gateway."""
 PAUSES = (0.05, 0.1, 0.2, 0.3, 0.5)
 INITIALIZE_TRIES = 2
 """How many references one call may try when the gateway says that one was used before."""
@@ -43,14 +45,15 @@ def pay(ports: Ports, principal: Principal | None, booking_id: str, *, key: str 
 
     Raises BookingNotFound, BookingNotPayable, PaymentInReview, InProgress, Busy, and the gateway's GatewayTrouble.
     """
+    began = ports.clock.now()
     booking, _ = visible_booking(ports, principal, booking_id, roles=("guest",))
     hashed = key_hash(ports.bookings.salt(), booking.guest_id, key) if key else ""
     if hashed and (known := _remembered(booking, hashed)):
-        booking = await_opening(ports, booking)
+        booking = await_opening(ports, booking, began=began)
         known = booking.payment(known.tx_ref) or known
         if known.checkout_url:
             return Paid(booking, known, opened=known.key == hashed, replayed=True)
-    paid = pay_now(ports, booking, key=hashed, cause="guest", public_url=public_url)
+    paid = pay_now(ports, booking, key=hashed, cause="guest", public_url=public_url, began=began)
     if not hashed or paid.opened:
         return paid
     tx_ref = paid.payment.tx_ref
@@ -58,10 +61,16 @@ def pay(ports: Ports, principal: Principal | None, booking_id: str, *, key: str 
     return Paid(saved, saved.payment(tx_ref) or paid.payment, opened=False)
 
 
-def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_url: str) -> Paid:
-    """The same for a booking that the caller may pay for: also the guest's page, which knows no principal."""
+def pay_now(
+    ports: Ports, booking: Booking, *, key: str, cause: Cause, public_url: str, began: datetime | None = None
+) -> Paid:
+    """The same for a booking that the caller may pay for: also the guest's page, which knows no principal.
+
+    ``began`` is when the call did, if not now.
+    """
     window = ports.rules.checkout_window
-    booking = await_opening(ports, booking)
+    began = began or ports.clock.now()
+    booking = await_opening(ports, booking, began=began)
     if payment := opening.usable_link(booking, window=window, now=ports.clock.now()):
         return Paid(booking, payment, opened=False)
     opening.check_payable(booking, now=ports.clock.now())
@@ -73,7 +82,7 @@ def pay_now(ports: Ports, booking: Booking, *, key: str, cause: Cause, public_ur
     booking = _lease(ports, booking, by=by, key=key, cause=cause)
     if booking.payments[-1].opening_by != by:
         # Another call was faster: its outcome is ours.
-        booking = await_opening(ports, booking)
+        booking = await_opening(ports, booking, began=began)
     else:
         booking = open_leased(ports, booking, by=by, cause=cause, public_url=public_url)
     payment = booking.payments[-1]
@@ -130,21 +139,31 @@ def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, by
     return saved
 
 
-def resume_lapsed(ports: Ports, booking: Booking, *, cause: Cause, public_url: str) -> Booking:
-    """Take over the opening of a payment whose owner never came back: the same tx_ref again."""
+def resume_lapsed(
+    ports: Ports, booking: Booking, *, cause: Cause, public_url: str, began: datetime | None = None
+) -> Booking:
+    """Take over the opening of a payment whose owner never came back: the same tx_ref again.
+
+    ``began`` is when the call did, if not now.
+    """
+    began = began or ports.clock.now()
     by = ports.chance.token()
     booking = _lease(ports, booking, by=by, key=booking.payments[-1].key, cause=cause)
     if booking.payments[-1].opening_by == by:
         return open_leased(ports, booking, by=by, cause=cause, public_url=public_url)
-    return await_opening(ports, booking)
+    return await_opening(ports, booking, began=began)
 
 
-def await_opening(ports: Ports, booking: Booking) -> Booking:
-    """Wait until nobody is opening the booking's last payment. Raises InProgress when that takes too long."""
+def await_opening(ports: Ports, booking: Booking, *, began: datetime) -> Booking:
+    """Wait until nobody is opening the booking's last payment. Raises InProgress when that takes too long.
+
+    ``began`` is when the call did that waits.
+    """
+    longest = min(WAIT_FOR_OTHERS, LONGEST_WAIT - (ports.clock.now() - began).total_seconds())
     waited = 0.0
     step = 0
     while booking.payments[-1].is_opening(ports.clock.now()):
-        if waited >= WAIT_FOR_OTHERS:
+        if waited >= longest:
             raise InProgress("The same call is still at work.", retry_after=5)
         pause = PAUSES[min(step, len(PAUSES) - 1)]
         ports.clock.sleep(pause)

@@ -6,10 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from chalicelib.domain.booking import update_payment
 from chalicelib.domain.errors import (
     BookingNotFound,
     BookingNotPayable,
@@ -444,6 +445,31 @@ def test_waiting_ends_after_fifteen_seconds(scene: Scene, ports: Fakes) -> None:
     scene.book()
     assert 15 <= sum(ports.clock.slept) < 15.5
     assert ports.tape.count("gateway.initialize") == 1
+
+
+def test_whoever_waited_for_one_opening_waits_less_for_the_next(scene: Scene, ports: Fakes) -> None:
+    """So that a request has its answer in 20 seconds, however slow the gateway is with those before it."""
+    leased_and_gone(scene)
+
+    def lease(until: datetime | None, by: str) -> None:
+        before = scene.now(FIRST)
+        ports.bookings.save(before, update_payment(before, TWO, opening_until=until, opening_by=by))
+
+    def the_rival_gives_up_after_twelve_seconds() -> None:
+        ports.clock.move(seconds=ports.clock.slept[-1])
+        if ports.clock.now() >= NOW + timedelta(seconds=12) and scene.payment(TWO).opening_by == "rival":
+            lease(None, "")
+            ports.run_before("bookings.save", another_is_faster)
+
+    def another_is_faster() -> None:
+        lease(NOW + timedelta(minutes=5), "another")
+
+    lease(NOW + timedelta(minutes=5), "rival")
+    ports.clock.on_sleep = the_rival_gives_up_after_twelve_seconds
+    with pytest.raises(InProgress):
+        scene.pay(scene.now(FIRST))
+    assert scene.payment(TWO).opening_by == "another"
+    assert 19.5 <= sum(ports.clock.slept) < 20.6
 
 
 def test_a_lapsed_opening_is_taken_over_with_its_reference(scene: Scene, ports: Fakes) -> None:
