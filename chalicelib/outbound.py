@@ -2,7 +2,7 @@
 
 ``requests`` bounds each read, not the call: a server that sends a byte a second holds a caller for ever, in
 the headers too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set
-on the socket again before every read, and resolving and connecting share one time-out. Each failure is told
+on the socket again before every read, and resolving, connecting and TLS share one time-out. Each failure is told
 as the GatewayTrouble that it is, with whether the gateway can have taken anything over.
 """
 
@@ -209,7 +209,7 @@ class _Session(requests.Session):
 
 class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        """Resolve and connect in one time-out: urllib3 gives each address its own, and resolving none."""
+        """Resolve, connect and shake hands in one time-out: urllib3 gives each address its own, and resolving none."""
         made: Future[socket.socket] = Future()
         connect = super()._new_conn
 
@@ -220,8 +220,12 @@ class _Connection(HTTPConnection):
                 made.set_exception(error)
 
         threading.Thread(target=work, daemon=True).start()
+        ends = time.monotonic() + cast(float, self.timeout)
         try:
-            return made.result(self.timeout)
+            connected = made.result(self.timeout)
+            # What is left of it is for the handshake of TLS, all of which this bounds.
+            connected.settimeout(max(ends - time.monotonic(), 0.01))
+            return connected
         except TimeoutError as error:
             made.add_done_callback(_close)
             raise ConnectTimeoutError(self, f"{self.host} did not take the connection in time") from error

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -436,6 +438,36 @@ def test_the_deadline_holds_over_tls_too(certificate: Path) -> None:
         began = time.monotonic()
         assert type(trouble_of(lambda: chapa.initialize(OPENING))) is GatewayTimeout
         assert time.monotonic() - began < 0.5 + LATE
+
+
+@pytest.mark.parametrize("hello", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 1000], ids=["silence", "drip"])
+def test_connecting_and_shaking_hands_have_one_time_together(hello: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, connect = threading.Event(), urllib3.util.connection.create_connection
+
+    def slowly(*args: Any, **named: Any) -> socket.socket:
+        time.sleep(0.8)
+        return connect(*args, **named)
+
+    def accept(listener: socket.socket) -> None:
+        made, _ = listener.accept()
+        with made:
+            for byte in hello:
+                if gone.wait(0.02):
+                    return
+                made.send(bytes([byte]))
+            gone.wait(10)
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", slowly)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, args=(listener,), daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
+        began = time.monotonic()
+        trouble = trouble_of(lambda: chapa_at(url, connect=1.0).initialize(OPENING))
+        assert time.monotonic() - began < 1.0 + LATE
+        assert type(trouble) is GatewayTimeout
+        gone.set()
+        thread.join(10)
 
 
 def test_many_threads_may_call_at_once() -> None:
