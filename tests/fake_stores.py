@@ -22,6 +22,7 @@ from chalicelib.services.ports import (
     Page,
     ReviewExists,
     Reviews,
+    Settlement,
     SlotTaken,
     VersionLost,
 )
@@ -53,6 +54,7 @@ class Tables:
     bookings: dict[BookingId, Row] = field(default_factory=dict)
     slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
+    settled: dict[str, Settlement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -162,6 +164,17 @@ class FakeBookings(OnTape):
             self.tables.orphans.setdefault(tx_ref, (verification, now))
 
     @taped
+    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+        with self.tables.lock:
+            return self.tables.settled.setdefault(tx_ref, settlement) if tx_ref in self.tables.orphans else None
+
+    @taped
+    def is_failing(self, booking_id: BookingId) -> bool:
+        with self.tables.lock:
+            row = self.tables.bookings.get(booking_id)
+            return row is not None and row.attention == "failing"
+
+    @taped
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
         with self.tables.lock:
             own = [row.booking for row in self.tables.bookings.values() if row.booking.guest_id == guest_id]
@@ -184,7 +197,8 @@ class FakeBookings(OnTape):
     @taped
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         with self.tables.lock:
-            found = [Concern(tx_ref, "orphan", at) for tx_ref, (_, at) in self.tables.orphans.items()]
+            waiting = self.tables.orphans.keys() - self.tables.settled.keys()
+            found = [Concern(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:
                     found.append(Concern(booking_id, row.attention, row.attention_at))

@@ -103,7 +103,7 @@ def _check_duties(booking: Booking) -> None:
         duties.append(booking.expiry_retry_at or booking.hold_expires_at)
     assert due == min(duties, default=None)
     stuck = (
-        any(payment.status == "review" or payment.taken_back for payment in booking.payments)
+        any(payment.status == "review" or payment.waits_since_taken_back for payment in booking.payments)
         or any(refund.needs_a_person for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.emails)
     )

@@ -18,10 +18,11 @@ from chalicelib.domain import opening, refunding
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.cancelling import cancel
 from chalicelib.domain.email import HAND_OVER, EmailStatus
-from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, Stay
+from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, PersonId, Stay
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.payment import Payment, Problem
 from chalicelib.domain.refund import Refund, RefundStatus
+from chalicelib.domain.settling import Settleable, settle
 from chalicelib.domain.verification import Announced, Said, Verification, apply_verification, resolve
 
 from .builders import NOW, WINDOW, a_booking, a_listing, answer
@@ -163,6 +164,8 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         yield _cancelled
     if any(payment.status == "review" for payment in booking.payments):
         yield _resolved
+    if any(_settleable(booking)):
+        yield _settled
     if any(refunding.left_to_refund(payment).minor for payment in booking.payments):
         yield _refund_owed
     if any(refund.status != "refunded" for refund in booking.refunds):
@@ -271,6 +274,17 @@ def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
     )
 
 
+def _settleable(booking: Booking) -> Iterator[tuple[Settleable, str]]:
+    """What an operator could take off the attention list."""
+    yield from (("payment_taken_back", each.tx_ref) for each in booking.payments if each.waits_since_taken_back)
+    yield from (("email", each.email_id) for each in booking.emails if each.needs_a_person)
+
+
+def _settled(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    kind, subject = draw(st.sampled_from(list(_settleable(booking))))
+    return settle(booking, kind, subject, by=PersonId("operator-1"), said=draw(st.sampled_from(("", "Told."))), now=now)
+
+
 def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     left = {payment.tx_ref: refunding.left_to_refund(payment) for payment in booking.payments}
     tx_ref = draw(st.sampled_from([tx_ref for tx_ref, money in left.items() if money.minor]))
@@ -333,7 +347,8 @@ def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     """Every e-mail that is owed is claimed, and each comes to some end or is put off."""
     for email in booking.emails:
         if email.may_be_claimed(now):
-            claimed = replace(email, claimed_by="worker", due_at=now + HAND_OVER, tries=email.tries + 1)
-            status = draw(st.sampled_from(get_args(EmailStatus)))
-            booking = aggregate.replace_email(booking, replace(claimed, status=status), now=now)
+            status = draw(st.sampled_from([status for status in get_args(EmailStatus) if status != "settled"]))
+            by = "worker" if status == "owed" else ""
+            next_state = replace(email, status=status, claimed_by=by, due_at=now + HAND_OVER, tries=email.tries + 1)
+            booking = aggregate.replace_email(booking, next_state, now=now)
     return booking

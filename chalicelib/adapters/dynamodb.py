@@ -21,9 +21,26 @@ from ..domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention
 from ..domain.ids import BookingId, shard_of
 from ..domain.listing import Listing, ListingId, Night, Nights, PersonId
 from ..domain.verification import Verification
-from ..services.ports import BookingExists, Concern, Concerns, NightsShort, Page, SlotTaken, StoreBusy, VersionLost
+from ..services.ports import (
+    BookingExists,
+    Concern,
+    Concerns,
+    NightsShort,
+    Page,
+    Settlement,
+    SlotTaken,
+    StoreBusy,
+    VersionLost,
+)
 from .dynamodb_calls import Writes, page_of, reading
-from .records import SCHEMA, decode_booking, encode_booking, encode_verification
+from .records import (
+    SCHEMA,
+    decode_booking,
+    decode_settlement,
+    encode_booking,
+    encode_settlement,
+    encode_verification,
+)
 from .tables import (
     DAY_SHARDS,
     DUE_SHARDS,
@@ -39,6 +56,7 @@ from .tables import (
 ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
+FAILING = "#failing"
 FAILING_PAUSE = timedelta(minutes=10)
 
 
@@ -163,7 +181,7 @@ class DynamoBookings:
         for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
         ask: list[Action] = [
             BookingItem.attention.set(ASKED),
-            BookingItem.attention_at.set(f"{instant_key(now)}#failing"),
+            BookingItem.attention_at.set(instant_key(now) + FAILING),
         ]
         try:
             self._writes.one(lambda: item.update(actions=again + ask, condition=is_due & for_a_day), lost=VersionLost)
@@ -189,6 +207,29 @@ class DynamoBookings:
             self._writes.one(lambda: item.save(condition=BookingItem.booking_id.does_not_exist()), lost=VersionLost)
         except VersionLost:
             return
+
+    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+        actions: list[Action] = [
+            BookingItem.settled.set(encode_settlement(settlement)),
+            BookingItem.attention.remove(),
+            BookingItem.attention_at.remove(),
+        ]
+        # It is known, and nobody has settled it: the first word stands.
+        waits = BookingItem.attention == ASKED
+        item = BookingItem(ORPHAN + tx_ref)
+        try:
+            self._writes.one(lambda: item.update(actions=actions, condition=waits), lost=VersionLost)
+        except VersionLost:
+            return _settlement(tx_ref)
+        return settlement
+
+    @reading()
+    def is_failing(self, booking_id: BookingId) -> bool:
+        try:
+            item = BookingItem.get(booking_id, consistent_read=True, attributes_to_get=["attention_at"])
+        except BookingItem.DoesNotExist:
+            return False
+        return (item.attention_at or "").endswith(FAILING)
 
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
         return page_of(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
@@ -217,6 +258,14 @@ class DynamoBookings:
         items = tuple(_concern(item) for item in results)
         last = results.last_evaluated_key
         return Concerns(items, json.dumps(last, separators=(",", ":")) if last else None)
+
+
+@reading()
+def _settlement(tx_ref: str) -> Settlement | None:
+    try:
+        return decode_settlement(BookingItem.get(ORPHAN + tx_ref, consistent_read=True).settled)
+    except BookingItem.DoesNotExist:
+        return None
 
 
 @reading()

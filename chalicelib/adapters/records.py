@@ -17,6 +17,7 @@ from ..domain.booking import Booking, Cause, Event
 from ..domain.listing import Listing
 from ..domain.review import Review
 from ..domain.verification import Verification
+from ..services.ports import Settlement
 
 SCHEMA = 1
 """The number on every item: which form of record it holds."""
@@ -30,6 +31,7 @@ class _EventRow(msgspec.Struct, array_like=True, frozen=True):
     before: str | None
     after: str
     detail: str = ""
+    by: str = ""
 
 
 class _BookingRecord(msgspec.Struct, frozen=True):
@@ -41,7 +43,8 @@ def encode_booking(booking: Booking) -> str:
     """The whole aggregate but its version, which is an attribute of its own."""
     history = [
         [event.at, event.kind, event.cause, event.subject.removeprefix(booking.booking_id), event.before, event.after]
-        + [event.detail] * bool(event.detail)
+        + [event.detail] * bool(event.detail or event.by)
+        + [event.by] * bool(event.by)
         for event in booking.history
     ]
     body = {"booking": _lean(replace(booking, history=(), version=1)), "history": history}
@@ -53,7 +56,7 @@ def decode_booking(text: str, version: int) -> Booking:
     record: _BookingRecord = _decoder(_BookingRecord).decode(text)
     booking: Booking = _decoder(Booking).decode(record.booking)
     history = tuple(
-        Event(row.at, row.kind, row.cause, _whole(row.subject, booking), row.before, row.after, row.detail)
+        Event(row.at, row.kind, row.cause, _whole(row.subject, booking), row.before, row.after, row.detail, row.by)
         for row in record.history
     )
     return replace(booking, version=version, history=history)
@@ -73,6 +76,17 @@ def decode_listing(text: str, version: int) -> Listing:
 def encode_verification(verification: Verification) -> str:
     """What the gateway said, for a person to read."""
     return msgspec.json.encode(_lean(verification)).decode()
+
+
+def encode_settlement(settlement: Settlement) -> str:
+    """The whole settlement."""
+    return msgspec.json.encode(_lean(settlement)).decode()
+
+
+def decode_settlement(text: str) -> Settlement:
+    """The settlement as it was saved. Raises msgspec.ValidationError for a record that is not one."""
+    settlement: Settlement = _decoder(Settlement).decode(text)
+    return settlement
 
 
 def encode_review(review: Review) -> str:

@@ -163,6 +163,7 @@ class BookingItem(Model):
     """One booking: the attributes that keys, indexes and conditions need, and the aggregate itself in ``body``.
 
     ``failures`` and ``failing_since`` count the times that working on it raised; any successful save clears them.
+    ``settled`` is of orphans alone: who dealt with it, and what they say.
     """
 
     class Meta(_Meta):
@@ -184,6 +185,7 @@ class BookingItem(Model):
     failures = NumberAttribute(null=True)
     failing_since = UnicodeAttribute(null=True)
     body = UnicodeAttribute(null=True)
+    settled = UnicodeAttribute(null=True)
     by_guest = GuestIndex()
     by_listing = ListingIndex()
     by_day = DayIndex()

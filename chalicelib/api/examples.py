@@ -20,6 +20,7 @@ PARAMETERS: Mapping[str, str] = {
     "booking_id": BOOKING_ID,
     "tx_ref": TX_REF,
     "refund_id": f"{TX_REF}-R1",
+    "concern_id": f"email.{BOOKING_ID}.1",
     "file": "swagger-ui.css",
     "city": "Bahir Dar",
     "from": "2027-01-14",
@@ -121,6 +122,7 @@ BODIES: Mapping[type, Json] = {
     payments.NewRefund: {"amount": 245000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.Retry: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
+    operators.Settling: {"note": "The guest was told by telephone."},
     fields.NoBody: {},
 }
 
@@ -141,12 +143,22 @@ ANSWERS: Mapping[type, Json] = {
         "detail": "",
     },
     operators.MatterOut: {
+        "concern_id": f"payment_review.{TX_REF}",
         "kind": "payment_review",
         "subject": TX_REF,
         "booking_id": BOOKING_ID,
         "reason": "ETB 245.00 came, and ETB 7,350.00 was asked",
         "since": "2027-01-02T09:20:00Z",
         "age_seconds": 3600,
+        "actions": ["resolve"],
+    },
+    operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
+    operators.SettledOut: {
+        "concern_id": f"email.{BOOKING_ID}.1",
+        "booking_id": BOOKING_ID,
+        "settled_at": "2027-01-02T10:20:00Z",
+        "settled_by": "operator-1",
+        "note": "The guest was told by telephone.",
     },
     operators.Report: {
         "from": "2027-01-01",

@@ -86,7 +86,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of state. ``subject`` is a tx_ref, a refund id or an e-mail id; empty for the booking itself."""
+    """One change of state. ``subject`` is a tx_ref, a refund id or an e-mail id; empty for the booking itself.
+
+    ``by`` names the operator who settled something.
+    """
 
     at: datetime
     kind: str
@@ -95,6 +98,7 @@ class Event:
     before: str | None
     after: str
     detail: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +283,7 @@ def attention(booking: Booking) -> str | None:
     """Why a person must look at this booking, or None. The word is the list it appears in."""
     if any(payment.status == "review" for payment in booking.payments):
         return "payment_review"
-    if any(payment.taken_back for payment in booking.payments):
+    if any(payment.waits_since_taken_back for payment in booking.payments):
         return "payment_taken_back"
     if any(refund.needs_a_person for refund in booking.refunds):
         return "refund"

@@ -18,7 +18,8 @@ EmailKind = Literal[
     "host_new_booking",
     "host_cancelled",
 ]
-EmailStatus = Literal["owed", "sent", "superseded", "failed"]
+EmailStatus = Literal["owed", "sent", "superseded", "failed", "settled"]
+"""``settled``: a person has dealt with what it was to tell; it is not tried any more."""
 
 HAND_OVER = timedelta(minutes=2)
 """How long the queue, and then a worker, has before an owed e-mail is due again."""

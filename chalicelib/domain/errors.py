@@ -12,7 +12,8 @@
     │   ├── ListingNotFound       listing_not_found
     │   ├── BookingNotFound       booking_not_found
     │   ├── PaymentNotFound       payment_not_found
-    │   └── RefundNotFound        refund_not_found
+    │   ├── RefundNotFound        refund_not_found
+    │   └── ConcernNotFound       concern_not_found         nothing of this name waits for a person
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
@@ -22,6 +23,7 @@
     │   ├── PaymentInReview       payment_in_review
     │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
     │   ├── NotInAttention        not_in_attention          there is nothing for an operator to retry
+    │   ├── NotSettledThus        not_settled_thus          it waits for another call than settle
     │   ├── StayBegun             stay_begun
     │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
     │   ├── AlreadyReviewed       already_reviewed
@@ -114,6 +116,10 @@ class RefundNotFound(NotFound):
     code = "refund_not_found"
 
 
+class ConcernNotFound(NotFound):
+    code = "concern_not_found"
+
+
 class Conflict(Refusal):
     code = "conflict"
 
@@ -160,6 +166,10 @@ class NotInReview(Conflict):
 
 class NotInAttention(Conflict):
     code = "not_in_attention"
+
+
+class NotSettledThus(Conflict):
+    code = "not_settled_thus"
 
 
 class StayBegun(Conflict):

@@ -80,6 +80,7 @@ class Payment:
     mode: str | None = None
     received: Money | None = None
     taken_back: str = ""
+    taken_back_settled: bool = False
     refunds: tuple[Refund, ...] = ()
 
     @property
@@ -93,6 +94,11 @@ class Payment:
     def opening_lapsed(self, now: datetime) -> bool:
         """Whoever held the lease never came back: the opening may be taken over, under the same tx_ref."""
         return self.status == "created" and self.opening_until is not None and now >= self.opening_until
+
+    @property
+    def waits_since_taken_back(self) -> bool:
+        """The gateway gave completed money back without us, and no person has dealt with it yet."""
+        return bool(self.taken_back) and not self.taken_back_settled
 
     @property
     def refunded_or_owed(self) -> Money:

@@ -196,6 +196,7 @@ def resolve(
     as_: Literal["accept", "refund"],
     nights: Literal["free", "short"],
     note: str,
+    by: str = "",
     now: datetime,
 ) -> Booking:
     """An operator settles a payment in ``review``: accepted money follows the rules of late money.
@@ -208,7 +209,7 @@ def resolve(
         raise NotInReview("This payment is not in review.")
     received = payment.received or payment.amount
     booking = aggregate.update_payment(booking, tx_ref, received=received, next_look_at=None)
-    said = Event(now, f"review_{as_}", "operator", tx_ref, "review", "review", note)
+    said = Event(now, f"review_{as_}", "operator", tx_ref, "review", "review", note, by)
     booking = aggregate.note(booking, said)
     if as_ == "refund":
         return _give_back(booking, tx_ref, reason=NOT_ACCEPTED, cause="operator", now=now)

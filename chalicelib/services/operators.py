@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +21,11 @@ from .saving import save_decided
 MOST_DAYS = 31
 
 Kind = Literal["payment_review", "payment_taken_back", "refund", "email", "orphan", "failing"]
+Action = Literal["resolve", "retry", "settle"]
+"""The calls that take something off the attention list."""
+
+_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("retry",)}
+"""By the status of a payment or refund. A refund that is put off again and again is tried on by itself: it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,13 @@ class Matter:
     booking_id: str | None
     reason: str
     since: datetime
+    actions: tuple[Action, ...] = ("settle",)
+
+    @property
+    def concern_id(self) -> str:
+        """Its name in the calls that settle it. An e-mail's own id is only good within its booking."""
+        of_booking = (self.booking_id or "",) if self.kind == "email" else ()
+        return ".".join((self.kind, *of_booking, self.subject))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,8 @@ def resolve_review(
     booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
 
     def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
-        return resolve(current, tx_ref, as_=as_, nights=nights, note=note, now=ports.clock.now())
+        by, now = operator.person_id, ports.clock.now()
+        return resolve(current, tx_ref, as_=as_, nights=nights, note=note, by=by, now=now)
 
     saved = save_decided(ports, booking, decide)
     return saved, saved.payment(tx_ref) or payment
@@ -172,7 +185,7 @@ def _matters(concern: Concern, booking: Booking | None) -> list[Matter]:
 def _of_payment(payment: Payment, booking: Booking, concern: Concern) -> Iterator[Matter]:
     if payment.status == "review":
         yield _of_event(booking, "payment_review", payment.tx_ref, "review", concern)
-    if payment.taken_back:
+    if payment.waits_since_taken_back:
         reason = f"{payment.taken_back} at the gateway, not by us"
         yield Matter("payment_taken_back", payment.tx_ref, booking.booking_id, reason, concern.since)
     for refund in payment.refunds:
@@ -182,10 +195,11 @@ def _of_payment(payment: Payment, booking: Booking, concern: Concern) -> Iterato
 
 def _of_event(booking: Booking, kind: Kind, subject: str, status: str, concern: Concern) -> Matter:
     """The reason and the time are those of the change that asked for a person."""
+    actions = _OWN_CALLS.get(status, ())
     for event in reversed(booking.history):
         if event.subject == subject and event.after == status and event.before != status:
-            return Matter(kind, subject, booking.booking_id, event.detail or status, event.at)
-    return Matter(kind, subject, booking.booking_id, status, concern.since)
+            return Matter(kind, subject, booking.booking_id, event.detail or status, event.at, actions)
+    return Matter(kind, subject, booking.booking_id, status, concern.since, actions)
 
 
 def _some_of_days(ports: Ports, place: Any, start: date, end: date, *, limit: int) -> tuple[list[Booking], Any]:

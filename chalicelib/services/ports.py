@@ -86,6 +86,15 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """That a person has dealt with something: when, who, and what they say."""
+
+    at: datetime
+    by: PersonId
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Concerns:
     """One page of concerns, oldest first; ``after`` as in Page."""
 
@@ -133,6 +142,15 @@ class BookingStore(Protocol):
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
+
+    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+        """A person has dealt with an orphan; answers the first settlement, which stands. None: no such orphan.
+
+        Raises StoreBusy.
+        """
+
+    def is_failing(self, booking_id: BookingId) -> bool:
+        """Working on this booking has failed for a day, so that a person is asked about it."""
 
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
         """Newest first."""
@@ -318,7 +336,10 @@ class Gateways(Protocol):
     """The gateways of this stage."""
 
     def named(self, name: str) -> Gateway:
-        """The gateway that a payment was opened with. Raises KeyError for one that this stage never had."""
+        """The gateway that a payment was opened with, also one that takes no new payments any more.
+
+        Raises KeyError for one that there is no adapter for.
+        """
 
     def for_currency(self, currency: str) -> Gateway | None:
         """The gateway that new payments in ``currency`` are opened with; None: no such money is taken here."""

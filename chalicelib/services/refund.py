@@ -88,8 +88,8 @@ def retry(ports: Ports, principal: Principal | None, refund_id: str, *, as_: Ret
             raise RefundNotFound("There is no such refund.")
         if known.status != "attention":
             raise NotInAttention("This refund does not wait for a person.")
-        now = ports.clock.now()
-        current = note(current, Event(now, f"refund_{as_}", "operator", refund_id, "attention", "attention", said))
+        now, by = ports.clock.now(), operator.person_id
+        current = note(current, Event(now, f"refund_{as_}", "operator", refund_id, "attention", "attention", said, by))
         if as_ == "post_again":
             return refunding.try_again(current, refund_id, now=now)
         return refunding.move_refund(current, refund_id, "refunded", cause="operator", now=now, detail=as_)

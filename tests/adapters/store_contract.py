@@ -26,6 +26,7 @@ from chalicelib.services.ports import (
     NightsShort,
     Page,
     Reviews,
+    Settlement,
     SlotTaken,
     VersionLost,
 )
@@ -468,6 +469,40 @@ class StoreContract:
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW + timedelta(hours=1))
         assert concerns(bench) == [Concern(tx_ref, "orphan", NOW)]
         assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
+
+    def test_an_orphan_is_settled_once_and_for_all(self, bench: Bench) -> None:
+        tx_ref = f"{a_booking_id('lost')}-1"
+        first = Settlement(NOW + timedelta(hours=1), PersonId("operator-1"), "Sent back by hand. እናመሰግናለን")
+        again = Settlement(NOW + timedelta(hours=2), PersonId("operator-2"), "")
+        assert bench.bookings.settle_orphan(tx_ref, first) is None
+        assert concerns(bench) == []
+        bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
+        another = f"{a_booking_id('lost')}-2"
+        bench.bookings.orphan(another, Verification("paid", another), NOW)
+        assert bench.bookings.settle_orphan(tx_ref, first) == first
+        assert bench.another().settle_orphan(tx_ref, again) == first
+        # Its announcement may still come again.
+        bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
+        assert concerns(bench) == [Concern(another, "orphan", NOW)]
+        assert bench.bookings.settle_orphan(another, again) == again
+
+    def test_a_booking_is_no_orphan_to_settle(self, bench: Bench) -> None:
+        booking = held(bench)
+        said = Settlement(NOW, PersonId("operator-1"), "")
+        for subject in ("", booking.booking_id, booking.payments[0].tx_ref):
+            assert bench.bookings.settle_orphan(subject, said) is None
+        assert bench.bookings.load(booking.booking_id) == booking
+        assert concerns(bench) == []
+
+    def test_whether_a_booking_keeps_failing(self, bench: Bench) -> None:
+        booking = held(bench)
+        assert not bench.bookings.is_failing(a_booking_id("never made"))
+        bench.bookings.push_back(booking.booking_id, DUE)
+        assert not bench.bookings.is_failing(booking.booking_id)
+        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=25))
+        assert bench.bookings.is_failing(booking.booking_id)
+        saved = bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
+        assert not bench.bookings.is_failing(saved.booking_id)
 
     @pytest.mark.parametrize("limit", [1, 2, 100])
     def test_concerns_oldest_first(self, bench: Bench, limit: int) -> None:

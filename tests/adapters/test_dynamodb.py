@@ -24,7 +24,7 @@ from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Night, PersonId
 from chalicelib.domain.review import Review, rated
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import BookingExists, NightsShort, SlotTaken, StoreBusy, VersionLost
+from chalicelib.services.ports import BookingExists, NightsShort, Settlement, SlotTaken, StoreBusy, VersionLost
 from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
 from tests.builders import GUEST, HOST, NOW, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
@@ -73,6 +73,7 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
     for write, operation in (
         (lambda: bench.bookings.give_back_slot(booking), "UpdateItem"),
         (lambda: bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW), "PutItem"),
+        (lambda: bench.bookings.settle_orphan(f"{booking.booking_id}-9", Settlement(NOW, GUEST, "")), "UpdateItem"),
         (lambda: bench.listings.publish(a_listing()), "PutItem"),
     ):
         wire.requests.clear()
@@ -108,7 +109,8 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
     bench.listings.load(listing.listing_id)
     bench.listings.nights(listing.listing_id, FIRST, THIRD)
     bench.listings.review_under(listing.listing_id, "key")
-    assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 6
+    bench.bookings.is_failing(booking.booking_id)
+    assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 7
     wire.requests.clear()
     bench.bookings.load_many([booking.booking_id])
     bench.listings.load_many([listing.listing_id])

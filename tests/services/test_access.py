@@ -13,6 +13,7 @@ from chalicelib.services import listings, operators, reading, refund
 from chalicelib.services.access import Principal, Role, role_in, signed_in, visible_booking, visible_payment, with_role
 from chalicelib.services.cancel import cancel
 from chalicelib.services.pay import pay
+from chalicelib.services.settling import settle
 from tests.builders import GUEST, HOST, NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, PUBLIC, Scene, id_of
@@ -48,6 +49,7 @@ OF_OPERATORS: dict[str, Use] = {
     "bookings": lambda ports, who: operators.bookings_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "payments": lambda ports, who: operators.payments_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "report": lambda ports, who: operators.report(ports, who, DAY, DAY),
+    "settle": lambda ports, who: settle(ports, who, f"payment_taken_back.{ONE}", note=""),
     "resolve": lambda ports, who: operators.resolve_review(ports, who, ONE, as_="accept", note=""),
     "retry": lambda ports, who: refund.retry(ports, who, f"{ONE}-R1", as_="post_again", said=""),
 }

@@ -104,7 +104,8 @@ def test_what_happened_since_does_not_change_why(scene: Scene, ports: Fakes) -> 
     scene.run(hours=1)
     assert scene.now(FIRST).history[-1].at > NOW
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
-    assert matter == Matter("payment_review", tx_ref, FIRST, "ETB 7,000.00 instead of ETB 7,350.00", NOW)
+    reason = "ETB 7,000.00 instead of ETB 7,350.00"
+    assert matter == Matter("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
 
 
 def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
@@ -138,8 +139,8 @@ def test_accepted_money_confirms(scene: Scene, ports: Fakes) -> None:
     assert (booking, payment) == (scene.now(FIRST), scene.payment(tx_ref))
     assert (booking.status, payment.status, payment.received) == ("confirmed", "completed", Money(700000, "ETB"))
     assert ports.tape.names("gateway") == []
-    assert ("review_accept", "operator", "close enough") in [
-        (event.kind, event.cause, event.detail) for event in booking.history
+    assert ("review_accept", "operator", "close enough", OPERATOR.person_id) in [
+        (event.kind, event.cause, event.detail, event.by) for event in booking.history
     ]
 
 

@@ -21,6 +21,7 @@ from chalicelib.services.ports import BadSignature, NotJson
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refund import refund, retry
 from chalicelib.services.reviews import review
+from chalicelib.services.settling import settle
 from chalicelib.services.sweep import sweep
 from chalicelib.services.webhook import receive
 
@@ -170,6 +171,17 @@ def _retry(deed: Deed) -> None:
             retry(deed.ports, OPERATOR, known.refund_id, as_="paid_otherwise", said="by bank")
 
 
+def _attend(deed: Deed) -> None:
+    """An operator deals with what the attention list has and nothing else would end; half the time twice."""
+    for matter in operators.attention(deed.ports, OPERATOR, kind=None, limit=20, after=None).items:
+        if "settle" not in matter.actions:
+            continue
+        first = settle(deed.ports, OPERATOR, matter.concern_id, note="dealt with")
+        met("settled", matter.kind)
+        if deed.rng.random() < 0.5 and settle(deed.ports, OPERATOR, matter.concern_id, note="again") != first:
+            raise Violation("a repeat settles something anew", matter.concern_id)
+
+
 def _stranger(deed: Deed) -> None:
     """Other people's things do not exist."""
     somebody = Principal(PersonId("somebody"), groups=frozenset({"host"}))
@@ -313,6 +325,7 @@ REQUESTS: dict[str, Work] = {
     "refund": _refund,
     "review": _review,
     "retry": _retry,
+    "attend": _attend,
     "stranger": _stranger,
     "list": _list,
     "forged": _forged,

@@ -80,7 +80,9 @@ def _money(world: World, charge: Charge) -> None:
     if booking is None or payment is None:
         _orphan(world, charge)
         return
-    if payment.status == "review" or payment.taken_back:
+    if payment.taken_back_settled:
+        met("ending", "money that a person has dealt with")
+    elif payment.status == "review" or payment.taken_back:
         met("ending", "money in attention")
         if world.tables.rows[booking.booking_id].attention is None:
             raise Violation("money in doubt, and nobody is asked", charge.tx_ref)
@@ -106,7 +108,9 @@ def _orphan(world: World, charge: Charge) -> None:
     told = world.acknowledged.get(charge.tx_ref, -1)
     since = world.resets[-1] if world.resets else 0
     dropped = [task.tx_ref for _, task in world.queue.lost + world.queue.dead]
-    if charge.tx_ref in world.tables.orphans:
+    if charge.tx_ref in world.tables.settled:
+        met("ending", "money orphaned, and a person has dealt with it")
+    elif charge.tx_ref in world.tables.orphans:
         met("ending", "money orphaned, in attention")
     elif charge.status == "paid" and told >= since and charge.tx_ref not in dropped and charge.paid_at <= told:
         raise Violation("orphaned money is forgotten", charge.tx_ref)

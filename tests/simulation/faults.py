@@ -18,7 +18,9 @@ STALLS = (2, 6, 12, 16, 24, 26, 40, 61, 119, 121, 200)
 LATENCY = {"gateway": (40, 900), "mailer": (30, 300), "queue": (5, 30)}
 """Milliseconds that a call takes, from and to; any other port answers in 1 to 8."""
 
-WRITES = frozenset({"hold", "save", "give_back_slot", "push_back", "orphan", "publish", "set_nights", "add_review"})
+WRITES = frozenset(
+    {"hold", "save", "give_back_slot", "push_back", "orphan", "settle_orphan", "publish", "set_nights", "add_review"}
+)
 SINGLE_WRITES = frozenset({"save"})
 
 

@@ -211,6 +211,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _without("push back: the booking is due"),
     _without("push back: failing for a day"),
     _without("orphan: once"),
+    _without("orphan: settled once"),
     _without("listing: version as loaded"),
     _without("review: once"),
     _swap("a hold expires without asking, and is forgotten", reconcile, "_expire_if_due", _expires_without_asking),

@@ -57,6 +57,7 @@ AFTER_BOOKING = {
     "operator cancels": 1,
     "review": 4,
     "retry": 4,
+    "attend": 6,
     "refund": 4,
     "announce": 3,
     "take back": 3,

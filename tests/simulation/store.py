@@ -21,6 +21,7 @@ from chalicelib.services.ports import (
     Page,
     ReviewExists,
     Reviews,
+    Settlement,
     SlotTaken,
     StoreBusy,
     VersionLost,
@@ -48,6 +49,7 @@ CONDITIONS = (
     "push back: the booking is due",
     "push back: failing for a day",
     "orphan: once",
+    "orphan: settled once",
     "listing: once",
     "listing: version as loaded",
     "review: once",
@@ -80,6 +82,7 @@ class Tables:
     rows: dict[str, Row] = field(default_factory=dict)
     slots: dict[tuple[PersonId, int], tuple[datetime, str]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
+    settled: dict[str, Settlement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class Tables:
             dict(self.rows),
             dict(self.slots),
             dict(self.orphans),
+            dict(self.settled),
             dict(self.listings),
             dict(self.nights),
             dict(self.reviews),
@@ -183,6 +187,19 @@ class SimBookings:
                 raise Violation("the first report of an orphan is written over", tx_ref)
             self.tables.orphans[tx_ref] = (verification, now)
 
+    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+        if tx_ref not in self.tables.orphans:
+            return None
+        if holds("orphan: settled once", tx_ref not in self.tables.settled):
+            if tx_ref in self.tables.settled:
+                raise Violation("the first word on an orphan is written over", tx_ref)
+            self.tables.settled[tx_ref] = settlement
+        return self.tables.settled[tx_ref]
+
+    def is_failing(self, booking_id: BookingId) -> bool:
+        row = self.tables.rows.get(booking_id)
+        return row is not None and row.attention == "failing"
+
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
         return _page([key for key, row in self.tables.rows.items() if row.booking.guest_id == guest_id], limit, after)
 
@@ -195,7 +212,8 @@ class SimBookings:
         return _page([key for key, row in rows if row.booking.created_at.date() == day], limit, after)
 
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
-        found = [Concern(tx_ref, "orphan", at) for tx_ref, (_, at) in self.tables.orphans.items()]
+        waiting = self.tables.orphans.keys() - self.tables.settled.keys()
+        found = [Concern(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
         for key, row in self.tables.rows.items():
             if row.attention:
                 found.append(Concern(key, row.attention, row.attention_at))
@@ -280,7 +298,7 @@ class SimListings:
         key = after.listing_id, review.booking_id
         if not holds("review: once", key not in self.tables.reviews):
             raise ReviewExists
-        if not holds("review: once a key", not review.key or self.review_under(after.listing_id, review.key) is None):
+        if review.key and self.review_under(after.listing_id, review.key) is not None:
             raise ReviewExists
         self.save(before, after)
         self.tables.reviews[key] = review

@@ -1,0 +1,99 @@
+"""An operator has dealt with something on the attention list that nothing else would ever take off it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ..domain import settling
+from ..domain.booking import Booking
+from ..domain.errors import Busy, ConcernNotFound, NotSettledThus
+from ..domain.ids import BookingId, booking_of, is_booking_id
+from ..domain.listing import PersonId
+from ..domain.settling import Settleable, settlements
+from .access import Principal, with_role
+from .ports import Ports, Settlement, StoreBusy
+from .saving import save_decided
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was settled, of which booking if it is of one, and with what word: the first one."""
+
+    concern_id: str
+    booking_id: BookingId | None
+    settlement: Settlement
+
+
+def settle(ports: Ports, principal: Principal | None, concern_id: str, *, note: str) -> Settled:
+    """Record that the caller has dealt with this, which then leaves the list; a repeat changes nothing.
+
+    ``concern_id`` is as the list has it. Raises Forbidden, ConcernNotFound, NotSettledThus, Busy.
+    """
+    operator = with_role(principal, "operator")
+    said = Settlement(ports.clock.now(), operator.person_id, note)
+    kind, _, subject = concern_id.partition(".")
+    if kind == "orphan":
+        return Settled(concern_id, None, _settle_orphan(ports, subject, said))
+    booking_id = BookingId(re.split("[-.]", subject, maxsplit=1)[0])
+    booking = ports.bookings.load(booking_id) if is_booking_id(booking_id) else None
+    if booking is None:
+        raise _unknown()
+    match kind:
+        case "payment_taken_back":
+            first = _settle(ports, booking, "payment_taken_back", subject, said)
+        case "email":
+            first = _settle(ports, booking, "email", subject.partition(".")[2], said)
+        case "failing":
+            first = _settle(ports, booking, "failing", "", said)
+        case _:
+            raise _its_own_call(booking, kind, subject)
+    return Settled(concern_id, booking_id, first)
+
+
+def _settle_orphan(ports: Ports, tx_ref: str, said: Settlement) -> Settlement:
+    if booking_of(tx_ref) is None:
+        raise _unknown()
+    try:
+        first = ports.bookings.settle_orphan(tx_ref, said)
+    except StoreBusy as busy:
+        raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    if first is None:
+        raise _unknown()
+    ports.observe("concern_settled", tx_ref=tx_ref, kind="orphan")
+    return first
+
+
+def _settle(ports: Ports, booking: Booking, kind: Settleable, subject: str, said: Settlement) -> Settlement:
+    """The word that settled it: an earlier one, where it needs nobody any more."""
+    before = settlements(booking, kind, subject)
+    # What keeps failing may do so again after it was settled; all else is settled once and for all.
+    waits = ports.bookings.is_failing(booking.booking_id) if kind == "failing" else not before
+    if not waits and not before:
+        raise _unknown()
+
+    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
+        if not waits or settlements(current, kind, subject) != before:
+            return current
+        return settling.settle(current, kind, subject, by=said.by, said=said.note, now=said.at)
+
+    entry = settlements(save_decided(ports, booking, decide), kind, subject)[-1]
+    ports.observe("concern_settled", booking_id=booking.booking_id, kind=kind)
+    return Settlement(entry.at, PersonId(entry.by), entry.detail)
+
+
+def _its_own_call(booking: Booking, kind: str, subject: str) -> ConcernNotFound | NotSettledThus:
+    payment = booking.payment(subject)
+    if kind == "payment_review" and payment is not None and payment.status == "review":
+        return NotSettledThus(f"A payment in review is resolved: POST /v1/ops/payments/{subject}/resolve.")
+    refund = next((each for each in booking.refunds if each.refund_id == subject), None)
+    if kind != "refund" or refund is None or not refund.needs_a_person:
+        return _unknown()
+    if refund.status == "attention":
+        return NotSettledThus(f"A refund in attention is retried: POST /v1/ops/refunds/{subject}/retry.")
+    return NotSettledThus("This refund is tried on by itself, and leaves the list when the gateway takes it.")
+
+
+def _unknown() -> ConcernNotFound:
+    return ConcernNotFound("Nothing of this name waits for a person.")

@@ -1,0 +1,111 @@
+"""The attention list over HTTP, and how things leave it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import MailRefused
+from tests.api.harness import World, sample
+
+NOTE = {"note": "The guest was told by telephone."}
+NOBODYS = "GZ00000000000000-1"
+
+
+def path(concern_id: str) -> str:
+    return f"/v1/ops/attention/{concern_id}/settle"
+
+
+def listed(world: World) -> list[dict[str, Any]]:
+    reply = world.call("GET", "/v1/ops/attention", by=world.operator())
+    assert reply.status == 200
+    items: list[dict[str, Any]] = reply.body["items"]
+    return items
+
+
+def taken_back(world: World, _: pytest.MonkeyPatch) -> None:
+    booking = world.paid(world.book())
+    world.gateway.says = "reversed"
+    world.webhook(booking["payment"]["tx_ref"], "charge.reversed")
+
+
+def email(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise MailRefused
+
+    world.paid(world.book(world.listing()))
+    monkeypatch.setattr(world.house.mailer, "send", refuse)
+    world.send_emails()
+
+
+def orphan(world: World, _: pytest.MonkeyPatch) -> None:
+    world.house.bookings.orphan(NOBODYS, Verification("paid", NOBODYS), world.clock.now())
+
+
+def failing(world: World, _: pytest.MonkeyPatch) -> None:
+    booking_id = BookingId(world.book()["booking_id"])
+    for hours in (1, 26):
+        world.house.bookings.push_back(booking_id, world.clock.now() + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("make", [taken_back, email, orphan, failing], ids=lambda make: make.__name__)
+def test_what_can_be_settled_says_so_and_leaves_when_it_was(
+    world: World, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(world, monkeypatch)
+    matters = listed(world)
+    assert matters
+    for matter in matters:
+        assert matter["actions"] == ["settle"]
+        world.clock.forward(seconds=1)
+        reply = world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
+        assert (reply.status, reply.body["note"]) == (200, NOTE["note"])
+        assert (reply.body["concern_id"], reply.body["booking_id"]) == (matter["concern_id"], matter["booking_id"])
+        assert reply.body["settled_by"] == world.operator().sub
+        world.clock.forward(minutes=1)
+        again = world.call("POST", path(matter["concern_id"]), {"note": "And again."}, by=world.staff())
+        assert (again.status, again.body) == (200, reply.body)
+    assert listed(world) == []
+
+
+def test_a_note_is_for_operators_and_not_for_the_guest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_back(world, monkeypatch)
+    [matter] = listed(world)
+    world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
+    trail = f"/v1/payments/{matter['subject']}/events"
+    told = world.call("GET", trail, by=world.operator(), query={"limit": 100}).body["items"][-1]
+    assert (told["kind"], told["cause"], told["detail"]) == ("payment_taken_back_settled", "operator", NOTE["note"])
+    assert (told["from"], told["to"]) == ("completed", "completed")
+    seen = world.call("GET", trail, by=world.guest(), query={"limit": 100})
+    assert seen.body["items"][-1] == told | {"detail": ""}
+    assert NOTE["note"] not in seen.text
+    assert world.operator().sub not in seen.text
+
+
+def test_what_has_a_call_of_its_own_names_it(world: World) -> None:
+    world.gateway.changed = {"amount": 7349.0}
+    world.paid(world.book())
+    [matter] = listed(world)
+    assert matter["actions"] == ["resolve"]
+    reply = world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
+    assert (reply.status, reply.code) == (409, "not_settled_thus")
+    assert f"/v1/ops/payments/{matter['subject']}/resolve" in reply.body["detail"]
+    assert listed(world) == [matter]
+
+
+@pytest.mark.parametrize("concern_id", ["x", "orphan.x", "payment_review.GZ00000000000000-1", "%2e%2e", "email..1"])
+def test_what_is_not_on_the_list(world: World, concern_id: str) -> None:
+    reply = world.call("POST", path(concern_id), NOTE, by=world.operator())
+    assert (reply.status, reply.code) == (404, "concern_not_found")
+
+
+def test_a_note_is_needed(world: World) -> None:
+    route = sample("/v1/ops/attention/{concern_id}/settle")
+    for body, wrong in (({}, "note"), ({"note": " "}, "note"), (NOTE | {"as": "x"}, "as")):
+        reply = world.call("POST", route, body, by=world.operator())
+        assert (reply.status, list(reply.wrong())) == (400, [wrong])
+    assert world.call("POST", route, NOTE, by=world.host()).status == 403
