@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, render_template
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 LARGEST_REQUEST = 16 * 1024 * 1024
@@ -33,6 +33,10 @@ def create_site(blueprints: Iterable[Blueprint]) -> Flask:
         response.headers.setdefault("Access-Control-Allow-Headers", "Content-Type")
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    @site.errorhandler(404)
+    def nothing_here(_: Exception) -> tuple[str, int]:
+        return render_template("local/missing.html"), 404
 
     return site
 

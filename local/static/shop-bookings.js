@@ -2,6 +2,7 @@ import { attempt, call, put, say, signInAs, who } from "./shop.js";
 
 const list = document.getElementById("bookings");
 const more = document.getElementById("more");
+const none = document.getElementById("none");
 const form = document.getElementById("who");
 const WORDS = { pending_payment: "waiting for payment", confirmed: "confirmed", expired: "expired", cancelled: "cancelled" };
 
@@ -51,7 +52,7 @@ async function load(cursor) {
   page.items.forEach((booking) => list.append(card(booking)));
   more.hidden = !page.next_cursor;
   more.onclick = () => attempt(more, () => load(page.next_cursor));
-  if (!list.children.length) say("No bookings yet.");
+  none.hidden = list.children.length > 0;
 }
 
 // Back from the gateway: ask once, then look every 3 s for a minute, as the API's documents advise.

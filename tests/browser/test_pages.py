@@ -95,3 +95,13 @@ def test_what_is_not_there(visitor: Visitor, world: World) -> None:
     visitor.look("pay-not-found", title="We do not know this payment · Guzo")
     visitor.open(f"{world.local}/chapa/checkout/gone", status=404)
     visitor.look("checkout-missing", title="No such checkout")
+    visitor.open(f"{world.local}/nowhere", status=404)
+    visitor.look("nothing-here", title="Nothing here · Guzo")
+
+
+def test_nobody_has_bookings_at_first(visitor: Visitor, world: World) -> None:
+    page = visitor.open(f"{world.local}/shop/bookings")
+    page.get_by_label("Signed in as").fill(f"nobody-{world.mark}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("No bookings yet.")).to_be_visible()
+    visitor.look("shop-bookings-none", title="My bookings · Guzo")
