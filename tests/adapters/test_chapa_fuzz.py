@@ -8,16 +8,26 @@ import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import SAYS, read_closed, read_events, read_link, read_verification
+from chalicelib.adapters.chapa_answers import (
+    REFUND_SAYS,
+    SAYS,
+    read_closed,
+    read_events,
+    read_link,
+    read_refund,
+    read_refund_status,
+    read_verification,
+)
 from chalicelib.domain.errors import GatewayRejected, GatewayTrouble
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.outbound import Answer
-from chalicelib.services.ports import BadSignature, NotJson
+from chalicelib.services.ports import BadSignature, NotJson, RefundAnswer
 from tests.adapters.chapa_server import LINK, OPENED, OPENING, PAID, PENDING, Keys, failed
 
 T = TypeVar("T")
@@ -183,6 +193,43 @@ def test_a_log_ends_in_lines_or_trouble(status: int, raw: bytes) -> None:
         return
     assert len(told) <= 100
     assert all(event.text.isprintable() and 0 < len(event.text) <= 200 for event in told)
+
+
+REFUNDED = {
+    "message": "Refund verified successfully",
+    "status": "success",
+    "data": {"amount": 2450, "currency": "ETB", "ref_id": "MqT58vRk2c", "status": "refunded"},
+}
+refund_answers = raw_answers | st.builds(
+    lambda status, ref, known: json.dumps(
+        {**known, "data": known["data"] | {"status": status, "ref_id": ref}}
+    ).encode(),
+    st.sampled_from([*REFUND_SAYS, "Refund Initiated", "REFUNDED", "done"]) | anything,
+    anything,
+    st.just(REFUNDED),
+)
+
+
+@pytest.mark.parametrize("read", [read_refund, read_refund_status])
+@given(status=statuses, raw=refund_answers)
+@example(status=200, raw=json.dumps(REFUNDED).encode())
+@example(status=200, raw=b"[" * 200_000)
+@example(status=200, raw=b'{"status": "success", "data": {"status": "initiated"}, "data": {"status": "refunded"}}')
+def test_a_refund_is_said_to_be_done_only_when_it_is(
+    read: Callable[[Answer], RefundAnswer], status: int, raw: bytes
+) -> None:
+    said = outcome(lambda: read(Answer(status, {}, raw)))
+    if isinstance(said, GatewayTrouble):
+        assert said.fate_known == isinstance(said, GatewayRejected)
+        assert said.detail.isprintable()
+        return
+    if said.said == "refunded":
+        assert status == 200
+        assert json.loads(raw)["data"]["status"].lower() == "refunded"
+    if said.provider_refund_id is not None:
+        assert said.provider_refund_id == str(json.loads(raw)["data"]["ref_id"])
+        assert said.provider_refund_id.isascii()
+        assert "/" not in said.provider_refund_id
 
 
 @given(raw_answers, st.text(max_size=70) | st.just("signed"))
