@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+import msgspec
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -30,6 +31,7 @@ from ..services.ports import (
     Settlement,
     SlotTaken,
     StoreBusy,
+    Unreadable,
     VersionLost,
 )
 from .dynamodb_calls import Writes, page_of, reading
@@ -334,7 +336,10 @@ def _booking_item(booking: Booking) -> BookingItem:
 
 
 def _booking(item: BookingItem) -> Booking:
-    return decode_booking(item.body, int(item.version))
+    try:
+        return decode_booking(item.body, int(item.version))
+    except msgspec.DecodeError as error:
+        raise Unreadable(item.booking_id) from error
 
 
 def _concern(item: BookingItem) -> Concern:

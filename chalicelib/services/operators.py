@@ -14,7 +14,7 @@ from ..domain.money import Money, zero
 from ..domain.payment import Payment, PaymentStatus
 from ..domain.verification import resolve
 from .access import Principal, visible_payment, with_role
-from .ports import Concern, Ports
+from .ports import Concern, Ports, Unreadable
 from .reading import Listed
 from .saving import save_decided
 
@@ -66,15 +66,15 @@ def attention(
     """What needs a person, oldest first. Raises Forbidden."""
     with_role(principal, "operator")
     page = ports.bookings.concerns(limit=limit, after=after)
-    ids = [BookingId(concern.subject) for concern in page.items if concern.kind != "orphan"]
-    bookings = {booking.booking_id: booking for booking in ports.bookings.load_many(ids)}
-    matters = [
-        matter
-        for concern in page.items
-        for matter in _matters(concern, bookings.get(BookingId(concern.subject)))
-        if kind in (None, matter.kind)
-    ]
-    return Listed(tuple(matters), page.after)
+    bookings, unreadable = _readable(ports, [BookingId(each.subject) for each in page.items if each.kind != "orphan"])
+    matters: list[Matter] = []
+    for concern in page.items:
+        if concern.subject in unreadable:
+            reason = "its record cannot be read"
+            matters.append(Matter("failing", concern.subject, concern.subject, reason, concern.since, ()))
+        else:
+            matters += _matters(concern, bookings.get(BookingId(concern.subject)))
+    return Listed(tuple(matter for matter in matters if kind in (None, matter.kind)), page.after)
 
 
 def bookings_by_day(
@@ -164,6 +164,25 @@ def check_period(start: date, end: date) -> None:
         wrong.append(FieldError("to", f"at most {MOST_DAYS} days"))
     if wrong:
         raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
+
+
+def _readable(ports: Ports, ids: list[BookingId]) -> tuple[dict[BookingId, Booking], set[str]]:
+    """The bookings, and the ids of those that cannot be read: they are what a person must hear of, not a reason to
+    show nobody anything.
+    """
+    unreadable: set[str] = set()
+    try:
+        found = ports.bookings.load_many(ids)
+    except Unreadable:
+        found = []
+        for booking_id in ids:
+            try:
+                booking = ports.bookings.load(booking_id)
+            except Unreadable:
+                unreadable.add(booking_id)
+                continue
+            found += [booking] if booking else []
+    return {booking.booking_id: booking for booking in found}, unreadable
 
 
 def _matters(concern: Concern, booking: Booking | None) -> list[Matter]:

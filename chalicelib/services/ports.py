@@ -36,6 +36,10 @@ class VersionLost(Exception):
     """Somebody saved this booking since it was loaded: load and decide again."""
 
 
+class Unreadable(Exception):
+    """A record is of a form that this release does not know, or broken."""
+
+
 class StoreBusy(Exception):
     """The store refused for its own reasons, however often it was tried; whether it wrote is not known."""
 
@@ -109,10 +113,10 @@ class BookingStore(Protocol):
         """The table's own secret, made with it."""
 
     def load(self, booking_id: BookingId) -> Booking | None:
-        """Strongly consistent."""
+        """Strongly consistent. Raises Unreadable."""
 
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
-        """Fresh, in the order asked; ids that are gone are left out. At most 100."""
+        """Fresh, in the order asked; ids that are gone are left out. At most 100. Raises Unreadable for any of them."""
 
     def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
         """One of the guest's hold slots that is free at ``now``; None when all are taken."""

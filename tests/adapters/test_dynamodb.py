@@ -24,7 +24,15 @@ from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Night, PersonId
 from chalicelib.domain.review import Review, rated
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import BookingExists, NightsShort, Settlement, SlotTaken, StoreBusy, VersionLost
+from chalicelib.services.ports import (
+    BookingExists,
+    NightsShort,
+    Settlement,
+    SlotTaken,
+    StoreBusy,
+    Unreadable,
+    VersionLost,
+)
 from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
 from tests.builders import GUEST, HOST, NOW, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
@@ -96,6 +104,13 @@ def test_a_booking_that_nobody_can_read_is_put_off_all_the_same(bench: DynamoBen
     bench.admin.put_item(TableName=BOOKINGS, Item=item | {"body": {"S": "{broken"}})
     bench.bookings.push_back(booking.booking_id, DUE)
     assert bench.bookings.due(DUE + timedelta(minutes=10), 10) == [booking.booking_id]
+    for read in (
+        lambda: bench.bookings.load(booking.booking_id),
+        lambda: bench.bookings.load_many([booking.booking_id]),
+    ):
+        with pytest.raises(Unreadable):
+            read()
+    assert not bench.bookings.is_failing(booking.booking_id)
 
 
 def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> None:

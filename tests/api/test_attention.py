@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib.domain.ids import BookingId
@@ -109,3 +110,13 @@ def test_a_note_is_needed(world: World) -> None:
         reply = world.call("POST", route, body, by=world.operator())
         assert (reply.status, list(reply.wrong())) == (400, [wrong])
     assert world.call("POST", route, NOTE, by=world.host()).status == 403
+
+
+def test_a_booking_that_cannot_be_read_stands_there_as_such(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(world, monkeypatch)
+    [matter] = listed(world)
+    table = world.resources.bookings_table
+    item = next(each for each in world.table(table) if each["booking_id"]["S"] == matter["booking_id"])
+    boto3.client("dynamodb").put_item(TableName=table, Item=item | {"body": {"S": "{broken"}})
+    [broken] = listed(world)
+    assert (broken["kind"], broken["reason"], broken["actions"]) == ("failing", "its record cannot be read", [])

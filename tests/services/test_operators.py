@@ -15,7 +15,7 @@ from chalicelib.domain.verification import Verification
 from chalicelib.services import operators
 from chalicelib.services.access import Principal
 from chalicelib.services.operators import Matter
-from chalicelib.services.ports import MailRefused
+from chalicelib.services.ports import MailRefused, Unreadable
 from chalicelib.services.refund import refund, retry
 from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id, a_stay
@@ -117,6 +117,17 @@ def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
     assert page.after is not None
     page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=page.after)
     assert ([matter.subject for matter in page.items], page.after) == ([second], None)
+
+
+def test_a_booking_that_cannot_be_read_hides_no_other(scene: Scene, ports: Fakes) -> None:
+    in_review(scene)
+    ports.clock.move(minutes=1)
+    second = in_review(scene, key="second", guest=GUEST_DAWIT)
+    ports.run_before("bookings.load_many", raises(Unreadable()))
+    ports.run_before("bookings.load", raises(Unreadable()))
+    broken, other = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
+    assert broken == Matter("failing", FIRST, FIRST, "its record cannot be read", NOW, ())
+    assert (other.kind, other.subject) == ("payment_review", second)
 
 
 def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
