@@ -40,6 +40,7 @@ ROWS = (
     "refunded · completed, no refund of ours → taken back",
     "refunded · never completed → review",
     "no answer · → nothing but the next look",
+    "reversed · a refund of ours has a word of its own → asked about",
 )
 
 
@@ -58,6 +59,10 @@ def row_of(before: Booking, after: Booking, tx_ref: str, said: Verification, nig
     if said.said in ("refunded", "reversed"):
         if payment.status != "completed":
             return ROWS[19]
+        if said.said == "reversed" and any(
+            each.provider_refund_id is not None or each.status == "requested" for each in payment.refunds
+        ):
+            return ROWS[21]
         if [each.status for each in payment.refunds] != [each.status for each in then.refunds]:
             return ROWS[16]
         return ROWS[18] if then.taken_back and not payment.taken_back else ROWS[17]

@@ -74,6 +74,14 @@ class Quirks:
     stale: float = 0.0
     cancelled_says: Said = "pending"
 
+    @property
+    def reverses_at_once(self) -> bool:
+        """A payment is reversed as soon as a refund is asked for, as Paystack's may be.
+
+        Only where refunds have names and do not come back: without a name nobody could tell what became of one.
+        """
+        return self.names_refunds and self.refund_hours > 24
+
 
 class SimGateway:
     """The Gateway port, and what guests and Chapa itself do there. ``announce`` sends a webhook."""
@@ -151,6 +159,10 @@ class SimGateway:
         name = f"RF{refund_id}" if self.quirks.names_refunds else None
         payback = Payback(refund_id, amount, name)
         charge.paybacks.append(payback)
+        if self.quirks.reverses_at_once:
+            met("gateway", "reversed as soon as a refund was asked for")
+            charge.turn("reversed", self.hub.ms)
+            self._tell(charge, "refund.pending", Random(f"{refund_id} pending"))
         after = int(self.quirks.refund_hours * HOUR * (0.5 + self._chance().random()))
         self.hub.at(self.hub.ms + after, lambda: self._finish(charge, payback))
         return RefundAnswer("processing", name)
@@ -213,14 +225,16 @@ class SimGateway:
         self._tell(charge, "charge.refunded", rng)
 
     def _finish(self, charge: Charge, payback: Payback) -> None:
-        if Random(charge.tx_ref).random() < self.quirks.refunds_come_back:
+        at_once = self.quirks.reverses_at_once
+        if not at_once and Random(charge.tx_ref).random() < self.quirks.refunds_come_back:
             payback.said = "reversed"
             met("money", "a refund came back")
             return
         payback.said = "refunded"
         met("money", "refunded")
         assert charge.received is not None
-        if charge.went_back >= charge.received.minor or self.quirks.partial_says_refunded:
+        whole = charge.went_back >= charge.received.minor
+        if not at_once and (whole or self.quirks.partial_says_refunded):
             charge.turn("refunded", self.hub.ms)
         self._tell(charge, "charge.refunded", Random(payback.refund_id))
 

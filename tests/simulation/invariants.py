@@ -153,6 +153,7 @@ class Watch:
                 raise Violation("a refund of money that never came", payment.tx_ref)
             return
         self._backed(payment)
+        self._returned(payment)
         received = payment.received
         if received is None or payment.refunded_or_owed.minor > received.minor:
             raise Violation("refunds of more than was received", payment.tx_ref)
@@ -166,6 +167,17 @@ class Watch:
         charge = self.world.gateway.charges.get(payment.tx_ref)
         if charge is None or charge.received is None or charge.paid_as != "as asked":
             raise Violation("completed without the money", f"{payment.tx_ref} {charge}")
+
+    def _returned(self, payment: Payment) -> None:
+        """Where a payment is reversed at once, a refund with a name is done when the gateway says so of the refund."""
+        charge = self.world.gateway.charges.get(payment.tx_ref)
+        if charge is None or not self.world.gateway.quirks.reverses_at_once:
+            return
+        said = {each.name: each.said for each in charge.paybacks}
+        for refund in payment.refunds:
+            named = refund.provider_refund_id is not None and refund.refund_id not in self.vouched
+            if named and refund.status == "refunded" and said.get(refund.provider_refund_id) != "refunded":
+                raise Violation("a refund is called done before it is", refund.refund_id)
 
     def _duties(self, booking: Booking, due: datetime | None) -> None:
         """``due_at`` is never later than what is due, and everything unsettled has its time."""

@@ -221,6 +221,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("whatever is paid matches", verification, "matches", lambda _: lambda _payment, _said: True),
     _swap("a refund is posted without a claim", refund, "_start", _posts_first),
     _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
+    _swap("a reversed payment ends its refunds", verification, "_has_its_own_word", lambda _: lambda _refund: False),
     _swap("every trouble is taken for certain", errors.GatewayTrouble, "__init__", _certain),
     _swap("a payment is looked at once", (aggregate, payment, verification), "next_look", _looks_once),
     _swap("due_at is late", (store, aggregate, saving), "due_at", _later),
