@@ -1,0 +1,257 @@
+"""What guests do: book, pay, come back, ask, cancel; and everything that is theirs to repeat."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from local.world import Json, Person, World
+from tests.e2e.machine import picture, promises
+from tests.e2e.machine.picture import Picture
+from tests.e2e.machine.switching import Turn, some_trouble
+from tests.e2e.machine.town import GATEWAY_TROUBLE, Town, Wish
+
+LOOKS = 5
+"""How often a picture that is not right is taken again: its parts are read one after the other, and time goes on."""
+LAST_MINUTES = timedelta(minutes=2)
+
+bookings = st.integers(0, 3)
+"""Which booking, counted back from the latest."""
+attempts = st.integers(0, 2)
+"""Which payment of a booking, counted back from the latest."""
+presses = st.sampled_from(["pay", "pay", "pay", "telephone", "fail", "cancel"])
+"""What a guest does with a link; by telephone money comes whatever became of it."""
+checkout_trouble = some_trouble("verify", "verify", "webhook", "callback")
+
+
+class Guests(RuleBasedStateMachine):
+    """An example: a town, and the last picture of it in which every promise was kept.
+
+    What Hypothesis draws never depends on what happened, so that the same steps can be made again: a step for which
+    there is nothing to do does nothing.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.town = Town(world)
+        self.seen: Picture | None = None
+
+    @property
+    def now(self) -> Picture:
+        """What the last step left."""
+        assert self.seen is not None
+        return self.seen
+
+    @initialize(units=st.integers(1, 2), policy=st.sampled_from(["flexible", "moderate", "strict"]))
+    def publish(self, units: int, policy: str) -> None:
+        """The host publishes, and somebody books."""
+        self.town.open(units, policy)
+        self.seen = picture.take(self.town)
+        self._book(0, first=1, nights=2, units=1, right_total=True)
+
+    @invariant()
+    def the_promises_are_kept(self) -> None:
+        for look in range(LOOKS):
+            self.town.world.idle()
+            now = picture.take(self.town)
+            try:
+                promises.hold(self.seen, now, self.town)
+            except AssertionError:
+                if look == LOOKS - 1:
+                    raise
+            else:
+                self.seen = now
+                return
+
+    @rule(
+        guest=st.integers(0, 1),
+        first=st.integers(0, 4),
+        nights=st.integers(1, 2),
+        units=st.sampled_from([1, 1, 1, 2]),
+        right_total=st.sampled_from([None, True, True, False]),
+        trouble=some_trouble("initialize"),
+        pays=st.none() | presses,
+        checkout_trouble=checkout_trouble,
+    )
+    def book(
+        self, guest: int, trouble: Turn | None, pays: str | None, checkout_trouble: Turn | None, **stay: Any
+    ) -> None:
+        """A guest books, and often pays at once."""
+        if trouble:
+            self.town.turn(trouble, once=2)
+        made = self._book(guest, **stay)
+        if made and pays:
+            self.the_promises_are_kept()
+            self.at_checkout(0, 0, pays, comes_back=True, trouble=checkout_trouble)
+
+    def _book(self, guest: int, *, first: int, nights: int, units: int, right_total: bool | None) -> bool:
+        town, who, before = self.town, self.town.guests[guest], self.now
+        check_in = town.soon(first)
+        days = [(check_in + timedelta(days=day)).isoformat() for day in range(nights)]
+        total = units * sum(before.nights[day]["price"]["amount"] for day in days)
+        body = {
+            "listing_id": town.listing_id,
+            "check_in": days[0],
+            "check_out": (check_in + timedelta(days=nights)).isoformat(),
+            "units": units,
+            "guests": units,
+            "contact": {"first_name": who.name, "last_name": "Tesfaye", "email": who.email, "phone": "0911223344"},
+            **({} if right_total is None else {"expected_total": total if right_total else total + 1}),
+        }
+        key = uuid.uuid4().hex[:8]
+        reply = town.call("POST", "/v1/bookings", by=who, body=body, key=key)
+        if reply.status != 201:
+            # Something may have moved since the last step: then what is there now is the reason.
+            reasons = self._refusals(before, who, units, days) | self._refusals(picture.take(town), who, units, days)
+            assert reply.code in reasons | ({"price_changed"} if right_total is False else set()), reply.text
+            return False
+        made = reply.body
+        assert right_total is not False, f"not the expected price: {reply.text}"
+        assert made["status"] == "pending_payment"
+        assert made["total"]["amount"] == total
+        assert made["booking_id"] not in town.wishes, "another key, and the same booking"
+        if town.gateway_is_well:
+            assert made["payment"]["checkout_url"], reply.text
+        town.wishes[made["booking_id"]] = Wish(made["booking_id"], who, key, body)
+        return True
+
+    @rule(which=bookings, same=st.booleans())
+    def book_again(self, which: int, same: bool) -> None:
+        """One key is one booking, whatever became of it and of the listing; and one body."""
+        booking_id = self._one(which)
+        wish = self.town.wishes[booking_id]
+        body = wish.body if same else {**wish.body, "language": "am"}
+        reply = self.town.call("POST", "/v1/bookings", by=wish.guest, body=body, key=wish.key)
+        if not same:
+            assert (reply.status, reply.code) == (422, "idempotency_key_reused")
+            return
+        assert (reply.status, reply.headers.get("idempotent-replayed")) == (201, "true"), reply.text
+        assert reply.body["booking_id"] == booking_id
+
+    @rule(which=bookings, key=st.sampled_from([None, None, "again"]))
+    def open_payment(self, which: int, key: str | None) -> None:
+        booking_id = self._one(which)
+        guest = self.town.wishes[booking_id].guest
+        reply = self.town.call("POST", f"/v1/bookings/{booking_id}/payments", by=guest, body={}, key=key)
+        after = self._booking(booking_id)
+        if reply.status < 300:
+            assert reply.body["tx_ref"] in {payment["tx_ref"] for payment in after["payments"]}
+            assert "idempotent-replayed" in reply.headers or reply.body["checkout_url"], reply.text
+        elif reply.code == "booking_not_payable":
+            ends = picture.instant(after["hold_expires_at"])
+            over = self.town.world.now() >= ends - LAST_MINUTES
+            assert after["status"] != "pending_payment" or over or len(after["payments"]) == 20, reply.text
+        elif reply.code == "payment_in_review":
+            assert "review" in {payment["status"] for payment in after["payments"]}
+        else:
+            assert reply.code in (*GATEWAY_TROUBLE, "gateway_rejected"), reply.text
+
+    @rule(which=bookings, back=attempts, do=presses, comes_back=st.booleans(), trouble=checkout_trouble)
+    def at_checkout(self, which: int, back: int, do: str, comes_back: bool, trouble: Turn | None) -> None:
+        """A guest presses a button of any checkout page that they were ever shown, and perhaps comes back."""
+        booking_id = self._one(which)
+        payment = self._payment(booking_id, back)
+        tx_ref = payment["tx_ref"]
+        if trouble:
+            self.town.turn(trouble, tx_ref=tx_ref)
+        if do == "telephone":
+            self._by_telephone(payment, tells=comes_back)
+        elif tx_ref in self.town.links:
+            goal = self.town.press(tx_ref, do)
+            if comes_back and "/pay/" in goal:
+                self._page(goal.removeprefix(self.town.world.api))
+
+    @rule(
+        which=bookings, back=attempts, who=st.sampled_from(["guest", "operator", "host", "stranger", "page", "button"])
+    )
+    def ask(self, which: int, back: int, who: str) -> None:
+        """Somebody wants to know what became of a payment: by a call, on the guest's page, or by its button."""
+        booking_id = self._one(which)
+        tx_ref = self._payment(booking_id, back)["tx_ref"]
+        if who == "page":
+            self._page(f"/pay/{tx_ref}")
+            return
+        if who == "button":
+            assert self.town.call("POST", f"/pay/{tx_ref}").status == 303
+            return
+        reply = self.town.call("POST", f"/v1/payments/{tx_ref}/verify", by=self._person(booking_id, who), body={})
+        if who in ("guest", "operator"):
+            assert reply.status == 200 or reply.code in GATEWAY_TROUBLE, reply.text
+        else:
+            assert (reply.status, reply.code) == (404, "payment_not_found")
+
+    @rule(which=bookings, by=st.sampled_from(["guest", "guest", "host", "operator", "stranger"]))
+    def cancel(self, which: int, by: str) -> None:
+        booking_id = self._one(which)
+        before = self._booking(booking_id)
+        path = f"/v1/bookings/{booking_id}/cancel"
+        reply = self.town.call("POST", path, by=self._person(booking_id, by), body={"reason": "another plan"})
+        if by == "stranger":
+            assert (reply.status, reply.code) == (404, "booking_not_found")
+            return
+        if reply.status != 200:
+            assert (reply.status, reply.code) == (409, "stay_begun")
+            begins = picture.instant(f"{before['check_in']}T11:00:00Z")
+            assert before["status"] == "confirmed", "a stay has begun that nobody has"
+            assert self.town.world.now() >= begins, "the stay has not begun"
+            return
+        after = self._booking(booking_id)
+        assert after["status"] == reply.body["status"] == "cancelled"
+        if before["status"] == "confirmed":
+            received = before["payment"]["received"]["amount"]
+            left = received - _going_back(before["payment"])
+            by_policy = before["cancellation"]["back_if_cancelled_now"]["amount"]
+            promised = min(by_policy, left) if by == "guest" else left
+            gone = _going_back(after["payment"]) - _going_back(before["payment"])
+            assert gone == promised, f"{gone} of {received} goes back, and {promised} was promised"
+
+    # What the rules share
+
+    def _one(self, which: int) -> str:
+        """A booking's id."""
+        made = list(self.town.wishes)
+        return made[-1 - which % len(made)]
+
+    def _booking(self, booking_id: str) -> Json:
+        found: Json = self.town.read(f"/v1/bookings/{booking_id}", self.town.operator)
+        return found
+
+    def _payment(self, booking_id: str, back: int) -> Json:
+        """One of a booking's payments, as the last step left it."""
+        payments: list[Json] = self.now.bookings[booking_id]["payments"]
+        return payments[-1 - back % len(payments)]
+
+    def _person(self, booking_id: str, who: str) -> Person:
+        town = self.town
+        people = {"host": town.host, "operator": town.operator, "stranger": town.stranger}
+        return people.get(who, town.wishes[booking_id].guest)
+
+    def _by_telephone(self, payment: Json, *, tells: bool) -> None:
+        """A prompt was approved. A payment that is watched no more stays unpaid: nobody could know of its money."""
+        watched = self.town.world.now() < picture.instant(payment["created_at"]) + timedelta(hours=60)
+        if watched and self.now.ledger.get(payment["tx_ref"], {}).get("status") not in (None, "paid"):
+            self.town.pay(payment["tx_ref"], tells=tells)
+
+    def _page(self, path: str) -> None:
+        reply = self.town.call("GET", path)
+        assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert "Tesfaye" not in reply.text
+        assert "@gmail" not in reply.text
+
+    def _refusals(self, seen: Picture, guest: Person, units: int, days: list[str]) -> set[str]:
+        """Why a booking may be refused, as far as the picture shows."""
+        own = [wish.booking_id for wish in self.town.wishes.values() if wish.guest is guest]
+        reasons = {
+            "listing_closed": seen.listing["status"] == "closed",
+            "dates_unavailable": any(seen.nights[day]["left"] < units or seen.nights[day]["closed"] for day in days),
+            "too_many_open_holds": seen.pending(own) >= promises.MOST_HOLDS,
+        }
+        return {code for code, is_so in reasons.items() if is_so}
+
+
+def _going_back(payment: Json) -> int:
+    return sum(refund["amount"]["amount"] for refund in payment["refunds"])
