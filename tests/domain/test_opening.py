@@ -10,6 +10,7 @@ from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
 from chalicelib.domain.opening import (
     LAST_MINUTES,
     MAX_ATTEMPTS,
+    MOST_KEYS,
     check_payable,
     lease_opening,
     link_cancelled,
@@ -18,6 +19,7 @@ from chalicelib.domain.opening import (
     new_attempt,
     opening_failed,
     reference_used,
+    remember_shown,
     usable_link,
 )
 from chalicelib.domain.payment import Problem
@@ -150,6 +152,19 @@ def test_a_new_attempt_closes_the_open_one_and_has_a_schedule_of_its_own() -> No
         ("payment_expired", "return", "link replaced"),
         ("payment_created", "return", ""),
     ]
+
+
+def test_a_key_that_was_shown_the_link_is_remembered_once_and_up_to_a_number() -> None:
+    booking = opened(a_booking())
+    tx_ref = booking.payments[0].tx_ref
+    once = remember_shown(booking, tx_ref, "k")
+    assert once.payments == (replace(booking.payments[0], shown_under=("k",)),)
+    assert remember_shown(once, tx_ref, "k") == once
+    many = once
+    for n in range(MOST_KEYS - 1):
+        many = remember_shown(many, tx_ref, f"{n}")
+    assert len(many.payments[0].shown_under) == MOST_KEYS == 50
+    assert remember_shown(many, tx_ref, "one more") == many
 
 
 # What came of it

@@ -14,7 +14,14 @@ from chalicelib.domain import refunding
 from chalicelib.domain.booking import Booking, Event, attention, the_payment, update_payment
 from chalicelib.domain.money import Money
 from chalicelib.domain.payment import SOON
-from chalicelib.domain.verification import NO_ANSWER, UNKNOWN_FOR_GOOD, Announced, Verification, matches
+from chalicelib.domain.verification import (
+    NO_ANSWER,
+    UNKNOWN_FOR_GOOD,
+    Announced,
+    Verification,
+    apply_verification,
+    matches,
+)
 from tests.builders import NOW, WINDOW, a_booking, answer, expired, paid, told
 from tests.domain.situations import (
     CHECK_IN,
@@ -91,6 +98,15 @@ def test_a_later_answer_unsays_nothing_of_the_first() -> None:
     for name in same:
         assert getattr(result.payments[0], name) == getattr(before, name)
     assert result.payments[0].said == "reversed"
+
+
+def test_nights_are_free_unless_it_is_said_that_they_are_short() -> None:
+    booking = expired(HELD)
+    payment = booking.payments[0]
+    result = apply_verification(
+        booking, payment.tx_ref, answer(payment), now=after(40), cause="sweep", window=WINDOW, jitter=0.0
+    )
+    assert result.status == "confirmed"
 
 
 # Boundaries of time

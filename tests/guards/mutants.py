@@ -36,7 +36,7 @@ class Part:
 
 
 PARTS = {
-    # Without Hypothesis: what only its examples find, one seed finds and another does not; and it takes most of the time.
+    # Without Hypothesis: what only its examples find, one seed finds and another does not. It takes most of the time.
     "domain": Part(("chalicelib/domain/*",), ("tests/domain",), options=("-m", "not hypothesis")),
     "services": Part(("chalicelib/services/*",), ("tests/services",), ("chalicelib/services/ports.py",)),
     "tables": Part(

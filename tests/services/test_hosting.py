@@ -92,6 +92,9 @@ def test_a_change_of_the_version_that_was_read(scene: Scene, ports: Fakes) -> No
         with pytest.raises(PreconditionFailed):
             change(scene, only_version=stale, units=6)
     assert ports.tables.listings[scene.listing.listing_id].units == 5
+    # Any of those that If-Match names will do.
+    place = scene.listing.listing_id
+    assert hosting.update(ports, HOST_ABEBE, place, {"units": 6}, only_versions=(1, 2, 9)).version == 3
 
 
 def test_a_change_meanwhile_loses_nothing(scene: Scene, ports: Fakes) -> None:

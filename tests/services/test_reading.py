@@ -156,6 +156,13 @@ def test_events_are_those_of_the_payment_and_of_its_booking(scene: Scene, ports:
     assert booking.booking_id == FIRST
 
 
+def test_events_of_a_tenth_attempt_are_not_the_first_ones(scene: Scene, ports: Fakes) -> None:
+    booking = attempts(scene, "first", 10)
+    assert booking.payments[9].tx_ref == f"{ONE}0"
+    found = reading.events(ports, GUEST_HANNA, ONE, limit=100, after=None).items
+    assert {event.subject for event in found} == {"", ONE}
+
+
 def test_events_of_its_refunds_are_among_them(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     refund(ports, OPERATOR, ONE, amount=100, reason="a broken window", key="k")

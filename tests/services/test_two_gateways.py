@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import CurrencyNotTaken, GatewayRejected, GatewayTimeout
+from chalicelib.services import reading
 from chalicelib.services.cancel import cancel
 from chalicelib.services.refund import refund
 from chalicelib.services.webhook import receive
@@ -58,6 +59,13 @@ def test_money_is_looked_for_and_given_back_where_it_was_paid(scene: Scene, port
     ports.gateway.refund_says = "refunded"
     scene.run(hours=2)
     assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
+    assert new.tape.calls == []
+
+
+def test_the_log_is_that_of_the_gateway_which_has_it(scene: Scene, ports: Fakes) -> None:
+    scene.booked()
+    new = moved(ports)
+    assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment pending"]
     assert new.tape.calls == []
 
 
