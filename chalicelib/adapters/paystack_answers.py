@@ -47,11 +47,10 @@ REFUND_SAYS: Mapping[str, RefundSaid] = {
     "processing": "processing",
     "processed": "refunded",
     "failed": "reversed",
-    "needs-attention": "unknown",
+    "needs-attention": "waiting",
 }
 """``failed``: the money is back with the merchant, so the refund itself came back. ``needs-attention``: it waits for
-the guest's bank details, and is still alive, so it must not look as if it could be posted again: after a day without
-another word a person is asked."""
+the guest's bank details; after a day without another word a person is asked."""
 
 FIELDS = {"amount": "total", "email": "contact.email"}
 """Paystack's names of what the guest gave us, and ours."""

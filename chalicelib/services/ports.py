@@ -232,12 +232,13 @@ class GatewayEvent:
     text: str
 
 
-RefundSaid = Literal["processing", "refunded", "reversed", "unknown"]
+RefundSaid = Literal["processing", "waiting", "refunded", "reversed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class RefundAnswer:
-    """What the gateway says of a refund. ``reversed``: the refund itself came back; ``unknown``: it has no word of it.
+    """What the gateway says of a refund. ``reversed``: the refund itself came back; ``unknown``: it has no word of it;
+    ``waiting``: it is alive, and somebody must do something before it goes on.
 
     ``provider_refund_id`` is the gateway's own name for it, where it gave one.
     """

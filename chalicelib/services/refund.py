@@ -145,8 +145,9 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         if before == "refunded":
             return refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
         went_back = verification.said in ("refunded", "reversed") and not _others_went_back(current, known)
-        if before == "processing" or (went_back and before != "reversed"):
-            detail = f"the gateway says {before if before == 'processing' else verification.said}"
+        alive = before in ("processing", "waiting")
+        if alive or (went_back and before != "reversed"):
+            detail = f"the gateway says {before if alive else verification.said}"
             return refunding.move_refund(current, refund_id, "attention", cause="sweep", now=now, detail=detail)
         return refunding.claim(current, refund_id, by=by, cause="sweep", now=now)
 

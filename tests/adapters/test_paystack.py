@@ -363,7 +363,7 @@ def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body
         ("processing", "processing"),
         ("processed", "refunded"),
         ("failed", "reversed"),
-        ("needs-attention", "unknown"),
+        ("needs-attention", "waiting"),
         ("Processed", "unknown"),
         ("new", "unknown"),
         (None, "unknown"),
