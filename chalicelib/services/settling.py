@@ -44,8 +44,8 @@ def settle(ports: Ports, principal: Principal | None, concern_id: str, *, note: 
         case "payment_taken_back":
             first = _settle(ports, booking, "payment_taken_back", subject, said)
         case "email":
-            first = _settle(ports, booking, "email", subject.partition(".")[2], said)
-        case "failing":
+            first = _settle(ports, booking, "email", subject.removeprefix(f"{booking_id}."), said)
+        case "failing" if subject == booking_id:
             first = _settle(ports, booking, "failing", "", said)
         case _:
             raise _its_own_call(booking, kind, subject)

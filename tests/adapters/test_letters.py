@@ -118,6 +118,19 @@ def test_no_translation_is_missing(kind: EmailKind, language: Language) -> None:
     assert (len(WEEKDAYS[language]), len(MONTHS[language])) == (7, 12)
 
 
+@every_letter
+def test_a_letter_tells_the_same_cases_and_facts_in_every_language(kind: EmailKind) -> None:
+    told = {
+        language: re.findall(r"{%-?\s*(.*?)\s*-?%}", (TEMPLATES / language / f"{kind}.txt").read_text(encoding="utf-8"))
+        for language in LANGUAGES
+    }
+    shown = {
+        language: set(re.findall(r"{{(.*?)}}", (TEMPLATES / language / f"{kind}.txt").read_text(encoding="utf-8")))
+        for language in LANGUAGES
+    }
+    assert all(told[language] == told["en"] and shown[language] == shown["en"] for language in LANGUAGES)
+
+
 def test_every_letter_is_one_that_is_sent() -> None:
     kinds = {path.stem for language in LANGUAGES for path in (TEMPLATES / language).iterdir()}
     assert kinds == set(FACTS) == set(KINDS)

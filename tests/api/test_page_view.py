@@ -24,6 +24,7 @@ from chalicelib.api.page_view import (
     PageState,
     PageView,
     Text,
+    Words,
     render_page,
 )
 from chalicelib.domain.booking import Language
@@ -98,6 +99,14 @@ def test_no_translation_is_missing(state: PageState) -> None:
         assert len(said) == 1, f"{field.name} of {state} is said in one language only"
     amharic = TEXTS["am"][state]
     assert not re.search(r"[A-Za-z]", "".join(getattr(amharic, field.name) for field in fields(Text)))
+
+
+def test_no_common_word_is_missing() -> None:
+    for field in fields(Words):
+        english, amharic = (getattr(WORDS[language], field.name) for language in ("en", "am"))
+        assert english
+        assert amharic
+        assert not re.search(r"[A-Za-z]", amharic)
 
 
 @every_language

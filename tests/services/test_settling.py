@@ -197,6 +197,7 @@ def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None
         f"email.{FIRST}.1",
         f"email.{FIRST}.9",
         f"email.{FIRST}",
+        f"email.{FIRST}-1",
         "email.1",
         f"failing.{FIRST}",
         f"failing.{id_of('none')}",
@@ -213,6 +214,22 @@ def test_what_is_not_on_the_list(scene: Scene, ports: Fakes, concern_id: str) ->
     with pytest.raises(ConcernNotFound):
         settle(ports, OPERATOR, concern_id, note="")
     assert scene.now(FIRST) == before
+
+
+def test_a_name_is_taken_whole(scene: Scene, ports: Fakes) -> None:
+    for make in (failing, email):
+        concern_id = make(scene)
+        for other in (f"{concern_id}-1", f"{concern_id}.1", f"{concern_id} ", concern_id.replace(FIRST, f"{FIRST}-1")):
+            with pytest.raises(ConcernNotFound):
+                settle(ports, OPERATOR, other, note="")
+
+
+def test_a_reference_that_cannot_be_one_is_not_even_looked_for(scene: Scene, ports: Fakes) -> None:
+    scene.forget()
+    for subject in ("", "x" * 5000, "GUEST#guest-1", FIRST):
+        with pytest.raises(ConcernNotFound):
+            settle(ports, OPERATOR, f"orphan.{subject}", note="")
+    assert ports.tape.names("bookings") == []
 
 
 def test_since_when_is_the_time_of_the_settling(scene: Scene, ports: Fakes) -> None:
