@@ -65,7 +65,11 @@ def rejected(
     ``names`` are the gateway's names of what the guest gave us, and ours; others are left as they are.
     """
     spoken = [(name, speakable(text, private, rules)) for name, text in reasons]
-    errors = tuple(FieldError(names.get(name, name), text) for name, text in spoken if _FIELD.fullmatch(name))
+    errors = tuple(
+        FieldError(names.get(name, name), text)
+        for name, text in spoken
+        if _FIELD.fullmatch(name) and not _repeats(name, private)
+    )
     said = [text for name, text in spoken if not name and text != NOT_ACCEPTED][:3]
     return GatewayRejected(
         " ".join(["The payment gateway refused this payment.", *said]), fate_known=True, errors=errors
@@ -77,10 +81,14 @@ def speakable(text: str, private: tuple[str, ...], rules: Mapping[str, str]) -> 
     text = text.strip()
     if text in rules:
         return rules[text]
-    repeats = any(len(word) > 2 and word.lower() in text.lower() for word in private)
-    if repeats or len(text) > 200 or _KEY.search(text) or not _SENTENCE.fullmatch(text):
+    if _repeats(text, private) or len(text) > 200 or not _SENTENCE.fullmatch(text):
         return NOT_ACCEPTED
     return text
+
+
+def _repeats(text: str, private: tuple[str, ...]) -> bool:
+    """It holds what must not be repeated: one of these words, or what looks like a key."""
+    return _KEY.search(text) is not None or any(len(word) > 2 and word.lower() in text.lower() for word in private)
 
 
 def private_words(opening: Opening) -> tuple[str, ...]:
