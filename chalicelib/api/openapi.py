@@ -36,6 +36,8 @@ DESCRIPTION = """* **Money** is in minor units (cents): `{"amount": 245000, "cur
 * **Ids** and cursors are opaque. A list is at its end when `next_cursor` is null, and only then.
 * **Repeats**: with an `Idempotency-Key`, the same call may be sent again; a success is answered again, with
   `Idempotent-Replayed: true`. One key per intent.
+* **Typing mistakes** are refused: unknown fields of a body, unknown or repeated parameters of a query, JSON that names
+  a field twice. Only routes that take no parameters at all pay no attention to a query. A body has at most 64 KiB.
 * **Errors** are problem documents (RFC 9457). Programs read `code` and `retryable`; `errors` names every wrong field.
 * **Other people's things** are 404, never 403.
 * Every answer carries `X-Request-Id`, and `Access-Control-Allow-Origin: *`.

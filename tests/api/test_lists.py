@@ -128,6 +128,19 @@ def test_a_cursor_that_was_tampered_with(world: World, make: Callable[[World, in
     assert world.call("GET", each.path, by=each.by, query=twice).code == "invalid_request"
 
 
+def test_a_query_is_refused_for_what_is_not_in_it_and_where_there_is_none_nobody_looks(world: World) -> None:
+    twice = {"status": ["confirmed", "confirmed"]}
+    for query, field in (({"stauts": "confirmed"}, "stauts"), (twice, "status")):
+        reply = world.call("GET", "/v1/bookings", by=world.guest(), query=query)
+        assert (reply.status, list(reply.wrong())) == (400, [field])
+    booking = world.book()
+    for path in (f"/v1/bookings/{booking['booking_id']}", "/v1/config", f"/pay/{booking['payment']['tx_ref']}"):
+        assert world.call("GET", path, by=world.guest(), query={"stauts": ["a", "b"]}).status == 200
+    nudge = f"/v1/payments/chapa/callback/{booking['payment']['tx_ref']}"
+    for method in ("GET", "POST"):
+        assert world.call(method, nudge, query={"trx_ref": ["a", "b"], "status": "success"}).status == 200
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(cursor=st.text(max_size=80) | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_no_cursor_can_be_guessed(world: World, cursor: str) -> None:
