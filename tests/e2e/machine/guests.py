@@ -25,7 +25,7 @@ attempts = st.integers(0, 2)
 """Which payment of a booking, counted back from the latest."""
 presses = st.sampled_from(["pay", "pay", "pay", "telephone", "fail", "cancel"])
 """What a guest does with a link; by telephone money comes whatever became of it."""
-checkout_trouble = some_trouble("verify", "verify", "webhook", "callback")
+checkout_trouble = some_trouble("verify", "verify", "verify", "webhook", "callback")
 
 
 class Guests(RuleBasedStateMachine):
@@ -46,12 +46,19 @@ class Guests(RuleBasedStateMachine):
         assert self.seen is not None
         return self.seen
 
-    @initialize(units=st.integers(1, 2), policy=st.sampled_from(["flexible", "moderate", "strict"]))
-    def publish(self, units: int, policy: str) -> None:
+    @initialize(
+        units=st.integers(1, 2),
+        policy=st.sampled_from(["flexible", "moderate", "strict"]),
+        pays=st.none() | presses,
+        trouble=checkout_trouble,
+    )
+    def publish(self, units: int, policy: str, pays: str | None, trouble: Turn | None) -> None:
         """The host publishes, and somebody books."""
         self.town.open(units, policy)
         self.seen = picture.take(self.town)
         self._book(0, first=1, nights=2, units=1, right_total=True)
+        if pays:
+            self._pay_at_once(pays, trouble)
 
     @invariant()
     def the_promises_are_kept(self) -> None:
@@ -69,7 +76,8 @@ class Guests(RuleBasedStateMachine):
 
     @rule(
         guest=st.integers(0, 1),
-        first=st.integers(0, 4),
+        first=st.integers(0, 2),
+        apart=st.sampled_from([True, True, False]),
         nights=st.integers(1, 2),
         units=st.sampled_from([1, 1, 1, 2]),
         right_total=st.sampled_from([None, True, True, False]),
@@ -78,15 +86,22 @@ class Guests(RuleBasedStateMachine):
         checkout_trouble=checkout_trouble,
     )
     def book(
-        self, guest: int, trouble: Turn | None, pays: str | None, checkout_trouble: Turn | None, **stay: Any
+        self,
+        *,
+        guest: int,
+        first: int,
+        apart: bool,
+        trouble: Turn | None,
+        pays: str | None,
+        checkout_trouble: Turn | None,
+        **stay: Any,
     ) -> None:
-        """A guest books, and often pays at once."""
+        """A guest books, nights that nobody else wants or some that others do, and often pays at once."""
         if trouble:
             self.town.turn(trouble, once=2)
-        made = self._book(guest, **stay)
-        if made and pays:
-            self.the_promises_are_kept()
-            self.at_checkout(0, 0, pays, comes_back=True, trouble=checkout_trouble)
+        first += 2 * len(self.town.wishes) if apart else 0
+        if self._book(guest, first=first, **stay) and pays:
+            self._pay_at_once(pays, checkout_trouble)
 
     def _book(self, guest: int, *, first: int, nights: int, units: int, right_total: bool | None) -> bool:
         town, who, before = self.town, self.town.guests[guest], self.now
@@ -210,6 +225,10 @@ class Guests(RuleBasedStateMachine):
             assert gone == promised, f"{gone} of {received} goes back, and {promised} was promised"
 
     # What the rules share
+
+    def _pay_at_once(self, do: str, trouble: Turn | None) -> None:
+        self.the_promises_are_kept()
+        self.at_checkout(0, 0, do, comes_back=True, trouble=trouble)
 
     def _one(self, which: int) -> str:
         """A booking's id."""

@@ -13,7 +13,7 @@ from tests.e2e.machine.guests import Guests, attempts, bookings
 from tests.e2e.machine.switching import CALLS, MANNERS, Turn, some_trouble, turned
 from tests.e2e.machine.town import Keyed
 
-LONGEST = timedelta(days=60)
+LONGEST = timedelta(days=40)
 """How long the steps of an example may take by the clock."""
 PRICES = st.sampled_from([{"amount": amount, "currency": "ETB"} for amount in (100, 99999, 245000)])
 

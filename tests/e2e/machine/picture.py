@@ -11,7 +11,7 @@ from local.world import Json
 from tests.e2e.machine.town import Town
 
 HOLDING = ("pending_payment", "confirmed")
-SHOWN = 10
+SHOWN = 46
 """How many days ahead the nights are looked at."""
 
 
