@@ -32,6 +32,8 @@ schemathesis.openapi.format(
     "phone", st.from_regex(r"\A((\+251 ?|0)[79][0-9]{2} ?[0-9]{3} ?[0-9]{3}|\+(254|234|44) ?[1-9][0-9]{8})\Z")
 )
 
+CURRENCIES = ("ETB", "GHS", "KES", "NGN", "USD", "ZAR")
+
 STATE_OR_TIME = {
     # of a number written as 1.0: for JSON Schema it is whole, but money is never a float here
     "must be a whole number",
@@ -53,10 +55,7 @@ STATE_OR_TIME = {
     "must begin with an allowed origin; see /v1/config",
     "no payment gateway of this stage takes",
     # of the listing
-    "must be ETB",
-    "must be USD",
-    "must stay ETB",
-    "must stay USD",
+    *(f"must {stay} {currency}" for stay in ("be", "stay") for currency in CURRENCIES),
     "in 1 of these units",
 }
 """Sentences of field errors about what a schema cannot say of one field alone."""
