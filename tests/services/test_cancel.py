@@ -34,6 +34,8 @@ def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
     assert booking.payments[0].status == "expired"
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
     assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
+    # Nights, link and letter in one write.
+    assert ports.tape.count("bookings.save") == 1
     # The link goes at once, by the clock's hand.
     assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
     scene.tick()
@@ -57,6 +59,8 @@ def test_what_goes_back(scene: Scene, ports: Fakes, who: Any, before: timedelta,
     stop(ports, who)
     booking = scene.now(FIRST)
     assert (booking.status, scene.taken) == ("cancelled", {})
+    # Nights, refund and letters in one write.
+    assert ports.tape.count("bookings.save") == 1
     assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
     assert [email.kind for email in booking.emails][-2:] == ["booking_cancelled", "host_cancelled"]
 

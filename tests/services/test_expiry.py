@@ -138,9 +138,11 @@ def test_a_payment_under_a_nudge_limit_is_asked_about_all_the_same(scene: Scene,
 def test_the_end_of_the_hold_waits_for_no_later_look(scene: Scene, ports: Fakes) -> None:
     """The gateway was silent a moment before, and would be asked again after the end."""
     booking = scene.booked()
+    scene.run(minutes=3)
+    scene.forget()
     ports.clock.move_to(HOLD_ENDS - timedelta(seconds=1))
     ports.gateway.trouble("verify", SILENCE)
-    scene.work(booking)
+    scene.work(booking, ONE)
     again = scene.payment(ONE).next_look_at
     assert again is not None
     assert again > HOLD_ENDS

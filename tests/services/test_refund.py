@@ -318,6 +318,20 @@ def test_without_the_gateways_own_reference_a_person_posts(scene: Scene, ports: 
     assert ports.gateway.refunds == []
 
 
+def test_an_answer_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
+    """By the time that we hear that it is under way, a webhook has had it found done."""
+    owed(scene)
+
+    def done_meanwhile() -> None:
+        ports.gateway.settle(ONE, "refunded")
+        scene.webhook(ONE, "charge.refunded")
+
+    ports.run_after("gateway.refund", done_meanwhile)
+    scene.work(scene.now(FIRST))
+    assert the_refund(scene).status == "refunded"
+    assert ports.observe.of("booking_failing") == []
+
+
 def test_an_answer_that_it_is_done_is_believed(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     original = ports.gateway.refund
