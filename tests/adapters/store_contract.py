@@ -457,9 +457,10 @@ class StoreContract:
 
     def test_a_payment_in_review_needs_a_person(self, bench: Bench) -> None:
         booking = held(bench)
-        odd = told(booking, "paid", amount=Money(1, "ETB"))
+        odd = told(booking, "paid", amount=Money(1, "ETB"), now=NOW + DAY)
         saved = bench.bookings.save(booking, odd)
-        assert concerns(bench) == [Concern(booking.booking_id, "payment_review", NOW)]
+        # Since it needs one, not since it was made.
+        assert concerns(bench) == [Concern(booking.booking_id, "payment_review", NOW + DAY)]
         bench.bookings.save(saved, paid(booking))
         assert concerns(bench) == []
 
@@ -582,6 +583,12 @@ class StoreContract:
         assert all(len(page.ids) <= limit for page in pages)
         found = [booking_id for page in pages for booking_id in page.ids]
         assert sorted(found) == sorted(ids[1:-1])
+
+    def test_a_booking_is_of_the_day_on_which_it_was_made(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.save(booking, opened(booking, now=NOW + DAY))
+        assert bench.bookings.of_day(NOW.date(), limit=9, after=None).ids == (booking.booking_id,)
+        assert bench.bookings.of_day((NOW + DAY).date(), limit=9, after=None).ids == ()
 
     @pytest.mark.parametrize("limit", range(1, 6))
     def test_a_page_of_a_day_is_full_before_the_next_begins(self, bench: Bench, limit: int) -> None:
