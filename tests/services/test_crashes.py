@@ -15,8 +15,10 @@ import pytest
 
 from chalicelib.domain.errors import GatewayTimeout, Refusal
 from chalicelib.services.cancel import cancel
+from chalicelib.services.reviews import review
+from chalicelib.services.settling import settle
 from tests.builders import GUEST
-from tests.scenes import GUEST_HANNA, HOLD_ENDS, NIGHTS, Scene, id_of
+from tests.scenes import GUEST_HANNA, HOLD_ENDS, NIGHTS, OPERATOR, Scene, id_of
 from tests.tape import Crash, raises
 
 FIRST = id_of("first")
@@ -220,3 +222,52 @@ def test_a_slot_lost_in_a_crash_frees_itself() -> None:
     frees = HOLD_ENDS + timedelta(hours=12)
     assert scene.ports.bookings.free_slot(GUEST, frees) == 2
     assert scene.ports.bookings.free_slot(GUEST, frees + timedelta(milliseconds=1)) == 1
+
+
+@everywhere
+def test_a_review_is_said_once_under_its_key(*, after: bool) -> None:
+    def begin(scene: Scene) -> None:
+        scene.confirmed()
+        scene.ports.clock.move(days=30)
+
+    def say(scene: Scene) -> None:
+        review(scene.ports, GUEST_HANNA, scene.listing.listing_id, FIRST, rating=5, text="Quiet.", key="k")
+
+    def go_on(scene: Scene) -> None:
+        say(scene)
+        assert len(scene.ports.tables.reviews) == 1
+        assert scene.ports.tables.listings[scene.listing.listing_id].rating_count == 1
+
+    assert tell(begin, say, go_on, after=after) >= 4
+
+
+@everywhere
+def test_a_key_that_is_shown_the_open_link(*, after: bool) -> None:
+    def ask(scene: Scene) -> None:
+        scene.pay(scene.now(FIRST), key="k")
+
+    def go_on(scene: Scene) -> None:
+        ask(scene)
+        again = scene.pay(scene.now(FIRST), key="k")
+        assert (again.payment.tx_ref, again.opened, again.replayed) == (ONE, False, True)
+
+    assert tell(lambda scene: scene.booked(), ask, go_on, after=after) >= 2
+
+
+@everywhere
+def test_what_an_operator_settles_is_settled_once(*, after: bool) -> None:
+    def begin(scene: Scene) -> None:
+        scene.confirmed()
+        scene.ports.gateway.settle(ONE, "reversed")
+        scene.webhook(ONE)
+
+    def deal(scene: Scene) -> None:
+        settle(scene.ports, OPERATOR, f"payment_taken_back.{ONE}", note="Seen to.")
+
+    def go_on(scene: Scene) -> None:
+        deal(scene)
+        entries = [event.by for event in scene.now(FIRST).history if event.kind == "payment_taken_back_settled"]
+        assert entries == [OPERATOR.person_id]
+        assert scene.ports.bookings.concerns(limit=9, after=None).items == ()
+
+    assert tell(begin, deal, go_on, after=after) >= 2
