@@ -23,8 +23,8 @@ class GatewayRow:
     """What people call it."""
     adapter: str
     """Its Gateway port: module and class in ``chalicelib.adapters``."""
-    currency: str
-    """One that it takes, to try it with."""
+    currencies: tuple[str, ...]
+    """What it takes; first the one to try it with."""
     base_url: str
     """Where its API is, unless the setting says otherwise."""
     signature: str
@@ -40,7 +40,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
         "chapa": GatewayRow(
             brand="Chapa",
             adapter="chapa_version.ChapaByKey",
-            currency="ETB",
+            currencies=("ETB", "USD"),
             base_url="https://api.chapa.co/v1",
             signature="x-chapa-signature",
             secrets=("chapa_secret_key", "chapa_webhook_secret"),
@@ -49,7 +49,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
         "paystack": GatewayRow(
             brand="Paystack",
             adapter="paystack.Paystack",
-            currency="KES",
+            currencies=("KES", "NGN", "GHS", "ZAR", "USD"),
             base_url="https://api.paystack.co",
             signature="x-paystack-signature",
             secrets=("paystack_secret_key",),

@@ -75,6 +75,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         pairs = dict(pair.partition(":")[::2] for pair in text(name, default).split())
         if not pairs or any(len(currency) != 3 or gateway not in GATEWAYS for currency, gateway in pairs.items()):
             raise BadSetting(f"{name} names a gateway for each currency: ETB:chapa KES:paystack")
+        for currency, gateway in pairs.items():
+            if currency not in GATEWAYS[gateway].currencies:
+                takes = ", ".join(GATEWAYS[gateway].currencies)
+                raise BadSetting(f"{name}: {GATEWAYS[gateway].brand} takes {takes}, and not {currency}")
         return MappingProxyType(pairs)
 
     def mode(name: str, default: Mode) -> Mode:

@@ -102,7 +102,7 @@ def from_environment(name: str, environment: Mapping[str, str]) -> Stage | None:
     if not given:
         return None
     told = {setting: environment.get(setting, "") for setting in (*map(address_setting, GATEWAYS), "PAYMENT_MODE")}
-    told["GATEWAYS"] = " ".join(f"{GATEWAYS[gateway].currency}:{gateway}" for gateway in given)
+    told["GATEWAYS"] = " ".join(f"{GATEWAYS[gateway].currencies[0]}:{gateway}" for gateway in given)
     return Stage(settings.read({"GUZO_STAGE": name, **told}), {secret: key for secret, key in keys.items() if key})
 
 

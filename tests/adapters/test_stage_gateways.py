@@ -7,6 +7,9 @@ import pytest
 from chalicelib import settings
 from chalicelib.adapters.chapa_version import ChapaByKey
 from chalicelib.adapters.paystack import Paystack
+from chalicelib.domain.money import EXPONENTS
+from chalicelib.gateways import GATEWAYS
+from chalicelib.settings import BadSetting
 from chalicelib.wiring import StageGateways
 from tests.adapters.chapa_server import Keys
 
@@ -36,3 +39,19 @@ def test_a_gateway_that_takes_no_new_payments_is_still_asked_about_the_old_ones(
 def test_a_gateway_that_nobody_knows() -> None:
     with pytest.raises(KeyError):
         stage_with("KES:paystack").named("stripe")
+
+
+@pytest.mark.parametrize(
+    ("gateways", "told"),
+    [
+        ("KES:chapa", "Chapa takes ETB, USD, and not KES"),
+        ("USD:chapa ETB:paystack", "Paystack takes KES, NGN, GHS, ZAR, USD, and not ETB"),
+    ],
+)
+def test_a_gateway_is_not_given_a_currency_that_it_refuses(gateways: str, told: str) -> None:
+    with pytest.raises(BadSetting, match=told):
+        settings.read({"GUZO_STAGE": "dev", "GATEWAYS": gateways})
+
+
+def test_every_currency_that_can_be_counted_can_be_paid() -> None:
+    assert {currency for row in GATEWAYS.values() for currency in row.currencies} == set(EXPONENTS)
