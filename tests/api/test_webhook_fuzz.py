@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.paystack import Paystack
 from chalicelib.api.http import MAX_BODY
-from tests.adapters.chapa_server import KEY, Keys
+from tests.adapters.chapa_server import KEY, Keys, Talk, failed
 from tests.adapters.test_gateway_fuzz import answers, anything
 from tests.api.harness import WEBHOOK_SECRET, World
+from tests.api.harness import answers as answers_with
 
 PAYSTACK_KEY = "sk_test_fuzz"
 EVENTS = ["charge.success", "payment.success", "refund.processed", "charge.failed/cancelled", "payout.success", "x"]
@@ -46,8 +47,15 @@ def both(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @pytest.fixture
 def booking(both: World) -> dict[str, Any]:
-    """It waits to be paid, and the gateway says so."""
-    both.gateway.says = "pending"
+    """It waits to be paid, and the gateway says so; of other references it says that it knows none."""
+
+    def verify(talk: Talk) -> object:
+        tx_ref = talk.request.path.rpartition("/")[2]
+        if tx_ref in both.gateway.opened:
+            return answers_with(200, both.gateway.word(tx_ref))(talk)
+        return answers_with(400, failed("Invalid transaction reference"))(talk)
+
+    both.gateway.verify = verify
     return both.book()
 
 
