@@ -11,8 +11,8 @@ from typing import Any
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
 from chalicelib import events, wiring
-from chalicelib.api import authorizer as sign_in
 from chalicelib.api import (  # noqa: F401 - their routes
+    attention,
     bookings,
     callbacks,
     documents,
@@ -24,6 +24,7 @@ from chalicelib.api import (  # noqa: F401 - their routes
     reviews,
     webhooks,
 )
+from chalicelib.api import authorizer as sign_in
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from ..domain.money import Money
-from . import answers, bookings, callbacks, documents, fields, listings, operators, payments, reviews
+from . import answers, attention, bookings, callbacks, documents, fields, listings, operators, payments, reviews
 from .lists import Page
 
 Json = dict[str, Any]
@@ -122,7 +122,7 @@ BODIES: Mapping[type, Json] = {
     payments.NewRefund: {"amount": 245000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.Retry: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
-    operators.Settling: {"note": "The guest was told by telephone."},
+    attention.Settling: {"note": "The guest was told by telephone."},
     fields.NoBody: {},
 }
 
@@ -142,7 +142,7 @@ ANSWERS: Mapping[type, Json] = {
         "to": "pending",
         "detail": "",
     },
-    operators.MatterOut: {
+    attention.MatterOut: {
         "concern_id": f"payment_review.{TX_REF}",
         "kind": "payment_review",
         "subject": TX_REF,
@@ -153,7 +153,7 @@ ANSWERS: Mapping[type, Json] = {
         "actions": ["resolve"],
     },
     operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
-    operators.SettledOut: {
+    attention.SettledOut: {
         "concern_id": f"email.{BOOKING_ID}.1",
         "booking_id": BOOKING_ID,
         "settled_at": "2027-01-02T10:20:00Z",

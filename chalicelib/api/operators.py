@@ -13,9 +13,8 @@ from chalice.app import Blueprint
 from ..domain.booking import BookingStatus
 from ..domain.payment import PaymentStatus
 from ..services import operators, reading
-from ..services.operators import Action, Kind, Matter, Sums
+from ..services.operators import Sums
 from ..services.refund import RetryAs, retry
-from ..services.settling import Settled, settle
 from .answers import BookingOut, Day, Instant, MoneyOut, PaymentOut, RefundOut, instant
 from .fields import Sentence
 from .http import Answer, Call, Outcome, endpoint
@@ -24,12 +23,6 @@ from .negotiation import by_preference
 from .shown import booking_out, payment_out
 
 routes = Blueprint(__name__)
-
-
-class AttentionQuery(Paged, frozen=True):
-    """What needs a person."""
-
-    kind: Kind | None = None
 
 
 class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -67,57 +60,6 @@ class Retry(msgspec.Struct, frozen=True, rename={"as_": "as"}):
 
     as_: RetryAs
     note: Sentence
-
-
-class Settling(msgspec.Struct, frozen=True):
-    """What was done about it."""
-
-    note: Sentence
-
-
-class MatterOut(msgspec.Struct, frozen=True):
-    """One thing that needs a person. ``subject`` is a tx_ref, a refund's id, an e-mail's or a booking's.
-
-    ``actions`` are the calls that take it off the list: ``resolve`` a payment, ``retry`` a refund, or ``settle`` it.
-    """
-
-    concern_id: str
-    kind: Kind
-    subject: str
-    booking_id: str | None
-    reason: str
-    since: Instant
-    age_seconds: int
-    actions: tuple[Action, ...]
-
-    @classmethod
-    def of(cls, matter: Matter, call: Call) -> MatterOut:
-        age = int((call.house.clock.now() - matter.since).total_seconds())
-        return cls(
-            matter.concern_id,
-            matter.kind,
-            matter.subject,
-            matter.booking_id,
-            matter.reason,
-            instant(matter.since),
-            age,
-            matter.actions,
-        )
-
-
-class SettledOut(msgspec.Struct, frozen=True):
-    """Something that a person has dealt with: who, and the word that they left."""
-
-    concern_id: str
-    booking_id: str | None
-    settled_at: Instant
-    settled_by: str
-    note: str
-
-    @classmethod
-    def of(cls, settled: Settled) -> SettledOut:
-        said = settled.settlement
-        return cls(settled.concern_id, settled.booking_id, instant(said.at), said.by, said.note)
 
 
 class GatewayEventOut(msgspec.Struct, frozen=True):
@@ -159,42 +101,6 @@ class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     start: date
     end: date
     items: tuple[SumsOut, ...]
-
-
-@endpoint(
-    routes,
-    "GET",
-    "/v1/ops/attention",
-    query=AttentionQuery,
-    signed_in=True,
-    role="operator",
-    outcomes=(Outcome(body=Page[MatterOut]),),
-)
-def list_attention(call: Call) -> Answer:
-    """List what needs a person, oldest first."""
-    query: AttentionQuery = call.query
-    found = operators.attention(call.house, call.principal, kind=query.kind, limit=query.limit, after=position(call))
-    return page(call, [MatterOut.of(matter, call) for matter in found.items], found.after)
-
-
-@endpoint(
-    routes,
-    "POST",
-    "/v1/ops/attention/{concern_id}/settle",
-    body=Settling,
-    signed_in=True,
-    role="operator",
-    outcomes=(Outcome(body=SettledOut),),
-    refuses=("concern_not_found", "not_settled_thus"),
-)
-def settle_concern(call: Call) -> Answer:
-    """Take something off the attention list that a person has dealt with.
-
-    For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these
-    come back if they go on failing for another day. A repeat answers what the first one left.
-    """
-    wanted: Settling = call.body
-    return Answer(SettledOut.of(settle(call.house, call.principal, call.path["concern_id"], note=wanted.note)))
 
 
 @endpoint(
