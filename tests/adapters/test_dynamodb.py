@@ -68,6 +68,22 @@ def test_a_save_that_moves_nights_is_one_transaction(bench: DynamoBench, wire: W
         assert all("ConditionExpression" in next(iter(item.values())) for item in items)
 
 
+def test_nights_are_set_in_one_transaction(bench: DynamoBench, wire: Wire) -> None:
+    bench.listings.set_nights(a_listing().listing_id, [FIRST, SECOND, THIRD], price=None, closed=True)
+    assert wire.operations == ["TransactWriteItems"]
+    assert len(wire.requests[0].body["TransactItems"]) == 3
+
+
+def test_a_review_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    said = Review(a_booking_id(), 5, "Quiet.", NOW, key="k")
+    wire.requests.clear()
+    bench.listings.add_review(listing, rated(listing, said), said)
+    assert wire.operations == ["TransactWriteItems"]
+    items = wire.requests[0].body["TransactItems"]
+    assert [bool(item["Put"].get("ConditionExpression")) for item in items] == [True, True, True, False]
+
+
 def test_any_other_save_is_one_conditional_put(bench: DynamoBench, wire: Wire) -> None:
     booking = held(bench)
     wire.requests.clear()
