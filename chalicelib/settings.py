@@ -71,16 +71,6 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is a whole number from {least} to {most}")
         return int(value)
 
-    def currencies(name: str, default: str) -> Mapping[str, str]:
-        pairs = dict(pair.partition(":")[::2] for pair in text(name, default).split())
-        if not pairs or any(len(currency) != 3 or gateway not in GATEWAYS for currency, gateway in pairs.items()):
-            raise BadSetting(f"{name} names a gateway for each currency: ETB:chapa KES:paystack")
-        for currency, gateway in pairs.items():
-            if currency not in GATEWAYS[gateway].currencies:
-                takes = ", ".join(GATEWAYS[gateway].currencies)
-                raise BadSetting(f"{name}: {GATEWAYS[gateway].brand} takes {takes}, and not {currency}")
-        return MappingProxyType(pairs)
-
     def mode(name: str, default: Mode) -> Mode:
         value = text(name, default)
         if value not in get_args(Mode):
@@ -102,7 +92,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         hold_minutes=minutes("HOLD_MINUTES", 30, least=5, most=24 * 60),
         checkout_window_minutes=minutes("CHECKOUT_WINDOW_MINUTES", 60, least=5, most=60),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
-        gateways=currencies("GATEWAYS", "ETB:chapa USD:chapa"),
+        gateways=_by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa")),
         gateway_urls=MappingProxyType(
             {name: text(address_setting(name), row.base_url).rstrip("/") for name, row in GATEWAYS.items()}
         ),
@@ -110,3 +100,15 @@ def read(environment: Mapping[str, str]) -> Settings:
         mail_from=text("MAIL_FROM", ""),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )
+
+
+def _by_currency(name: str, value: str) -> Mapping[str, str]:
+    """The gateway of each currency. Raises BadSetting."""
+    pairs = dict(pair.partition(":")[::2] for pair in value.split())
+    if not pairs or any(len(currency) != 3 or gateway not in GATEWAYS for currency, gateway in pairs.items()):
+        raise BadSetting(f"{name} names a gateway for each currency: ETB:chapa KES:paystack")
+    for currency, gateway in pairs.items():
+        row = GATEWAYS[gateway]
+        if currency not in row.currencies:
+            raise BadSetting(f"{name}: {row.brand} takes {', '.join(row.currencies)}, and not {currency}")
+    return MappingProxyType(pairs)
