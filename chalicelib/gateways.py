@@ -31,6 +31,8 @@ class GatewayRow:
     """The header that its webhooks are signed in."""
     secrets: tuple[str, ...]
     """What it cannot work without, in the stage's path of SSM; first what it is asked with."""
+    keys: tuple[str, ...]
+    """What its keys begin with, public ones too: what goes on after that is never shown or logged."""
     calls_back: bool
     """Its server calls an address of ours, of this very payment, when something happened."""
 
@@ -44,6 +46,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             base_url="https://api.chapa.co/v1",
             signature="x-chapa-signature",
             secrets=("chapa_secret_key", "chapa_webhook_secret"),
+            keys=("CHASECK_TEST-", "CHASECK", "CHAPUBK_TEST-", "CHAPUBK", "CHAPA_TEST_", "CHAPA_LIVE_"),
             calls_back=True,
         ),
         "paystack": GatewayRow(
@@ -53,10 +56,15 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             base_url="https://api.paystack.co",
             signature="x-paystack-signature",
             secrets=("paystack_secret_key",),
+            keys=("sk_test_", "sk_live_", "pk_test_", "pk_live_"),
             calls_back=False,
         ),
     }
 )
+
+
+KEY_BEGINNINGS = "|".join(beginning for row in GATEWAYS.values() for beginning in row.keys)
+"""As a regular expression; of two that begin alike the longer one stands first."""
 
 
 def address_setting(name: str) -> str:

@@ -27,6 +27,8 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
+from .gateways import KEY_BEGINNINGS
+
 SERVICE = "guzo"
 NAMESPACE = "Guzo"
 
@@ -66,7 +68,7 @@ Level = Literal["info", "warning", "error"]
 _LONGEST = 200
 _SECRETS = re.compile(
     # Keys of the gateways. What they begin with, and no more, may be said: an operator is told which key to take.
-    r"(?>CHA(?:SECK|PUBK)(?:_TEST)?-?|CHAPA_(?:TEST|LIVE)_|[sp]k_(?:test|live)_)[!-~]\S*"
+    rf"(?>(?:{KEY_BEGINNINGS})-?)[!-~]\S*"
     r"|eyJ[\w-]{8,}[\w.-]*|\S+@\S+"
 )
 _NUMBERS = re.compile(r"\+?\d(?:[\s()-]?\d){6,}")

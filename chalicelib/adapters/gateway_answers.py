@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import FieldError, GatewayBadAnswer, GatewayRejected
 from chalicelib.domain.money import Money
+from chalicelib.gateways import KEY_BEGINNINGS
 from chalicelib.outbound import Answer, read_json
 from chalicelib.services.ports import Opening
 
@@ -26,7 +27,7 @@ _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,60}", re.ASCII)
 _SENTENCE = re.compile(r"[A-Za-z][!-;=?-~]*(?: [!-;=?-~]+)+", re.ASCII)
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z", re.ASCII)
 _MINOR = re.compile(r"[0-9]{1,16}", re.ASCII)
-_KEY = re.compile(r"CHASECK|CHAPA_(?:TEST|LIVE)_|sk_(?:test|live)_", re.ASCII)
+_KEY = re.compile(KEY_BEGINNINGS, re.ASCII)
 
 
 def read_fields(answer: Answer) -> dict[str, Any]:
