@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.harness import World
+from tests.api.harness import World, answers
 
 DAYS = {"from": "2027-01-01", "to": "2027-01-31"}
 TOTAL = {"amount": 735000, "currency": "ETB", "formatted": "ETB 7,350.00"}
@@ -117,3 +117,19 @@ def test_a_refund_that_is_not_there_or_needs_nobody(world: World) -> None:
     ):
         reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/retry", body, by=world.operator())
         assert (reply.status, reply.code) == (status, code), refund_id
+
+
+def test_the_gateways_own_log_of_a_payment(world: World) -> None:
+    payment = world.paid(world.book())["payment"]
+    path = f"/v1/ops/payments/{payment['tx_ref']}/gateway-events"
+    nothing = world.call("GET", path, by=world.operator())
+    assert (nothing.status, nothing.body) == (200, {"items": [], "next_cursor": None})
+    at = "2027-01-02T09:16:00.000000Z"
+    world.gateway.events = answers(200, {"data": [{"message": "Attempted payment with telebirr", "created_at": at}]})
+    told = world.call("GET", path, by=world.operator()).body["items"]
+    assert told == [{"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"}]
+    assert world.gateway.asked[-1] == f"GET events/{payment['provider_reference']}"
+    world.gateway.events = answers(500, b"<html>")
+    assert world.call("GET", path, by=world.operator()).code == "gateway_bad_answer"
+    missing = world.call("GET", "/v1/ops/payments/GZ00000000000000-1/gateway-events", by=world.operator())
+    assert (missing.status, missing.code) == (404, "payment_not_found")

@@ -161,6 +161,15 @@ def test_verifying_as_older_frontends_do_while_the_gateway_is_not_well(world: Wo
         assert world.call("GET", path, by=world.guest()).status == status
 
 
+def test_the_gateways_own_log_while_the_gateway_is_not_well(world: World) -> None:
+    booking = world.paid(world.book())
+    path = f"/v1/ops/payments/{booking['payment']['tx_ref']}/gateway-events"
+    world.impatient()
+    for script, status in ((answers(500, b"oops"), 502), (_silence, 504)):
+        world.gateway.events = script
+        assert world.call("GET", path, by=world.operator()).status == status
+
+
 def test_every_documented_status_is_reached() -> None:
     # Others only API Gateway makes. Their form is that of its table, from which the local server answers, too.
     ours = {
