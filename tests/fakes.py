@@ -18,7 +18,7 @@ from typing import Any, Literal
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.email import Email
 from chalicelib.domain.errors import GatewayTrouble, ReferenceUsed
-from chalicelib.domain.money import Money
+from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     BadSignature,
@@ -315,7 +315,7 @@ class OneGateway:
         return self.gateway
 
     def for_currency(self, currency: str) -> Any:
-        return self.gateway if self.currencies is None or currency in self.currencies else None
+        return self.gateway if currency in (EXPONENTS if self.currencies is None else self.currencies) else None
 
     def all(self) -> list[Any]:
         return [self.gateway]

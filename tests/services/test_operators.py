@@ -223,6 +223,19 @@ def test_bookings_of_a_period_day_by_day(scene: Scene, ports: Fakes, limit: int)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_bookings_of_one_long_day(scene: Scene, ports: Fakes, limit: int) -> None:
+    ids = {str(scene.confirmed(key=f"{n}").booking_id) for n in range(4)}
+    found: list[str] = []
+    after: Any = None
+    for _ in range(9):
+        page = operators.bookings_by_day(ports, OPERATOR, DAY, DAY, status=None, limit=limit, after=after)
+        found += [str(booking.booking_id) for booking in page.items]
+        if (after := page.after) is None:
+            break
+    assert (len(found), {*found}) == (4, ids)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_payments_of_a_period(scene: Scene, ports: Fakes, limit: int) -> None:
     days_of_bookings(scene)
     ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True), times=2)

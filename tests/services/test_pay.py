@@ -491,6 +491,7 @@ def test_of_two_who_take_it_over_one_opens_it(scene: Scene, ports: Fakes) -> Non
     assert scene.payment(TWO).status == "pending"
     assert ports.tape.count("gateway.initialize") == 1
     assert scene.payment(TWO).checkout_url == ports.gateway.charges[TWO].url
+    assert ports.observe.of("booking_failing") == []
 
 
 def test_a_payment_that_is_taken_over_stays_its_keys(scene: Scene, ports: Fakes) -> None:

@@ -265,6 +265,13 @@ def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
     assert ports.tape.count("gateway.refund") == 1
 
 
+def test_a_long_refusal_is_cut(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    ports.gateway.trouble("refund", GatewayRejected("no" * 200, fate_known=True))
+    scene.work(scene.now(FIRST))
+    assert len(scene.now(FIRST).history[-1].detail) == 200
+
+
 def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     ports.gateway.trouble("verify", SILENCE)
@@ -284,13 +291,17 @@ def test_money_that_went_back_already_is_not_posted(scene: Scene, ports: Fakes) 
     assert the_refund(scene).status == "refunded"
 
 
-def test_a_part_is_not_posted_once_the_gateway_gave_something_back(scene: Scene, ports: Fakes) -> None:
+@pytest.mark.parametrize("said", ["refunded", "reversed"])
+def test_a_part_is_not_posted_once_the_gateway_gave_something_back(
+    scene: Scene, ports: Fakes, said: Literal["refunded", "reversed"]
+) -> None:
     """Nobody knows how much went back: a person looks."""
     owed(scene, 245000)
-    ports.gateway.settle(ONE, "reversed")
+    ports.gateway.settle(ONE, said)
     scene.work(scene.now(FIRST))
     assert ports.gateway.refunds == []
     assert the_refund(scene).status == "attention"
+    assert scene.now(FIRST).history[-1].detail == f"the gateway says {said}"
 
 
 def test_a_second_part_is_posted_beside_a_first(scene: Scene, ports: Fakes) -> None:
@@ -315,6 +326,7 @@ def test_without_the_gateways_own_reference_a_person_posts(scene: Scene, ports: 
     owe(ports)
     scene.work(scene.now(FIRST))
     assert the_refund(scene).status == "attention"
+    assert scene.now(FIRST).history[-1].detail == "the gateway gave no reference of its own"
     assert ports.gateway.refunds == []
 
 
