@@ -15,6 +15,7 @@ from chalicelib.domain.booking import (
     BookingStatus,
     Event,
     Place,
+    confirm,
     due_at,
     move_booking,
     move_payment,
@@ -25,7 +26,8 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.email import HAND_OVER
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import PAYMENT_MOVES, PaymentStatus
+from chalicelib.domain.opening import opening_failed
+from chalicelib.domain.payment import PAYMENT_MOVES, PaymentStatus, Problem
 from chalicelib.domain.refund import REFUND_MOVES, RefundStatus
 from chalicelib.domain.refunding import move_refund
 from tests.builders import (
@@ -317,3 +319,27 @@ def test_nothing_is_ever_taken_out_or_changed_in_place(life: Life) -> None:
 
 def _status_changes(booking: Booking) -> int:
     return sum(event.before != event.after for event in booking.history)
+
+
+def test_a_confirmed_payment_is_in_nobodys_hands_and_looked_at_no_more() -> None:
+    booking = a_booking()
+    assert (booking.payments[0].key, booking.payments[0].opening_by) == ("", "opener")
+    [payment] = confirm(booking, booking.payments[0].tx_ref, cause="webhook", now=NOW).payments
+    assert (payment.accepted, payment.next_look_at, payment.opening_until, payment.opening_by) == (True, None, None, "")
+
+
+def test_links_are_closed_by_whatever_confirms() -> None:
+    booking = another_attempt(opened(a_booking()))
+    booking = confirm(booking, booking.payments[0].tx_ref, cause="webhook", now=NOW + timedelta(minutes=1))
+    closed = booking.payments[1]
+    assert (closed.status, closed.opening_until, closed.opening_by) == ("expired", None, "")
+    [event] = [event for event in booking.history if event.detail == "paid by another attempt"]
+    assert (event.cause, event.subject) == ("webhook", closed.tx_ref)
+
+
+def test_a_new_attempt_is_a_change_of_its_booking() -> None:
+    later = NOW + timedelta(minutes=7)
+    failed = opening_failed(
+        a_booking(), a_booking().payments[0].tx_ref, Problem("refused", ""), fate_known=True, cause="guest", now=NOW
+    )
+    assert another_attempt(failed, now=later).updated_at == later

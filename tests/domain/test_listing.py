@@ -84,11 +84,13 @@ def test_one_night_two_units() -> None:
 
 def test_each_run_of_nights_at_the_same_price_is_a_line() -> None:
     nights = by_date(on(1, price=CHEAP), on(2, price=CHEAP), on(3, price=Money(245_000, "ETB")), on(4, taken=3))
-    assert quote(a_listing(), nights, a_stay(nights=6, units=2)).lines == (
+    quoted = quote(a_listing(), nights, a_stay(nights=6, units=2))
+    assert quoted.lines == (
         Line("1 night × 2 units", Money(490_000, "ETB")),
         Line("2 nights × 2 units", Money(800_000, "ETB")),
         Line("3 nights × 2 units", Money(1_470_000, "ETB")),
     )
+    assert quoted.total == Money(2_760_000, "ETB")
 
 
 @given(st.data())
