@@ -16,6 +16,7 @@ from chalicelib.services import operators
 from chalicelib.services.access import Principal
 from chalicelib.services.operators import Matter
 from chalicelib.services.ports import MailRefused, Unreadable
+from chalicelib.services.reading import gateway_events
 from chalicelib.services.refund import refund, retry
 from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id, a_stay
@@ -368,3 +369,6 @@ def test_an_operator_who_is_also_the_guest_or_the_host_settles_all_the_same(
     ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
     scene.work(scene.now(FIRST))
     assert retry(ports, both, f"{tx_ref}-R1", as_="paid_otherwise", said="").status == "refunded"
+    [settled] = [event for event in scene.now(FIRST).history if event.kind == "refund_paid_otherwise"]
+    assert settled.by == both.person_id
+    assert gateway_events(ports, both, tx_ref) != ()
