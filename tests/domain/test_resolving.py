@@ -38,7 +38,15 @@ def resolved(
     attempt: int = 1,
 ) -> Booking:
     now = now or after(60)
-    return resolve(booking, f"{booking.booking_id}-{attempt}", as_=as_, nights=nights, note="It is ours.", now=now)
+    return resolve(
+        booking,
+        f"{booking.booking_id}-{attempt}",
+        as_=as_,
+        nights=nights,
+        note="It is ours.",
+        by="operator-sara",
+        now=now,
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_an_operator_accepts_or_gives_back(
     assert attention(result) is None
     said = result.history[len(booking.history)]
     assert (said.kind, said.cause, said.before, said.after) == (f"review_{as_}", "operator", "review", "review")
-    assert (said.subject, said.detail, said.at) == (payment.tx_ref, "It is ours.", after(60))
+    assert (said.subject, said.detail, said.at, said.by) == (payment.tx_ref, "It is ours.", after(60), "operator-sara")
     done = result.history[len(booking.history) :]
     assert {(event.cause, event.at) for event in done} == {("operator", after(60))}
 

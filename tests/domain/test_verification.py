@@ -109,6 +109,12 @@ def test_nights_are_free_unless_it_is_said_that_they_are_short() -> None:
     assert result.status == "confirmed"
 
 
+def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
+    for booking, kind in ((CONFIRMED, "payment_taken_back"), (requested(with_refund(CONFIRMED)), "refund_refunded")):
+        event = told(booking, "refunded", now=after(40), cause="verify").history[-1]
+        assert (event.kind, event.cause, event.at) == (kind, "verify", after(40))
+
+
 # Boundaries of time
 
 
