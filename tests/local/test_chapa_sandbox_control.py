@@ -76,6 +76,14 @@ def test_what_there_is_not(bench: Bench, control: dict[str, Any], problem: str, 
     assert bench.get("/chapa/_control").json["switches"]["webhook"] == "normal", "nothing was set"
 
 
+def test_control_as_the_page_says_to_send_it(bench: Bench) -> None:
+    """By curl's -d, which calls it a form."""
+    assert "curl -d '{\"verify\": \"timeout\"}'" in shown(bench)
+    said = "application/x-www-form-urlencoded"
+    answer = bench.post("/chapa/_control", data=json.dumps({"verify": "timeout"}), content_type=said)
+    assert answer.json["switches"]["verify"] == "timeout"
+
+
 @pytest.mark.parametrize("body", [b"[]", b"", b"{"])
 def test_control_that_is_no_object(bench: Bench, body: bytes) -> None:
     assert bench.post("/chapa/_control", data=body).status_code == 400
