@@ -35,7 +35,7 @@ def with_role(principal: Principal | None, role: Literal["host", "operator"]) ->
     """Raises Unauthenticated, Forbidden."""
     principal = signed_in(principal)
     if role not in principal.groups:
-        raise Forbidden(f"Only a {role} may do this.")
+        raise Forbidden(f"Only {role}s may do this.")
     return principal
 
 
