@@ -115,6 +115,7 @@ class FakeGateway(OnTape):
         self.charges: dict[str, Charge] = {}
         self.refunds: list[tuple[str, Money, str]] = []
         self.refund_says: RefundSaid = "processing"
+        self.lists_refunds = False
         self.down: GatewayTrouble | None = None
 
     @taped
@@ -166,6 +167,14 @@ class FakeGateway(OnTape):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         self._is_up()
         return RefundAnswer(self.refund_says, provider_refund_id)
+
+    @taped
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        self._is_up()
+        if not self.lists_refunds:
+            return None
+        posted = any(refund_id == name for name, _, _ in self.refunds)
+        return RefundAnswer(self.refund_says, f"RF{refund_id}") if posted else RefundAnswer("unknown")
 
     @taped
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Unpack
 from urllib.parse import quote, urlencode
 
@@ -63,6 +64,10 @@ class Chapa(Asking):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         path = f"/refund/{quote(provider_refund_id, safe='')}/verify"
         return read_refund_status(self._ask("GET", path))
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:  # noqa: ARG002 - the port names it
+        """No call that lists refunds is documented."""
+        return None
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return read_events(self._ask("GET", f"/transaction/events/{quote(reference, safe='')}"))

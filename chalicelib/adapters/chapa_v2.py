@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Unpack
 from urllib.parse import quote
 
@@ -71,6 +72,10 @@ class ChapaV2(Asking):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:  # noqa: ARG002 - likewise
         """Nothing can be asked about a refund: what became of it is seen at the payment."""
         return RefundAnswer("unknown")
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:  # noqa: ARG002 - the port names it
+        """No call that lists refunds is documented."""
+        return None
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port names it
         """No call that tells a payment's story is documented."""

@@ -8,6 +8,7 @@ does not know is asked of the other. (A key that replaces one of the same versio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Unpack
 
 from chalicelib.adapters.chapa import Chapa
@@ -93,6 +94,9 @@ class ChapaByKey:
         answer = usable(self._by_key).refund_status(provider_refund_id)
         other = self._other()
         return other.refund_status(provider_refund_id) if other and answer.said == "unknown" else answer
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        return usable(self._by_key).find_refund(refund_id, since=since)
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         told = usable(self._by_key).events(reference)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 from urllib.parse import quote
 
@@ -17,13 +18,23 @@ from chalicelib.adapters.gateway_answers import private_words, read_word
 from chalicelib.adapters.gateway_calls import Asking, Terms
 from chalicelib.adapters.gateway_keys import KeyForm
 from chalicelib.adapters.gateway_webhooks import current_and_previous, read_signed
-from chalicelib.adapters.paystack_answers import read_link, read_refund, read_refund_status, read_verification
+from chalicelib.adapters.paystack_answers import (
+    read_link,
+    read_refund,
+    read_refund_in_list,
+    read_refund_status,
+    read_verification,
+)
+from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import GatewayEvent, Notice, Opening, RefundAnswer, Secrets
 
 BASE_URL = "https://api.paystack.co"
 SIGNATURE = "x-paystack-signature"
+PAGE = 100
+MOST_PAGES = 3
+"""Of refunds, when one is looked for: so many on a page, so many pages."""
 
 
 class Paystack(Asking):
@@ -69,6 +80,19 @@ class Paystack(Asking):
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         return read_refund_status(self._ask("GET", f"/refund/{quote(provider_refund_id, safe='')}"))
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        """See the port. By the note that it was asked for with, in the list of refunds since the day before."""
+        start = (since - timedelta(days=1)).date().isoformat()
+        for number in range(1, MOST_PAGES + 1):
+            answer = self._ask("GET", f"/refund?perPage={PAGE}&page={number}&from={start}")
+            found, listed = read_refund_in_list(answer, refund_id)
+            if found is not None:
+                return found
+            if listed < PAGE:
+                return RefundAnswer("unknown")
+        # It may be further down: nothing can be said of it.
+        raise GatewayBadAnswer("The payment gateway lists too many refunds.", fate_known=False)
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port names it
         """No call that tells a payment's story is documented."""

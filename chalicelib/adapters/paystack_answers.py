@@ -120,6 +120,20 @@ def read_refund_status(answer: Answer) -> RefundAnswer:
     raise senseless(answer)
 
 
+def read_refund_in_list(answer: Answer, refund_id: str) -> tuple[RefundAnswer | None, int]:
+    """The refund whose note begins with our name for it, if this page has it, and how many it has. GatewayBadAnswer."""
+    fields = read_fields(answer)
+    _refuse_bad_key(fields)
+    data = fields.get("data")
+    if answer.status != 200 or fields.get("status") is not True or not isinstance(data, list):
+        raise senseless(answer)
+    for each in data:
+        note = each.get("merchant_note") if isinstance(each, dict) else None
+        if type(note) is str and note.split()[:1] == [refund_id]:
+            return _refund_said(each, unheard_of="processing"), len(data)
+    return None, len(data)
+
+
 def _refund_said(data: Mapping[str, Any], *, unheard_of: RefundSaid) -> RefundAnswer:
     status = data.get("status")
     said = REFUND_SAYS.get(status, unheard_of) if type(status) is str else unheard_of

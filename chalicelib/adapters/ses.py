@@ -21,8 +21,9 @@ SENDER = "Guzo"
 _REFUSALS = frozenset({"MessageRejected", "InvalidParameterValue"})
 """What SES answers when this message, or its address, will never do. All else may pass: it is tried again."""
 
-# One bare address, as SES takes it: ASCII, nothing quoted, nothing that could begin another one, or a header.
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
+# One bare address, as SES takes it: ASCII, nothing quoted, nothing that could begin another one, or a header, and
+# nothing that whoever writes or reads a header would decode into one.
+_ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _WIRE = policy.SMTP.clone(cte_type="7bit")
 
 

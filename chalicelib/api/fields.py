@@ -68,8 +68,8 @@ def maybe_line(text: str) -> str:
 
 
 def email_address(text: str) -> str:
-    """A plain address, without a name beside it."""
-    if not _EMAIL.fullmatch(text.strip()) or ".." in text:
+    """A plain address, without a name beside it. ``=?`` begins what mail programs decode into other letters."""
+    if not _EMAIL.fullmatch(text.strip()) or ".." in text or "=?" in text:
         raise ValueError("must be an e-mail address")
     return text.strip()
 

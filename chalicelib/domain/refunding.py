@@ -111,6 +111,11 @@ def accepted(
     )
 
 
+def named(booking: Booking, refund_id: str, *, provider_refund_id: str | None) -> Booking:
+    """The gateway turns out to have a name for it: from now on its own status counts."""
+    return _update_refund(booking, refund_id, provider_refund_id=provider_refund_id)
+
+
 def put_off(booking: Booking, refund_id: str, *, cause: Cause, now: datetime, jitter: float, detail: str) -> Booking:
     """The gateway certainly did not take it over: ``requested`` → ``owed``, to be tried again after a pause."""
     tries = the_refund(booking, refund_id).put_off + 1
@@ -151,6 +156,11 @@ def look_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
         if refund.status == "processing" and refund.provider_refund_id is not None:
             booking = _update_refund(booking, refund.refund_id, due_at=now)
     return booking
+
+
+def was_requested(booking: Booking, refund_id: str) -> bool:
+    """Somebody was about to post it before now: the gateway may know of it."""
+    return any(_is_request(event, refund_id) for event in booking.history)
 
 
 def take_back(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:

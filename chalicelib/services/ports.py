@@ -281,6 +281,12 @@ class Gateway(Protocol):
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         """Ask what became of a refund, by the gateway's own name for it."""
 
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        """Look for a refund that was asked for since then, and whose name was never heard, by our own name for it.
+
+        None: the gateway cannot be asked so.
+        """
+
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         """What the gateway's own log tells of a payment, oldest first, for a person who looks into it.
 

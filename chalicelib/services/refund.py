@@ -24,7 +24,7 @@ from ..domain.payment import Payment
 from ..domain.refund import Refund
 from ..domain.verification import apply_verification
 from .access import Principal, Role, signed_in, visible_booking, visible_payment, with_role
-from .ports import Ports
+from .ports import Gateway, Ports, RefundAnswer
 from .saving import save_decided
 
 Change = Callable[[Booking, datetime], Booking]
@@ -113,15 +113,14 @@ def work_refunds(ports: Ports, booking: Booking) -> Booking:
 def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     """Ask whether the money went back already; if not, claim the refund, and post it as the one who did.
 
-    A refund that the gateway has a name for was posted before, and a person wants it posted again: then its own
-    status counts for more than that of its payment.
+    One that was posted before, and that a person wants posted again, is asked about first: then its own status counts
+    for more than that of its payment.
     """
     payment = the_payment(booking, refund_id.rpartition("-R")[0])
-    name = refunding.the_refund(booking, refund_id).provider_refund_id
     gateway = ports.gateways.named(payment.gateway)
     try:
         verification = gateway.verify(payment.tx_ref)
-        before = gateway.refund_status(name).said if name is not None else "unknown"
+        before = _said_before(gateway, booking, refunding.the_refund(booking, refund_id))
     except GatewayTrouble:
         jitter = ports.chance.jitter()
         return _changed(
@@ -130,6 +129,8 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     by = ports.chance.token()
 
     def claim(current: Booking, now: datetime) -> Booking:
+        if refunding.the_refund(current, refund_id).provider_refund_id is None:
+            current = refunding.named(current, refund_id, provider_refund_id=before.provider_refund_id)
         current = apply_verification(
             current,
             payment.tx_ref,
@@ -142,12 +143,12 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         known = refunding.the_refund(current, refund_id)
         if known.status != "owed":
             return current
-        if before == "refunded":
+        if before.said == "refunded":
             return refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
         went_back = verification.said in ("refunded", "reversed") and not _others_went_back(current, known)
-        alive = before in ("processing", "waiting")
-        if alive or (went_back and before != "reversed"):
-            detail = f"the gateway says {before if alive else verification.said}"
+        alive = before.said in ("processing", "waiting")
+        if alive or (went_back and before.said != "reversed"):
+            detail = f"the gateway says {before.said if alive else verification.said}"
             return refunding.move_refund(current, refund_id, "attention", cause="sweep", now=now, detail=detail)
         return refunding.claim(current, refund_id, by=by, cause="sweep", now=now)
 
@@ -194,22 +195,21 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
 
 
 def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
-    """Ask what became of it: by the gateway's own name for it, else by what became of its payment."""
+    """Ask what became of it."""
     known = refunding.the_refund(booking, refund_id)
-    tx_ref = refund_id.rpartition("-R")[0]
-    gateway = ports.gateways.named(the_payment(booking, tx_ref).gateway)
+    gateway = ports.gateways.named(the_payment(booking, refund_id.rpartition("-R")[0]).gateway)
     try:
-        if known.provider_refund_id is not None:
-            said: str = gateway.refund_status(known.provider_refund_id).said
-        else:
-            went_back = gateway.verify(tx_ref).said in ("refunded", "reversed")
-            # Where another refund may be the one that it speaks of, it says nothing of this one.
-            said = "refunded" if went_back and not _others_went_back(booking, known) else "unknown"
+        answer = _what_became_of(gateway, booking, known)
     except GatewayTrouble as trouble:
         ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=trouble.code)
-        said = "unknown"
+        answer = RefundAnswer("unknown")
 
     def decide(current: Booking, now: datetime) -> Booking:
+        said = answer.said
+        if known.status == "requested" and answer.provider_refund_id is not None:
+            # The answer to its post was lost; here is the name that it was given.
+            name = answer.provider_refund_id
+            current = refunding.accepted(current, refund_id, provider_refund_id=name, cause="sweep", now=now)
         match said:
             case "refunded":
                 return refunding.move_refund(current, refund_id, "refunded", cause="sweep", now=now)
@@ -219,6 +219,26 @@ def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         return refunding.looked_up(current, refund_id, heard=said == "processing", cause="sweep", now=now)
 
     return _changed(ports, booking, refund_id, known.status, decide)
+
+
+def _said_before(gateway: Gateway, booking: Booking, known: Refund) -> RefundAnswer:
+    """What the gateway says of an earlier post of this refund; ``unknown`` without one. Raises GatewayTrouble."""
+    if known.provider_refund_id is not None:
+        return gateway.refund_status(known.provider_refund_id)
+    if not refunding.was_requested(booking, known.refund_id):
+        return RefundAnswer("unknown")
+    return gateway.find_refund(known.refund_id, since=known.created_at) or RefundAnswer("unknown")
+
+
+def _what_became_of(gateway: Gateway, booking: Booking, known: Refund) -> RefundAnswer:
+    """By the gateway's own name for it, else by ours, else by what became of its payment. Raises GatewayTrouble."""
+    if known.provider_refund_id is not None:
+        return gateway.refund_status(known.provider_refund_id)
+    if (found := gateway.find_refund(known.refund_id, since=known.created_at)) is not None:
+        return found
+    went_back = gateway.verify(known.refund_id.rpartition("-R")[0]).said in ("refunded", "reversed")
+    # Where another refund may be the one that it speaks of, it says nothing of this one.
+    return RefundAnswer("refunded" if went_back and not _others_went_back(booking, known) else "unknown")
 
 
 def _to_attention(ports: Ports, booking: Booking, refund_id: str, detail: str) -> Booking:

@@ -160,6 +160,7 @@ CANNED: Mapping[str, Mapping[str, Canned]] = {
         "no_id": Canned("200 without data", 200, success("Refund has been queued for processing", None)),
     },
     "refund_verify": {"unknown": Canned("404 Entity not found", 404, NOT_FOUND)},
+    "refund_list": {"empty": Canned("200 and none at all", 200, success("Refunds retrieved", []))},
 }  # fmt: skip
 
 REFUND_STATUSES = ("pending", "processing", "processed", "failed", "needs-attention")
@@ -199,6 +200,11 @@ def refund_found(transaction: Transaction, refund: Refund, status: str) -> Body:
     """Return the answer about a refund; here its transaction is a number."""
     more = {"transaction": int(transaction.reference), "refunded_at": None, "dispute": None, "settlement": None}
     return success("Refund retrieved", {**_refund(transaction, refund, status), **more})
+
+
+def refunds_listed(found: list[tuple[Transaction, Refund, str]]) -> Body:
+    """Return a page of the list of refunds."""
+    return success("Refunds retrieved", [refund_found(*each)["data"] for each in found])
 
 
 def _refund(transaction: Transaction, refund: Refund, status: str) -> Body:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from local.paystack import answers, rules, webhooks
 from local.sandbox.desk import Answer, Desk, is_key, sent_fields, sent_key
@@ -24,6 +24,7 @@ class Api:
             ("POST", "/transaction/initialize", self.initialize),
             ("GET", "/transaction/verify/<reference>", self.verify),
             ("POST", "/refund", self.refund),
+            ("GET", "/refund", self.refund_list),
             ("GET", "/refund/<refund_id>", self.refund_verify),
         ]
         for method, rule, view in routes:
@@ -111,6 +112,26 @@ class Api:
             return 200, answers.refund_found(transaction, refund, status)
 
         return self._answer("refund_verify", found[0].tx_ref if found else None, work)
+
+    def refund_list(self) -> Response:
+        """GET /refund: every refund since `from`, newest first, `perPage` on each `page`."""
+        since, asked = request.args.get("from", ""), request.args
+        per_page, page = (int(asked.get(name, usual)) for name, usual in (("perPage", "50"), ("page", "1")))
+
+        def work(_behaviour: str) -> Answer:
+            made = [
+                (transaction, refund)
+                for transaction in self.sandbox.ledger.transactions()
+                for refund in transaction.refunds
+                if answers.stamp(refund.created_at) >= since
+            ]
+            made.sort(key=lambda pair: pair[1].number, reverse=True)
+            shown = made[(page - 1) * per_page : page * per_page]
+            return 200, answers.refunds_listed(
+                [(each, refund, self.sandbox.refund_status(each, refund)) for each, refund in shown]
+            )
+
+        return self._answer("refund_list", None, work)
 
     def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
         """Answer for any other path."""

@@ -5,18 +5,21 @@ const more = document.getElementById("more");
 const none = document.getElementById("none");
 const form = document.getElementById("who");
 const WORDS = { pending_payment: "waiting for payment", confirmed: "confirmed", expired: "expired", cancelled: "cancelled" };
+const REFUND_WORDS = { refunded: "came back", attention: "is being seen to" };
 
 function card(booking) {
   const shown = document.getElementById("booking").content.cloneNode(true);
   const { payment } = booking;
-  const refunds = (payment.refunds || []).map((refund) => `, ${refund.amount.formatted} ${refund.status}`).join("");
+  const refunds = (payment.refunds || []).map(
+    ({ amount, status }) => `, ${amount.formatted} ${REFUND_WORDS[status] || "is coming back"}`,
+  );
   put(shown, {
     title: booking.listing_title,
     status: WORDS[booking.status] || booking.status,
     stay: `${booking.check_in} to ${booking.check_out}, ${booking.units} × room, ${booking.guests} guests`,
     total: booking.total.formatted,
     id: booking.booking_id,
-    payment: `${payment.tx_ref}: ${payment.status}${refunds}`,
+    payment: `${payment.tx_ref}: ${payment.status}${refunds.join("")}`,
   });
   shown.querySelector(".status").classList.add(booking.status);
   const [pay, cancel] = ["pay", "cancel"].map((name) => shown.querySelector(`[data-do="${name}"]`));

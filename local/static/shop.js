@@ -41,7 +41,9 @@ export async function call(method, path, { body, key, signedIn = false } = {}, a
   if (answer.ok) return json;
   // A token of an earlier run: ask for a new one, once.
   if (answer.status === 401 && signedIn && !again) return call(method, path, { body, key, signedIn }, true);
-  const fields = (json.errors || []).map((each) => `${each.field}: ${each.message}`);
+  const fields = (json.errors || []).map(
+    ({ field, message }) => `${field.split(".").pop().replaceAll("_", " ")} ${message}.`,
+  );
   const error = new Error([json.detail || json.title, ...fields].join(" "));
   error.problem = json;
   throw error;

@@ -49,6 +49,7 @@ class Kind:
     closes_links: bool = False
     refunds: bool = True
     keeps_a_log: bool = False
+    lists_refunds: bool = False
     set_up: dict[str, Any] = field(default_factory=dict)
     version: str = "v1"
 

@@ -18,7 +18,7 @@ from chalicelib.domain.errors import (
     ReferenceUsed,
 )
 from chalicelib.domain.money import Money
-from chalicelib.services.ports import BadSignature, NotJson
+from chalicelib.services.ports import BadSignature, NotJson, RefundAnswer
 from chalicelib.settings import BadSetting
 from local.sandbox.faults import AFTER_STORING
 from tests.adapters.gateway_bench import SECONDS, Bench
@@ -225,6 +225,28 @@ class GatewayContract:
             )
         assert not raised.value.fate_known
         assert len(bench.log("refund")) == 1
+
+    def test_a_refund_whose_name_was_never_heard_is_found_by_ours(self, bench: Bench) -> None:
+        refund_id, since = f"{bench.tx_ref}-R1", bench.clock[0]
+        if not bench.kind.lists_refunds:
+            assert bench.gateway.find_refund(refund_id, since=since) is None
+            return
+        reference = self._paid(bench)
+        assert bench.gateway.find_refund(refund_id, since=since) == RefundAnswer("unknown")
+        bench.switch(refund="timeout" + AFTER_STORING)
+        with pytest.raises(GatewayTrouble):
+            bench.gateway.refund(
+                reference, amount=Money(100, bench.kind.opening.amount.currency), refund_id=refund_id, reason="gone"
+            )
+        found = bench.gateway.find_refund(refund_id, since=since)
+        assert found is not None
+        assert found.said == "processing"
+        assert bench.gateway.refund_status(found.provider_refund_id or "") == found
+        for other in (f"{refund_id}0", f"{bench.tx_ref}-R2"):
+            assert bench.gateway.find_refund(other, since=since) == RefundAnswer("unknown")
+        bench.move_clock(days=9)
+        later = bench.gateway.find_refund(refund_id, since=bench.clock[0])
+        assert later == RefundAnswer("unknown"), "it was asked for long before"
 
     def test_a_refund_that_nobody_made_is_unknown(self, bench: Bench) -> None:
         assert bench.gateway.refund_status("123456789").said == "unknown"

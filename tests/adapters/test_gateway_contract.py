@@ -67,6 +67,7 @@ PAYSTACK = Kind(
     key_name="paystack_secret_key",
     other_key="sk_test_another",
     announces_failures=False,
+    lists_refunds=True,
 )
 
 

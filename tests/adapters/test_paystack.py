@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.paystack import BASE_URL, Paystack
-from chalicelib.adapters.paystack_answers import read_link, read_refund, read_refund_status, read_verification
+from chalicelib.adapters.paystack_answers import (
+    read_link,
+    read_refund,
+    read_refund_in_list,
+    read_refund_status,
+    read_verification,
+)
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected, GatewayTrouble, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Said, Verification
@@ -526,3 +532,51 @@ def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
 )
 def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: Notice) -> None:
     assert read(body, signed(body)) == notice
+
+
+def listed(*refunds: object) -> dict[str, object]:
+    return {"status": True, "message": "Refunds retrieved", "data": list(refunds)}
+
+
+def noted(note: object, **more: object) -> dict[str, object]:
+    return PAYSTACK_REFUND["data"] | {"merchant_note": note} | more
+
+
+def test_a_refund_is_looked_for_by_its_note_on_three_pages_at_most() -> None:
+    since = datetime(2027, 1, 2, 0, 30, tzinfo=UTC)
+    full = answering(200, listed(*[noted("GZ-1-R2 It rained.")] * 100), keep=True)
+    with serving(full, full, answering(200, listed(noted("GZ-1-R1 It rained.", status="processed")))) as server:
+        paystack = Paystack(keys(), base_url=server.url)
+        assert paystack.find_refund("GZ-1-R1", since=since) == RefundAnswer("refunded", "8814420")
+    assert [(request.method, request.path) for request in server.requests] == [
+        ("GET", f"/v1/refund?perPage=100&page={page}&from=2027-01-01") for page in (1, 2, 3)
+    ]
+    with serving(full) as server, pytest.raises(GatewayBadAnswer):
+        Paystack(keys(), base_url=server.url).find_refund("GZ-1-R1", since=since)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("note", [None, 7, "", "GZ-1-R10 It rained.", "It rained. GZ-1-R1", "GZ-1-R1x"])
+def test_another_refunds_note(note: object) -> None:
+    page = listed(noted(note), "junk", None)
+    assert read_refund_in_list(answer(200, page), "GZ-1-R1") == (None, 3)
+    assert read_refund_in_list(answer(200, listed(noted(note), noted("GZ-1-R1"))), "GZ-1-R1") == (
+        RefundAnswer("processing", "8814420"),
+        2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b""),
+        (200, b"<html>"),
+        (200, {"status": True, "data": {}}),
+        (200, {"status": False, "message": "No", "data": []}),
+        (404, paystack_refusal("Not here")),
+        (500, listed()),
+    ],
+)
+def test_what_is_no_list_of_refunds(status: int, body: object) -> None:
+    with pytest.raises(GatewayBadAnswer):
+        read_refund_in_list(answer(status, body), "GZ-1-R1")

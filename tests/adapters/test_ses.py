@@ -112,6 +112,8 @@ def test_a_subject_that_looks_encoded_is_not_decoded_by_the_reader() -> None:
         "አበበ@example.com",
         "a@ጉዞ.example",
         "=?utf-8?q?a?=@b.example?=<v@e>",
+        "=?utf-8?q?v=40e.example=2c?=@b.example",
+        "a=?utf-8?b?dkBlLmV4YW1wbGUs?=@b.example",
     ],
 )
 def test_what_is_no_address_is_refused_without_naming_it(address: str) -> None:
@@ -124,8 +126,15 @@ def test_what_is_no_address_is_refused_without_naming_it(address: str) -> None:
 
 
 @given(st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}", fullmatch=True))
+@example("=?utf-8?q?v=40e.example=2c?=@b.example")
+@example("=?a@b.example")
 def test_an_address_is_written_as_it_is_or_refused(address: str) -> None:
     client = Client()
+    if "=?" in address:
+        with pytest.raises(MailRefused):
+            Ses(lambda: client, OURS).send(letter(to=address))
+        assert client.sent == []
+        return
     Ses(lambda: client, OURS).send(letter(to=address))
     (sent,) = client.sent
     assert sent["Destinations"] == [address]

@@ -372,6 +372,7 @@ def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None
         "hanna@-gmail.com",
         "a" * 250 + "@gmail.com",
         "ሐ@gmail.com",
+        "=?utf-8?q?v=40e.et=2c?=@b.et",
     ],
 )
 def test_e_mail_addresses_that_are_none(world: World, email: str) -> None:

@@ -78,7 +78,7 @@ def test_what_there_is_not(bench: Bench, control: dict[str, Any], problem: str, 
 
 def test_control_as_the_page_says_to_send_it(bench: Bench) -> None:
     """By curl's -d, which calls it a form."""
-    assert "curl -d '{\"verify\": \"timeout\"}'" in shown(bench)
+    assert 'curl -d \'{"verify": "timeout"}\'' in shown(bench)
     said = "application/x-www-form-urlencoded"
     answer = bench.post("/chapa/_control", data=json.dumps({"verify": "timeout"}), content_type=said)
     assert answer.json["switches"]["verify"] == "timeout"

@@ -518,7 +518,7 @@ def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(scene: Scen
     assert retry(ports, OPERATOR, R1, as_="post_again", said="try").status == "owed"
     assert ports.tape.names("gateway") == []
     scene.tick()
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"]
+    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
     assert the_refund(scene).status == "processing"
 
 
@@ -551,3 +551,74 @@ def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports:
     assert not ports.tape.armed
     assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
     assert [(each.status, each.due_at) for each in scene.now(FIRST).refunds] == [("attention", None)] * 2
+
+
+# -- a gateway that lists refunds
+
+
+def lost(scene: Scene, ports: Fakes) -> None:
+    """A refund was taken over, the answer was lost, and the payment is called reversed from then on."""
+    ports.gateway.lists_refunds = True
+    owed(scene)
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.tick()
+    ports.gateway.settle(ONE, "reversed")
+    known = the_refund(scene)
+    assert (known.status, known.provider_refund_id) == ("requested", None)
+
+
+def test_a_refund_whose_name_was_lost_is_found_and_its_own_status_counts(scene: Scene, ports: Fakes) -> None:
+    lost(scene, ports)
+    scene.run(hours=1, minutes=1)
+    known = the_refund(scene)
+    assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
+    scene.run(hours=2)
+    assert the_refund(scene).status == "processing", "that its payment is reversed does not say that it is done"
+    ports.gateway.refund_says = "refunded"
+    scene.run(hours=1)
+    assert the_refund(scene).status == "refunded"
+    assert ports.tape.count("gateway.refund") == 1
+
+
+@pytest.mark.parametrize(("says", "status"), [("refunded", "refunded"), ("reversed", "attention")])
+def test_a_refund_that_is_found_at_its_end(scene: Scene, ports: Fakes, says: Any, status: str) -> None:
+    lost(scene, ports)
+    ports.gateway.refund_says = says
+    scene.run(hours=1, minutes=1)
+    known = the_refund(scene)
+    assert (known.status, known.provider_refund_id) == (status, f"RF{R1}")
+
+
+def test_a_refund_that_is_not_in_the_list_was_not_made_and_a_person_is_asked(scene: Scene, ports: Fakes) -> None:
+    ports.gateway.lists_refunds = True
+    owed(scene)
+    ports.gateway.trouble("refund", SILENCE)
+    scene.tick()
+    ports.gateway.settle(ONE, "reversed")
+    scene.run(hours=23)
+    assert the_refund(scene).status == "requested", "somebody else's reversal is not this refund"
+    scene.run(hours=2)
+    assert the_refund(scene).status == "attention"
+
+
+def test_what_is_found_in_the_list_is_not_posted_again(scene: Scene, ports: Fakes) -> None:
+    lost(scene, ports)
+    ports.gateway.trouble("find_refund", SILENCE, times=40)
+    scene.run(hours=25)
+    assert the_refund(scene).status == "attention"
+    ports.tape.disarm()
+    retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
+    scene.tick()
+    assert the_refund(scene).status == "attention"
+    assert scene.now(FIRST).history[-1].detail == "the gateway says processing"
+    ports.gateway.refund_says = "refunded"
+    retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
+    scene.tick()
+    assert the_refund(scene).status == "refunded"
+    assert ports.tape.count("gateway.refund") == 1
+
+
+def test_a_refund_that_nobody_posted_is_not_looked_for(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.tick()
+    assert ports.tape.count("gateway.find_refund") == 0

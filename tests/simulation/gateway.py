@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 from typing import Literal
 
@@ -173,6 +174,9 @@ class SimGateway:
                 if payback.name == provider_refund_id:
                     return RefundAnswer(payback.said, payback.name)
         return RefundAnswer("unknown")
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        return None
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return ()
