@@ -1,6 +1,7 @@
 import { attempt, call, put, say, shop, today } from "./shop.js";
 import { plusDays, stay } from "./shop-days.js";
 
+const place = document.getElementById("place");
 const form = document.getElementById("book");
 const quote = document.getElementById("quote");
 const field = form.elements;
@@ -18,6 +19,7 @@ async function show() {
     price: `${listing.nightly_price.formatted} a night`,
     rules: `${listing.units} rooms, up to ${listing.guests_per_unit} guests each · check-in ${listing.check_in_time}, check-out ${listing.check_out_time} · ${listing.cancellation_policy} cancellation`,
   });
+  place.hidden = form.hidden = false;
 }
 
 // What the stay costs, from the price of each night; the API is asked to hold us to it.

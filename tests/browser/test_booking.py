@@ -70,6 +70,38 @@ def test_search_book_pay_and_come_back(visitor: Visitor, world: World) -> None:
     page.wait_for_function(SHOWN_WHOLE)
 
 
+def test_wrong_fields_are_told_in_the_words_of_the_form(visitor: Visitor, world: World) -> None:
+    page = visitor.open(f"{world.local}/shop")
+    page.get_by_role("link", name="Bole guest house").click()
+    expect(page.locator("#quote")).to_contain_text("nights: ETB")
+    page.get_by_label("Phone").fill("123")
+    page.get_by_label("First name").fill(" ")
+    page.get_by_role("button", name="Book and pay").click()
+    expect(page.get_by_role("alert")).to_contain_text("first name must not be empty. phone must be an Ethiopian mobile")
+    assert "400 (Bad Request)" in visitor.wrong.pop()
+
+
+def test_a_place_that_there_is_not_cannot_be_booked(visitor: Visitor, world: World) -> None:
+    page = visitor.open(f"{world.local}/shop/listings/lst_nope")
+    expect(page.get_by_role("alert")).to_have_text("There is no such listing.")
+    expect(page.get_by_role("button", name="Book and pay")).to_be_hidden()
+    assert "404 (Not Found)" in visitor.wrong.pop()
+
+
+def test_cancelled_in_the_storefront(visitor: Visitor, world: World, guest: Person) -> None:
+    booking = booked(world, guest)
+    world.pay_on_page(booking["payment"]["checkout_url"])
+    world.becomes(guest, booking["booking_id"], "confirmed")
+    page = visitor.open(f"{world.local}/shop/bookings")
+    page.get_by_label("Signed in as").fill(f"hanna-{world.mark}")
+    page.get_by_role("button", name="Sign in").click()
+    card = page.locator(".card", has_text=booking["booking_id"])
+    page.once("dialog", lambda asked: asked.accept())
+    card.get_by_role("button", name="Cancel the booking").click()
+    expect(card.locator(".status")).to_have_text("cancelled")
+    expect(card).to_contain_text("completed, ETB 7,350.00 is ")
+
+
 def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, world: World, guest: Person) -> None:
     booking = booked(world, guest)
     page = visitor.open(booking["payment"]["checkout_url"])
