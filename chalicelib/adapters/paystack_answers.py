@@ -121,17 +121,23 @@ def read_refund_status(answer: Answer) -> RefundAnswer:
 
 
 def read_refund_in_list(answer: Answer, refund_id: str) -> tuple[RefundAnswer | None, int]:
-    """The refund whose note begins with our name for it, if this page has it, and how many it has. GatewayBadAnswer."""
+    """The refund whose note begins with our name for it, if this page has it, and how many it has. GatewayBadAnswer.
+
+    One that came back and was posted again is there twice under that name: then the one that did not come back.
+    """
     fields = read_fields(answer)
     _refuse_bad_key(fields)
     data = fields.get("data")
     if answer.status != 200 or fields.get("status") is not True or not isinstance(data, list):
         raise senseless(answer)
-    for each in data:
-        note = each.get("merchant_note") if isinstance(each, dict) else None
-        if type(note) is str and note.split()[:1] == [refund_id]:
-            return _refund_said(each, unheard_of="processing"), len(data)
-    return None, len(data)
+    found = [_refund_said(each, unheard_of="processing") for each in data if _is_noted(each, refund_id)]
+    alive = [each for each in found if each.said != "reversed"]
+    return next(iter(alive or found), None), len(data)
+
+
+def _is_noted(refund: object, refund_id: str) -> bool:
+    note = refund.get("merchant_note") if isinstance(refund, dict) else None
+    return type(note) is str and note.split()[:1] == [refund_id]
 
 
 def _refund_said(data: Mapping[str, Any], *, unheard_of: RefundSaid) -> RefundAnswer:

@@ -89,9 +89,20 @@ def move_refund(
 
 
 def claim(booking: Booking, refund_id: str, *, by: str, cause: Cause, now: datetime) -> Booking:
-    """``owed`` → ``requested``, saved before the gateway is asked: only ``by`` may post it now, and only once."""
+    """``owed`` → ``requested``, saved before the gateway is asked: only ``by`` may post it now, and only once.
+
+    The name of an earlier post goes: what became of that one says nothing of this one.
+    """
     return move_refund(
-        booking, refund_id, "requested", cause=cause, now=now, claimed_by=by, heard_at=now, due_at=now + OFTEN
+        booking,
+        refund_id,
+        "requested",
+        cause=cause,
+        now=now,
+        claimed_by=by,
+        provider_refund_id=None,
+        heard_at=now,
+        due_at=now + OFTEN,
     )
 
 

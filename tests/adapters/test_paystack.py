@@ -566,6 +566,15 @@ def test_another_refunds_note(note: object) -> None:
     )
 
 
+@pytest.mark.parametrize(("first", "second"), [("failed", "pending"), ("pending", "failed")])
+def test_a_refund_that_was_posted_again_is_the_one_that_did_not_come_back(first: str, second: str) -> None:
+    both = {"failed": noted("GZ-1-R1", id=1, status="failed"), "pending": noted("GZ-1-R1", id=2, status="pending")}
+    found, _ = read_refund_in_list(answer(200, listed(both[first], both[second])), "GZ-1-R1")
+    assert found == RefundAnswer("processing", "2")
+    found, _ = read_refund_in_list(answer(200, listed(both["failed"])), "GZ-1-R1")
+    assert found == RefundAnswer("reversed", "1")
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [

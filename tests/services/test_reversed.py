@@ -83,6 +83,20 @@ def test_a_refund_that_came_back_is_asked_about_before_it_is_posted_again(
     assert scene.payment(ONE).taken_back == ""
 
 
+def test_the_end_of_an_earlier_post_is_not_that_of_one_whose_answer_was_lost(scene: Scene, ports: Fakes) -> None:
+    owed(scene)
+    scene.work(scene.now(FIRST))
+    ports.gateway.refund_says = "reversed"
+    scene.run(hours=1)
+    assert the_refund(scene).status == "attention"
+    retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
+    ports.gateway.trouble("refund", SILENCE, done=True)
+    scene.work(scene.now(FIRST))
+    scene.run(hours=2)
+    assert (the_refund(scene).status, the_refund(scene).provider_refund_id) == ("requested", None)
+    assert len(ports.gateway.refunds) == 2
+
+
 def test_a_refund_that_waits_for_the_guest_is_put_before_a_person_after_a_day(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
