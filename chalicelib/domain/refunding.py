@@ -93,16 +93,9 @@ def claim(booking: Booking, refund_id: str, *, by: str, cause: Cause, now: datet
 
     The name of an earlier post goes: what became of that one says nothing of this one.
     """
+    booking = _update_refund(booking, refund_id, provider_refund_id=None)
     return move_refund(
-        booking,
-        refund_id,
-        "requested",
-        cause=cause,
-        now=now,
-        claimed_by=by,
-        provider_refund_id=None,
-        heard_at=now,
-        due_at=now + OFTEN,
+        booking, refund_id, "requested", cause=cause, now=now, claimed_by=by, heard_at=now, due_at=now + OFTEN
     )
 
 
