@@ -98,7 +98,8 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
     refresh = None
     # A refused card may be tried again on the same link: such a page waits like any other.
     if state == "waiting" or (state == "failed" and booking.payments[-1].status in OPEN):
-        refresh = next((pause for pause in REFRESH if waited < pause * 10), REFRESH[-1])
+        pauses = REFRESH if state == "waiting" else REFRESH[:4]
+        refresh = next((pause for pause in pauses if waited < pause * 10), pauses[-1])
     elif state in ("failed", "review"):
         refresh = REFRESH[-1]
     onward = None

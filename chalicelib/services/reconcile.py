@@ -25,6 +25,9 @@ from .saving import save_decided
 from .send_emails import count_left
 
 NUDGE_AT_LEAST = timedelta(seconds=5)
+NUDGE_SHARE = 0.1
+NUDGE_AFTER_FAILURE = 0.01
+"""The share of a payment's age that a look must be old, for a public nudge to bring another."""
 VERIFY_AT_LEAST = timedelta(seconds=2)
 LOOKS_AT_A_DOOR = 2
 LOOKS_IN_A_SWEEP = 4
@@ -127,7 +130,9 @@ def _may_look(booking: Booking, tx_ref: str, cause: Cause, now: datetime) -> boo
         return payment is not None
     since = now - payment.looked_at
     if cause in ("callback", "return"):
-        return since > max(NUDGE_AT_LEAST, (now - payment.created_at) / 10)
+        # Who was refused may be trying again at this very moment, on the same link.
+        patience = NUDGE_AFTER_FAILURE if payment.said == "failed" else NUDGE_SHARE
+        return since > max(NUDGE_AT_LEAST, (now - payment.created_at) * patience)
     if cause == "verify":
         return since >= VERIFY_AT_LEAST
     return True

@@ -155,6 +155,18 @@ def test_a_guest_who_pays_at_the_second_try_soon_reads_so(world: World) -> None:
     assert title(page(world, booking)) == "Your stay is booked"
 
 
+def test_a_guest_who_pays_at_the_second_try_late_reads_so_within_a_minute(world: World) -> None:
+    booking = world.book()
+    world.clock.forward(minutes=20)
+    world.gateway.says = "failed"
+    found = refresh(page(world, booking))
+    assert found is not None
+    assert found[0] <= 20
+    world.gateway.says = "success"
+    world.clock.forward(seconds=found[0])
+    assert title(page(world, booking)) == "Your stay is booked"
+
+
 def test_said_to_have_failed_it_may_still_be_tried_on_the_open_link(world: World) -> None:
     booking = world.book()
     world.gateway.says = "failed"

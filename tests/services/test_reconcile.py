@@ -188,6 +188,27 @@ def test_public_nudges_do_not_multiply(cause: Cause, age: timedelta, since: time
         assert ports.tape.names() == ["bookings.load"]
 
 
+@pytest.mark.parametrize("cause", ["callback", "return"])
+@pytest.mark.parametrize(
+    ("age", "since"), [(timedelta(seconds=400), timedelta(seconds=5)), (timedelta(seconds=1500), timedelta(seconds=15))]
+)
+def test_after_a_failure_a_nudge_is_granted_sooner(
+    scene: Scene, ports: Fakes, cause: Cause, age: timedelta, since: timedelta
+) -> None:
+    """A card was refused, and another one paid on the same link: the guest who comes back is not told of the first."""
+    scene.booked()
+    ports.gateway.settle(ONE, "failed")
+    ports.clock.move_to(NOW + age - since)
+    look(scene, "verify")
+    ports.gateway.settle(ONE, "paid")
+    ports.clock.move_to(NOW + age)
+    look(scene, cause)
+    assert scene.now(FIRST).status == "pending_payment"
+    ports.clock.move_to(NOW + age + MS)
+    look(scene, cause)
+    assert scene.now(FIRST).status == "confirmed"
+
+
 @pytest.mark.parametrize(("since", "asks"), [(timedelta(seconds=2) - MS, False), (timedelta(seconds=2), True)])
 def test_verify_calls_do_not_multiply(scene: Scene, ports: Fakes, since: timedelta, asks: bool) -> None:
     scene.booked()
