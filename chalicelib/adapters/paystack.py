@@ -32,9 +32,9 @@ from chalicelib.services.ports import GatewayEvent, Notice, Opening, RefundAnswe
 
 BASE_URL = "https://api.paystack.co"
 SIGNATURE = "x-paystack-signature"
-PAGE = 100
-MOST_PAGES = 3
-"""Of refunds, when one is looked for: so many on a page, so many pages."""
+PAGE = 50
+MOST_PAGES = 5
+"""Of refunds, when one is looked for: so many on a page, its own usual number, and so many pages."""
 
 
 class Paystack(Asking):

@@ -542,18 +542,18 @@ def noted(note: object, **more: object) -> dict[str, object]:
     return PAYSTACK_REFUND["data"] | {"merchant_note": note} | more
 
 
-def test_a_refund_is_looked_for_by_its_note_on_three_pages_at_most() -> None:
+def test_a_refund_is_looked_for_by_its_note_on_five_pages_at_most() -> None:
     since = datetime(2027, 1, 2, 0, 30, tzinfo=UTC)
-    full = answering(200, listed(*[noted("GZ-1-R2 It rained.")] * 100), keep=True)
+    full = answering(200, listed(*[noted("GZ-1-R2 It rained.")] * 50), keep=True)
     with serving(full, full, answering(200, listed(noted("GZ-1-R1 It rained.", status="processed")))) as server:
         paystack = Paystack(keys(), base_url=server.url)
         assert paystack.find_refund("GZ-1-R1", since=since) == RefundAnswer("refunded", "8814420")
     assert [(request.method, request.path) for request in server.requests] == [
-        ("GET", f"/v1/refund?perPage=100&page={page}&from=2027-01-01") for page in (1, 2, 3)
+        ("GET", f"/v1/refund?perPage=50&page={page}&from=2027-01-01") for page in (1, 2, 3)
     ]
     with serving(full) as server, pytest.raises(GatewayBadAnswer):
         Paystack(keys(), base_url=server.url).find_refund("GZ-1-R1", since=since)
-    assert len(server.requests) == 3
+    assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize("note", [None, 7, "", "GZ-1-R10 It rained.", "It rained. GZ-1-R1", "GZ-1-R1x"])
