@@ -472,6 +472,28 @@ def test_whoever_waited_for_one_opening_waits_less_for_the_next(scene: Scene, po
     assert 19.5 <= sum(ports.clock.slept) < 20.6
 
 
+def test_a_repeated_booking_waits_less_for_whoever_took_it_over_before(scene: Scene, ports: Fakes) -> None:
+    ports.run_before("gateway.initialize", raises(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        scene.book()
+
+    def lease(seconds: int, by: str) -> None:
+        before = scene.now(FIRST)
+        until = ports.clock.now() + timedelta(seconds=seconds)
+        ports.bookings.save(before, update_payment(before, ONE, opening_until=until, opening_by=by))
+
+    def time_goes_by() -> None:
+        ports.clock.move(seconds=ports.clock.slept[-1])
+
+    lease(12, "dead")
+    ports.clock.on_sleep = time_goes_by
+    ports.run_before("bookings.save", lambda: lease(300, "another"))
+    with pytest.raises(InProgress):
+        scene.book()
+    assert scene.payment(ONE).opening_by == "another"
+    assert 19.5 <= sum(ports.clock.slept) < 20.6
+
+
 def test_a_lapsed_opening_is_taken_over_with_its_reference(scene: Scene, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", raises(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
