@@ -131,6 +131,21 @@ def test_a_booking_that_cannot_be_read_hides_no_other(scene: Scene, ports: Fakes
     assert (other.kind, other.subject) == ("payment_review", second)
 
 
+def test_two_bookings_beside_one_that_cannot_be_read(scene: Scene, ports: Fakes) -> None:
+    waiting = [in_review(scene)]
+    for key, guest in (("second", GUEST_DAWIT), ("third", GUEST_HANNA)):
+        ports.clock.move(minutes=1)
+        waiting.append(in_review(scene, key=key, guest=guest))
+    ports.run_before("bookings.load_many", raises(Unreadable()))
+    ports.run_before("bookings.load", raises(Unreadable()), skip=1)
+    found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
+    assert [(matter.kind, matter.subject) for matter in found] == [
+        ("payment_review", waiting[0]),
+        ("failing", waiting[1].partition("-")[0]),
+        ("payment_review", waiting[2]),
+    ]
+
+
 def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     refund(ports, HOST_ABEBE, ONE, amount=100, reason="", key="k")
