@@ -60,6 +60,14 @@ def test_a_guest_gets_what_the_policy_gives(policy: str, notice: timedelta, back
     assert goes_back(result) == ([(back, "cancelled_by_guest")] if back else [])
 
 
+def test_what_goes_back_is_of_the_payment_that_confirmed_not_of_the_latest() -> None:
+    twice = another_attempt(opened(a_booking()))
+    first = twice.payments[0].tx_ref
+    result = cancelled(told(twice, "paid", tx_ref=first), "host")
+    assert [refund.refund_id for refund in result.refunds] == [f"{first}-R1"]
+    assert result.payments[1].refunds == ()
+
+
 @pytest.mark.parametrize("by", ["host", "operator"])
 @pytest.mark.parametrize("policy", ["flexible", "moderate", "strict"])
 def test_a_host_or_an_operator_gives_all_back(by: By, policy: str) -> None:

@@ -118,3 +118,16 @@ def test_a_booking_waits_for_a_person_since_its_trouble_began() -> None:
     reviewed = told(booking, "paid", now=later, amount=Money(1, "ETB"))
     assert attention(reviewed) == "payment_review"
     assert attention_since(reviewed) == later
+
+
+def test_a_booking_waits_for_a_person_since_its_latest_trouble() -> None:
+    twice = another_attempt(opened(a_booking()))
+    first, second = (payment.tx_ref for payment in twice.payments)
+    odd = told(twice, "paid", tx_ref=first, now=NOW + 3 * MINUTE, amount=Money(1, "ETB"))
+    again = told(odd, "paid", tx_ref=second, now=LATER, amount=Money(1, "ETB"))
+    assert attention_since(again) == LATER
+
+
+def test_a_booking_waits_for_a_person_since_its_money_was_taken_back() -> None:
+    gone = told(paid(opened(a_booking())), "reversed", now=LATER)
+    assert (attention(gone), attention_since(gone)) == ("payment_taken_back", LATER)

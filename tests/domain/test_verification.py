@@ -307,6 +307,15 @@ def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_pa
     assert told_so.payments[0].taken_back == ""
 
 
+def test_a_refund_without_a_name_is_not_asked_about_sooner_for_a_reversal() -> None:
+    booking = with_refund(processing(with_refund(CONFIRMED, HALF), "RF1"), Money(100, "ETB"))
+    second = booking.refunds[1].refund_id
+    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
+    booking = refunding.accepted(booking, second, provider_refund_id=None, cause="sweep", now=NOW)
+    first, other = told(booking, "reversed", now=after(5)).refunds
+    assert (first.due_at, other.due_at) == (after(5), booking.refunds[1].due_at)
+
+
 def test_a_whole_refund_that_waits_is_what_a_reversal_did_already() -> None:
     taken = told(CONFIRMED, "reversed")
     assert taken.payments[0].taken_back == "reversed"
