@@ -8,6 +8,7 @@ days pass, and nothing may be left in the air. A failing example is told call by
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +25,11 @@ from tests.e2e.machine.others import Others
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 EXAMPLES = settings(
-    max_examples=settings().max_examples // 8, stateful_step_count=20, suppress_health_check=list(HealthCheck)
+    max_examples=settings().max_examples // 8,
+    stateful_step_count=20,
+    suppress_health_check=list(HealthCheck),
+    # The few of `make test` are the same ones each time, so that a change is judged by nothing but itself.
+    derandomize="HYPOTHESIS_PROFILE" not in os.environ,
 )
 EXAMPLES_A_STACK = 40
 """Then a fresh one: mailboxes grow, and a local clock ends ten years ahead."""
