@@ -31,13 +31,13 @@ demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it: m
 	@$(BIN)/python -m local demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
 record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
-	@$(BIN)/python -m local.record
+	@$(BIN)/python -m local.scenarios.record
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 	@$(BIN)/python -m pytest -m "not races" $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
-	@$(BIN)/python -m local.dynamodb_local fetch
+	@$(BIN)/python -m local.stack.dynamodb_local fetch
 	@$(BIN)/python -m pytest -m races tests/races tests/crash $(ARGS)
 
 prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and see that it is missed (ARGS="--seeds 500")
@@ -55,7 +55,7 @@ check: $(DEV) ## Check format, lint, types and import arrows, and run the quick 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m local.openapi --check
+	@$(BIN)/python -m tools.openapi --check
 	@$(BIN)/python -m pytest -q --no-header $(wildcard tests/domain tests/services) $(ARGS)
 
 format: $(DEV) ## Format the code and mend what the linter can mend
@@ -69,26 +69,26 @@ benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and thro
 	@$(BIN)/python -m benchmarks
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
-	@$(BIN)/python -m local.template
+	@$(BIN)/python -m tools.template
 
 openapi: $(DEV) ## Write docs/openapi.json from the routes again
-	@$(BIN)/python -m local.openapi
+	@$(BIN)/python -m tools.openapi
 
 client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (Node.js 18 or newer)
 	@rm -rf client/dist client/build
 	@cd client && npm run --silent generate && npm run --silent build && npm run --silent test
 
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
-	@$(BIN)/python -m local.package $(STAGE)
+	@$(BIN)/python -m tools.package $(STAGE)
 
 verify-deploy: $(DEV) $(MINISTACK) ## Deploy the real package to an emulated AWS and play the story through its API
-	@$(BIN)/python -m local.verify_deploy
+	@$(BIN)/python -m local.scenarios.verify_deploy
 
 deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]
-	@$(BIN)/python -m local.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)
+	@$(BIN)/python -m ops.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)
 
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
-	@$(BIN)/python -m local.check_gateway $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)
 
 setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install

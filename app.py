@@ -10,13 +10,15 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
-from chalicelib import events, wiring
-from chalicelib.api import (  # noqa: F401 - their routes
+from chalicelib import container as composition
+from chalicelib import events
+from chalicelib.api.core import authorizer as sign_in
+from chalicelib.api.core import http
+from chalicelib.api.routes import (  # noqa: F401 - their routes
     attention,
     bookings,
     callbacks,
     documents,
-    http,
     listings,
     operators,
     pages,
@@ -24,7 +26,6 @@ from chalicelib.api import (  # noqa: F401 - their routes
     reviews,
     webhooks,
 )
-from chalicelib.api import authorizer as sign_in
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(
@@ -38,7 +39,7 @@ app.api.cors = CORSConfig(
 @app.authorizer(ttl_seconds=60)
 def authorize(request: AuthRequest) -> AuthResponse:
     """Let in whoever carries a good token."""
-    return sign_in.authorize(request, lambda: wiring.house().tokens)
+    return sign_in.authorize(request, lambda: composition.container().tokens)
 
 
 http.mount(app, authorize)
@@ -62,7 +63,7 @@ def send_emails(event: SQSEvent) -> dict[str, Any]:
     return events.on_emails(event.to_dict(), event.context)
 
 
-_HANDLERS: dict[str, wiring.Function] = {
+_HANDLERS: dict[str, composition.Function] = {
     "app.app": "api",
     "app.authorize": "authorize",
     "app.sweep": "sweep",
@@ -70,4 +71,4 @@ _HANDLERS: dict[str, wiring.Function] = {
     "app.send_emails": "send_emails",
 }
 if (handler := os.environ.get("_HANDLER", "")) in _HANDLERS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    wiring.prepare(_HANDLERS[handler])
+    composition.prepare(_HANDLERS[handler])

@@ -24,9 +24,9 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from benchmarks.measuring import in_rounds, print_ratios
-from local.issuer import CLIENT_ID, Issuer, create_blueprint
-from local.ministack import free_port
-from local.package import build
+from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
+from local.stack.ministack import free_port
+from tools.package import build
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-benchmarks"

@@ -32,8 +32,8 @@ dynamodb = boto3.client("dynamodb")
 
 
 @app.post("/v1/bookings", status_code=201)
-def book(wish: NewBooking) -> dict[str, str]:
-    return {"listing_id": wish.listing_id}
+def book(request: NewBooking) -> dict[str, str]:
+    return {"listing_id": request.listing_id}
 
 
 handler = Mangum(app)

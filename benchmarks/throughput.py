@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from local.stack import Stack
-from local.terminal import say
-from local.world import Json, Person, World
+from local.stack.stack import Stack
+from local.stack.terminal import say
+from local.stack.world import Json, Person, World
 
 BOOKINGS = 60
 GUESTS_AT_ONCE = 8

@@ -70,8 +70,9 @@ def _settle_in(address: str) -> None:
 
 
 def _answers() -> Answers:
-    from chalicelib.adapters.records import encode_listing
-    from chalicelib.domain.listing import Listing, ListingId, PersonId
+    from chalicelib.adapters.dynamodb.records import encode_listing
+    from chalicelib.domain.ids import ListingId, PersonId
+    from chalicelib.domain.listing import Listing
     from chalicelib.domain.money import Money
 
     now = datetime.now(UTC)
@@ -117,7 +118,7 @@ def _answers() -> Answers:
 
 def _record() -> list[tuple[str, dict[str, Any]]]:
     """The DynamoDB calls of one booking, with their parameters."""
-    from chalicelib import wiring
+    from chalicelib import container as composition
 
     calls: list[tuple[str, dict[str, Any]]] = []
 
@@ -126,7 +127,7 @@ def _record() -> list[tuple[str, dict[str, Any]]]:
 
     with redirect_stdout(io.StringIO()):
         _book(0)  # the first one reads salt and secrets too
-        events = wiring.house()._connection.client.meta.events
+        events = composition.container()._connection.client.meta.events
         events.register("provide-client-params.dynamodb", note)
         _book(1)
         events.unregister("provide-client-params.dynamodb", note)
@@ -153,7 +154,7 @@ def _replay(calls: list[tuple[str, dict[str, Any]]], address: str) -> Any:
 
 def _book(number: int) -> None:
     check_in = datetime.now(UTC).date() + timedelta(days=30)
-    wish = {
+    request = {
         "listing_id": LISTING,
         "check_in": check_in.isoformat(),
         "check_out": (check_in + timedelta(days=3)).isoformat(),
@@ -166,7 +167,7 @@ def _book(number: int) -> None:
             "phone": "0911223344",
         },
     }
-    _call("POST", "/v1/bookings", json.dumps(wish), expect=201, **{"Idempotency-Key": f"benchmark-{number}"})
+    _call("POST", "/v1/bookings", json.dumps(request), expect=201, **{"Idempotency-Key": f"benchmark-{number}"})
 
 
 def _call(method: str, path: str, body: str | None = None, *, expect: int = 200, **headers: str) -> None:

@@ -4,7 +4,7 @@ The map of the house::
 
     app.py          table of contents: the Chalice app, its blueprints, its event handlers
     api/            HTTP: thin; bodies in, problem documents out
-    wiring.py       the one place that builds adapters and hands them to services
+    composition.py       the one place that builds adapters and hands them to services
     adapters/       one file per outside thing: DynamoDB, Chapa, SQS, SES, SSM, the token issuer
     services/       the use cases: load, decide, save; they know ports, not AWS
     domain/         pure decisions about money, nights, bookings, payments, e-mails
@@ -12,7 +12,7 @@ The map of the house::
     gateways.py     the payment gateways, a row each
     telemetry.py    logs and metrics, redacted by allow-list
 
-Imports run downwards only: app → api → wiring → adapters → services → domain. ``settings``,
+Imports run downwards only: app → api → container → adapters → services → domain. ``settings``,
 ``gateways`` and ``telemetry`` stand on the ground beside the domain. ``import-linter`` holds it in every test run.
 """
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from .services.ports import Task
-from .services.send_emails import send_emails
-from .services.sweep import sweep, work_off
-from .settings import BadSetting
-from .telemetry import correlated, invocation, observe, trouble
-from .wiring import House, house
+from chalicelib.container import Container, container
+from chalicelib.services.deliver import send_emails
+from chalicelib.services.ports import Task
+from chalicelib.services.sweep import process_task, sweep
+from chalicelib.settings import BadSetting
+from chalicelib.telemetry import correlated, invocation, observe, trouble
 
 GATEWAY_SECONDS = 45.0
 """How long the gateway may be asked in all for one message: the functions end after 60 s."""
@@ -20,17 +20,17 @@ GATEWAY_SECONDS = 45.0
 def on_schedule(context: Any) -> dict[str, int]:
     """Hand what is due to the consumers: ``{"due": how many}``."""
     with invocation("sweep", str(uuid4()), context):
-        due = sweep(house())
+        due = sweep(container())
         observe("swept", due=due)
         return {"due": due}
 
 
 def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Work off bookings from the ``reconcile`` queue."""
-    public_url = house().settings.public_url
+    public_url = container().settings.public_url
     if public_url is None:
         raise BadSetting("PUBLIC_URL is not set")
-    return _each("reconcile", event, context, lambda stage, task: work_off(stage, task, public_url=public_url))
+    return _each("reconcile", event, context, lambda stage, task: process_task(stage, task, public_url=public_url))
 
 
 def on_emails(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -38,22 +38,24 @@ def on_emails(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _each("send_emails", event, context, lambda stage, task: send_emails(stage, task.booking_id))
 
 
-def _each(function: str, event: dict[str, Any], context: Any, work: Callable[[House, Task], object]) -> dict[str, Any]:
+def _each(
+    function: str, event: dict[str, Any], context: Any, work: Callable[[Container, Task], object]
+) -> dict[str, Any]:
     """Each message by itself: one that fails comes again, and takes none of the others with it."""
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     def handle(record: SQSRecord) -> None:
         try:
-            task = house().task_of(record.body)
+            task = container().task_of(record.body)
         except ValueError as junk:
             # It would never become readable: the dead-letter queue keeps it for a person.
             observe("task_unreadable", level="error", **trouble(junk))
             raise
         with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
             try:
-                with house().gateway_time(GATEWAY_SECONDS):
-                    work(house(), task)
+                with container().gateway_time(GATEWAY_SECONDS):
+                    work(container(), task)
             except Exception as error:
                 observe("task_failed", level="error", **trouble(error))
                 raise

@@ -41,7 +41,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
     {
         "chapa": GatewayRow(
             brand="Chapa",
-            adapter="chapa_version.ChapaByKey",
+            adapter="chapa.by_key.ChapaByKey",
             currencies=("ETB", "USD"),
             base_url="https://api.chapa.co/v1",
             signature="x-chapa-signature",

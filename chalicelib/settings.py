@@ -9,7 +9,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import cast, get_args
 
-from .gateways import GATEWAYS, Mode, address_setting
+from chalicelib.gateways import GATEWAYS, Mode, address_setting
 
 LIVE_STAGE = "prod"
 """The stage that takes real money unless it is told otherwise; every other takes test money only."""

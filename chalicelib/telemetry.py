@@ -27,7 +27,7 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
-from .gateways import KEY_BEGINNINGS
+from chalicelib.gateways import KEY_BEGINNINGS
 
 SERVICE = "guzo"
 NAMESPACE = "Guzo"
@@ -55,7 +55,7 @@ METRICS = frozenset(
         "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
         "email_put_off", "email_refused", "email_broken",
         # what is outside
-        "webhook_received", "webhook_refused", "webhook_deferred", "emails_not_handed_over", "not_handed_on",
+        "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
         # ourselves
         "crashed", "task_failed", "task_unreadable", "booking_failing", "attention_needed",

@@ -10,15 +10,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.ministack import ROOT
-from local.terminal import paint, say
+from local.stack.ministack import ROOT
+from local.stack.terminal import paint, say
 
 if TYPE_CHECKING:
-    from local.stack import Stack
+    from local.stack.stack import Stack
 
 STARTED = time.monotonic()
 LOOK_AT_PARENT = 1.0
-# Those of local/story_gateways.py: to load that takes longer than to say what is wrong with an argument.
+# Those of local/scenarios/story_gateways.py: to load that takes longer than to say what is wrong with an argument.
 GATEWAYS = ("chapa", "chapa-v2", "paystack")
 
 
@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--gateway", choices=GATEWAYS, default=GATEWAYS[0], help="of which gateway (%(default)s)")
     asked = parser.parse_args(arguments)
     if asked.verb == "demo":
-        from local.demo import play
-        from local.story_gateways import STORY_GATEWAYS
+        from local.scenarios.demo import play
+        from local.scenarios.story_gateways import STORY_GATEWAYS
 
         return play(asked.story or [], STORY_GATEWAYS[asked.gateway])
     return serve(with_api=asked.verb == "run")
@@ -57,7 +57,7 @@ def run(arguments: list[str] | None = None) -> int:
 def serve(*, with_api: bool) -> int:
     """Start the stack, say where it is, wait for Ctrl-C, stop it."""
     # The packages take their time: a taken port is told before they are loaded.
-    from local.listeners import PortTrouble, from_environment, hold
+    from local.stack.listeners import PortTrouble, from_environment, hold
 
     try:
         ports = from_environment()
@@ -69,10 +69,10 @@ def serve(*, with_api: bool) -> int:
     what = "the emulated AWS, the sandbox and the API" if with_api else "the emulated AWS and the sandbox"
     say(paint(f"Starting {what} …", "dim"))
 
-    from local.environment import EnvironmentTrouble
-    from local.ministack import MiniStackError
-    from local.seed import SeedTrouble
-    from local.stack import Stack, StackTrouble
+    from local.stack.environment import EnvironmentTrouble
+    from local.stack.ministack import MiniStackError
+    from local.stack.seed import SeedTrouble
+    from local.stack.stack import Stack, StackTrouble
 
     stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api)
     try:
@@ -92,7 +92,7 @@ def serve(*, with_api: bool) -> int:
 
 def folder_for(ports: tuple[int, int]) -> Path:
     """Where a stack keeps its files: `.local`, and for other ports than the usual ones a folder in it."""
-    from local.listeners import API_PORT, LOCAL_PORT
+    from local.stack.listeners import API_PORT, LOCAL_PORT
 
     usual = ports == (API_PORT, LOCAL_PORT)
     return ROOT / ".local" if usual else ROOT / ".local" / f"{ports[0]}-{ports[1]}"

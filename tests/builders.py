@@ -10,14 +10,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain import booking as aggregate
-from chalicelib.domain import opening, refunding
-from chalicelib.domain.booking import Booking, Contact
-from chalicelib.domain.ids import BookingId, derive_booking_id, derive_listing_id
-from chalicelib.domain.listing import Listing, Nights, PersonId, Stay, quote
+from chalicelib.domain import checkout as opening
+from chalicelib.domain import lifecycle, outbox
+from chalicelib.domain import refunds as refunding
+from chalicelib.domain.booking import Booking, Payment, Refund
+from chalicelib.domain.calendar import Nights, Stay, quote
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id, derive_listing_id
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Payment
-from chalicelib.domain.refund import Refund
 from chalicelib.domain.verification import Verification, apply_verification
 
 NOW = datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)
@@ -89,7 +90,7 @@ def a_booking(
         "request_id": "request-1",
         "now": now,
     }
-    return aggregate.hold(**(arguments | changes))
+    return lifecycle.hold(**(arguments | changes))
 
 
 def opened(booking: Booking, *, now: datetime | None = None, checkout_url: str | None = None) -> Booking:
@@ -165,7 +166,7 @@ def failed(booking: Booking, *, now: datetime | None = None) -> Booking:
 
 def expired(booking: Booking, *, now: datetime | None = None) -> Booking:
     """The hold is over and nobody paid."""
-    return aggregate.expire(booking, cause="sweep", now=now or booking.hold_expires_at)
+    return lifecycle.expire(booking, cause="sweep", now=now or booking.hold_expires_at)
 
 
 def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | None = None) -> Booking:
@@ -174,7 +175,7 @@ def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | No
     booking = replace(booking, status="cancelled", updated_at=at)
     if back is not None:
         booking = refund_owed(booking, amount=back, reason="booking_cancelled")
-    return aggregate.owe(aggregate.owe(booking, "booking_cancelled", now=at), "host_cancelled", now=at)
+    return outbox.owe(outbox.owe(booking, "booking_cancelled", now=at), "host_cancelled", now=at)
 
 
 def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = "place_gone") -> Booking:
@@ -190,7 +191,7 @@ def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = 
     )
 
 
-def the_refund(booking: Booking) -> Refund:
+def get_refund(booking: Booking) -> Refund:
     """The one refund of a booking that has one."""
     [refund] = [refund for payment in booking.payments for refund in payment.refunds]
     return refund

@@ -18,14 +18,14 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.responses import BaseResponse  # noqa: F401 - moto must be there before the first client is made
 from pynamodb.connection import Connection
 
-from chalicelib.adapters.dynamodb import DynamoBookings
-from chalicelib.adapters.dynamodb_calls import Writes
-from chalicelib.adapters.dynamodb_listings import DynamoListings
-from chalicelib.adapters.tables import BookingItem, GuestItem, ListingItem, NightItem, SaltItem, connect
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import ListingId, Night
+from chalicelib.adapters.dynamodb.bookings import DynamoBookings
+from chalicelib.adapters.dynamodb.calls import Writes
+from chalicelib.adapters.dynamodb.listings import DynamoListings
+from chalicelib.adapters.dynamodb.tables import BookingItem, GuestItem, ListingItem, NightItem, SaltItem, connect
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import BookingStore, ListingStore
-from local.resources import create_table
+from local.stack.resources import create_table
 
 PREFIX = "guzo"
 LISTINGS, BOOKINGS = f"{PREFIX}-listings", f"{PREFIX}-bookings"

@@ -8,27 +8,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention_since, due_at
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
+from chalicelib.domain.attention import attention, attention_since
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
+from chalicelib.domain.timing import GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    Acknowledgement,
+    AttentionEntry,
     BookingExists,
-    Concern,
     Concerns,
     NightsShort,
     Page,
     ReviewExists,
     Reviews,
-    Settlement,
     SlotTaken,
     VersionLost,
 )
-
-from .builders import SALT
-from .tape import OnTape, Tape, taped
+from tests.builders import SALT
+from tests.tape import OnTape, Tape, taped
 
 FAILING_PAUSE = timedelta(minutes=10)
 
@@ -54,7 +57,7 @@ class Tables:
     bookings: dict[BookingId, Row] = field(default_factory=dict)
     slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
-    settled: dict[str, Settlement] = field(default_factory=dict)
+    settled: dict[str, Acknowledgement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -147,7 +150,7 @@ class FakeBookings(OnTape):
             return [booking_id for _, booking_id in sorted(ripe)[:limit]]
 
     @taped
-    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+    def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         with self.tables.lock:
             row = self.tables.bookings.get(booking_id)
             if row is None or row.due_at is None or row.due_at > now:
@@ -164,7 +167,7 @@ class FakeBookings(OnTape):
             self.tables.orphans.setdefault(tx_ref, (verification, now))
 
     @taped
-    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
         with self.tables.lock:
             return self.tables.settled.setdefault(tx_ref, settlement) if tx_ref in self.tables.orphans else None
 
@@ -198,10 +201,10 @@ class FakeBookings(OnTape):
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         with self.tables.lock:
             waiting = self.tables.orphans.keys() - self.tables.settled.keys()
-            found = [Concern(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
+            found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:
-                    found.append(Concern(booking_id, row.attention, row.attention_at))
+                    found.append(AttentionEntry(booking_id, row.attention, row.attention_at))
         found.sort(key=lambda concern: concern.since)
         start = json.loads(after) if after else 0
         end = start + limit

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.email import Email
-from chalicelib.domain.errors import GatewayTrouble, ReferenceUsed
+from chalicelib.domain.booking import Booking, Email
+from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -27,18 +26,17 @@ from chalicelib.services.ports import (
     GatewayEvent,
     ListingStore,
     Message,
-    Notice,
     NotJson,
     Opening,
     RefundAnswer,
-    RefundSaid,
+    RefundGatewayStatus,
     Rules,
     Task,
+    WebhookNotice,
 )
-
-from .builders import NOW
-from .fake_stores import FakeBookings, FakeListings, Tables
-from .tape import OnTape, Rival, Tape, raises, taped
+from tests.builders import NOW
+from tests.fake_stores import FakeBookings, FakeListings, Tables
+from tests.tape import OnTape, Rival, Tape, raises, taped
 
 SIGNATURE = "x-chapa-signature"
 
@@ -114,16 +112,16 @@ class FakeGateway(OnTape):
         self._lock = threading.Lock()
         self.charges: dict[str, Charge] = {}
         self.refunds: list[tuple[str, Money, str]] = []
-        self.refund_says: RefundSaid = "processing"
+        self.refund_status_map: RefundGatewayStatus = "processing"
         self.lists_refunds = False
-        self.down: GatewayTrouble | None = None
+        self.down: GatewayError | None = None
 
     @taped
     def initialize(self, opening: Opening) -> str:
         self._is_up()
         with self._lock:
             if opening.tx_ref in self.charges:
-                raise ReferenceUsed("Transaction reference has been used before", fate_known=True)
+                raise ReferenceUsed("Transaction reference has been used before", definitely_not_executed=True)
             url = f"https://checkout.chapa.co/checkout/payment/{len(self.charges) + 1:04}-{opening.tx_ref}"
             self.charges[opening.tx_ref] = Charge(opening, url)
             return url
@@ -166,7 +164,7 @@ class FakeGateway(OnTape):
     @taped
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         self._is_up()
-        return RefundAnswer(self.refund_says, provider_refund_id)
+        return RefundAnswer(self.refund_status_map, provider_refund_id)
 
     @taped
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
@@ -174,7 +172,7 @@ class FakeGateway(OnTape):
         if not self.lists_refunds:
             return None
         posted = any(refund_id == name for name, _, _ in self.refunds)
-        return RefundAnswer(self.refund_says, f"RF{refund_id}") if posted else RefundAnswer("unknown")
+        return RefundAnswer(self.refund_status_map, f"RF{refund_id}") if posted else RefundAnswer("unknown")
 
     @taped
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
@@ -182,14 +180,14 @@ class FakeGateway(OnTape):
         charge = self.charges.get(reference.removeprefix("AP"))
         return (GatewayEvent(NOW, f"Payment {charge.status}"),) if charge else ()
 
-    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         if headers.get(SIGNATURE) != self._signature(body):
             raise BadSignature
         try:
             fields = json.loads(body)
         except ValueError:
             raise NotJson from None
-        return Notice(fields.get("tx_ref"), fields["event"], claims_paid=fields["event"] == "charge.success")
+        return WebhookNotice(fields.get("tx_ref"), fields["event"], claims_paid=fields["event"] == "charge.success")
 
     def pay(self, tx_ref: str, /, *, on_its_way: bool = False, **changes: Any) -> None:
         """The guest pays on the link. ``on_its_way``: the money was under way before the link was closed."""
@@ -205,7 +203,7 @@ class FakeGateway(OnTape):
         body = json.dumps({"event": event, "tx_ref": tx_ref}).encode()
         return body, {SIGNATURE: self._signature(body)}
 
-    def trouble(self, method: str, error: GatewayTrouble, *, done: bool = False, times: int = 1) -> None:
+    def trouble(self, method: str, error: GatewayError, *, done: bool = False, times: int = 1) -> None:
         """The next ``times`` calls raise ``error``; ``done``: but only after the gateway did what it was asked."""
         arm = self.tape.run_after if done else self.tape.run_before
         for skip in range(times):

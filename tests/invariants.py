@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from chalicelib.domain.booking import BOOKING_MOVES, HOLDS_NIGHTS, Booking, Cause, attention, due_at
-from chalicelib.domain.payment import OPEN, PAYMENT_MOVES
-from chalicelib.domain.refund import REFUND_MOVES
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import (
+    BOOKING_TRANSITIONS,
+    HOLDS_NIGHTS,
+    OPEN,
+    PAYMENT_TRANSITIONS,
+    REFUND_TRANSITIONS,
+    Booking,
+    Cause,
+)
+from chalicelib.domain.lifecycle import due_at
 
 EMAIL_MOVES = {"owed": {"sent", "superseded", "failed", "settled"}, "failed": {"settled"}}
 
@@ -103,7 +111,7 @@ def _check_duties(booking: Booking) -> None:
         duties.append(booking.expiry_retry_at or booking.hold_expires_at)
     assert due == min(duties, default=None)
     stuck = (
-        any(payment.status == "review" or payment.waits_since_taken_back for payment in booking.payments)
+        any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
         or any(refund.needs_a_person for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.emails)
     )
@@ -112,9 +120,9 @@ def _check_duties(booking: Booking) -> None:
 
 def _moves_of(subject: str, before: str | None) -> frozenset[str] | set[str]:
     tables: Mapping[str, Mapping[Any, Any]] = {
-        "booking": BOOKING_MOVES,
-        "payment": PAYMENT_MOVES,
-        "refund": REFUND_MOVES,
+        "booking": BOOKING_TRANSITIONS,
+        "payment": PAYMENT_TRANSITIONS,
+        "refund": REFUND_TRANSITIONS,
         "email": EMAIL_MOVES,
     }
     first = {"booking": "pending_payment", "payment": "created", "refund": "owed", "email": "owed"}

@@ -6,21 +6,19 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.ids import BookingId, derive_booking_id
-from chalicelib.domain.listing import Listing, PersonId
-from chalicelib.domain.payment import Payment
+from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
+from chalicelib.domain.listing import Listing
 from chalicelib.services.access import Principal
-from chalicelib.services.book import Booked, Wish, book
-from chalicelib.services.pay import Paid, pay
+from chalicelib.services.book import BookingRequest, BookingResult, book
+from chalicelib.services.checkout import CheckoutResult, pay
+from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import Task
-from chalicelib.services.send_emails import send_emails
-from chalicelib.services.sweep import sweep, work_off
-from chalicelib.services.webhook import receive
-
-from .builders import GUEST, HANNA, HOST, NOW, SALT, a_listing, a_stay
-from .fakes import Fakes
-from .invariants import check
+from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.webhooks import receive
+from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_listing, a_stay
+from tests.fakes import Fakes
+from tests.invariants import check
 
 PUBLIC = "https://api.guzo.example.et"
 GUEST_HANNA = Principal(GUEST, "hanna.tesfaye@gmail.com")
@@ -32,9 +30,9 @@ NIGHTS = (date(2027, 1, 14), date(2027, 1, 15), date(2027, 1, 16))
 HOLD_ENDS = NOW + timedelta(minutes=30)
 
 
-def a_wish(listing: Listing | None = None, **changes: Any) -> Wish:
+def a_request(listing: Listing | None = None, **changes: Any) -> BookingRequest:
     arguments: dict[str, Any] = {"stay": a_stay(), "contact": HANNA}
-    return Wish((listing or a_listing()).listing_id, **(arguments | changes))
+    return BookingRequest((listing or a_listing()).listing_id, **(arguments | changes))
 
 
 class Scene:
@@ -45,19 +43,24 @@ class Scene:
         self.listing = a_listing(**listing)
         self.ports.tables.listings[self.listing.listing_id] = self.listing
 
-    def book(self, *, key: str = "first", guest: Principal | None = GUEST_HANNA, **wish: Any) -> Booked:
+    def book(self, *, key: str = "first", guest: Principal | None = GUEST_HANNA, **request: Any) -> BookingResult:
         return book(
-            self.ports, guest, a_wish(self.listing, **wish), key=key, public_url=PUBLIC, request_id=f"request-{key}"
+            self.ports,
+            guest,
+            a_request(self.listing, **request),
+            key=key,
+            public_url=PUBLIC,
+            request_id=f"request-{key}",
         )
 
-    def booked(self, *, key: str = "first", guest: Principal = GUEST_HANNA, **wish: Any) -> Booking:
+    def booked(self, *, key: str = "first", guest: Principal = GUEST_HANNA, **request: Any) -> Booking:
         """A booking with an open link; everything that happened so far is forgotten."""
-        booking = self.book(key=key, guest=guest, **wish).booking
+        booking = self.book(key=key, guest=guest, **request).booking
         assert booking.payments[-1].status == "pending"
         self.forget()
         return booking
 
-    def pay(self, booking: Booking, *, key: str | None = None, guest: Principal | None = GUEST_HANNA) -> Paid:
+    def pay(self, booking: Booking, *, key: str | None = None, guest: Principal | None = GUEST_HANNA) -> CheckoutResult:
         return pay(self.ports, guest, booking.booking_id, key=key, public_url=PUBLIC)
 
     def webhook(self, tx_ref: str | None, event: str = "charge.success", *, request_id: str = "request-w") -> None:
@@ -85,7 +88,9 @@ class Scene:
 
     def work(self, booking: Booking, tx_ref: str | None = None) -> None:
         """A consumer of the clock works this booking off."""
-        work_off(self.ports, Task(booking.booking_id, tx_ref, announced="paid" if tx_ref else ""), public_url=PUBLIC)
+        process_task(
+            self.ports, Task(booking.booking_id, tx_ref, webhook_claim="paid" if tx_ref else ""), public_url=PUBLIC
+        )
 
     def tick(self) -> None:
         """One minute's sweep, and all that comes of it in both queues."""
@@ -93,7 +98,7 @@ class Scene:
         sweep(ports)
         for _ in range(1000):
             if ports.queue.tasks:
-                work_off(ports, ports.queue.tasks.pop(0), public_url=PUBLIC)
+                process_task(ports, ports.queue.tasks.pop(0), public_url=PUBLIC)
             elif ports.queue.letters:
                 send_emails(ports, ports.queue.letters.pop(0).booking_id)
             else:

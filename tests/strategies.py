@@ -13,19 +13,19 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from chalicelib.domain import booking as aggregate
-from chalicelib.domain import opening, refunding
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.cancelling import cancel
-from chalicelib.domain.email import HAND_OVER, EmailStatus
-from chalicelib.domain.listing import CancellationPolicy, Listing, Night, Nights, PersonId, Stay
+from chalicelib.domain import checkout as opening
+from chalicelib.domain import lifecycle, outbox
+from chalicelib.domain import refunds as refunding
+from chalicelib.domain.attention import Acknowledgeable, settle
+from chalicelib.domain.booking import Booking, EmailStatus, Payment, Problem, Refund, RefundStatus
+from chalicelib.domain.calendar import Night, Nights, Stay
+from chalicelib.domain.cancellation import cancel
+from chalicelib.domain.ids import PersonId
+from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
-from chalicelib.domain.payment import Payment, Problem
-from chalicelib.domain.refund import Refund, RefundStatus
-from chalicelib.domain.settling import Settleable, settle
-from chalicelib.domain.verification import Announced, Said, Verification, apply_verification, resolve
-
-from .builders import NOW, WINDOW, a_booking, a_listing, answer
+from chalicelib.domain.timing import OUTBOX_LEASE
+from chalicelib.domain.verification import GatewayStatus, Verification, WebhookClaim, apply_verification, resolve
+from tests.builders import NOW, WINDOW, a_booking, a_listing, answer
 
 Draw = st.DrawFn
 Step = Callable[[Draw, Booking, datetime], Booking]
@@ -109,7 +109,7 @@ def verifications(draw: Draw, payment: Payment, *, odd: bool | None = None) -> V
     )
     modes = (None, "live" if payment.expected_mode == "test" else "test", "")
     return Verification(
-        said=draw(st.sampled_from(get_args(Said))),
+        said=draw(st.sampled_from(get_args(GatewayStatus))),
         tx_ref=draw(st.sampled_from(tx_refs)) if wrong == "tx_ref" else payment.tx_ref,
         amount=draw(st.sampled_from(amounts)) if wrong == "amount" else payment.amount,
         reported=draw(st.sampled_from(("", "12.345 ETB"))),
@@ -185,7 +185,7 @@ def _told(draw: Draw, booking: Booking, now: datetime) -> Booking:
         cause=draw(st.sampled_from(("webhook", "callback", "return", "verify", "sweep"))),
         window=WINDOW,
         jitter=draw(jitters),
-        announced=draw(st.sampled_from(get_args(Announced))),
+        webhook_claim=draw(st.sampled_from(get_args(WebhookClaim))),
     )
 
 
@@ -226,7 +226,7 @@ def _opening_failed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     known = draw(st.booleans())
     problem = Problem("gateway_timeout", "No answer in time.", retry_after=draw(st.none() | st.just(30)))
     tx_ref = booking.payments[-1].tx_ref
-    return opening.opening_failed(booking, tx_ref, problem, fate_known=known, cause="guest", now=now)
+    return opening.opening_failed(booking, tx_ref, problem, definitely_not_executed=known, cause="guest", now=now)
 
 
 def _reference_used(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -250,7 +250,7 @@ def _link_cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _expired(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return aggregate.expire(booking, cause="sweep", now=now)
+    return lifecycle.expire(booking, cause="sweep", now=now)
 
 
 def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -274,9 +274,9 @@ def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
     )
 
 
-def _settleable(booking: Booking) -> Iterator[tuple[Settleable, str]]:
+def _settleable(booking: Booking) -> Iterator[tuple[Acknowledgeable, str]]:
     """What an operator could take off the attention list."""
-    yield from (("payment_taken_back", each.tx_ref) for each in booking.payments if each.waits_since_taken_back)
+    yield from (("payment_reversed", each.tx_ref) for each in booking.payments if each.has_open_reversal)
     yield from (("email", each.email_id) for each in booking.emails if each.needs_a_person)
 
 
@@ -305,7 +305,7 @@ def _claimed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Boo
 
 
 def _postponed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.postpone(booking, refund.refund_id, now=now, jitter=draw(jitters))
+    return refunding.defer_start(booking, refund.refund_id, now=now, jitter=draw(jitters))
 
 
 def _accepted(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
@@ -324,11 +324,11 @@ def _looked_up(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> B
 
 
 def _refunded(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.move_refund(booking, refund.refund_id, "refunded", cause="webhook", now=now)
+    return refunding.transition_refund(booking, refund.refund_id, "refunded", cause="webhook", now=now)
 
 
 def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.move_refund(booking, refund.refund_id, "attention", cause="sweep", now=now, detail="refused")
+    return refunding.transition_refund(booking, refund.refund_id, "attention", cause="sweep", now=now, detail="refused")
 
 
 def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
@@ -349,6 +349,6 @@ def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
         if email.may_be_claimed(now):
             status = draw(st.sampled_from([status for status in get_args(EmailStatus) if status != "settled"]))
             by = "worker" if status == "owed" else ""
-            next_state = replace(email, status=status, claimed_by=by, due_at=now + HAND_OVER, tries=email.tries + 1)
-            booking = aggregate.replace_email(booking, next_state, now=now)
+            next_state = replace(email, status=status, claimed_by=by, due_at=now + OUTBOX_LEASE, tries=email.tries + 1)
+            booking = outbox.replace_email(booking, next_state, now=now)
     return booking

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.booking import BOOKING_MOVES
-from chalicelib.domain.payment import PAYMENT_MOVES
-from chalicelib.domain.refund import REFUND_MOVES
+from chalicelib.domain.booking import BOOKING_TRANSITIONS, PAYMENT_TRANSITIONS, REFUND_TRANSITIONS
 from tests.domain.situations import SITUATIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 
 MACHINES: dict[str, tuple[str, Mapping[str, frozenset[str]]]] = {
-    "booking": ("pending_payment", BOOKING_MOVES),  # type: ignore[dict-item]
-    "payment": ("created", PAYMENT_MOVES),  # type: ignore[dict-item]
-    "refund": ("owed", REFUND_MOVES),  # type: ignore[dict-item]
+    "booking": ("pending_payment", BOOKING_TRANSITIONS),  # type: ignore[dict-item]
+    "payment": ("created", PAYMENT_TRANSITIONS),  # type: ignore[dict-item]
+    "refund": ("owed", REFUND_TRANSITIONS),  # type: ignore[dict-item]
 }
 
 

@@ -22,9 +22,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.domain.booking import Booking, Language
-from chalicelib.domain.email import Email, EmailKind
-from chalicelib.domain.refund import Refund
+from chalicelib.domain.booking import Booking, Email, EmailKind, Language, Refund
 from chalicelib.services.ports import Attachment, Message
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"

@@ -21,7 +21,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
-from ..telemetry import observe, trouble
+from chalicelib.telemetry import observe, trouble
 
 TIMEOUT = 3.0
 """Seconds that the issuer may be silent, and that one of its documents may take to come."""

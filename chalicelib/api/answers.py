@@ -7,13 +7,24 @@ from typing import Annotated, Any, Self
 
 import msgspec
 
-from ..domain.booking import Booking, BookingStatus, Cause, Contact, Event, Language, back_if_cancelled
-from ..domain.listing import CancellationPolicy, Listing, ListingStatus, Night, Quote, price_of, units_left
-from ..domain.money import Money
-from ..domain.payment import Payment, PaymentStatus
-from ..domain.refund import Refund, RefundStatus
-from ..domain.review import Review
-from ..services.access import Role
+from chalicelib.domain.booking import (
+    Booking,
+    BookingStatus,
+    Cause,
+    Event,
+    Language,
+    Payment,
+    PaymentStatus,
+    Refund,
+    RefundStatus,
+)
+from chalicelib.domain.calendar import Night, Quote, price_of, units_left
+from chalicelib.domain.cancellation import back_if_cancelled
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review
+from chalicelib.services.access import Role
 
 Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Day = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]

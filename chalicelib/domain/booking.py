@@ -8,49 +8,175 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
-from .email import HAND_OVER, Email, EmailKind
-from .ids import BookingId, tx_ref_of
-from .listing import CancellationPolicy, Line, Listing, ListingId, PersonId, Quote, Stay, instant_of
-from .money import Money, zero
-from .payment import OPEN, PAYMENT_MOVES, Payment, PaymentStatus, next_look
-from .refund import Refund, Share, share_back
+from chalicelib.domain.calendar import Line, Stay, instant_of
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.errors import FieldError
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef
+from chalicelib.domain.listing import CancellationPolicy, Listing
+from chalicelib.domain.money import Money, zero
+from chalicelib.domain.timing import OUTAGE_GRACE
+
+PaymentStatus = Literal["created", "pending", "completed", "failed", "expired", "review"]
+
+
+PAYMENT_TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    "created": frozenset({"pending", "completed", "failed", "expired", "review"}),
+    "pending": frozenset({"completed", "failed", "expired", "review"}),
+    "failed": frozenset({"completed", "review"}),
+    "expired": frozenset({"completed", "review"}),
+    "review": frozenset({"completed"}),
+    "completed": frozenset(),
+}
+"""``completed`` is final: a stale answer never un-completes. All others may still see money, late."""
+
+
+OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an opening did not give a link: the refusal that the guest was, or would have been, answered."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt at the gateway, under one ``tx_ref`` that is never used again.
+
+    ``opening_until`` and ``opening_by`` are the lease of whoever calls initialize now. ``said`` is the gateway's
+    last word on a payment that is still open (a refused card may be tried again inside the checkout window).
+    ``key`` is the one that it was opened under, ``shown_under`` are those of calls that were given its open link.
+    ``expected_mode`` is the mode of the key it was opened with; ``mode`` and ``received`` are what the gateway
+    reported. ``accepted`` marks the one payment that confirmed the booking.
+    """
+
+    tx_ref: TxRef
+    gateway: str
+    expected_mode: str
+    amount: Money
+    created_at: datetime
+    updated_at: datetime
+    status: PaymentStatus = "created"
+    opening_until: datetime | None = None
+    opening_by: str = ""
+    key: str = ""
+    shown_under: tuple[str, ...] = ()
+    checkout_url: str | None = None
+    link_cancelled: bool = False
+    problem: Problem | None = None
+    looked_at: datetime | None = None
+    next_look_at: datetime | None = None
+    unanswered: int = 0
+    said: str = ""
+    accepted: bool = False
+    provider_reference: str | None = None
+    receipt_url: str | None = None
+    paid_at: datetime | None = None
+    fee: Money | None = None
+    mode: str | None = None
+    received: Money | None = None
+    reversal: str = ""
+    reversal_acknowledged: bool = False
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def attempt(self) -> int:
+        return int(self.tx_ref.rpartition("-")[2])
+
+    def is_opening(self, now: datetime) -> bool:
+        """Somebody holds the lease to call initialize."""
+        return self.status == "created" and self.opening_until is not None and now < self.opening_until
+
+    def opening_lapsed(self, now: datetime) -> bool:
+        """Whoever held the lease never came back: the opening may be taken over, under the same tx_ref."""
+        return self.status == "created" and self.opening_until is not None and now >= self.opening_until
+
+    @property
+    def has_open_reversal(self) -> bool:
+        """The gateway gave completed money back without us, and no person has dealt with it yet."""
+        return bool(self.reversal) and not self.reversal_acknowledged
+
+    @property
+    def refunded_or_owed(self) -> Money:
+        """All refunds of this payment added up, whatever their state: they count in what was received."""
+        total = zero((self.received or self.amount).currency)
+        for refund in self.refunds:
+            total += refund.amount
+        return total
+
+
+RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
+
+
+REFUND_TRANSITIONS: Mapping[RefundStatus, frozenset[RefundStatus]] = {
+    "owed": frozenset({"requested", "refunded", "attention"}),
+    "requested": frozenset({"owed", "processing", "refunded", "attention"}),
+    "processing": frozenset({"refunded", "attention"}),
+    "attention": frozenset({"owed", "refunded"}),
+    "refunded": frozenset(),
+}
+
+
+UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
+
+
+REFUND_TRIES_BEFORE_ATTENTION = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money of one payment that goes, or went, back. ``reason`` is a word of ours or a person's sentence.
+
+    ``due_at`` is when it must be started or looked up; ``heard_at`` when the gateway last said anything of it.
+    ``claimed_by`` is whoever moved it to ``requested``, the only one who may post it. ``provider_refund_id`` is the
+    gateway's own name for it, where it gave one. ``key`` and ``fingerprint`` tell a repeated call.
+    """
+
+    refund_id: RefundId
+    amount: Money
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+    status: RefundStatus = "owed"
+    due_at: datetime | None = None
+    heard_at: datetime | None = None
+    claimed_by: str = ""
+    put_off: int = 0
+    provider_refund_id: str | None = None
+    key: str = ""
+    fingerprint: str = ""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """In attention; or put off in vain for about a day, and tried on all the same."""
+        return self.status == "attention" or (self.status == "owed" and self.put_off >= REFUND_TRIES_BEFORE_ATTENTION)
+
 
 BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
+
+
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
+
+
 Language = Literal["en", "am"]
 
-BOOKING_MOVES: Mapping[BookingStatus, frozenset[BookingStatus]] = {
+
+BOOKING_TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
     "pending_payment": frozenset({"confirmed", "expired", "cancelled"}),
     "confirmed": frozenset({"cancelled"}),
     "expired": frozenset({"confirmed", "cancelled"}),
     "cancelled": frozenset(),
 }
-TAKEN_BACK = "payment_taken_back"
-ASKS_FOR_A_PERSON = frozenset({"payment_review", "refund_attention", "email_failed", TAKEN_BACK})
-"""The kinds of history entries after which somebody must look."""
+
+
 HOLDS_NIGHTS: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
-
-OPENING_LEASE = timedelta(seconds=25)
-"""How long whoever opens a payment may take before another takes over."""
-OUTAGE_GRACE = timedelta(hours=12)
-"""How long nights stay held past the hold while the gateway cannot be asked."""
-SLOTS = 3
-"""How many unpaid bookings a guest may hold at once."""
-GIVE_UP_AFTER = timedelta(hours=24)
-"""A booking that has kept failing for this long is shown to a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Who the booking is for. ``phone`` is 0911223344 or, of another country, +254712345678."""
-
-    first_name: str
-    last_name: str
-    email: str
-    phone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +208,61 @@ class Place:
             listing.check_out_time,
             listing.cancellation_policy,
         )
+
+
+EmailKind = Literal[
+    "booking_confirmed",
+    "hold_expired",
+    "payment_failed",
+    "booking_cancelled",
+    "money_returned",
+    "host_new_booking",
+    "host_cancelled",
+]
+
+
+EmailStatus = Literal["owed", "sent", "superseded", "failed", "settled"]
+"""``settled``: a person has dealt with what it was to tell; it is not tried any more."""
+
+
+ENTRY_TRIES_BEFORE_ATTENTION = 20
+
+
+WAITING = "waiting"
+"""Stands in ``claimed_by`` for nobody's hands: a letter that was put off, and certainly not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One e-mail that is owed. ``about`` is the tx_ref or refund id it tells of, or nothing.
+
+    ``due_at`` is when it must be handed over again: the end of its lease. ``claimed_by`` names the worker that is
+    sending it now, or that put it off until then; nobody when it only waits in the queue.
+    """
+
+    email_id: str
+    kind: EmailKind
+    due_at: datetime
+    about: str = ""
+    status: EmailStatus = "owed"
+    claimed_by: str = ""
+    tries: int = 0
+
+    @property
+    def to_host(self) -> bool:
+        return self.kind in ("host_new_booking", "host_cancelled")
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Refused for good, or tried in vain for most of a day; the latter is tried on all the same."""
+        return self.status == "failed" or (self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION)
+
+    def was_left(self, now: datetime) -> bool:
+        """Its worker never came back: what it did with it, nobody knows."""
+        return self.status == "owed" and self.claimed_by not in ("", WAITING) and now >= self.due_at
+
+    def may_be_claimed(self, now: datetime) -> bool:
+        return self.status == "owed" and (not self.claimed_by or now >= self.due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,186 +344,23 @@ class Booking:
         return self.hold_expires_at + OUTAGE_GRACE
 
 
-def hold(
-    *,
-    booking_id: BookingId,
-    guest_id: PersonId,
-    listing: Listing,
-    stay: Stay,
-    quote: Quote,
-    contact: Contact,
-    language: Language,
-    return_url: str | None,
-    fingerprint: str,
-    slot: int,
-    hold_for: timedelta,
-    gateway: str,
-    mode: str,
-    opening_by: str,
-    request_id: str,
-    now: datetime,
-) -> Booking:
-    """A new booking that holds its nights, with its first payment in opening, leased to ``opening_by``."""
-    booking = Booking(
-        booking_id=booking_id,
-        guest_id=guest_id,
-        place=Place.of(listing),
-        stay=stay,
-        contact=contact,
-        language=language,
-        lines=quote.lines,
-        total=quote.total,
-        hold_expires_at=now + hold_for,
-        created_at=now,
-        updated_at=now,
-        fingerprint=fingerprint,
-        slot=slot,
-        return_url=return_url,
-        request_id=request_id,
-        history=(Event(now, "booking_held", "guest", "", None, "pending_payment"),),
-    )
-    return with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key="", cause="guest", now=now)
-
-
-def confirm(booking: Booking, tx_ref: str, *, cause: Cause, now: datetime) -> Booking:
-    """The payment is ``completed`` and the booking ``confirmed``; other open links are closed, and looked at now."""
-    late = booking.status == "expired"
-    booking = update_payment(booking, tx_ref, accepted=True, next_look_at=None, opening_until=None, opening_by="")
-    booking = move_payment(booking, tx_ref, "completed", cause=cause, now=now)
-    booking = close_open_payments(booking, cause=cause, now=now, detail="paid by another attempt")
-    booking = move_booking(booking, "confirmed", cause=cause, now=now, detail="late" if late else "")
-    booking = replace(booking, expiry_retry_at=None, confirmed_late_at=now if late else None)
-    return owe(owe(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
-
-
-def expire(booking: Booking, *, cause: Cause, now: datetime) -> Booking:
-    """The hold is over and nobody paid: the nights go back, and the open payments are watched for late money."""
-    for payment in booking.payments:
-        if payment.status in OPEN:
-            booking = update_payment(
-                booking,
-                payment.tx_ref,
-                opening_until=None,
-                opening_by="",
-                next_look_at=next_look(payment, hold_ends=booking.hold_expires_at, now=now),
-            )
-            booking = move_payment(booking, payment.tx_ref, "expired", cause=cause, now=now)
-    booking = replace(booking, expiry_retry_at=None)
-    return owe(move_booking(booking, "expired", cause=cause, now=now), "hold_expired", now=now)
-
-
-def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
-    """Write down that an e-mail is owed, with the lease of the hand-over to the queue.
-
-    A host whose token named no address is told nothing.
-    """
-    email = Email(f"{len(booking.emails) + 1}", kind, now + HAND_OVER, about)
-    if email.to_host and not booking.place.host_email:
-        return booking
-    return replace(booking, emails=(*booking.emails, email))
-
-
-def replace_email(booking: Booking, email: Email, *, now: datetime) -> Booking:
-    """Put the next state of one e-mail in its place; a change of its status is a history entry."""
-    before = next(old for old in booking.emails if old.email_id == email.email_id)
-    emails = tuple(email if old.email_id == email.email_id else old for old in booking.emails)
-    booking = replace(booking, emails=emails)
-    if before.status == email.status:
-        return booking
-    kind = f"email_{email.status}"
-    return note(booking, Event(now, kind, "email", email.email_id, before.status, email.status, email.kind))
-
-
-def move_payment(
+def transition_payment(
     booking: Booking, tx_ref: str, to: PaymentStatus, *, cause: Cause, now: datetime, detail: str = ""
 ) -> Booking:
-    """Give a payment its next status, which ``PAYMENT_MOVES`` must allow."""
-    before = the_payment(booking, tx_ref).status
-    if to not in PAYMENT_MOVES[before]:
+    """Give a payment its next status, which ``PAYMENT_TRANSITIONS`` must allow."""
+    before = get_payment(booking, tx_ref).status
+    if to not in PAYMENT_TRANSITIONS[before]:
         raise ValueError(f"a payment never goes from {before} to {to}")
     booking = update_payment(booking, tx_ref, status=to, updated_at=now)
     booking = replace(booking, updated_at=now)
     return note(booking, Event(now, f"payment_{to}", cause, tx_ref, before, to, detail))
 
 
-def due_at(booking: Booking) -> datetime | None:
-    """The earliest instant at which this booking needs something; None: it rests.
-
-    An opening that lapsed has no instant of its own: the payment's next look, never later than two minutes after
-    it was made, takes it over. That keeps the happy path from moving the index twice.
-    """
-    instants = [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
-    instants += [email.due_at for email in booking.emails if email.status == "owed"]
-    instants += [refund.due_at for refund in booking.refunds if refund.due_at is not None]
-    if booking.status == "pending_payment":
-        instants.append(booking.expiry_retry_at or booking.hold_expires_at)
-    return min(instants, default=None)
-
-
-def attention(booking: Booking) -> str | None:
-    """Why a person must look at this booking, or None. The word is the list it appears in."""
-    if any(payment.status == "review" for payment in booking.payments):
-        return "payment_review"
-    if any(payment.waits_since_taken_back for payment in booking.payments):
-        return "payment_taken_back"
-    if any(refund.needs_a_person for refund in booking.refunds):
-        return "refund"
-    if any(email.needs_a_person for email in booking.emails):
-        return "email"
-    return None
-
-
-def attention_since(booking: Booking) -> datetime:
-    """When this booking last came to need a person: the place that it has in the list, oldest first."""
-    asked = (event.at for event in booking.history if event.kind in ASKS_FOR_A_PERSON)
-    return max(asked, default=booking.created_at)
-
-
-def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, datetime | None]:
-    """What the guest would get back by cancelling at ``now``, and when that changes."""
-    if booking.status != "confirmed":
-        return zero(booking.total.currency), None
-    share: Share = share_back(
-        booking.place.cancellation_policy,
-        check_in=booking.check_in_at,
-        now=now,
-        confirmed_late_at=booking.confirmed_late_at,
-    )
-    return booking.total.share(share.numerator, share.denominator), share.changes_at
-
-
-def with_new_payment(
-    booking: Booking, *, gateway: str, mode: str, opening_by: str, key: str, cause: Cause, now: datetime
+def transition_booking(
+    booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, detail: str = ""
 ) -> Booking:
-    """Begin the next attempt, in opening, leased to ``opening_by``."""
-    payment = Payment(
-        tx_ref=tx_ref_of(booking.booking_id, len(booking.payments) + 1),
-        gateway=gateway,
-        expected_mode=mode,
-        amount=booking.total,
-        created_at=now,
-        updated_at=now,
-        opening_until=now + OPENING_LEASE,
-        opening_by=opening_by,
-        key=key,
-    )
-    payment = replace(payment, next_look_at=next_look(payment, hold_ends=booking.hold_expires_at, now=now))
-    booking = replace(booking, payments=(*booking.payments, payment), updated_at=now)
-    return note(booking, Event(now, "payment_created", cause, payment.tx_ref, None, "created"))
-
-
-def close_open_payments(booking: Booking, *, cause: Cause, now: datetime, detail: str) -> Booking:
-    """Nobody is to pay on these any more: their links are closed and looked at now, and watched."""
-    for payment in booking.payments:
-        if payment.status in OPEN:
-            booking = update_payment(booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by="")
-            booking = move_payment(booking, payment.tx_ref, "expired", cause=cause, now=now, detail=detail)
-    return booking
-
-
-def move_booking(booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, detail: str = "") -> Booking:
-    """Give a booking its next status, which ``BOOKING_MOVES`` must allow."""
-    if to not in BOOKING_MOVES[booking.status]:
+    """Give a booking its next status, which ``BOOKING_TRANSITIONS`` must allow."""
+    if to not in BOOKING_TRANSITIONS[booking.status]:
         raise ValueError(f"a booking never goes from {booking.status} to {to}")
     before = booking.status
     booking = replace(booking, status=to, updated_at=now)
@@ -354,7 +372,7 @@ def note(booking: Booking, event: Event) -> Booking:
     return replace(booking, history=(*booking.history, event))
 
 
-def the_payment(booking: Booking, tx_ref: str) -> Payment:
+def get_payment(booking: Booking, tx_ref: str) -> Payment:
     """A payment that is known to be there. Raises KeyError."""
     payment = booking.payment(tx_ref)
     if payment is None:
@@ -363,7 +381,7 @@ def the_payment(booking: Booking, tx_ref: str) -> Payment:
 
 
 def update_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
-    """Change what is known of a payment. Its status changes through ``move_payment`` alone."""
+    """Change what is known of a payment. Its status changes through ``transition_payment`` alone."""
     payments = tuple(
         replace(payment, **changes) if payment.tx_ref == tx_ref else payment for payment in booking.payments
     )

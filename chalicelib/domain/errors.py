@@ -13,7 +13,7 @@
     │   ├── BookingNotFound       booking_not_found
     │   ├── PaymentNotFound       payment_not_found
     │   ├── RefundNotFound        refund_not_found
-    │   └── ConcernNotFound       concern_not_found         nothing of this name waits for a person
+    │   └── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
@@ -22,8 +22,8 @@
     │   ├── BookingNotPayable     booking_not_payable
     │   ├── PaymentInReview       payment_in_review
     │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
-    │   ├── NotInAttention        not_in_attention          there is nothing for an operator to retry
-    │   ├── NotSettledThus        not_settled_thus          it waits for another call than settle
+    │   ├── NotInAttention        not_in_attention          there is nothing for an operator to resolve
+    │   ├── WrongResolutionCall   wrong_resolution_call     another call than acknowledge resolves it
     │   ├── StayBegun             stay_begun
     │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
     │   ├── AlreadyReviewed       already_reviewed
@@ -33,14 +33,14 @@
     ├── IdempotencyKeyReused      idempotency_key_reused
     ├── TooManyOpenHolds          too_many_open_holds
     ├── Busy                      busy                      the store could not answer; nothing was decided
-    └── GatewayTrouble            what the payment gateway did instead of an answer
+    └── GatewayError              what the payment gateway did instead of an answer
         ├── GatewayRejected       gateway_rejected          it read the request and refused it
         │   └── ReferenceUsed     gateway_rejected          this tx_ref was opened before: its link is lost
         ├── GatewayBadAnswer      gateway_bad_answer        5xx, HTML, senseless JSON, refused credentials
         ├── GatewayUnreachable    gateway_unreachable       no connection, reset, or 429
         └── GatewayTimeout        gateway_timeout           no answer in time
 
-The table from code to HTTP status stands in ``api/problems.py``; nothing here knows HTTP.
+The table from code to HTTP status stands in ``api/core/problems.py``; nothing here knows HTTP.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .money import Money
+    from chalicelib.domain.money import Money
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ class RefundNotFound(NotFound):
     code = "refund_not_found"
 
 
-class ConcernNotFound(NotFound):
-    code = "concern_not_found"
+class AttentionItemNotFound(NotFound):
+    code = "attention_item_not_found"
 
 
 class Conflict(Refusal):
@@ -168,8 +168,8 @@ class NotInAttention(Conflict):
     code = "not_in_attention"
 
 
-class NotSettledThus(Conflict):
-    code = "not_settled_thus"
+class WrongResolutionCall(Conflict):
+    code = "wrong_resolution_call"
 
 
 class StayBegun(Conflict):
@@ -213,28 +213,28 @@ class Busy(Refusal):
     retryable = True
 
 
-class GatewayTrouble(Refusal):
+class GatewayError(Refusal):
     """The gateway did not do what it was asked.
 
-    ``fate_known`` is True only where it is certain that the gateway took nothing over.
+    ``definitely_not_executed`` is True only where it is certain that the gateway took nothing over.
     """
 
-    code = "gateway_trouble"
+    code = "gateway_error"
     retryable = True
 
     def __init__(
         self,
         detail: str,
         *,
-        fate_known: bool,
+        definitely_not_executed: bool,
         errors: tuple[FieldError, ...] = (),
         retry_after: int | None = None,
     ) -> None:
         super().__init__(detail, errors=errors, retry_after=retry_after)
-        self.fate_known = fate_known
+        self.definitely_not_executed = definitely_not_executed
 
 
-class GatewayRejected(GatewayTrouble):
+class GatewayRejected(GatewayError):
     code = "gateway_rejected"
     retryable = False
 
@@ -243,13 +243,13 @@ class ReferenceUsed(GatewayRejected):
     """The tx_ref was initialised before, so a link exists that we never saw."""
 
 
-class GatewayBadAnswer(GatewayTrouble):
+class GatewayBadAnswer(GatewayError):
     code = "gateway_bad_answer"
 
 
-class GatewayUnreachable(GatewayTrouble):
+class GatewayUnreachable(GatewayError):
     code = "gateway_unreachable"
 
 
-class GatewayTimeout(GatewayTrouble):
+class GatewayTimeout(GatewayError):
     code = "gateway_timeout"

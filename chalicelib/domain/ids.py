@@ -11,15 +11,24 @@ import hmac
 import re
 from typing import NewType
 
-from .listing import ListingId, PersonId
-
 BookingId = NewType("BookingId", str)
+
+
 TxRef = NewType("TxRef", str)
+
+
 RefundId = NewType("RefundId", str)
 
+
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
 _BOOKING = re.compile(r"GZ[0-9A-HJKMNP-TV-Z]{14}", re.ASCII)
+
+
 _TX_REF = re.compile(r"(GZ[0-9A-HJKMNP-TV-Z]{14})-([1-9][0-9]?)", re.ASCII)
+
+
 _LISTING = re.compile(r"lst_[0-9A-HJKMNP-TV-Z]{16}", re.ASCII)
 
 
@@ -80,3 +89,9 @@ def _keyed(salt: bytes, *parts: str) -> int:
 
 def _encode(number: int, length: int) -> str:
     return "".join(_DIGITS[number >> 5 * place & 31] for place in range(length))
+
+
+ListingId = NewType("ListingId", str)
+
+
+PersonId = NewType("PersonId", str)

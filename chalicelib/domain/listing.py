@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import groupby
-from typing import Literal, NewType
+from datetime import date, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from .money import Money, zero
-
-ListingId = NewType("ListingId", str)
-PersonId = NewType("PersonId", str)
+from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.text import fold_city
 
 CancellationPolicy = Literal["flexible", "moderate", "strict"]
-ListingStatus = Literal["open", "closed"]
 
-MAX_NIGHTS = 90
-"""One hold is one transaction: a booking, a slot and its nights stay below DynamoDB's 100 items."""
-MAX_DAYS_AHEAD = 540
+
+ListingStatus = Literal["open", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,99 +60,3 @@ class Listing:
     def today(self, now: datetime) -> date:
         """The date at the listing at the instant ``now``."""
         return now.astimezone(ZoneInfo(self.time_zone)).date()
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """One night of a listing: units ``taken``, its own price (None: the listing's), closed by the host."""
-
-    date: date
-    taken: int = 0
-    price: Money | None = None
-    closed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """Nights from ``check_in`` up to, not including, ``check_out``, for ``guests`` in ``units``."""
-
-    check_in: date
-    check_out: date
-    units: int
-    guests: int
-
-    @property
-    def nights(self) -> int:
-        return (self.check_out - self.check_in).days
-
-    @property
-    def dates(self) -> tuple[date, ...]:
-        return tuple(self.check_in + timedelta(days=n) for n in range(self.nights))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a bill."""
-
-    description: str
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a stay costs: its ``lines`` add up to ``total``."""
-
-    lines: tuple[Line, ...]
-    total: Money
-
-
-Nights = Mapping[date, Night]
-"""The nights that differ from an untouched one, by date. A missing date is free, open, at the listing's price."""
-
-
-def fold_city(city: str) -> str:
-    """The form in which cities are compared: case and spaces folded."""
-    return " ".join(city.casefold().split())
-
-
-def price_of(listing: Listing, night: Night | None) -> Money:
-    """The price of one unit for one night."""
-    return night.price if night is not None and night.price is not None else listing.nightly_price
-
-
-def quote(listing: Listing, nights: Nights, stay: Stay) -> Quote:
-    """Price a stay: one line for each run of nights at the same price."""
-    prices = [price_of(listing, nights.get(day)) for day in stay.dates]
-    lines = []
-    total = zero(listing.nightly_price.currency)
-    for price, run in groupby(prices):
-        count = len(list(run))
-        amount = price * (count * stay.units)
-        lines.append(Line(f"{_counted(count, 'night')} × {_counted(stay.units, 'unit')}", amount))
-        total += amount
-    return Quote(tuple(lines), total)
-
-
-def short_nights(listing: Listing, nights: Nights, stay: Stay) -> tuple[date, ...]:
-    """The nights of the stay that are closed or have fewer than ``stay.units`` left."""
-    return tuple(
-        day
-        for day in stay.dates
-        if (night := nights.get(day, Night(day))).closed or night.taken + stay.units > listing.units
-    )
-
-
-def units_left(listing: Listing, night: Night) -> int:
-    """How many units can still be booked on a night; 0 when closed, or when fewer units exist than were sold."""
-    return 0 if night.closed else max(0, listing.units - night.taken)
-
-
-def instant_of(day: date, time_of_day: str, time_zone: str) -> datetime:
-    """The instant, in UTC, at which the clock at ``time_zone`` shows ``time_of_day`` (``HH:MM``) on ``day``."""
-    # In UTC, because Python reckons within one zone by the clock on the wall: there, 24 hours before a check-in
-    # would be 23 when summer time begins.
-    return datetime.combine(day, time.fromisoformat(time_of_day), ZoneInfo(time_zone)).astimezone(UTC)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .booking import Booking
-from .errors import StayNotOver
-from .ids import BookingId
-from .listing import Listing
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.errors import StayNotOver
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,26 +6,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from . import booking as aggregate
-from . import refunding
-from .booking import Booking, Cause, Event
-from .errors import NotInReview
-from .money import Money
-from .payment import OPEN, SOON, Payment, back_off, next_look
-from .refund import UNDER_WAY, Refund
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain import lifecycle, outbox
+from chalicelib.domain import refunds as refunding
+from chalicelib.domain.booking import OPEN, UNDER_WAY, Booking, Cause, Event, Payment, Refund
+from chalicelib.domain.errors import NotInReview
+from chalicelib.domain.money import Money
+from chalicelib.domain.schedule import back_off, next_verification
+from chalicelib.domain.timing import UNKNOWN_FOR_GOOD, WEBHOOK_RECHECK
 
-Said = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
+GatewayStatus = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
 """What the gateway says of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
 
-Announced = Literal["", "paid", "other"]
+
+WebhookClaim = Literal["", "paid", "other"]
 """What a signed webhook said that made us ask: nothing, that it was paid, or something else."""
 
-UNKNOWN_FOR_GOOD = timedelta(hours=1)
-"""How long after the hold a reference that the gateway does not know is taken for never opened."""
 
 PLACE_GONE = "place_gone"
+
+
 PAID_TWICE = "paid_twice"
+
+
 CANCELLED = "booking_cancelled"
+
+
 NOT_ACCEPTED = "payment_not_accepted"
 
 
@@ -38,7 +44,7 @@ class Verification:
     people, when it was not readable as money.
     """
 
-    said: Said
+    said: GatewayStatus
     tx_ref: str | None = None
     amount: Money | None = None
     reported: str = ""
@@ -71,7 +77,7 @@ def apply_verification(
     cause: Cause,
     window: timedelta,
     jitter: float,
-    announced: Announced = "",
+    webhook_claim: WebhookClaim = "",
 ) -> Booking:
     """The booking after this answer.
 
@@ -83,8 +89,8 @@ def apply_verification(
     if payment is None:
         raise KeyError(tx_ref)
     if verification.said == "no_answer":
-        return _unanswered(booking, payment, now=now, jitter=jitter, announced=announced)
-    booking = _looked(booking, payment, verification, now=now, announced=announced)
+        return _unanswered(booking, payment, now=now, jitter=jitter, webhook_claim=webhook_claim)
+    booking = _looked(booking, payment, verification, now=now, webhook_claim=webhook_claim)
     if payment.status == "completed":
         if verification.said in ("refunded", "reversed"):
             return _taken_back(booking, payment, verification, cause=cause, now=now)
@@ -106,19 +112,21 @@ def apply_verification(
         case "failed" if payment.status in OPEN and now >= payment.created_at + window:
             return _failed(booking, payment, cause=cause, now=now)
         case "unknown" if payment.status in OPEN and now >= booking.hold_expires_at + UNKNOWN_FOR_GOOD:
-            return aggregate.move_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="never opened")
+            return aggregate.transition_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="never opened")
         case _:
             return booking
 
 
-def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: float, announced: Announced) -> Booking:
+def _unanswered(
+    booking: Booking, payment: Payment, *, now: datetime, jitter: float, webhook_claim: WebhookClaim
+) -> Booking:
     """Nothing is known that was not known before; ask again, ever more patiently, for as long as it is watched.
 
     What a signed webhook announced is followed up in whatever state the payment is.
     """
     silences = payment.unanswered + 1
     again = now + back_off(silences, jitter=jitter)
-    watched = announced or payment.next_look_at is not None or payment.status not in ("completed", "review")
+    watched = webhook_claim or payment.next_look_at is not None or payment.status not in ("completed", "review")
     # An outage does not end the watching: the last look, 72 hours on, has still to be had.
     return aggregate.update_payment(
         booking, payment.tx_ref, unanswered=silences, next_look_at=again if watched else payment.next_look_at
@@ -126,12 +134,12 @@ def _unanswered(booking: Booking, payment: Payment, *, now: datetime, jitter: fl
 
 
 def _looked(
-    booking: Booking, payment: Payment, verification: Verification, *, now: datetime, announced: Announced
+    booking: Booking, payment: Payment, verification: Verification, *, now: datetime, webhook_claim: WebhookClaim
 ) -> Booking:
     watched = payment.status not in ("completed", "review")
-    again = next_look(payment, hold_ends=booking.hold_expires_at, now=now) if watched else None
-    if announced == "other" or (announced and watched):
-        again = min(again or now + SOON, now + SOON)
+    again = next_verification(payment, hold_ends=booking.hold_expires_at, now=now) if watched else None
+    if webhook_claim == "other" or (webhook_claim and watched):
+        again = min(again or now + WEBHOOK_RECHECK, now + WEBHOOK_RECHECK)
     return aggregate.update_payment(
         booking, payment.tx_ref, looked_at=now, next_look_at=again, unanswered=0, said=verification.said
     )
@@ -175,14 +183,14 @@ def _settle(booking: Booking, tx_ref: str, *, nights: Literal["free", "short"], 
     """Money that counts has come: it confirms the booking, or it is owed back."""
     late_and_free = booking.status == "expired" and nights == "free" and now < booking.check_in_at
     if booking.status == "pending_payment" or late_and_free:
-        return aggregate.confirm(booking, tx_ref, cause=cause, now=now)
+        return lifecycle.confirm(booking, tx_ref, cause=cause, now=now)
     reason = {"expired": PLACE_GONE, "cancelled": CANCELLED}.get(booking.status, PAID_TWICE)
     return _give_back(booking, tx_ref, reason=reason, cause=cause, now=now)
 
 
 def _give_back(booking: Booking, tx_ref: str, *, reason: str, cause: Cause, now: datetime) -> Booking:
-    booking = aggregate.move_payment(booking, tx_ref, "completed", cause=cause, now=now, detail=reason)
-    amount = refunding.left_to_refund(aggregate.the_payment(booking, tx_ref))
+    booking = aggregate.transition_payment(booking, tx_ref, "completed", cause=cause, now=now, detail=reason)
+    amount = refunding.left_to_refund(aggregate.get_payment(booking, tx_ref))
     if not amount.minor:
         # A review may have been about a payment of nothing.
         return booking
@@ -204,7 +212,7 @@ def resolve(
     Where the gateway's amount was not readable, the operator vouches for the one that was asked for.
     Raises NotInReview.
     """
-    payment = aggregate.the_payment(booking, tx_ref)
+    payment = aggregate.get_payment(booking, tx_ref)
     if payment.status != "review":
         raise NotInReview("This payment is not in review.")
     received = payment.received or payment.amount
@@ -229,13 +237,13 @@ def _review(
     booking = _facts(booking, payment, verification)
     if payment.status == "review":
         return booking
-    return aggregate.move_payment(booking, payment.tx_ref, "review", cause=cause, now=now, detail=detail)
+    return aggregate.transition_payment(booking, payment.tx_ref, "review", cause=cause, now=now, detail=detail)
 
 
 def _failed(booking: Booking, payment: Payment, *, cause: Cause, now: datetime) -> Booking:
-    booking = aggregate.move_payment(booking, payment.tx_ref, "failed", cause=cause, now=now)
+    booking = aggregate.transition_payment(booking, payment.tx_ref, "failed", cause=cause, now=now)
     if booking.status == "pending_payment" and payment.tx_ref == booking.payments[-1].tx_ref:
-        return aggregate.owe(booking, "payment_failed", about=payment.tx_ref, now=now)
+        return outbox.owe(booking, "payment_failed", about=payment.tx_ref, now=now)
     return booking
 
 
@@ -249,10 +257,10 @@ def _taken_back(
         # The gateway goes on saying so of money that is accounted for: it tells nothing of another refund.
         return booking
     if refund := _meant(payment):
-        return refunding.move_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
-    if payment.taken_back:
+        return refunding.transition_refund(booking, refund.refund_id, "refunded", cause=cause, now=now)
+    if payment.reversal:
         return booking
-    return refunding.take_back(booking, payment.tx_ref, verification.said, cause=cause, now=now)
+    return refunding.record_reversal(booking, payment.tx_ref, verification.said, cause=cause, now=now)
 
 
 def _has_its_own_word(refund: Refund) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..domain.booking import Booking
-from ..domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
-from ..domain.ids import BookingId, booking_of, is_booking_id
-from ..domain.listing import PersonId
-from ..domain.payment import Payment
-from .ports import Ports
+from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
+from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
+from chalicelib.services.ports import Ports
 
 Role = Literal["guest", "host", "operator"]
 

@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from ..domain import booking as aggregate
-from ..domain import listing as catalogue
-from ..domain import opening
-from ..domain.booking import Booking, Contact, Language
-from ..domain.errors import (
+from chalicelib.domain import calendar, lifecycle
+from chalicelib.domain import checkout as opening
+from chalicelib.domain.booking import Booking, Language
+from chalicelib.domain.calendar import MAX_DAYS_AHEAD, MAX_NIGHTS, Nights, Quote, Stay
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.errors import (
     Busy,
     CurrencyNotTaken,
     DatesUnavailable,
@@ -21,19 +22,19 @@ from ..domain.errors import (
     PriceChanged,
     TooManyOpenHolds,
 )
-from ..domain.ids import BookingId, derive_booking_id
-from ..domain.listing import MAX_DAYS_AHEAD, MAX_NIGHTS, Listing, Nights, PersonId, Quote, Stay
-from .access import Principal, signed_in
-from .listings import listing_of
-from .pay import await_opening, open_leased, resume_lapsed
-from .ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
+from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
+from chalicelib.domain.listing import Listing
+from chalicelib.services.access import Principal, signed_in
+from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
+from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
+from chalicelib.services.search import listing_of
 
 TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BookingRequest:
     """What a guest asks for. ``expected_total`` is the price that the guest was shown, in minor units."""
 
     listing_id: str
@@ -50,7 +51,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class BookingResult:
     """The booking that a call ended with; ``replayed`` when an earlier call had made it."""
 
     booking: Booking
@@ -67,8 +68,8 @@ class _Offer:
 
 
 def book(
-    ports: Ports, principal: Principal | None, wish: Wish, *, key: str, public_url: str, request_id: str
-) -> Booked:
+    ports: Ports, principal: Principal | None, request: BookingRequest, *, key: str, public_url: str, request_id: str
+) -> BookingResult:
     """Hold the stay and open its first payment.
 
     A repeat is looked up before anything else: it must work when the listing is closed or dearer meanwhile. When the
@@ -81,33 +82,35 @@ def book(
     by = ports.chance.token()
     known = ports.bookings.load(booking_id)
     if known is None:
-        known = _hold(ports, guest, wish, booking_id=booking_id, by=by, request_id=request_id)
+        known = _hold(ports, guest, request, booking_id=booking_id, by=by, request_id=request_id)
     if known.payments[0].opening_by == by:
-        return Booked(open_leased(ports, known, by=by, cause="guest", public_url=public_url), replayed=False)
-    return _repeat(ports, known, wish, public_url=public_url)
+        return BookingResult(open_leased(ports, known, by=by, cause="guest", public_url=public_url), replayed=False)
+    return _repeat(ports, known, request, public_url=public_url)
 
 
-def _hold(ports: Ports, guest: PersonId, wish: Wish, *, booking_id: BookingId, by: str, request_id: str) -> Booking:
+def _hold(
+    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, by: str, request_id: str
+) -> Booking:
     """The new booking; or the one of the same id that a twin of this call wrote meanwhile."""
     for _ in range(TRIES):
         now = ports.clock.now()
         try:
-            offer = _offer(ports, guest, wish, now)
+            offer = _offer(ports, guest, request, now)
         except (DatesUnavailable, TooManyOpenHolds, PriceChanged):
             # A twin of this call may be why: its booking is then the answer, not a refusal.
             if twin := ports.bookings.load(booking_id):
                 return twin
             raise
-        booking = aggregate.hold(
+        booking = lifecycle.hold(
             booking_id=booking_id,
             guest_id=guest,
             listing=offer.listing,
-            stay=wish.stay,
+            stay=request.stay,
             quote=offer.quote,
-            contact=wish.contact,
-            language=wish.language,
-            return_url=wish.return_url,
-            fingerprint=wish.fingerprint,
+            contact=request.contact,
+            language=request.language,
+            return_url=request.return_url,
+            fingerprint=request.fingerprint,
             slot=offer.slot,
             hold_for=ports.rules.hold_for,
             gateway=offer.gateway.name,
@@ -134,36 +137,36 @@ def _hold(ports: Ports, guest: PersonId, wish: Wish, *, booking_id: BookingId, b
     raise Busy("Many guests are booking these nights; please try again.", retry_after=1)
 
 
-def _offer(ports: Ports, guest: PersonId, wish: Wish, now: datetime) -> _Offer:
+def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
     """What can be held for this wish at ``now``, as far as reading tells."""
-    listing = listing_of(ports, wish.listing_id)
-    check_stay(listing, wish.stay, today=listing.today(now))
+    listing = listing_of(ports, request.listing_id)
+    check_stay(listing, request.stay, today=listing.today(now))
     if listing.status != "open":
         raise ListingClosed("The listing takes no bookings.")
     gateway = ports.gateways.for_currency(listing.nightly_price.currency)
     if gateway is None:
         raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
-    nights = ports.listings.nights(listing.listing_id, wish.stay.check_in, wish.stay.check_out)
-    if short := catalogue.short_nights(listing, nights, wish.stay):
+    nights = ports.listings.nights(listing.listing_id, request.stay.check_in, request.stay.check_out)
+    if short := calendar.short_nights(listing, nights, request.stay):
         raise DatesUnavailable(short)
-    quote = catalogue.quote(listing, nights, wish.stay)
-    if wish.expected_total not in (None, quote.total.minor):
+    quote = calendar.quote(listing, nights, request.stay)
+    if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
     slot = ports.bookings.free_slot(guest, now)
     if slot is None:
-        raise TooManyOpenHolds(f"At most {aggregate.SLOTS} unpaid bookings at once.", retry_after=60)
+        raise TooManyOpenHolds(f"At most {lifecycle.SLOTS} unpaid bookings at once.", retry_after=60)
     return _Offer(listing, nights, quote, slot, gateway)
 
 
-def _repeat(ports: Ports, booking: Booking, wish: Wish, *, public_url: str) -> Booked:
-    if booking.fingerprint != wish.fingerprint:
+def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_url: str) -> BookingResult:
+    if booking.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     began = ports.clock.now()
     booking = await_opening(ports, booking, began=began)
     now = ports.clock.now()
     if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
         booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url, began=began)
-    return Booked(booking, replayed=True)
+    return BookingResult(booking, replayed=True)
 
 
 def check_stay(listing: Listing, stay: Stay, *, today: date) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..domain import cancelling
-from ..domain.booking import Booking
-from .access import Principal, Role, visible_booking
-from .ports import Ports
-from .saving import save_decided
+from chalicelib.domain import cancellation as cancelling
+from chalicelib.domain.booking import Booking
+from chalicelib.services.access import Principal, Role, visible_booking
+from chalicelib.services.ports import Ports
+from chalicelib.services.updating import save_decision
 
 
 def cancel(ports: Ports, principal: Principal | None, booking_id: str, *, reason: str) -> tuple[Booking, Role]:
@@ -18,4 +18,4 @@ def cancel(ports: Ports, principal: Principal | None, booking_id: str, *, reason
     def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
         return cancelling.cancel(current, by=role, reason=reason, now=ports.clock.now())
 
-    return save_decided(ports, booking, decide), role
+    return save_decision(ports, booking, decide), role

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 
-from ..domain.booking import Booking, BookingStatus
-from ..domain.errors import Busy, FieldError, InvalidRequest, ListingNotFound, PreconditionFailed
-from ..domain.ids import BookingId
-from ..domain.listing import MAX_NIGHTS, Listing, ListingId, Night
-from ..domain.money import Money
-from .access import Principal, with_role
-from .listings import listing_of
-from .ports import Ports, StoreBusy, VersionLost
-from .reading import Listed
+from chalicelib.domain.booking import Booking, BookingStatus
+from chalicelib.domain.errors import (
+    Busy,
+    FieldError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    ListingNotFound,
+    PreconditionFailed,
+)
+from chalicelib.domain.ids import BookingId, ListingId, derive_listing_id
+from chalicelib.domain.listing import Listing
+from chalicelib.services.access import Principal, with_role
+from chalicelib.services.ports import Ports, StoreBusy, VersionLost
+from chalicelib.services.queries import Listed
+from chalicelib.services.search import SearchResult, listing_of
 
 TRIES = 6
+
+
 MOST_LISTINGS_A_PAGE = 5
 """How many of a host's listings one page of their bookings looks into."""
 
@@ -60,39 +67,6 @@ def close(ports: Ports, principal: Principal | None, listing_id: str) -> None:
     """It takes no more bookings; those made stay. Raises Forbidden, ListingNotFound, Busy."""
     listing = own_listing(ports, principal, listing_id)
     _changed(ports, listing, lambda current: replace(current, status="closed"))
-
-
-def set_nights(
-    ports: Ports,
-    principal: Principal | None,
-    listing_id: str,
-    start: date,
-    end: date,
-    *,
-    price: Money | None,
-    closed: bool,
-) -> tuple[Listing, tuple[Night, ...]]:
-    """Price (None: the listing's own) and closing of the nights from ``start`` up to, not including, ``end``.
-
-    Raises Forbidden, ListingNotFound, InvalidRequest, Busy.
-    """
-    listing = own_listing(ports, principal, listing_id)
-    wrong = []
-    if end <= start:
-        wrong.append(FieldError("to", "must be after from"))
-    elif (end - start).days > MAX_NIGHTS:
-        wrong.append(FieldError("to", f"must be at most {MAX_NIGHTS} nights after from"))
-    if price is not None and price.currency != listing.nightly_price.currency:
-        wrong.append(FieldError("price.currency", f"must be {listing.nightly_price.currency}"))
-    if wrong:
-        raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
-    days = [start + timedelta(days=n) for n in range((end - start).days)]
-    try:
-        ports.listings.set_nights(listing.listing_id, days, price=price, closed=closed)
-    except StoreBusy as busy:
-        raise Busy("The store is busy; please try again.", retry_after=1) from busy
-    nights = ports.listings.nights(listing.listing_id, start, end)
-    return listing, tuple(nights.get(day, Night(day)) for day in days)
 
 
 def bookings(
@@ -147,3 +121,43 @@ def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing
         except StoreBusy as busy:
             raise Busy("The store is busy; please try again.", retry_after=1) from busy
     raise Busy("The listing is being changed by others; please try again.", retry_after=1)
+
+
+def publish(ports: Ports, principal: Principal | None, draft: Listing, *, key: str | None) -> tuple[Listing, bool]:
+    """Put a listing up; True when it was a repeat under the same key. Raises Forbidden, IdempotencyKeyReused, Busy.
+
+    ``draft`` is complete but for its id, host and times.
+    """
+    host = with_role(principal, "host")
+    currency = draft.nightly_price.currency
+    if ports.gateways.for_currency(currency) is None:
+        wrong = FieldError("nightly_price.currency", f"no payment gateway of this stage takes {currency}")
+        raise InvalidRequest("Some fields are not right.", errors=(wrong,))
+    now = ports.clock.now()
+    listing = replace(
+        draft,
+        listing_id=derive_listing_id(ports.bookings.salt(), host.person_id, key or ports.chance.token()),
+        host_id=host.person_id,
+        host_email=host.email,
+        created_at=now,
+        updated_at=now,
+    )
+    try:
+        made = ports.listings.publish(listing)
+    except StoreBusy as busy:
+        raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    if made:
+        ports.observe("listing_published", listing_id=listing.listing_id)
+        return listing, False
+    known = ports.listings.load(listing.listing_id)
+    if known is None or known.fingerprint != listing.fingerprint:
+        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
+    return known, True
+
+
+def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str | None) -> SearchResult:
+    """The caller's own listings, newest first, closed ones too. Raises Forbidden."""
+    host = with_role(principal, "host")
+    page = ports.listings.of_host(host.person_id, limit=limit, after=after)
+    listings = ports.listings.load_many([ListingId(listing_id) for listing_id in page.ids])
+    return SearchResult(tuple((listing, None) for listing in listings), page.after)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from ..domain.booking import Booking
-from ..domain.email import Email
-from ..domain.ids import BookingId
-from ..domain.listing import Listing, ListingId, Nights, PersonId
-from ..domain.money import Money
-from ..domain.review import Review
-from ..domain.verification import Announced, Verification
+from chalicelib.domain.booking import Booking, Email
+from chalicelib.domain.calendar import Nights
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review
+from chalicelib.domain.verification import Verification, WebhookClaim
 
 
 class BookingExists(Exception):
@@ -81,7 +81,7 @@ class Reviews:
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class AttentionEntry:
     """Something that a person is asked to look at: a booking's id or an orphan's tx_ref, why, and since when."""
 
     subject: str
@@ -90,7 +90,7 @@ class Concern:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Acknowledgement:
     """That a person has dealt with something: when, who, and what they say."""
 
     at: datetime
@@ -102,7 +102,7 @@ class Settlement:
 class Concerns:
     """One page of concerns, oldest first; ``after`` as in Page."""
 
-    items: tuple[Concern, ...]
+    items: tuple[AttentionEntry, ...]
     after: str | None
 
 
@@ -141,13 +141,13 @@ class BookingStore(Protocol):
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         """Bookings that need something by ``now``, oldest first. The index may lag."""
 
-    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+    def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         """A due booking that raised is put off without reading what is in it; after a day a person is asked."""
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
 
-    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
         """A person has dealt with an orphan; answers the first settlement, which stands. None: no such orphan.
 
         Raises StoreBusy.
@@ -232,7 +232,7 @@ class GatewayEvent:
     text: str
 
 
-RefundSaid = Literal["processing", "waiting", "refunded", "reversed", "unknown"]
+RefundGatewayStatus = Literal["processing", "waiting", "refunded", "reversed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +243,12 @@ class RefundAnswer:
     ``provider_refund_id`` is the gateway's own name for it, where it gave one.
     """
 
-    said: RefundSaid
+    said: RefundGatewayStatus
     provider_refund_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class WebhookNotice:
     """What a signed webhook says: only a hint of which payment to look at."""
 
     tx_ref: str | None
@@ -257,7 +257,7 @@ class Notice:
 
 
 class Gateway(Protocol):
-    """A payment gateway. Every call raises GatewayTrouble (domain/errors.py) and nothing else when it goes wrong."""
+    """A payment gateway. Every call raises GatewayError (domain/errors.py) and nothing else when it goes wrong."""
 
     @property
     def name(self) -> str: ...
@@ -293,7 +293,7 @@ class Gateway(Protocol):
         By its own reference where that is known, else by ours. Nothing where it keeps no log, or none of this one.
         """
 
-    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""
 
 
@@ -307,7 +307,7 @@ class Task:
     booking_id: BookingId
     tx_ref: str | None = None
     request_id: str = ""
-    announced: Announced = ""
+    webhook_claim: WebhookClaim = ""
 
 
 class Queue(Protocol):
@@ -419,7 +419,7 @@ class Rules:
 
 
 class Ports(Protocol):
-    """Everything outside, as one bundle: ``wiring`` builds the real one, part by part as it is first used."""
+    """Everything outside, as one bundle: ``container`` builds the real one, part by part as it is first used."""
 
     @property
     def bookings(self) -> BookingStore: ...

@@ -11,26 +11,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ..domain import booking as aggregate
-from ..domain import opening
-from ..domain.booking import OUTAGE_GRACE, Booking, Cause
-from ..domain.email import HAND_OVER, Email
-from ..domain.errors import GatewayBadAnswer, GatewayTrouble
-from ..domain.ids import BookingId
-from ..domain.payment import OPEN, Payment
-from ..domain.verification import NO_ANSWER, Announced, Verification, apply_verification
-from .ports import Ports
-from .refund import work_refunds
-from .saving import save_decided
-from .send_emails import count_left
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain import checkout as opening
+from chalicelib.domain import lifecycle
+from chalicelib.domain.booking import OPEN, Booking, Cause, Email, Payment
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.timing import OUTAGE_GRACE, OUTBOX_LEASE
+from chalicelib.domain.verification import NO_ANSWER, Verification, WebhookClaim, apply_verification
+from chalicelib.services.deliver import count_left
+from chalicelib.services.ports import Ports
+from chalicelib.services.refunds import process_refunds
+from chalicelib.services.updating import save_decision
 
 NUDGE_AT_LEAST = timedelta(seconds=5)
 NUDGE_SHARE = 0.1
 NUDGE_AFTER_FAILURE = 0.01
 """The share of a payment's age that a look must be old, for a public nudge to bring another."""
 VERIFY_AT_LEAST = timedelta(seconds=2)
-LOOKS_AT_A_DOOR = 2
-LOOKS_IN_A_SWEEP = 4
+VERIFY_PER_CALL = 2
+VERIFY_PER_TASK = 4
 """How many payments one call asks about, so that a slow gateway cannot outlast the function. The rest stays due."""
 
 
@@ -39,36 +39,36 @@ class Reconciled:
     """The booking afterwards; ``trouble`` when the named payment's gateway gave no answer."""
 
     booking: Booking
-    trouble: GatewayTrouble | None = None
+    trouble: GatewayError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
     said: dict[str, Verification]
-    trouble: dict[str, GatewayTrouble]
+    trouble: dict[str, GatewayError]
 
 
 def reconcile(
-    ports: Ports, booking_id: BookingId, *, named: str | None = None, cause: Cause, announced: Announced = ""
+    ports: Ports, booking_id: BookingId, *, named: str | None = None, cause: Cause, webhook_claim: WebhookClaim = ""
 ) -> Reconciled | None:
     """Do what is due for this booking, and look at the payment ``named``.
 
     ``announced`` is what a signed webhook said of it. None: we hold no such booking, or no such payment in it;
-    then a signed announcement is followed up, so that no money is orphaned unseen (raises GatewayTrouble when the
+    then a signed announcement is followed up, so that no money is orphaned unseen (raises GatewayError when the
     gateway does not answer). Raises Busy.
     """
     booking = ports.bookings.load(booking_id)
     if booking is None or (named is not None and booking.payment(named) is None):
-        if named is not None and announced == "paid":
+        if named is not None and webhook_claim == "paid":
             _look_for_orphan(ports, named)
         return None
     wanted = [named] if named is not None and _may_look(booking, named, cause, ports.clock.now()) else []
-    return _work(ports, booking, wanted, named=named, cause=cause, announced=announced)
+    return _work(ports, booking, wanted, named=named, cause=cause, webhook_claim=webhook_claim)
 
 
-def look_at(ports: Ports, booking: Booking, tx_ref: str, *, cause: Cause) -> Booking:
+def verify_now(ports: Ports, booking: Booking, tx_ref: str, *, cause: Cause) -> Booking:
     """Ask about one payment now; silence changes nothing but the time of the next look."""
-    return _work(ports, booking, [tx_ref], named=tx_ref, cause=cause, announced="").booking
+    return _work(ports, booking, [tx_ref], named=tx_ref, cause=cause, webhook_claim="").booking
 
 
 def _work(
@@ -78,12 +78,12 @@ def _work(
     *,
     named: str | None,
     cause: Cause,
-    announced: Announced,
+    webhook_claim: WebhookClaim,
 ) -> Reconciled:
     now = ports.clock.now()
-    most = LOOKS_IN_A_SWEEP if cause == "sweep" else LOOKS_AT_A_DOOR
+    most = VERIFY_PER_TASK if cause == "sweep" else VERIFY_PER_CALL
     looks = [*wanted, *(tx_ref for tx_ref in _due_looks(booking, now) if tx_ref not in wanted)][:most]
-    asked = [aggregate.the_payment(booking, tx_ref) for tx_ref in looks]
+    asked = [aggregate.get_payment(booking, tx_ref) for tx_ref in looks]
     closed = {payment.tx_ref for payment in asked if _to_close(booking, payment) and _close(ports, payment)}
     answers = _ask(ports, asked)
     jitter = ports.chance.jitter()
@@ -102,7 +102,7 @@ def _work(
                 cause=cause,
                 window=ports.rules.checkout_window,
                 jitter=jitter,
-                announced=announced if tx_ref == named else "",
+                webhook_claim=webhook_claim if tx_ref == named else "",
             )
         for tx_ref in closed:
             current = opening.link_cancelled(current, tx_ref)
@@ -116,10 +116,10 @@ def _work(
                     closed.add(payment.tx_ref)
                 else:
                     answers.said.update(_ask(ports, [payment]).said)
-    saved = save_decided(ports, booking, decide)
+    saved = save_decision(ports, booking, decide)
     count_left(ports, saved.booking_id, left)
     if cause == "sweep":
-        saved = work_refunds(ports, saved)
+        saved = process_refunds(ports, saved)
     return Reconciled(saved, answers.trouble.get(named) if named else None)
 
 
@@ -159,7 +159,7 @@ def _to_close(booking: Booking, payment: Payment) -> bool:
 def _close(ports: Ports, payment: Payment) -> bool:
     try:
         return ports.gateways.named(payment.gateway).cancel(payment.tx_ref)
-    except GatewayTrouble as trouble:
+    except GatewayError as trouble:
         ports.observe("link_not_cancelled", level="warning", tx_ref=payment.tx_ref, code=trouble.code)
         return False
 
@@ -170,7 +170,7 @@ def _ask(ports: Ports, payments: Sequence[Payment]) -> _Answers:
         tx_ref = payment.tx_ref
         try:
             answers.said[tx_ref] = ports.gateways.named(payment.gateway).verify(tx_ref)
-        except GatewayTrouble as trouble:
+        except GatewayError as trouble:
             answers.said[tx_ref] = NO_ANSWER
             answers.trouble[tx_ref] = trouble
         ports.observe("looked", tx_ref=tx_ref, said=answers.said[tx_ref].said)
@@ -191,13 +191,13 @@ def _expire_if_due(booking: Booking, answers: _Answers, *, cause: Cause, now: da
         asked = [payment.next_look_at or now for payment in silent if payment.tx_ref in answers.said]
         again = min(asked, default=now) if len(asked) == len(silent) else now
         return replace(booking, expiry_retry_at=min(max(again, now + NUDGE_AT_LEAST), last))
-    return aggregate.expire(booking, cause=cause, now=now)
+    return lifecycle.expire(booking, cause=cause, now=now)
 
 
 def _lease_due_emails(booking: Booking, *, now: datetime) -> Booking:
     """E-mails whose lease ended go to the queue once more."""
     emails = tuple(
-        replace(email, due_at=now + HAND_OVER, claimed_by="")
+        replace(email, due_at=now + OUTBOX_LEASE, claimed_by="")
         if email.status == "owed" and email.due_at <= now
         else email
         for email in booking.emails
@@ -219,4 +219,6 @@ def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
     if said.isdisjoint({"refunded", "reversed"}):
         # It announced money and does not show it yet. No payment of ours will make us look again, so whoever
         # delivered the announcement delivers it again.
-        raise GatewayBadAnswer("The payment gateway announced a payment that it does not show.", fate_known=False)
+        raise GatewayBadAnswer(
+            "The payment gateway announced a payment that it does not show.", definitely_not_executed=False
+        )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from ..domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
-from ..domain.ids import is_listing_id, key_hash
-from ..domain.listing import ListingId
-from ..domain.review import Review, check_reviewable, rated
-from .access import Principal, signed_in, visible_booking
-from .listings import listing_of
-from .ports import Ports, ReviewExists, Reviews, StoreBusy, VersionLost
+from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
+from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
+from chalicelib.domain.review import Review, check_reviewable, rated
+from chalicelib.services.access import Principal, signed_in, visible_booking
+from chalicelib.services.ports import Ports, ReviewExists, Reviews, StoreBusy, VersionLost
+from chalicelib.services.search import listing_of
 
 TRIES = 12
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..domain import opening
-from .pay import resume_lapsed
-from .ports import Ports, Task
-from .reconcile import reconcile
+from chalicelib.domain import checkout as opening
+from chalicelib.services.checkout import resume_lapsed
+from chalicelib.services.ports import Ports, Task
+from chalicelib.services.reconcile import reconcile
 
 WINDOW = 5_000
 """How many bookings wait in the queue at most. A backlog of any size drains through it, oldest first."""
@@ -22,13 +22,13 @@ def sweep(ports: Ports) -> int:
     return len(due)
 
 
-def work_off(ports: Ports, task: Task, *, public_url: str) -> None:
+def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     """Do what is due for one booking. One that raises is put off, so that it cannot hold up the others.
 
     Raises only when even that could not be written; the queue then delivers the task again.
     """
     try:
-        done = reconcile(ports, task.booking_id, named=task.tx_ref, cause="sweep", announced=task.announced)
+        done = reconcile(ports, task.booking_id, named=task.tx_ref, cause="sweep", webhook_claim=task.webhook_claim)
         if done is None:
             return
         booking, now = done.booking, ports.clock.now()
@@ -36,7 +36,7 @@ def work_off(ports: Ports, task: Task, *, public_url: str) -> None:
             resume_lapsed(ports, booking, cause="sweep", public_url=public_url)
     except Exception as error:
         ports.observe("booking_failing", level="error", booking_id=task.booking_id, reason=type(error).__name__)
-        ports.bookings.push_back(task.booking_id, ports.clock.now())
+        ports.bookings.back_off_failing(task.booking_id, ports.clock.now())
         if task.tx_ref is not None:
             # The door that named this payment was told that it will be looked at.
             raise

@@ -14,12 +14,12 @@ import requests
 from flask import Flask
 from werkzeug.serving import make_server
 
-from chalicelib.adapters.gateway_calls import KeyedGateway
-from chalicelib.domain.payment import Payment
+from chalicelib.adapters.gateways.client import KeyedGateway
+from chalicelib.domain.booking import Payment
 from chalicelib.domain.verification import Verification, matches
 from chalicelib.services.ports import Opening
-from local.sandbox.blueprint import SandboxBlueprint
-from local.sandbox.sandbox import SandboxSettings
+from local.sandboxes.core.blueprint import SandboxBlueprint
+from local.sandboxes.core.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys
 from tests.local.chapa_bench import PATIENCE, Receiver
 

@@ -10,17 +10,11 @@ import re
 import pytest
 import requests
 
-from chalicelib.domain.errors import (
-    GatewayBadAnswer,
-    GatewayRejected,
-    GatewayTrouble,
-    GatewayUnreachable,
-    ReferenceUsed,
-)
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import BadSignature, NotJson, RefundAnswer
 from chalicelib.settings import BadSetting
-from local.sandbox.faults import AFTER_STORING
+from local.sandboxes.core.faults import AFTER_STORING
 from tests.adapters.gateway_bench import SECONDS, Bench
 
 KNOWN = ("429", "401", "403_html")
@@ -29,10 +23,10 @@ SILENCES = ("timeout", "reset", "500", "502_html", "503_html", "200_html", "empt
 SPOILT = ("truncated", "broken_json", "drip")
 
 
-def trouble_of(bench: Bench, name: str) -> GatewayTrouble:
+def error_of_problem(bench: Bench, name: str) -> GatewayError:
     """What a call raises, which tells no secret, nothing of the guest, and no address."""
     opening = bench.opening()
-    with pytest.raises(GatewayTrouble) as raised:
+    with pytest.raises(GatewayError) as raised:
         bench.gateway.initialize(opening) if name == "initialize" else bench.gateway.verify(bench.tx_ref)
     told = [raised.value.detail, *(error.message for error in raised.value.errors)]
     hidden = [*bench.keys.named.values(), opening.email, opening.phone, opening.first_name, "127.0.0.1"]
@@ -68,12 +62,12 @@ class GatewayContract:
         amount = bench.kind.opening.amount
         with pytest.raises(ReferenceUsed) as raised:
             bench.open(amount=Money(amount.minor + 100, amount.currency))
-        assert raised.value.fate_known
+        assert raised.value.definitely_not_executed
 
     @pytest.mark.parametrize("fault", ["timeout", "reset", "500", "502_html"])
     def test_an_opening_whose_answer_was_lost_is_found_again(self, bench: Bench, fault: str) -> None:
         bench.switch(initialize=fault + AFTER_STORING, once=True)
-        assert not trouble_of(bench, "initialize").fate_known
+        assert not error_of_problem(bench, "initialize").definitely_not_executed
         assert bench.gateway.verify(bench.tx_ref).said == "pending"
         try:
             link = bench.open()
@@ -84,7 +78,7 @@ class GatewayContract:
     def test_a_refusal_is_told_and_nothing_was_opened(self, bench: Bench) -> None:
         with pytest.raises(GatewayRejected) as raised:
             bench.open(amount=Money(0, bench.kind.opening.amount.currency))
-        assert raised.value.fate_known
+        assert raised.value.definitely_not_executed
         assert type(raised.value) is GatewayRejected
         assert bench.gateway.verify(bench.tx_ref).said == "unknown"
 
@@ -123,7 +117,7 @@ class GatewayContract:
             bench.switch(verify=behaviour, once=2)  # a broken connection is tried a second time
             try:
                 verification = bench.gateway.verify(bench.tx_ref)
-            except GatewayTrouble:
+            except GatewayError:
                 assert behaviour not in bench.kind.truths, behaviour
             else:
                 assert bench.accepts(verification) == (behaviour in bench.kind.truths), behaviour
@@ -159,7 +153,7 @@ class GatewayContract:
             bench.open()
             bench.pay()
         bench.switch(**{call: fault})
-        assert not trouble_of(bench, call).fate_known
+        assert not error_of_problem(bench, call).definitely_not_executed
         # Only a look whose connection broke is repeated, once.
         assert len(bench.log(call)) == 1 + (call == "verify" and fault in ("reset", "truncated") and _broke(bench))
 
@@ -167,8 +161,8 @@ class GatewayContract:
     @pytest.mark.parametrize("fault", KNOWN)
     def test_what_was_certainly_not_heard_is_told_so(self, bench: Bench, fault: str, call: str) -> None:
         bench.switch(**{call: fault})
-        trouble = trouble_of(bench, call)
-        assert trouble.fate_known
+        trouble = error_of_problem(bench, call)
+        assert trouble.definitely_not_executed
         assert type(trouble) is (GatewayUnreachable if fault == "429" else GatewayBadAnswer)
         assert (trouble.retry_after is not None) == (fault == "429")
         bench.switch(**{call: None})
@@ -188,7 +182,7 @@ class GatewayContract:
         if not bench.kind.refunds:
             with pytest.raises(GatewayRejected, match=re.escape(amount.formatted)) as raised:
                 bench.gateway.refund(reference, amount=amount, refund_id=f"{bench.tx_ref}-R1", reason="cancelled")
-            assert raised.value.fate_known
+            assert raised.value.definitely_not_executed
             assert bench.accepts(bench.gateway.verify(bench.tx_ref))
             return
         answer = bench.gateway.refund(reference, amount=amount, refund_id=f"{bench.tx_ref}-R1", reason="It is over.")
@@ -211,7 +205,7 @@ class GatewayContract:
         assert bench.accepts(bench.gateway.verify(bench.tx_ref)), "the other half is still there"
         with pytest.raises(GatewayRejected) as raised:
             bench.gateway.refund(reference, amount=amount, refund_id=f"{bench.tx_ref}-R2", reason="all of it")
-        assert raised.value.fate_known
+        assert raised.value.definitely_not_executed
 
     @pytest.mark.parametrize("fault", ["timeout", "reset", "500", "502_html"])
     def test_a_refund_is_posted_once_whatever_comes_back(self, bench: Bench, fault: str) -> None:
@@ -219,11 +213,11 @@ class GatewayContract:
             pytest.skip("it gives nothing back by a call")
         reference = self._paid(bench)
         bench.switch(refund=fault + AFTER_STORING)
-        with pytest.raises(GatewayTrouble) as raised:
+        with pytest.raises(GatewayError) as raised:
             bench.gateway.refund(
                 reference, amount=bench.kind.opening.amount, refund_id=f"{bench.tx_ref}-R1", reason="gone"
             )
-        assert not raised.value.fate_known
+        assert not raised.value.definitely_not_executed
         assert len(bench.log("refund")) == 1
 
     def test_a_refund_whose_name_was_never_heard_is_found_by_ours(self, bench: Bench) -> None:
@@ -234,7 +228,7 @@ class GatewayContract:
         reference = self._paid(bench)
         assert bench.gateway.find_refund(refund_id, since=since) == RefundAnswer("unknown")
         bench.switch(refund="timeout" + AFTER_STORING)
-        with pytest.raises(GatewayTrouble):
+        with pytest.raises(GatewayError):
             bench.gateway.refund(
                 reference, amount=Money(100, bench.kind.opening.amount.currency), refund_id=refund_id, reason="gone"
             )
@@ -309,9 +303,9 @@ class GatewayContract:
     def test_a_key_that_the_gateway_refuses_opened_nothing(self, bench: Bench) -> None:
         bench.keys.named[bench.kind.key_name] = bench.kind.other_key
         for call in ("initialize", "verify"):
-            trouble = trouble_of(bench, call)
+            trouble = error_of_problem(bench, call)
             assert type(trouble) is GatewayBadAnswer
-            assert trouble.fate_known
+            assert trouble.definitely_not_executed
 
     @pytest.mark.parametrize("key", ["", "nonsense", "pk_test_x", "CHAPUBK_TEST-x", "CHAPA_TEST_PUB_x"])
     def test_what_is_no_key_is_never_sent(self, bench: Bench, key: str) -> None:
@@ -319,14 +313,14 @@ class GatewayContract:
         with pytest.raises(BadSetting, match="take one from the dashboard") as raised:
             bench.gateway.check_key()
         assert key == "" or key not in str(raised.value)
-        assert trouble_of(bench, "initialize").fate_known
+        assert error_of_problem(bench, "initialize").definitely_not_executed
         assert bench.log("initialize") == []
 
     def test_a_key_that_cannot_be_read_is_trouble_that_passes(self, bench: Bench) -> None:
         del bench.keys.named[bench.kind.key_name]
-        trouble = trouble_of(bench, "verify")
+        trouble = error_of_problem(bench, "verify")
         assert type(trouble) is GatewayUnreachable
-        assert trouble.fate_known
+        assert trouble.definitely_not_executed
 
     def _paid(self, bench: Bench) -> str:
         bench.open()

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listing import Listing, Night, PersonId
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review, rated
 from chalicelib.services.ports import Page, ReviewExists, VersionLost

@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.adapters.gateways.transport import Answer
 from chalicelib.domain.money import Money
-from chalicelib.outbound import Answer
 from tests.adapters.chapa_server import OPENING
 
 V2_KEY = "CHAPA_TEST_PRIV_mPq3Zt0V8rYb1Lk7"

@@ -12,21 +12,23 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from chalicelib.domain.booking import OUTAGE_GRACE, Booking
-from chalicelib.domain.ids import BookingId, derive_listing_id, shard_of
-from chalicelib.domain.listing import Listing, ListingId, Night, PersonId
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.timing import OUTAGE_GRACE
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    Acknowledgement,
+    AttentionEntry,
     BookingExists,
     BookingStore,
-    Concern,
     Concerns,
     ListingStore,
     NightsShort,
     Page,
     Reviews,
-    Settlement,
     SlotTaken,
     VersionLost,
 )
@@ -388,7 +390,7 @@ class StoreContract:
     def test_a_booking_that_raised_is_put_off(self, bench: Bench) -> None:
         booking = held(bench)
         at = NOW + timedelta(minutes=2)
-        bench.bookings.push_back(booking.booking_id, at)
+        bench.bookings.back_off_failing(booking.booking_id, at)
         assert bench.bookings.due(at + timedelta(minutes=10) - MS, 10) == []
         assert bench.bookings.due(at + timedelta(minutes=10), 10) == [booking.booking_id]
         assert bench.failures(booking.booking_id) == 1
@@ -396,7 +398,7 @@ class StoreContract:
 
     def test_putting_off_is_no_change_of_the_booking(self, bench: Bench) -> None:
         booking = held(bench)
-        bench.bookings.push_back(booking.booking_id, DUE)
+        bench.bookings.back_off_failing(booking.booking_id, DUE)
         assert bench.bookings.load(booking.booking_id) == booking
         bench.bookings.save(booking, opened(booking))
         assert bench.failures(booking.booking_id) in (0, None)
@@ -405,50 +407,50 @@ class StoreContract:
         booking = held(bench)
         day = timedelta(hours=24)
         for minutes in (0, 10, 20):
-            bench.bookings.push_back(booking.booking_id, DUE + timedelta(minutes=minutes))
-        bench.bookings.push_back(booking.booking_id, DUE + day - timedelta(minutes=10))
+            bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(minutes=minutes))
+        bench.bookings.back_off_failing(booking.booking_id, DUE + day - timedelta(minutes=10))
         another = held(bench, key="another", slot=2)
-        bench.bookings.push_back(another.booking_id, DUE)
-        bench.bookings.push_back(another.booking_id, DUE + day - MS)
+        bench.bookings.back_off_failing(another.booking_id, DUE)
+        bench.bookings.back_off_failing(another.booking_id, DUE + day - MS)
         assert bench.failures(another.booking_id) == 2
         assert concerns(bench) == []
-        bench.bookings.push_back(booking.booking_id, DUE + day)
-        assert concerns(bench) == [Concern(booking.booking_id, "failing", DUE + day)]
+        bench.bookings.back_off_failing(booking.booking_id, DUE + day)
+        assert concerns(bench) == [AttentionEntry(booking.booking_id, "failing", DUE + day)]
         assert bench.failures(booking.booking_id) == 5
         # Put off a moment ago, it is not due: a message that comes twice counts once.
-        bench.bookings.push_back(booking.booking_id, DUE + day + MS)
+        bench.bookings.back_off_failing(booking.booking_id, DUE + day + MS)
         assert bench.failures(booking.booking_id) == 5
         # It is tried on.
         assert booking.booking_id not in bench.bookings.due(DUE + day + timedelta(minutes=10) - MS, 10)
         assert booking.booking_id in bench.bookings.due(DUE + day + timedelta(minutes=10), 10)
-        bench.bookings.push_back(booking.booking_id, DUE + day + day)
+        bench.bookings.back_off_failing(booking.booking_id, DUE + day + day)
         assert bench.failures(booking.booking_id) == 6
 
     def test_a_success_ends_the_failing(self, bench: Bench) -> None:
         booking = held(bench)
-        bench.bookings.push_back(booking.booking_id, DUE)
-        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=25))
+        bench.bookings.back_off_failing(booking.booking_id, DUE)
+        bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=25))
         assert [concern.kind for concern in concerns(bench)] == ["failing"]
         bench.bookings.save(booking, opened(booking))
         assert concerns(bench) == []
         # The day begins anew.
-        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=26))
+        bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=26))
         assert concerns(bench) == []
 
     def test_what_rests_or_is_not_due_yet_is_not_put_off(self, bench: Bench) -> None:
         """It would be in the index for ever: whoever is led to it finds nothing to do, and so saves nothing."""
         booking = held(bench)
-        bench.bookings.push_back(booking.booking_id, DUE - MS)
+        bench.bookings.back_off_failing(booking.booking_id, DUE - MS)
         assert bench.bookings.due(DUE, 10) == [booking.booking_id]
         assert not bench.failures(booking.booking_id)
         bench.bookings.save(booking, resting(paid(booking)))
-        bench.bookings.push_back(booking.booking_id, DUE)
+        bench.bookings.back_off_failing(booking.booking_id, DUE)
         assert bench.bookings.due(NOW + timedelta(days=900), 10) == []
         assert not bench.failures(booking.booking_id)
 
     def test_what_does_not_exist_is_not_put_off(self, bench: Bench) -> None:
         booking_id = a_booking_id("never made")
-        bench.bookings.push_back(booking_id, NOW)
+        bench.bookings.back_off_failing(booking_id, NOW)
         assert bench.bookings.due(NOW + timedelta(days=1), 10) == []
         assert bench.failures(booking_id) is None
         bench.bookings.hold(a_hold(key="never made"), a_listing(), {})
@@ -460,7 +462,7 @@ class StoreContract:
         odd = told(booking, "paid", amount=Money(1, "ETB"), now=NOW + DAY)
         saved = bench.bookings.save(booking, odd)
         # Since it needs one, not since it was made.
-        assert concerns(bench) == [Concern(booking.booking_id, "payment_review", NOW + DAY)]
+        assert concerns(bench) == [AttentionEntry(booking.booking_id, "payment_review", NOW + DAY)]
         bench.bookings.save(saved, paid(booking))
         assert concerns(bench) == []
 
@@ -468,39 +470,39 @@ class StoreContract:
         tx_ref = f"{a_booking_id('lost')}-1"
         bench.bookings.orphan(tx_ref, answer(a_booking().payments[0], tx_ref=tx_ref), NOW)
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW + timedelta(hours=1))
-        assert concerns(bench) == [Concern(tx_ref, "orphan", NOW)]
+        assert concerns(bench) == [AttentionEntry(tx_ref, "orphan", NOW)]
         assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
 
     def test_an_orphan_is_settled_once_and_for_all(self, bench: Bench) -> None:
         tx_ref = f"{a_booking_id('lost')}-1"
-        first = Settlement(NOW + timedelta(hours=1), PersonId("operator-1"), "Sent back by hand. እናመሰግናለን")
-        again = Settlement(NOW + timedelta(hours=2), PersonId("operator-2"), "")
-        assert bench.bookings.settle_orphan(tx_ref, first) is None
+        first = Acknowledgement(NOW + timedelta(hours=1), PersonId("operator-1"), "Sent back by hand. እናመሰግናለን")
+        again = Acknowledgement(NOW + timedelta(hours=2), PersonId("operator-2"), "")
+        assert bench.bookings.acknowledge_orphan(tx_ref, first) is None
         assert concerns(bench) == []
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
         another = f"{a_booking_id('lost')}-2"
         bench.bookings.orphan(another, Verification("paid", another), NOW)
-        assert bench.bookings.settle_orphan(tx_ref, first) == first
-        assert bench.another().settle_orphan(tx_ref, again) == first
+        assert bench.bookings.acknowledge_orphan(tx_ref, first) == first
+        assert bench.another().acknowledge_orphan(tx_ref, again) == first
         # Its announcement may still come again.
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
-        assert concerns(bench) == [Concern(another, "orphan", NOW)]
-        assert bench.bookings.settle_orphan(another, again) == again
+        assert concerns(bench) == [AttentionEntry(another, "orphan", NOW)]
+        assert bench.bookings.acknowledge_orphan(another, again) == again
 
     def test_a_booking_is_no_orphan_to_settle(self, bench: Bench) -> None:
         booking = held(bench)
-        said = Settlement(NOW, PersonId("operator-1"), "")
+        said = Acknowledgement(NOW, PersonId("operator-1"), "")
         for subject in ("", booking.booking_id, booking.payments[0].tx_ref):
-            assert bench.bookings.settle_orphan(subject, said) is None
+            assert bench.bookings.acknowledge_orphan(subject, said) is None
         assert bench.bookings.load(booking.booking_id) == booking
         assert concerns(bench) == []
 
     def test_whether_a_booking_keeps_failing(self, bench: Bench) -> None:
         booking = held(bench)
         assert not bench.bookings.is_failing(a_booking_id("never made"))
-        bench.bookings.push_back(booking.booking_id, DUE)
+        bench.bookings.back_off_failing(booking.booking_id, DUE)
         assert not bench.bookings.is_failing(booking.booking_id)
-        bench.bookings.push_back(booking.booking_id, DUE + timedelta(hours=25))
+        bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=25))
         assert bench.bookings.is_failing(booking.booking_id)
         saved = bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
         assert not bench.bookings.is_failing(saved.booking_id)
@@ -512,9 +514,9 @@ class StoreContract:
         for n in (2, 0, 1):
             booking = held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(hours=n), listing=listing)
             bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
-            expected.append(Concern(booking.booking_id, "payment_review", booking.created_at))
+            expected.append(AttentionEntry(booking.booking_id, "payment_review", booking.created_at))
         bench.bookings.orphan("GZ0000000000000A-1", Verification("paid"), NOW + timedelta(minutes=30))
-        expected.append(Concern("GZ0000000000000A-1", "orphan", NOW + timedelta(minutes=30)))
+        expected.append(AttentionEntry("GZ0000000000000A-1", "orphan", NOW + timedelta(minutes=30)))
         pages = all_pages(lambda after: bench.bookings.concerns(limit=limit, after=after))
         assert all(len(page.items) <= limit for page in pages)
         found = [concern for page in pages for concern in page.items]
@@ -639,7 +641,7 @@ def taken(bench: Bench) -> dict[date, int]:
     return {night.date: night.taken for night in nights.values() if night.taken}
 
 
-def concerns(bench: Bench) -> list[Concern]:
+def concerns(bench: Bench) -> list[AttentionEntry]:
     return list(bench.bookings.concerns(limit=100, after=None).items)
 
 

@@ -12,33 +12,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import read_closed, read_link, read_verification
-from chalicelib.adapters.chapa_email import accepts_email
-from chalicelib.domain.errors import (
-    GatewayBadAnswer,
-    GatewayRejected,
-    GatewayTrouble,
-    GatewayUnreachable,
-    ReferenceUsed,
-)
+from chalicelib.adapters.gateways.chapa.email import accepts_email
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1_parsing import read_closed, read_link, read_verification
+from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Said, Verification
-from chalicelib.outbound import Answer
-from chalicelib.services.ports import BadSignature, Fault, Notice, NotJson, Opening
+from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.services.ports import BadSignature, Fault, NotJson, Opening, WebhookNotice
 from chalicelib.settings import BadSetting
-from tests.adapters.chapa_server import (
-    KEY,
-    LINK,
-    OPENED,
-    OPENING,
-    PAID,
-    PENDING,
-    Keys,
-    answering,
-    failed,
-    serving,
-)
+from tests.adapters.chapa_server import KEY, LINK, OPENED, OPENING, PAID, PENDING, Keys, answering, failed, serving
 
 TX_REF = OPENING.tx_ref
 
@@ -73,7 +56,7 @@ def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
         chapa.check_key()
     with pytest.raises(GatewayBadAnswer) as raised:
         chapa.verify(TX_REF)
-    assert raised.value.fate_known
+    assert raised.value.definitely_not_executed
     assert key == "" or key not in raised.value.detail
 
 
@@ -82,7 +65,7 @@ def test_a_key_that_cannot_be_read_opened_nothing() -> None:
     del keys.named["chapa_secret_key"]
     with pytest.raises(GatewayUnreachable) as raised:
         Chapa("http://127.0.0.1:1/v1", keys).initialize(OPENING)
-    assert raised.value.fate_known
+    assert raised.value.definitely_not_executed
     assert isinstance(raised.value.__cause__, Fault)
 
 
@@ -219,8 +202,8 @@ def opened(status: int, body: object, *, secure: bool = True, private: tuple[str
     return read_link(answer(status, body), secure=secure, private=private)
 
 
-def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayTrouble:
-    with pytest.raises(GatewayTrouble) as raised:
+def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
         opened(status, body, private=private)
     return raised.value
 
@@ -260,7 +243,7 @@ def test_the_link_is_answered() -> None:
 def test_what_is_no_safe_link_is_a_bad_answer_that_leaves_the_fate_open(link: object) -> None:
     trouble = refused(200, OPENED | {"data": {"checkout_url": link}})
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 def test_a_gateway_without_tls_may_send_links_without_it() -> None:
@@ -309,7 +292,7 @@ def test_a_gateway_without_tls_may_send_links_without_it() -> None:
 def test_what_makes_no_sense_leaves_the_fate_open(status: int, body: object) -> None:
     trouble = refused(status, body)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
     assert "went wrong" not in trouble.detail
     assert "<" not in trouble.detail
 
@@ -337,7 +320,7 @@ def test_a_refusal_of_chapas_is_told_in_its_own_words_if_those_can_be_shown(
 ) -> None:
     trouble = refused(status, failed(message))
     assert type(trouble) is GatewayRejected
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     assert not trouble.retryable
     assert trouble.detail == "The payment gateway refused this payment." + detail
     assert trouble.errors == ()
@@ -397,7 +380,7 @@ def test_a_reason_that_repeats_the_guest_is_not_passed_on() -> None:
 def test_a_reference_that_was_used_is_its_own_refusal(status: int, message: object) -> None:
     trouble = refused(status, failed(message))
     assert type(trouble) is ReferenceUsed
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -469,7 +452,7 @@ def test_a_reference_that_chapa_does_not_know(status: int, message: object) -> N
         ("processing", "pending"),
     ],
 )
-def test_only_the_exact_word_is_believed(word: str, said: Said) -> None:
+def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
     verification = read_verification(answer(200, paid(status=word)))
     assert verification.said == said
     assert (verification.paid_at is not None) == (said == "paid")
@@ -590,7 +573,7 @@ def test_a_fact_that_cannot_be_read_is_none(changed: Mapping[str, object], field
 def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer) as raised:
         read_verification(answer(status, body))
-    assert not raised.value.fate_known
+    assert not raised.value.definitely_not_executed
 
 
 # Closing a link
@@ -628,7 +611,7 @@ SIGNATURE_B = "f080d4df74e4b8a4dc2208b2348d0504198383c8b5d9c15f4124d89638a86c0c"
 REDUMPED_B = "d136477f0706b25ee4918b37e6f917f13f1e886da115bed0bf415d4b947a2e25"
 
 
-def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> Notice:
+def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> WebhookNotice:
     return Chapa("https://api.chapa.co/v1", Keys(**secrets)).read_webhook(body, headers)
 
 
@@ -637,10 +620,10 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 
 def test_signed_webhooks_are_read() -> None:
-    assert read(BODY_A, {"X-Chapa-Signature": SIGNATURE_A, "Chapa-Signature": CONSTANT}) == Notice(
+    assert read(BODY_A, {"X-Chapa-Signature": SIGNATURE_A, "Chapa-Signature": CONSTANT}) == WebhookNotice(
         tx_ref="BK7Q2M-a1-9f3c", event="charge.success", claims_paid=True
     )
-    assert read(BODY_B, {"x-chapa-signature": SIGNATURE_B}) == Notice(
+    assert read(BODY_B, {"x-chapa-signature": SIGNATURE_B}) == WebhookNotice(
         tx_ref="BK7Q2M-a1-9f3c", event="charge.failed/cancelled", claims_paid=False
     )
 
@@ -710,19 +693,19 @@ def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "notice"),
     [
-        (b"{}", Notice(None, "", claims_paid=False)),
-        (b'{"trx_ref": "GZ-1", "status": "success"}', Notice("GZ-1", "", claims_paid=True)),
-        (b'{"tx_ref": 7, "trx_ref": "GZ-1"}', Notice("GZ-1", "", claims_paid=False)),
-        (b'{"tx_ref": ["GZ-1"], "event": {"a": 1}}', Notice(None, "", claims_paid=False)),
+        (b"{}", WebhookNotice(None, "", claims_paid=False)),
+        (b'{"trx_ref": "GZ-1", "status": "success"}', WebhookNotice("GZ-1", "", claims_paid=True)),
+        (b'{"tx_ref": 7, "trx_ref": "GZ-1"}', WebhookNotice("GZ-1", "", claims_paid=False)),
+        (b'{"tx_ref": ["GZ-1"], "event": {"a": 1}}', WebhookNotice(None, "", claims_paid=False)),
         (
             b'{"tx_ref": "GZ\\u0000", "event": "charge.success"}',
-            Notice(None, "charge.success", claims_paid=True),
+            WebhookNotice(None, "charge.success", claims_paid=True),
         ),
-        (b'{"event": "payout.new", "status": "odd"}', Notice(None, "payout.new", claims_paid=False)),
-        (b'{"event": "' + b"x" * 999 + b'"}', Notice(None, "", claims_paid=False)),
-        (b'{"status": "failed", "status": "success"}', Notice(None, "", claims_paid=True)),
-        (b'\xef\xbb\xbf{"event": "x"}', Notice(None, "x", claims_paid=False)),
+        (b'{"event": "payout.new", "status": "odd"}', WebhookNotice(None, "payout.new", claims_paid=False)),
+        (b'{"event": "' + b"x" * 999 + b'"}', WebhookNotice(None, "", claims_paid=False)),
+        (b'{"status": "failed", "status": "success"}', WebhookNotice(None, "", claims_paid=True)),
+        (b'\xef\xbb\xbf{"event": "x"}', WebhookNotice(None, "x", claims_paid=False)),
     ],
 )
-def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: Notice) -> None:
+def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: WebhookNotice) -> None:
     assert read(body, signed(body)) == notice

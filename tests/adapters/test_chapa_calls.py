@@ -24,14 +24,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import outbound
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.domain.errors import (
-    GatewayBadAnswer,
-    GatewayTimeout,
-    GatewayTrouble,
-    GatewayUnreachable,
-)
+from chalicelib.adapters.gateways import transport
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from tests.adapters.chapa_server import (
     KEY,
     LINK,
@@ -60,8 +55,8 @@ def chapa_at(url: str, slept: list[float] | None = None, *, seconds: float = 5.0
     return Chapa(url, Keys(), seconds=seconds, connect=connect, sleep=pauses.append, jitter=lambda: 0.5)
 
 
-def trouble_of(call: Callable[[], object]) -> GatewayTrouble:
-    with pytest.raises(GatewayTrouble) as raised:
+def error_of_problem(call: Callable[[], object]) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
         call()
     trouble = raised.value
     told = [trouble.detail, *(error.message for error in trouble.errors)]
@@ -69,9 +64,9 @@ def trouble_of(call: Callable[[], object]) -> GatewayTrouble:
     return trouble
 
 
-def opening_trouble(*scripts: Script, seconds: float = 5.0) -> tuple[GatewayTrouble, Server]:
+def opening_trouble(*scripts: Script, seconds: float = 5.0) -> tuple[GatewayError, Server]:
     with serving(*scripts) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url, seconds=seconds).initialize(OPENING))
+        trouble = error_of_problem(lambda: chapa_at(server.url, seconds=seconds).initialize(OPENING))
     assert len(server.requests) == 1, "a POST is never repeated"
     return trouble, server
 
@@ -107,7 +102,7 @@ def test_a_call_ends_at_its_deadline_however_the_other_side_stretches_it(script:
     trouble, _ = opening_trouble(script, seconds=SECONDS)
     assert SECONDS - 0.05 < time.monotonic() - began < SECONDS + LATE
     assert type(trouble) is GatewayTimeout
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
     assert trouble.__cause__ is not None
 
 
@@ -126,7 +121,7 @@ def test_what_lies_ready_is_not_read_after_the_deadline() -> None:
     here, there = socket.socketpair()
     with here, there:
         there.send(b"late")
-        with outbound._Readable(here, time.monotonic()).makefile("rb") as late, pytest.raises(TimeoutError):
+        with transport._Readable(here, time.monotonic()).makefile("rb") as late, pytest.raises(TimeoutError):
             late.read(1)
 
 
@@ -142,7 +137,7 @@ def test_a_slow_answer_within_the_deadline_is_an_answer() -> None:
 
 def test_a_verify_that_is_not_answered_in_time_is_not_repeated() -> None:
     with serving(Talk.silence) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url, seconds=SECONDS).verify(OPENING.tx_ref))
+        trouble = error_of_problem(lambda: chapa_at(server.url, seconds=SECONDS).verify(OPENING.tx_ref))
     assert type(trouble) is GatewayTimeout
     assert len(server.requests) == 1
 
@@ -167,10 +162,10 @@ def test_connecting_has_its_own_time_and_then_nothing_was_sent(
 ) -> None:
     go, made = hanging
     began = time.monotonic()
-    trouble = trouble_of(lambda: chapa_at("http://127.0.0.1:1/v1", connect=0.1).initialize(OPENING))
+    trouble = error_of_problem(lambda: chapa_at("http://127.0.0.1:1/v1", connect=0.1).initialize(OPENING))
     assert time.monotonic() - began < 0.1 + LATE
     assert type(trouble) is GatewayTimeout
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     go.set()
     deadline = time.monotonic() + 5
     while not (made and made[0].fileno() == -1):
@@ -185,9 +180,9 @@ def test_a_refused_connection_and_an_unknown_name_opened_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/v1", "http://guzo.invalid/v1"):
-        trouble = trouble_of(lambda url=url: chapa_at(url).initialize(OPENING))  # type: ignore[misc]
+        trouble = error_of_problem(lambda url=url: chapa_at(url).initialize(OPENING))  # type: ignore[misc]
         assert type(trouble) is GatewayUnreachable
-        assert trouble.fate_known
+        assert trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -202,7 +197,7 @@ def test_a_refused_connection_and_an_unknown_name_opened_nothing() -> None:
 def test_a_broken_connection_leaves_the_fate_open(script: Script) -> None:
     trouble, _ = opening_trouble(script)
     assert type(trouble) is GatewayUnreachable
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 def test_a_verify_over_a_broken_connection_is_repeated_once() -> None:
@@ -211,7 +206,7 @@ def test_a_verify_over_a_broken_connection_is_repeated_once() -> None:
         assert chapa_at(server.url, slept).verify(OPENING.tx_ref).said == "pending"
     assert slept == [pytest.approx(0.3)]
     with serving(Talk.reset) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
+        trouble = error_of_problem(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
     assert len(server.requests) == 2
     assert type(trouble) is GatewayUnreachable
 
@@ -220,17 +215,17 @@ def test_a_repeated_verify_has_only_the_time_that_is_left() -> None:
     began = time.monotonic()
     with serving(Talk.reset, Talk.silence) as server:
         chapa = Chapa(server.url, Keys(), seconds=0.6, sleep=lambda _: time.sleep(0.4))
-        trouble = trouble_of(lambda: chapa.verify(OPENING.tx_ref))
+        trouble = error_of_problem(lambda: chapa.verify(OPENING.tx_ref))
     assert type(trouble) is GatewayTimeout
     assert time.monotonic() - began < 0.6 + LATE
     with serving(Talk.reset) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url, seconds=0.05).verify(OPENING.tx_ref))
+        trouble = error_of_problem(lambda: chapa_at(server.url, seconds=0.05).verify(OPENING.tx_ref))
     assert len(server.requests) == 1, "no time is left"
 
 
 def test_cancel_is_not_repeated() -> None:
     with serving(Talk.reset) as server:
-        assert type(trouble_of(lambda: chapa_at(server.url).cancel(OPENING.tx_ref))) is GatewayUnreachable
+        assert type(error_of_problem(lambda: chapa_at(server.url).cancel(OPENING.tx_ref))) is GatewayUnreachable
     assert len(server.requests) == 1
 
 
@@ -251,7 +246,7 @@ def test_cancel_is_not_repeated() -> None:
         lambda talk: talk.send(OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"),
         answering(200, b"<html><body>Welcome</body></html>", headers="Content-Type: text/html\r\n"),
         answering(200, b'{"status": "success", "data": {"checkout_url": '),
-        answering(200, b" " * (outbound.MOST_BYTES + 1)),
+        answering(200, b" " * (transport.MOST_BYTES + 1)),
         answering(302, b"", headers="Location: /v1/elsewhere\r\n"),
         answering(307, b"", headers="Location: http://127.0.0.1:1/\r\n"),
         answering(301, b"", headers="Location: http://[broken\r\n"),
@@ -263,24 +258,24 @@ def test_cancel_is_not_repeated() -> None:
 def test_a_senseless_answer_is_a_bad_one(script: Script) -> None:
     trouble, server = opening_trouble(script)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
     assert "Welcome" not in trouble.detail
     assert server.connections == 1
 
 
 def test_the_longest_answer_is_read() -> None:
     link = b'{"status": "success", "data": {"checkout_url": "https://x.et/1"}}'
-    with serving(answering(200, link.ljust(outbound.MOST_BYTES))) as server:
+    with serving(answering(200, link.ljust(transport.MOST_BYTES))) as server:
         assert chapa_at(server.url).initialize(OPENING) == "https://x.et/1"
 
 
 @pytest.mark.parametrize(
     ("head", "part"),
     [
-        (OK + b"\r\n", b" " * outbound.CHUNK),
+        (OK + b"\r\n", b" " * transport.CHUNK),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b" " * 0x1000 + b"\r\n"),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b" " * outbound.CHUNK),
-        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * outbound.CHUNK),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b" " * transport.CHUNK),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * transport.CHUNK),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
         (OK, (b"X: " + b"x" * 60_000 + b"\r\n")),
     ],
@@ -295,7 +290,7 @@ def test_an_answer_without_end_is_given_up_long_before_the_deadline(head: bytes,
     began = time.monotonic()
     trouble, _ = opening_trouble(endless)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
     assert time.monotonic() - began < 2.0
 
 
@@ -309,9 +304,9 @@ def test_a_redirect_is_not_unpacked_either(monkeypatch: pytest.MonkeyPatch) -> N
 def test_refused_credentials_opened_nothing(status: int) -> None:
     trouble, _ = opening_trouble(answering(status, failed("Invalid API Key or User doesn't exist")))
     assert type(trouble) is GatewayBadAnswer
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     with serving(answering(status, failed("Test secret keys can't be used to verify a live transaction"))) as server:
-        assert type(trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))) is GatewayBadAnswer
+        assert type(error_of_problem(lambda: chapa_at(server.url).verify(OPENING.tx_ref))) is GatewayBadAnswer
 
 
 @pytest.mark.parametrize(
@@ -337,10 +332,10 @@ def test_refused_credentials_opened_nothing(status: int) -> None:
 def test_too_often_says_when_to_come_back_and_is_not_repeated(headers: str, seconds: int) -> None:
     trouble, _ = opening_trouble(answering(429, failed("Too many requests"), headers=headers))
     assert type(trouble) is GatewayUnreachable
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     assert trouble.retry_after == seconds
     with serving(answering(429, b"<html>", headers=headers)) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
+        trouble = error_of_problem(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
     assert trouble.retry_after == seconds
     assert len(server.requests) == 1
 
@@ -352,7 +347,7 @@ def test_cancel_is_certain_or_not_and_only_silence_is_trouble() -> None:
         assert chapa.cancel(OPENING.tx_ref)
         assert not chapa.cancel(OPENING.tx_ref)
     with serving(Talk.silence) as server:
-        assert type(trouble_of(lambda: chapa_at(server.url, seconds=SECONDS).cancel("x"))) is GatewayTimeout
+        assert type(error_of_problem(lambda: chapa_at(server.url, seconds=SECONDS).cancel("x"))) is GatewayTimeout
 
 
 # What surrounds a call
@@ -364,7 +359,7 @@ def test_a_connection_is_kept_but_not_used_after_a_long_rest(monkeypatch: pytest
         chapa.initialize(OPENING)
         chapa.initialize(OPENING)
         assert server.connections == 1
-        monkeypatch.setattr(outbound, "IDLE_FOR", -1.0)
+        monkeypatch.setattr(transport, "IDLE_FOR", -1.0)
         chapa.initialize(OPENING)
         assert server.connections == 2
 
@@ -419,7 +414,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with serving(answering(200, OPENED), tls=context) as server:
-        trouble = trouble_of(lambda: chapa_at(server.url).initialize(OPENING))
+        trouble = error_of_problem(lambda: chapa_at(server.url).initialize(OPENING))
     assert type(trouble) is GatewayUnreachable
     assert server.requests == []
 
@@ -433,10 +428,10 @@ def test_the_deadline_holds_over_tls_too(certificate: Path) -> None:
     ]
     with serving(*scripts, tls=context) as server:
         chapa = chapa_at(server.url, seconds=0.5)
-        chapa._outbound._session.verify = str(certificate)
+        chapa._transport._session.verify = str(certificate)
         assert chapa.initialize(OPENING) == LINK
         began = time.monotonic()
-        assert type(trouble_of(lambda: chapa.initialize(OPENING))) is GatewayTimeout
+        assert type(error_of_problem(lambda: chapa.initialize(OPENING))) is GatewayTimeout
         assert time.monotonic() - began < 0.5 + LATE
 
 
@@ -463,7 +458,7 @@ def test_connecting_and_shaking_hands_have_one_time_together(hello: bytes, monke
         thread.start()
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/v1"
         began = time.monotonic()
-        trouble = trouble_of(lambda: chapa_at(url, connect=1.0).initialize(OPENING))
+        trouble = error_of_problem(lambda: chapa_at(url, connect=1.0).initialize(OPENING))
         assert time.monotonic() - began < 1.0 + LATE
         assert type(trouble) is GatewayTimeout
         gone.set()
@@ -505,7 +500,7 @@ def test_many_threads_may_call_at_once() -> None:
 )
 def test_whatever_bytes_come_back_the_outcome_is_trouble(raw: bytes) -> None:
     with serving(lambda talk: talk.send(raw)) as server:
-        trouble_of(lambda: chapa_at(server.url, seconds=2.0).initialize(OPENING))
+        error_of_problem(lambda: chapa_at(server.url, seconds=2.0).initialize(OPENING))
 
 
 def test_the_tests_server_reads_what_is_sent() -> None:

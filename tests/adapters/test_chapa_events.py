@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import read_events
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1_parsing import read_events
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.services.ports import GatewayEvent
 from tests.adapters.chapa_server import Keys, answering, failed, serving
@@ -59,4 +59,4 @@ def test_a_payment_without_a_log_and_no_answer_about_one() -> None:
     ):
         with pytest.raises(GatewayBadAnswer) as raised:
             read_events(answer(status, body))
-        assert not raised.value.fate_known
+        assert not raised.value.definitely_not_executed

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import (
-    REFUND_SAYS,
-    SAYS,
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1_parsing import (
+    REFUND_STATUS_MAP,
+    STATUS_MAP,
     read_closed,
     read_events,
     read_link,
@@ -23,17 +23,17 @@ from chalicelib.adapters.chapa_answers import (
     read_refund_status,
     read_verification,
 )
-from chalicelib.domain.errors import GatewayRejected, GatewayTrouble
+from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.outbound import Answer
 from chalicelib.services.ports import BadSignature, NotJson, RefundAnswer
 from tests.adapters.chapa_server import LINK, OPENED, OPENING, PAID, PENDING, Keys, failed
 
 T = TypeVar("T")
 
 WORDS = [
-    *SAYS,
+    *STATUS_MAP,
     "Success",
     "Payment not paid yet",
     "Invalid transaction reference",
@@ -113,10 +113,10 @@ raw_answers = st.one_of(
 )
 
 
-def outcome(call: Callable[[], T]) -> T | GatewayTrouble:
+def outcome(call: Callable[[], T]) -> T | GatewayError:
     try:
         return call()
-    except GatewayTrouble as trouble:
+    except GatewayError as trouble:
         return trouble
 
 
@@ -137,8 +137,8 @@ def plainly_paid(status: int, raw: bytes) -> bool:
 @example(200, b'{"data": {"status": "pending"}, "data": {"status": "success"}}')
 def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(status: int, raw: bytes) -> None:
     verification = outcome(lambda: read_verification(Answer(status, {}, raw)))
-    if isinstance(verification, GatewayTrouble):
-        assert not verification.fate_known
+    if isinstance(verification, GatewayError):
+        assert not verification.definitely_not_executed
         return
     assert isinstance(verification, Verification)
     if verification.said == "paid":
@@ -163,8 +163,8 @@ def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(st
 def test_an_opening_ends_in_a_link_or_trouble(status: int, raw: bytes, secure: bool) -> None:
     private = (OPENING.email, OPENING.phone)
     link = outcome(lambda: read_link(Answer(status, {}, raw), secure=secure, private=private))
-    if isinstance(link, GatewayTrouble):
-        assert link.fate_known == isinstance(link, GatewayRejected)
+    if isinstance(link, GatewayError):
+        assert link.definitely_not_executed == isinstance(link, GatewayRejected)
         told = [link.detail, *(error.message for error in link.errors)]
         assert all(text.isprintable() and len(text) <= 1000 for text in told)
         return
@@ -188,8 +188,8 @@ def test_closing_ends_in_yes_or_no(status: int, raw: bytes) -> None:
 )  # fmt: skip
 def test_a_log_ends_in_lines_or_trouble(status: int, raw: bytes) -> None:
     told = outcome(lambda: read_events(Answer(status, {}, raw)))
-    if isinstance(told, GatewayTrouble):
-        assert not told.fate_known
+    if isinstance(told, GatewayError):
+        assert not told.definitely_not_executed
         return
     assert len(told) <= 100
     assert all(event.text.isprintable() and 0 < len(event.text) <= 200 for event in told)
@@ -204,7 +204,7 @@ refund_answers = raw_answers | st.builds(
     lambda status, ref, known: json.dumps(
         {**known, "data": known["data"] | {"status": status, "ref_id": ref}}
     ).encode(),
-    st.sampled_from([*REFUND_SAYS, "Refund Initiated", "REFUNDED", "done"]) | anything,
+    st.sampled_from([*REFUND_STATUS_MAP, "Refund Initiated", "REFUNDED", "done"]) | anything,
     anything,
     st.just(REFUNDED),
 )
@@ -219,8 +219,8 @@ def test_a_refund_is_said_to_be_done_only_when_it_is(
     read: Callable[[Answer], RefundAnswer], status: int, raw: bytes
 ) -> None:
     said = outcome(lambda: read(Answer(status, {}, raw)))
-    if isinstance(said, GatewayTrouble):
-        assert said.fate_known == isinstance(said, GatewayRejected)
+    if isinstance(said, GatewayError):
+        assert said.definitely_not_executed == isinstance(said, GatewayRejected)
         assert said.detail.isprintable()
         return
     if said.said == "refunded":

@@ -6,11 +6,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_answers import read_refund, read_refund_status
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1_parsing import read_refund, read_refund_status
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected
 from chalicelib.domain.money import Money
-from chalicelib.services.ports import RefundAnswer, RefundSaid
+from chalicelib.services.ports import RefundAnswer, RefundGatewayStatus
 from tests.adapters.chapa_server import Keys, answering, failed, serving
 from tests.adapters.shapes import answer
 
@@ -56,7 +56,7 @@ def test_a_refund_that_was_taken_over_is_under_way(body: object, name: str | Non
 def test_a_refund_that_was_refused_is_told_with_its_reason(status: int) -> None:
     with pytest.raises(GatewayRejected, match="Refunds can only be processed in live mode") as raised:
         read_refund(answer(status, failed("Refunds can only be processed in live mode")))
-    assert raised.value.fate_known
+    assert raised.value.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_refund_that_was_refused_is_told_with_its_reason(status: int) -> None:
 def test_a_refund_of_which_nothing_is_said_may_be_under_way(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer) as raised:
         read_refund(answer(status, body))
-    assert not raised.value.fate_known
+    assert not raised.value.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_refund_of_which_nothing_is_said_may_be_under_way(status: int, body: o
         (7, "unknown"),
     ],
 )
-def test_how_far_a_refund_is(word: object, said: RefundSaid) -> None:
+def test_how_far_a_refund_is(word: object, said: RefundGatewayStatus) -> None:
     body = NEWER | {"data": {"ref_id": "MqT58vRk2c", "status": word}}
     assert read_refund_status(answer(200, body)) == RefundAnswer(said, "MqT58vRk2c")
 
@@ -97,4 +97,4 @@ def test_a_refund_that_nobody_knows_and_no_answer_about_one() -> None:
     for status, body in ((404, b"<html>"), (500, failed("Server Error")), (200, b"")):
         with pytest.raises(GatewayBadAnswer) as raised:
             read_refund_status(answer(status, body))
-        assert not raised.value.fate_known
+        assert not raised.value.definitely_not_executed

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.chapa_v2 import BASE_URL, ChapaV2
-from chalicelib.adapters.chapa_v2_answers import read_link, read_verification
-from chalicelib.adapters.chapa_version import ChapaByKey, base_urls
-from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected, GatewayTrouble, ReferenceUsed
+from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey, base_urls
+from chalicelib.adapters.gateways.chapa.v2 import BASE_URL, ChapaV2
+from chalicelib.adapters.gateways.chapa.v2_parsing import read_link, read_verification
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Said, Verification
+from chalicelib.domain.verification import GatewayStatus, Verification
 from chalicelib.gateways import Mode
-from chalicelib.services.ports import BadSignature, Notice, Opening, RefundAnswer
+from chalicelib.services.ports import BadSignature, Opening, RefundAnswer, WebhookNotice
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys, answering, failed, serving
 from tests.adapters.chapa_server import PAID as PAID_IN_V1
@@ -103,15 +103,15 @@ def test_what_it_has_no_call_for_is_not_asked() -> None:
     assert chapa.refund_status("x") == RefundAnswer("unknown")
     with pytest.raises(GatewayRejected, match=r"ETB 2,450\.00 .* dashboard") as raised:
         chapa.refund("CH1", amount=Money(245000, "ETB"), refund_id="R1", reason="x")
-    assert raised.value.fate_known
+    assert raised.value.definitely_not_executed
     assert BASE_URL == "https://api.chapa.global/v2"
 
 
 # What an opening's answer means
 
 
-def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayTrouble:
-    with pytest.raises(GatewayTrouble) as raised:
+def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
         read_link(answer(status, body), secure=True, private=private)
     return raised.value
 
@@ -134,7 +134,7 @@ def test_the_link_is_answered(status: int) -> None:
 def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object) -> None:
     trouble = refused(status, body)
     assert type(trouble) is ReferenceUsed
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object)
 def test_what_makes_no_sense_leaves_the_fate_open(status: int, body: object) -> None:
     trouble = refused(status, body)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_makes_no_sense_leaves_the_fate_open(status: int, body: object) -> 
 def test_a_refusal_is_told_in_its_own_words(body: object, detail: str) -> None:
     trouble = refused(404 if "NOT_FOUND" in str(body) else 400, body)
     assert type(trouble) is GatewayRejected
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     assert trouble.detail == "The payment gateway refused this payment." + detail
 
 
@@ -235,7 +235,7 @@ def test_a_paid_payment() -> None:
         ("", "pending"),
     ],
 )
-def test_only_the_exact_word_is_believed(word: str, said: Said) -> None:
+def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
     assert verified(200, paid(status=word)).said == said
     assert verified(200, paid(status=word.upper())).said == said
     assert verified(200, paid(status=word.capitalize())).said == "pending"
@@ -334,7 +334,7 @@ def test_a_reference_that_it_does_not_know(status: int, body: object) -> None:
 def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer) as raised:
         verified(status, body)
-    assert not raised.value.fate_known
+    assert not raised.value.definitely_not_executed
 
 
 # Webhooks
@@ -349,17 +349,17 @@ def signed(body: bytes, secret: str = "demo-webhook-secret-2026") -> dict[str, s
     [
         (
             b'{"event":"payment.success","merchant_reference":"GZ-1","status":"SUCCESS"}',
-            Notice("GZ-1", "payment.success", claims_paid=True),
+            WebhookNotice("GZ-1", "payment.success", claims_paid=True),
         ),
-        (b'{"event":"x","merchant_referece":"GZ-1","status":"SUCCESS"}', Notice("GZ-1", "x", claims_paid=True)),
+        (b'{"event":"x","merchant_referece":"GZ-1","status":"SUCCESS"}', WebhookNotice("GZ-1", "x", claims_paid=True)),
         (
             b'{"event":"payment.failed","merchant_reference":"GZ-1","status":"FAILED"}',
-            Notice("GZ-1", "payment.failed", claims_paid=False),
+            WebhookNotice("GZ-1", "payment.failed", claims_paid=False),
         ),
-        (b'{"event":"charge.success","tx_ref":"GZ-1"}', Notice("GZ-1", "charge.success", claims_paid=True)),
+        (b'{"event":"charge.success","tx_ref":"GZ-1"}', WebhookNotice("GZ-1", "charge.success", claims_paid=True)),
     ],
 )
-def test_webhooks_of_either_version_are_read(body: bytes, notice: Notice) -> None:
+def test_webhooks_of_either_version_are_read(body: bytes, notice: WebhookNotice) -> None:
     for gateway in (ChapaV2(keys()), ChapaByKey("https://api.chapa.co/v1", keys())):
         assert gateway.read_webhook(body, signed(body)) == notice
         with pytest.raises(BadSignature):
@@ -398,7 +398,7 @@ def test_a_key_of_neither_version_is_refused_with_what_to_do(key: str, mode: Mod
     assert key == "" or key not in str(raised.value)
     with pytest.raises(GatewayBadAnswer) as trouble:
         chapa.initialize(OPENING)
-    assert trouble.value.fate_known
+    assert trouble.value.definitely_not_executed
 
 
 @pytest.mark.parametrize(

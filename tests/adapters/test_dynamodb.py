@@ -15,19 +15,19 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib.adapters.dynamodb import DynamoBookings
-from chalicelib.adapters.dynamodb_calls import TRIES
-from chalicelib.adapters.dynamodb_listings import DynamoListings
-from chalicelib.adapters.tables import connect
-from chalicelib.domain.booking import due_at
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import Night, PersonId
+from chalicelib.adapters.dynamodb.bookings import DynamoBookings
+from chalicelib.adapters.dynamodb.calls import TRIES
+from chalicelib.adapters.dynamodb.listings import DynamoListings
+from chalicelib.adapters.dynamodb.tables import connect
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import BookingId, PersonId
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.review import Review, rated
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    Acknowledgement,
     BookingExists,
     NightsShort,
-    Settlement,
     SlotTaken,
     StoreBusy,
     Unreadable,
@@ -97,7 +97,10 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
     for write, operation in (
         (lambda: bench.bookings.give_back_slot(booking), "UpdateItem"),
         (lambda: bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW), "PutItem"),
-        (lambda: bench.bookings.settle_orphan(f"{booking.booking_id}-9", Settlement(NOW, GUEST, "")), "UpdateItem"),
+        (
+            lambda: bench.bookings.acknowledge_orphan(f"{booking.booking_id}-9", Acknowledgement(NOW, GUEST, "")),
+            "UpdateItem",
+        ),
         (lambda: bench.listings.publish(a_listing()), "PutItem"),
     ):
         wire.requests.clear()
@@ -109,7 +112,7 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
 def test_putting_off_reads_nothing(bench: DynamoBench, wire: Wire) -> None:
     booking = held(bench)
     wire.requests.clear()
-    bench.bookings.push_back(booking.booking_id, DUE)
+    bench.bookings.back_off_failing(booking.booking_id, DUE)
     assert set(wire.operations) == {"UpdateItem"}
 
 
@@ -118,7 +121,7 @@ def test_a_booking_that_nobody_can_read_is_put_off_all_the_same(bench: DynamoBen
     item = bench.item(booking.booking_id)
     assert item is not None
     bench.admin.put_item(TableName=BOOKINGS, Item=item | {"body": {"S": "{broken"}})
-    bench.bookings.push_back(booking.booking_id, DUE)
+    bench.bookings.back_off_failing(booking.booking_id, DUE)
     assert bench.bookings.due(DUE + timedelta(minutes=10), 10) == [booking.booking_id]
     for read in (
         lambda: bench.bookings.load(booking.booking_id),
@@ -305,7 +308,7 @@ def test_a_single_write_meets_conflicts_and_throttling_too(bench: DynamoBench, w
     assert bench.slept == PAUSES[:2]
     assert bench.bookings.load(booking.booking_id) == saved
     wire.refuse("UpdateItem", code)
-    bench.bookings.push_back(booking.booking_id, DUE)
+    bench.bookings.back_off_failing(booking.booking_id, DUE)
     wire.refuse("UpdateItem", code)
     bench.bookings.give_back_slot(booking)
     assert bench.failures(booking.booking_id) == 1
@@ -326,7 +329,7 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
         bench.listings.publish(a_listing())
     wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
-        bench.bookings.push_back(booking.booking_id, DUE)
+        bench.bookings.back_off_failing(booking.booking_id, DUE)
 
 
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import ListingId, Night
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import BookingStore, ListingStore
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract

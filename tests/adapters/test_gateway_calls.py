@@ -1,6 +1,6 @@
 """Every way in which a call of version 2 or of Paystack can go wrong, against a real server.
 
-That calls end in time however they are stretched is tested once, with Chapa's version 1: all share ``outbound``.
+That calls end in time however they are stretched is tested once, with Chapa's version 1: all share ``transport``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from chalicelib import outbound
-from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.paystack import Paystack
-from chalicelib.domain.errors import GatewayBadAnswer, GatewayTimeout, GatewayTrouble, GatewayUnreachable
+from chalicelib.adapters.gateways import transport
+from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.services.ports import Gateway, Opening
 from tests.adapters.chapa_server import OPENING, Keys, Script, Server, Talk, answering, serving
 from tests.adapters.shapes import (
@@ -85,8 +85,8 @@ def gateway_at(case: Case, url: str, *, seconds: float = 5.0, slept: list[float]
     return case.make(url, seconds=seconds, connect=3.0, sleep=pauses.append, jitter=lambda: 0.5)
 
 
-def trouble_of(call: Callable[[], object]) -> GatewayTrouble:
-    with pytest.raises(GatewayTrouble) as raised:
+def error_of_problem(call: Callable[[], object]) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
         call()
     trouble = raised.value
     told = [trouble.detail, *(error.message for error in trouble.errors)]
@@ -95,9 +95,9 @@ def trouble_of(call: Callable[[], object]) -> GatewayTrouble:
     return trouble
 
 
-def opening_trouble(case: Case, *scripts: Script, seconds: float = 5.0) -> tuple[GatewayTrouble, Server]:
+def opening_trouble(case: Case, *scripts: Script, seconds: float = 5.0) -> tuple[GatewayError, Server]:
     with serving(*scripts) as server:
-        trouble = trouble_of(lambda: gateway_at(case, server.url, seconds=seconds).initialize(case.opening))
+        trouble = error_of_problem(lambda: gateway_at(case, server.url, seconds=seconds).initialize(case.opening))
     assert len(server.requests) == 1, "a POST is never repeated"
     return trouble, server
 
@@ -116,22 +116,22 @@ def test_a_call_ends_at_its_deadline(case: Case, script: Script) -> None:
     trouble, _ = opening_trouble(case, script, seconds=SECONDS)
     assert time.monotonic() - began < SECONDS + LATE
     assert type(trouble) is GatewayTimeout
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 def test_a_refused_connection_opened_nothing(case: Case) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    trouble = trouble_of(lambda: gateway_at(case, f"http://127.0.0.1:{port}").initialize(case.opening))
+    trouble = error_of_problem(lambda: gateway_at(case, f"http://127.0.0.1:{port}").initialize(case.opening))
     assert type(trouble) is GatewayUnreachable
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize("script", [Talk.reset, lambda talk: None], ids=["reset", "closed"])
 def test_a_broken_connection_leaves_the_fate_open(case: Case, script: Script) -> None:
     trouble, _ = opening_trouble(case, script)
     assert type(trouble) is GatewayUnreachable
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 def test_a_look_over_a_broken_connection_is_repeated_once(case: Case) -> None:
@@ -140,7 +140,7 @@ def test_a_look_over_a_broken_connection_is_repeated_once(case: Case) -> None:
         assert gateway_at(case, server.url, slept=slept).verify(case.opening.tx_ref).said == "paid"
     assert slept == [pytest.approx(0.3)]
     with serving(Talk.reset) as server:
-        trouble = trouble_of(lambda: gateway_at(case, server.url).verify(case.opening.tx_ref))
+        trouble = error_of_problem(lambda: gateway_at(case, server.url).verify(case.opening.tx_ref))
     assert len(server.requests) == 2
     assert type(trouble) is GatewayUnreachable
 
@@ -152,8 +152,8 @@ def test_a_refund_is_never_repeated(case: Case, script: Script) -> None:
     amount = case.opening.amount
     with serving(script) as server:
         gateway = gateway_at(case, server.url, seconds=SECONDS)
-        trouble = trouble_of(lambda: gateway.refund("5201447713", amount=amount, refund_id="R1", reason="x"))
-    assert not trouble.fate_known
+        trouble = error_of_problem(lambda: gateway.refund("5201447713", amount=amount, refund_id="R1", reason="x"))
+    assert not trouble.definitely_not_executed
     assert len(server.requests) == 1
 
 
@@ -164,7 +164,7 @@ def test_a_refund_is_never_repeated(case: Case, script: Script) -> None:
         lambda talk: talk.send(OK + b"Content-Length: 100\r\n\r\n{"),
         lambda talk: talk.send(OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"),
         answering(200, b"<html><body>Welcome</body></html>", headers="Content-Type: text/html\r\n"),
-        answering(200, b" " * (outbound.MOST_BYTES + 1)),
+        answering(200, b" " * (transport.MOST_BYTES + 1)),
         answering(302, b"", headers="Location: /elsewhere\r\n"),
         answering(307, b"", headers="Location: http://127.0.0.1:1/\r\n"),
         answering(500, {"message": "Server Error"}),
@@ -175,7 +175,7 @@ def test_a_refund_is_never_repeated(case: Case, script: Script) -> None:
 def test_a_senseless_answer_is_a_bad_one(case: Case, script: Script) -> None:
     trouble, server = opening_trouble(case, script)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
     assert server.connections == 1
 
 
@@ -183,9 +183,9 @@ def test_a_senseless_answer_is_a_bad_one(case: Case, script: Script) -> None:
 def test_refused_credentials_opened_nothing(case: Case, status: int) -> None:
     trouble, _ = opening_trouble(case, answering(status, case.bad_key))
     assert type(trouble) is GatewayBadAnswer
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     with serving(answering(status, case.bad_key)) as server:
-        assert trouble_of(lambda: gateway_at(case, server.url).verify("x")).fate_known
+        assert error_of_problem(lambda: gateway_at(case, server.url).verify("x")).definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_refused_credentials_opened_nothing(case: Case, status: int) -> None:
 def test_too_often_says_when_to_come_back_and_is_not_repeated(case: Case, headers: str, seconds: int) -> None:
     trouble, _ = opening_trouble(case, answering(429, case.too_often, headers=headers))
     assert type(trouble) is GatewayUnreachable
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     assert trouble.retry_after == seconds
     with serving(answering(429, b"<html>", headers=headers)) as server:
-        trouble = trouble_of(lambda: gateway_at(case, server.url).verify("x"))
+        trouble = error_of_problem(lambda: gateway_at(case, server.url).verify("x"))
     assert trouble.retry_after == seconds
     assert len(server.requests) == 1
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.chapa_version import ChapaByKey
-from chalicelib.adapters.paystack import Paystack
+from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
+from chalicelib.adapters.gateways.paystack import Paystack
 from chalicelib.domain.money import Money
-from local import chapa, paystack
+from local.sandboxes import chapa, paystack
 from tests.adapters.chapa_server import OPENING
 from tests.adapters.gateway_bench import Bench, Kind, bench_of
 from tests.adapters.gateway_contract import GatewayContract

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.adapters import chapa_v2_answers, paystack_answers
-from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.paystack import Paystack
-from chalicelib.domain.errors import GatewayRejected, GatewayTrouble
+from chalicelib.adapters.gateways import paystack_parsing as paystack_answers
+from chalicelib.adapters.gateways.chapa import v2_parsing as chapa_v2_answers
+from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.outbound import Answer
 from chalicelib.services.ports import BadSignature, Gateway, NotJson, RefundAnswer
 from tests.adapters.chapa_server import OPENING, Keys
 from tests.adapters.shapes import (
@@ -38,10 +39,10 @@ from tests.adapters.shapes import (
 T = TypeVar("T")
 
 WORDS = [
-    *chapa_v2_answers.SAYS,
-    *(word.upper() for word in chapa_v2_answers.SAYS),
-    *paystack_answers.SAYS,
-    *paystack_answers.REFUND_SAYS,
+    *chapa_v2_answers.STATUS_MAP,
+    *(word.upper() for word in chapa_v2_answers.STATUS_MAP),
+    *paystack_answers.STATUS_MAP,
+    *paystack_answers.REFUND_STATUS_MAP,
     *("Success", "not found", "Invalid key", "duplicate_reference", "NOT_FOUND", "PROCESSING_FAILED", "error"),
     *("ETB", "KES", "etb", "test", "live", "TEST1", KES.tx_ref, V2_LINK, PAYSTACK_LINK),
 ]
@@ -111,10 +112,10 @@ def raws(*known: dict[str, Any]) -> st.SearchStrategy[bytes]:
 answers = raws(V2_OPENED, V2_PAID, PAYSTACK_OPENED, PAYSTACK_PAID, PAYSTACK_REFUND)
 
 
-def outcome(call: Callable[[], T]) -> T | GatewayTrouble:
+def outcome(call: Callable[[], T]) -> T | GatewayError:
     try:
         return call()
-    except GatewayTrouble as trouble:
+    except GatewayError as trouble:
         told = [trouble.detail, *(error.message for error in trouble.errors)]
         assert all(text.isprintable() and len(text) <= 1000 for text in told)
         return trouble
@@ -135,8 +136,8 @@ def is_printable(verification: Verification) -> bool:
 @example(200, b"[" * 200_000, "test")
 def test_version_2_is_never_taken_for_paid_by_mistake(status: int, raw: bytes, key_mode: str) -> None:
     verification = outcome(lambda: chapa_v2_answers.read_verification(Answer(status, {}, raw), key_mode=key_mode))
-    if isinstance(verification, GatewayTrouble):
-        assert not verification.fate_known
+    if isinstance(verification, GatewayError):
+        assert not verification.definitely_not_executed
         return
     assert is_printable(verification)
     if verification.said == "paid":
@@ -156,8 +157,8 @@ def test_version_2_is_never_taken_for_paid_by_mistake(status: int, raw: bytes, k
 @example(200, b'{"status": true, "data": {"status": "pending"}, "data": {"status": "success"}}')
 def test_paystack_is_never_taken_for_paid_by_mistake(status: int, raw: bytes) -> None:
     verification = outcome(lambda: paystack_answers.read_verification(Answer(status, {}, raw)))
-    if isinstance(verification, GatewayTrouble):
-        assert verification.fate_known == ("credentials" in verification.detail)
+    if isinstance(verification, GatewayError):
+        assert verification.definitely_not_executed == ("credentials" in verification.detail)
         return
     assert is_printable(verification)
     if verification.said == "paid":
@@ -183,9 +184,9 @@ def test_an_opening_ends_in_a_link_or_trouble(
     *, read: Callable[..., str], name: str, good: object, status: int, raw: bytes, secure: bool
 ) -> None:
     link = outcome(lambda: read(Answer(status, {}, raw), secure=secure, private=(OPENING.email, OPENING.phone)))
-    if isinstance(link, GatewayTrouble):
+    if isinstance(link, GatewayError):
         known = isinstance(link, GatewayRejected) or "credentials" in link.detail
-        assert link.fate_known == known
+        assert link.definitely_not_executed == known
         return
     body = json.loads(raw.decode("utf-8-sig"))
     assert status in (200, 201)
@@ -200,7 +201,7 @@ def test_a_refund_is_said_to_be_done_only_when_it_is(
     read: Callable[[Answer], RefundAnswer], status: int, raw: bytes
 ) -> None:
     answer = outcome(lambda: read(Answer(status, {}, raw)))
-    if isinstance(answer, GatewayTrouble):
+    if isinstance(answer, GatewayError):
         return
     if answer.said == "refunded":
         assert data_of(raw)["status"] == "processed"

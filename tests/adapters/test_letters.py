@@ -22,8 +22,8 @@ from chalicelib.adapters.letters import (
     day_in_words,
     instant_in_words,
 )
-from chalicelib.domain.booking import Booking, Contact, Language
-from chalicelib.domain.email import EmailKind
+from chalicelib.domain.booking import Booking, EmailKind, Language
+from chalicelib.domain.contact import Contact
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Message
 from tests import builders
@@ -243,7 +243,7 @@ def test_a_cancellation_leaves_a_second_payment_to_its_own_letter() -> None:
     twice = builders.another_attempt(builders.opened(builders.a_booking()))
     twice = builders.told(twice, tx_ref=twice.payments[0].tx_ref)
     twice = builders.paid(twice)
-    assert builders.the_refund(twice).reason == "paid_twice"
+    assert builders.get_refund(twice).reason == "paid_twice"
     text = letter("booking_cancelled", builders.cancelled(twice, back=Money(100, "ETB"))).text
     assert "ETB 1.00" in text
     assert "ETB 7,351.00" not in text
@@ -258,7 +258,7 @@ def test_money_returned_gives_amount_and_reason_in_peoples_words(language: Langu
         booking = builders.refund_owed(confirmed, amount=Money(12345, "ETB"), reason=reason)
         message = letter("money_returned", booking)
         assert "ETB 123.45" in message.text
-        assert builders.the_refund(booking).refund_id in message.text
+        assert builders.get_refund(booking).refund_id in message.text
         assert "heating" not in message.html
         texts.append(message.text)
     assert len(set(texts)) == len(reasons)

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib import settings, wiring
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.chapa_version import ChapaByKey
-from chalicelib.adapters.gateway_calls import KeyedGateway
-from chalicelib.adapters.paystack import Paystack
-from chalicelib.domain.booking import the_payment
+from chalicelib import container as composition
+from chalicelib import settings
+from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
+from chalicelib.adapters.gateways.client import KeyedGateway
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.domain.booking import get_payment
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.verification import apply_verification
 from chalicelib.gateways import GATEWAYS, Mode
@@ -85,7 +86,7 @@ def test_a_key_of_the_other_mode_is_never_sent(case: Case, mode: Mode, capsys: p
         wrong = gateway_for(case, case.keys[OTHER[mode]], mode, server.url)
         with pytest.raises(GatewayBadAnswer) as trouble:
             wrong.verify("GZ-1")
-    assert trouble.value.fate_known
+    assert trouble.value.definitely_not_executed
     assert server.requests == []
     line, metric = (json.loads(text) for text in capsys.readouterr().out.splitlines())
     assert (line["message"], line["level"]) == ("key_unusable", "ERROR")
@@ -118,7 +119,7 @@ def test_only_money_of_the_stages_mode_confirms(case: Case, mode: Mode, said: st
     # Version 2 is not documented to name a mode: there, the key that was asked with stands for it.
     believed = said == "the stage's" or (said == "none" and case.paid is V2_ANSWERS)
     expected = ("confirmed", "completed") if believed else ("pending_payment", "review")
-    assert (after.status, the_payment(after, payment.tx_ref).status) == expected
+    assert (after.status, get_payment(after, payment.tx_ref).status) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_prod_takes_real_money_unless_it_is_told_otherwise(environment: dict[str
     stage = settings.read(environment)
     assert stage.mode == mode
     for name in GATEWAYS:
-        assert wiring.gateway_of(name, stage, Keys()).mode == mode
+        assert composition.gateway_of(name, stage, Keys()).mode == mode
 
 
 def test_a_mode_that_there_is_not_is_refused() -> None:

@@ -11,18 +11,26 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.paystack import BASE_URL, Paystack
-from chalicelib.adapters.paystack_answers import (
+from chalicelib.adapters.gateways.paystack import BASE_URL, Paystack
+from chalicelib.adapters.gateways.paystack_parsing import (
     read_link,
     read_refund,
     read_refund_in_list,
     read_refund_status,
     read_verification,
 )
-from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected, GatewayTrouble, ReferenceUsed
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Said, Verification
-from chalicelib.services.ports import BadSignature, Fault, Notice, NotJson, Opening, RefundAnswer, RefundSaid
+from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.services.ports import (
+    BadSignature,
+    Fault,
+    NotJson,
+    Opening,
+    RefundAnswer,
+    RefundGatewayStatus,
+    WebhookNotice,
+)
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import Keys, answering, serving
 from tests.adapters.shapes import (
@@ -63,7 +71,7 @@ def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
     assert key in ("", "sk_test_") or key not in str(raised.value)
     with pytest.raises(GatewayBadAnswer) as trouble:
         paystack.verify(KES.tx_ref)
-    assert trouble.value.fate_known
+    assert trouble.value.definitely_not_executed
 
 
 # What is sent
@@ -130,8 +138,8 @@ def test_no_call_closes_a_link() -> None:
 # What an opening's answer means
 
 
-def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayTrouble:
-    with pytest.raises(GatewayTrouble) as raised:
+def refused(status: int, body: object, *, private: tuple[str, ...] = ()) -> GatewayError:
+    with pytest.raises(GatewayError) as raised:
         read_link(answer(status, body), secure=True, private=private)
     return raised.value
 
@@ -153,7 +161,7 @@ def test_the_link_is_answered() -> None:
 def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object) -> None:
     trouble = refused(status, body)
     assert type(trouble) is ReferenceUsed
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -169,7 +177,7 @@ def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object)
 def test_a_refusal_names_the_field_that_its_sentence_is_about(message: str, field: str) -> None:
     trouble = refused(400, paystack_refusal(message, "missing_params"))
     assert type(trouble) is GatewayRejected
-    assert trouble.fate_known
+    assert trouble.definitely_not_executed
     assert [(error.field, error.message) for error in trouble.errors] == [(field, message)]
 
 
@@ -211,7 +219,7 @@ def test_other_refusals_are_told_in_its_own_words(message: str, detail: str) -> 
 def test_what_makes_no_sense_leaves_the_fate_open(status: int, body: object) -> None:
     trouble = refused(status, body)
     assert type(trouble) is GatewayBadAnswer
-    assert not trouble.fate_known
+    assert not trouble.definitely_not_executed
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -225,7 +233,7 @@ def test_a_refused_key_may_come_under_another_status(status: int) -> None:
     ):
         with pytest.raises(GatewayBadAnswer, match="credentials") as raised:
             read()
-        assert raised.value.fate_known
+        assert raised.value.definitely_not_executed
 
 
 # What became of a payment
@@ -261,7 +269,7 @@ def test_a_paid_payment() -> None:
         ("", "pending"),
     ],
 )
-def test_only_the_exact_word_is_believed(word: str, said: Said) -> None:
+def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
     verification = verified(200, paid(status=word))
     assert verification.said == said
     assert (verification.paid_at is not None) == (said == "paid")
@@ -356,7 +364,7 @@ def test_a_reference_that_paystack_does_not_know(status: int, body: object) -> N
 def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer) as raised:
         verified(status, body)
-    assert not raised.value.fate_known
+    assert not raised.value.definitely_not_executed
 
 
 # Giving money back
@@ -375,7 +383,7 @@ def test_an_answer_that_says_nothing_of_the_payment_is_trouble(status: int, body
         (None, "unknown"),
     ],
 )
-def test_how_far_a_refund_is(word: object, said: RefundSaid) -> None:
+def test_how_far_a_refund_is(word: object, said: RefundGatewayStatus) -> None:
     body = changed(PAYSTACK_REFUND, status=word, transaction=5201447713)
     assert read_refund_status(answer(200, body)) == RefundAnswer(said, "8814420")
 
@@ -400,7 +408,7 @@ def test_a_refund_that_was_taken_over_is_under_way_whatever_else_is_missing(
 def test_a_refund_that_was_refused_is_told_with_its_reason(status: int) -> None:
     with pytest.raises(GatewayRejected, match="Transaction cannot be refunded") as raised:
         read_refund(answer(status, paystack_refusal("Transaction cannot be refunded", "x")))
-    assert raised.value.fate_known
+    assert raised.value.definitely_not_executed
 
 
 @pytest.mark.parametrize(
@@ -418,7 +426,7 @@ def test_a_refund_that_was_refused_is_told_with_its_reason(status: int) -> None:
 def test_a_refund_of_which_nothing_is_said_may_be_under_way(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer) as raised:
         read_refund(answer(status, body))
-    assert not raised.value.fate_known
+    assert not raised.value.definitely_not_executed
 
 
 def test_a_refund_that_nobody_knows_and_no_answer_about_one() -> None:
@@ -442,7 +450,7 @@ SIGNATURE = (
 HEADER = "x-paystack-signature"
 
 
-def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> Notice:
+def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> WebhookNotice:
     return Paystack(keys(**({"paystack_secret_key": VECTOR_KEY} | secrets))).read_webhook(body, headers)
 
 
@@ -451,7 +459,7 @@ def signed(body: bytes, key: str = VECTOR_KEY) -> dict[str, str]:
 
 
 def test_the_vector_of_the_fact_sheet() -> None:
-    assert read(VECTOR, {"X-Paystack-Signature": SIGNATURE}) == Notice(
+    assert read(VECTOR, {"X-Paystack-Signature": SIGNATURE}) == WebhookNotice(
         "BK7Q2M-a1-9f3c", "charge.success", claims_paid=True
     )
 
@@ -514,23 +522,26 @@ def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
     [
         (
             b'{"event": "refund.processed", "data": {"transaction_reference": "GZ-1", "refund_reference": "6"}}',
-            Notice("GZ-1", "refund.processed", claims_paid=False),
+            WebhookNotice("GZ-1", "refund.processed", claims_paid=False),
         ),
         (
             b'{"event": "charge.dispute.create", "data": {"id": 5, "transaction": {"reference": "GZ-1"}}}',
-            Notice("GZ-1", "charge.dispute.create", claims_paid=False),
+            WebhookNotice("GZ-1", "charge.dispute.create", claims_paid=False),
         ),
         (
             b'{"event": "transfer.success", "data": {"reference": "TR-1"}}',
-            Notice("TR-1", "transfer.success", claims_paid=False),
+            WebhookNotice("TR-1", "transfer.success", claims_paid=False),
         ),
-        (b'{"event": "charge.success", "data": {"reference": 7}}', Notice(None, "charge.success", claims_paid=True)),
-        (b'{"event": "charge.success", "data": [1]}', Notice(None, "charge.success", claims_paid=True)),
-        (b'{"event": ["charge.success"], "status": "success"}', Notice(None, "", claims_paid=False)),
-        (b"{}", Notice(None, "", claims_paid=False)),
+        (
+            b'{"event": "charge.success", "data": {"reference": 7}}',
+            WebhookNotice(None, "charge.success", claims_paid=True),
+        ),
+        (b'{"event": "charge.success", "data": [1]}', WebhookNotice(None, "charge.success", claims_paid=True)),
+        (b'{"event": ["charge.success"], "status": "success"}', WebhookNotice(None, "", claims_paid=False)),
+        (b"{}", WebhookNotice(None, "", claims_paid=False)),
     ],
 )
-def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: Notice) -> None:
+def test_a_signed_object_is_a_hint_whatever_is_in_it(body: bytes, notice: WebhookNotice) -> None:
     assert read(body, signed(body)) == notice
 
 

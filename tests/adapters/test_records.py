@@ -9,17 +9,20 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from chalicelib.adapters.dynamodb import _booking_item
-from chalicelib.adapters.records import (
+from chalicelib.adapters.dynamodb.bookings import _booking_item
+from chalicelib.adapters.dynamodb.records import (
     decode_booking,
     decode_listing,
     encode_booking,
     encode_listing,
     encode_verification,
 )
-from chalicelib.domain.booking import Booking, Contact, replace_email
-from chalicelib.domain.listing import Listing, PersonId
-from chalicelib.domain.opening import MAX_ATTEMPTS
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.checkout import MAX_ATTEMPTS
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.ids import PersonId
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.outbox import replace_email
 from chalicelib.domain.verification import NO_ANSWER
 from tests.builders import NOW, a_booking, a_listing, a_stay, another_attempt, answer, opened, paid
 from tests.strategies import Life, listings, lives

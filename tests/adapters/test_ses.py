@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from moto.ses.models import ses_backends
 
-from chalicelib.adapters.ses import Ses, mime
+from chalicelib.adapters.aws.ses import Ses, mime
 from chalicelib.services.ports import Attachment, MailBusy, MailRefused, Message
 
 OURS = "bookings@guzo.example"

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from chalicelib.adapters.sqs import Sqs, read_task, write_task
+from chalicelib.adapters.aws.sqs import Sqs, read_task, write_task
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.verification import Announced
+from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import Fault, Task
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -119,13 +119,13 @@ def test_a_queue_that_cannot_be_reached_is_a_fault(trouble: Exception) -> None:
     st.text(DIGITS, min_size=14, max_size=14).map("GZ".__add__),
     st.none() | st.integers(1, 99),
     st.text(max_size=128),
-    st.sampled_from(get_args(Announced)),
+    st.sampled_from(get_args(WebhookClaim)),
 )
 def test_every_task_survives_the_way(
-    booking_id: str, attempt: int | None, request_id: str, announced: Announced
+    booking_id: str, attempt: int | None, request_id: str, webhook_claim: WebhookClaim
 ) -> None:
     tx_ref = f"{booking_id}-{attempt}" if attempt else None
-    task = Task(BookingId(booking_id), tx_ref, request_id, announced)
+    task = Task(BookingId(booking_id), tx_ref, request_id, webhook_claim)
     body = write_task(task)
     assert read_task(body) == task
     assert len(body) < 1024
@@ -147,8 +147,8 @@ def test_every_task_survives_the_way(
         f'{{"booking_id": "{BOOKING}", "tx_ref": 1}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": ""}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": "GZ00000000000000-1"}}',
-        f'{{"booking_id": "{BOOKING}", "announced": "money"}}',
-        f'{{"booking_id": "{BOOKING}", "announced": null}}',
+        f'{{"booking_id": "{BOOKING}", "webhook_claim": "money"}}',
+        f'{{"booking_id": "{BOOKING}", "webhook_claim": null}}',
     ],
 )
 def test_junk_is_refused(body: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib.adapters.ssm import KEPT_FOR, Ssm
+from chalicelib.adapters.aws.ssm import KEPT_FOR, Ssm
 from chalicelib.services.ports import Fault
 
 PATH = "/guzo/test"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from chalicelib import settings
-from chalicelib.adapters.chapa_version import ChapaByKey
-from chalicelib.adapters.paystack import Paystack
+from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.container import StageGateways
 from chalicelib.domain.money import EXPONENTS
 from chalicelib.gateways import GATEWAYS
 from chalicelib.settings import BadSetting
-from chalicelib.wiring import StageGateways
 from tests.adapters.chapa_server import Keys
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from chalicelib.adapters.tables import (
+from chalicelib.adapters.dynamodb.tables import (
     BookingItem,
     GuestItem,
     ListingItem,
@@ -19,8 +19,8 @@ from chalicelib.adapters.tables import (
     night_part,
     price_key,
 )
-from chalicelib.domain.booking import SLOTS
-from local.resources import template
+from chalicelib.domain.lifecycle import SLOTS
+from local.stack.resources import template
 from tests.builders import NOW, a_listing
 
 OF_LISTINGS: list[type[Model]] = [ListingItem, NightItem, ReviewItem]

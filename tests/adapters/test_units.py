@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.listing import PersonId
+from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.book import book as services_book
-from chalicelib.services.send_emails import send_emails
+from chalicelib.services.deliver import send_emails
 from tests.dynamo import BOOKINGS, LISTINGS, DynamoBench
 from tests.fakes import Fakes
-from tests.scenes import PUBLIC, Scene, a_wish
+from tests.scenes import PUBLIC, Scene, a_request
 from tests.units import Meter, size_of
 
 MOST_WRITES, MOST_READS = 34, 8
@@ -25,7 +25,7 @@ def book(scene: Scene) -> Booking:
     return services_book(
         scene.ports,
         SOMEBODY,
-        a_wish(scene.listing, expected_total=735000, return_url="https://shop.example.et/thanks"),
+        a_request(scene.listing, expected_total=735000, return_url="https://shop.example.et/thanks"),
         key=str(uuid4()),
         public_url=PUBLIC,
         request_id=str(uuid4()),
@@ -50,7 +50,7 @@ def meter(bench: DynamoBench, scene: Scene) -> Iterator[Meter]:
 
 def test_a_paid_three_night_booking(bench: DynamoBench, scene: Scene, meter: Meter) -> None:
     ports = scene.ports
-    # As wiring does it: the salt is read once in a process, not once a booking; it was made with the table.
+    # As the container does it: the salt is read once in a process, not once a booking; it was made with the table.
     bench.bookings.salt()
     meter.charges.clear()
     meter.step = "hold"

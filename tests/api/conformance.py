@@ -13,8 +13,8 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.validators import validator_for
 
-from chalicelib.api.http import Route
-from chalicelib.api.openapi import document
+from chalicelib.api.core.http import Route
+from tools.openapi.document import document
 
 Json = dict[str, Any]
 

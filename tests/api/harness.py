@@ -33,10 +33,11 @@ from moto.ses.models import ses_backends
 from moto.sqs.models import sqs_backends
 
 from app import app
-from chalicelib import events, settings, wiring
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.api import http
-from local.resources import Resources, create_all
+from chalicelib import container as composition
+from chalicelib import events, settings
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.api.core import http
+from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
 from tests.builders import NOW
@@ -155,7 +156,7 @@ class Reply:
 class World:
     """One test's people, gateway and time, and all that it needs to call the API."""
 
-    house: wiring.House
+    container: composition.Container
     resources: Resources
     touched: list[str]
     clock: Clock
@@ -230,7 +231,7 @@ class World:
 
     def impatient(self) -> None:
         """From now on the gateway has a moment only to answer."""
-        cast(Any, self.house.gateways.named("chapa"))._outbound.seconds = 0.2
+        cast(Any, self.container.gateways.named("chapa"))._transport.seconds = 0.2
 
     # What most tests begin with
 
@@ -255,7 +256,7 @@ class World:
         made: dict[str, Any] = reply.body
         return made
 
-    def wish(self, listing: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    def request(self, listing: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         """The body of a new booking."""
         contact = {
             "first_name": "Hanna",
@@ -277,7 +278,7 @@ class World:
     ) -> dict[str, Any]:
         """A booking just made."""
         reply = self.call(
-            "POST", "/v1/bookings", self.wish(listing or self.listing(), **changes), by=by or self.guest(), key=key
+            "POST", "/v1/bookings", self.request(listing or self.listing(), **changes), by=by or self.guest(), key=key
         )
         assert reply.status == 201, reply.text
         made: dict[str, Any] = reply.body
@@ -352,7 +353,7 @@ def signature(raw: bytes, secret: str = WEBHOOK_SECRET) -> str:
 def sample(path: str) -> str:
     """A route's path with ids that nothing has."""
     ids = {"booking_id": "GZ4T1B8WCD7K2M9Q", "tx_ref": "GZ4T1B8WCD7K2M9Q-1", "refund_id": "GZ4T1B8WCD7K2M9Q-1-R1"}
-    return path.format(**ids, listing_id="lst_0000000000000000", file="docs.css", concern_id=f"orphan.{ids['tx_ref']}")
+    return path.format(**ids, listing_id="lst_0000000000000000", file="docs.css", item_id=f"orphan.{ids['tx_ref']}")
 
 
 def _route(method: str, path: str) -> tuple[http.Route, dict[str, str]]:
@@ -407,7 +408,7 @@ class Stack:
 
     resources: Resources
     server: Server
-    house: wiring.House
+    container: composition.Container
     touched: list[str]
 
     def world(self) -> World:
@@ -418,10 +419,10 @@ class Stack:
         for name, queue in queues.queues.items():
             queue.last_purged_at = None  # a minute must pass between two, even here
             queues.purge_queue(name)
-        world = World(self.house, self.resources, self.touched, Clock(), Gateway())
+        world = World(self.container, self.resources, self.touched, Clock(), Gateway())
         self.server.scripts[:] = [world.gateway]
-        self.house.clock = world.clock  # type: ignore[assignment]
-        cast(Any, self.house.gateways.named("chapa"))._outbound.seconds = 12.0
+        self.container.clock = world.clock  # type: ignore[assignment]
+        cast(Any, self.container.gateways.named("chapa"))._transport.seconds = 12.0
         self.touched.clear()
         return world
 
@@ -452,12 +453,12 @@ def running() -> Iterator[Stack]:
             boto3.client("ssm").put_parameter(Name=f"{SECRETS_PATH}/{name}", Value=value, Type="SecureString")
         boto3.client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
         settings.settings.cache_clear()
-        house = wiring.House(settings.settings())
-        patch.setattr(wiring, "_house", house)
+        container = composition.Container(settings.settings())
+        patch.setattr(composition, "_container", container)
         touched: list[str] = []
-        _watch(house, touched)
-        cast(Any, house.gateways)._built["chapa"] = Chapa(server.url, house.secrets, sleep=lambda _: None)
-        yield Stack(resources, server, house, touched)
+        _watch(container, touched)
+        cast(Any, container.gateways)._built["chapa"] = Chapa(server.url, container.secrets, sleep=lambda _: None)
+        yield Stack(resources, server, container, touched)
     settings.settings.cache_clear()
 
 
@@ -468,10 +469,10 @@ def _items_only(table: Table, memo: dict[int, Any]) -> Table:
     return copied
 
 
-def _watch(house: wiring.House, touched: list[str]) -> None:
+def _watch(container: composition.Container, touched: list[str]) -> None:
     """Note every call to AWS, as ``dynamodb.GetItem``."""
 
     def note(event_name: str, **_: Any) -> None:
         touched.append(event_name.removeprefix("before-call."))
 
-    house._session.get_component("event_emitter").register("before-call", note)
+    container._session.get_component("event_emitter").register("before-call", note)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api import http
+from chalicelib.api.core import http
 from tests.api.harness import Person, Reply, World, sample
 
 SIGNED_IN = [route for route in http.ROUTES if route.signed_in]
@@ -75,7 +75,7 @@ def test_a_role_that_one_lacks(world: World, groups: str) -> None:
         ("GET", "/v1/ops/payments", None, days),
         ("GET", "/v1/ops/report", None, days),
         ("POST", "/v1/ops/payments/GZ4T1B8WCD7K2M9Q-1/resolve", {"as": "accept"} | note, None),
-        ("POST", "/v1/ops/refunds/GZ4T1B8WCD7K2M9Q-1-R1/retry", {"as": "post_again"} | note, None),
+        ("POST", "/v1/ops/refunds/GZ4T1B8WCD7K2M9Q-1-R1/resolve", {"as": "post_again"} | note, None),
     ]
     for method, path, body, query in calls:
         world.touched.clear()

@@ -17,8 +17,8 @@ NOTE = {"note": "The guest was told by telephone."}
 NOBODYS = "GZ00000000000000-1"
 
 
-def path(concern_id: str) -> str:
-    return f"/v1/ops/attention/{concern_id}/settle"
+def path(item_id: str) -> str:
+    return f"/v1/ops/attention/{item_id}/acknowledge"
 
 
 def listed(world: World) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def listed(world: World) -> list[dict[str, Any]]:
     return items
 
 
-def taken_back(world: World, _: pytest.MonkeyPatch) -> None:
+def reversal(world: World, _: pytest.MonkeyPatch) -> None:
     booking = world.paid(world.book())
     world.gateway.says = "reversed"
     world.webhook(booking["payment"]["tx_ref"], "charge.reversed")
@@ -39,21 +39,21 @@ def email(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         raise MailRefused
 
     world.paid(world.book(world.listing()))
-    monkeypatch.setattr(world.house.mailer, "send", refuse)
+    monkeypatch.setattr(world.container.mailer, "send", refuse)
     world.send_emails()
 
 
 def orphan(world: World, _: pytest.MonkeyPatch) -> None:
-    world.house.bookings.orphan(NOBODYS, Verification("paid", NOBODYS), world.clock.now())
+    world.container.bookings.orphan(NOBODYS, Verification("paid", NOBODYS), world.clock.now())
 
 
 def failing(world: World, _: pytest.MonkeyPatch) -> None:
     booking_id = BookingId(world.book()["booking_id"])
     for hours in (1, 26):
-        world.house.bookings.push_back(booking_id, world.clock.now() + timedelta(hours=hours))
+        world.container.bookings.back_off_failing(booking_id, world.clock.now() + timedelta(hours=hours))
 
 
-@pytest.mark.parametrize("make", [taken_back, email, orphan, failing], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [reversal, email, orphan, failing], ids=lambda make: make.__name__)
 def test_what_can_be_settled_says_so_and_leaves_when_it_was(
     world: World, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,23 +63,23 @@ def test_what_can_be_settled_says_so_and_leaves_when_it_was(
     for matter in matters:
         assert matter["actions"] == ["settle"]
         world.clock.forward(seconds=1)
-        reply = world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
+        reply = world.call("POST", path(matter["item_id"]), NOTE, by=world.operator())
         assert (reply.status, reply.body["note"]) == (200, NOTE["note"])
-        assert (reply.body["concern_id"], reply.body["booking_id"]) == (matter["concern_id"], matter["booking_id"])
+        assert (reply.body["item_id"], reply.body["booking_id"]) == (matter["item_id"], matter["booking_id"])
         assert reply.body["settled_by"] == world.operator().sub
         world.clock.forward(minutes=1)
-        again = world.call("POST", path(matter["concern_id"]), {"note": "And again."}, by=world.staff())
+        again = world.call("POST", path(matter["item_id"]), {"note": "And again."}, by=world.staff())
         assert (again.status, again.body) == (200, reply.body)
     assert listed(world) == []
 
 
 def test_a_note_is_for_operators_and_not_for_the_guest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken_back(world, monkeypatch)
+    reversal(world, monkeypatch)
     [matter] = listed(world)
-    world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
+    world.call("POST", path(matter["item_id"]), NOTE, by=world.operator())
     trail = f"/v1/payments/{matter['subject']}/events"
     told = world.call("GET", trail, by=world.operator(), query={"limit": 100}).body["items"][-1]
-    assert (told["kind"], told["cause"], told["detail"]) == ("payment_taken_back_settled", "operator", NOTE["note"])
+    assert (told["kind"], told["cause"], told["detail"]) == ("payment_reversed_settled", "operator", NOTE["note"])
     assert (told["from"], told["to"]) == ("completed", "completed")
     seen = world.call("GET", trail, by=world.guest(), query={"limit": 100})
     assert seen.body["items"][-1] == told | {"detail": ""}
@@ -92,20 +92,20 @@ def test_what_has_a_call_of_its_own_names_it(world: World) -> None:
     world.paid(world.book())
     [matter] = listed(world)
     assert matter["actions"] == ["resolve"]
-    reply = world.call("POST", path(matter["concern_id"]), NOTE, by=world.operator())
-    assert (reply.status, reply.code) == (409, "not_settled_thus")
+    reply = world.call("POST", path(matter["item_id"]), NOTE, by=world.operator())
+    assert (reply.status, reply.code) == (409, "wrong_resolution_call")
     assert f"/v1/ops/payments/{matter['subject']}/resolve" in reply.body["detail"]
     assert listed(world) == [matter]
 
 
-@pytest.mark.parametrize("concern_id", ["x", "orphan.x", "payment_review.GZ00000000000000-1", "%2e%2e", "email..1"])
-def test_what_is_not_on_the_list(world: World, concern_id: str) -> None:
-    reply = world.call("POST", path(concern_id), NOTE, by=world.operator())
-    assert (reply.status, reply.code) == (404, "concern_not_found")
+@pytest.mark.parametrize("item_id", ["x", "orphan.x", "payment_review.GZ00000000000000-1", "%2e%2e", "email..1"])
+def test_what_is_not_on_the_list(world: World, item_id: str) -> None:
+    reply = world.call("POST", path(item_id), NOTE, by=world.operator())
+    assert (reply.status, reply.code) == (404, "attention_item_not_found")
 
 
 def test_a_note_is_needed(world: World) -> None:
-    route = sample("/v1/ops/attention/{concern_id}/settle")
+    route = sample("/v1/ops/attention/{item_id}/acknowledge")
     for body, wrong in (({}, "note"), ({"note": " "}, "note"), (NOTE | {"as": "x"}, "as")):
         reply = world.call("POST", route, body, by=world.operator())
         assert (reply.status, list(reply.wrong())) == (400, [wrong])

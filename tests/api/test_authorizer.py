@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.adapters.oidc import Tokens
-from chalicelib.api.authorizer import TokenClaims, authorize, decide
+from chalicelib.api.core.authorizer import TokenClaims, authorize, decide
 
 ARN = "arn:aws:execute-api:eu-west-1:123456789012:abcdef/api/GET/v1/bookings"
 GOOD = "header.payload.signature"
@@ -141,7 +141,7 @@ def test_no_header_makes_it_raise_or_let_anybody_in(header: Any) -> None:
 def test_its_function_starts_without_dynamodb_and_aws_clients() -> None:
     code = """if True:
         import sys
-        import chalicelib.api.authorizer, chalicelib.adapters.oidc, chalicelib.settings
+        import chalicelib.api.core.authorizer, chalicelib.adapters.oidc, chalicelib.settings
         dear = {"pynamodb", "botocore.session", "boto3", "requests", "asyncio", "pydantic", "msgspec"}
         assert not dear & set(sys.modules), dear & set(sys.modules)
     """

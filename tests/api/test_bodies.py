@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api import http
-from chalicelib.api.fields import MAX_PRICE, NoBody
+from chalicelib.api.core import http
+from chalicelib.api.core.fields import MAX_PRICE, NoBody
 from tests.api.harness import SHOP, World, sample
 
 TAKE_A_BODY = {sample(route.path): route for route in http.ROUTES if route.body is not None}
@@ -252,7 +252,7 @@ WRONG_NUMBERS: list[object] = [1.0, 1.5, True, False, "1", None, [], {}, -1, 0, 
 def test_wrong_numbers(world: World, field: str, number: object) -> None:
     whole, _, part = field.partition(".")
     if whole in ("units", "guests", "expected_total"):
-        path, body = "/v1/bookings", world.wish({"listing_id": "lst_0000000000000000"})
+        path, body = "/v1/bookings", world.request({"listing_id": "lst_0000000000000000"})
     else:
         path, body = "/v1/listings", world.draft()
     if whole == "expected_total" and (number is None or number == 0):
@@ -284,7 +284,7 @@ def test_wrong_numbers(world: World, field: str, number: object) -> None:
     ],
 )
 def test_wrong_dates(world: World, day: object) -> None:
-    body = world.wish({"listing_id": "lst_0000000000000000"}, check_in=day)
+    body = world.request({"listing_id": "lst_0000000000000000"}, check_in=day)
     reply = refused(world, "/v1/bookings", "invalid_request", 400, body=body)
     assert reply.wrong() == {"check_in": "must be a date, such as 2027-01-14"}
 
@@ -301,7 +301,7 @@ def test_wrong_dates(world: World, day: object) -> None:
 )
 def test_dates_that_do_not_fit_each_other(world: World, check_in: str, check_out: str, sentence: str) -> None:
     listing = {"listing_id": "lst_0000000000000000"}
-    body = world.wish(listing, check_in=check_in, check_out=check_out, language="fr")
+    body = world.request(listing, check_in=check_in, check_out=check_out, language="fr")
     reply = refused(world, "/v1/bookings", "invalid_request", 400, body=body)
     assert reply.wrong() == {"check_out": sentence, "language": "must be one of en, am"}
 
@@ -320,7 +320,7 @@ TEXTS = {
 @pytest.mark.parametrize("field", ["title", "city", "address", "contact.first_name", "contact.email", "contact.phone"])
 def test_control_characters(world: World, field: str, text: str) -> None:
     whole, _, part = field.partition(".")
-    path, body = ("/v1/bookings", world.wish({"listing_id": "x"})) if part else ("/v1/listings", world.draft())
+    path, body = ("/v1/bookings", world.request({"listing_id": "x"})) if part else ("/v1/listings", world.draft())
     body[whole] = {**body[whole], part: text} if part else text
     assert list(refused(world, path, "invalid_request", 400, body=body).wrong()) == [field]
 
@@ -343,7 +343,7 @@ def test_text_is_trimmed_and_may_be_of_any_script(world: World) -> None:
 
 
 def test_a_guest_of_another_country_is_reached_by_an_international_number(world: World) -> None:
-    contact = world.wish({"listing_id": "x"})["contact"] | {"phone": " +254 (0)712 345-678"}
+    contact = world.request({"listing_id": "x"})["contact"] | {"phone": " +254 (0)712 345-678"}
     booking = world.book(contact=contact)
     assert booking["contact"]["phone"] == "+254712345678"
     [opened] = world.gateway.opened.values()
@@ -351,7 +351,7 @@ def test_a_guest_of_another_country_is_reached_by_an_international_number(world:
 
 
 def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None:
-    body = world.wish({"listing_id": "x"})
+    body = world.request({"listing_id": "x"})
     body["contact"] = {**body["contact"], "phone": "08031234567"}
     wrong = refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()
     assert list(wrong) == ["contact.phone"]
@@ -376,7 +376,7 @@ def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None
     ],
 )
 def test_e_mail_addresses_that_are_none(world: World, email: str) -> None:
-    body = world.wish({"listing_id": "x"})
+    body = world.request({"listing_id": "x"})
     body["contact"]["email"] = email
     assert list(refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()) == ["contact.email"]
 
@@ -407,7 +407,7 @@ def test_e_mail_addresses_that_are_none(world: World, email: str) -> None:
     ],
 )
 def test_a_return_url_of_another_origin(world: World, url: object) -> None:
-    body = world.wish({"listing_id": "x"}, return_url=url)
+    body = world.request({"listing_id": "x"}, return_url=url)
     assert list(refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()) == ["return_url"]
 
 
@@ -439,7 +439,7 @@ def test_the_dearest_stay_can_still_be_counted(world: World) -> None:
 
 
 def test_an_answer_shows_nothing_of_what_was_wrong(world: World) -> None:
-    body = world.wish({"listing_id": "x"}, language="<script>marked</script>", units="marked", check_in="marked")
+    body = world.request({"listing_id": "x"}, language="<script>marked</script>", units="marked", check_in="marked")
     body["contact"] |= {"email": "marked", "phone": "marked", "first_name": "marked" * 20}
     reply = refused(world, "/v1/bookings", "invalid_request", 400, body=body)
     assert "marked" not in reply.text
@@ -457,7 +457,7 @@ JUNK = st.recursive(
 @given(data=st.data())
 def test_whatever_stands_in_a_field_it_is_refused_by_its_name(world: World, data: st.DataObject) -> None:
     path, body = data.draw(
-        st.sampled_from([("/v1/bookings", world.wish({"listing_id": "x"})), ("/v1/listings", world.draft())])
+        st.sampled_from([("/v1/bookings", world.request({"listing_id": "x"})), ("/v1/listings", world.draft())])
     )
     field = data.draw(st.sampled_from([*sorted(body), "more"]))
     body[field] = data.draw(JUNK)

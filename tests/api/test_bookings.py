@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from chalicelib.domain.booking import OPENING_LEASE
+from chalicelib.domain.timing import OPENING_LEASE
 from tests.adapters.chapa_server import LINK, Script, Talk, failed
 from tests.api.harness import OPENS, PUBLIC_URL, SHOP, World, answers
 from tests.builders import NOW
@@ -21,8 +21,8 @@ REUSED = answers(400, failed("Transaction reference has been used before"))
 
 def test_a_booking_as_the_contract_shows_it(world: World) -> None:
     listing = world.listing()
-    wish = world.wish(listing, language="en", expected_total=735000, return_url=f"{SHOP}/thanks")
-    reply = world.call("POST", "/v1/bookings", wish, by=world.guest(), key="k")
+    request = world.request(listing, language="en", expected_total=735000, return_url=f"{SHOP}/thanks")
+    reply = world.call("POST", "/v1/bookings", request, by=world.guest(), key="k")
     assert reply.status == 201
     booking = reply.body
     booking_id = booking["booking_id"]
@@ -40,7 +40,7 @@ def test_a_booking_as_the_contract_shows_it(world: World) -> None:
         "units": 1,
         "guests": 2,
         "language": "en",
-        "contact": wish["contact"] | {"phone": "0911223344"},
+        "contact": request["contact"] | {"phone": "0911223344"},
         "lines": [{"description": "3 nights × 1 unit", "amount": TOTAL}],
         "total": TOTAL,
         "hold_expires_at": "2027-01-02T09:45:30Z",
@@ -76,7 +76,7 @@ def test_what_the_gateway_is_sent(world: World) -> None:
 
 
 def test_without_a_public_url_the_context_says_where_we_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house, "settings", replace(world.house.settings, public_url=None))
+    monkeypatch.setattr(world.container, "settings", replace(world.container.settings, public_url=None))
     tx_ref = world.book()["payment"]["tx_ref"]
     address = "https://abcdef.execute-api.eu-west-1.amazonaws.com/api"
     assert world.gateway.opened[tx_ref]["return_url"] == f"{address}/pay/{tx_ref}"
@@ -86,32 +86,32 @@ def test_without_a_public_url_the_context_says_where_we_are(world: World, monkey
 
 
 def test_a_booking_needs_a_key(world: World) -> None:
-    wish = world.wish(world.listing())
+    request = world.request(world.listing())
     world.touched.clear()
-    reply = world.call("POST", "/v1/bookings", wish, by=world.guest())
+    reply = world.call("POST", "/v1/bookings", request, by=world.guest())
     assert (reply.status, reply.code) == (400, "idempotency_key_required")
     for key in ("", " ", "a b", "a\tb", "schlüssel", "\x7f", "x" * 256):
-        reply = world.call("POST", "/v1/bookings", wish, by=world.guest(), key=key)
+        reply = world.call("POST", "/v1/bookings", request, by=world.guest(), key=key)
         assert (reply.status, reply.code) == (400, "invalid_request")
         assert reply.wrong() == {"Idempotency-Key": "must be 1 to 255 visible ASCII characters"}
     assert world.touched == []
     for key in ("!", "~" * 255):
-        assert world.call("POST", "/v1/bookings", wish, by=world.guest(), key=key).status == 201
+        assert world.call("POST", "/v1/bookings", request, by=world.guest(), key=key).status == 201
 
 
 def test_a_repeat_answers_the_same_booking_as_it_is_today(world: World) -> None:
     listing = world.listing()
     first = world.book(listing, key="k")
     before = world.stored()
-    wish = world.wish(listing)
-    again = world.call("POST", "/v1/bookings", wish, by=world.guest(), key="k")
+    request = world.request(listing)
+    again = world.call("POST", "/v1/bookings", request, by=world.guest(), key="k")
     assert (again.status, again.body) == (201, first)
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.headers["Location"] == f"bookings/{first['booking_id']}"
     assert world.stored() == before
     assert len(world.gateway.opened) == 1
     world.paid(first)
-    later = world.call("POST", "/v1/bookings", wish, by=world.guest(), key="k").body
+    later = world.call("POST", "/v1/bookings", request, by=world.guest(), key="k").body
     assert (later["booking_id"], later["status"]) == (first["booking_id"], "confirmed")
     # The same letters from somebody else are another intent.
     assert world.book(listing, by=world.guest("other"), key="k")["booking_id"] != first["booking_id"]
@@ -121,10 +121,10 @@ def test_a_key_for_another_request(world: World) -> None:
     listing = world.listing()
     world.book(listing, key="k")
     before = world.stored()
-    wish = world.wish(listing)
-    contact = wish["contact"] | {"first_name": "Abebe"}
+    request = world.request(listing)
+    contact = request["contact"] | {"first_name": "Abebe"}
     for changes in ({"check_out": "2027-01-18"}, {"units": 2}, {"language": "am"}, {"contact": contact}):
-        reply = world.call("POST", "/v1/bookings", wish | changes, by=world.guest(), key="k")
+        reply = world.call("POST", "/v1/bookings", request | changes, by=world.guest(), key="k")
         assert (reply.status, reply.code) == (422, "idempotency_key_reused")
     assert world.stored() == before
 
@@ -133,13 +133,14 @@ def test_refusals_are_not_remembered(world: World) -> None:
     listing = world.listing(units=1)
     other = world.guest("other")
     assert (
-        world.call("POST", "/v1/bookings", world.wish(listing, check_in="2027-01-01"), by=other, key="k").status == 400
+        world.call("POST", "/v1/bookings", world.request(listing, check_in="2027-01-01"), by=other, key="k").status
+        == 400
     )
     taken = world.book(listing)
-    reply = world.call("POST", "/v1/bookings", world.wish(listing), by=other, key="k")
+    reply = world.call("POST", "/v1/bookings", world.request(listing), by=other, key="k")
     assert (reply.status, reply.code) == (409, "dates_unavailable")
     assert world.call("POST", f"/v1/bookings/{taken['booking_id']}/cancel", {}, by=world.guest()).status == 200
-    reply = world.call("POST", "/v1/bookings", world.wish(listing), by=other, key="k")
+    reply = world.call("POST", "/v1/bookings", world.request(listing), by=other, key="k")
     assert reply.status == 201
     assert "Idempotent-Replayed" not in reply.headers
 
@@ -165,24 +166,24 @@ def test_a_repeat_while_the_first_is_at_work_waits_and_then_says_so(world: World
     def twin(talk: Talk) -> object:
         """While the first waits for the gateway, the same call comes again."""
         if not answers:
-            answers.append(world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k"))
+            answers.append(world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k"))
         return OPENS(talk)
 
     world.gateway.open = twin
-    first = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k")
+    first = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
     assert first.status == 201
     [second] = answers
     assert (second.status, second.code) == (409, "in_progress")
     assert second.body["retryable"] is True
     assert int(second.headers["Retry-After"]) >= 1
-    assert world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k").body == first.body
+    assert world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k").body == first.body
 
 
 # Refusals
 
 
 def test_a_listing_that_is_not_there(world: World) -> None:
-    reply = world.call("POST", "/v1/bookings", world.wish({"listing_id": "lst_x"}), by=world.guest(), key="k")
+    reply = world.call("POST", "/v1/bookings", world.request({"listing_id": "lst_x"}), by=world.guest(), key="k")
     assert (reply.status, reply.code) == (404, "listing_not_found")
 
 
@@ -193,15 +194,15 @@ def test_money_that_no_gateway_of_this_stage_takes(world: World, monkeypatch: py
     listing = world.listing()
     before = world.stored()
     # The stage took it when the listing was published, and takes it no more.
-    monkeypatch.setattr(world.house.gateways, "for_currency", lambda currency: None)
-    reply = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k")
+    monkeypatch.setattr(world.container.gateways, "for_currency", lambda currency: None)
+    reply = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
     assert (reply.status, reply.code) == (409, "currency_not_taken")
     assert world.stored() == before
 
 
 def test_what_does_not_fit_the_listing_is_named_at_once(world: World) -> None:
-    wish = world.wish(world.listing(), check_in="2027-01-01", check_out="2027-01-02", guests=3)
-    reply = world.call("POST", "/v1/bookings", wish, by=world.guest(), key="k")
+    request = world.request(world.listing(), check_in="2027-01-01", check_out="2027-01-02", guests=3)
+    reply = world.call("POST", "/v1/bookings", request, by=world.guest(), key="k")
     assert (reply.status, reply.code) == (400, "invalid_request")
     assert set(reply.wrong()) == {"check_in", "guests"}
 
@@ -211,8 +212,8 @@ def test_today_and_the_last_day_are_those_of_the_listings_zone(world: World) -> 
     world.clock.at = NOW.replace(hour=21, minute=30)  # half past midnight on 3 January in Addis Ababa
 
     def check_in(day: str, night_after: str) -> Any:
-        wish = world.wish(listing, check_in=day, check_out=night_after)
-        return world.call("POST", "/v1/bookings", wish, by=world.guest(day), key=day)
+        request = world.request(listing, check_in=day, check_out=night_after)
+        return world.call("POST", "/v1/bookings", request, by=world.guest(day), key=day)
 
     assert list(check_in("2027-01-02", "2027-01-03").wrong()) == ["check_in"]
     assert check_in("2027-01-03", "2027-01-04").status == 201
@@ -223,15 +224,15 @@ def test_today_and_the_last_day_are_those_of_the_listings_zone(world: World) -> 
 def test_nights_that_are_taken_are_named(world: World) -> None:
     listing = world.listing(units=2)
     world.book(listing, check_in="2027-01-15", check_out="2027-01-16")
-    wish = world.wish(listing, units=2, guests=4)
-    reply = world.call("POST", "/v1/bookings", wish, by=world.guest("other"), key="k")
+    request = world.request(listing, units=2, guests=4)
+    reply = world.call("POST", "/v1/bookings", request, by=world.guest("other"), key="k")
     assert (reply.status, reply.code, reply.body["nights"]) == (409, "dates_unavailable", ["2027-01-15"])
     assert reply.body["retryable"] is False
 
 
 def test_a_price_that_changed_comes_with_the_new_one(world: World) -> None:
     reply = world.call(
-        "POST", "/v1/bookings", world.wish(world.listing(), expected_total=734999), by=world.guest(), key="k"
+        "POST", "/v1/bookings", world.request(world.listing(), expected_total=734999), by=world.guest(), key="k"
     )
     assert (reply.status, reply.code, reply.body["total"]) == (409, "price_changed", TOTAL)
     assert world.gateway.asked == []
@@ -240,7 +241,7 @@ def test_a_price_that_changed_comes_with_the_new_one(world: World) -> None:
 def test_three_unpaid_bookings_at_once(world: World) -> None:
     listing = world.listing()
     bookings = [world.book(listing, key=str(n)) for n in range(3)]
-    reply = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="fourth")
+    reply = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="fourth")
     assert (reply.status, reply.code, reply.body["retryable"]) == (429, "too_many_open_holds", True)
     assert int(reply.headers["Retry-After"]) > 0
     world.paid(bookings[0])
@@ -294,7 +295,7 @@ def test_a_booking_is_kept_whatever_the_gateway_does(
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["retryable"] is (code != "gateway_rejected")
     assert world.read(booking)["payment"] == payment
-    repeat = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k")
+    repeat = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
     assert (repeat.status, repeat.body["payment"]) == (201, payment)
     assert len(world.gateway.opened) == 1
 
@@ -335,7 +336,7 @@ def test_a_reference_that_was_used_is_left_behind(world: World) -> None:
 
 
 def test_a_gateway_that_cannot_be_connected_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house.gateways.named("chapa"), "_base", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr(world.container.gateways.named("chapa"), "_base", "http://127.0.0.1:9/v1")
     booking = world.book()
     assert (booking["payment"]["status"], booking["payment"]["problem"]["code"]) == ("failed", "gateway_unreachable")
 
@@ -366,7 +367,7 @@ def test_a_key_that_was_shown_the_open_payment_is_answered_with_it_ever_after(wo
 
 
 def test_a_new_payment_once_the_link_is_too_old(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house, "rules", replace(world.house.rules, checkout_window=timedelta(minutes=5)))
+    monkeypatch.setattr(world.container, "rules", replace(world.container.rules, checkout_window=timedelta(minutes=5)))
     booking = world.book()
     world.clock.forward(minutes=5)
     reply = again(world, booking, key="k")
@@ -426,7 +427,7 @@ def test_an_opening_that_nobody_ended_is_taken_over(world: World) -> None:
 
     listing = world.listing()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world.house.gateways.named("chapa"), "initialize", die)
+        patch.setattr(world.container.gateways.named("chapa"), "initialize", die)
         with pytest.raises(Died):
             world.book(listing, key="k")
     world.clock.forward(seconds=OPENING_LEASE.total_seconds())

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from chalicelib.api.callbacks import NAMES
+from chalicelib.api.routes.callbacks import NAMES
 from chalicelib.gateways import GATEWAYS
 from tests.api.harness import World, answers
 
@@ -57,7 +57,7 @@ def test_a_callback_is_always_answered_200(world: World, method: str, monkeypatc
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("marked")
 
-    monkeypatch.setattr(world.house.bookings, "load", broken)
+    monkeypatch.setattr(world.container.bookings, "load", broken)
     assert world.call(method, path + booking["payment"]["tx_ref"]).body == {"received": True}
 
 

@@ -120,7 +120,7 @@ def test_closing_a_listing(world: World) -> None:
         reply = world.call("DELETE", path, by=world.host())
         assert (reply.status, reply.text) == (204, "")
     assert world.call("GET", path).body["status"] == "closed"
-    refused = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest("other"), key="k")
+    refused = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest("other"), key="k")
     assert (refused.status, refused.code) == (409, "listing_closed")
     assert world.paid(booking)["status"] == "confirmed"
     nights = world.call("GET", f"{path}/availability", query={"from": "2027-01-14", "to": "2027-01-15"}).body["nights"]
@@ -146,7 +146,7 @@ def test_nights_at_another_price_or_closed(world: World) -> None:
         ("2 nights × 1 unit", 600000),
     ]
     assert [night["closed"] for night in nights_of(world, listing, closed=True).body["nights"]] == [True, True]
-    refused = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest("other"), key="k")
+    refused = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest("other"), key="k")
     assert (refused.code, refused.body["nights"]) == ("dates_unavailable", ["2027-01-15", "2027-01-16"])
     again = nights_of(world, listing).body["nights"]
     assert [(night["price"]["amount"], night["left"], night["closed"]) for night in again] == [(245000, 3, False)] * 2

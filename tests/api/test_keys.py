@@ -16,9 +16,9 @@ WRONG = ["marked-nonsense", "CHASECK-marked-live", "CHAPUBK_TEST-marked"]
 @pytest.fixture
 def keys(world: World, monkeypatch: pytest.MonkeyPatch) -> Keys:
     """The secrets of the gateway, to be changed at will."""
-    secrets = world.house.secrets
+    secrets = world.container.secrets
     given = Keys(chapa_secret_key=KEY, chapa_webhook_secret=secrets.get("chapa_webhook_secret"))
-    monkeypatch.setattr(cast(Any, world.house.gateways.named("chapa")), "_secrets", given)
+    monkeypatch.setattr(cast(Any, world.container.gateways.named("chapa")), "_secrets", given)
     return given
 
 

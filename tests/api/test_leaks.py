@@ -17,10 +17,11 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib import events, wiring
-from chalicelib.adapters.chapa import Chapa
-from chalicelib.adapters.chapa_v2 import ChapaV2
-from chalicelib.adapters.paystack import Paystack
+from chalicelib import container as composition
+from chalicelib import events
+from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
+from chalicelib.adapters.gateways.paystack import Paystack
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import Fault, Gateway, MailBusy, MailRefused, StoreBusy
 from tests.adapters.chapa_server import OPENED, PAID, Keys, Script, Talk, failed, serving
@@ -73,7 +74,7 @@ class Case:
         signature = hmac.new(secret.encode(), raw + b" " * wrongly, self.digest).hexdigest()
         return {self.header: signature, "Chapa-Signature": f"{signature}-marked"}
 
-    def announced(self, tx_ref: str) -> bytes:
+    def webhook_claim(self, tx_ref: str) -> bytes:
         data = {self.reference: tx_ref, "status": "success", **AT_THE_GATEWAY, "customer": MARKS}
         return json.dumps({"event": self.event, **data, "data": data}).encode()
 
@@ -185,8 +186,8 @@ class Watched:
         price = {"amount": 245000, "currency": self.case.currency}
         names: dict[str, Any] = {"title": "Markedhouse", "description": "Marked words", "address": "Marked Road 7"}
         listing = self.world.listing(nightly_price=price, **names)
-        wish = self.world.wish(listing, contact=MARKS, return_url=f"{SHOP}/hushed?hushed=1", **more)
-        reply = self.call("POST", "/v1/bookings", wish, by=self.guest, key=f"marked-{key}")
+        request = self.world.request(listing, contact=MARKS, return_url=f"{SHOP}/hushed?hushed=1", **more)
+        reply = self.call("POST", "/v1/bookings", request, by=self.guest, key=f"marked-{key}")
         assert reply.status == 201, reply.text
         booking: dict[str, Any] = reply.body
         self.shown.append(json.dumps(booking["payment"].get("problem")))
@@ -210,7 +211,7 @@ class Watched:
             *([("GET", f"/v1/payments/chapa/callback/{tx_ref}", None)] if self.case.name == "chapa" else []),
             ("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "Half of it.", "amount": 1}),
             ("POST", f"/v1/ops/payments/{tx_ref}/resolve", {"as": "refund", "note": "As agreed."}),
-            ("POST", f"/v1/ops/refunds/{tx_ref}-R1/retry", {"as": "post_again", "note": "As agreed."}),
+            ("POST", f"/v1/ops/refunds/{tx_ref}-R1/resolve", {"as": "post_again", "note": "As agreed."}),
             ("GET", "/v1/ops/attention", None),
             ("POST", f"/v1/bookings/{booking_id}/cancel", {"reason": "As agreed."}),
             ("GET", f"/v1/payments/{tx_ref}/events", None),
@@ -237,12 +238,12 @@ def watched(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     case: Case = request.param
     double = Double(case)
     keys = Keys(chapa_secret_key=case.key, paystack_secret_key=case.key, chapa_webhook_secret=WEBHOOK_SECRET)
-    stage = replace(world.house.settings, gateways={case.currency: case.name})
+    stage = replace(world.container.settings, gateways={case.currency: case.name})
     with serving(double) as server:
-        gateways = wiring.StageGateways(stage, keys)
+        gateways = composition.StageGateways(stage, keys)
         cast(Any, gateways)._built[case.name] = case.make(server.url, keys)
-        monkeypatch.setattr(world.house, "gateways", gateways)
-        monkeypatch.setattr(world.house, "settings", stage)
+        monkeypatch.setattr(world.container, "gateways", gateways)
+        monkeypatch.setattr(world.container, "settings", stage)
         yield Watched(world, case, double, Person("guest-markedperson"))
 
 
@@ -259,7 +260,7 @@ def test_nothing_that_is_personal_or_secret_leaves(
     caplog.set_level(logging.DEBUG, logger="urllib3")
     world, case, double = watched.world, watched.case, watched.double
     made = [watched.book("paid")]
-    raw = case.announced(made[0]["payment"]["tx_ref"])
+    raw = case.webhook_claim(made[0]["payment"]["tx_ref"])
     for wrongly in (True, False):
         watched.deliver(raw, wrongly=wrongly)
     double.says = "paid"
@@ -270,10 +271,10 @@ def test_nothing_that_is_personal_or_secret_leaves(
     troubles: list[Exception] = [MailBusy(QUOTED), MailRefused(QUOTED), ValueError(QUOTED)]
     for error in troubles:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(world.house.mailer, "send", raising(error))
+            patch.setattr(world.container.mailer, "send", raising(error))
             booking = watched.book(type(error).__name__)
             double.says = "paid"
-            watched.deliver(case.announced(booking["payment"]["tx_ref"]))
+            watched.deliver(case.webhook_claim(booking["payment"]["tx_ref"]))
             world.send_emails()
             made.append(booking)
     watched.paths(made[0], watched.guest, world.operator(), Person("guest-marked-stranger"))
@@ -284,26 +285,26 @@ def test_nothing_that_is_personal_or_secret_leaves(
     for number, (status, body) in enumerate(broken):
         double.breaks = answers(status, body)
         booking = watched.book(f"broken-{number}")
-        watched.deliver(case.announced(booking["payment"]["tx_ref"]))
+        watched.deliver(case.webhook_claim(booking["payment"]["tx_ref"]))
         watched.work(booking)
         watched.paths(booking, watched.guest, world.operator())
         made.append(booking)
     double.breaks = None
 
     crashes: list[tuple[Any, str, Exception]] = [
-        (world.house.bookings, "load", ValueError(QUOTED + case.key)),
-        (world.house.bookings, "load", Fault(QUOTED + case.key)),
-        (world.house.bookings, "save", StoreBusy(QUOTED)),
-        (world.house.gateways, "named", KeyError(QUOTED + case.key)),
+        (world.container.bookings, "load", ValueError(QUOTED + case.key)),
+        (world.container.bookings, "load", Fault(QUOTED + case.key)),
+        (world.container.bookings, "save", StoreBusy(QUOTED)),
+        (world.container.gateways, "named", KeyError(QUOTED + case.key)),
     ]
     for part, name, error in crashes:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(part, name, raising(error))
-            watched.deliver(case.announced(made[0]["payment"]["tx_ref"]))
+            watched.deliver(case.webhook_claim(made[0]["payment"]["tx_ref"]))
             watched.paths(made[0], watched.guest)
             watched.work(made[0])
 
-    for odd in (b"marked", b'{"marked": "' + case.key.encode() + b'"}', case.announced(MARKS["email"])):
+    for odd in (b"marked", b'{"marked": "' + case.key.encode() + b'"}', case.webhook_claim(MARKS["email"])):
         for wrongly in (True, False):
             watched.deliver(odd, wrongly=wrongly)
 
@@ -314,7 +315,7 @@ def test_nothing_that_is_personal_or_secret_leaves(
     assert {"key_unusable", "email_refused", "email_broken", "email_put_off", "task_failed", "task_unreadable"} <= {
         json.loads(line).get("message") for line in lines
     }
-    kept = [world.house.bookings.load(BookingId(booking["booking_id"])) for booking in made]
+    kept = [world.container.bookings.load(BookingId(booking["booking_id"])) for booking in made]
     told = [repr((event.kind, event.detail)) for booking in kept if booking for event in booking.history]
     queues = (world.resources.reconcile_queue_url, world.resources.emails_queue_url)
     waiting = [message["Body"] for url in queues for message in world.messages(url)]

@@ -37,7 +37,7 @@ def of(reply: Reply, written: list[dict[str, Any]]) -> list[str]:
 def test_every_line_of_a_request_carries_its_id(world: World, lines: Lines) -> None:
     listing = world.listing()
     lines()
-    reply = world.call("POST", "/v1/bookings", world.wish(listing), by=world.guest(), key="k")
+    reply = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
     assert of(reply, lines()) == ["booking_held", "answered"]
     assert of(world.webhook(reply.body["payment"]["tx_ref"]), lines()) == ["webhook_received", "looked", "answered"]
     written = lines
@@ -51,12 +51,12 @@ def test_every_line_of_a_request_carries_its_id(world: World, lines: Lines) -> N
 
 
 def test_the_id_goes_from_the_request_to_the_e_mail(world: World, lines: Lines) -> None:
-    reply = world.call("POST", "/v1/bookings", world.wish(world.listing()), by=world.guest(), key="k")
+    reply = world.call("POST", "/v1/bookings", world.request(world.listing()), by=world.guest(), key="k")
     booking = world.paid(reply.body)
     messages = world.messages(world.resources.emails_queue_url)
     task = {"booking_id": booking["booking_id"], "request_id": reply.request_id}
     assert [json.loads(message["Body"]) for message in messages] == [task]
-    world.house.queue.emails(world.house.task_of(json.dumps(task)))
+    world.container.queue.emails(world.container.task_of(json.dumps(task)))
     lines()
     addresses = world.send_emails()
     assert "hanna.tesfaye@gmail.com" in addresses
@@ -70,7 +70,7 @@ def test_a_crash_is_told_to_the_log_only(world: World, lines: Lines, monkeypatch
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("marked hanna@gmail.com")
 
-    monkeypatch.setattr(world.house.bookings, "load", broken)
+    monkeypatch.setattr(world.container.bookings, "load", broken)
     reply = world.call("GET", "/v1/bookings/GZ4T1B8WCD7K2M9Q", by=world.guest())
     assert (reply.status, reply.code, reply.body["retryable"]) == (500, "internal_error", True)
     crashed, answered = lines()
@@ -86,7 +86,7 @@ def test_when_the_store_is_busy_it_may_be_tried_again(
     def busy(*_: Any, **__: Any) -> None:
         raise trouble
 
-    monkeypatch.setattr(world.house.bookings, "load", busy)
+    monkeypatch.setattr(world.container.bookings, "load", busy)
     reply = world.call("GET", "/v1/bookings/GZ4T1B8WCD7K2M9Q", by=world.guest())
     assert (reply.status, reply.code, reply.body["retryable"]) == (503, "busy", True)
     assert int(reply.headers["Retry-After"]) > 0
@@ -145,7 +145,7 @@ def test_nothing_that_is_personal_or_secret_is_ever_logged(
     world.gateway.open = world.gateway.verify = answers(500, json.dumps(failed("marked " + KEY)).encode())
     paths(world.book(listing, by=guest, key="broken-" + key, **more))
 
-    wrong = world.wish(listing, contact=MARKS | {"email": "marked", "marked": "marked"}, units="marked")
+    wrong = world.request(listing, contact=MARKS | {"email": "marked", "marked": "marked"}, units="marked")
     world.call("POST", "/v1/bookings", wrong, by=guest, key=key, headers=token)
     world.call("POST", "/v1/bookings", raw='{"marked": "marked"', by=guest, key=key)
     world.call("POST", "/v1/bookings", wrong, by=Person("marked", exp="marked"), key="marked key", headers=token)
@@ -162,7 +162,7 @@ def test_nothing_that_is_personal_or_secret_is_ever_logged(
             def crash(*_: Any, **__: Any) -> None:
                 raise ValueError(f"marked {MARKS}")
 
-            patch.setattr(world.house.bookings, name, crash)
+            patch.setattr(world.container.bookings, name, crash)
             world.call("GET", f"/v1/bookings/{booking['booking_id']}", by=guest)
             world.call("POST", f"/v1/bookings/{booking['booking_id']}/cancel", {"reason": "Marked"}, by=guest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.api.negotiation import by_preference
+from chalicelib.api.core.negotiation import by_preference
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,17 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from chalicelib.api import documents, examples, http, openapi, openapi_answers, problems
-from chalicelib.api.fields import FORMATS
-from chalicelib.api.gateway_responses import RESPONSES
-from chalicelib.api.validation import read_body
-from local.openapi import generated, main
+from chalicelib.api.core import http, problems
+from chalicelib.api.core.fields import FORMATS
+from chalicelib.api.core.gateway_responses import RESPONSES
+from chalicelib.api.core.validation import read_body
+from chalicelib.api.routes import documents
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
+from tools.openapi import answers as openapi_answers
+from tools.openapi import document as openapi
+from tools.openapi import examples
+from tools.openapi.__main__ import generated, main
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = openapi.document()
@@ -49,7 +53,7 @@ def test_the_committed_one_is_fresh() -> None:
 
 def test_a_stale_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     file = tmp_path / "openapi.json"
-    monkeypatch.setattr("local.openapi.FILE", file)
+    monkeypatch.setattr("tools.openapi.__main__.FILE", file)
     assert main(["--check"]) == 1
     assert "make openapi" in capsys.readouterr().out
     assert not file.exists()
@@ -59,7 +63,7 @@ def test_a_stale_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_it_does_not_hang_on_the_order_of_imports() -> None:
-    alone = "from chalicelib.api.openapi import document; import json; print(json.dumps(document()))"
+    alone = "from tools.openapi.document import document; import json; print(json.dumps(document()))"
     done = subprocess.run([sys.executable, "-c", alone], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == json.dumps(DOCUMENT)
 
@@ -181,8 +185,8 @@ def test_the_page_runs_only_its_own_scripts(world: World) -> None:
 
 def test_the_page_says_where_a_token_comes_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "curl -s https://issuer.example/token" in world.call("GET", "/docs").text
-    deployed = replace(world.house.settings, stage="prod", oidc_issuer="https://issuer.example/<b>")
-    monkeypatch.setattr(world.house, "settings", deployed)
+    deployed = replace(world.container.settings, stage="prod", oidc_issuer="https://issuer.example/<b>")
+    monkeypatch.setattr(world.container, "settings", deployed)
     page = world.call("GET", "/docs").text
     assert "<code>https://issuer.example/&lt;b&gt;</code>" in page
     assert "curl" not in page

@@ -115,7 +115,7 @@ def test_a_refund_that_is_not_there_or_needs_nobody(world: World) -> None:
         ("GZ00000000000000-1-R1", 404, "refund_not_found"),
         ("x", 404, "refund_not_found"),
     ):
-        reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/retry", body, by=world.operator())
+        reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/resolve", body, by=world.operator())
         assert (reply.status, reply.code) == (status, code), refund_id
 
 

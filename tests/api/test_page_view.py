@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from chalicelib.api.page_view import (
+from chalicelib.api.guest_page import (
     ICONS,
     PAGE_HEADERS,
     STYLE_HASH,
@@ -207,5 +207,5 @@ def test_all_can_be_read(scheme: int, front: str, back: str) -> None:
 
 
 def test_the_api_starts_without_jinja() -> None:
-    code = "import sys, chalicelib.api.page_view; sys.exit('jinja2' in sys.modules)"
+    code = "import sys, chalicelib.api.guest_page; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

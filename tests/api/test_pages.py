@@ -233,7 +233,7 @@ def test_a_guest_who_meets_a_fault_of_ours_is_shown_a_page(
     def fail(*_: Any, **__: Any) -> None:
         raise wrong
 
-    monkeypatch.setattr(world.house.bookings, "load", fail)
+    monkeypatch.setattr(world.container.bookings, "load", fail)
     path = f"/pay/{booking['payment']['tx_ref']}"
     reply = world.call(method, path, headers={"accept-language": "am"})
     assert (reply.status, title(reply.text)) == (status, "ክፍያዎን አሁን ማሳየት አልቻልንም")
@@ -251,7 +251,7 @@ def test_when_pages_cannot_be_made_at_all(world: World, monkeypatch: pytest.Monk
     def fail(*_: Any) -> None:
         raise OSError("marked")
 
-    monkeypatch.setattr("chalicelib.api.pages.render_page", fail)
+    monkeypatch.setattr("chalicelib.api.routes.pages.render_page", fail)
     reply = world.call("GET", "/pay/xyz")
     assert (reply.status, reply.code) == (500, "internal_error")
     assert "marked" not in reply.text
@@ -265,6 +265,6 @@ def test_when_nobody_answers_the_page_says_what_is_known(world: World, monkeypat
     def busy(*_: Any, **__: Any) -> None:
         raise StoreBusy("marked")
 
-    monkeypatch.setattr(world.house.bookings, "save", busy)
+    monkeypatch.setattr(world.container.bookings, "save", busy)
     world.clock.forward(minutes=2)
     assert title(page(world, booking)) == "Waiting for your payment"

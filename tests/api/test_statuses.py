@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.paystack import Paystack
-from chalicelib.api import examples, http, openapi_answers
-from chalicelib.domain import refunding
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.api.core import http
+from chalicelib.domain import refunds as refunding
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import StoreBusy
 from tests.adapters.chapa_server import Talk
 from tests.api.conformance import SEEN, operation_of
 from tests.api.harness import Reply, World, answers, sample, signature
+from tools.openapi import answers as openapi_answers
+from tools.openapi import examples
 
 KEY = "sk_test_marked-2026"
 
@@ -40,11 +42,11 @@ class Down:
 def paystack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage whose shillings come through Paystack."""
     secrets: Any = SimpleNamespace(get=lambda _: KEY, find=lambda _: None)
-    by_name = {"chapa": world.house.gateways.named("chapa"), "paystack": Paystack(secrets)}
+    by_name = {"chapa": world.container.gateways.named("chapa"), "paystack": Paystack(secrets)}
     gateways = SimpleNamespace(named=by_name.__getitem__, for_currency=lambda _: by_name["chapa"])
-    stage = replace(world.house.settings, gateways={"ETB": "chapa", "KES": "paystack"})
-    monkeypatch.setattr(world.house, "gateways", gateways)
-    monkeypatch.setattr(world.house, "settings", stage)
+    stage = replace(world.container.settings, gateways={"ETB": "chapa", "KES": "paystack"})
+    monkeypatch.setattr(world.container, "gateways", gateways)
+    monkeypatch.setattr(world.container, "settings", stage)
 
 
 def signed(route: http.Route, raw: bytes) -> dict[str, str]:
@@ -79,10 +81,10 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(
     def broken(_: float) -> Any:
         raise RuntimeError("marked")
 
-    monkeypatch.setattr(world.house, "gateway_time", broken)
+    monkeypatch.setattr(world.container, "gateway_time", broken)
     reply = a_right_call(world, route)
     assert reply.status == 500
-    assert route.in_trouble or reply.code == "internal_error"
+    assert route.error_page or reply.code == "internal_error"
     assert "marked" not in reply.text
 
 
@@ -92,11 +94,11 @@ def test_a_store_that_is_down_is_a_503_where_it_is_needed(
     world: World, route: http.Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for part in ("bookings", "listings", "queue"):
-        monkeypatch.setattr(world.house, part, Down())
+        monkeypatch.setattr(world.container, part, Down())
     reply = a_right_call(world, route)
     if route.uses_store:
         assert reply.status == 503
-        assert route.in_trouble or reply.code == "busy"
+        assert route.error_page or reply.code == "busy"
         assert reply.headers["Retry-After"] == "1"
     else:
         assert reply.status < 400
@@ -114,7 +116,7 @@ def test_a_paystack_webhook(world: World, paystack: None) -> None:
 
 
 def test_a_stage_without_chapa_does_not_take_its_webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house, "settings", replace(world.house.settings, gateways={"KES": "paystack"}))
+    monkeypatch.setattr(world.container, "settings", replace(world.container.settings, gateways={"KES": "paystack"}))
     reply = world.deliver(b"{}")
     assert (reply.status, reply.code) == (404, "route_not_found")
 
@@ -136,14 +138,14 @@ def test_a_refund_in_attention_is_posted_again(world: World) -> None:
     booking = world.paid(world.book())
     tx_ref = booking["payment"]["tx_ref"]
     made = world.call("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "x"}, by=world.operator(), key="k").body
-    before = world.house.bookings.load(BookingId(booking["booking_id"]))
+    before = world.container.bookings.load(BookingId(booking["booking_id"]))
     assert before is not None
     now, refund_id = world.clock.now(), made["refund_id"]
     claimed = refunding.claim(before, refund_id, by="x", cause="sweep", now=now)
-    stuck = refunding.move_refund(claimed, refund_id, "attention", cause="sweep", now=now, detail="refused")
-    world.house.bookings.save(before, stuck)
+    stuck = refunding.transition_refund(claimed, refund_id, "attention", cause="sweep", now=now, detail="refused")
+    world.container.bookings.save(before, stuck)
     body = {"as": "post_again", "note": "The key was wrong."}
-    reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/retry", body, by=world.operator())
+    reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/resolve", body, by=world.operator())
     assert (reply.status, reply.body["status"]) == (202, "owed")
 
 

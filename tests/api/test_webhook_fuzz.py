@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.paystack import Paystack
-from chalicelib.api.http import MAX_BODY
+from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.api.core.http import MAX_BODY
 from tests.adapters.chapa_server import KEY, Keys, Talk, failed
 from tests.adapters.test_gateway_fuzz import answers, anything
 from tests.api.harness import WEBHOOK_SECRET, World
@@ -38,8 +38,8 @@ payloads = st.builds(
 def both(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A stage that takes money through either gateway."""
     gateways = {"ETB": "chapa", "USD": "chapa", "KES": "paystack"}
-    monkeypatch.setattr(world.house, "settings", replace(world.house.settings, gateways=gateways))
-    built = cast(Any, world.house.gateways)._built
+    monkeypatch.setattr(world.container, "settings", replace(world.container.settings, gateways=gateways))
+    built = cast(Any, world.container.gateways)._built
     keys = Keys(chapa_secret_key=KEY, paystack_secret_key=PAYSTACK_KEY)
     monkeypatch.setitem(built, "paystack", Paystack(keys, base_url="http://127.0.0.1:1", sleep=lambda _: None))
     return world

@@ -25,7 +25,7 @@ def unsigned(world: World, raw: str | bytes, **headers: str) -> Any:
 
 
 def test_what_is_not_signed_is_neither_read_nor_answered(world: World) -> None:
-    world.house.secrets.get("chapa_webhook_secret")  # the secrets themselves may have been read for the first time
+    world.container.secrets.get("chapa_webhook_secret")  # the secrets themselves may have been read for the first time
     world.touched.clear()
     good = signature(OURS)
     constant = hmac.new(WEBHOOK_SECRET.encode(), WEBHOOK_SECRET.encode(), hashlib.sha256).hexdigest()
@@ -59,7 +59,7 @@ def test_what_is_not_signed_is_neither_read_nor_answered(world: World) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"1", b'"x"', b"null", b"\xff", b"[" * 50_000, b'{"a": NaN}'])
 def test_signed_bytes_that_are_no_json_object(world: World, raw: bytes) -> None:
-    world.house.secrets.get("chapa_webhook_secret")
+    world.container.secrets.get("chapa_webhook_secret")
     world.touched.clear()
     reply = world.deliver(raw)
     assert (reply.status, reply.code) == (400, "invalid_json")
@@ -67,10 +67,10 @@ def test_signed_bytes_that_are_no_json_object(world: World, raw: bytes) -> None:
 
 
 def test_the_previous_secret_is_good_during_a_rotation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.house.secrets, "_values", {"chapa_webhook_secret": "new", "chapa_secret_key": KEY})
+    monkeypatch.setattr(world.container.secrets, "_values", {"chapa_webhook_secret": "new", "chapa_secret_key": KEY})
     assert world.deliver(OURS).status == 401
     more = {"chapa_webhook_secret": "new", "chapa_webhook_secret_previous": WEBHOOK_SECRET, "chapa_secret_key": KEY}
-    monkeypatch.setattr(world.house.secrets, "_values", more)
+    monkeypatch.setattr(world.container.secrets, "_values", more)
     assert world.deliver(b"{}").status == 200
     assert world.deliver(b"{}", secret="new").status == 200
     assert world.deliver(b"{}", secret="").status == 401
@@ -179,7 +179,7 @@ def waiting(world: World) -> list[Any]:
 def noted(tx_ref: str, reply: Reply) -> dict[str, str]:
     """What a deferred webhook leaves in the queue."""
     booking_id = tx_ref.partition("-")[0]
-    return {"booking_id": booking_id, "tx_ref": tx_ref, "request_id": reply.request_id, "announced": "paid"}
+    return {"booking_id": booking_id, "tx_ref": tx_ref, "request_id": reply.request_id, "webhook_claim": "paid"}
 
 
 def test_an_unknown_reference_and_a_silent_gateway_is_noted_for_later(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_store_that_cannot_save_leaves_it_to_the_queue(world: World, monkeypat
     def busy(*_: Any, **__: Any) -> None:
         raise StoreBusy("marked")
 
-    monkeypatch.setattr(world.house.bookings, "save", busy)
+    monkeypatch.setattr(world.container.bookings, "save", busy)
     reply = world.webhook(tx_ref)
     assert reply.status == 200
     assert waiting(world) == [noted(tx_ref, reply)]
@@ -214,7 +214,7 @@ def test_a_store_that_cannot_save_leaves_it_to_the_queue(world: World, monkeypat
     def down(*_: Any, **__: Any) -> None:
         raise Fault("marked")
 
-    monkeypatch.setattr(world.house.queue, "reconcile", down)
+    monkeypatch.setattr(world.container.queue, "reconcile", down)
     reply = world.webhook(tx_ref)
     assert (reply.status, reply.code, reply.body["retryable"]) == (503, "busy", True)
     assert int(reply.headers["Retry-After"]) > 0
@@ -231,7 +231,7 @@ def test_without_the_secret_nothing_can_be_checked(world: World, monkeypatch: py
     def down(*_: Any, **__: Any) -> None:
         raise Fault("marked")
 
-    monkeypatch.setattr(world.house.secrets, "get", down)
+    monkeypatch.setattr(world.container.secrets, "get", down)
     reply = world.deliver(OURS)
     assert (reply.status, reply.code) == (503, "busy")
     assert "marked" not in reply.text
@@ -245,7 +245,7 @@ def test_a_gateway_that_this_stage_does_not_use(world: World) -> None:
 @contextmanager
 def broken_dynamodb(world: World) -> Iterator[None]:
     """Every read is refused by DynamoDB itself."""
-    client = world.house._connection.client
+    client = world.container._connection.client
 
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "InternalServerError", "Message": "marked"}}, "GetItem")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.world import Json, Person, World
+from local.stack.world import Json, Person, World
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()

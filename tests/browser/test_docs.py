@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from local.world import World
+from local.stack.world import World
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from local.world import World
+from local.stack.world import World
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()

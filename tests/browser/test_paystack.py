@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from local.world import World
+from local.stack.world import World
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()

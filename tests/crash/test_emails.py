@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
-from chalicelib.domain.email import HAND_OVER
+from chalicelib.domain.timing import OUTBOX_LEASE
+from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import MailBusy
-from chalicelib.services.send_emails import send_emails
 from tests.races.engine import EngineScene
 from tests.scenes import Scene, id_of
 from tests.tape import Crash, raises
@@ -75,7 +75,7 @@ def play(scene: Scene, name: str, *, comes_again: bool) -> None:
         if comes_again:
             queue.letters.append(message)
     owed = [email.due_at for email in scene.now(FIRST).emails if email.status == "owed"]
-    assert all(due <= scene.ports.clock.now() + HAND_OVER for due in owed)
+    assert all(due <= scene.ports.clock.now() + OUTBOX_LEASE for due in owed)
     scene.run(minutes=10)
     assert [email.status for email in scene.now(FIRST).emails] == ["sent", "sent"]
     sent = Counter(message.subject.partition(" ")[0] for message in scene.ports.mailer.sent)
@@ -106,7 +106,7 @@ def test_a_worker_that_is_taken_over_by_a_message_is_counted_too() -> None:
     scene = Scene()
     scene.confirmed()
     die(scene, IN_THE_WORKER["after both are sent"], lambda: send_emails(scene.ports, FIRST))
-    scene.ports.clock.move(seconds=HAND_OVER.total_seconds())
+    scene.ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
     assert send_emails(scene.ports, FIRST) == 2
     assert [line["email_id"] for line in scene.ports.observe.of("email_maybe_twice")] == ["1", "2"]
 

@@ -21,15 +21,15 @@ from typing import Any, Self
 import boto3
 import requests
 
-from local.chapa import SandboxSettings, create_blueprint
-from local.clock import LocalClock
-from local.dynamodb_local import ENDPOINT
-from local.environment import SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET
-from local.listeners import hold, port_of
-from local.mailbox import Letter, emulator_letters
-from local.ministack import ROOT, MiniStack, free_port
-from local.resources import create_queues
-from local.site import SiteServer, create_site
+from local.sandboxes.chapa import SandboxSettings, create_blueprint
+from local.stack.clock import LocalClock
+from local.stack.dynamodb_local import ENDPOINT
+from local.stack.environment import SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET
+from local.stack.listeners import hold, port_of
+from local.stack.mailbox import Letter, emulator_letters
+from local.stack.ministack import ROOT, MiniStack, free_port
+from local.stack.resources import create_queues
+from local.stack.site import SiteServer, create_site
 from tests.fake_stores import Tables
 from tests.races.engine import read_tables
 

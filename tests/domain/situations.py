@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from chalicelib.domain import opening, refunding
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.cancelling import cancel
+from chalicelib.domain import checkout as opening
+from chalicelib.domain import refunds as refunding
+from chalicelib.domain.booking import Booking, Problem
+from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Problem
-from chalicelib.domain.verification import Announced, Verification, apply_verification
-from tests.builders import NOW, WINDOW, a_booking, another_attempt, expired, opened, paid, the_refund, told
+from chalicelib.domain.verification import Verification, WebhookClaim, apply_verification
+from tests.builders import NOW, WINDOW, a_booking, another_attempt, expired, get_refund, opened, paid, told
 
 MS = timedelta(milliseconds=1)
 PRICE = Money(735_000, "ETB")
@@ -40,7 +40,7 @@ def refused(booking: Booking, *, now: datetime = NOW) -> Booking:
     """The gateway refused to open the last payment."""
     problem = Problem("gateway_rejected", "The payment gateway refused this payment.")
     tx_ref = booking.payments[-1].tx_ref
-    return opening.opening_failed(booking, tx_ref, problem, fate_known=True, cause="guest", now=now)
+    return opening.opening_failed(booking, tx_ref, problem, definitely_not_executed=True, cause="guest", now=now)
 
 
 def in_review(booking: Booking, attempt: int = 1) -> Booking:
@@ -70,19 +70,19 @@ def with_refund(booking: Booking, amount: Money = PRICE) -> Booking:
 
 
 def requested(booking: Booking) -> Booking:
-    return refunding.claim(booking, the_refund(booking).refund_id, by="worker", cause="sweep", now=booking.updated_at)
+    return refunding.claim(booking, get_refund(booking).refund_id, by="worker", cause="sweep", now=booking.updated_at)
 
 
 def processing(booking: Booking, name: str | None = None) -> Booking:
-    refund_id = the_refund(booking).refund_id
+    refund_id = get_refund(booking).refund_id
     return refunding.accepted(
         requested(booking), refund_id, provider_refund_id=name, cause="sweep", now=booking.updated_at
     )
 
 
 def refund_moved(booking: Booking, to: Literal["refunded", "attention"]) -> Booking:
-    refund_id = the_refund(booking).refund_id
-    return refunding.move_refund(booking, refund_id, to, cause="sweep", now=booking.updated_at)
+    refund_id = get_refund(booking).refund_id
+    return refunding.transition_refund(booking, refund_id, to, cause="sweep", now=booking.updated_at)
 
 
 HELD = opened(a_booking())
@@ -139,7 +139,7 @@ def applied(
     *,
     now: datetime,
     nights: Literal["free", "short"] = "free",
-    announced: Announced = "",
+    webhook_claim: WebhookClaim = "",
     jitter: float = 0.5,
 ) -> Booking:
     return apply_verification(
@@ -151,7 +151,7 @@ def applied(
         cause="webhook",
         window=WINDOW,
         jitter=jitter,
-        announced=announced,
+        webhook_claim=webhook_claim,
     )
 
 

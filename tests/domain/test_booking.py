@@ -7,29 +7,30 @@ from typing import get_args
 import pytest
 from hypothesis import given
 
-from chalicelib.domain import booking as aggregate
+from chalicelib.domain import lifecycle
 from chalicelib.domain.booking import (
-    BOOKING_MOVES,
+    BOOKING_TRANSITIONS,
     HOLDS_NIGHTS,
+    PAYMENT_TRANSITIONS,
+    REFUND_TRANSITIONS,
     Booking,
     BookingStatus,
     Event,
+    PaymentStatus,
     Place,
-    confirm,
-    due_at,
-    move_booking,
-    move_payment,
-    owe,
-    replace_email,
-    the_payment,
+    Problem,
+    RefundStatus,
+    get_payment,
+    transition_booking,
+    transition_payment,
     update_payment,
 )
-from chalicelib.domain.email import HAND_OVER
+from chalicelib.domain.checkout import opening_failed
+from chalicelib.domain.lifecycle import confirm, due_at
 from chalicelib.domain.money import Money
-from chalicelib.domain.opening import opening_failed
-from chalicelib.domain.payment import PAYMENT_MOVES, PaymentStatus, Problem
-from chalicelib.domain.refund import REFUND_MOVES, RefundStatus
-from chalicelib.domain.refunding import move_refund
+from chalicelib.domain.outbox import owe, replace_email
+from chalicelib.domain.refunds import transition_refund
+from chalicelib.domain.timing import OUTBOX_LEASE
 from tests.builders import (
     GUEST,
     HANNA,
@@ -120,11 +121,11 @@ def test_payments_are_found_by_their_reference() -> None:
     booking = another_attempt(a_booking())
     for payment in booking.payments:
         assert booking.payment(payment.tx_ref) is payment
-        assert the_payment(booking, payment.tx_ref) is payment
+        assert get_payment(booking, payment.tx_ref) is payment
     for tx_ref in ("", booking.booking_id, f"{booking.booking_id}-3"):
         assert booking.payment(tx_ref) is None
         with pytest.raises(KeyError):
-            the_payment(booking, tx_ref)
+            get_payment(booking, tx_ref)
 
 
 # Confirm
@@ -141,8 +142,8 @@ def test_confirming_closes_the_links_that_are_still_open() -> None:
     assert second.next_look_at == LATER
     assert due_at(booking) == LATER
     assert [(email.kind, email.due_at, email.email_id) for email in booking.emails] == [
-        ("booking_confirmed", LATER + HAND_OVER, "1"),
-        ("host_new_booking", LATER + HAND_OVER, "2"),
+        ("booking_confirmed", LATER + OUTBOX_LEASE, "1"),
+        ("host_new_booking", LATER + OUTBOX_LEASE, "2"),
     ]
     assert [(event.kind, event.detail) for event in booking.history[-3:]] == [
         ("payment_completed", ""),
@@ -178,7 +179,7 @@ def test_expiring_gives_the_nights_back_and_keeps_watching() -> None:
     assert (booking.status, booking.holds_nights, booking.expiry_retry_at) == ("expired", False, None)
     assert (payment.status, payment.next_look_at) == ("expired", NOW + 60 * MINUTE)
     [email] = booking.emails
-    assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + HAND_OVER)
+    assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + OUTBOX_LEASE)
 
 
 def test_expiring_ends_an_opening_too() -> None:
@@ -198,11 +199,11 @@ def test_expiring_leaves_a_failed_payment_as_it_is() -> None:
 @pytest.mark.parametrize("to", get_args(BookingStatus))
 def test_a_booking_moves_only_as_the_table_says(before: BookingStatus, to: BookingStatus) -> None:
     booking = replace(a_booking(), status=before)
-    if to not in BOOKING_MOVES[before]:
+    if to not in BOOKING_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            move_booking(booking, to, cause="sweep", now=LATER)
+            transition_booking(booking, to, cause="sweep", now=LATER)
         return
-    moved = move_booking(booking, to, cause="sweep", now=LATER, detail="why")
+    moved = transition_booking(booking, to, cause="sweep", now=LATER, detail="why")
     assert (moved.status, moved.updated_at) == (to, LATER)
     assert moved.history[-1] == Event(LATER, f"booking_{to}", "sweep", "", before, to, "why")
     assert replace(moved, status=before, updated_at=NOW, history=booking.history) == booking
@@ -214,11 +215,11 @@ def test_a_payment_moves_only_as_the_table_says(before: PaymentStatus, to: Payme
     booking = another_attempt(a_booking())
     other, payment = booking.payments
     booking = update_payment(booking, payment.tx_ref, status=before)
-    if to not in PAYMENT_MOVES[before]:
+    if to not in PAYMENT_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            move_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER)
+            transition_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER)
         return
-    moved = move_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER, detail="why")
+    moved = transition_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER, detail="why")
     assert moved.payments == (other, replace(booking.payments[1], status=to, updated_at=LATER))
     assert moved.updated_at == LATER
     assert moved.history[-1] == Event(LATER, f"payment_{to}", "sweep", payment.tx_ref, before, to, "why")
@@ -231,19 +232,19 @@ def test_a_refund_moves_only_as_the_table_says(before: RefundStatus, to: RefundS
     first, second = booking.refunds
     tx_ref = booking.payments[0].tx_ref
     booking = update_payment(booking, tx_ref, refunds=(first, replace(second, status=before)))
-    if to not in REFUND_MOVES[before]:
+    if to not in REFUND_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            move_refund(booking, second.refund_id, to, cause="sweep", now=LATER)
+            transition_refund(booking, second.refund_id, to, cause="sweep", now=LATER)
         return
-    moved = move_refund(booking, second.refund_id, to, cause="sweep", now=LATER, detail="why")
+    moved = transition_refund(booking, second.refund_id, to, cause="sweep", now=LATER, detail="why")
     assert moved.refunds[0] == first
     assert (moved.refunds[1].status, moved.refunds[1].updated_at, moved.payments[0].updated_at) == (to, LATER, LATER)
     assert moved.history[-1] == Event(LATER, f"refund_{to}", "sweep", second.refund_id, before, to, "why")
 
 
 def test_bookings_end_cancelled_and_only_two_states_hold_nights() -> None:
-    assert set(BOOKING_MOVES) == set(get_args(BookingStatus))
-    assert [status for status, moves in BOOKING_MOVES.items() if not moves] == ["cancelled"]
+    assert set(BOOKING_TRANSITIONS) == set(get_args(BookingStatus))
+    assert [status for status, moves in BOOKING_TRANSITIONS.items() if not moves] == ["cancelled"]
     assert {"pending_payment", "confirmed"} == HOLDS_NIGHTS
     for status in get_args(BookingStatus):
         assert replace(a_booking(), status=status).holds_nights is (status in HOLDS_NIGHTS)
@@ -252,7 +253,7 @@ def test_bookings_end_cancelled_and_only_two_states_hold_nights() -> None:
 def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -> None:
     for booking in (paid(opened(a_booking())), expired(a_booking())):
         with pytest.raises(ValueError, match="never goes"):
-            aggregate.expire(booking, cause="sweep", now=LATER)
+            lifecycle.expire(booking, cause="sweep", now=LATER)
 
 
 # E-mails
@@ -261,12 +262,12 @@ def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -
 def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
     booking = owe(owe(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
     first, second = booking.emails
-    assert (first.email_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + HAND_OVER)
+    assert (first.email_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_LEASE)
     assert (second.email_id, second.kind, second.about, second.due_at) == (
         "2",
         "payment_failed",
         "ref",
-        LATER + HAND_OVER,
+        LATER + OUTBOX_LEASE,
     )
     assert all((email.status, email.claimed_by, email.tries) == ("owed", "", 0) for email in booking.emails)
 
@@ -340,6 +341,11 @@ def test_links_are_closed_by_whatever_confirms() -> None:
 def test_a_new_attempt_is_a_change_of_its_booking() -> None:
     later = NOW + timedelta(minutes=7)
     failed = opening_failed(
-        a_booking(), a_booking().payments[0].tx_ref, Problem("refused", ""), fate_known=True, cause="guest", now=NOW
+        a_booking(),
+        a_booking().payments[0].tx_ref,
+        Problem("refused", ""),
+        definitely_not_executed=True,
+        cause="guest",
+        now=NOW,
     )
     assert another_attempt(failed, now=later).updated_at == later

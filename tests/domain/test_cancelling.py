@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking, back_if_cancelled
-from chalicelib.domain.cancelling import cancel
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.cancellation import back_if_cancelled, cancel
 from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.money import Money
-from chalicelib.domain.refunding import owe_refund
+from chalicelib.domain.refunds import owe_refund
 from chalicelib.domain.verification import resolve
 from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, told
 from tests.invariants import check

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.domain.booking import Booking, attention, attention_since, due_at, replace_email, update_payment
-from chalicelib.domain.email import TRIES_BEFORE_ASKING
+from chalicelib.domain.attention import attention, attention_since
+from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Booking, update_payment
+from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION as REFUND_TRIES
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
-from chalicelib.domain.refund import TRIES_BEFORE_ASKING as REFUND_TRIES
-from chalicelib.domain.refunding import move_refund
-from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, refund_owed, the_refund, told
+from chalicelib.domain.outbox import replace_email
+from chalicelib.domain.refunds import transition_refund
+from tests.builders import NOW, a_booking, another_attempt, expired, get_refund, opened, paid, refund_owed, told
 
 MS = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
@@ -75,12 +77,12 @@ def test_attention_is_for_money_first() -> None:
     assert attention(confirmed) is None
     refund = refund_owed(confirmed, amount=Money(1, "ETB"))
     assert attention(refund) is None
-    refused = move_refund(refund, the_refund(refund).refund_id, "attention", cause="sweep", now=LATER)
+    refused = transition_refund(refund, get_refund(refund).refund_id, "attention", cause="sweep", now=LATER)
     assert attention(refused) == "refund"
     bounced = replace_email(refused, replace(refused.emails[0], status="failed"), now=LATER)
     assert attention(bounced) == "refund"
-    taken = update_payment(bounced, bounced.payments[0].tx_ref, taken_back="reversed")
-    assert attention(taken) == "payment_taken_back"
+    taken = update_payment(bounced, bounced.payments[0].tx_ref, reversal="reversed")
+    assert attention(taken) == "payment_reversed"
     reviewed = update_payment(taken, taken.payments[0].tx_ref, status="review")
     assert attention(reviewed) == "payment_review"
 
@@ -88,15 +90,15 @@ def test_attention_is_for_money_first() -> None:
 def test_attention_for_mail_that_keeps_failing() -> None:
     booking = paid(opened(a_booking()))
     nearly, email = booking.emails
-    nearly = replace(nearly, tries=TRIES_BEFORE_ASKING - 1)
+    nearly = replace(nearly, tries=ENTRY_TRIES_BEFORE_ATTENTION - 1)
     assert attention(replace(booking, emails=(nearly, email))) is None
-    assert attention(replace(booking, emails=(nearly, replace(email, tries=TRIES_BEFORE_ASKING)))) == "email"
+    assert attention(replace(booking, emails=(nearly, replace(email, tries=ENTRY_TRIES_BEFORE_ATTENTION)))) == "email"
     assert attention(replace(booking, emails=(nearly, replace(email, status="failed")))) == "email"
 
 
 def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
     booking = refund_owed(paid(opened(a_booking())), amount=Money(1, "ETB"))
-    tx_ref, refund = booking.payments[0].tx_ref, the_refund(booking)
+    tx_ref, refund = booking.payments[0].tx_ref, get_refund(booking)
 
     def put_off(times: int) -> Booking:
         return update_payment(booking, tx_ref, refunds=(replace(refund, put_off=times),))
@@ -130,4 +132,4 @@ def test_a_booking_waits_for_a_person_since_its_latest_trouble() -> None:
 
 def test_a_booking_waits_for_a_person_since_its_money_was_taken_back() -> None:
     gone = told(paid(opened(a_booking())), "reversed", now=LATER)
-    assert (attention(gone), attention_since(gone)) == ("payment_taken_back", LATER)
+    assert (attention(gone), attention_since(gone)) == ("payment_reversed", LATER)

@@ -8,37 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.email import (
-    HAND_OVER,
-    LONGEST_RETRY,
-    TRIES_BEFORE_ASKING,
-    WAITING,
-    Email,
-    EmailKind,
-    EmailStatus,
-    retry_after,
-    still_true,
-)
-from tests.builders import (
-    NOW,
-    a_booking,
-    another_attempt,
-    cancelled,
-    expired,
-    failed,
-    opened,
-    paid,
-    the_refund,
-    told,
-)
+from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, WAITING, Booking, Email, EmailKind, EmailStatus
+from chalicelib.domain.outbox import retry_after, still_true
+from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_MAX
+from tests.builders import NOW, a_booking, another_attempt, cancelled, expired, failed, get_refund, opened, paid, told
 from tests.strategies import lives
 
 MS = timedelta(milliseconds=1)
 
 
 def an_email(kind: EmailKind = "booking_confirmed", about: str = "", **changes: object) -> Email:
-    return replace(Email("1", kind, NOW + HAND_OVER, about), **changes)  # type: ignore[arg-type]
+    return replace(Email("1", kind, NOW + OUTBOX_LEASE, about), **changes)  # type: ignore[arg-type]
 
 
 def true_of(booking: Booking) -> set[str]:
@@ -102,7 +82,7 @@ def test_of_two_failed_payments_only_the_last_is_told() -> None:
 def test_money_that_comes_back_stays_true() -> None:
     booking = paid(expired(opened(a_booking())), nights="short")
     [_, email] = booking.emails
-    assert (email.kind, email.about) == ("money_returned", the_refund(booking).refund_id)
+    assert (email.kind, email.about) == ("money_returned", get_refund(booking).refund_id)
     assert still_true(email, booking, now=NOW)
     assert still_true(email, cancelled(booking), now=NOW + timedelta(days=9))
     assert not still_true(replace(email, about="GZ00000000000000-1-R1"), booking, now=NOW)
@@ -144,10 +124,10 @@ def test_what_is_done_is_never_claimed(status: EmailStatus) -> None:
     ("status", "tries", "asks"),
     [
         ("owed", 0, False),
-        ("owed", TRIES_BEFORE_ASKING - 1, False),
-        ("owed", TRIES_BEFORE_ASKING, True),
-        ("sent", TRIES_BEFORE_ASKING, False),
-        ("superseded", TRIES_BEFORE_ASKING, False),
+        ("owed", ENTRY_TRIES_BEFORE_ATTENTION - 1, False),
+        ("owed", ENTRY_TRIES_BEFORE_ATTENTION, True),
+        ("sent", ENTRY_TRIES_BEFORE_ATTENTION, False),
+        ("superseded", ENTRY_TRIES_BEFORE_ATTENTION, False),
         ("failed", 1, True),
     ],
 )
@@ -184,6 +164,6 @@ def test_pauses_double_up_to_an_hour(tries: int, minutes: int) -> None:
 
 
 def test_the_tries_before_a_person_is_asked_last_most_of_a_day() -> None:
-    tried_for = sum((retry_after(tries) for tries in range(1, TRIES_BEFORE_ASKING)), timedelta())
+    tried_for = sum((retry_after(tries) for tries in range(1, ENTRY_TRIES_BEFORE_ATTENTION)), timedelta())
     assert timedelta(hours=12) < tried_for < timedelta(hours=24)
-    assert timedelta(hours=1) == LONGEST_RETRY
+    assert timedelta(hours=1) == OUTBOX_RETRY_MAX

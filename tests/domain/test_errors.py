@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from chalicelib.domain import errors
-from chalicelib.domain.errors import DatesUnavailable, FieldError, GatewayTrouble, PriceChanged, Refusal
+from chalicelib.domain.errors import DatesUnavailable, FieldError, GatewayError, PriceChanged, Refusal
 from chalicelib.domain.money import Money
 
 RETRYABLE = {
@@ -32,8 +32,8 @@ def made(kind: type[Refusal]) -> Refusal:
         return DatesUnavailable((date(2027, 1, 15),))
     if kind is PriceChanged:
         return PriceChanged(Money(735_000, "ETB"))
-    if issubclass(kind, GatewayTrouble):
-        return kind("No.", fate_known=True)
+    if issubclass(kind, GatewayError):
+        return kind("No.", definitely_not_executed=True)
     return kind("No.")
 
 
@@ -59,11 +59,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 def test_every_code_in_the_docstring_is_the_classs_own() -> None:
     for _, name, code in tree():
         kind = getattr(errors, name)
-        if (
-            kind.__subclasses__()
-            and "code" in vars(kind)
-            and kind.__name__ in ("Refusal", "Conflict", "GatewayTrouble")
-        ):
+        if kind.__subclasses__() and "code" in vars(kind) and kind.__name__ in ("Refusal", "Conflict", "GatewayError"):
             # These only group.
             continue
         assert kind.code == code, name
@@ -78,7 +74,7 @@ def test_no_two_refusals_share_a_code_but_the_used_reference() -> None:
 
 @pytest.mark.parametrize("kind", refusals(), ids=lambda kind: kind.__name__)
 def test_what_can_succeed_later_says_so(kind: type[Refusal]) -> None:
-    if kind is not GatewayTrouble:
+    if kind is not GatewayError:
         assert kind.retryable is (kind.code in RETRYABLE)
 
 
@@ -95,9 +91,9 @@ def test_a_refusal_may_name_fields_and_a_pause() -> None:
     wrong = (FieldError("check_in", "is in the past at the listing"),)
     assert errors.InvalidRequest("No.", errors=wrong).errors == wrong
     assert errors.Busy("No.", retry_after=1).retry_after == 1
-    trouble = errors.GatewayRejected("No.", fate_known=True, errors=wrong, retry_after=30)
-    assert (trouble.errors, trouble.retry_after, trouble.fate_known) == (wrong, 30, True)
-    assert not errors.GatewayTimeout("No.", fate_known=False).fate_known
+    trouble = errors.GatewayRejected("No.", definitely_not_executed=True, errors=wrong, retry_after=30)
+    assert (trouble.errors, trouble.retry_after, trouble.definitely_not_executed) == (wrong, 30, True)
+    assert not errors.GatewayTimeout("No.", definitely_not_executed=False).definitely_not_executed
 
 
 def test_missing_nights_are_named_and_a_new_price_told() -> None:

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.checkout import MAX_ATTEMPTS
 from chalicelib.domain.ids import (
     BookingId,
+    PersonId,
     booking_of,
     derive_booking_id,
     derive_listing_id,
@@ -18,8 +20,6 @@ from chalicelib.domain.ids import (
     shard_of,
     tx_ref_of,
 )
-from chalicelib.domain.listing import PersonId
-from chalicelib.domain.opening import MAX_ATTEMPTS
 from tests.builders import SALT
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.listing import (
+from chalicelib.domain.calendar import (
     MAX_DAYS_AHEAD,
     MAX_NIGHTS,
     Line,
@@ -16,7 +16,6 @@ from chalicelib.domain.listing import (
     Nights,
     Quote,
     Stay,
-    fold_city,
     instant_of,
     price_of,
     quote,
@@ -24,6 +23,7 @@ from chalicelib.domain.listing import (
     units_left,
 )
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.text import fold_city
 from tests.builders import a_listing, a_stay
 from tests.strategies import ZONES, listings, nights_around, stays
 

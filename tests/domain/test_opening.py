@@ -5,10 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Event, update_payment
-from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
-from chalicelib.domain.opening import (
-    LAST_MINUTES,
+from chalicelib.domain.booking import Booking, Event, Problem, update_payment
+from chalicelib.domain.checkout import (
     MAX_ATTEMPTS,
     MOST_KEYS,
     check_payable,
@@ -22,7 +20,8 @@ from chalicelib.domain.opening import (
     remember_shown,
     usable_link,
 )
-from chalicelib.domain.payment import Problem
+from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
+from chalicelib.domain.timing import LAST_MINUTES
 from tests.builders import NOW, WINDOW, a_booking, another_attempt, cancelled, expired, opened, paid, told
 
 MS = timedelta(milliseconds=1)
@@ -119,7 +118,7 @@ def test_twenty_attempts_and_no_more() -> None:
 
 def test_a_lease_makes_one_owner_and_forgets_the_last_problem() -> None:
     failed = opening_failed(
-        a_booking(), a_booking().payments[0].tx_ref, PROBLEM, fate_known=False, cause="guest", now=NOW
+        a_booking(), a_booking().payments[0].tx_ref, PROBLEM, definitely_not_executed=False, cause="guest", now=NOW
     )
     payment = failed.payments[0]
     booking = lease_opening(failed, payment.tx_ref, by="another", key="hashed", now=LATER)
@@ -176,7 +175,7 @@ def test_a_link_makes_it_pending(fate_unknown: bool) -> None:
     tx_ref = before.payments[0].tx_ref
     assert before.payments[0].opening_by
     if fate_unknown:
-        before = opening_failed(before, tx_ref, PROBLEM, fate_known=False, cause="guest", now=NOW)
+        before = opening_failed(before, tx_ref, PROBLEM, definitely_not_executed=False, cause="guest", now=NOW)
     booking = link_opened(before, tx_ref, "https://pay.example/1", cause="return", now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("pending", "https://pay.example/1", None)
@@ -192,16 +191,18 @@ def test_only_what_was_created_gets_a_link() -> None:
             link_opened(other, other.payments[0].tx_ref, "https://pay.example/2", cause="guest", now=LATER)
 
 
-@pytest.mark.parametrize(("fate_known", "status"), [(True, "failed"), (False, "created")])
-def test_a_payment_fails_only_when_its_fate_is_known(fate_known: bool, status: str) -> None:
+@pytest.mark.parametrize(("definitely_not_executed", "status"), [(True, "failed"), (False, "created")])
+def test_a_payment_fails_only_when_its_fate_is_known(definitely_not_executed: bool, status: str) -> None:
     before = a_booking()
     tx_ref = before.payments[0].tx_ref
-    booking = opening_failed(before, tx_ref, PROBLEM, fate_known=fate_known, cause="return", now=LATER)
+    booking = opening_failed(
+        before, tx_ref, PROBLEM, definitely_not_executed=definitely_not_executed, cause="return", now=LATER
+    )
     [payment] = booking.payments
     assert (payment.status, payment.problem, payment.updated_at) == (status, PROBLEM, LATER)
     assert (payment.opening_until, payment.opening_by) == (None, "")
-    assert len(booking.history) - len(before.history) == fate_known
-    if fate_known:
+    assert len(booking.history) - len(before.history) == definitely_not_executed
+    if definitely_not_executed:
         assert booking.history[-1] == Event(
             LATER, "payment_failed", "return", tx_ref, "created", "failed", "gateway_timeout"
         )

@@ -8,19 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.booking import OPEN, PAYMENT_TRANSITIONS, Payment, PaymentStatus
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import (
-    FIRST_LOOKS,
-    LONGEST_PAUSE,
-    LOOKS_WHILE_HELD,
-    OPEN,
-    PAYMENT_MOVES,
-    SOON,
+from chalicelib.domain.schedule import back_off, next_verification
+from chalicelib.domain.timing import (
+    FIRST_VERIFICATIONS,
+    VERIFY_PAUSE_MAX,
+    VERIFY_WHILE_HELD,
     WATCHED_FOR,
-    Payment,
-    PaymentStatus,
-    back_off,
-    next_look,
+    WEBHOOK_RECHECK,
 )
 from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, refund_owed
 from tests.strategies import jitters
@@ -36,18 +32,18 @@ def after(minutes: float) -> datetime:
 
 
 def looked(now: datetime, *, hold_ends: datetime = HOLD_ENDS) -> datetime | None:
-    return next_look(PAYMENT, hold_ends=hold_ends, now=now)
+    return next_verification(PAYMENT, hold_ends=hold_ends, now=now)
 
 
 # When the gateway is asked
 
 
 def test_the_schedule_is_the_one_that_is_promised() -> None:
-    assert (timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=15)) == FIRST_LOOKS
-    assert timedelta(minutes=30) == LOOKS_WHILE_HELD
-    assert timedelta(hours=6) == LONGEST_PAUSE
+    assert (timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=15)) == FIRST_VERIFICATIONS
+    assert timedelta(minutes=30) == VERIFY_WHILE_HELD
+    assert timedelta(hours=6) == VERIFY_PAUSE_MAX
     assert timedelta(hours=72) == WATCHED_FOR
-    assert timedelta(seconds=30) == SOON
+    assert timedelta(seconds=30) == WEBHOOK_RECHECK
 
 
 @pytest.mark.parametrize(
@@ -112,9 +108,9 @@ def test_the_pauses_are_bounded_and_the_last_look_is_at_72_hours(hold: int, age:
         return
     assert again is not None
     assert now < again <= END
-    assert again - now <= LONGEST_PAUSE
+    assert again - now <= VERIFY_PAUSE_MAX
     if now < hold_ends:
-        assert again - now <= LOOKS_WHILE_HELD
+        assert again - now <= VERIFY_WHILE_HELD
 
 
 @given(st.integers(5, 24 * 60))
@@ -132,8 +128,8 @@ def test_following_the_schedule_ends_after_a_few_dozen_looks(hold: int) -> None:
 
 def test_a_payment_made_later_has_its_own_schedule() -> None:
     later = replace(PAYMENT, created_at=after(20))
-    assert next_look(later, hold_ends=HOLD_ENDS, now=after(20)) == after(22)
-    assert next_look(later, hold_ends=HOLD_ENDS, now=after(20 + 72 * 60) - MS) == after(20 + 72 * 60)
+    assert next_verification(later, hold_ends=HOLD_ENDS, now=after(20)) == after(22)
+    assert next_verification(later, hold_ends=HOLD_ENDS, now=after(20 + 72 * 60) - MS) == after(20 + 72 * 60)
 
 
 # Patience with silence
@@ -164,7 +160,7 @@ def test_the_pause_doubles_to_half_an_hour_with_jitter_from_half_of_it(silences:
 @given(st.integers(1, 200), jitters)
 def test_more_silence_is_never_asked_into_sooner(silences: int, jitter: float) -> None:
     assert back_off(silences, jitter=jitter) <= back_off(silences + 1, jitter=jitter)
-    assert timedelta(seconds=7.5) <= back_off(silences, jitter=jitter) <= LOOKS_WHILE_HELD
+    assert timedelta(seconds=7.5) <= back_off(silences, jitter=jitter) <= VERIFY_WHILE_HELD
 
 
 # Who opens it
@@ -217,17 +213,17 @@ def test_what_went_back_is_in_the_currency_that_came() -> None:
 
 
 def test_moves_lead_only_to_statuses_that_exist() -> None:
-    assert set(PAYMENT_MOVES) == set(get_args(PaymentStatus))
-    assert all(to in PAYMENT_MOVES for moves in PAYMENT_MOVES.values() for to in moves)
-    assert all(status not in moves for status, moves in PAYMENT_MOVES.items())
+    assert set(PAYMENT_TRANSITIONS) == set(get_args(PaymentStatus))
+    assert all(to in PAYMENT_TRANSITIONS for moves in PAYMENT_TRANSITIONS.values() for to in moves)
+    assert all(status not in moves for status, moves in PAYMENT_TRANSITIONS.items())
 
 
 def test_completed_is_the_only_end_and_every_other_may_still_see_money() -> None:
-    for status, moves in PAYMENT_MOVES.items():
+    for status, moves in PAYMENT_TRANSITIONS.items():
         assert ("completed" in moves) is (status != "completed")
         assert ("review" in moves) is (status not in ("completed", "review"))
         assert bool(moves & OPEN) is (status == "created")
-    assert not PAYMENT_MOVES["completed"]
+    assert not PAYMENT_TRANSITIONS["completed"]
     assert {"created", "pending"} == OPEN
 
 

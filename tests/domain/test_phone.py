@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.phone import normalise
+from chalicelib.domain.contact import normalise
 
 
 @pytest.mark.parametrize(

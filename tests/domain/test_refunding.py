@@ -7,26 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking, Event, update_payment
-from chalicelib.domain.email import HAND_OVER
+from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, Booking, Event, Refund, update_payment
 from chalicelib.domain.errors import RefundExceedsPayment
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import back_off
-from chalicelib.domain.refund import OFTEN, SELDOM, SILENT_FOR, TRIES_BEFORE_ASKING, Refund
-from chalicelib.domain.refunding import (
+from chalicelib.domain.refunds import (
     MAX_REFUNDS,
     accepted,
     claim,
+    defer_start,
+    get_refund,
     left_to_refund,
     looked_up,
-    move_refund,
     owe_refund,
-    postpone,
     put_off,
-    take_back,
-    the_refund,
+    record_reversal,
+    transition_refund,
     try_again,
 )
+from chalicelib.domain.schedule import back_off
+from chalicelib.domain.timing import OUTBOX_LEASE, REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE
 from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, told
 from tests.invariants import check
 
@@ -63,7 +62,7 @@ def test_a_refund_is_owed_and_due_at_once() -> None:
     assert booking.payments[0].updated_at == LATER
     assert booking.history[-1] == Event(LATER, "refund_owed", "host", R1, None, "owed", "ETB 0.05")
     email = booking.emails[-1]
-    assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + HAND_OVER)
+    assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + OUTBOX_LEASE)
 
 
 def test_a_refund_may_be_told_of_elsewhere() -> None:
@@ -73,10 +72,10 @@ def test_a_refund_may_be_told_of_elsewhere() -> None:
 def test_refunds_of_a_payment_are_numbered() -> None:
     booking = owing(2, owing(1))
     assert [refund.refund_id for refund in booking.refunds] == [R1, f"{TX_REF}-R2"]
-    assert the_refund(booking, f"{TX_REF}-R2").amount == etb(2)
+    assert get_refund(booking, f"{TX_REF}-R2").amount == etb(2)
     for missing in (f"{TX_REF}-R3", TX_REF, ""):
         with pytest.raises(KeyError):
-            the_refund(booking, missing)
+            get_refund(booking, missing)
 
 
 def test_all_that_was_received_and_not_a_cent_more() -> None:
@@ -108,7 +107,7 @@ def test_only_completed_money_can_go_back(booking: Booking) -> None:
 
 def test_what_is_left_counts_refunds_in_every_state() -> None:
     booking = owing(300_000)
-    for state in (booking, claimed(), move_refund(booking, R1, "attention", cause="sweep", now=NOW)):
+    for state in (booking, claimed(), transition_refund(booking, R1, "attention", cause="sweep", now=NOW)):
         assert left_to_refund(state.payments[0]) == etb(435_000)
 
 
@@ -139,7 +138,7 @@ def test_people_have_twenty() -> None:
 
 def test_a_claim_names_the_one_who_may_post_it() -> None:
     booking = claim(owing(), R1, by="worker", cause="sweep", now=LATER)
-    refund = the_refund(booking, R1)
+    refund = get_refund(booking, R1)
     assert (refund.status, refund.claimed_by, refund.heard_at, refund.updated_at) == (
         "requested",
         "worker",
@@ -154,7 +153,7 @@ def test_a_claim_names_the_one_who_may_post_it() -> None:
 
 def test_what_the_gateway_took_over_is_looked_up() -> None:
     booking = accepted(claimed(), R1, provider_refund_id="RFND-1", cause="sweep", now=LATER)
-    refund = the_refund(booking, R1)
+    refund = get_refund(booking, R1)
     assert (refund.status, refund.provider_refund_id, refund.heard_at) == ("processing", "RFND-1", LATER)
     assert refund.due_at == LATER + HOUR
     assert booking.history[-1] == Event(LATER, "refund_processing", "sweep", R1, "requested", "processing")
@@ -164,7 +163,7 @@ def test_what_it_certainly_did_not_take_over_is_tried_again_after_a_pause() -> N
     booking = claimed()
     for tries in range(1, 5):
         booking = put_off(booking, R1, cause="sweep", now=LATER, jitter=0.5, detail="gateway_unreachable")
-        refund = the_refund(booking, R1)
+        refund = get_refund(booking, R1)
         assert (refund.status, refund.claimed_by, refund.put_off) == ("owed", "", tries)
         assert refund.due_at == LATER + back_off(tries, jitter=0.5)
         assert booking.history[-1] == Event(
@@ -175,23 +174,23 @@ def test_what_it_certainly_did_not_take_over_is_tried_again_after_a_pause() -> N
 
 def test_what_could_not_even_be_asked_about_stays_owed_without_a_word() -> None:
     before = owing()
-    booking = postpone(postpone(before, R1, now=LATER, jitter=0.5), R1, now=LATER, jitter=0.5)
-    refund = the_refund(booking, R1)
-    assert refund == replace(the_refund(before, R1), put_off=2, due_at=LATER + timedelta(seconds=22.5))
+    booking = defer_start(defer_start(before, R1, now=LATER, jitter=0.5), R1, now=LATER, jitter=0.5)
+    refund = get_refund(booking, R1)
+    assert refund == replace(get_refund(before, R1), put_off=2, due_at=LATER + timedelta(seconds=22.5))
     assert booking.history == before.history
 
 
 def test_what_is_done_or_waits_for_a_person_is_due_no_more() -> None:
     for to in ("refunded", "attention"):
-        booking = move_refund(claimed(), R1, to, cause="webhook", now=LATER, due_at=LATER)
-        assert the_refund(booking, R1).due_at is None
+        booking = transition_refund(claimed(), R1, to, cause="webhook", now=LATER, due_at=LATER)
+        assert get_refund(booking, R1).due_at is None
 
 
 def test_an_operator_has_it_posted_again() -> None:
     put_off_once = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
     for waiting in (put_off_once, claimed()):
-        booking = try_again(move_refund(waiting, R1, "attention", cause="sweep", now=NOW), R1, now=LATER)
-        refund = the_refund(booking, R1)
+        booking = try_again(transition_refund(waiting, R1, "attention", cause="sweep", now=NOW), R1, now=LATER)
+        refund = get_refund(booking, R1)
         assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
         assert booking.history[-1] == Event(LATER, "refund_owed", "operator", R1, "attention", "owed")
         check(booking)
@@ -202,7 +201,7 @@ def test_another_refund_is_never_touched() -> None:
     second = booking.refunds[1]
     booking = claim(booking, R1, by="worker", cause="sweep", now=LATER)
     booking = looked_up(booking, R1, heard=True, cause="sweep", now=LATER)
-    booking = move_refund(booking, R1, "refunded", cause="sweep", now=LATER)
+    booking = transition_refund(booking, R1, "refunded", cause="sweep", now=LATER)
     assert booking.refunds[1] == second
 
 
@@ -210,7 +209,7 @@ def test_another_refund_is_never_touched() -> None:
 
 
 def test_hourly_for_six_hours_then_six_hourly() -> None:
-    assert (OFTEN, SELDOM, SILENT_FOR) == (HOUR, 6 * HOUR, 24 * HOUR)
+    assert (REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE) == (HOUR, 6 * HOUR, 24 * HOUR)
     booking = claimed()
     for now, pause in (
         (NOW + HOUR, HOUR),
@@ -218,52 +217,52 @@ def test_hourly_for_six_hours_then_six_hourly() -> None:
         (NOW + 6 * HOUR, 6 * HOUR),
         (NOW + 12 * HOUR, 6 * HOUR),
     ):
-        refund = the_refund(looked_up(booking, R1, heard=True, cause="sweep", now=now), R1)
+        refund = get_refund(looked_up(booking, R1, heard=True, cause="sweep", now=now), R1)
         assert (refund.due_at, refund.heard_at, refund.status) == (now + pause, now, "requested")
 
 
 def test_the_hours_count_from_the_latest_request() -> None:
     booking = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
     again = claim(booking, R1, by="worker", cause="sweep", now=NOW + 20 * HOUR)
-    refund = the_refund(looked_up(again, R1, heard=True, cause="sweep", now=NOW + 21 * HOUR), R1)
+    refund = get_refund(looked_up(again, R1, heard=True, cause="sweep", now=NOW + 21 * HOUR), R1)
     assert refund.due_at == NOW + 22 * HOUR
     # Neither from what happened to it since, nor from the request of another.
     booking = accepted(claimed(), R1, provider_refund_id=None, cause="sweep", now=NOW + 5 * HOUR)
     booking = claim(owing(1, booking), f"{TX_REF}-R2", by="worker", cause="sweep", now=NOW + 5 * HOUR)
-    refund = the_refund(looked_up(booking, R1, heard=True, cause="sweep", now=NOW + 6 * HOUR), R1)
+    refund = get_refund(looked_up(booking, R1, heard=True, cause="sweep", now=NOW + 6 * HOUR), R1)
     assert refund.due_at == NOW + 12 * HOUR
 
 
 def test_a_refund_of_an_older_form_is_looked_up_all_the_same() -> None:
     """Nothing says when the gateway was last heard of it, nor when it was asked for."""
     booking = owing()
-    old = replace(the_refund(booking, R1), status="requested", heard_at=None, updated_at=LATER)
+    old = replace(get_refund(booking, R1), status="requested", heard_at=None, updated_at=LATER)
     booking = update_payment(booking, TX_REF, refunds=(old,))
-    refund = the_refund(looked_up(booking, R1, heard=False, cause="sweep", now=LATER + 23 * HOUR), R1)
+    refund = get_refund(looked_up(booking, R1, heard=False, cause="sweep", now=LATER + 23 * HOUR), R1)
     assert (refund.status, refund.heard_at, refund.due_at) == ("requested", LATER, LATER + 24 * HOUR)
     early = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR - MS)
-    assert the_refund(early, R1).due_at == NOW + 7 * HOUR - MS
+    assert get_refund(early, R1).due_at == NOW + 7 * HOUR - MS
     late = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR)
-    assert the_refund(late, R1).due_at == NOW + 12 * HOUR
+    assert get_refund(late, R1).due_at == NOW + 12 * HOUR
 
 
 def test_a_day_without_a_word_is_put_before_a_person() -> None:
     nearly = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS)
-    refund = the_refund(nearly, R1)
+    refund = get_refund(nearly, R1)
     assert (refund.status, refund.heard_at) == ("requested", NOW)
     silent = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR)
-    assert the_refund(silent, R1).status == "attention"
+    assert get_refund(silent, R1).status == "attention"
     assert silent.history[-1] == Event(
         NOW + 24 * HOUR, "refund_attention", "sweep", R1, "requested", "attention", "no word for a day"
     )
     heard = looked_up(claimed(), R1, heard=True, cause="sweep", now=NOW + 24 * HOUR)
-    assert the_refund(heard, R1).status == "requested"
+    assert get_refund(heard, R1).status == "requested"
 
 
 def test_the_last_look_is_at_the_end_of_the_day_but_not_at_once() -> None:
-    refund = the_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 20 * HOUR), R1)
+    refund = get_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 20 * HOUR), R1)
     assert refund.due_at == NOW + 24 * HOUR
-    refund = the_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS), R1)
+    refund = get_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS), R1)
     assert refund.due_at == NOW + 24 * HOUR - MS + timedelta(minutes=1)
 
 
@@ -277,30 +276,30 @@ def test_a_look_up_without_a_change_makes_no_entry() -> None:
 
 def test_money_that_the_gateway_took_back_is_recorded() -> None:
     twice = told(another_attempt(opened(a_booking())), tx_ref=TX_REF)
-    booking = take_back(twice, TX_REF, "reversed", cause="webhook", now=LATER)
-    assert booking.payments == (replace(twice.payments[0], taken_back="reversed", updated_at=LATER), twice.payments[1])
+    booking = record_reversal(twice, TX_REF, "reversed", cause="webhook", now=LATER)
+    assert booking.payments == (replace(twice.payments[0], reversal="reversed", updated_at=LATER), twice.payments[1])
     assert booking.history[-1] == Event(
-        LATER, "payment_taken_back", "webhook", TX_REF, "completed", "completed", "reversed"
+        LATER, "payment_reversed", "webhook", TX_REF, "completed", "completed", "reversed"
     )
 
 
 @pytest.mark.parametrize(
     ("status", "put_offs", "asks"),
     [
-        ("owed", TRIES_BEFORE_ASKING - 1, False),
-        ("owed", TRIES_BEFORE_ASKING, True),
-        ("requested", TRIES_BEFORE_ASKING, False),
-        ("refunded", TRIES_BEFORE_ASKING, False),
+        ("owed", REFUND_TRIES_BEFORE_ATTENTION - 1, False),
+        ("owed", REFUND_TRIES_BEFORE_ATTENTION, True),
+        ("requested", REFUND_TRIES_BEFORE_ATTENTION, False),
+        ("refunded", REFUND_TRIES_BEFORE_ATTENTION, False),
         ("attention", 0, True),
     ],
 )
 def test_a_person_is_asked_about_what_does_not_get_on(status: str, put_offs: int, asks: bool) -> None:
-    refund = replace(the_refund(owing(), R1), status=status, put_off=put_offs)  # type: ignore[arg-type]
+    refund = replace(get_refund(owing(), R1), status=status, put_off=put_offs)  # type: ignore[arg-type]
     assert refund.needs_a_person is asks
 
 
 def test_fifty_vain_tries_last_most_of_a_day() -> None:
-    shortest = sum((back_off(tries, jitter=0) for tries in range(1, TRIES_BEFORE_ASKING)), timedelta())
-    longest = sum((back_off(tries, jitter=1) for tries in range(1, TRIES_BEFORE_ASKING)), timedelta())
-    assert TRIES_BEFORE_ASKING == 50
+    shortest = sum((back_off(tries, jitter=0) for tries in range(1, REFUND_TRIES_BEFORE_ATTENTION)), timedelta())
+    longest = sum((back_off(tries, jitter=1) for tries in range(1, REFUND_TRIES_BEFORE_ATTENTION)), timedelta())
+    assert REFUND_TRIES_BEFORE_ATTENTION == 50
     assert 10 * HOUR < shortest < longest < 24 * HOUR

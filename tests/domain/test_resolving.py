@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from chalicelib.domain.booking import Booking, attention
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import NotInReview
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import resolve
@@ -90,7 +91,7 @@ def test_what_is_settled_is_looked_at_no_more() -> None:
     """A reversal that was announced, and not shown yet, would have had it looked at again."""
     booking = in_review(HELD)
     tx_ref = booking.payments[0].tx_ref
-    booking = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=after(3), announced="other")
+    booking = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=after(3), webhook_claim="other")
     assert booking.payments[0].next_look_at is not None
     for as_ in ("accept", "refund"):
         assert resolved(booking, as_).payments[0].next_look_at is None

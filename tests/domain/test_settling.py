@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Event, attention, due_at, replace_email, update_payment
-from chalicelib.domain.email import TRIES_BEFORE_ASKING
-from chalicelib.domain.errors import ConcernNotFound
-from chalicelib.domain.listing import PersonId
-from chalicelib.domain.refunding import take_back
-from chalicelib.domain.settling import Settleable, settle, settlements
+from chalicelib.domain.attention import Acknowledgeable, attention, settle, settlements
+from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Booking, Event, update_payment
+from chalicelib.domain.errors import AttentionItemNotFound
+from chalicelib.domain.ids import PersonId
+from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.outbox import replace_email
+from chalicelib.domain.refunds import record_reversal
 from tests.builders import NOW, a_booking, paid
 from tests.invariants import check
 
@@ -21,29 +22,29 @@ BY = PersonId("operator-1")
 TX_REF = a_booking().payments[0].tx_ref
 
 
-def settled(booking: Booking, kind: Settleable, subject: str) -> Booking:
+def settled(booking: Booking, kind: Acknowledgeable, subject: str) -> Booking:
     after = settle(booking, kind, subject, by=BY, said="Told by telephone.", now=LATER)
     check(after)
     return after
 
 
-def taken_back() -> Booking:
-    return take_back(paid(a_booking()), TX_REF, "reversed", cause="webhook", now=NOW)
+def reversal() -> Booking:
+    return record_reversal(paid(a_booking()), TX_REF, "reversed", cause="webhook", now=NOW)
 
 
 def with_email(*, failed: bool) -> Booking:
     booking = paid(a_booking())
-    email = replace(booking.emails[0], tries=TRIES_BEFORE_ASKING)
+    email = replace(booking.emails[0], tries=ENTRY_TRIES_BEFORE_ATTENTION)
     email = replace(email, status="failed") if failed else replace(email, claimed_by="worker")
     return replace_email(booking, email, now=NOW)
 
 
 def test_a_payment_that_was_taken_back() -> None:
-    booking = settled(taken_back(), "payment_taken_back", TX_REF)
+    booking = settled(reversal(), "payment_reversed", TX_REF)
     assert attention(booking) is None
     entry = Event(
         LATER,
-        "payment_taken_back_settled",
+        "payment_reversed_settled",
         "operator",
         TX_REF,
         "completed",
@@ -52,9 +53,9 @@ def test_a_payment_that_was_taken_back() -> None:
         "operator-1",
     )
     assert booking.history[-1] == entry
-    assert settlements(booking, "payment_taken_back", TX_REF) == (entry,)
+    assert settlements(booking, "payment_reversed", TX_REF) == (entry,)
     # What the gateway did stays written down, and changes nothing else.
-    assert booking.payments[0] == replace(taken_back().payments[0], taken_back_settled=True)
+    assert booking.payments[0] == replace(reversal().payments[0], reversal_acknowledged=True)
     assert (booking.status, booking.refunds) == ("confirmed", ())
 
 
@@ -87,25 +88,25 @@ def test_a_booking_that_keeps_failing() -> None:
 
 
 def test_what_waits_for_nobody_is_not_settled() -> None:
-    once = settled(taken_back(), "payment_taken_back", TX_REF)
+    once = settled(reversal(), "payment_reversed", TX_REF)
     mailed = settled(with_email(failed=True), "email", "1")
-    wrong: list[tuple[Booking, Settleable, str]] = [
-        (paid(a_booking()), "payment_taken_back", TX_REF),
-        (taken_back(), "payment_taken_back", TX_REF[:-1] + "2"),
-        (once, "payment_taken_back", TX_REF),
-        (update_payment(a_booking(), TX_REF, status="review"), "payment_taken_back", TX_REF),
+    wrong: list[tuple[Booking, Acknowledgeable, str]] = [
+        (paid(a_booking()), "payment_reversed", TX_REF),
+        (reversal(), "payment_reversed", TX_REF[:-1] + "2"),
+        (once, "payment_reversed", TX_REF),
+        (update_payment(a_booking(), TX_REF, status="review"), "payment_reversed", TX_REF),
         (paid(a_booking()), "email", "1"),
         (with_email(failed=True), "email", "2"),
         (with_email(failed=True), "email", "9"),
         (mailed, "email", "1"),
     ]
     for booking, kind, subject in wrong:
-        with pytest.raises(ConcernNotFound):
+        with pytest.raises(AttentionItemNotFound):
             settle(booking, kind, subject, by=BY, said="", now=LATER)
 
 
 def test_one_of_two_leaves_the_other() -> None:
-    both = take_back(with_email(failed=True), TX_REF, "refunded", cause="webhook", now=NOW)
-    assert attention(settled(both, "payment_taken_back", TX_REF)) == "email"
-    assert attention(settled(both, "email", "1")) == "payment_taken_back"
-    assert settlements(settled(both, "email", "1"), "payment_taken_back", TX_REF) == ()
+    both = record_reversal(with_email(failed=True), TX_REF, "refunded", cause="webhook", now=NOW)
+    assert attention(settled(both, "payment_reversed", TX_REF)) == "email"
+    assert attention(settled(both, "email", "1")) == "payment_reversed"
+    assert settlements(settled(both, "email", "1"), "payment_reversed", TX_REF) == ()

@@ -10,18 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import refunding
-from chalicelib.domain.booking import Booking, Event, attention, the_payment, update_payment
+from chalicelib.domain import refunds as refunding
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import Booking, Event, get_payment, update_payment
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import SOON
-from chalicelib.domain.verification import (
-    NO_ANSWER,
-    UNKNOWN_FOR_GOOD,
-    Announced,
-    Verification,
-    apply_verification,
-    matches,
-)
+from chalicelib.domain.timing import UNKNOWN_FOR_GOOD, WEBHOOK_RECHECK
+from chalicelib.domain.verification import NO_ANSWER, Verification, WebhookClaim, apply_verification, matches
 from tests.builders import NOW, WINDOW, a_booking, answer, expired, paid, told
 from tests.domain.situations import (
     CHECK_IN,
@@ -110,7 +104,7 @@ def test_nights_are_free_unless_it_is_said_that_they_are_short() -> None:
 
 
 def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
-    for booking, kind in ((CONFIRMED, "payment_taken_back"), (requested(with_refund(CONFIRMED)), "refund_refunded")):
+    for booking, kind in ((CONFIRMED, "payment_reversed"), (requested(with_refund(CONFIRMED)), "refund_refunded")):
         event = told(booking, "refunded", now=after(40), cause="verify").history[-1]
         assert (event.kind, event.cause, event.at) == (kind, "verify", after(40))
 
@@ -171,35 +165,35 @@ def test_no_letter_where_no_other_payment_could_be_tried() -> None:
 
 
 @pytest.mark.parametrize(
-    ("booking", "said", "announced", "again"),
+    ("booking", "said", "webhook_claim", "again"),
     [
         (HELD, "pending", "", after(5)),
-        (HELD, "pending", "paid", after(3) + SOON),
-        (HELD, "pending", "other", after(3) + SOON),
-        (HELD, "unknown", "paid", after(3) + SOON),
+        (HELD, "pending", "paid", after(3) + WEBHOOK_RECHECK),
+        (HELD, "pending", "other", after(3) + WEBHOOK_RECHECK),
+        (HELD, "unknown", "paid", after(3) + WEBHOOK_RECHECK),
         (CONFIRMED, "paid", "", None),
         (CONFIRMED, "paid", "paid", None),
-        (CONFIRMED, "paid", "other", after(3) + SOON),
+        (CONFIRMED, "paid", "other", after(3) + WEBHOOK_RECHECK),
         (in_review(HELD), "pending", "", None),
         (in_review(HELD), "pending", "paid", None),
-        (in_review(HELD), "pending", "other", after(3) + SOON),
+        (in_review(HELD), "pending", "other", after(3) + WEBHOOK_RECHECK),
         (HELD, "paid", "paid", None),
         (HELD, "paid", "other", None),
     ],
 )
 def test_what_a_webhook_announced_is_soon_asked_for_again(
-    booking: Booking, said: str, announced: Announced, again: datetime | None
+    booking: Booking, said: str, webhook_claim: WebhookClaim, again: datetime | None
 ) -> None:
     payment = booking.payments[0]
-    result = applied(booking, payment.tx_ref, answer(payment, said), now=after(3), announced=announced)
+    result = applied(booking, payment.tx_ref, answer(payment, said), now=after(3), webhook_claim=webhook_claim)
     assert result.payments[0].next_look_at == again
 
 
 def test_an_announcement_never_puts_the_next_look_off() -> None:
     nearly = after(5) - timedelta(seconds=10)
-    for announced in ("", "paid", "other"):
+    for webhook_claim in ("", "paid", "other"):
         result = applied(
-            HELD, HELD.payments[0].tx_ref, answer(HELD.payments[0], "pending"), now=nearly, announced=announced
+            HELD, HELD.payments[0].tx_ref, answer(HELD.payments[0], "pending"), now=nearly, webhook_claim=webhook_claim
         )
         assert result.payments[0].next_look_at == after(5)
 
@@ -210,12 +204,12 @@ def test_after_72_hours_only_an_announcement_is_followed_up() -> None:
     end = NOW + timedelta(hours=72)
     assert told(over, "pending", now=end - MS).payments[0].next_look_at == end
     assert told(over, "pending", now=end).payments[0].next_look_at is None
-    announced = applied(over, payment.tx_ref, answer(payment, "pending"), now=end, announced="paid")
-    assert announced.payments[0].next_look_at == end + SOON
+    webhook_claim = applied(over, payment.tx_ref, answer(payment, "pending"), now=end, webhook_claim="paid")
+    assert webhook_claim.payments[0].next_look_at == end + WEBHOOK_RECHECK
 
 
 @pytest.mark.parametrize(
-    ("booking", "announced", "watched"),
+    ("booking", "webhook_claim", "watched"),
     [
         (HELD, "", True),
         (expired(HELD), "", True),
@@ -227,12 +221,14 @@ def test_after_72_hours_only_an_announcement_is_followed_up() -> None:
         (in_review(HELD), "paid", True),
     ],
 )
-def test_silences_are_asked_into_ever_more_patiently(booking: Booking, announced: Announced, watched: bool) -> None:
+def test_silences_are_asked_into_ever_more_patiently(
+    booking: Booking, webhook_claim: WebhookClaim, watched: bool
+) -> None:
     now = after(1)
     tx_ref = booking.payments[0].tx_ref
     for seconds in (15, 30, 60, 120, 240, 480, 960, 1800, 1800):
         for jitter in (0.0, 0.5):
-            result = applied(booking, tx_ref, NO_ANSWER, now=now, announced=announced, jitter=jitter)
+            result = applied(booking, tx_ref, NO_ANSWER, now=now, webhook_claim=webhook_claim, jitter=jitter)
             pause = timedelta(seconds=seconds) * (0.5 + jitter / 2)
             assert result.payments[0].next_look_at == (now + pause if watched else None)
         booking = result
@@ -244,7 +240,7 @@ def test_silences_are_asked_into_ever_more_patiently(booking: Booking, announced
 
 def test_a_look_that_was_announced_goes_on_through_silences() -> None:
     tx_ref = CONFIRMED.payments[0].tx_ref
-    once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), announced="other")
+    once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), webhook_claim="other")
     twice = applied(once, tx_ref, NO_ANSWER, now=after(4))
     assert twice.payments[0].next_look_at == after(4) + timedelta(seconds=22.5)
     heard = applied(twice, tx_ref, answer(CONFIRMED.payments[0]), now=after(5))
@@ -287,7 +283,7 @@ def test_a_payment_that_went_back_tells_of_one_refund_only() -> None:
     for _ in range(3):
         booking = told(booking, "refunded")
         assert [refund.status for refund in booking.refunds] == ["refunded", "requested"]
-    assert booking.payments[0].taken_back == ""
+    assert booking.payments[0].reversal == ""
 
 
 def test_the_oldest_that_was_asked_for_is_meant() -> None:
@@ -304,7 +300,7 @@ def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_pa
     booking = refunding.accepted(booking, second, provider_refund_id="RF2", cause="sweep", now=NOW)
     told_so = told(booking, "reversed", now=after(5))
     assert [(refund.status, refund.due_at) for refund in told_so.refunds] == [("processing", after(5))] * 2
-    assert told_so.payments[0].taken_back == ""
+    assert told_so.payments[0].reversal == ""
 
 
 def test_a_refund_without_a_name_is_not_asked_about_sooner_for_a_reversal() -> None:
@@ -318,7 +314,7 @@ def test_a_refund_without_a_name_is_not_asked_about_sooner_for_a_reversal() -> N
 
 def test_a_whole_refund_that_waits_is_what_a_reversal_did_already() -> None:
     taken = told(CONFIRMED, "reversed")
-    assert taken.payments[0].taken_back == "reversed"
+    assert taken.payments[0].reversal == "reversed"
     owed = with_refund(taken)
     assert told(owed, "reversed").refunds[0].status == "refunded"
 
@@ -332,12 +328,14 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     payment = data.draw(st.sampled_from(booking.payments))
     verification = data.draw(verifications(payment))
     now = life.now + data.draw(st.timedeltas(timedelta(0), timedelta(days=40)))
-    announced: Announced = data.draw(st.sampled_from(("", "paid", "other")))
+    webhook_claim: WebhookClaim = data.draw(st.sampled_from(("", "paid", "other")))
     nights: Literal["free", "short"] = data.draw(st.sampled_from(("free", "short")))
     jitter = data.draw(jitters)
-    result = applied(booking, payment.tx_ref, verification, now=now, nights=nights, announced=announced, jitter=jitter)
+    result = applied(
+        booking, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
+    )
     check(result)
-    after_all = the_payment(result, payment.tx_ref)
+    after_all = get_payment(result, payment.tx_ref)
 
     # Confirmed only by this answer, of this payment, in all four points, and never late without the place.
     if result.status == "confirmed" and booking.status != "confirmed":
@@ -365,7 +363,9 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     assert result.emails[: len(booking.emails)] == booking.emails
     assert result.history[: len(booking.history)] == booking.history
 
-    again = applied(result, payment.tx_ref, verification, now=now, nights=nights, announced=announced, jitter=jitter)
+    again = applied(
+        result, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
+    )
     assert settled(again) == settled(result)
 
 
@@ -380,7 +380,7 @@ def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject)
         now=life.now,
         nights=data.draw(st.sampled_from(("free", "short"))),
     )
-    known = the_payment(result, payment.tx_ref)
+    known = get_payment(result, payment.tx_ref)
     assert known.status == "completed"
     assert known.received is not None
     assert known.accepted or known.refunded_or_owed == known.received

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
-from chalicelib.domain.booking import Booking, attention, the_payment
-from chalicelib.domain.email import HAND_OVER
-from chalicelib.domain.refund import Refund
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import Booking, Refund, get_payment
+from chalicelib.domain.timing import OUTBOX_LEASE
 from chalicelib.domain.verification import Verification
-from tests.builders import answer, the_refund
+from tests.builders import answer, get_refund
 from tests.domain.situations import LESS, SITUATIONS, Situation, applied, settled
 
 # "free" and "short" are two columns for a paid answer: whether the nights can be taken again.
@@ -66,7 +66,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def answered(situation: Situation, said: str) -> tuple[Verification, Literal["free", "short"]]:
-    payment = the_payment(situation.booking, situation.tx_ref)
+    payment = get_payment(situation.booking, situation.tx_ref)
     if said in ("free", "short"):
         return answer(payment), "free" if said == "free" else "short"
     if said == "odd":
@@ -94,7 +94,7 @@ def flat(booking: Booking) -> dict[str, Any]:
 
 def expected(situation: Situation, verification: Verification, cell: str) -> dict[str, Any]:
     booking, now, tx_ref = situation.booking, situation.asked, situation.tx_ref
-    payment = the_payment(booking, tx_ref)
+    payment = get_payment(booking, tx_ref)
     found = flat(booking)
     own = f"{situation.attempt}."
 
@@ -108,7 +108,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         happened(f"payment_{to}", subject, before, to, detail)
 
     def owed(kind: str, about: str = "") -> None:
-        found["emails"].append((kind, about, now + HAND_OVER, "owed"))
+        found["emails"].append((kind, about, now + OUTBOX_LEASE, "owed"))
 
     def reported() -> None:
         facts = {
@@ -186,12 +186,12 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         case "close":
             moved("expired", "never opened")
         case "taken":
-            found.update({own + "taken_back": verification.said, own + "updated_at": now})
-            happened("payment_taken_back", tx_ref, "completed", "completed", verification.said)
+            found.update({own + "reversal": verification.said, own + "updated_at": now})
+            happened("payment_reversed", tx_ref, "completed", "completed", verification.said)
         case "ask":
-            found[own + "refunds"] = (replace(the_refund(booking), due_at=now),)
+            found[own + "refunds"] = (replace(get_refund(booking), due_at=now),)
         case "back":
-            refund = the_refund(booking)
+            refund = get_refund(booking)
             done = replace(refund, status="refunded", updated_at=now, due_at=None)
             found.update({own + "refunds": (done,), own + "updated_at": now})
             happened("refund_refunded", refund.refund_id, refund.status, "refunded")
@@ -222,7 +222,7 @@ def test_who_must_look_at_it_and_whether_nights_are_held(name: str, said: str, c
     wanted = {
         "review": "payment_review",
         "note": "payment_review",
-        "taken": "payment_taken_back",
+        "taken": "payment_reversed",
         "back": None,
     }.get(cell, None if name.endswith("review") and cell not in ("look", "silent") else before)
     assert attention(result) == wanted

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from local.ministack import free_port
-from local.world import World
+from local.stack.ministack import free_port
+from local.stack.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 30.0

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from local.world import World
+from local.stack.world import World
 from tests.e2e.conftest import ROOT
 
 EXAMPLE = ROOT / "client" / "build" / "examples" / "book-and-pay.js"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.world import World
+from local.stack.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = re.compile(r"test_readme\.py\. -->\n```sh\n(.*?)```", re.DOTALL)

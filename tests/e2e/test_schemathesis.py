@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local.environment import SANDBOX_WEBHOOK_SECRET
-from local.world import World
+from local.stack.environment import SANDBOX_WEBHOOK_SECRET
+from local.stack.world import World
 from tests.e2e.conftest import ROOT, Process, a_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]

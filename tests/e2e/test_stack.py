@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.world import Json, Person, World
+from local.stack.world import Json, Person, World
 from tests.e2e.conftest import ROOT, Process, start
 
 pytestmark = pytest.mark.e2e

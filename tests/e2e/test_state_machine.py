@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from local.world import World
+from local.stack.world import World
 from tests.e2e.conftest import Process, a_stack
 from tests.e2e.machine import ending
 from tests.e2e.machine.others import Others

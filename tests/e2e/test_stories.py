@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.story import STORIES, stories_of
-from local.story_gateways import STORY_GATEWAYS
-from local.world import World
+from local.scenarios.story import STORIES, stories_of
+from local.scenarios.story_gateways import STORY_GATEWAYS
+from local.stack.world import World
 from tests.e2e.conftest import Process, a_stack
 
 # For twelve seconds it waits for a gateway that does not answer, whichever that is.

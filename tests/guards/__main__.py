@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
-from .faults import ROOT, Fault, all_faults
+from tests.guards.faults import ROOT, Fault, all_faults
 
 COPIED = ("chalicelib", "local", "tests", "docs", ".chalice")
 PYTEST = ("-q", "-x", "--no-header", "--tb=short", "--timeout=60", "-p", "no:cacheprovider")

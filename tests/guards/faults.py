@@ -1,4 +1,4 @@
-"""The faults, as texts: ``faults/domain/opening.txt`` holds those for ``chalicelib/domain/opening.py``.
+"""The faults, as texts: ``faults/domain/opening.txt`` holds those for ``chalicelib/domain/checkout.py``.
 
 A fault has a name, the test that must fail when it is there, the lines as they are, and the lines as they would be::
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from .__main__ import CAUGHT, judge_all
-from .faults import ROOT, Fault, all_faults
+from tests.guards.__main__ import CAUGHT, judge_all
+from tests.guards.faults import ROOT, Fault, all_faults
 
 FAULTS = all_faults()
 SAMPLE = random.Random(20270114).sample(FAULTS, 6)

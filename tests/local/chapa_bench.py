@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from local.chapa import Sandbox, SandboxSettings, create_blueprint
+from local.sandboxes.chapa import Sandbox, SandboxSettings, create_blueprint
 
 KEY = "CHASECK_TEST-bench"
 SECRET = "demo-webhook-secret-2026"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.chapa.switches import SWITCHES
-from local.sandbox.switches import Choice
+from local.sandboxes.chapa.switches import SWITCHES
+from local.sandboxes.core.switches import Choice
 from tests.local.chapa_bench import KEY, TX_REF, Bench, a_bench
 
 

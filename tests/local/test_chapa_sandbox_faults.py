@@ -9,7 +9,7 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from local.chapa.words import FAULTS
+from local.sandboxes.chapa.words import FAULTS
 from tests.local.chapa_bench import KEY, TX_REF, Bench, a_bench
 
 HELD = 0.6

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.chapa import rules
+from local.sandboxes.chapa import rules
 from tests.local.chapa_bench import TX_REF, Bench, a_bench
 
 REQUIRED = ["validation.required"]

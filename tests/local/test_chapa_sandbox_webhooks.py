@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from local.chapa import webhooks
-from local.chapa.answers import php_json
-from local.sandbox.delivery import Keys
+from local.sandboxes.chapa import webhooks
+from local.sandboxes.chapa.answers import php_json
+from local.sandboxes.core.delivery import Keys
 from tests.local.chapa_bench import KEY, SECRET, TX_REF, Bench, Received, a_bench
 
 CONSTANT = "9b052bd56b5798cacd132759a3ce04f5c918015c8423c1e4d5225271e23ed6dc"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from local.chapa import SandboxSettings, create_blueprint
-from local.chapa.v2 import VERIFY
-from local.chapa.words import FAULTS_OF_V2
+from local.sandboxes.chapa import SandboxSettings, create_blueprint
+from local.sandboxes.chapa.v2 import VERIFY
+from local.sandboxes.chapa.words import FAULTS_OF_V2
 from tests.local.chapa_bench import KEY, SECRET, TX_REF, Bench, Receiver, Reply
 
 KEY_V2 = "CHAPA_TEST_PRIV_bench"

@@ -12,11 +12,11 @@ from moto import mock_aws
 
 from chalicelib import settings
 from chalicelib.gateways import GATEWAYS, Mode
-from local import check_gateway
-from local.chapa.sheet import SHEET as CHAPA_SHEET
-from local.check_gateway import DIFFERS, EXPECTED, NOT_ASKED, Stage
-from local.paystack.sheet import SHEET as PAYSTACK_SHEET
-from local.sheets import table
+from local.sandboxes.chapa.sheet import SHEET as CHAPA_SHEET
+from local.sandboxes.paystack.sheet import SHEET as PAYSTACK_SHEET
+from local.stack.sheets import table
+from ops import check_gateway
+from ops.check_gateway import DIFFERS, EXPECTED, NOT_ASKED, Stage
 from tests.adapters.gateway_bench import Bench, Kind, bench_of
 from tests.adapters.test_gateway_contract import CHAPA, CHAPA_V2, PAYSTACK
 

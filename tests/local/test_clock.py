@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.clock import BadAdvance, LocalClock, stamp
+from local.stack.clock import BadAdvance, LocalClock, stamp
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from flask.testing import FlaskClient
 
-from local import controls
-from local.clock import LocalClock
-from local.site import create_site
+from local.stack import controls
+from local.stack.clock import LocalClock
+from local.stack.site import create_site
 
 
 class FakeWorkers:

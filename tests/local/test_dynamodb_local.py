@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local import dynamodb_local
-from local.dynamodb_local import ENDPOINT, NOWHERE, DynamoDBLocal, DynamoDBLocalError, NotFetched
-from local.ministack import free_port
+from local.stack import dynamodb_local
+from local.stack.dynamodb_local import ENDPOINT, NOWHERE, DynamoDBLocal, DynamoDBLocalError, NotFetched
+from local.stack.ministack import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.domain.money import EXPONENTS
-from local.environment import (
+from local.stack.environment import (
     Addresses,
     EnvironmentTrouble,
     app_environment,
@@ -17,9 +17,9 @@ from local.environment import (
     gateway,
     keep_to_this_machine,
 )
-from local.listeners import PortTrouble, from_environment, hold, port_of
-from local.resources import Resources
-from local.seed import PLACES, places
+from local.stack.listeners import PortTrouble, from_environment, hold, port_of
+from local.stack.resources import Resources
+from local.stack.seed import PLACES, places
 
 HERE = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:8001")
 RESOURCES = Resources("listings", "bookings", "http://q/r", "http://q/rd", "http://q/e", "http://q/ed")

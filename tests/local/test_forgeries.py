@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from local.chapa import webhooks as chapa
-from local.paystack import webhooks as paystack
-from local.sandbox.delivery import Keys
+from local.sandboxes.chapa import webhooks as chapa
+from local.sandboxes.core.delivery import Keys
+from local.sandboxes.paystack import webhooks as paystack
 
 KEYS = Keys("hush", "sk_test_x")
 BODY = b'{"event":"charge.success","amount":"2450.00","tx_ref":"GZ4T1B8WCD7K2M9Q-1"}'

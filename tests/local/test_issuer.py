@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from chalicelib.adapters.oidc import Claims, Tokens
-from local.issuer import CLIENT_ID, Issuer, create_blueprint
-from local.site import create_site
+from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
+from local.stack.site import create_site
 
 URL = "http://127.0.0.1:8001/oidc"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.environment import Addresses, EnvironmentTrouble, gateway, paystack
-from local.keys import mode_of_local_stack
+from local.stack.environment import Addresses, EnvironmentTrouble, gateway, paystack
+from local.stack.keys import mode_of_local_stack
 
 HERE = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:8001")
 CHAPA = "https://api.chapa.co/v1"

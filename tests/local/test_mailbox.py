@@ -11,8 +11,8 @@ import pytest
 from botocore import handlers
 from moto import mock_aws
 
-from local.mailbox import Mailbox, create_blueprint, read_mime
-from local.site import create_site
+from local.stack.mailbox import Mailbox, create_blueprint, read_mime
+from local.stack.site import create_site
 
 NOW = datetime(2027, 1, 14, 8, 15, 30, tzinfo=UTC)
 

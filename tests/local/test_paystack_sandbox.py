@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from local.paystack import SandboxBlueprint, SandboxSettings, create_blueprint
-from local.paystack.answers import FAULTS
-from local.paystack.switches import SWITCHES
-from local.sandbox.switches import Choice
+from local.sandboxes.core.switches import Choice
+from local.sandboxes.paystack import SandboxBlueprint, SandboxSettings, create_blueprint
+from local.sandboxes.paystack.answers import FAULTS
+from local.sandboxes.paystack.switches import SWITCHES
 from tests.local.chapa_bench import Receiver, Reply
 
 KEY = "sk_test_bench"

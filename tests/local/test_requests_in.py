@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from local.requests_in import MOST_BYTES, Malformed, TooLarge, clean_target, read_body
+from local.stack.requests_in import MOST_BYTES, Malformed, TooLarge, clean_target, read_body
 
 
 def headers(*pairs: tuple[str, str]) -> Message:

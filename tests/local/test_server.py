@@ -13,8 +13,8 @@ import pytest
 import requests
 from chalice.config import Config
 
-from local.listeners import hold, port_of
-from local.server import ApiServer, isolate_threads
+from local.stack.listeners import hold, port_of
+from local.stack.server import ApiServer, isolate_threads
 from tests.local.probe import make_probe
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.sandbox.switches import BadControlError, Choice, Number, Switches
+from local.sandboxes.core.switches import BadControlError, Choice, Number, Switches
 from tests.local.chapa_bench import TX_REF, Bench, a_bench
 
 TABLE: dict[str, Choice | Number] = {

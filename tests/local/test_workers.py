@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, SQSEvent
 
-from local.workers import Functions, QueueWorker, Workers, at_once, failed_ids, record
+from local.stack.workers import Functions, QueueWorker, Workers, at_once, failed_ids, record
 from tests.local.probe import make_probe
 
 URL = "http://127.0.0.1/queue"

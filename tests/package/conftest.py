@@ -10,7 +10,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.packager import LambdaDeploymentPackager
 
-from local.package import ROOT, for_stage, translate, with_code_at
+from tools.package import ROOT, for_stage, translate, with_code_at
 
 Template = dict[str, Any]
 

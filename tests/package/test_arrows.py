@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.package import ROOT
+from tools.package import ROOT
 
 
 def test_imports_run_downwards() -> None:

@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import deploy
-from local.deploy import DeployError, Uploaded
-from local.ministack import MiniStack
-from local.package import Package
+from local.stack.ministack import MiniStack
+from ops import deploy
+from ops.deploy import DeployError, Uploaded
+from tools.package import Package
 
 ACCOUNT = "000000000000"
 TEMPLATE = {

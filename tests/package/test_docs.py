@@ -9,9 +9,9 @@ from typing import get_args
 
 import pytest
 
-from chalicelib.api.gateway_responses import RESPONSES
-from chalicelib.api.problems import STATUS
-from chalicelib.services.operators import Kind
+from chalicelib.api.core.gateway_responses import RESPONSES
+from chalicelib.api.core.problems import STATUS
+from chalicelib.services.operators.lists import Kind
 from chalicelib.telemetry import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib import container as composition
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -125,4 +125,4 @@ def test_every_function_of_the_app_is_looked_at() -> None:
     from app import _HANDLERS
 
     assert {handler.removeprefix("app.") for handler in _HANDLERS} == set(FORBIDDEN)
-    assert set(_HANDLERS.values()) == set(wiring._NEEDS) == set(wiring._CLIENTS)
+    assert set(_HANDLERS.values()) == set(composition._NEEDS) == set(composition._CLIENTS)

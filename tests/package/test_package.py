@@ -13,8 +13,8 @@ from pathlib import Path
 import botocore
 import pytest
 
-from local import package
-from local.package import OPERATIONS, ROOT, SERVICES, PackageError
+from tools import package
+from tools.package import OPERATIONS, ROOT, SERVICES, PackageError
 
 POLICIES = tuple((ROOT / ".chalice").glob("policy-*.json"))
 ONLY_RIGHTS = {("dynamodb", "ConditionCheckItem"), ("ses", "FromAddress")}

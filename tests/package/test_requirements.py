@@ -7,7 +7,7 @@ from importlib import metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from local.package import ROOT
+from tools.package import ROOT
 
 # Not in the package: Chalice's runtime has no dependencies, its command line has many.
 NOT_DEPLOYED = {"chalice"}

@@ -18,9 +18,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.ministack import MiniStack, MiniStackError
-from local.package import ROOT
-from local.resources import create_all, template
+from local.stack.ministack import MiniStack, MiniStackError
+from local.stack.resources import create_all, template
+from tools.package import ROOT
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_emulator_stops_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_emulator_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    program = "from local.ministack import MiniStack; print(MiniStack().start().url, flush=True); input()"
+    program = "from local.stack.ministack import MiniStack; print(MiniStack().start().url, flush=True); input()"
     environment: dict[str, Any] = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", program],

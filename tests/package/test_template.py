@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from chalicelib import settings, telemetry
-from chalicelib.api import gateway_responses, operators, pages, problems  # noqa: F401 - their routes
-from chalicelib.api.http import ROUTES
-from local import template as generator
-from local.resources import TEMPLATE
-
-from .conftest import Template
+from chalicelib.api.core import gateway_responses, problems
+from chalicelib.api.core.http import ROUTES
+from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
+from local.stack.resources import TEMPLATE
+from tests.package.conftest import Template
+from tools import template as generator
 
 FUNCTIONS = {
     "APIHandler": ("app.app", 28, 512),

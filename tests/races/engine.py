@@ -13,17 +13,17 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from pynamodb.connection import Connection
 
-from chalicelib.adapters.dynamodb import DynamoBookings
-from chalicelib.adapters.dynamodb_calls import Writes
-from chalicelib.adapters.dynamodb_listings import DynamoListings
-from chalicelib.adapters.records import decode_booking, decode_listing
-from chalicelib.adapters.tables import SALT as SALT_KEY
-from chalicelib.adapters.tables import SaltItem
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import ListingId, Night, PersonId
+from chalicelib.adapters.dynamodb.bookings import DynamoBookings
+from chalicelib.adapters.dynamodb.calls import Writes
+from chalicelib.adapters.dynamodb.listings import DynamoListings
+from chalicelib.adapters.dynamodb.records import decode_booking, decode_listing
+from chalicelib.adapters.dynamodb.tables import SALT as SALT_KEY
+from chalicelib.adapters.dynamodb.tables import SaltItem
+from chalicelib.domain.calendar import Night
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from local.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
+from local.stack.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
 from tests.builders import SALT, a_listing
 from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindings_restored, drop_tables, make_tables
 from tests.fake_stores import Row, Tables

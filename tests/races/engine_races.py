@@ -23,11 +23,11 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
 )
 from chalicelib.domain.money import Money
-from chalicelib.services.book import Booked
+from chalicelib.services.book import BookingResult
 from chalicelib.services.cancel import cancel
-from chalicelib.services.pay import Paid
-from chalicelib.services.send_emails import send_emails
-from chalicelib.services.sweep import work_off
+from chalicelib.services.checkout import CheckoutResult
+from chalicelib.services.deliver import send_emails
+from chalicelib.services.sweep import process_task
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, NIGHTS, PUBLIC, Scene, id_of
 
 FIRST = id_of("first")
@@ -90,7 +90,7 @@ def owing_a_refund(scene: Scene) -> None:
 
 def without_a_link(scene: Scene) -> None:
     """The gateway said nothing when the payment was opened, and the hold is nearly over."""
-    scene.ports.gateway.trouble("initialize", GatewayUnreachable("down", fate_known=False))
+    scene.ports.gateway.trouble("initialize", GatewayUnreachable("down", definitely_not_executed=False))
     scene.book()
     scene.ports.clock.move_to(HOLD_ENDS - timedelta(minutes=3))
     scene.forget()
@@ -109,11 +109,11 @@ def expired_with_money_on_its_way(scene: Scene) -> None:
 # -- who meets
 
 
-def book(scene: Scene) -> Booked:
+def book(scene: Scene) -> BookingResult:
     return scene.book()
 
 
-def dawit_books(scene: Scene) -> Booked:
+def dawit_books(scene: Scene) -> BookingResult:
     return scene.book(guest=GUEST_DAWIT)
 
 
@@ -139,7 +139,7 @@ def the_hold_ends(scene: Scene) -> None:
     sweep(scene)
 
 
-def pay(scene: Scene) -> Paid:
+def pay(scene: Scene) -> CheckoutResult:
     return scene.pay(scene.now(FIRST))
 
 
@@ -159,7 +159,7 @@ def send(scene: Scene) -> int:
 
 
 def one_of_two_booked(scene: Scene, outcomes: list[object]) -> None:
-    booked = {done.booking.booking_id for done in outcomes if isinstance(done, Booked)}
+    booked = {done.booking.booking_id for done in outcomes if isinstance(done, BookingResult)}
     assert len(booked) == 1
     assert any(isinstance(done, DatesUnavailable) for done in outcomes)
     assert set(scene.ports.tables.bookings) == booked
@@ -169,7 +169,7 @@ def one_of_two_booked(scene: Scene, outcomes: list[object]) -> None:
 
 
 def one_booking(scene: Scene, outcomes: list[object]) -> None:
-    booked = [done for done in outcomes if isinstance(done, Booked)]
+    booked = [done for done in outcomes if isinstance(done, BookingResult)]
     assert {done.booking.booking_id for done in booked} == {FIRST}
     assert sum(not done.replayed for done in booked) == 1
     assert set(scene.ports.tables.bookings) == {FIRST}
@@ -182,7 +182,7 @@ def one_booking(scene: Scene, outcomes: list[object]) -> None:
 
 
 def one_more_hold(scene: Scene, outcomes: list[object]) -> None:
-    booked = {done.booking.booking_id for done in outcomes if isinstance(done, Booked)}
+    booked = {done.booking.booking_id for done in outcomes if isinstance(done, BookingResult)}
     assert len(booked) == 1
     assert any(isinstance(done, TooManyOpenHolds) for done in outcomes)
     [slots] = scene.ports.tables.slots.values()
@@ -250,7 +250,7 @@ def cancelled_or_not_there_yet(scene: Scene, outcomes: list[object]) -> None:
         assert scene.taken == {}
         assert charge is None or charge.cancelled
     else:
-        one_booking(scene, [done for done in outcomes if isinstance(done, Booked)])
+        one_booking(scene, [done for done in outcomes if isinstance(done, BookingResult)])
 
 
 def refund_done(scene: Scene) -> None:
@@ -260,7 +260,7 @@ def refund_done(scene: Scene) -> None:
 
 
 def one_link(scene: Scene, outcomes: list[object]) -> None:
-    paid = [done for done in outcomes if isinstance(done, Paid)]
+    paid = [done for done in outcomes if isinstance(done, CheckoutResult)]
     [payment] = scene.now(FIRST).payments
     assert payment.status == "pending"
     assert {done.payment.checkout_url for done in paid} == {payment.checkout_url}
@@ -279,7 +279,7 @@ def the_unit_has_one_owner(scene: Scene, outcomes: list[object]) -> None:
     hanna = scene.now(FIRST)
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
     assert hanna.payments[0].status == "completed"
-    if any(isinstance(done, Booked) for done in outcomes):
+    if any(isinstance(done, BookingResult) for done in outcomes):
         assert scene.now(DAWITS).status == "pending_payment"
         assert hanna.status == "expired"
         assert [refund.amount for refund in hanna.refunds] == [PRICE]
@@ -375,6 +375,6 @@ def drain(scene: Scene) -> None:
     queue = scene.ports.queue
     while queue.tasks or queue.letters:
         if queue.tasks:
-            work_off(scene.ports, queue.tasks.pop(0), public_url=PUBLIC)
+            process_task(scene.ports, queue.tasks.pop(0), public_url=PUBLIC)
         else:
             send_emails(scene.ports, queue.letters.pop(0).booking_id)

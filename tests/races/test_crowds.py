@@ -12,10 +12,10 @@ import pytest
 from pynamodb.connection import Connection
 
 from chalicelib.domain.errors import Busy, DatesUnavailable, InProgress, Refusal
-from chalicelib.domain.listing import PersonId
+from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
-from chalicelib.services.book import Booked
-from local.ministack import MiniStack, MiniStackError, interpreter
+from chalicelib.services.book import BookingResult
+from local.stack.ministack import MiniStack, MiniStackError, interpreter
 from tests.dynamo import admin_client, bind, bindings_restored, make_tables
 from tests.races.engine import EngineScene
 from tests.scenes import NIGHTS, Scene, id_of
@@ -64,8 +64,8 @@ def fifty_guests(scene: Scene) -> None:
         return lambda: scene.book(guest=Principal(PersonId(f"guest-{number}")))
 
     outcomes = at_once([call(number) for number in range(CROWD)])
-    booked = [done for done in outcomes if isinstance(done, Booked)]
-    assert {type(done) for done in outcomes} <= {Booked, DatesUnavailable, Busy}
+    booked = [done for done in outcomes if isinstance(done, BookingResult)]
+    assert {type(done) for done in outcomes} <= {BookingResult, DatesUnavailable, Busy}
     assert len(booked) == UNITS
     assert scene.taken == dict.fromkeys(NIGHTS, UNITS)
     tables = scene.ports.tables

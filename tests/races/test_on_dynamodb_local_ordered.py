@@ -38,7 +38,7 @@ def play(scene: Scene, race: Race, call: str, skip: int) -> bool:
     race.end(scene, [first, *outcomes])
     scene.check()
     if race.later is not nothing:
-        scene.ports.gateway.refund_says = "refunded"
+        scene.ports.gateway.refund_status_map = "refunded"
         scene.run(hours=LATER_HOURS)
         race.later(scene)
         scene.check()

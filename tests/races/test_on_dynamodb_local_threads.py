@@ -13,9 +13,9 @@ import pytest
 from pynamodb.connection import Connection
 
 from chalicelib.domain.errors import Busy, DatesUnavailable, InProgress
-from chalicelib.domain.listing import PersonId
+from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
-from chalicelib.services.book import Booked
+from chalicelib.services.book import BookingResult
 from tests.races.engine import EngineScene, conflicts
 from tests.races.engine_races import RACES, Race, attempt, book, drain, initialized, one_booking
 from tests.scenes import NIGHTS, Scene
@@ -67,13 +67,13 @@ def test_twenty_equal_bookings(tables: tuple[Connection, Any]) -> None:
 def test_twelve_guests_for_five_units(tables: tuple[Connection, Any]) -> None:
     scene = EngineScene(*tables, units=5)
 
-    def guest(number: int) -> Callable[[Scene], Booked]:
+    def guest(number: int) -> Callable[[Scene], BookingResult]:
         return lambda scene: scene.book(guest=Principal(PersonId(f"guest-{number}"), f"guest{number}@gmail.com"))
 
     race = RACES["two guests book the last unit"]
     with conflicts(tables[0], seed=12):
         outcomes = all_at_once(scene, race, [guest(number) for number in range(12)])
-    booked = [done for done in outcomes if isinstance(done, Booked)]
+    booked = [done for done in outcomes if isinstance(done, BookingResult)]
     assert scene.taken == dict.fromkeys(NIGHTS, len(booked))
     assert {done.booking.booking_id for done in booked} == set(scene.ports.tables.bookings)
     assert initialized(scene) == len(booked)

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
-from chalicelib.domain.listing import PersonId
-from chalicelib.services import listings, operators, reading, refund
+from chalicelib.domain.ids import PersonId
+from chalicelib.services import hosting
+from chalicelib.services import queries as reading
+from chalicelib.services import refunds as refund
 from chalicelib.services.access import Principal, Role, role_in, signed_in, visible_booking, visible_payment, with_role
 from chalicelib.services.cancel import cancel
-from chalicelib.services.pay import pay
-from chalicelib.services.settling import settle
+from chalicelib.services.checkout import pay
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.attention import settle
 from tests.builders import GUEST, HOST, NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, PUBLIC, Scene, id_of
@@ -41,15 +44,15 @@ LISTS: dict[str, Use] = {
     "own payments": lambda ports, who: reading.own_payments(ports, who, status=None, limit=9, after=None),
 }
 OF_HOSTS: dict[str, Use] = {
-    "publish": lambda ports, who: listings.publish(ports, who, Scene().listing, key=None),
-    "own listings": lambda ports, who: listings.of_host(ports, who, limit=9, after=None),
+    "publish": lambda ports, who: hosting.publish(ports, who, Scene().listing, key=None),
+    "own listings": lambda ports, who: hosting.of_host(ports, who, limit=9, after=None),
 }
 OF_OPERATORS: dict[str, Use] = {
     "attention": lambda ports, who: operators.attention(ports, who, kind=None, limit=9, after=None),
     "bookings": lambda ports, who: operators.bookings_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "payments": lambda ports, who: operators.payments_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "report": lambda ports, who: operators.report(ports, who, DAY, DAY),
-    "settle": lambda ports, who: settle(ports, who, f"payment_taken_back.{ONE}", note=""),
+    "settle": lambda ports, who: settle(ports, who, f"payment_reversed.{ONE}", note=""),
     "resolve": lambda ports, who: operators.resolve_review(ports, who, ONE, as_="accept", note=""),
     "retry": lambda ports, who: refund.retry(ports, who, f"{ONE}-R1", as_="post_again", said=""),
 }

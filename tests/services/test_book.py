@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.calendar import MAX_DAYS_AHEAD, Night
 from chalicelib.domain.errors import (
     Busy,
     CurrencyNotTaken,
@@ -24,11 +25,10 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
     Unauthenticated,
 )
-from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listing import MAX_DAYS_AHEAD, ListingId, Night, PersonId
+from chalicelib.domain.ids import ListingId, PersonId, derive_listing_id
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.book import TRIES, Booked
+from chalicelib.services.book import TRIES, BookingResult
 from chalicelib.services.ports import NightsShort, SlotTaken, StoreBusy
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
 from tests.fakes import Fakes, OneGateway
@@ -240,13 +240,13 @@ def test_a_repeat_answers_the_same_booking(scene: Scene, ports: Fakes) -> None:
     first = scene.book()
     ports.tape.forget()
     again = scene.book()
-    assert again == Booked(first.booking, replayed=True)
+    assert again == BookingResult(first.booking, replayed=True)
     assert ports.tape.names() == ["bookings.salt", "bookings.load"]
 
 
 def test_a_repeat_shows_todays_state(scene: Scene) -> None:
     booking = scene.confirmed()
-    assert scene.book() == Booked(booking, replayed=True)
+    assert scene.book() == BookingResult(booking, replayed=True)
 
 
 def test_a_repeat_works_whatever_changed_meanwhile(scene: Scene, ports: Fakes) -> None:
@@ -296,7 +296,7 @@ def test_a_key_is_its_guests_own(scene: Scene) -> None:
 
 
 def test_a_repeat_waits_for_the_first_to_be_done(scene: Scene, ports: Fakes) -> None:
-    seen: list[Booked] = []
+    seen: list[BookingResult] = []
     ports.clock.on_sleep = lambda: None
 
     def repeat() -> None:
@@ -345,7 +345,7 @@ def test_a_repeat_after_the_hold_opens_nothing(scene: Scene, ports: Fakes) -> No
 
 def test_a_repeat_leaves_an_opening_of_unknown_fate_to_the_guest(scene: Scene, ports: Fakes) -> None:
     """Its owner came back without a link: nobody is gone, and to pay is another call."""
-    ports.gateway.trouble("initialize", GatewayTimeout("silence", fate_known=False))
+    ports.gateway.trouble("initialize", GatewayTimeout("silence", definitely_not_executed=False))
     first = scene.book().booking
     again = scene.book()
     assert (again.replayed, again.booking) == (True, first)
@@ -383,10 +383,10 @@ def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) 
 
 @pytest.mark.parametrize("at", ["bookings.hold", "bookings.free_slot", "listings.nights", "listings.load"])
 def test_a_twin_is_met_wherever_it_gets_in(scene: Scene, ports: Fakes, at: str) -> None:
-    twins: list[Booked] = []
+    twins: list[BookingResult] = []
     ports.run_before(at, lambda: twins.append(scene.book()))
     done = scene.book()
-    assert done == Booked(twins[0].booking, replayed=True)
+    assert done == BookingResult(twins[0].booking, replayed=True)
     assert list(ports.tables.bookings) == [FIRST]
     assert ports.tape.count("gateway.initialize") == 1
     assert scene.taken == dict.fromkeys(NIGHTS, 1)

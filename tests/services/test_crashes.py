@@ -15,8 +15,8 @@ import pytest
 
 from chalicelib.domain.errors import GatewayTimeout, Refusal
 from chalicelib.services.cancel import cancel
+from chalicelib.services.operators.attention import settle
 from chalicelib.services.reviews import review
-from chalicelib.services.settling import settle
 from tests.builders import GUEST
 from tests.scenes import GUEST_HANNA, HOLD_ENDS, NIGHTS, OPERATOR, Scene, id_of
 from tests.tape import Crash, raises
@@ -144,7 +144,7 @@ def test_late_money(after: bool) -> None:
 @everywhere
 def test_paying_again(after: bool) -> None:
     def failed(scene: Scene) -> None:
-        scene.ports.gateway.trouble("initialize", GatewayTimeout("silence", fate_known=False), done=True)
+        scene.ports.gateway.trouble("initialize", GatewayTimeout("silence", definitely_not_executed=False), done=True)
         scene.book()
 
     def guest_tries_again(scene: Scene) -> None:
@@ -262,11 +262,11 @@ def test_what_an_operator_settles_is_settled_once(*, after: bool) -> None:
         scene.webhook(ONE)
 
     def deal(scene: Scene) -> None:
-        settle(scene.ports, OPERATOR, f"payment_taken_back.{ONE}", note="Seen to.")
+        settle(scene.ports, OPERATOR, f"payment_reversed.{ONE}", note="Seen to.")
 
     def go_on(scene: Scene) -> None:
         deal(scene)
-        entries = [event.by for event in scene.now(FIRST).history if event.kind == "payment_taken_back_settled"]
+        entries = [event.by for event in scene.now(FIRST).history if event.kind == "payment_reversed_settled"]
         assert entries == [OPERATOR.person_id]
         assert scene.ports.bookings.concerns(limit=9, after=None).items == ()
 

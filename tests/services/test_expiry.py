@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 
 from chalicelib.domain.booking import Cause
+from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
-from chalicelib.domain.listing import Night
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import VersionLost
 from chalicelib.services.reconcile import reconcile
@@ -22,7 +22,7 @@ from tests.tape import raises
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
 MS = timedelta(milliseconds=1)
-SILENCE = GatewayTimeout("silence", fate_known=False)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 GRACE_ENDS = HOLD_ENDS + timedelta(hours=12)
 
 
@@ -104,7 +104,7 @@ def test_an_unpaid_payment_expires(scene: Scene, ports: Fakes, said: Literal["pe
 
 
 def test_a_booking_whose_attempts_all_failed_expires_unasked(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
     scene.book()
     scene.forget()
     ports.clock.move_to(HOLD_ENDS)
@@ -259,7 +259,7 @@ def test_the_grace_ends_at_its_very_end(scene: Scene, ports: Fakes, moment: time
 
 
 def test_in_the_grace_only_what_is_open_is_asked_about(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
     scene.book()
     scene.pay(scene.now(FIRST))
     ports.clock.move_to(HOLD_ENDS)

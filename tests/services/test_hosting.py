@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import (
     Busy,
     DatesUnavailable,
@@ -18,10 +19,9 @@ from chalicelib.domain.errors import (
     PreconditionFailed,
     Unauthenticated,
 )
-from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listing import Night, PersonId
+from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.money import Money
-from chalicelib.services import hosting
+from chalicelib.services import calendars, hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.ports import StoreBusy, VersionLost
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
@@ -42,7 +42,7 @@ def set_nights(
 ) -> tuple[Night, ...]:
     money = None if price is None else Money(price, "ETB")
     place = scene.listing.listing_id
-    return hosting.set_nights(scene.ports, who, place, FIRST, END, price=money, closed=closed)[1]
+    return calendars.set_nights(scene.ports, who, place, FIRST, END, price=money, closed=closed)[1]
 
 
 USES: list[Any] = [
@@ -164,14 +164,14 @@ def test_nights_that_do_not_fit(start: date, end: date, currency: str, fields: l
     scene = Scene()
     place = scene.listing.listing_id
     with pytest.raises(InvalidRequest) as refused:
-        hosting.set_nights(scene.ports, HOST_ABEBE, place, start, end, price=Money(1, currency), closed=False)
+        calendars.set_nights(scene.ports, HOST_ABEBE, place, start, end, price=Money(1, currency), closed=False)
     assert [error.field for error in refused.value.errors] == fields
     assert scene.ports.tables.nights == {}
 
 
 def test_ninety_nights_fit(scene: Scene, ports: Fakes) -> None:
     end = FIRST + timedelta(days=90)
-    _, nights = hosting.set_nights(ports, HOST_ABEBE, scene.listing.listing_id, FIRST, end, price=None, closed=True)
+    _, nights = calendars.set_nights(ports, HOST_ABEBE, scene.listing.listing_id, FIRST, end, price=None, closed=True)
     assert [night.date for night in nights if night.closed] == [FIRST + timedelta(days=n) for n in range(90)]
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, IdempotencyKeyReused, InvalidRequest, ListingNotFound
-from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listing import Listing, ListingId, Night
+from chalicelib.domain.ids import ListingId, derive_listing_id
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.services.listings import Search, availability, listing_of, of_host, publish, search
+from chalicelib.services.calendars import availability
+from chalicelib.services.hosting import of_host, publish
 from chalicelib.services.ports import StoreBusy
+from chalicelib.services.search import Search, listing_of, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.fakes import Fakes, OneGateway
 from tests.scenes import HOST_ABEBE, NIGHTS, OTHER_HOST, Scene

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.domain.booking import Problem
 from chalicelib.domain.errors import (
     FieldError,
     GatewayBadAnswer,
+    GatewayError,
     GatewayRejected,
     GatewayTimeout,
-    GatewayTrouble,
     GatewayUnreachable,
     ReferenceUsed,
 )
-from chalicelib.domain.payment import Problem
 from chalicelib.services.reconcile import reconcile
 from tests.builders import NOW
 from tests.fakes import Fakes
@@ -24,21 +24,21 @@ FIRST = id_of("first")
 ONE, TWO, THREE = (f"{FIRST}-{n}" for n in (1, 2, 3))
 
 REASONS = (FieldError("contact.email", "The payment gateway does not accept this e-mail address."),)
-KNOWN: list[GatewayTrouble] = [
-    GatewayRejected("refused", fate_known=True, errors=REASONS),
-    GatewayBadAnswer("credentials", fate_known=True),
-    GatewayUnreachable("too many", fate_known=True, retry_after=30),
-    GatewayTimeout("no connection", fate_known=True),
+KNOWN: list[GatewayError] = [
+    GatewayRejected("refused", definitely_not_executed=True, errors=REASONS),
+    GatewayBadAnswer("credentials", definitely_not_executed=True),
+    GatewayUnreachable("too many", definitely_not_executed=True, retry_after=30),
+    GatewayTimeout("no connection", definitely_not_executed=True),
 ]
-UNKNOWN: list[GatewayTrouble] = [
-    GatewayBadAnswer("html", fate_known=False),
-    GatewayUnreachable("reset", fate_known=False),
-    GatewayTimeout("silence", fate_known=False),
+UNKNOWN: list[GatewayError] = [
+    GatewayBadAnswer("html", definitely_not_executed=False),
+    GatewayUnreachable("reset", definitely_not_executed=False),
+    GatewayTimeout("silence", definitely_not_executed=False),
 ]
-USED = ReferenceUsed("used before", fate_known=True)
+USED = ReferenceUsed("used before", definitely_not_executed=True)
 
 
-def problem_of(trouble: GatewayTrouble) -> Problem:
+def problem_of(trouble: GatewayError) -> Problem:
     return Problem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
 
 
@@ -50,9 +50,7 @@ def statuses(scene: Scene) -> list[str]:
 
 
 @pytest.mark.parametrize("trouble", KNOWN, ids=lambda trouble: trouble.detail)
-def test_a_payment_that_was_certainly_not_opened_has_failed(
-    scene: Scene, ports: Fakes, trouble: GatewayTrouble
-) -> None:
+def test_a_payment_that_was_certainly_not_opened_has_failed(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     ports.gateway.trouble("initialize", trouble)
     done = scene.book()
     assert not done.replayed
@@ -69,7 +67,7 @@ def test_a_payment_that_was_certainly_not_opened_has_failed(
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
-def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     ports.gateway.trouble("initialize", trouble)
     [payment] = scene.book().booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("created", None, problem_of(trouble))
@@ -83,7 +81,7 @@ def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fake
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
-def test_a_link_that_was_lost_is_replaced(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+def test_a_link_that_was_lost_is_replaced(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     """The gateway opened it, but we never heard the link: the reference is burnt, and watched."""
     ports.gateway.trouble("initialize", trouble, done=True)
     scene.book()
@@ -146,7 +144,7 @@ def test_an_owner_whose_link_cannot_be_cancelled_keeps_it_to_himself(scene: Scen
     def hold_ends() -> None:
         ports.clock.move(minutes=30)
         scene.work(scene.now(FIRST))
-        ports.gateway.down = GatewayTimeout("silence", fate_known=False)
+        ports.gateway.down = GatewayTimeout("silence", definitely_not_executed=False)
 
     ports.run_after("gateway.initialize", hold_ends)
     done = scene.book()
@@ -181,7 +179,7 @@ def test_an_owner_given_up_before_he_asked_leaves_the_others_link_alone(scene: S
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
-def test_a_late_trouble_changes_nothing_that_others_did(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+def test_a_late_trouble_changes_nothing_that_others_did(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     def another_takes_over() -> None:
         ports.clock.move(seconds=25)
         scene.pay(scene.now(FIRST))
@@ -203,7 +201,7 @@ def another_is_at_it(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN, USED], ids=lambda trouble: trouble.detail)
-def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     def late() -> None:
         another_is_at_it(scene)
         raise trouble
@@ -231,7 +229,7 @@ def test_a_late_trouble_never_touches_money(scene: Scene, ports: Fakes) -> None:
     def paid_meanwhile() -> None:
         ports.gateway.pay(ONE)
         scene.webhook(ONE)
-        raise GatewayTimeout("silence", fate_known=False)
+        raise GatewayTimeout("silence", definitely_not_executed=False)
 
     ports.run_after("gateway.initialize", paid_meanwhile)
     done = scene.book()

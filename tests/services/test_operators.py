@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.errors import GatewayRejected, InvalidRequest, NotInReview
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import PaymentStatus
 from chalicelib.domain.verification import Verification
-from chalicelib.services import operators
 from chalicelib.services.access import Principal
-from chalicelib.services.operators import Matter
+from chalicelib.services.deliver import send_emails
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.ports import MailRefused, Unreadable
-from chalicelib.services.reading import gateway_events
-from chalicelib.services.refund import refund, retry
-from chalicelib.services.send_emails import send_emails
+from chalicelib.services.queries import gateway_events
+from chalicelib.services.refunds import refund, retry
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
@@ -60,7 +60,7 @@ def test_every_kind_of_concern_is_named(scene: Scene, ports: Fakes) -> None:
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
     assert [(matter.kind, matter.subject) for matter in found.items] == [
         ("payment_review", tx_ref),
-        ("payment_taken_back", back),
+        ("payment_reversed", back),
         ("email", "1"),
         ("orphan", nobodys),
     ]
@@ -87,10 +87,10 @@ def test_each_concern_says_what_why_and_since_when(scene: Scene, ports: Fakes) -
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
     since = NOW + timedelta(minutes=4)
     assert found.items == (
-        Matter("payment_taken_back", ONE, FIRST, "reversed at the gateway, not by us", since),
-        Matter("failing", FIRST, FIRST, "working on it has failed for a day", since),
-        Matter("email", "1", FIRST, "booking_confirmed: failed after 1 tries", since),
-        Matter(
+        AttentionItem("payment_reversed", ONE, FIRST, "reversed at the gateway, not by us", since),
+        AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since),
+        AttentionItem("email", "1", FIRST, "booking_confirmed: failed after 1 tries", since),
+        AttentionItem(
             "orphan",
             "GZ00000000000000-1",
             None,
@@ -106,7 +106,7 @@ def test_what_happened_since_does_not_change_why(scene: Scene, ports: Fakes) -> 
     assert scene.now(FIRST).history[-1].at > NOW
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     reason = "ETB 7,000.00 instead of ETB 7,350.00"
-    assert matter == Matter("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
+    assert matter == AttentionItem("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
 
 
 def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
@@ -127,7 +127,7 @@ def test_a_booking_that_cannot_be_read_hides_no_other(scene: Scene, ports: Fakes
     ports.run_before("bookings.load_many", raises(Unreadable()))
     ports.run_before("bookings.load", raises(Unreadable()))
     broken, other = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
-    assert broken == Matter("failing", FIRST, FIRST, "its record cannot be read", NOW, ())
+    assert broken == AttentionItem("failing", FIRST, FIRST, "its record cannot be read", NOW, ())
     assert (other.kind, other.subject) == ("payment_review", second)
 
 
@@ -150,7 +150,7 @@ def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     refund(ports, HOST_ABEBE, ONE, amount=100, reason="", key="k")
     ports.clock.move(minutes=1)
-    ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
     scene.work(scene.now(FIRST))
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     assert (matter.kind, matter.subject, matter.since) == ("refund", f"{ONE}-R1", ports.clock.now())
@@ -254,7 +254,7 @@ def test_bookings_of_one_long_day(scene: Scene, ports: Fakes, limit: int) -> Non
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_payments_of_a_period(scene: Scene, ports: Fakes, limit: int) -> None:
     days_of_bookings(scene)
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True), times=2)
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True), times=2)
     booking = scene.book(key="many", guest=GUEST_DAWIT).booking
     with pytest.raises(GatewayRejected):
         scene.pay(booking, guest=GUEST_DAWIT)
@@ -306,7 +306,7 @@ def test_the_money_of_a_period(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="a")
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = "refunded"
+    ports.gateway.refund_status_map = "refunded"
     scene.run(hours=1)
     refund(ports, OPERATOR, ONE, amount=30, reason="", key="b")
     scene.confirmed(key="second", guest=GUEST_DAWIT)
@@ -356,12 +356,12 @@ def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> N
 
 def test_all_refunds_and_payments_of_a_booking_are_added_up(scene: Scene, ports: Fakes) -> None:
     """One attempt failed, the next was paid; of that, two parts went back and two are owed."""
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
     scene.book()
     two = scene.pay(scene.now(FIRST)).payment.tx_ref
     ports.gateway.pay(two)
     scene.webhook(two)
-    ports.gateway.refund_says = "refunded"
+    ports.gateway.refund_status_map = "refunded"
     for amount in (100, 20):
         refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
     scene.run(hours=2)
@@ -381,7 +381,7 @@ def test_an_operator_who_is_also_the_guest_or_the_host_settles_all_the_same(
     operators.resolve_review(ports, both, tx_ref, as_="accept", note="")
     assert scene.now(FIRST).status == "confirmed"
     refund(ports, OPERATOR, tx_ref, amount=100, reason="", key="k")
-    ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
     scene.work(scene.now(FIRST))
     assert retry(ports, both, f"{tx_ref}-R1", as_="paid_otherwise", said="").status == "refunded"
     [settled] = [event for event in scene.now(FIRST).history if event.kind == "refund_paid_otherwise"]

@@ -11,22 +11,22 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain.booking import update_payment
+from chalicelib.domain.checkout import MOST_KEYS
 from chalicelib.domain.errors import (
     BookingNotFound,
     BookingNotPayable,
     Busy,
+    GatewayError,
     GatewayRejected,
     GatewayTimeout,
-    GatewayTrouble,
     InProgress,
     PaymentInReview,
     Unauthenticated,
 )
 from chalicelib.domain.ids import key_hash
 from chalicelib.domain.money import Money
-from chalicelib.domain.opening import MOST_KEYS
 from chalicelib.services.cancel import cancel
-from chalicelib.services.pay import Paid, pay_now, trouble_of
+from chalicelib.services.checkout import CheckoutResult, error_of_problem, pay_now
 from chalicelib.services.ports import StoreBusy
 from tests.builders import GUEST, NOW, SALT, opened
 from tests.fakes import Fakes
@@ -37,7 +37,7 @@ from tests.tape import Crash, raises
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
 MS = timedelta(milliseconds=1)
-REFUSED = GatewayRejected("refused", fate_known=True)
+REFUSED = GatewayRejected("refused", definitely_not_executed=True)
 
 
 def failed(scene: Scene) -> None:
@@ -52,7 +52,7 @@ def failed(scene: Scene) -> None:
 
 def test_the_open_link_is_given_again(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
-    assert scene.pay(booking) == Paid(booking, booking.payments[0], opened=False)
+    assert scene.pay(booking) == CheckoutResult(booking, booking.payments[0], opened=False)
     assert ports.tape.names() == ["bookings.load"]
 
 
@@ -98,7 +98,7 @@ def test_an_old_link_is_replaced_while_the_gateway_is_silent_about_it(scene: Sce
     ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
     booking = scene.booked()
     ports.clock.move(minutes=60)
-    ports.gateway.trouble("verify", GatewayTimeout("silence", fate_known=False))
+    ports.gateway.trouble("verify", GatewayTimeout("silence", definitely_not_executed=False))
     assert scene.pay(booking).payment.tx_ref == TWO
 
 
@@ -199,10 +199,10 @@ def test_only_the_guest_pays(scene: Scene, ports: Fakes) -> None:
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
-def test_the_gateways_trouble_is_told_as_it_was(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+def test_the_gateways_trouble_is_told_as_it_was(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     failed(scene)
     ports.gateway.trouble("initialize", trouble)
-    with pytest.raises(GatewayTrouble) as raised:
+    with pytest.raises(GatewayError) as raised:
         scene.pay(scene.now(FIRST))
     assert type(raised.value) is type(trouble)
     assert (raised.value.detail, raised.value.errors, raised.value.retry_after) == (
@@ -211,9 +211,9 @@ def test_the_gateways_trouble_is_told_as_it_was(scene: Scene, ports: Fakes, trou
         trouble.retry_after,
     )
     payment = scene.payment(TWO)
-    assert payment.status == ("failed" if trouble.fate_known else "created")
+    assert payment.status == ("failed" if trouble.definitely_not_executed else "created")
     assert payment.problem is not None
-    assert type(trouble_of(payment.problem)) is type(trouble)
+    assert type(error_of_problem(payment.problem)) is type(trouble)
 
 
 # -- keys
@@ -371,7 +371,7 @@ def test_a_link_that_comes_while_we_wait_is_the_open_link(scene: Scene, ports: F
 
 def test_a_faster_call_wins_and_its_outcome_is_ours(scene: Scene, ports: Fakes) -> None:
     failed(scene)
-    rivals: list[Paid] = []
+    rivals: list[CheckoutResult] = []
     ports.run_before("bookings.save", lambda: rivals.append(scene.pay(scene.now(FIRST))))
     assert scene.pay(scene.now(FIRST)) == rivals[0]
     assert ports.tape.count("gateway.initialize") == 1

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Payment
 from chalicelib.domain.errors import Forbidden, GatewayRejected, GatewayTimeout, PaymentNotFound
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import Payment
-from chalicelib.services import reading
-from chalicelib.services.operators import resolve_review
-from chalicelib.services.refund import refund
+from chalicelib.services import queries as reading
+from chalicelib.services.operators.lists import resolve_review
+from chalicelib.services.refunds import refund
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Scene, id_of
@@ -58,7 +57,7 @@ def attempts(scene: Scene, key: str, count: int) -> Booking:
     """A booking with so many attempts, all but the last refused by the gateway."""
     ports = scene.ports
     ports.clock.move(seconds=1)
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True), times=count - 1)
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True), times=count - 1)
     booking = scene.book(key=key).booking
     while booking.payments[-1].status != "pending":
         try:
@@ -119,7 +118,7 @@ def test_verify_within_two_seconds_answers_what_is_known(scene: Scene, ports: Fa
 
 def test_verify_tells_that_the_gateway_gave_no_answer(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
-    silence = GatewayTimeout("silence", fate_known=False)
+    silence = GatewayTimeout("silence", definitely_not_executed=False)
     ports.gateway.trouble("verify", silence)
     with pytest.raises(GatewayTimeout) as raised:
         reading.verify(ports, GUEST_HANNA, ONE)
@@ -232,6 +231,6 @@ def test_the_gateways_log_is_for_operators(scene: Scene, ports: Fakes) -> None:
 
 def test_a_gateway_that_tells_nothing_is_trouble(scene: Scene, ports: Fakes) -> None:
     scene.booked()
-    ports.gateway.trouble("events", GatewayTimeout("silence", fate_known=False))
+    ports.gateway.trouble("events", GatewayTimeout("silence", definitely_not_executed=False))
     with pytest.raises(GatewayTimeout):
         reading.gateway_events(ports, OPERATOR, ONE)

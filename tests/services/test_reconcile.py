@@ -10,14 +10,14 @@ from typing import Any, Literal
 import pytest
 
 from chalicelib.domain.booking import Booking, Cause
+from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, GatewayTimeout
-from chalicelib.domain.listing import Night
 from chalicelib.domain.money import Money
-from chalicelib.domain.payment import WATCHED_FOR
+from chalicelib.domain.timing import WATCHED_FOR
+from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.saving import TRIES, save_decided
-from chalicelib.services.send_emails import send_emails
+from chalicelib.services.updating import TRIES, save_decision
 from tests.builders import NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.scenes import NIGHTS, Scene, id_of
@@ -26,7 +26,7 @@ from tests.tape import Crash, raises
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
 MS = timedelta(milliseconds=1)
-SILENCE = GatewayTimeout("silence", fate_known=False)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 DOORS: tuple[Cause, ...] = ("webhook", "callback", "return", "verify", "sweep")
 
 
@@ -144,9 +144,9 @@ def test_money_that_the_gateway_took_back_is_shown_to_a_person(scene: Scene, por
     scene.confirmed()
     ports.gateway.settle(ONE, "reversed")
     look(scene, "webhook")
-    assert (scene.now(FIRST).status, scene.payment(ONE).taken_back) == ("confirmed", "reversed")
+    assert (scene.now(FIRST).status, scene.payment(ONE).reversal) == ("confirmed", "reversed")
     [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert concern.kind == "payment_taken_back"
+    assert concern.kind == "payment_reversed"
 
 
 # -- when the gateway is asked
@@ -291,7 +291,7 @@ def test_what_could_not_be_handed_on_stays_due(scene: Scene, ports: Fakes) -> No
     scene.forget()
     ports.queue.down = True
     look(scene, "sweep", None)
-    assert "not_handed_on" in ports.observe.events
+    assert "reconcile_not_enqueued" in ports.observe.events
     due = scene.due_at(scene.now(FIRST))
     assert due is not None
     assert due <= ports.clock.now()
@@ -443,7 +443,7 @@ def test_letters_that_wait_already_are_not_handed_over_again(scene: Scene, ports
     """Whatever else is saved: only what comes to be owed is for the queue, and what was left is for the clock."""
     booking = scene.confirmed()
     ports.queue.letters.clear()
-    saved = save_decided(ports, booking, lambda current, _: replace(current, expiry_retry_at=None, language="am"))
+    saved = save_decision(ports, booking, lambda current, _: replace(current, expiry_retry_at=None, language="am"))
     assert saved.version == booking.version + 1
     assert ports.queue.letters == []
 
@@ -479,9 +479,9 @@ def test_a_decision_is_told_in_a_word_that_nights_are_short(scene: Scene, ports:
 
     booking = scene.expired()
     ports.tables.nights[booking.place.listing_id, NIGHTS[0]] = Night(NIGHTS[0], closed=True)
-    assert save_decided(ports, booking, decide) == booking
+    assert save_decision(ports, booking, decide) == booking
     ports.tables.listings[booking.place.listing_id] = replace(scene.listing, status="closed")
-    assert save_decided(ports, booking, decide) == booking
+    assert save_decision(ports, booking, decide) == booking
     assert told == ["free", "short"] * 2
 
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
+from chalicelib.domain.booking import Refund
 from chalicelib.domain.errors import (
+    GatewayError,
     GatewayRejected,
     GatewayTimeout,
-    GatewayTrouble,
     GatewayUnreachable,
     IdempotencyKeyReused,
     NotInAttention,
@@ -20,10 +21,9 @@ from chalicelib.domain.errors import (
     RefundNotFound,
 )
 from chalicelib.domain.money import Money
-from chalicelib.domain.refund import Refund
-from chalicelib.domain.refunding import MAX_REFUNDS
+from chalicelib.domain.refunds import MAX_REFUNDS
 from chalicelib.services.ports import RefundAnswer
-from chalicelib.services.refund import refund, retry
+from chalicelib.services.refunds import refund, retry
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.scenes import HOST_ABEBE, OPERATOR, Scene, id_of
@@ -33,7 +33,7 @@ ONE = f"{FIRST}-1"
 R1, R2 = f"{ONE}-R1", f"{ONE}-R2"
 PRICE = Money(735000, "ETB")
 HOUR = timedelta(hours=1)
-SILENCE = GatewayTimeout("silence", fate_known=False)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 
 
 def owe(
@@ -42,7 +42,7 @@ def owe(
     return refund(ports, who, ONE, amount=amount, reason=reason, key=key)[0]
 
 
-def the_refund(scene: Scene, refund_id: str = R1) -> Refund:
+def get_refund(scene: Scene, refund_id: str = R1) -> Refund:
     return next(each for each in scene.now(FIRST).refunds if each.refund_id == refund_id)
 
 
@@ -61,7 +61,7 @@ def test_all_that_is_left_is_owed(scene: Scene, ports: Fakes) -> None:
     booking = scene.confirmed()
     made, replayed = refund(ports, OPERATOR, ONE, amount=None, reason="broken", key="k")
     assert not replayed
-    assert made == the_refund(scene)
+    assert made == get_refund(scene)
     assert (made.refund_id, made.amount, made.reason, made.status) == (R1, PRICE, "broken", "owed")
     assert scene.due_at(booking) == NOW
     assert [task.booking_id for task in ports.queue.tasks] == [FIRST]
@@ -161,7 +161,7 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: 
     assert ports.gateway.refunds == [(R1, Money(245000, "ETB"), "broken")]
     [call] = [call for call in ports.tape.calls if call.name == "gateway.refund"]
     assert call.args == (f"AP{ONE}",)
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
     assert known.due_at == ports.clock.now() + HOUR
     for _ in range(3):
@@ -173,7 +173,7 @@ def test_only_the_clock_posts(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.webhook(ONE, "charge.success")
     assert ports.gateway.refunds == []
-    assert the_refund(scene).status == "owed"
+    assert get_refund(scene).status == "owed"
 
 
 @pytest.mark.parametrize("at", ["gateway.verify", "bookings.save", "gateway.refund"])
@@ -190,7 +190,7 @@ def test_a_claim_is_its_owners_alone(scene: Scene, ports: Fakes) -> None:
     ports.gateway.trouble("refund", SILENCE, done=True)
     ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "requested"
+    assert get_refund(scene).status == "requested"
     assert len(ports.gateway.refunds) == 1
 
 
@@ -203,22 +203,22 @@ def test_several_refunds_are_each_posted_once(scene: Scene, ports: Fakes) -> Non
 
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize(
-    "trouble", [SILENCE, GatewayUnreachable("reset", fate_known=False)], ids=lambda each: each.detail
+    "trouble", [SILENCE, GatewayUnreachable("reset", definitely_not_executed=False)], ids=lambda each: each.detail
 )
 def test_a_post_whose_fate_is_unknown_is_never_repeated(
-    scene: Scene, ports: Fakes, trouble: GatewayTrouble, *, done: bool
+    scene: Scene, ports: Fakes, trouble: GatewayError, *, done: bool
 ) -> None:
     owed(scene)
     ports.gateway.trouble("refund", trouble, done=done)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "requested"
+    assert get_refund(scene).status == "requested"
     scene.run(hours=23)
-    assert the_refund(scene).status == "requested"
+    assert get_refund(scene).status == "requested"
     assert ports.tape.count("gateway.refund") == 1
     # It was looked up: hourly, then six-hourly; after a day without a word a person is asked.
     assert 8 <= ports.tape.count("gateway.verify") <= 12
     scene.run(hours=2)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind) == (FIRST, "refund")
     scene.run(days=10)
@@ -231,35 +231,36 @@ def test_a_post_that_was_done_unheard_is_found_by_its_payment(scene: Scene, port
     scene.work(scene.now(FIRST))
     ports.gateway.settle(ONE, "refunded")
     scene.run(hours=1)
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     assert len(ports.gateway.refunds) == 1
 
 
 @pytest.mark.parametrize(
     "trouble",
-    [GatewayUnreachable("too many", fate_known=True), GatewayTimeout("no connection", fate_known=True)],
+    [
+        GatewayUnreachable("too many", definitely_not_executed=True),
+        GatewayTimeout("no connection", definitely_not_executed=True),
+    ],
     ids=lambda each: each.detail,
 )
-def test_a_post_that_certainly_did_not_arrive_is_tried_again(
-    scene: Scene, ports: Fakes, trouble: GatewayTrouble
-) -> None:
+def test_a_post_that_certainly_did_not_arrive_is_tried_again(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     owed(scene)
     ports.gateway.trouble("refund", trouble, times=2)
     scene.work(scene.now(FIRST))
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.claimed_by, known.put_off) == ("owed", "", 1)
     assert known.due_at == ports.clock.now() + timedelta(seconds=15) * 0.75
     scene.run(minutes=5)
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
     assert ports.tape.count("gateway.refund") == 3
     assert len(ports.gateway.refunds) == 1
 
 
 def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
     owed(scene)
-    ports.gateway.trouble("refund", GatewayRejected("not in test mode", fate_known=True))
+    ports.gateway.trouble("refund", GatewayRejected("not in test mode", definitely_not_executed=True))
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     assert scene.now(FIRST).history[-1].detail == "refused: not in test mode"
     scene.run(days=3)
     assert ports.tape.count("gateway.refund") == 1
@@ -267,7 +268,7 @@ def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
 
 def test_a_long_refusal_is_cut(scene: Scene, ports: Fakes) -> None:
     owed(scene)
-    ports.gateway.trouble("refund", GatewayRejected("no" * 200, fate_known=True))
+    ports.gateway.trouble("refund", GatewayRejected("no" * 200, definitely_not_executed=True))
     scene.work(scene.now(FIRST))
     assert len(scene.now(FIRST).history[-1].detail) == 200
 
@@ -277,9 +278,9 @@ def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(scene: Scene, por
     ports.gateway.trouble("verify", SILENCE)
     scene.work(scene.now(FIRST))
     assert ports.gateway.refunds == []
-    assert (the_refund(scene).status, the_refund(scene).put_off) == ("owed", 1)
+    assert (get_refund(scene).status, get_refund(scene).put_off) == ("owed", 1)
     scene.run(minutes=1)
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
 
 
 def test_money_that_went_back_already_is_not_posted(scene: Scene, ports: Fakes) -> None:
@@ -288,7 +289,7 @@ def test_money_that_went_back_already_is_not_posted(scene: Scene, ports: Fakes) 
     ports.gateway.settle(ONE, "refunded")
     scene.work(scene.now(FIRST))
     assert ports.gateway.refunds == []
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
 
 
 @pytest.mark.parametrize("said", ["refunded", "reversed"])
@@ -300,7 +301,7 @@ def test_a_part_is_not_posted_once_the_gateway_gave_something_back(
     ports.gateway.settle(ONE, said)
     scene.work(scene.now(FIRST))
     assert ports.gateway.refunds == []
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     assert scene.now(FIRST).history[-1].detail == f"the gateway says {said}"
 
 
@@ -308,9 +309,9 @@ def test_a_second_part_is_posted_beside_a_first(scene: Scene, ports: Fakes) -> N
     """The gateway says refunded of the payment, because of the first part: that tells nothing of the second."""
     owed(scene, 100)
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = "refunded"
+    ports.gateway.refund_status_map = "refunded"
     scene.run(hours=1)
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     owe(ports, 200, key="second")
     charge = ports.gateway.charges[ONE]
     ports.run_after("gateway.verify", lambda: setattr(charge, "status", "paid"))
@@ -325,7 +326,7 @@ def test_without_the_gateways_own_reference_a_person_posts(scene: Scene, ports: 
     scene.webhook(ONE)
     owe(ports)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     assert scene.now(FIRST).history[-1].detail == "the gateway gave no reference of its own"
     assert ports.gateway.refunds == []
 
@@ -340,7 +341,7 @@ def test_an_answer_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes
 
     ports.run_after("gateway.refund", done_meanwhile)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     assert ports.observe.of("booking_failing") == []
 
 
@@ -353,7 +354,7 @@ def test_an_answer_that_it_is_done_is_believed(scene: Scene, ports: Fakes) -> No
 
     ports.gateway.refund = done_at_once  # type: ignore[method-assign]
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
 
 
 # -- looking it up
@@ -367,20 +368,20 @@ def test_a_refund_under_way_is_looked_up_by_its_own_name(
 ) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = said
+    ports.gateway.refund_status_map = said
     scene.forget()
     ports.clock.move(hours=1)
     scene.work(scene.now(FIRST))
     [call] = [call for call in ports.tape.calls if call.name.startswith("gateway.refund")]
     assert (call.name, call.args) == ("gateway.refund_status", (f"RF{R1}",))
-    assert the_refund(scene).status == status
+    assert get_refund(scene).status == status
 
 
 def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
     scene.run(days=5)
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
     looks = ports.tape.count("gateway.refund_status")
     assert 20 <= looks <= 30
     assert len(ports.gateway.refunds) == 1
@@ -391,9 +392,9 @@ def test_a_gateway_without_a_word_for_a_day_is_shown_to_a_person(scene: Scene, p
     scene.work(scene.now(FIRST))
     ports.gateway.down = SILENCE
     scene.run(hours=23)
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
     scene.run(hours=2)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
 
 
 def test_a_webhook_moves_a_refund_on(scene: Scene, ports: Fakes) -> None:
@@ -401,7 +402,7 @@ def test_a_webhook_moves_a_refund_on(scene: Scene, ports: Fakes) -> None:
     scene.work(scene.now(FIRST))
     ports.gateway.settle(ONE, "refunded")
     scene.webhook(ONE, "charge.refunded")
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
 
 
 def test_a_refund_without_a_name_is_done_when_its_payment_went_back(scene: Scene, ports: Fakes) -> None:
@@ -411,7 +412,7 @@ def test_a_refund_without_a_name_is_done_when_its_payment_went_back(scene: Scene
     ports.gateway.settle(ONE, "refunded")
     ports.clock.move(hours=1)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
 
 
 def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, ports: Fakes) -> None:
@@ -419,16 +420,16 @@ def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, 
     scene.work(scene.now(FIRST))
     ports.gateway.settle(ONE, "refunded")
     scene.webhook(ONE, "charge.refunded")
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     owe(ports, 200, key="second")
     ports.gateway.settle(ONE, "paid")
     ports.gateway.trouble("refund", SILENCE, done=True)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene, R2).status == "requested"
+    assert get_refund(scene, R2).status == "requested"
     ports.gateway.settle(ONE, "refunded")
     ports.clock.move(hours=1)
     scene.work(scene.now(FIRST))
-    assert the_refund(scene, R2).status == "requested"
+    assert get_refund(scene, R2).status == "requested"
 
 
 @pytest.mark.parametrize("first", ["requested", "processing"])
@@ -444,7 +445,7 @@ def test_a_payment_that_went_back_may_mean_the_other_refund(scene: Scene, ports:
     scene.work(scene.now(FIRST))
     assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
     ports.gateway.settle(ONE, "refunded")
-    ports.clock.move_to(the_refund(scene, R2).due_at or NOW)
+    ports.clock.move_to(get_refund(scene, R2).due_at or NOW)
     scene.work(scene.now(FIRST))
     assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
 
@@ -460,7 +461,7 @@ def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -
 
     ports.run_before("bookings.save", overtaken)
     scene.work(scene.now(FIRST))
-    assert (the_refund(scene).status, the_refund(scene).due_at) == ("refunded", None)
+    assert (get_refund(scene).status, get_refund(scene).due_at) == ("refunded", None)
     assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
 
 
@@ -470,12 +471,15 @@ def test_a_silence_that_was_overtaken_puts_nothing_off(scene: Scene, ports: Fake
     ports.gateway.trouble("verify", SILENCE)
     ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
     scene.work(scene.now(FIRST))
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.put_off, known.due_at) == ("processing", 0, ports.clock.now() + HOUR)
 
 
-@pytest.mark.parametrize("trouble", [GatewayRejected("no", fate_known=True), GatewayUnreachable("", fate_known=True)])
-def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes, trouble: GatewayTrouble) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [GatewayRejected("no", definitely_not_executed=True), GatewayUnreachable("", definitely_not_executed=True)],
+)
+def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
     """The money went back some other way while our post was under way."""
     owed(scene)
     ports.gateway.trouble("refund", trouble)
@@ -486,7 +490,7 @@ def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes
 
     ports.run_before("bookings.save", overtaken, skip=1)
     scene.work(scene.now(FIRST))
-    assert (the_refund(scene).status, the_refund(scene).due_at) == ("refunded", None)
+    assert (get_refund(scene).status, get_refund(scene).due_at) == ("refunded", None)
 
 
 # -- an operator settles
@@ -494,7 +498,7 @@ def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes
 
 def in_attention(scene: Scene) -> None:
     owed(scene)
-    scene.ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    scene.ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
     scene.work(scene.now(FIRST))
     scene.forget()
 
@@ -505,7 +509,7 @@ def test_an_operator_says_that_it_is_done(
 ) -> None:
     in_attention(scene)
     done = retry(ports, OPERATOR, R1, as_=as_, said="by bank")
-    assert (done.status, done) == ("refunded", the_refund(scene))
+    assert (done.status, done) == ("refunded", get_refund(scene))
     assert [(event.kind, event.cause, event.detail) for event in scene.now(FIRST).history[-2:]] == [
         (f"refund_{as_}", "operator", "by bank"),
         ("refund_refunded", "operator", as_),
@@ -519,7 +523,7 @@ def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(scene: Scen
     assert ports.tape.names("gateway") == []
     scene.tick()
     assert ports.tape.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
 
 
 def test_only_what_waits_for_a_person_is_settled_by_one(scene: Scene, ports: Fakes) -> None:
@@ -537,7 +541,7 @@ def test_settling_twice_is_refused(scene: Scene, ports: Fakes) -> None:
     ports.run_before("bookings.save", lambda: retry(ports, OPERATOR, R1, as_="paid_otherwise", said=""))
     with pytest.raises(NotInAttention):
         retry(ports, OPERATOR, R1, as_="post_again", said="")
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
 
 
 def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports: Fakes) -> None:
@@ -546,7 +550,7 @@ def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports:
     scene.forget()
     booking = scene.now(FIRST)
     ports.run_before("gateway.refund", lambda: scene.work(booking))
-    ports.gateway.trouble("refund", GatewayRejected("no", fate_known=True), times=2)
+    ports.gateway.trouble("refund", GatewayRejected("no", definitely_not_executed=True), times=2)
     scene.work(booking)
     assert not ports.tape.armed
     assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
@@ -563,29 +567,29 @@ def lost(scene: Scene, ports: Fakes) -> None:
     ports.gateway.trouble("refund", SILENCE, done=True)
     scene.tick()
     ports.gateway.settle(ONE, "reversed")
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == ("requested", None)
 
 
 def test_a_refund_whose_name_was_lost_is_found_and_its_own_status_counts(scene: Scene, ports: Fakes) -> None:
     lost(scene, ports)
     scene.run(hours=1, minutes=1)
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
     scene.run(hours=2)
-    assert the_refund(scene).status == "processing", "that its payment is reversed does not say that it is done"
-    ports.gateway.refund_says = "refunded"
+    assert get_refund(scene).status == "processing", "that its payment is reversed does not say that it is done"
+    ports.gateway.refund_status_map = "refunded"
     scene.run(hours=1)
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     assert ports.tape.count("gateway.refund") == 1
 
 
 @pytest.mark.parametrize(("says", "status"), [("refunded", "refunded"), ("reversed", "attention")])
 def test_a_refund_that_is_found_at_its_end(scene: Scene, ports: Fakes, says: Any, status: str) -> None:
     lost(scene, ports)
-    ports.gateway.refund_says = says
+    ports.gateway.refund_status_map = says
     scene.run(hours=1, minutes=1)
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == (status, f"RF{R1}")
 
 
@@ -596,25 +600,25 @@ def test_a_refund_that_is_not_in_the_list_was_not_made_and_a_person_is_asked(sce
     scene.tick()
     ports.gateway.settle(ONE, "reversed")
     scene.run(hours=23)
-    assert the_refund(scene).status == "requested", "somebody else's reversal is not this refund"
+    assert get_refund(scene).status == "requested", "somebody else's reversal is not this refund"
     scene.run(hours=2)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
 
 
 def test_what_is_found_in_the_list_is_not_posted_again(scene: Scene, ports: Fakes) -> None:
     lost(scene, ports)
     ports.gateway.trouble("find_refund", SILENCE, times=40)
     scene.run(hours=25)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     ports.tape.disarm()
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
     scene.tick()
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     assert scene.now(FIRST).history[-1].detail == "the gateway says processing"
-    ports.gateway.refund_says = "refunded"
+    ports.gateway.refund_status_map = "refunded"
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
     scene.tick()
-    assert the_refund(scene).status == "refunded"
+    assert get_refund(scene).status == "refunded"
     assert ports.tape.count("gateway.refund") == 1
 
 

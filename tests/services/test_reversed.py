@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.refund import retry
+from chalicelib.services.refunds import retry
 from tests.fakes import Fakes
 from tests.scenes import OPERATOR, Scene
-from tests.services.test_refund import FIRST, ONE, R1, R2, SILENCE, owe, owed, the_refund
+from tests.services.test_refund import FIRST, ONE, R1, R2, SILENCE, get_refund, owe, owed
 
 
 def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(scene: Scene, ports: Fakes) -> None:
@@ -17,15 +17,15 @@ def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(sce
     scene.work(scene.now(FIRST))
     ports.gateway.settle(ONE, "reversed")
     scene.webhook(ONE, "refund.pending")
-    assert (the_refund(scene).status, scene.payment(ONE).taken_back) == ("processing", "")
+    assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("processing", "")
     scene.forget()
     scene.work(scene.now(FIRST))
     assert "gateway.refund_status" in ports.tape.names("gateway")
-    assert the_refund(scene).status == "processing"
-    ports.gateway.refund_says = "refunded"
+    assert get_refund(scene).status == "processing"
+    ports.gateway.refund_status_map = "refunded"
     scene.webhook(ONE, "refund.processed")
     scene.run(minutes=1)
-    assert (the_refund(scene).status, scene.payment(ONE).taken_back) == ("refunded", "")
+    assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("refunded", "")
     assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
     assert len(ports.gateway.refunds) == 1
 
@@ -36,11 +36,11 @@ def test_a_webhook_that_overtakes_the_answer_to_a_post_does_not_end_the_refund(s
     def overtakes() -> None:
         ports.gateway.settle(ONE, "reversed")
         scene.webhook(ONE, "refund.pending")
-        assert (the_refund(scene).status, scene.payment(ONE).taken_back) == ("requested", "")
+        assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("requested", "")
 
     ports.run_after("gateway.refund", overtakes)
     scene.work(scene.now(FIRST))
-    known = the_refund(scene)
+    known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
 
 
@@ -71,49 +71,49 @@ def test_a_refund_that_came_back_is_asked_about_before_it_is_posted_again(
     owed(scene)
     scene.work(scene.now(FIRST))
     ports.gateway.settle(ONE, payment)
-    ports.gateway.refund_says = "reversed"
+    ports.gateway.refund_status_map = "reversed"
     scene.run(hours=1)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     scene.webhook(ONE, "refund.failed")
-    assert the_refund(scene).status == "attention"
-    ports.gateway.refund_says = says
+    assert get_refund(scene).status == "attention"
+    ports.gateway.refund_status_map = says
     retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
     scene.work(scene.now(FIRST))
-    assert (the_refund(scene).status, len(ports.gateway.refunds)) == (ends, posts)
-    assert scene.payment(ONE).taken_back == ""
+    assert (get_refund(scene).status, len(ports.gateway.refunds)) == (ends, posts)
+    assert scene.payment(ONE).reversal == ""
 
 
 def test_the_end_of_an_earlier_post_is_not_that_of_one_whose_answer_was_lost(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = "reversed"
+    ports.gateway.refund_status_map = "reversed"
     scene.run(hours=1)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
     retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
     ports.gateway.trouble("refund", SILENCE, done=True)
     scene.work(scene.now(FIRST))
     scene.run(hours=2)
-    assert (the_refund(scene).status, the_refund(scene).provider_refund_id) == ("requested", None)
+    assert (get_refund(scene).status, get_refund(scene).provider_refund_id) == ("requested", None)
     assert len(ports.gateway.refunds) == 2
 
 
 def test_a_refund_that_waits_for_the_guest_is_put_before_a_person_after_a_day(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = "waiting"
+    ports.gateway.refund_status_map = "waiting"
     scene.run(hours=23)
-    assert the_refund(scene).status == "processing"
+    assert get_refund(scene).status == "processing"
     scene.run(hours=2)
-    assert the_refund(scene).status == "attention"
+    assert get_refund(scene).status == "attention"
 
 
 def test_a_refund_that_cannot_be_asked_about_is_not_posted_again(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.work(scene.now(FIRST))
-    ports.gateway.refund_says = "reversed"
+    ports.gateway.refund_status_map = "reversed"
     scene.run(hours=1)
     retry(ports, OPERATOR, R1, as_="post_again", said="again")
     ports.gateway.trouble("refund_status", SILENCE)
     scene.work(scene.now(FIRST))
-    assert (the_refund(scene).status, the_refund(scene).put_off) == ("owed", 1)
+    assert (get_refund(scene).status, get_refund(scene).put_off) == ("owed", 1)
     assert len(ports.gateway.refunds) == 1

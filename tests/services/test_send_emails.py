@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.email import Email
+from chalicelib.domain.booking import Email
 from chalicelib.domain.errors import Busy
 from chalicelib.services.cancel import cancel
+from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import MailBusy, MailRefused, StoreBusy
-from chalicelib.services.send_emails import send_emails
 from tests.builders import NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.scenes import GUEST_HANNA, HOLD_ENDS, Scene, id_of

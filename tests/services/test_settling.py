@@ -7,18 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import update_payment
-from chalicelib.domain.errors import Busy, ConcernNotFound, GatewayRejected, NotSettledThus
-from chalicelib.domain.listing import PersonId
+from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, update_payment
+from chalicelib.domain.errors import AttentionItemNotFound, Busy, GatewayRejected, WrongResolutionCall
+from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
-from chalicelib.domain.refund import TRIES_BEFORE_ASKING
-from chalicelib.services import operators
 from chalicelib.services.access import Principal
-from chalicelib.services.operators import Matter
-from chalicelib.services.ports import MailRefused, Settlement, StoreBusy
-from chalicelib.services.refund import refund
-from chalicelib.services.send_emails import send_emails
-from chalicelib.services.settling import Settled, settle
+from chalicelib.services.deliver import send_emails
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.attention import Acknowledged, settle
+from chalicelib.services.operators.lists import AttentionItem
+from chalicelib.services.ports import Acknowledgement, MailRefused, StoreBusy
+from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.fakes import Fakes
 from tests.scenes import OPERATOR, Scene, id_of
@@ -29,15 +28,15 @@ ONE = f"{FIRST}-1"
 COLLEAGUE = Principal(PersonId("operator-2"), groups=frozenset({"operator"}))
 
 
-def listed(ports: Fakes) -> list[Matter]:
+def listed(ports: Fakes) -> list[AttentionItem]:
     return list(operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items)
 
 
-def taken_back(scene: Scene) -> str:
+def reversal(scene: Scene) -> str:
     scene.confirmed()
     scene.ports.gateway.settle(ONE, "reversed")
     scene.webhook(ONE)
-    return f"payment_taken_back.{ONE}"
+    return f"payment_reversed.{ONE}"
 
 
 def email(scene: Scene) -> str:
@@ -69,40 +68,40 @@ def fail_for_a_day(scene: Scene) -> None:
     for hours in (0, 25):
         assert row.due_at is not None
         ports.clock.move_to(max(ports.clock.now(), row.due_at) + timedelta(hours=hours))
-        ports.bookings.push_back(FIRST, ports.clock.now())
+        ports.bookings.back_off_failing(FIRST, ports.clock.now())
 
 
-EVERY = [taken_back, email, orphan, failing]
+EVERY = [reversal, email, orphan, failing]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 def test_what_was_settled_leaves_the_list_with_who_and_why(scene: Scene, ports: Fakes, make: object) -> None:
-    concern_id = make(scene)  # type: ignore[operator]
+    item_id = make(scene)  # type: ignore[operator]
     [matter] = listed(ports)
-    assert (matter.concern_id, matter.actions) == (concern_id, ("settle",))
+    assert (matter.item_id, matter.actions) == (item_id, ("settle",))
     ports.clock.move(hours=1)
-    done = settle(ports, OPERATOR, concern_id, note="Told by telephone.")
+    done = settle(ports, OPERATOR, item_id, note="Told by telephone.")
     booking_id = None if make is orphan else FIRST
-    said = Settlement(ports.clock.now(), OPERATOR.person_id, "Told by telephone.")
-    assert done == Settled(concern_id, booking_id, said)
+    said = Acknowledgement(ports.clock.now(), OPERATOR.person_id, "Told by telephone.")
+    assert done == Acknowledged(item_id, booking_id, said)
     assert listed(ports) == []
     ports.clock.move(days=1)
     # Whoever repeats it, with whatever words, is answered with the first ones.
     scene.forget()
-    assert settle(ports, COLLEAGUE, concern_id, note="Me, too.") == done
+    assert settle(ports, COLLEAGUE, item_id, note="Me, too.") == done
     assert ports.tape.count("bookings.save") == 0
     if booking_id:
         entry = scene.now(FIRST).history[-1]
         assert (entry.cause, entry.by, entry.detail) == ("operator", OPERATOR.person_id, "Told by telephone.")
-    assert ports.observe.of("concern_settled")[0]["kind"] == concern_id.partition(".")[0]
+    assert ports.observe.of("attention_acknowledged")[0]["kind"] == item_id.partition(".")[0]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 def test_two_operators_at_once(scene: Scene, ports: Fakes, make: object) -> None:
-    concern_id = make(scene)  # type: ignore[operator]
-    call = "bookings.settle_orphan" if make is orphan else "bookings.save"
-    ports.run_before(call, lambda: settle(ports, COLLEAGUE, concern_id, note="first"))
-    done = settle(ports, OPERATOR, concern_id, note="second")
+    item_id = make(scene)  # type: ignore[operator]
+    call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
+    ports.run_before(call, lambda: settle(ports, COLLEAGUE, item_id, note="first"))
+    done = settle(ports, OPERATOR, item_id, note="second")
     assert (done.settlement.by, done.settlement.note) == (COLLEAGUE.person_id, "first")
     if make is not orphan:
         assert [event.detail for event in scene.now(FIRST).history if event.kind.endswith("_settled")] == ["first"]
@@ -110,37 +109,37 @@ def test_two_operators_at_once(scene: Scene, ports: Fakes, make: object) -> None
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 def test_an_answer_that_was_lost(scene: Scene, ports: Fakes, make: object) -> None:
-    concern_id = make(scene)  # type: ignore[operator]
-    call = "bookings.settle_orphan" if make is orphan else "bookings.save"
+    item_id = make(scene)  # type: ignore[operator]
+    call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
     ports.run_after(call, raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
-        settle(ports, OPERATOR, concern_id, note="once")
+        settle(ports, OPERATOR, item_id, note="once")
     assert refused.value.retry_after == 1
-    assert settle(ports, OPERATOR, concern_id, note="twice").settlement.note == "once"
+    assert settle(ports, OPERATOR, item_id, note="twice").settlement.note == "once"
     assert listed(ports) == []
 
 
 def test_what_goes_on_failing_comes_back_and_is_settled_anew(scene: Scene, ports: Fakes) -> None:
-    concern_id = failing(scene)
-    first = settle(ports, OPERATOR, concern_id, note="first")
+    item_id = failing(scene)
+    first = settle(ports, OPERATOR, item_id, note="first")
     fail_for_a_day(scene)
-    assert [matter.concern_id for matter in listed(ports)] == [concern_id]
-    second = settle(ports, OPERATOR, concern_id, note="second")
+    assert [matter.item_id for matter in listed(ports)] == [item_id]
+    second = settle(ports, OPERATOR, item_id, note="second")
     assert (first.settlement.note, second.settlement.note) == ("first", "second")
-    assert settle(ports, OPERATOR, concern_id, note="third") == second
+    assert settle(ports, OPERATOR, item_id, note="third") == second
 
 
 def test_a_settled_orphan_stays_settled_when_its_webhook_comes_again(scene: Scene, ports: Fakes) -> None:
-    concern_id = orphan(scene)
-    settle(ports, OPERATOR, concern_id, note="Sent back by hand.")
-    scene.webhook(concern_id.removeprefix("orphan."))
+    item_id = orphan(scene)
+    settle(ports, OPERATOR, item_id, note="Sent back by hand.")
+    scene.webhook(item_id.removeprefix("orphan."))
     assert listed(ports) == []
 
 
 def test_an_email_that_was_settled_is_not_sent(scene: Scene, ports: Fakes) -> None:
-    concern_id = email(scene)
+    item_id = email(scene)
     before = len(ports.mailer.sent)
-    settle(ports, OPERATOR, concern_id, note="Told by telephone.")
+    settle(ports, OPERATOR, item_id, note="Told by telephone.")
     scene.run(days=2)
     assert [event.after for event in scene.now(FIRST).history if event.subject == "1"] == ["failed", "settled"]
     assert all(letter.to == ports.mailer.sent[0].to for letter in ports.mailer.sent[before:])
@@ -152,34 +151,34 @@ def test_what_has_a_call_of_its_own(scene: Scene, ports: Fakes) -> None:
     scene.webhook(ONE)
     [matter] = listed(ports)
     assert matter.actions == ("resolve",)
-    with pytest.raises(NotSettledThus, match=f"/v1/ops/payments/{ONE}/resolve"):
-        settle(ports, OPERATOR, matter.concern_id, note="")
+    with pytest.raises(WrongResolutionCall, match=f"/v1/ops/payments/{ONE}/resolve"):
+        settle(ports, OPERATOR, matter.item_id, note="")
     operators.resolve_review(ports, OPERATOR, ONE, as_="refund", note="")
-    with pytest.raises(ConcernNotFound):
-        settle(ports, OPERATOR, matter.concern_id, note="")
-    ports.gateway.trouble("refund", GatewayRejected("refused", fate_known=True))
+    with pytest.raises(AttentionItemNotFound):
+        settle(ports, OPERATOR, matter.item_id, note="")
+    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
     scene.work(scene.now(FIRST))
     [matter] = listed(ports)
     assert matter.actions == ("retry",)
-    with pytest.raises(NotSettledThus, match=f"/v1/ops/refunds/{ONE}-R1/retry"):
-        settle(ports, OPERATOR, matter.concern_id, note="")
+    with pytest.raises(WrongResolutionCall, match=f"/v1/ops/refunds/{ONE}-R1/resolve"):
+        settle(ports, OPERATOR, matter.item_id, note="")
 
 
 def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
     row = ports.tables.bookings[FIRST]
-    waiting = replace(row.booking.payments[0].refunds[0], put_off=TRIES_BEFORE_ASKING)
+    waiting = replace(row.booking.payments[0].refunds[0], put_off=REFUND_TRIES_BEFORE_ATTENTION)
     row.booking = update_payment(row.booking, ONE, refunds=(waiting,))
     row.attention = "refund"
     [matter] = listed(ports)
-    assert (matter.concern_id, matter.actions) == (f"refund.{ONE}-R1", ())
-    with pytest.raises(NotSettledThus, match="by itself"):
-        settle(ports, OPERATOR, matter.concern_id, note="")
+    assert (matter.item_id, matter.actions) == (f"refund.{ONE}-R1", ())
+    with pytest.raises(WrongResolutionCall, match="by itself"):
+        settle(ports, OPERATOR, matter.item_id, note="")
 
 
 @pytest.mark.parametrize(
-    "concern_id",
+    "item_id",
     [
         "",
         ".",
@@ -187,9 +186,9 @@ def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None
         "orphan.",
         "orphan." + "x" * 5000,
         f"orphan.{ONE}",
-        f"payment_taken_back.{ONE}",
-        f"payment_taken_back.{FIRST}",
-        f"payment_taken_back.{FIRST}-2",
+        f"payment_reversed.{ONE}",
+        f"payment_reversed.{FIRST}",
+        f"payment_reversed.{FIRST}-2",
         f"payment_review.{ONE}",
         f"payment_review.{ONE}-R1",
         f"refund.{ONE}-R1",
@@ -208,31 +207,31 @@ def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None
         "failing.GUEST#guest-1",
     ],
 )
-def test_what_is_not_on_the_list(scene: Scene, ports: Fakes, concern_id: str) -> None:
+def test_what_is_not_on_the_list(scene: Scene, ports: Fakes, item_id: str) -> None:
     scene.confirmed()
     before = scene.now(FIRST)
-    with pytest.raises(ConcernNotFound):
-        settle(ports, OPERATOR, concern_id, note="")
+    with pytest.raises(AttentionItemNotFound):
+        settle(ports, OPERATOR, item_id, note="")
     assert scene.now(FIRST) == before
 
 
 def test_a_name_is_taken_whole(scene: Scene, ports: Fakes) -> None:
     for make in (failing, email):
-        concern_id = make(scene)
-        for other in (f"{concern_id}-1", f"{concern_id}.1", f"{concern_id} ", concern_id.replace(FIRST, f"{FIRST}-1")):
-            with pytest.raises(ConcernNotFound):
+        item_id = make(scene)
+        for other in (f"{item_id}-1", f"{item_id}.1", f"{item_id} ", item_id.replace(FIRST, f"{FIRST}-1")):
+            with pytest.raises(AttentionItemNotFound):
                 settle(ports, OPERATOR, other, note="")
 
 
 def test_a_reference_that_cannot_be_one_is_not_even_looked_for(scene: Scene, ports: Fakes) -> None:
     scene.forget()
     for subject in ("", "x" * 5000, "GUEST#guest-1", FIRST):
-        with pytest.raises(ConcernNotFound):
+        with pytest.raises(AttentionItemNotFound):
             settle(ports, OPERATOR, f"orphan.{subject}", note="")
     assert ports.tape.names("bookings") == []
 
 
 def test_since_when_is_the_time_of_the_settling(scene: Scene, ports: Fakes) -> None:
-    concern_id = taken_back(scene)
+    item_id = reversal(scene)
     ports.clock.move_to(NOW + timedelta(hours=2))
-    assert settle(ports, OPERATOR, concern_id, note="").settlement.at == NOW + timedelta(hours=2)
+    assert settle(ports, OPERATOR, item_id, note="").settlement.at == NOW + timedelta(hours=2)

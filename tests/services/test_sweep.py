@@ -7,12 +7,11 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.errors import Busy, GatewayTimeout
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import PersonId
+from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.services import sweep as sweeping
 from chalicelib.services.access import Principal
 from chalicelib.services.ports import Fault, StoreBusy, Task
-from chalicelib.services.sweep import sweep, work_off
+from chalicelib.services.sweep import process_task, sweep
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.fakes import Fakes
 from tests.scenes import PUBLIC, Scene, id_of
@@ -58,7 +57,7 @@ def test_the_queue_is_topped_up_to_a_window(scene: Scene, ports: Fakes, monkeypa
     assert len(ports.queue.tasks) == 8
     # Three were worked off: three more come in, the oldest that do not wait yet.
     for task in [ports.queue.tasks.pop(0) for _ in range(3)]:
-        work_off(ports, task, public_url=PUBLIC)
+        process_task(ports, task, public_url=PUBLIC)
     assert sweep(ports) == 3
     assert [task.booking_id for task in ports.queue.tasks] == ids[3:11]
 
@@ -75,7 +74,7 @@ def test_a_backlog_drains_in_order(scene: Scene, ports: Fakes, monkeypatch: pyte
     while sweep(ports):
         worked += [task.booking_id for task in ports.queue.tasks]
         while ports.queue.tasks:
-            work_off(ports, ports.queue.tasks.pop(0), public_url=PUBLIC)
+            process_task(ports, ports.queue.tasks.pop(0), public_url=PUBLIC)
     assert worked == ids
 
 
@@ -107,7 +106,7 @@ def test_one_booking_is_brought_up_to_date(scene: Scene, ports: Fakes) -> None:
 
 
 def test_a_task_for_nothing_is_done(scene: Scene, ports: Fakes) -> None:
-    work_off(ports, Task(a_booking_id("nobody's")), public_url=PUBLIC)
+    process_task(ports, Task(a_booking_id("nobody's")), public_url=PUBLIC)
     assert ports.tape.names() == ["bookings.load"]
 
 
@@ -137,7 +136,7 @@ def test_an_opening_that_lapsed_too_late_is_left(scene: Scene, ports: Fakes) -> 
 
 
 def test_an_opening_that_failed_without_lapsing_is_the_guests_to_try(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", GatewayTimeout("silence", fate_known=False))
+    ports.gateway.trouble("initialize", GatewayTimeout("silence", definitely_not_executed=False))
     scene.book()
     scene.run(minutes=10)
     assert ports.tape.count("gateway.initialize") == 1
@@ -186,13 +185,13 @@ def test_what_a_door_was_promised_is_delivered_again(scene: Scene, ports: Fakes)
     ports.run_before("bookings.load", raises(StoreBusy()))
     with pytest.raises(StoreBusy):
         scene.work(booking, ONE)
-    assert ports.tape.count("bookings.push_back") == 1
+    assert ports.tape.count("bookings.back_off_failing") == 1
 
 
 def test_a_booking_that_cannot_even_be_put_off_is_delivered_again(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
     ports.run_before("bookings.load", raises(StoreBusy()))
-    ports.run_before("bookings.push_back", raises(StoreBusy()))
+    ports.run_before("bookings.back_off_failing", raises(StoreBusy()))
     with pytest.raises(StoreBusy):
         scene.work(booking)
 
@@ -202,16 +201,16 @@ def test_a_deferred_webhook_finds_its_orphan(scene: Scene, ports: Fakes) -> None
     nobodys = a_booking_id("nobody's")
     ports.gateway.charges[f"{nobodys}-1"] = ports.gateway.charges[f"{id_of('another')}-1"]
     ports.gateway.pay(f"{nobodys}-1")
-    work_off(ports, Task(nobodys), public_url=PUBLIC)
+    process_task(ports, Task(nobodys), public_url=PUBLIC)
     assert ports.tables.orphans == {}
-    work_off(ports, Task(nobodys, f"{nobodys}-1", announced="paid"), public_url=PUBLIC)
+    process_task(ports, Task(nobodys, f"{nobodys}-1", webhook_claim="paid"), public_url=PUBLIC)
     assert list(ports.tables.orphans) == [f"{nobodys}-1"]
 
 
 def test_a_silent_gateway_is_no_failing_booking(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
-    ports.gateway.down = GatewayTimeout("silence", fate_known=False)
+    ports.gateway.down = GatewayTimeout("silence", definitely_not_executed=False)
     ports.clock.move(minutes=2)
     scene.work(booking)
-    assert ports.tape.count("bookings.push_back") == 0
+    assert ports.tape.count("bookings.back_off_failing") == 0
     assert scene.payment(ONE).unanswered == 1

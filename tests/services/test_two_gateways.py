@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import CurrencyNotTaken, GatewayRejected, GatewayTimeout
-from chalicelib.services import reading
+from chalicelib.services import queries as reading
 from chalicelib.services.cancel import cancel
-from chalicelib.services.refund import refund
-from chalicelib.services.webhook import receive
+from chalicelib.services.refunds import refund
+from chalicelib.services.webhooks import receive
 from tests.fakes import FakeGateway, Fakes, OneGateway
 from tests.scenes import GUEST_HANNA, OPERATOR, PUBLIC, Scene, id_of
 from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
-SILENCE = GatewayTimeout("silence", fate_known=False)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 
 
 class Paystack(FakeGateway):
@@ -56,7 +56,7 @@ def test_money_is_looked_for_and_given_back_where_it_was_paid(scene: Scene, port
     assert scene.now(FIRST).status == "confirmed"
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
     scene.run(minutes=1)
-    ports.gateway.refund_says = "refunded"
+    ports.gateway.refund_status_map = "refunded"
     scene.run(hours=2)
     assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
     assert new.tape.calls == []
@@ -114,7 +114,7 @@ def test_an_opening_is_taken_over_where_it_was_begun(scene: Scene, ports: Fakes)
 
 
 def test_the_next_payment_goes_to_the_gateway_of_today(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", GatewayRejected("refused", fate_known=True))
+    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
     scene.book()
     new = moved(ports)
     scene.pay(scene.now(FIRST))
@@ -125,7 +125,9 @@ def test_the_next_payment_goes_to_the_gateway_of_today(scene: Scene, ports: Fake
     assert scene.now(FIRST).status == "confirmed"
 
 
-@pytest.mark.parametrize("trouble", [GatewayRejected("refused", fate_known=True), SILENCE], ids=["refused", "silent"])
+@pytest.mark.parametrize(
+    "trouble", [GatewayRejected("refused", definitely_not_executed=True), SILENCE], ids=["refused", "silent"]
+)
 def test_no_payment_is_opened_in_money_that_is_not_taken_any_more(scene: Scene, ports: Fakes, trouble: Any) -> None:
     ports.gateway.trouble("initialize", trouble)
     scene.book()

@@ -12,8 +12,8 @@ import pytest
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import BadSignature, NotJson, StoreBusy, Task
-from chalicelib.services.saving import TRIES
-from chalicelib.services.webhook import receive
+from chalicelib.services.updating import TRIES
+from chalicelib.services.webhooks import receive
 from tests.builders import NOW, a_booking_id
 from tests.fakes import SIGNATURE, Fakes
 from tests.scenes import Scene, id_of
@@ -21,7 +21,7 @@ from tests.tape import raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
-SILENCE = GatewayTimeout("silence", fate_known=False)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 NOBODYS = a_booking_id("nobody's")
 
 
@@ -189,7 +189,7 @@ def test_what_a_silent_gateway_leaves_open_of_a_settled_payment_is_asked_again_t
     ports.gateway.trouble("verify", SILENCE)
     scene.webhook(ONE, "charge.reversed")
     scene.run(minutes=1)
-    assert scene.payment(ONE).taken_back == "reversed"
+    assert scene.payment(ONE).reversal == "reversed"
 
 
 def test_what_was_taken_back_is_remembered_as_such_in_the_queue(scene: Scene, ports: Fakes) -> None:
@@ -200,10 +200,10 @@ def test_what_was_taken_back_is_remembered_as_such_in_the_queue(scene: Scene, po
     scene.webhook(ONE, "charge.reversed")
     assert ports.queue.tasks == [Task(booking.booking_id, ONE, "request-w", "other")]
     scene.tick()
-    assert scene.payment(ONE).taken_back == ""
+    assert scene.payment(ONE).reversal == ""
     ports.gateway.settle(ONE, "reversed")
     scene.run(minutes=5)
-    assert scene.payment(ONE).taken_back == "reversed"
+    assert scene.payment(ONE).reversal == "reversed"
 
 
 def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:

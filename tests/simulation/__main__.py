@@ -8,11 +8,11 @@ import sys
 import time
 from collections import Counter
 
-from .coverage import ROWS, table
-from .mutations import MUTATIONS
-from .run import Outcome, play, play_many
-from .shrink import shrink, story
-from .store import CONDITIONS
+from tests.simulation.coverage import ROWS, table
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.run import Outcome, play, play_many
+from tests.simulation.shrink import shrink, story
+from tests.simulation.store import CONDITIONS
 
 
 def main(arguments: list[str] | None = None) -> int:

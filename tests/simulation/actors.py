@@ -8,28 +8,29 @@ from random import Random
 from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Stay
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.ids import BookingId, booking_of
-from chalicelib.domain.listing import PersonId, Stay
+from chalicelib.domain.ids import BookingId, PersonId, booking_of
 from chalicelib.domain.money import Money
-from chalicelib.services import access, hosting, operators, reading
+from chalicelib.services import access, calendars, hosting
+from chalicelib.services import queries as reading
 from chalicelib.services.access import Principal
-from chalicelib.services.book import Wish, book
+from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
-from chalicelib.services.pay import pay, pay_now
+from chalicelib.services.checkout import pay, pay_now
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.attention import settle
 from chalicelib.services.ports import BadSignature, NotJson
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.refund import refund, retry
+from chalicelib.services.refunds import refund, retry
 from chalicelib.services.reviews import review
-from chalicelib.services.settling import settle
 from chalicelib.services.sweep import sweep
-from chalicelib.services.webhook import receive
-
-from .coverage import met
-from .gateway import LINK_LIVES, Charge
-from .plan import FIRST, LATE, Action
-from .scheduler import HOUR, START, Violation
-from .world import HOST, OPERATOR, PUBLIC, World
+from chalicelib.services.webhooks import receive
+from tests.simulation.coverage import met
+from tests.simulation.gateway import LINK_LIVES, Charge
+from tests.simulation.plan import FIRST, LATE, Action
+from tests.simulation.scheduler import HOUR, START, Violation
+from tests.simulation.world import HOST, OPERATOR, PUBLIC, World
 
 Work = Callable[["Deed"], object]
 
@@ -67,7 +68,7 @@ class Deed:
         payments = booking.payments
         return payments[-1].tx_ref if self.rng.random() < 0.7 else self.rng.choice(payments).tx_ref
 
-    def wish(self, *, dearer: bool = False) -> Wish:
+    def request(self, *, dearer: bool = False) -> BookingRequest:
         """The same for every action of a story."""
         rng = Random(self.world.hub.seed * 131 + self.action.story)
         narrow = self.world.settings.narrow
@@ -75,7 +76,7 @@ class Deed:
         units = 1 if narrow else rng.choice((1, 1, 1, 2))
         check_in = START.date() + timedelta(days=1 if narrow else rng.choice((0, 0, 1, 2, 3, 9)))
         stay = Stay(check_in, check_in + timedelta(days=rng.randint(1, 3)), units, units)
-        return Wish(listing_id, stay, self.world.contact(self.guest), expected_total=1 if dearer else None)
+        return BookingRequest(listing_id, stay, self.world.contact(self.guest), expected_total=1 if dearer else None)
 
 
 def begin(world: World, action: Action) -> None:
@@ -91,14 +92,14 @@ def begin(world: World, action: Action) -> None:
 
 
 def _book(deed: Deed) -> None:
-    booked = book(deed.ports, deed.guest, deed.wish(), key=deed.key, public_url=PUBLIC, request_id=str(deed.action))
+    booked = book(deed.ports, deed.guest, deed.request(), key=deed.key, public_url=PUBLIC, request_id=str(deed.action))
     if booked.booking.booking_id != deed.booking_id and not deed.world.resets:
         raise Violation("a repeat met another booking", booked.booking.booking_id)
 
 
 def _reuse(deed: Deed) -> None:
-    wish = deed.wish(dearer=True)
-    book(deed.ports, deed.guest, wish, key=deed.key, public_url=PUBLIC, request_id=str(deed.action))
+    request = deed.request(dearer=True)
+    book(deed.ports, deed.guest, request, key=deed.key, public_url=PUBLIC, request_id=str(deed.action))
 
 
 def _pay(deed: Deed) -> None:
@@ -176,10 +177,10 @@ def _attend(deed: Deed) -> None:
     for matter in operators.attention(deed.ports, OPERATOR, kind=None, limit=20, after=None).items:
         if "settle" not in matter.actions:
             continue
-        first = settle(deed.ports, OPERATOR, matter.concern_id, note="dealt with")
+        first = settle(deed.ports, OPERATOR, matter.item_id, note="dealt with")
         met("settled", matter.kind)
-        if deed.rng.random() < 0.5 and settle(deed.ports, OPERATOR, matter.concern_id, note="again") != first:
-            raise Violation("a repeat settles something anew", matter.concern_id)
+        if deed.rng.random() < 0.5 and settle(deed.ports, OPERATOR, matter.item_id, note="again") != first:
+            raise Violation("a repeat settles something anew", matter.item_id)
 
 
 def _stranger(deed: Deed) -> None:
@@ -258,15 +259,15 @@ def _unknown(deed: Deed) -> None:
 
 def _take_back(deed: Deed) -> None:
     for charge in deed.charges:
-        deed.world.gateway.take_back(charge, deed.rng)
+        deed.world.gateway.record_reversal(charge, deed.rng)
 
 
 def _host_edits(deed: Deed) -> None:
     """A host changes units, price or status of a listing, or price and closing of some nights."""
     world, rng = deed.world, deed.rng
-    wish = deed.wish()
+    request = deed.request()
     beside = rng.random() < 0.7
-    listing_id = wish.listing_id if beside else rng.choice(world.listing_ids)
+    listing_id = request.listing_id if beside else rng.choice(world.listing_ids)
     drawn = rng.random()
     if drawn < 0.4:
         changes: dict[str, Any] = {"nightly_price": Money(rng.choice((100, 5000)), "ETB")}
@@ -276,17 +277,17 @@ def _host_edits(deed: Deed) -> None:
             changes = {"status": rng.choice(("open", "closed"))}
         hosting.update(deed.ports, HOST, listing_id, changes, only_versions=rng.choice((None, None, {1})))
         return
-    start = wish.stay.check_in if beside else START.date() + timedelta(days=rng.randint(0, 4))
+    start = request.stay.check_in if beside else START.date() + timedelta(days=rng.randint(0, 4))
     price = rng.choice((None, Money(777, "ETB")))
     end = start + timedelta(days=rng.randint(1, 2))
-    hosting.set_nights(deed.ports, HOST, listing_id, start, end, price=price, closed=rng.random() < 0.5)
+    calendars.set_nights(deed.ports, HOST, listing_id, start, end, price=price, closed=rng.random() < 0.5)
 
 
 def _praise(deed: Deed) -> None:
     """The guest reviews the stay, once it is over."""
     rating = deed.rng.randint(1, 5)
     key = deed.rng.choice((None, "praise", str(deed.action)))
-    review(deed.ports, deed.guest, deed.wish().listing_id, deed.booking_id, rating=rating, text="", key=key)
+    review(deed.ports, deed.guest, deed.request().listing_id, deed.booking_id, rating=rating, text="", key=key)
 
 
 def _out(deed: Deed) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.payment import OPEN
+from chalicelib.domain.booking import OPEN, Booking
 from chalicelib.domain.verification import Verification, apply_verification, matches
-from chalicelib.services import reconcile, refund
+from chalicelib.services import reconcile
+from chalicelib.services import refunds as refund
 
 COVERED: Counter[str] = Counter()
 """Counts by ``group / name``, for this process."""
@@ -65,7 +65,7 @@ def row_of(before: Booking, after: Booking, tx_ref: str, said: Verification, nig
             return ROWS[21]
         if [each.status for each in payment.refunds] != [each.status for each in then.refunds]:
             return ROWS[16]
-        return ROWS[18] if then.taken_back and not payment.taken_back else ROWS[17]
+        return ROWS[18] if then.reversal and not payment.reversal else ROWS[17]
     if payment.status == "completed":
         return ROWS[7]
     if said.said == "paid":

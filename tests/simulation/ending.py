@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.domain.booking import OUTAGE_GRACE, Booking, attention, due_at
-from chalicelib.domain.payment import Payment
-
-from .coverage import met
-from .gateway import Charge
-from .scheduler import HOUR, Violation
-from .world import World
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.timing import OUTAGE_GRACE
+from tests.simulation.coverage import met
+from tests.simulation.gateway import Charge
+from tests.simulation.scheduler import HOUR, Violation
+from tests.simulation.world import World
 
 
 def check_end(world: World) -> None:
@@ -67,7 +68,7 @@ def _refunds(world: World, booking: Booking) -> None:
             if refund.status == "attention" or refund.refund_id in world.watch.vouched or charge is None:
                 continue
             there = next((each for each in charge.paybacks if each.refund_id == refund.refund_id), None)
-            if not charge.taken_back and (there is None or there.said != "refunded") and not world.resets:
+            if not charge.reversal and (there is None or there.said != "refunded") and not world.resets:
                 raise Violation("called refunded, and it is not", f"{refund.refund_id} {there}")
         if charge is not None and charge.received is not None and charge.went_back > charge.received.minor:
             raise Violation("more went back than came", payment.tx_ref)
@@ -80,9 +81,9 @@ def _money(world: World, charge: Charge) -> None:
     if booking is None or payment is None:
         _orphan(world, charge)
         return
-    if payment.taken_back_settled:
+    if payment.reversal_acknowledged:
         met("ending", "money that a person has dealt with")
-    elif payment.status == "review" or payment.taken_back:
+    elif payment.status == "review" or payment.reversal:
         met("ending", "money in attention")
         if world.tables.rows[booking.booking_id].attention is None:
             raise Violation("money in doubt, and nobody is asked", charge.tx_ref)

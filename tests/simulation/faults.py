@@ -8,9 +8,8 @@ from typing import Any
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayTimeout, GatewayUnreachable
 from chalicelib.services.ports import Fault, MailBusy, StoreBusy, VersionLost
-
-from .coverage import met
-from .scheduler import MINUTE, SECOND, Crash, Scheduler
+from tests.simulation.coverage import met
+from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler
 
 STALLS = (2, 6, 12, 16, 24, 26, 40, 61, 119, 121, 200)
 """Seconds; around the leases of 25 s and two minutes, and the waits of 5 s and 15 s."""
@@ -19,7 +18,17 @@ LATENCY = {"gateway": (40, 900), "mailer": (30, 300), "queue": (5, 30)}
 """Milliseconds that a call takes, from and to; any other port answers in 1 to 8."""
 
 WRITES = frozenset(
-    {"hold", "save", "give_back_slot", "push_back", "orphan", "settle_orphan", "publish", "set_nights", "add_review"}
+    {
+        "hold",
+        "save",
+        "give_back_slot",
+        "back_off_failing",
+        "orphan",
+        "acknowledge_orphan",
+        "publish",
+        "set_nights",
+        "add_review",
+    }
 )
 SINGLE_WRITES = frozenset({"save"})
 
@@ -113,12 +122,12 @@ class Faults:
             lost = fault == "answer lost"
             drawn = rng.random()
             if drawn < 0.4:
-                return GatewayTimeout("No answer in time.", fate_known=False)
+                return GatewayTimeout("No answer in time.", definitely_not_executed=False)
             if drawn < 0.6:
-                return GatewayBadAnswer("HTML.", fate_known=False)
+                return GatewayBadAnswer("HTML.", definitely_not_executed=False)
             if drawn < 0.75 and not lost:
-                return GatewayBadAnswer("Credentials.", fate_known=True)
-            return GatewayUnreachable("Nobody there.", fate_known=not lost and drawn < 0.95)
+                return GatewayBadAnswer("Credentials.", definitely_not_executed=True)
+            return GatewayUnreachable("Nobody there.", definitely_not_executed=not lost and drawn < 0.95)
         return {"mailer": MailBusy, "queue": Fault}.get(port, StoreBusy)(fault)
 
 

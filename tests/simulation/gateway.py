@@ -10,11 +10,18 @@ from typing import Literal
 
 from chalicelib.domain.errors import GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Said, Verification
-from chalicelib.services.ports import BadSignature, GatewayEvent, Notice, NotJson, Opening, RefundAnswer, RefundSaid
-
-from .coverage import met
-from .scheduler import HOUR, MINUTE, SECOND, Scheduler
+from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.services.ports import (
+    BadSignature,
+    GatewayEvent,
+    NotJson,
+    Opening,
+    RefundAnswer,
+    RefundGatewayStatus,
+    WebhookNotice,
+)
+from tests.simulation.coverage import met
+from tests.simulation.scheduler import HOUR, MINUTE, SECOND, Scheduler
 
 SIGNED = {"x-chapa-signature": "signed by Chapa"}
 LINK_LIVES = 60 * MINUTE
@@ -30,7 +37,7 @@ class Payback:
     refund_id: str
     amount: Money
     name: str | None
-    said: RefundSaid = "processing"
+    said: RefundGatewayStatus = "processing"
 
 
 @dataclass
@@ -47,7 +54,7 @@ class Charge:
     received: Money | None = None
     paid_as: PaidAs = "as asked"
     paid_at: int = 0
-    taken_back: bool = False
+    reversal: bool = False
     paybacks: list[Payback] = field(default_factory=list)
 
     @property
@@ -73,7 +80,7 @@ class Quirks:
     refund_hours: int = 24
     refunds_come_back: float = 0.0
     stale: float = 0.0
-    cancelled_says: Said = "pending"
+    cancelled_says: GatewayStatus = "pending"
 
     @property
     def reverses_at_once(self) -> bool:
@@ -114,10 +121,10 @@ class SimGateway:
         self._asked_to_open(opening)
         if opening.tx_ref in self.charges:
             met("gateway", "reference used before")
-            raise ReferenceUsed("Transaction reference has been used before", fate_known=True)
+            raise ReferenceUsed("Transaction reference has been used before", definitely_not_executed=True)
         if not self.calm and self._chance().random() < 0.04:
             met("gateway", "opening refused")
-            raise GatewayRejected("Refused.", fate_known=True)
+            raise GatewayRejected("Refused.", definitely_not_executed=True)
         self.charges[opening.tx_ref] = Charge(opening.tx_ref, opening.amount, self.hub.ms, changed=self.hub.ms)
         return f"https://checkout.chapa.co/checkout/payment/{opening.tx_ref}"
 
@@ -150,13 +157,15 @@ class SimGateway:
         charge = self.charges[provider_reference.removeprefix("AP")]
         self._asked_to_refund(charge, refund_id)
         if self.mode == "test":
-            raise GatewayRejected("Refunds can only be processed in live mode", fate_known=True)
+            raise GatewayRejected("Refunds can only be processed in live mode", definitely_not_executed=True)
         if any(each.refund_id == refund_id for each in charge.paybacks):
             met("gateway", "refund reference used before")
-            raise GatewayRejected("Reference has been used", fate_known=True)
-        if charge.received is None or charge.taken_back or charge.went_back + amount.minor > charge.received.minor:
+            raise GatewayRejected("Reference has been used", definitely_not_executed=True)
+        if charge.received is None or charge.reversal or charge.went_back + amount.minor > charge.received.minor:
             met("gateway", "refund of more than there is")
-            raise GatewayRejected("Refund amount cannot exceed the full transaction amount", fate_known=True)
+            raise GatewayRejected(
+                "Refund amount cannot exceed the full transaction amount", definitely_not_executed=True
+            )
         name = f"RF{refund_id}" if self.quirks.names_refunds else None
         payback = Payback(refund_id, amount, name)
         charge.paybacks.append(payback)
@@ -181,13 +190,13 @@ class SimGateway:
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return ()
 
-    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         if headers != SIGNED:
             raise BadSignature("forged")
         event, _, tx_ref = body.decode().partition("|")
         if not event:
             raise NotJson("junk")
-        return Notice(tx_ref or None, event, claims_paid=event == "charge.success")
+        return WebhookNotice(tx_ref or None, event, claims_paid=event == "charge.success")
 
     # What happens there
 
@@ -219,11 +228,11 @@ class SimGateway:
         self._tell(charge, "charge.success", rng)
         return "paid"
 
-    def take_back(self, charge: Charge, rng: Random) -> None:
+    def record_reversal(self, charge: Charge, rng: Random) -> None:
         """A chargeback, or somebody at the dashboard: the money goes back without our asking."""
-        if charge.received is None or charge.paybacks or charge.taken_back:
+        if charge.received is None or charge.paybacks or charge.reversal:
             return
-        charge.taken_back = True
+        charge.reversal = True
         charge.turn("reversed" if rng.random() < 0.5 else "refunded", self.hub.ms)
         met("money", "taken back")
         self._tell(charge, "charge.refunded", rng)
@@ -261,7 +270,7 @@ class SimGateway:
             at = self.hub.ms + int(delay * SECOND)
             self.hub.at(at, lambda: self._announce(charge.tx_ref, event))
 
-    def _answer(self, charge: Charge, said: Said) -> Verification:
+    def _answer(self, charge: Charge, said: GatewayStatus) -> Verification:
         answer = Verification(said, charge.tx_ref, charge.amount, charge.amount.decimal, self.mode)
         if charge.received is None or said in ("pending", "failed", "unknown"):
             return answer

@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.booking import GIVE_UP_AFTER, OUTAGE_GRACE, SLOTS, Booking
-from chalicelib.domain.email import still_true
-from chalicelib.domain.ids import booking_of
-from chalicelib.domain.listing import Listing, ListingId, Night, quote
-from chalicelib.domain.payment import LONGEST_PAUSE, OPEN, WATCHED_FOR, Payment
-from chalicelib.domain.refund import SELDOM
+from chalicelib.domain.booking import OPEN, Booking, Payment
+from chalicelib.domain.calendar import Night, quote
+from chalicelib.domain.ids import ListingId, booking_of
+from chalicelib.domain.lifecycle import SLOTS
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.outbox import still_true
+from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening
 from tests.invariants import folded, statuses_of
-
-from .scheduler import START, Violation
-from .store import Row
+from tests.simulation.scheduler import START, Violation
+from tests.simulation.store import Row
 
 if TYPE_CHECKING:
-    from .gateway import Charge
-    from .world import World
+    from tests.simulation.gateway import Charge
+    from tests.simulation.world import World
 
 SETTLED = ("completed", "review")
-PATIENCE = max(LONGEST_PAUSE, SELDOM) + timedelta(minutes=1)
+PATIENCE = max(VERIFY_PAUSE_MAX, REFUND_POLL_LATE) + timedelta(minutes=1)
 """Nothing that is owed is ever put off for longer than this."""
 MAIL_PATIENCE = timedelta(hours=1, minutes=1)
 

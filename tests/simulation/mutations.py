@@ -10,14 +10,18 @@ from typing import Any
 from unittest.mock import patch
 
 from chalicelib.domain import booking as aggregate
-from chalicelib.domain import email, errors, payment, refunding, verification
+from chalicelib.domain import booking as payment
+from chalicelib.domain import errors, lifecycle, verification
+from chalicelib.domain import refunds as refunding
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.verification import Verification
-from chalicelib.services import access, book, reconcile, refund, saving, send_emails, sweep
+from chalicelib.services import access, book, reconcile, sweep
+from chalicelib.services import deliver as send_emails
+from chalicelib.services import refunds as refund
+from chalicelib.services import updating as saving
 from chalicelib.services.ports import Task
-
-from . import store, world
-from .run import Outcome, play
+from tests.simulation import store, world
+from tests.simulation.run import Outcome, play
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def _expires_without_asking(_original: Any) -> Any:
         for each in booking.payments:
             # Nobody looks at a payment again that was given up.
             booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
-        booking = aggregate.expire(booking, cause=cause, now=now)
+        booking = lifecycle.expire(booking, cause=cause, now=now)
         for each in booking.payments:
             booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
         return booking
@@ -97,7 +101,7 @@ def _waits_for_ever(_original: Any) -> Any:
         if booking.status == "pending_payment" and now >= booking.hold_expires_at:
             if any(said.said == "no_answer" for said in answers.said.values()):
                 return replace(booking, expiry_retry_at=now + timedelta(minutes=30))
-            return aggregate.expire(booking, cause=cause, now=now)
+            return lifecycle.expire(booking, cause=cause, now=now)
         return booking
 
     return expire
@@ -105,8 +109,8 @@ def _waits_for_ever(_original: Any) -> Any:
 
 def _posts_first(_start: Any) -> Any:
     def start(ports: Any, booking: Booking, refund_id: str) -> Booking:
-        known = refunding.the_refund(booking, refund_id)
-        paid = aggregate.the_payment(booking, refund_id.rpartition("-R")[0])
+        known = refunding.get_refund(booking, refund_id)
+        paid = aggregate.get_payment(booking, refund_id.rpartition("-R")[0])
         ports.gateways.named(paid.gateway).refund(
             paid.provider_reference, amount=known.amount, refund_id=refund_id, reason=known.reason
         )
@@ -119,8 +123,8 @@ def _blind(look_up: Any) -> Any:
     """A refund that was asked for and not answered is simply posted again."""
 
     def blind(ports: Any, booking: Booking, refund_id: str) -> Booking:
-        known = refunding.the_refund(booking, refund_id)
-        paid = aggregate.the_payment(booking, refund_id.rpartition("-R")[0])
+        known = refunding.get_refund(booking, refund_id)
+        paid = aggregate.get_payment(booking, refund_id.rpartition("-R")[0])
         if known.status != "requested":
             return look_up(ports, booking, refund_id)
         by = ports.chance.token()
@@ -133,18 +137,18 @@ def _blind(look_up: Any) -> Any:
                 current, refund_id, claimed_by=by, due_at=now + timedelta(hours=1)
             ),
         )
-        return refund._post(ports, claimed, paid, refunding.the_refund(claimed, refund_id))
+        return refund._post(ports, claimed, paid, refunding.get_refund(claimed, refund_id))
 
     return blind
 
 
 def _looks_once(_next_look: Any) -> Any:
-    def next_look(each: Any, *, hold_ends: Any, now: Any) -> Any:
+    def next_verification(each: Any, *, hold_ends: Any, now: Any) -> Any:
         del hold_ends
         first = each.created_at + timedelta(minutes=2)
         return first if now < first else None
 
-    return next_look
+    return next_verification
 
 
 def _later(due_at: Any) -> Any:
@@ -157,7 +161,7 @@ def _later(due_at: Any) -> Any:
 
 def _certain(init: Any) -> Any:
     def certain(self: Any, detail: str, **rest: Any) -> None:
-        init(self, detail, **{**rest, "fate_known": True})
+        init(self, detail, **{**rest, "definitely_not_executed": True})
 
     return certain
 
@@ -173,9 +177,9 @@ def _shrugs(receive: Any) -> Any:
     return shrugged
 
 
-def _drops_deferred(work_off: Any) -> Any:
+def _drops_deferred(process_task: Any) -> Any:
     def work(ports: Any, task: Any, *, public_url: str) -> None:
-        work_off(ports, replace(task, tx_ref=None), public_url=public_url)
+        process_task(ports, replace(task, tx_ref=None), public_url=public_url)
 
     return work
 
@@ -222,7 +226,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("a refund is posted without a claim", refund, "_start", _posts_first),
     _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
     _swap("a reversed payment ends its refunds", verification, "_has_its_own_word", lambda _: lambda _refund: False),
-    _swap("every trouble is taken for certain", errors.GatewayTrouble, "__init__", _certain),
+    _swap("every trouble is taken for certain", errors.GatewayError, "__init__", _certain),
     _swap("a payment is looked at once", (aggregate, payment, verification), "next_look", _looks_once),
     _swap("due_at is late", (store, aggregate, saving), "due_at", _later),
     _swap("an opening has any number of owners", payment.Payment, "is_opening", lambda _: lambda _self, _now: False),
@@ -232,10 +236,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "_deliver",
         lambda _: lambda _ports, _booking, owed: replace(owed, status="sent", claimed_by=""),
     ),
-    _swap("e-mails are claimed by anybody", email.Email, "may_be_claimed", lambda _: lambda self, _now: _owed(self)),
+    _swap(
+        "e-mails are claimed by anybody", aggregate.Email, "may_be_claimed", lambda _: lambda self, _now: _owed(self)
+    ),
     _swap("an e-mail is sent whether true or not", send_emails, "still_true", lambda _: lambda *_a, **_k: True),
     _swap("a webhook that failed is answered with 200", world, "receive", _shrugs),
-    _swap("a deferred webhook forgets its payment", world, "work_off", _drops_deferred),
+    _swap("a deferred webhook forgets its payment", world, "process_task", _drops_deferred),
     _swap("nothing follows a commit", saving, "_after_commit", _only_once),
     _swap("the sweep leaves out the oldest", world, "sweep", _skips_one),
     _swap("a repeated key makes another booking", book, "derive_booking_id", _random_id),
@@ -244,5 +250,5 @@ MUTATIONS: tuple[Mutation, ...] = (
 """Those that a test takes away, one at a time."""
 
 
-def _owed(letter: email.Email) -> bool:
+def _owed(letter: aggregate.Email) -> bool:
     return letter.status == "owed"

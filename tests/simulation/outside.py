@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.email import Email
+from chalicelib.domain.booking import Booking, Email
 from chalicelib.services.ports import MailRefused, Message, Task
-
-from .coverage import met
-from .scheduler import SECOND, Scheduler, Violation
+from tests.simulation.coverage import met
+from tests.simulation.scheduler import SECOND, Scheduler, Violation
 
 VISIBILITY = 360 * SECOND
 DELIVERIES = 5

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from .faults import OUTAGES
-from .gateway import Quirks
-from .scheduler import DAY, HOUR, MINUTE, SECOND
-from .world import Settings
+from tests.simulation.faults import OUTAGES
+from tests.simulation.gateway import Quirks
+from tests.simulation.scheduler import DAY, HOUR, MINUTE, SECOND
+from tests.simulation.world import Settings
 
 
 @dataclass(frozen=True, order=True)

@@ -9,12 +9,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
-from .actors import begin
-from .coverage import COVERED, met, rows_counted
-from .ending import check_end
-from .plan import Action, draw_actions, draw_settings
-from .scheduler import HOUR, Violation
-from .world import World
+from tests.simulation.actors import begin
+from tests.simulation.coverage import COVERED, met, rows_counted
+from tests.simulation.ending import check_end
+from tests.simulation.plan import Action, draw_actions, draw_settings
+from tests.simulation.scheduler import HOUR, Violation
+from tests.simulation.world import World
 
 QUIET = 80 * HOUR
 BATCH = 25

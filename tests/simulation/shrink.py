@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .run import Outcome, play
+from tests.simulation.run import Outcome, play
 
 T = TypeVar("T")
 Fault = tuple[str, int]

@@ -6,29 +6,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from chalicelib.adapters.records import decode_booking, encode_booking
-from chalicelib.domain.booking import GIVE_UP_AFTER, SLOTS, Booking, attention, attention_since, due_at
-from chalicelib.domain.ids import BookingId
-from chalicelib.domain.listing import Listing, ListingId, Night, Nights, PersonId
+from chalicelib.adapters.dynamodb.records import decode_booking, encode_booking
+from chalicelib.domain.attention import attention, attention_since
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
+from chalicelib.domain.timing import GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    Acknowledgement,
+    AttentionEntry,
     BookingExists,
-    Concern,
     Concerns,
     NightsShort,
     Page,
     ReviewExists,
     Reviews,
-    Settlement,
     SlotTaken,
     StoreBusy,
     VersionLost,
 )
-
-from .coverage import met
-from .scheduler import START, Violation
+from tests.simulation.coverage import met
+from tests.simulation.scheduler import START, Violation
 
 FAILING_PAUSE = timedelta(minutes=10)
 
@@ -82,7 +85,7 @@ class Tables:
     rows: dict[str, Row] = field(default_factory=dict)
     slots: dict[tuple[PersonId, int], tuple[datetime, str]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
-    settled: dict[str, Settlement] = field(default_factory=dict)
+    settled: dict[str, Acknowledgement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -170,7 +173,7 @@ class SimBookings:
         ripe = [(at, key) for key, at in self._visible().items() if at is not None and at <= now]
         return [BookingId(key) for _, key in sorted(ripe)[:limit]]
 
-    def push_back(self, booking_id: BookingId, now: datetime) -> None:
+    def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         row = self.tables.rows.get(booking_id)
         is_due = row is not None and row.due is not None and row.due <= now
         if not holds("push back: the booking is due", is_due) or row is None:
@@ -187,7 +190,7 @@ class SimBookings:
                 raise Violation("the first report of an orphan is written over", tx_ref)
             self.tables.orphans[tx_ref] = (verification, now)
 
-    def settle_orphan(self, tx_ref: str, settlement: Settlement) -> Settlement | None:
+    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
         if tx_ref not in self.tables.orphans:
             return None
         if holds("orphan: settled once", tx_ref not in self.tables.settled):
@@ -213,10 +216,10 @@ class SimBookings:
 
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         waiting = self.tables.orphans.keys() - self.tables.settled.keys()
-        found = [Concern(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
+        found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
         for key, row in self.tables.rows.items():
             if row.attention:
-                found.append(Concern(key, row.attention, row.attention_at))
+                found.append(AttentionEntry(key, row.attention, row.attention_at))
         found.sort(key=lambda concern: (concern.since, concern.subject))
         start = int(after or 0)
         end = start + limit

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from .coverage import COVERED, ROWS, rows_counted
-from .mutations import MUTATIONS, Mutation
-from .run import play, play_all
-from .shrink import shrink, story
+from tests.simulation.coverage import COVERED, ROWS, rows_counted
+from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.simulation.run import play, play_all
+from tests.simulation.shrink import shrink, story
 
 SEEDS = 200
 WITHIN = 600

@@ -8,26 +8,25 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, cast
 
-from chalicelib.domain.booking import Contact
-from chalicelib.domain.errors import GatewayTrouble, Refusal
-from chalicelib.domain.ids import BookingId, booking_of, derive_booking_id
-from chalicelib.domain.listing import Listing, PersonId
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.errors import GatewayError, Refusal
+from chalicelib.domain.ids import BookingId, PersonId, booking_of, derive_booking_id
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
+from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import BadSignature, Fault, NotJson, Ports, Rules, StoreBusy, Task
-from chalicelib.services.send_emails import send_emails
-from chalicelib.services.sweep import sweep, work_off
-from chalicelib.services.webhook import receive
+from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fakes import OneGateway
-
-from .coverage import met
-from .faults import Door, Faults
-from .gateway import SIGNED, Quirks, SimGateway
-from .invariants import Watch
-from .outside import SimChance, SimClock, SimLetters, SimMailer, SimObserve, SimQueue
-from .scheduler import MINUTE, SECOND, Crash, Scheduler, Violation
-from .store import Row, SimBookings, SimListings, Tables
+from tests.simulation.coverage import met
+from tests.simulation.faults import Door, Faults
+from tests.simulation.gateway import SIGNED, Quirks, SimGateway
+from tests.simulation.invariants import Watch
+from tests.simulation.outside import SimChance, SimClock, SimLetters, SimMailer, SimObserve, SimQueue
+from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler, Violation
+from tests.simulation.store import Row, SimBookings, SimListings, Tables
 
 PUBLIC = "https://api.guzo.et"
 HOST = Principal(PersonId("host-abebe"), "abebe.kebede@gmail.com", frozenset({"host"}))
@@ -82,8 +81,8 @@ class GatewayDoor(Door):
     def refund(self, provider_reference: str, **rest: Any) -> Any:
         try:
             return self._faults.call("gateway", "refund", lambda: self._inner.refund(provider_reference, **rest))
-        except GatewayTrouble as trouble:
-            if not trouble.fate_known and self._world.hub.current is not None:
+        except GatewayError as trouble:
+            if not trouble.definitely_not_executed and self._world.hub.current is not None:
                 self._world.watch.posted(rest["refund_id"], self._world.hub.current.name)
             raise
 
@@ -200,7 +199,7 @@ class World:
             if queue == "emails":
                 send_emails(self.ports, task.booking_id)
             else:
-                work_off(self.ports, task, public_url=PUBLIC)
+                process_task(self.ports, task, public_url=PUBLIC)
 
         def ended(raised: BaseException | None, _answer: Any) -> None:
             self.say(f"  end {name}: {type(raised).__name__ if raised else 'done'}")

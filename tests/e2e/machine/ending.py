@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
-from local.world import Json
+from local.stack.world import Json
 from tests.e2e.machine import picture, promises
 from tests.e2e.machine.picture import Picture, instant
 from tests.e2e.machine.town import Town

@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from local.world import Json, Person, World
+from local.stack.world import Json, Person, World
 from tests.e2e.machine import picture, promises
 from tests.e2e.machine.picture import Picture
 from tests.e2e.machine.switching import Turn, some_trouble
-from tests.e2e.machine.town import GATEWAY_TROUBLE, Town, Wish
+from tests.e2e.machine.town import GATEWAY_TROUBLE, BookingRequest, Town
 
 LOOKS = 5
 """How often a picture that is not right is taken again: its parts are read one after the other, and time goes on."""
@@ -131,16 +131,16 @@ class Guests(RuleBasedStateMachine):
         assert made["booking_id"] not in town.wishes, "another key, and the same booking"
         if town.gateway_is_well:
             assert made["payment"]["checkout_url"], reply.text
-        town.wishes[made["booking_id"]] = Wish(made["booking_id"], who, key, body)
+        town.wishes[made["booking_id"]] = BookingRequest(made["booking_id"], who, key, body)
         return True
 
     @rule(which=bookings, same=st.booleans())
     def book_again(self, which: int, same: bool) -> None:
         """One key is one booking, whatever became of it and of the listing; and one body."""
         booking_id = self._one(which)
-        wish = self.town.wishes[booking_id]
-        body = wish.body if same else {**wish.body, "language": "am"}
-        reply = self.town.call("POST", "/v1/bookings", by=wish.guest, body=body, key=wish.key)
+        request = self.town.wishes[booking_id]
+        body = request.body if same else {**request.body, "language": "am"}
+        reply = self.town.call("POST", "/v1/bookings", by=request.guest, body=body, key=request.key)
         if not same:
             assert (reply.status, reply.code) == (422, "idempotency_key_reused")
             return
@@ -263,7 +263,7 @@ class Guests(RuleBasedStateMachine):
 
     def _refusals(self, seen: Picture, guest: Person, units: int, days: list[str]) -> set[str]:
         """Why a booking may be refused, as far as the picture shows."""
-        own = [wish.booking_id for wish in self.town.wishes.values() if wish.guest is guest]
+        own = [request.booking_id for request in self.town.wishes.values() if request.guest is guest]
         reasons = {
             "listing_closed": seen.listing["status"] == "closed",
             "dates_unavailable": any(seen.nights[day]["left"] < units or seen.nights[day]["closed"] for day in days),

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from local.chapa.webhooks import FAILED, REFUNDED, SIGNATURES
+from local.sandboxes.chapa.webhooks import FAILED, REFUNDED, SIGNATURES
 from tests.e2e.machine.guests import Guests, attempts, bookings
 from tests.e2e.machine.switching import CALLS, MANNERS, Turn, some_trouble, turned
 from tests.e2e.machine.town import Keyed
@@ -150,7 +150,7 @@ class Others(Guests):
         assert self.town.call("POST", path, by=self.town.operator, body=body).code == "not_in_review"
 
     def _retry(self, refund_id: str, as_: str) -> None:
-        path, body = f"/v1/ops/refunds/{refund_id}/retry", {"as": as_, "note": "seen in the dashboard"}
+        path, body = f"/v1/ops/refunds/{refund_id}/resolve", {"as": as_, "note": "seen in the dashboard"}
         reply = self.town.call("POST", path, by=self.town.operator, body=body)
         assert reply.status == 202, reply.text
         if as_ == "post_again":

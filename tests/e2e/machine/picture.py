@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from local.world import Json
+from local.stack.world import Json
 from tests.e2e.machine.town import Town
 
 HOLDING = ("pending_payment", "confirmed")

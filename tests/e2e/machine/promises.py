@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from local.world import Json
+from local.stack.world import Json
 from tests.e2e.machine.picture import Picture, instant, major
 from tests.e2e.machine.town import Town
 
@@ -25,7 +25,7 @@ PAYMENT = {
 MOST_HOLDS = 3
 GRACE = timedelta(hours=12)
 """How long a hold may outlive its end while the gateway cannot be asked."""
-LONGEST_PAUSE = timedelta(minutes=30)
+VERIFY_PAUSE_MAX = timedelta(minutes=30)
 """How long after an outage it may take until the gateway is asked again."""
 A_TICK = timedelta(minutes=2)
 
@@ -43,7 +43,7 @@ def hold(before: Picture | None, now: Picture, town: Town) -> None:
             _refund(payment, refund, now, town)
     _nights(before, now)
     for guest in town.guests:
-        own = [wish.booking_id for wish in town.wishes.values() if wish.guest is guest]
+        own = [request.booking_id for request in town.wishes.values() if request.guest is guest]
         assert now.pending(own) <= MOST_HOLDS, f"{guest.name} holds more than {MOST_HOLDS}"
     if before is not None:
         _nothing_is_unsaid(before, now, town)
@@ -70,7 +70,7 @@ def _holds_end(booking: Json, now: Picture, town: Town) -> None:
     told = f"{booking['booking_id']} is held at {now.now}, until {ends}"
     assert now.now < ends + GRACE + A_TICK, told
     if town.gateway_is_well:
-        assert now.now < max(ends, town.well_since + LONGEST_PAUSE) + A_TICK, f"{told}, and the gateway is well"
+        assert now.now < max(ends, town.well_since + VERIFY_PAUSE_MAX) + A_TICK, f"{told}, and the gateway is well"
 
 
 def _asked_before_the_end(booking: Json, now: Picture) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from local.chapa.answers import VERIFY
-from local.chapa.switches import SWITCHES
-from local.sandbox.switches import Choice
+from local.sandboxes.chapa.answers import VERIFY
+from local.sandboxes.chapa.switches import SWITCHES
+from local.sandboxes.core.switches import Choice
 
 Turn = tuple[str, str]
 """A switch, and what it is set to."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import note
 
-from local.world import Json, Person, World
+from local.stack.world import Json, Person, World
 from tests.e2e.machine.switching import LIES, Turn
 
 GATEWAY_TROUBLE = {"gateway_bad_answer": 502, "gateway_unreachable": 503, "gateway_timeout": 504}
@@ -41,7 +41,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Wish:
+class BookingRequest:
     """A booking that was made: by whom, under which key, for what."""
 
     booking_id: str
@@ -63,7 +63,7 @@ class Town:
     """Two guests, a host with one listing, an operator, a stranger; and what people did that only they know of."""
 
     world: World
-    wishes: dict[str, Wish] = field(default_factory=dict)
+    wishes: dict[str, BookingRequest] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     """Every link that a guest was ever shown, by tx_ref: they may still lie open in a browser."""
     resolved: set[str] = field(default_factory=set)

@@ -1,0 +1,1 @@
+"""The stores on DynamoDB: every key, condition and transaction."""

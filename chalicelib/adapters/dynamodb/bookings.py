@@ -1,0 +1,352 @@
+"""The stores on DynamoDB: every condition and every transaction, each with the sentence that says why.
+
+PynamoDB reorders the items of a transaction (checks, deletes, puts, updates), and the reasons of a cancellation with
+them. Every transaction here is one put followed by updates, added in that order, so the reasons come in ours.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import msgspec
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
+from chalicelib.adapters.dynamodb.records import (
+    SCHEMA,
+    decode_acknowledgement,
+    decode_booking,
+    encode_acknowledgement,
+    encode_booking,
+    encode_verification,
+)
+from chalicelib.adapters.dynamodb.tables import (
+    DAY_SHARDS,
+    DUE_SHARDS,
+    SALT,
+    BookingItem,
+    GuestItem,
+    NightItem,
+    SaltItem,
+    instant_key,
+    night_part,
+)
+from chalicelib.domain.attention import attention, attention_since
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
+from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.timing import GIVE_UP_AFTER
+from chalicelib.domain.verification import Verification
+from chalicelib.services.ports import (
+    Acknowledgement,
+    AttentionEntry,
+    BookingExists,
+    Concerns,
+    NightsShort,
+    Page,
+    SlotTaken,
+    StoreBusy,
+    Unreadable,
+    VersionLost,
+)
+
+ASKED = "asked"
+"""The one partition of the attention index: few bookings are ever in it."""
+ORPHAN = "ORPHAN#"
+FAILING = "#failing"
+FAILING_PAUSE = timedelta(minutes=10)
+
+
+class DynamoBookings:
+    """The BookingStore port."""
+
+    def __init__(self, connection: Connection, writes: Writes | None = None) -> None:
+        self._connection = connection
+        self._writes = writes or Writes()
+        self._salt: bytes | None = None
+
+    def salt(self) -> bytes:
+        if self._salt is None:
+            self._salt = self._made_salt()
+        return self._salt
+
+    def _made_salt(self) -> bytes:
+        if (salt := _read_salt()) is not None:
+            return salt
+        fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
+        # Made once: whoever comes second reads the first one's.
+        absent = SaltItem.booking_id.does_not_exist()
+        try:
+            self._writes.one(lambda: fresh.save(condition=absent), lost=VersionLost)
+        except VersionLost:
+            if (salt := _read_salt()) is None:
+                raise StoreBusy("the salt could be neither read nor made") from None
+            return salt
+        return bytes(fresh.salt)
+
+    @reading()
+    def load(self, booking_id: BookingId) -> Booking | None:
+        try:
+            return _booking(BookingItem.get(booking_id, consistent_read=True))
+        except BookingItem.DoesNotExist:
+            return None
+
+    @reading()
+    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+        found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
+        return [_booking(found[key]) for key in booking_ids if key in found]
+
+    @reading()
+    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+        try:
+            guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
+        except GuestItem.DoesNotExist:
+            return 1
+        until = instant_key(now)
+        free = (slot for slot in range(1, SLOTS + 1) if (getattr(guest, f"slot_{slot}") or "") <= until)
+        return next(free, None)
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+        guest = GuestItem(_guest_key(booking.guest_id))
+        slot = getattr(GuestItem, f"slot_{booking.slot}")
+
+        def fill(transaction: TransactWrite) -> None:
+            # The same guest with the same key meets the booking that is there already.
+            transaction.save(_booking_item(booking), condition=BookingItem.booking_id.does_not_exist())
+            # The slot was never used, was given back, or its time is over.
+            transaction.update(
+                guest,
+                actions=[slot.set(_slot(booking)), GuestItem.schema.set(SCHEMA)],
+                condition=slot.does_not_exist() | (slot <= instant_key(booking.created_at)),
+            )
+            for day in booking.stay.dates:
+                _take(transaction, listing, day, booking.stay.units, _still_at(nights.get(day)))
+
+        self._writes.all(self._connection, fill, lost=(BookingExists, SlotTaken, NightsShort))
+
+    def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
+        after = replace(after, version=before.version + 1)
+        # Nobody saved since this one was loaded.
+        unchanged = BookingItem.version == before.version
+        if before.holds_nights == after.holds_nights:
+            self._writes.one(lambda: _booking_item(after).save(condition=unchanged), lost=VersionLost)
+            return after
+
+        def fill(transaction: TransactWrite) -> None:
+            transaction.save(_booking_item(after), condition=unchanged)
+            for day in after.stay.dates:
+                if after.holds_nights:
+                    if listing is None:
+                        raise ValueError("taking nights needs the listing's units")
+                    _take(transaction, listing, day, after.stay.units, None)
+                else:
+                    _release(transaction, after.place.listing_id, day, after.stay.units)
+
+        self._writes.all(self._connection, fill, lost=(VersionLost, NightsShort))
+        return after
+
+    def give_back_slot(self, booking: Booking) -> None:
+        slot = getattr(GuestItem, f"slot_{booking.slot}")
+        guest = GuestItem(_guest_key(booking.guest_id))
+        # Still this booking's: its time may be over and another booking may sit in it.
+        ours = slot == _slot(booking)
+        try:
+            self._writes.one(lambda: guest.update(actions=[slot.remove()], condition=ours), lost=VersionLost)
+        except VersionLost:
+            return
+
+    @reading()
+    def due(self, now: datetime, limit: int) -> list[BookingId]:
+        until = instant_key(now)
+        found: list[tuple[str, BookingId]] = []
+        for shard in range(DUE_SHARDS):
+            ripe = BookingItem.due.query(str(shard), BookingItem.due_at <= until, limit=limit, page_size=1000)
+            found += [(item.due_at, BookingId(item.booking_id)) for item in ripe]
+        return [booking_id for _, booking_id in sorted(found)[:limit]]
+
+    def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
+        again: list[Action] = [
+            BookingItem.failures.set((BookingItem.failures | 0) + 1),
+            BookingItem.due_shard.set(str(shard_of(booking_id, DUE_SHARDS))),
+            BookingItem.due_at.set(instant_key(now + FAILING_PAUSE)),
+        ]
+        item = BookingItem(booking_id)
+        # Nothing else is put off: a booking that rests, or is not due yet, would stand in the index for ever, as
+        # whoever is led to it finds nothing to do and saves nothing. One that does not exist is not made either.
+        is_due = BookingItem.due_at <= instant_key(now)
+        # It has kept failing for a day: a person is asked, and it is tried on.
+        for_a_day = BookingItem.failing_since <= instant_key(now - GIVE_UP_AFTER)
+        ask: list[Action] = [
+            BookingItem.attention.set(ASKED),
+            BookingItem.attention_at.set(instant_key(now) + FAILING),
+        ]
+        try:
+            self._writes.one(lambda: item.update(actions=again + ask, condition=is_due & for_a_day), lost=VersionLost)
+            return
+        except VersionLost:
+            pass
+        first = BookingItem.failing_since.set(BookingItem.failing_since | instant_key(now))
+        try:
+            self._writes.one(lambda: item.update(actions=[*again, first], condition=is_due), lost=VersionLost)
+        except VersionLost:
+            return
+
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+        item = BookingItem(
+            ORPHAN + tx_ref,
+            schema=SCHEMA,
+            attention=ASKED,
+            attention_at=f"{instant_key(now)}#orphan",
+            body=encode_verification(verification),
+        )
+        try:
+            # Once: the first report stands, with its time.
+            self._writes.one(lambda: item.save(condition=BookingItem.booking_id.does_not_exist()), lost=VersionLost)
+        except VersionLost:
+            return
+
+    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
+        actions: list[Action] = [
+            BookingItem.settled.set(encode_acknowledgement(settlement)),
+            BookingItem.attention.remove(),
+            BookingItem.attention_at.remove(),
+        ]
+        # It is known, and nobody has settled it: the first word stands.
+        waits = BookingItem.attention == ASKED
+        item = BookingItem(ORPHAN + tx_ref)
+        try:
+            self._writes.one(lambda: item.update(actions=actions, condition=waits), lost=VersionLost)
+        except VersionLost:
+            return _settlement(tx_ref)
+        return settlement
+
+    @reading()
+    def is_failing(self, booking_id: BookingId) -> bool:
+        try:
+            item = BookingItem.get(booking_id, consistent_read=True, attributes_to_get=["attention_at"])
+        except BookingItem.DoesNotExist:
+            return False
+        return (item.attention_at or "").endswith(FAILING)
+
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+        return page_of(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
+
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+        return page_of(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
+
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+        first, key = json.loads(after) if after else (0, None)
+        ids: tuple[str, ...] = ()
+        for shard in range(first, DAY_SHARDS):
+            left = limit - len(ids)
+            page = page_of(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=left, after=key)
+            ids, key = ids + page.ids, page.after
+            if key is not None:
+                return Page(ids, json.dumps([shard, key]))
+            if len(ids) == limit and shard + 1 < DAY_SHARDS:
+                return Page(ids, json.dumps([shard + 1, None]))
+        return Page(ids, None)
+
+    @reading()
+    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+        results = BookingItem.needs_attention.query(
+            ASKED, limit=limit, page_size=limit, last_evaluated_key=json.loads(after) if after else None
+        )
+        items = tuple(_concern(item) for item in results)
+        last = results.last_evaluated_key
+        return Concerns(items, json.dumps(last, separators=(",", ":")) if last else None)
+
+
+@reading()
+def _settlement(tx_ref: str) -> Acknowledgement | None:
+    try:
+        return decode_acknowledgement(BookingItem.get(ORPHAN + tx_ref, consistent_read=True).settled)
+    except BookingItem.DoesNotExist:
+        return None
+
+
+@reading()
+def _read_salt() -> bytes | None:
+    try:
+        return bytes(SaltItem.get(SALT, consistent_read=True).salt)
+    except SaltItem.DoesNotExist:
+        return None
+
+
+def _take(transaction: TransactWrite, listing: Listing, day: date, units: int, priced: Condition | None) -> None:
+    night = NightItem(listing.listing_id, night_part(day))
+    # Conditions have no arithmetic, so the room that must be left is computed here.
+    room = NightItem.taken <= listing.units - units
+    if listing.units >= units:
+        room = NightItem.taken.does_not_exist() | room
+    open_ = NightItem.closed.does_not_exist() | (NightItem.closed == False)  # noqa: E712 - a condition, not a test
+    condition = room & open_ if priced is None else room & open_ & priced
+    transaction.update(night, actions=[NightItem.taken.add(units), NightItem.schema.set(SCHEMA)], condition=condition)
+
+
+def _still_at(night: Night | None) -> Condition:
+    """The night's own price is still the one that the guest was quoted."""
+    if night is None or night.price is None:
+        return NightItem.price.does_not_exist()
+    return NightItem.price == night.price.minor
+
+
+def _release(transaction: TransactWrite, listing_id: ListingId, day: date, units: int) -> None:
+    # A night is never given back twice.
+    transaction.update(
+        NightItem(listing_id, night_part(day)),
+        actions=[NightItem.taken.add(-units)],
+        condition=NightItem.taken >= units,
+    )
+
+
+def _slot(booking: Booking) -> str:
+    return f"{instant_key(booking.slot_frees_at)}#{booking.booking_id}"
+
+
+def _guest_key(guest_id: PersonId) -> str:
+    return f"GUEST#{guest_id}"
+
+
+def _booking_item(booking: Booking) -> BookingItem:
+    due = due_at(booking)
+    reason = attention(booking)
+    created = instant_key(booking.created_at)
+    return BookingItem(
+        booking.booking_id,
+        schema=SCHEMA,
+        version=booking.version,
+        status=booking.status,
+        guest_id=booking.guest_id,
+        created=created,
+        listing_id=booking.place.listing_id,
+        stay_key=booking.stay.check_in.isoformat(),
+        day=f"{created[:10]}#{shard_of(booking.booking_id, DAY_SHARDS)}",
+        due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
+        due_at=None if due is None else instant_key(due),
+        attention=None if reason is None else ASKED,
+        attention_at=None if reason is None else f"{instant_key(attention_since(booking))}#{reason}",
+        body=encode_booking(booking),
+    )
+
+
+def _booking(item: BookingItem) -> Booking:
+    try:
+        return decode_booking(item.body, int(item.version))
+    except msgspec.DecodeError as error:
+        raise Unreadable(item.booking_id) from error
+
+
+def _concern(item: BookingItem) -> AttentionEntry:
+    since, _, kind = item.attention_at.partition("#")
+    subject = item.booking_id.removeprefix(ORPHAN)
+    return AttentionEntry(subject, kind, datetime.fromisoformat(since))

@@ -1,0 +1,147 @@
+"""How DynamoDB is written to and read: conflicts and throttling again with jitter, anything else said once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from random import random
+from typing import Any
+from uuid import uuid4
+
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.services.ports import Page, StoreBusy
+
+TRIES = 6
+"""How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
+
+_CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
+_PROVES_NOTHING = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ThrottlingError",
+    "ThrottlingException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+}
+"""Codes that say nothing about the conditions: the write is tried again, after a pause with jitter."""
+
+
+class _InTheWay(Exception):
+    """Another write was at work on the same item, or the table throttled: it proves nothing."""
+
+
+class Writes:
+    """How writes are tried: conflicts and throttling again with jitter, anything else said once."""
+
+    def __init__(self, *, sleep: Callable[[float], None] = time.sleep, jitter: Callable[[], float] = random) -> None:
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def one(self, write: Callable[[], object], *, lost: type[Exception]) -> None:
+        """One conditional write; ``lost`` is raised when its condition does not hold."""
+
+        def attempt() -> None:
+            try:
+                write()
+            except PynamoDBException as error:
+                if _code(error) in _CONDITION:
+                    raise lost from error
+                _raise_trouble(error)
+
+        self._tried(attempt)
+
+    def all(
+        self, connection: Connection, fill: Callable[[TransactWrite], None], lost: Sequence[type[Exception]]
+    ) -> None:
+        """One transaction. ``lost[i]`` is raised when the condition of the i-th item fails, the first in that order.
+
+        The last of ``lost`` stands for all items that follow.
+        """
+        # One token for all tries of botocore: an answer that was lost on the way is not a second transaction.
+        token = uuid4().hex
+
+        def attempt() -> None:
+            try:
+                with TransactWrite(connection=connection, client_request_token=token) as transaction:
+                    fill(transaction)
+            except TransactWriteError as error:
+                codes = [reason.code if reason else "" for reason in error.cancellation_reasons]
+                # First what is certain about the first item (it exists, its version is lost); then what proves
+                # nothing; then the rest in order.
+                if codes and codes[0] in _CONDITION:
+                    raise lost[0] from error
+                if any(code in _PROVES_NOTHING for code in codes):
+                    raise _InTheWay from error
+                for position, code in enumerate(codes):
+                    if code in _CONDITION:
+                        raise lost[min(position, len(lost) - 1)] from error
+                _raise_trouble(error)
+
+        self._tried(attempt)
+
+    def _tried(self, attempt: Callable[[], None]) -> None:
+        for tries in range(TRIES):
+            try:
+                return attempt()
+            except _InTheWay:
+                self._sleep(self._jitter() * 0.05 * 2**tries)
+        raise StoreBusy("the store stayed busy")
+
+
+def _raise_trouble(error: PynamoDBException) -> None:
+    if _code(error) in _PROVES_NOTHING:
+        raise _InTheWay from error
+    raise _busy(error) from error
+
+
+def _busy(error: PynamoDBException) -> StoreBusy:
+    return StoreBusy(f"the store failed: {_code(error) or type(error.cause).__name__}")
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """DynamoDB's own code; None without an answer: botocore's time-outs have a ``response`` that is None."""
+    response = getattr(error.cause, "response", None) or {}
+    code: str | None = response.get("Error", {}).get("Code")
+    return code
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A read that DynamoDB did not answer is StoreBusy too, so that whoever asked can put the work off."""
+    try:
+        yield
+    except PynamoDBException as error:
+        raise _busy(error) from error
+
+
+@reading()
+def page_of(
+    index: Any,
+    key: str,
+    id_name: str,
+    *,
+    limit: int,
+    after: str | None,
+    newest_first: bool = False,
+    range_condition: Condition | None = None,
+) -> Page:
+    """One page of an index; ``after`` is DynamoDB's own last key, as JSON."""
+    results = index.query(
+        key,
+        range_condition,
+        scan_index_forward=not newest_first,
+        limit=limit,
+        page_size=limit,
+        last_evaluated_key=json.loads(after) if after else None,
+    )
+    ids = tuple(getattr(item, id_name) for item in results)
+    last = results.last_evaluated_key
+    return Page(ids, json.dumps(last, separators=(",", ":")) if last else None)

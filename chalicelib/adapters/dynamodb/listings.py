@@ -1,0 +1,162 @@
+"""The listing store on DynamoDB: listings, their nights and reviews; each condition with the sentence that says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
+from chalicelib.adapters.dynamodb.records import SCHEMA, decode_listing, decode_review, encode_listing, encode_review
+from chalicelib.adapters.dynamodb.tables import (
+    LISTING,
+    ListingItem,
+    NightItem,
+    ReviewItem,
+    instant_key,
+    night_part,
+    price_key,
+)
+from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.listing import Listing
+from chalicelib.domain.money import Money
+from chalicelib.domain.review import Review
+from chalicelib.services.ports import Page, ReviewExists, Reviews, StoreBusy, VersionLost
+
+REVIEW = "REVIEW#"
+REVIEWED = "REVIEWED#"
+UNDER_KEY = "UNDER_KEY#"
+
+
+class DynamoListings:
+    """The ListingStore port."""
+
+    def __init__(self, connection: Connection, writes: Writes | None = None) -> None:
+        self._connection = connection
+        self._writes = writes or Writes()
+
+    def publish(self, listing: Listing) -> bool:
+        try:
+            # The same host with the same key meets the listing that is there already.
+            absent = ListingItem.listing_id.does_not_exist()
+            self._writes.one(lambda: _listing_item(listing).save(condition=absent), lost=VersionLost)
+        except VersionLost:
+            return False
+        return True
+
+    @reading()
+    def load(self, listing_id: ListingId) -> Listing | None:
+        try:
+            return _listing(ListingItem.get(listing_id, LISTING, consistent_read=True))
+        except ListingItem.DoesNotExist:
+            return None
+
+    def save(self, before: Listing, after: Listing) -> Listing:
+        after = replace(after, version=before.version + 1)
+        # Nobody saved since this one was loaded.
+        unchanged = ListingItem.version == before.version
+        self._writes.one(lambda: _listing_item(after).save(condition=unchanged), lost=VersionLost)
+        return after
+
+    @reading()
+    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+        keys = [(listing_id, LISTING) for listing_id in listing_ids]
+        found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
+        return [_listing(found[key]) for key in listing_ids if key in found]
+
+    @reading()
+    def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        between = NightItem.part.between(night_part(start), night_part(end - timedelta(days=1)))
+        found = [_night(item) for item in NightItem.query(listing_id, between, consistent_read=True)]
+        return {night.date: night for night in found}
+
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+        priced: list[Action] = (
+            [NightItem.price.remove(), NightItem.currency.remove()]
+            if price is None
+            else [NightItem.price.set(price.minor), NightItem.currency.set(price.currency)]
+        )
+        actions: list[Action] = [*priced, NightItem.closed.set(closed), NightItem.schema.set(SCHEMA)]
+
+        def fill(transaction: TransactWrite) -> None:
+            # No condition: what is taken is not touched, and the last word of a host counts.
+            for day in days:
+                transaction.update(NightItem(listing_id, night_part(day)), actions=actions)
+
+        self._writes.all(self._connection, fill, lost=(StoreBusy,))
+
+    def add_review(self, before: Listing, after: Listing, review: Review) -> None:
+        after = replace(after, version=before.version + 1)
+        said = ReviewItem(after.listing_id, REVIEW + review.order, schema=SCHEMA, body=encode_review(review))
+        marks = [REVIEWED + review.booking_id, *([UNDER_KEY + review.key] if review.key else [])]
+
+        def fill(transaction: TransactWrite) -> None:
+            # One review a booking, whatever its key or its words; and one a key, whatever its booking.
+            for mark in marks:
+                once = ReviewItem(after.listing_id, mark, schema=SCHEMA, body=encode_review(review))
+                transaction.save(once, condition=ReviewItem.listing_id.does_not_exist())
+            # The average counts every review once: nobody saved the listing since it was loaded.
+            transaction.save(_listing_item(after), condition=ListingItem.version == before.version)
+            transaction.save(said)
+
+        self._writes.all(self._connection, fill, lost=(*[ReviewExists for _ in marks], VersionLost))
+
+    @reading()
+    def review_under(self, listing_id: ListingId, key: str) -> Review | None:
+        try:
+            return decode_review(ReviewItem.get(listing_id, UNDER_KEY + key, consistent_read=True).body)
+        except ReviewItem.DoesNotExist:
+            return None
+
+    @reading()
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+        results = ReviewItem.query(
+            listing_id,
+            ReviewItem.part.startswith(REVIEW),
+            scan_index_forward=False,
+            limit=limit,
+            page_size=limit,
+            last_evaluated_key=json.loads(after) if after else None,
+        )
+        items = tuple(decode_review(item.body) for item in results)
+        last = results.last_evaluated_key
+        return Reviews(items, json.dumps(last, separators=(",", ":")) if last else None)
+
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+        # "~" sorts after every id, so the price itself is still in.
+        cheap = None if max_price is None else ListingItem.price_key <= price_key(max_price, "~")
+        return page_of(ListingItem.by_city, city_key, "listing_id", limit=limit, after=after, range_condition=cheap)
+
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+        return page_of(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
+
+
+def _listing_item(listing: Listing) -> ListingItem:
+    is_open = listing.status == "open"
+    return ListingItem(
+        listing.listing_id,
+        LISTING,
+        schema=SCHEMA,
+        version=listing.version,
+        status=listing.status,
+        city_key=listing.city_key if is_open else None,
+        price_key=price_key(listing.nightly_price.minor, listing.listing_id) if is_open else None,
+        host_id=listing.host_id,
+        host_order=instant_key(listing.created_at),
+        body=encode_listing(listing),
+    )
+
+
+def _listing(item: ListingItem) -> Listing:
+    return decode_listing(item.body, int(item.version))
+
+
+def _night(item: NightItem) -> Night:
+    price = Money(int(item.price), item.currency) if item.currency else None
+    return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))

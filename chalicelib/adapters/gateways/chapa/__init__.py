@@ -1,0 +1,1 @@
+"""Chapa, both versions of its API."""

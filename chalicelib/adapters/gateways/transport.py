@@ -1,0 +1,310 @@
+"""Calls to a payment gateway that end in time whatever the other side does, and reading the JSON it sends.
+
+``requests`` bounds each read, not the call: a server that sends a byte a second holds a caller for ever, in
+the headers too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set
+on the socket again before every read, and resolving, connecting and TLS share one time-out. Each failure is told
+as the GatewayError that it is, with whether the gateway can have taken anything over.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, BinaryIO, Never, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
+
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
+
+MOST_BYTES = 256 * 1024
+MOST_ON_WIRE = 2 * MOST_BYTES
+"""With its headers and chunk sizes; a chunk that claims to be -1 long would else be read without end."""
+CHUNK = 16 * 1024
+IDLE_FOR = 20.0
+"""A connection that rested longer may be dead unnoticed (Lambda was frozen): no POST is risked on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. The names of ``headers`` are looked up in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Number(str):
+    """A number of a JSON text, digit for digit: no float ever touches an amount."""
+
+    __slots__ = ()
+
+
+def read_json(text: bytes, *, unique: bool = True) -> object:
+    """JSON in UTF-8, its numbers as Number.
+
+    Raises ValueError for anything else: NaN and Infinity, nesting without end, and (when ``unique``) an
+    object that names a field twice and so says two things.
+    """
+    try:
+        return json.loads(
+            text.decode("utf-8-sig"),
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=_no_number,
+            object_pairs_hook=_said_once if unique else None,
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _no_number(word: str) -> Never:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _said_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is named twice")
+    return fields
+
+
+_ends: ContextVar[float | None] = ContextVar("guzo_calls_end", default=None)
+
+LEAST = 1.0
+"""Seconds that must be left for a call to be worth starting."""
+
+
+@contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """All calls made inside end together by then: a request that asks a slow gateway twice must still be answered."""
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+class Transport:
+    """Calls to one gateway over kept connections, each at most ``seconds`` long, with ``connect`` to connect.
+
+    Certificates are checked; redirects are not followed, cookies not kept, and proxies and ``.netrc`` of the
+    environment not used, so that the key goes to the gateway and to nobody else.
+    """
+
+    def __init__(self, *, seconds: float = 12.0, connect: float = 3.0) -> None:
+        self.seconds = seconds
+        self._connect = connect
+        self._session = _Session()
+        self._used_at = time.monotonic()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """Ask once, for ``seconds`` at most. Any HTTP status is an answer; none raises GatewayError."""
+        seconds = _time_left(seconds or self.seconds)
+        if time.monotonic() - self._used_at > IDLE_FOR:
+            self._session.close()
+        try:
+            with self._session.request(
+                method,
+                url,
+                data=body,
+                # The bytes are counted as they come, so they must not be packed.
+                headers={
+                    "User-Agent": "Guzo",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    **headers,
+                },
+                timeout=cast(Any, Timeout(connect=self._connect, total=seconds)),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Answer(response.status_code, response.headers, _read(response.raw))
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise _trouble(error) from error
+        finally:
+            self._used_at = time.monotonic()
+
+
+def _time_left(seconds: float) -> float:
+    ends = _ends.get()
+    left = seconds if ends is None else min(seconds, ends - time.monotonic())
+    if left < LEAST and left < seconds:
+        raise GatewayTimeout("There was no time left to ask the payment gateway.", definitely_not_executed=True)
+    return left
+
+
+def _read(raw: BaseHTTPResponse) -> bytes:
+    body = bytearray()
+    for chunk in raw.stream(CHUNK, decode_content=False):
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise GatewayBadAnswer("The payment gateway's answer is too long.", definitely_not_executed=False)
+    return bytes(body)
+
+
+def _trouble(error: Exception) -> GatewayError:
+    """What a failed call is called. The fate is known only where no byte of the request can have left."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return GatewayUnreachable(
+            "No secure connection to the payment gateway could be made.", definitely_not_executed=False
+        )
+    cause: BaseException = error
+    if error.args and isinstance(error.args[0], BaseException):
+        cause = error.args[0]
+    if isinstance(cause, MaxRetryError) and cause.reason is not None:
+        cause = cause.reason
+    if isinstance(cause, NewConnectionError):
+        return GatewayUnreachable("The payment gateway could not be reached.", definitely_not_executed=True)
+    if isinstance(cause, ConnectTimeoutError):
+        return GatewayTimeout("The payment gateway did not take the connection in time.", definitely_not_executed=True)
+    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
+        return GatewayTimeout("The payment gateway did not answer in time.", definitely_not_executed=False)
+    if isinstance(cause, ProtocolError):
+        cause = next((part for part in cause.args if isinstance(part, BaseException)), cause)
+    if isinstance(cause, OSError):
+        return GatewayUnreachable("The connection to the payment gateway broke.", definitely_not_executed=False)
+    return GatewayBadAnswer(
+        "The payment gateway did not answer in HTTP that can be read.", definitely_not_executed=False
+    )
+
+
+class _Session(requests.Session):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.mount("https://", _Adapter())
+        self.mount("http://", _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No answer leads elsewhere. (``allow_redirects=False`` alone unpacks a redirect's whole body.)"""
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        """Resolve, connect and shake hands in one time-out: urllib3 gives each address its own, and resolving none."""
+        made: Future[socket.socket] = Future()
+        connect = super()._new_conn
+
+        def work() -> None:
+            try:
+                made.set_result(connect())
+            except BaseException as error:  # noqa: BLE001  it is raised where the result is waited for
+                made.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        ends = time.monotonic() + cast(float, self.timeout)
+        try:
+            connected = made.result(self.timeout)
+            # What is left of it is for the handshake of TLS, all of which this bounds.
+            connected.settimeout(max(ends - time.monotonic(), 0.01))
+            return connected
+        except TimeoutError as error:
+            made.add_done_callback(_close)
+            raise ConnectTimeoutError(self, f"{self.host} did not take the connection in time") from error
+
+    def getresponse(self) -> Any:
+        """Read the answer before the deadline: ``timeout`` is, at this moment, all that the call has left."""
+        ends = time.monotonic() + cast(float, self.timeout)
+
+        def response(sock: socket.socket, *args: Any, **named: Any) -> http.client.HTTPResponse:
+            return http.client.HTTPResponse(cast(socket.socket, _Readable(sock, ends)), *args, **named)
+
+        self.response_class = response  # type: ignore[assignment]
+        return super().getresponse()
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Readable:
+    """The one side of a socket that http.client reads an answer from."""
+
+    def __init__(self, sock: socket.socket, ends: float) -> None:
+        self._sock = sock
+        self._ends = ends
+
+    def makefile(self, _mode: str) -> BinaryIO:
+        raw = self._sock.makefile("rb", buffering=0)
+        return io.BufferedReader(_Reader(self._sock, raw, self._ends))
+
+
+class _Reader(io.RawIOBase):
+    """Reads that all together end at ``ends``, however little each brings, and bring no more than MOST_ON_WIRE."""
+
+    def __init__(self, sock: socket.socket, raw: socket.SocketIO, ends: float) -> None:
+        super().__init__()
+        self._sock = sock
+        self._raw = raw
+        self._ends = ends
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call's time is up")
+        self._sock.settimeout(left)
+        count = self._raw.readinto(buffer)
+        self._count += count or 0
+        if self._count > MOST_ON_WIRE:
+            raise http.client.HTTPException("too many bytes")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **named: Any) -> None:
+        super().init_poolmanager(*args, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
+def _close(made: Future[socket.socket]) -> None:
+    """A connection that came too late."""
+    if made.exception() is None:
+        made.result().close()

@@ -1,0 +1,1 @@
+"""What every route uses: requests, validation, problems, paging, the authorizer."""

@@ -1,0 +1,84 @@
+"""Who may call: the answer that API Gateway asks for before it lets a request with a token through.
+
+It answers for all routes or for none, because API Gateway keeps the answer for the token, whatever route it
+was asked for. It denies and never raises: an authorizer that raises turns a bad token into a 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chalice.app import AuthRequest, AuthResponse
+
+from chalicelib.telemetry import Level, invocation, observe, trouble
+
+
+class TokenClaims(Protocol):
+    """What a good token says."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+    @property
+    def expires(self) -> int: ...
+
+
+class TokenReader(Protocol):
+    """Knows an issuer's tokens."""
+
+    def read(self, token: str) -> TokenClaims | str:
+        """The claims of a good token; of any other the reason, a short code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Let in as this person, with what routes are told of them, all of it text; or nobody, for a reason."""
+
+    principal: str
+    context: dict[str, str] = field(default_factory=dict)
+    denied: str | None = None
+    """A short code, for the log only: a caller is never told which check failed."""
+
+
+def decide(authorization: object, tokens: Callable[[], TokenReader]) -> Decision:
+    """What this ``Authorization`` header is worth; ``tokens`` is asked only if it holds a bearer token."""
+    try:
+        token = _bearer(authorization)
+        if not token:
+            return _nobody("no_bearer_token")
+        claims = tokens().read(token)
+        if isinstance(claims, str):
+            return _nobody(claims)
+        context = {
+            "sub": claims.subject,
+            "email": claims.email or "",
+            "groups": " ".join(claims.groups),
+            "exp": str(claims.expires),
+        }
+        return Decision(claims.subject, context)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the answer is no
+        return _nobody("broken", level="error", **trouble(exc))
+
+
+def authorize(request: AuthRequest, tokens: Callable[[], TokenReader]) -> AuthResponse:
+    """The body of the authorizer in ``app.py``."""
+    with invocation("authorize"):
+        decision = decide(request.token, tokens)
+    return AuthResponse(
+        routes=[] if decision.denied else ["*"], principal_id=decision.principal, context=decision.context
+    )
+
+
+def _bearer(authorization: object) -> str:
+    scheme, _, token = authorization.strip().partition(" ") if isinstance(authorization, str) else ("", "", "")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _nobody(reason: str, *, level: Level = "info", **told: str) -> Decision:
+    observe("token_refused", level=level, reason=reason, **told)
+    return Decision("nobody", denied=reason)

@@ -1,0 +1,164 @@
+"""The fields that requests are made of: their types, limits, and what a type alone cannot say."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import available_timezones
+
+import msgspec
+from msgspec import Meta
+
+from chalicelib.domain.calendar import MAX_NIGHTS
+from chalicelib.domain.contact import normalise
+from chalicelib.domain.money import EXPONENTS, MAX_MINOR
+
+FORMATS: Mapping[str, str] = {
+    "phone": "an Ethiopian mobile number in any usual way of writing (`0911223344`, `+251 911 22 33 44`), answered as "
+    "`0911223344`; or another country's with its plus (`+254 712 345 678`), answered as `+254712345678`",
+    "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
+}
+"""What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
+
+MAX_UNITS = 1000
+MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
+"""Of one unit for one night, so that the dearest stay is still an amount that is believed."""
+
+_EMAIL = re.compile(
+    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+",
+    re.IGNORECASE | re.ASCII,
+)
+
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+
+
+def checked(check: Callable[[Any], Any], *, schema: dict[str, Any] | None = None, **limits: Any) -> Meta:
+    """A field's limits, and the function that has the last word on its value.
+
+    ``schema`` is what the OpenAPI document says of that function; a ``format`` in it is one of ``FORMATS``, or common.
+    """
+    return Meta(extra={"check": check}, extra_json_schema=schema, **limits)
+
+
+def plain_text(text: str) -> str:
+    """Trimmed text of at least one visible character, without control characters."""
+    text = text.strip()
+    if all(unicodedata.category(letter)[0] in "CZ" for letter in text):
+        raise ValueError("must not be empty")
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Co") and letter != "\n" for letter in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def one_line(text: str) -> str:
+    """The same, on one line."""
+    text = plain_text(text)
+    if "\n" in text or "\u2028" in text or "\u2029" in text:
+        raise ValueError("must be one line")
+    return text
+
+
+def maybe_line(text: str) -> str:
+    """The same, or nothing."""
+    return one_line(text) if text.strip() else ""
+
+
+def email_address(text: str) -> str:
+    """A plain address, without a name beside it. ``=?`` begins what mail programs decode into other letters."""
+    if not _EMAIL.fullmatch(text.strip()) or ".." in text or "=?" in text:
+        raise ValueError("must be an e-mail address")
+    return text.strip()
+
+
+def phone_number(text: str) -> str:
+    """The form in which a phone number is kept, of any usual way in which it is written."""
+    try:
+        return normalise(text)
+    except ValueError:
+        raise ValueError(
+            "must be an Ethiopian mobile number, such as 0911223344, "
+            "or another country's with its +, such as +254712345678"
+        ) from None
+
+
+def time_zone(name: str) -> str:
+    """The name of a zone that this system has rules for."""
+    if name not in _zones():
+        raise ValueError("must be an IANA time zone, such as Africa/Addis_Ababa")
+    return name
+
+
+def time_of_day(text: str) -> str:
+    """Hours and minutes, as a clock of 24 hours shows them."""
+    if not _TIME.fullmatch(text):
+        raise ValueError("must be a time of day, such as 14:00")
+    return text
+
+
+def currency_code(text: str) -> str:
+    """A currency that can be paid in."""
+    if text not in EXPONENTS:
+        raise ValueError("must be one of " + ", ".join(sorted(EXPONENTS)))
+    return text
+
+
+def web_url(text: str) -> str:
+    """An address that begins with https."""
+    parts = url_parts(text)
+    if parts is None or parts.scheme != "https" or not parts.hostname:
+        raise ValueError("must be an https address")
+    return text
+
+
+def url_parts(text: str) -> SplitResult | None:
+    """The parts of an address; None for one that readers could take for different ones."""
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        return None
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts if parts.username is None else None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+class NoBody(msgspec.Struct, frozen=True):
+    """Nothing, or an empty object."""
+
+
+class MoneyIn(msgspec.Struct, frozen=True):
+    """A price in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
+
+    amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
+    currency: Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
+    formatted: str | None = None
+
+
+_TEXT = {"pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\ue000-\uf8ff]*$"}
+_LINE = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ue000-\uf8ff]*$"}
+"""No control characters and none for private use; that one at least must be visible is left to be said in words."""
+
+Name = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=60)]
+Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]
+City = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=80)]
+LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
+ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
+Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
+Address = Annotated[str, checked(maybe_line, schema=_LINE, max_length=200)]
+Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=254)]
+Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=32)]
+Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
+TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]
+WebUrl = Annotated[str, checked(web_url, schema={"format": "uri", "pattern": "^https://"}, max_length=2000)]
+Photos = Annotated[tuple[WebUrl, ...], Meta(max_length=10)]
+Count = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
+Price = Annotated[int, Meta(ge=0, le=MAX_MINOR)]

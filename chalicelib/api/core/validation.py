@@ -1,0 +1,181 @@
+"""From JSON to typed requests, with every field error at once.
+
+msgspec converts and checks one field quickly but stops at the first error, so a body is walked field by field: unknown,
+missing and wrong ones are all named by their dotted path. What a type alone cannot say (a zone, a phone number) stands
+as a ``check`` in the field's ``Meta.extra``: a function that answers the value to be kept, or raises ValueError with a
+sentence. What several fields say together stands in a struct's ``across``, which is given those that are right.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from chalicelib.domain.errors import FieldError, InvalidRequest
+
+T = TypeVar("T", bound=msgspec.Struct)
+Check = Callable[[Any], Any]
+
+_KINDS = {
+    "int": "must be a whole number",
+    "str": "must be text",
+    "bool": "must be true or false",
+    "array": "must be a list",
+    "date": "must be a date, such as 2027-01-14",
+}
+_EXPECTED = re.compile(r"Expected `(\w+)`(?: of length)?(?: (<=|>=) (\d+))?")
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_LIMITS = {
+    ("int", "<="): "must be at most {}",
+    ("int", ">="): "must be at least {}",
+    ("str", "<="): "must have at most {} characters",
+    ("str", ">="): "must have at least {} characters",
+    ("array", "<="): "must have at most {} items",
+}
+
+
+class InvalidJson(InvalidRequest):
+    """The body is no JSON object."""
+
+    code = "invalid_json"
+
+
+def read_body(raw: bytes, kind: type[T]) -> T:
+    """A JSON object as ``kind``. Raises InvalidJson, InvalidRequest with every wrong field."""
+    try:
+        value = msgspec.json.decode(raw)
+        # msgspec keeps the last of two fields of the same name, without a word.
+        json.loads(raw, object_pairs_hook=_each_once)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise InvalidJson("The body is not JSON that can be read.") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("The body is not a JSON object.")
+    return _read(value, kind, strict=True)
+
+
+def read_query(params: Mapping[str, list[str]], kind: type[T]) -> T:
+    """Query parameters as ``kind``: numbers and dates are read from their text. Raises InvalidRequest."""
+    repeated = [name for name, values in params.items() if len(values) > 1]
+    if repeated:
+        errors = tuple(FieldError(_shown(name), "is given twice") for name in sorted(repeated))
+        raise InvalidRequest("The query is not right.", errors=errors)
+    return _read({name: values[0] for name, values in params.items()}, kind, strict=False)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a field is named twice")
+
+
+def _read(value: Mapping[str, Any], kind: type[T], *, strict: bool) -> T:
+    errors: list[FieldError] = []
+    made = _struct(value, kind, "", errors, strict=strict)
+    if errors or made is None:
+        raise InvalidRequest("Some fields are not right.", errors=tuple(errors))
+    return made
+
+
+def _struct(value: Mapping[str, Any], kind: type[T], path: str, errors: list[FieldError], *, strict: bool) -> T | None:
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    before = len(errors)
+    errors += [FieldError(path + _shown(name), "is not a field here") for name in value if name not in fields]
+    right: dict[str, Any] = {}
+    for encoded, field in fields.items():
+        if encoded not in value:
+            if field.required:
+                errors.append(FieldError(path + encoded, "is missing"))
+            continue
+        so_far = len(errors)
+        made = _field(value[encoded], hints[field.name], path + encoded, errors, strict=strict)
+        if len(errors) == so_far:
+            right[field.name] = made
+    if across := getattr(kind, "across", None):
+        errors += across(right)
+    return kind(**right) if len(errors) == before else None
+
+
+def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict: bool) -> Any:
+    """The value to be kept; whatever it is when ``errors`` grew."""
+    bare, optional = _without_none(hint)
+    if value is None and optional:
+        return None
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        if isinstance(value, dict):
+            return _struct(value, bare, path + ".", errors, strict=strict)
+        errors.append(FieldError(path, "must be an object"))
+        return None
+    try:
+        if not strict and _kind_of(bare) is int and not _WHOLE.fullmatch(value):
+            raise msgspec.ValidationError("Expected `int`")  # msgspec would read 1.0 and 1e2, too
+        made = msgspec.convert(value, _without_items(bare), strict=strict)
+    except msgspec.ValidationError as error:
+        errors.append(FieldError(path, _sentence(str(error), bare)))
+        return None
+    if item := _item_of(bare):
+        return tuple(_field(part, item, f"{path}.{n}", errors, strict=strict) for n, part in enumerate(made))
+    for check in _checks(bare):
+        try:
+            made = check(made)
+        except ValueError as error:
+            errors.append(FieldError(path, str(error)))
+            return None
+    return made
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+        return (kinds[0] if len(kinds) == 1 else hint), len(kinds) < len(get_args(hint))
+    return hint, False
+
+
+def _kind_of(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _item_of(hint: Any) -> Any:
+    """What each item of a list must be; None for a hint that is no list."""
+    kind = _kind_of(hint)
+    return get_args(kind)[0] if get_origin(kind) is tuple else None
+
+
+def _without_items(hint: Any) -> Any:
+    """A list's own limits, whatever is in it: its items are looked at one by one."""
+    if _item_of(hint) is None:
+        return hint
+    limits = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return Annotated[(list[Any], *limits)] if limits else list[Any]
+
+
+def _checks(hint: Any) -> Iterator[Check]:
+    if get_origin(hint) is Annotated:
+        for meta in get_args(hint)[1:]:
+            if isinstance(meta, msgspec.Meta) and meta.extra and "check" in meta.extra:
+                yield meta.extra["check"]
+
+
+def _sentence(said: str, hint: Any) -> str:
+    """What msgspec said of a value, for a person, and without the value."""
+    if get_origin(hint) is Literal:
+        return "must be one of " + ", ".join(str(word) for word in get_args(hint))
+    if hint is date:
+        return _KINDS["date"]
+    match = _EXPECTED.match(said)
+    if match is None:
+        return "is not right"
+    kind, limit, number = match.groups()
+    if (kind, limit, number) == ("str", ">=", "1"):
+        return "must not be empty"
+    return _LIMITS[kind, limit].format(number) if limit else _KINDS.get(kind, "is not right")
+
+
+def _shown(name: str) -> str:
+    """An unknown field's name as it may be shown again: short and printable."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:60])

@@ -1,0 +1,111 @@
+"""The attention list over HTTP, and how things that have no other end leave it."""
+
+from __future__ import annotations
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers import Instant, instant
+from chalicelib.api.core.fields import Sentence
+from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.attention import Acknowledged, settle
+from chalicelib.services.operators.lists import Action, AttentionItem, Kind
+
+routes = Blueprint(__name__)
+
+
+class AttentionQuery(Paged, frozen=True):
+    """What needs a person."""
+
+    kind: Kind | None = None
+
+
+class AcknowledgeIn(msgspec.Struct, frozen=True):
+    """What was done about it."""
+
+    note: Sentence
+
+
+class AttentionItemOut(msgspec.Struct, frozen=True):
+    """One thing that needs a person. ``subject`` is a tx_ref, a refund's id, an e-mail's or a booking's.
+
+    ``actions`` are the calls that take it off the list: ``resolve`` a payment, ``retry`` a refund, or ``settle`` it.
+    """
+
+    item_id: str
+    kind: Kind
+    subject: str
+    booking_id: str | None
+    reason: str
+    since: Instant
+    age_seconds: int
+    actions: tuple[Action, ...]
+
+    @classmethod
+    def of(cls, matter: AttentionItem, call: Call) -> AttentionItemOut:
+        age = int((call.container.clock.now() - matter.since).total_seconds())
+        return cls(
+            matter.item_id,
+            matter.kind,
+            matter.subject,
+            matter.booking_id,
+            matter.reason,
+            instant(matter.since),
+            age,
+            matter.actions,
+        )
+
+
+class AcknowledgedOut(msgspec.Struct, frozen=True):
+    """Something that a person has dealt with: who, and the word that they left."""
+
+    item_id: str
+    booking_id: str | None
+    settled_at: Instant
+    settled_by: str
+    note: str
+
+    @classmethod
+    def of(cls, settled: Acknowledged) -> AcknowledgedOut:
+        said = settled.settlement
+        return cls(settled.item_id, settled.booking_id, instant(said.at), said.by, said.note)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/attention",
+    query=AttentionQuery,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[AttentionItemOut]),),
+)
+def list_attention(call: Call) -> Answer:
+    """List what needs a person, oldest first."""
+    query: AttentionQuery = call.query
+    found = operators.attention(
+        call.container, call.principal, kind=query.kind, limit=query.limit, after=position(call)
+    )
+    return page(call, [AttentionItemOut.of(matter, call) for matter in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/attention/{item_id}/acknowledge",
+    body=AcknowledgeIn,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=AcknowledgedOut),),
+    refuses=("attention_item_not_found", "wrong_resolution_call"),
+)
+def acknowledge_item(call: Call) -> Answer:
+    """Take something off the attention list that a person has dealt with.
+
+    For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these
+    come back if they go on failing for another day. A repeat answers what the first one left.
+    """
+    wanted: AcknowledgeIn = call.body
+    return Answer(AcknowledgedOut.of(settle(call.container, call.principal, call.path["item_id"], note=wanted.note)))

@@ -1,0 +1,132 @@
+"""What a frontend and a load balancer ask first: whether the service answers, its settings, and how to call it."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib import __version__
+from chalicelib.api.core.http import Answer, Call, Outcome, RouteNotFound, endpoint
+from chalicelib.domain.booking import Language
+from chalicelib.settings import Settings
+
+routes = Blueprint(__name__)
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+SWAGGER_UI = "5.35.0"
+"""The version in static/swagger-ui."""
+
+_STATIC = Path(__file__).parents[2] / "static"
+_CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+FILES = {
+    "swagger-ui.css": ("swagger-ui", _CSS),
+    "swagger-ui-bundle.js": ("swagger-ui", _JS),
+    "docs.css": ("docs", _CSS),
+    "docs.js": ("docs", _JS),
+}
+"""What ``/docs/{file}`` gives out, and nothing else: the folder and the media type of each."""
+
+_PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    # Swagger UI sets styles from its script, which needs no permission; some of its icons are data URLs.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Health(msgspec.Struct, frozen=True):
+    """That the service answers, and which one it is."""
+
+    status: str
+    version: str
+    stage: str
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What a frontend needs to know of a stage."""
+
+    issuer: str
+    client_id: str
+    currencies: tuple[str, ...]
+    languages: tuple[Language, ...]
+    hold_minutes: int
+    return_origins: tuple[str, ...]
+    version: str
+
+
+@endpoint(routes, "GET", "/health", uses_store=False, outcomes=(Outcome(body=Health),))
+def health(call: Call) -> Answer:
+    """Say that the service answers. Asks nothing of AWS."""
+    return Answer(Health("ok", __version__, call.container.settings.stage))
+
+
+@endpoint(routes, "GET", "/v1/config", uses_store=False, outcomes=(Outcome(body=Config),))
+def config(call: Call) -> Answer:
+    """Read the stage's public settings."""
+    stage = call.container.settings
+    return Answer(
+        Config(
+            stage.oidc_issuer,
+            stage.oidc_client_id,
+            tuple(sorted(stage.gateways)),
+            LANGUAGES,
+            stage.hold_minutes,
+            tuple(sorted(stage.return_origins)),
+            __version__,
+        )
+    )
+
+
+@endpoint(routes, "GET", "/openapi.json", uses_store=False, outcomes=(Outcome(body=dict),))
+def openapi_document(_: Call) -> Answer:
+    """Read this document."""
+    return Answer((_STATIC / "openapi.json").read_text(encoding="utf-8"), headers={"Content-Type": "application/json"})
+
+
+@endpoint(routes, "GET", "/docs", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
+def docs_page(call: Call) -> Answer:
+    """Show this document as a page to read and to try."""
+    page = (_STATIC / "docs" / "docs.html").read_text(encoding="utf-8")
+    return Answer(page.format(version=SWAGGER_UI, hint=_hint(call.container.settings)), headers=_PAGE_HEADERS)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/docs/{file}",
+    uses_store=False,
+    outcomes=(Outcome(texts=("text/css", "text/javascript")),),
+    refuses=("route_not_found",),
+)
+def docs_file(call: Call) -> Answer:
+    """Give out what that page is made of."""
+    name = call.path["file"]
+    if name not in FILES:
+        raise RouteNotFound("There is no such file.")
+    folder, media_type = FILES[name]
+    headers = {"Content-Type": media_type}
+    if folder == "swagger-ui":
+        # It is asked for by its version.
+        headers["Cache-Control"] = "public, max-age=86400"
+    return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
+
+
+def _hint(stage: Settings) -> str:
+    """Where a token comes from: on a developer's machine from the issuer there, which asks for no password."""
+    if stage.stage != "local":
+        return f"<p>Tokens come from <code>{escape(stage.oidc_issuer)}</code>.</p>"
+    address = escape(stage.oidc_issuer.removesuffix("/oidc") + "/token")
+    asked = escape('{"sub": "hanna", "groups": ["host", "operator"]}', quote=False)
+    return (
+        "<p>On this machine anybody gets one:</p>"
+        f"<pre>curl -s {address} -H 'Content-Type: application/json' -d '{asked}'</pre>"
+    )

@@ -1,0 +1,282 @@
+"""The catalogue over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers import FoundListingOut, ListingOut, NightOut, NightsOut, QuoteOut
+from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
+from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.money import Money
+from chalicelib.services import calendars, hosting
+from chalicelib.services import search as catalogue
+
+routes = Blueprint(__name__)
+
+_TAG = re.compile(r'(?<![^\s,])"([0-9]{1,9})"(?![^\s,])', re.ASCII)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A listing to be published."""
+
+    title: Title
+    description: LongText
+    city: City
+    time_zone: Zone
+    nightly_price: MoneyIn
+    units: Count
+    guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    cancellation_policy: CancellationPolicy
+    address: Address = ""
+    check_in_time: TimeOfDay = "14:00"
+    check_out_time: TimeOfDay = "11:00"
+    photos: Photos = ()
+
+
+LEFT: Any = msgspec.UNSET
+"""Stands for a field that a change leaves as it is. A null is not that: no field of a listing can be null."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What changes of a listing: any part of it."""
+
+    title: Title = LEFT
+    description: LongText = LEFT
+    city: City = LEFT
+    time_zone: Zone = LEFT
+    nightly_price: MoneyIn = LEFT
+    units: Count = LEFT
+    guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)] = LEFT
+    cancellation_policy: CancellationPolicy = LEFT
+    address: Address = LEFT
+    check_in_time: TimeOfDay = LEFT
+    check_out_time: TimeOfDay = LEFT
+    photos: Photos = LEFT
+    status: ListingStatus = LEFT
+
+
+class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Price (null: the listing's own) and closing of the nights from ``from`` up to, not including, ``to``."""
+
+    start: date
+    end: date
+    price: MoneyIn | None
+    closed: bool
+
+
+class SearchQuery(Paged, frozen=True):
+    """Find listings of a city."""
+
+    city: City
+    check_in: date | None = None
+    check_out: date | None = None
+    guests: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    max_price: Price | None = None
+
+
+class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Nights from ``from`` up to, not including, ``to``."""
+
+    start: date
+    end: date
+
+
+@endpoint(routes, "GET", "/v1/listings", query=SearchQuery, outcomes=(Outcome(body=Page[FoundListingOut]),))
+def search_listings(call: Call) -> Answer:
+    """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
+    query: SearchQuery = call.query
+    found = catalogue.search(
+        call.container,
+        catalogue.Search(
+            city=query.city,
+            check_in=query.check_in,
+            check_out=query.check_out,
+            guests=query.guests,
+            max_price=query.max_price,
+            limit=query.limit,
+            after=position(call),
+        ),
+    )
+    items = []
+    for listing, quote in found.items:
+        shown: QuoteOut | msgspec.UnsetType = msgspec.UNSET
+        if quote is not None and query.check_in and query.check_out:
+            shown = QuoteOut.of(quote, (query.check_out - query.check_in).days)
+        items.append(FoundListingOut.found(listing, shown))
+    return page(call, items, found.after)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/listings/{listing_id}",
+    outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
+    refuses=("listing_not_found",),
+)
+def read_listing(call: Call) -> Answer:
+    """Read one listing."""
+    listing = catalogue.listing_of(call.container, call.path["listing_id"])
+    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/listings/{listing_id}/availability",
+    query=Range,
+    outcomes=(Outcome(body=NightsOut),),
+    refuses=("listing_not_found",),
+)
+def read_availability(call: Call) -> Answer:
+    """Read what is left, and what it costs, on each night of a range.
+
+    ``to`` is not included; at most 120 nights.
+    """
+    query: Range = call.query
+    listing, nights = calendars.availability(call.container, call.path["listing_id"], query.start, query.end)
+    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/listings",
+    body=Draft,
+    signed_in=True,
+    role="host",
+    idempotent=True,
+    outcomes=(Outcome(201, ListingOut, headers=("ETag", "Location")),),
+    refuses=("idempotency_key_reused",),
+)
+def publish_listing(call: Call) -> Answer:
+    """Publish a listing."""
+    draft: Draft = call.body
+    listing, replayed = hosting.publish(call.container, call.principal, _listing(draft), key=call.key)
+    headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
+    return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/hosts/me/listings",
+    query=Paged,
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(body=Page[ListingOut]),),
+)
+def list_own_listings(call: Call) -> Answer:
+    """List the caller's own listings, newest first."""
+    found = hosting.of_host(call.container, call.principal, limit=call.query.limit, after=position(call))
+    return page(call, [ListingOut.of(listing) for listing, _ in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "PATCH",
+    "/v1/listings/{listing_id}",
+    body=Change,
+    signed_in=True,
+    role="host",
+    conditional=True,
+    outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
+    refuses=("listing_not_found",),
+)
+def change_listing(call: Call) -> Answer:
+    """Change any part of a listing; with If-Match, only if it is still as it was read."""
+    wanted: Change = call.body
+    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(wanted, name)) is not LEFT}
+    if "nightly_price" in changes:
+        changes["nightly_price"] = Money(wanted.nightly_price.amount, wanted.nightly_price.currency)
+    listing = hosting.update(
+        call.container, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
+    )
+    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
+
+
+@endpoint(
+    routes,
+    "DELETE",
+    "/v1/listings/{listing_id}",
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(204),),
+    refuses=("listing_not_found",),
+)
+def close_listing(call: Call) -> Answer:
+    """Close a listing: it takes no more bookings; those made stay."""
+    hosting.close(call.container, call.principal, call.path["listing_id"])
+    return Answer(None, 204)
+
+
+@endpoint(
+    routes,
+    "PUT",
+    "/v1/listings/{listing_id}/nights",
+    body=NightsIn,
+    signed_in=True,
+    role="host",
+    outcomes=(Outcome(body=NightsOut),),
+    refuses=("listing_not_found",),
+)
+def set_nights(call: Call) -> Answer:
+    """Set the price, or the closing, of a range of nights.
+
+    At most 90 of them.
+    """
+    wanted: NightsIn = call.body
+    price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
+    listing, nights = calendars.set_nights(
+        call.container,
+        call.principal,
+        call.path["listing_id"],
+        wanted.start,
+        wanted.end,
+        price=price,
+        closed=wanted.closed,
+    )
+    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
+
+
+def _versions_wanted(call: Call) -> frozenset[int] | None:
+    """The versions in If-Match; None without one, or for any. Weak tags, and those of another form, are of none."""
+    tags = call.request.headers.get("if-match", "*").strip()
+    return None if tags == "*" else frozenset(int(number) for number in _TAG.findall(tags))
+
+
+def _etag(listing: Listing) -> str:
+    return f'"{listing.version}"'
+
+
+def _listing(draft: Draft) -> Listing:
+    never = datetime.min.replace(tzinfo=UTC)
+    meant = msgspec.structs.replace(draft, nightly_price=msgspec.structs.replace(draft.nightly_price, formatted=None))
+    return Listing(
+        listing_id=ListingId(""),
+        host_id=PersonId(""),
+        host_email="",
+        title=draft.title,
+        description=draft.description,
+        city=draft.city,
+        address=draft.address,
+        time_zone=draft.time_zone,
+        nightly_price=Money(draft.nightly_price.amount, draft.nightly_price.currency),
+        units=draft.units,
+        guests_per_unit=draft.guests_per_unit,
+        cancellation_policy=draft.cancellation_policy,
+        created_at=never,
+        updated_at=never,
+        check_in_time=draft.check_in_time,
+        check_out_time=draft.check_out_time,
+        photos=draft.photos,
+        fingerprint=hashlib.sha256(repr(meant).encode()).hexdigest()[:16],
+    )

@@ -1,0 +1,242 @@
+"""Operators' calls over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from typing import Literal
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers import BookingOut, Day, Instant, MoneyOut, PaymentOut, RefundOut, instant
+from chalicelib.api.core.fields import Sentence
+from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.negotiation import by_preference
+from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.views import booking_out, payment_out
+from chalicelib.domain.booking import BookingStatus, PaymentStatus
+from chalicelib.services import queries as reading
+from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.lists import Sums
+from chalicelib.services.refunds import ResolveAs, retry
+
+routes = Blueprint(__name__)
+
+
+class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Days from ``from`` to ``to``, both included, at most 31; UTC."""
+
+    start: date
+    end: date
+
+
+class BookingsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Bookings by day of creation."""
+
+    start: date
+    end: date
+    status: BookingStatus | None = None
+
+
+class PaymentsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Payments by their booking's day of creation."""
+
+    start: date
+    end: date
+    status: PaymentStatus | None = None
+
+
+class Resolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """What becomes of a payment in review, and why."""
+
+    as_: Literal["accept", "refund"]
+    note: Sentence
+
+
+class RefundResolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """What becomes of a refund in attention, and why."""
+
+    as_: ResolveAs
+    note: Sentence
+
+
+class GatewayEventOut(msgspec.Struct, frozen=True):
+    """One line of the gateway's own log, in its words."""
+
+    at: Instant
+    text: str
+
+
+class SumsOut(msgspec.Struct, frozen=True):
+    """The money of the bookings made on one day, in one currency."""
+
+    day: Day
+    currency: str
+    bookings: int
+    payments: int
+    taken: MoneyOut
+    fees: MoneyOut
+    refunded: MoneyOut
+    refunds_owed: MoneyOut
+
+    @classmethod
+    def of(cls, sums: Sums) -> SumsOut:
+        return cls(
+            sums.day.isoformat(),
+            sums.currency,
+            sums.bookings,
+            sums.payments,
+            MoneyOut.of(sums.taken),
+            MoneyOut.of(sums.fees),
+            MoneyOut.of(sums.refunded),
+            MoneyOut.of(sums.refunds_owed),
+        )
+
+
+class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """The money of a period, by the day that bookings were made and by currency."""
+
+    start: date
+    end: date
+    items: tuple[SumsOut, ...]
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/bookings",
+    query=BookingsOfDays,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[BookingOut]),),
+)
+def list_bookings_by_day(call: Call) -> Answer:
+    """List bookings by day of creation."""
+    query: BookingsOfDays = call.query
+    found = operators.bookings_by_day(
+        call.container,
+        call.principal,
+        query.start,
+        query.end,
+        status=query.status,
+        limit=query.limit,
+        after=position(call),
+    )
+    return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/payments",
+    query=PaymentsOfDays,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[PaymentOut]),),
+)
+def list_payments_by_day(call: Call) -> Answer:
+    """List payments by their booking's day of creation."""
+    query: PaymentsOfDays = call.query
+    found = operators.payments_by_day(
+        call.container,
+        call.principal,
+        query.start,
+        query.end,
+        status=query.status,
+        limit=query.limit,
+        after=position(call),
+    )
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/payments/{tx_ref}/gateway-events",
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Page[GatewayEventOut]),),
+    refuses=("payment_not_found", "gateway_bad_answer", "gateway_unreachable", "gateway_timeout"),
+)
+def list_gateway_events(call: Call) -> Answer:
+    """List what the gateway's own log tells of a payment, oldest first; nothing where it keeps none."""
+    found = reading.gateway_events(call.container, call.principal, call.path["tx_ref"])
+    return page(call, [GatewayEventOut(instant(event.at), event.text) for event in found], None)
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/payments/{tx_ref}/resolve",
+    body=Resolution,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", "not_in_review"),
+)
+def resolve_payment(call: Call) -> Answer:
+    """Settle a payment in review: accept it, or give it back."""
+    wanted: Resolution = call.body
+    booking, payment = operators.resolve_review(
+        call.container, call.principal, call.path["tx_ref"], as_=wanted.as_, note=wanted.note
+    )
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/refunds/{refund_id}/resolve",
+    body=RefundResolution,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(202, RefundOut),),
+    refuses=("refund_not_found", "not_in_attention"),
+)
+def resolve_refund(call: Call) -> Answer:
+    """Settle a refund in attention: post it again, or record that it was done some other way."""
+    wanted: RefundResolution = call.body
+    done = retry(call.container, call.principal, call.path["refund_id"], as_=wanted.as_, said=wanted.note)
+    return Answer(RefundOut.of(done), 202)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/report",
+    query=Period,
+    signed_in=True,
+    role="operator",
+    outcomes=(Outcome(body=Report, texts=("text/csv",)),),
+)
+def read_report(call: Call) -> Answer:
+    """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
+    query: Period = call.query
+    sums = operators.report(call.container, call.principal, query.start, query.end)
+    if _wants_csv(call):
+        return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})
+    return Answer(Report(query.start, query.end, tuple(SumsOut.of(day) for day in sums)))
+
+
+def _wants_csv(call: Call) -> bool:
+    """CSV is liked better than JSON, which is what there is otherwise."""
+    for name in by_preference(call.request.headers.get("accept", "")):
+        if name in ("text/csv", "text/*"):
+            return True
+        if name in ("application/json", "application/*", "*/*"):
+            return False
+    return False
+
+
+def _csv(sums: tuple[Sums, ...]) -> str:
+    """One line a day and currency; amounts in major units, as accountants' programs read them."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\r\n")
+    lines.writerow(["day", "currency", "bookings", "payments", "taken", "fees", "refunded", "refunds_owed"])
+    for day in sums:
+        money = (day.taken, day.fees, day.refunded, day.refunds_owed)
+        counts = (day.bookings, day.payments)
+        lines.writerow([day.day.isoformat(), day.currency, *counts, *(amount.decimal for amount in money)])
+    return out.getvalue()

@@ -1,0 +1,140 @@
+"""The guest's page, where the browser comes back from the gateway's checkout. No sign-in, and no personal data."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from chalice.app import Blueprint, Request
+
+from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.negotiation import by_preference
+from chalicelib.api.guest_page import PAGE_HEADERS, PageState, PageView, render_page
+from chalicelib.domain import booking as aggregate
+from chalicelib.domain import checkout as opening
+from chalicelib.domain.booking import OPEN, Booking, Payment
+from chalicelib.domain.errors import Refusal
+from chalicelib.domain.ids import booking_of
+from chalicelib.services.checkout import pay_now
+from chalicelib.services.reconcile import reconcile
+from chalicelib.telemetry import observe, trouble
+
+routes = Blueprint(__name__)
+
+REFRESH = (3, 5, 10, 20, 30, 60)
+"""Seconds after which a waiting page looks again: ever more slowly."""
+
+
+def trouble_page(request: Request, status: int) -> Answer:
+    """What a guest sees when we fail: whose payment it is, and so their language, is not known then."""
+    return _page(PageView("trouble", refresh_after=REFRESH[-2]), _asked_for(request), status)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/pay/{tx_ref}",
+    error_page=trouble_page,
+    outcomes=(Outcome(texts=("text/html",)), Outcome(404, texts=("text/html",))),
+)
+def guest_page(call: Call) -> Answer:
+    """Show the guest what became of a payment; asks the gateway if that was long ago."""
+    tx_ref = call.path["tx_ref"]
+    booking, payment = _found(call, tx_ref)
+    if booking is None or payment is None:
+        return _page(PageView("not_found"), _asked_for(call.request), 404)
+    try:
+        done = reconcile(call.container, booking.booking_id, named=tx_ref, cause="return")
+        booking = done.booking if done else booking
+    except Exception as error:  # noqa: BLE001 - the page then says what is known already, and looks again
+        observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
+    payment = booking.payment(tx_ref) or payment
+    return _page(_view(call, booking, payment), booking.language, 200)
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/pay/{tx_ref}",
+    error_page=trouble_page,
+    outcomes=(Outcome(303, headers=("Location",)), Outcome(404, texts=("text/html",))),
+)
+def guest_tries_again(call: Call) -> Answer:
+    """Send the guest to the open link, or to a new attempt's; back to the page when nothing can be paid."""
+    tx_ref = call.path["tx_ref"]
+    booking, payment = _found(call, tx_ref)
+    if booking is None or payment is None:
+        return _page(PageView("not_found"), _asked_for(call.request), 404)
+    try:
+        done = pay_now(call.container, booking, key="", cause="return", public_url=call.public_url)
+    except Refusal as refusal:
+        observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
+        return Answer(None, 303, {"Location": f"./{tx_ref}", "Cache-Control": "no-store"})
+    return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
+
+
+def _asked_for(request: Request) -> aggregate.Language:
+    """The first of our languages that the browser asks for, English without one."""
+    for tag in by_preference(request.headers.get("accept-language", "")):
+        if (language := tag.partition("-")[0]) in ("en", "am"):
+            return "am" if language == "am" else "en"
+    return "en"
+
+
+def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:
+    booking_id = booking_of(tx_ref)
+    booking = call.container.bookings.load(booking_id) if booking_id else None
+    return booking, booking.payment(tx_ref) if booking else None
+
+
+def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
+    now = call.container.clock.now()
+    state = _state(booking)
+    can_pay = state in ("failed", "waiting") and (
+        opening.usable_link(booking, window=call.container.rules.checkout_window, now=now) is not None
+        or opening.may_try_again(booking, now=now)
+    )
+    waited = (now - payment.created_at).total_seconds()
+    refresh = None
+    # A refused card may be tried again on the same link: such a page waits like any other.
+    if state == "waiting" or (state == "failed" and booking.payments[-1].status in OPEN):
+        pauses = REFRESH if state == "waiting" else REFRESH[:4]
+        refresh = next((pause for pause in pauses if waited < pause * 10), pauses[-1])
+    elif state in ("failed", "review"):
+        refresh = REFRESH[-1]
+    onward = None
+    if booking.return_url and state == "paid":
+        onward = _onward(booking.return_url, booking, payment)
+    elif booking.return_url:
+        parts = urlsplit(booking.return_url)
+        onward = f"{parts.scheme}://{parts.netloc}/"
+    return PageView(state, booking.booking_id, can_pay, refresh, onward)
+
+
+def _state(booking: Booking) -> PageState:
+    """What the booking is now says more than the one payment that the address names."""
+    if booking.status == "confirmed":
+        return "paid"
+    if any(attempt.refunds for attempt in booking.payments):
+        return "money_back"
+    if booking.status == "cancelled":
+        return "cancelled"
+    if any(attempt.status == "review" for attempt in booking.payments):
+        return "review"
+    if booking.status == "expired":
+        return "expired"
+    latest = booking.payments[-1]
+    if latest.status in ("failed", "expired") or latest.said == "failed" or latest.problem is not None:
+        return "failed"
+    return "waiting"
+
+
+def _onward(return_url: str, booking: Booking, payment: Payment) -> str:
+    """The frontend's own page, told which booking, and never what became of it: it asks."""
+    parts = urlsplit(return_url)
+    query = [*parse_qsl(parts.query, keep_blank_values=True)]
+    query += [("booking_id", booking.booking_id), ("tx_ref", payment.tx_ref)]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _page(view: PageView, language: aggregate.Language, status: int) -> Answer:
+    return Answer(render_page(view, language), status, dict(PAGE_HEADERS))

@@ -1,0 +1,130 @@
+"""Payments over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers import EventOut, PaymentOut, RefundOut
+from chalicelib.api.core.fields import NoBody, Sentence
+from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.views import payment_out
+from chalicelib.domain.booking import PaymentStatus
+from chalicelib.domain.money import MAX_MINOR
+from chalicelib.services import queries as reading
+from chalicelib.services.access import visible_payment
+from chalicelib.services.refunds import refund
+
+routes = Blueprint(__name__)
+
+_NO_ANSWER = ("gateway_bad_answer", "gateway_unreachable", "gateway_timeout")
+
+
+class PaymentsQuery(Paged, frozen=True):
+    """The caller's payments."""
+
+    status: PaymentStatus | None = None
+
+
+class NewRefund(msgspec.Struct, frozen=True):
+    """Money to be given back: ``amount`` in minor units, or all that is left."""
+
+    reason: Sentence
+    amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
+
+
+@endpoint(
+    routes, "GET", "/v1/payments", query=PaymentsQuery, signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),)
+)
+def list_payments(call: Call) -> Answer:
+    """List the caller's own payments, newest first."""
+    found = reading.own_payments(
+        call.container, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
+    )
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}",
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found",),
+)
+def read_payment(call: Call) -> Answer:
+    """Read one payment."""
+    booking, payment, _ = visible_payment(
+        call.container, call.principal, call.path["tx_ref"], roles=("guest", "host", "operator")
+    )
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/payments/{tx_ref}/verify",
+    body=NoBody,
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", *_NO_ANSWER),
+)
+def verify_payment(call: Call) -> Answer:
+    """Ask the gateway about a payment, and read it.
+
+    It is not asked again within two seconds of its last answer. When it does not answer, the payment is unchanged.
+    """
+    booking, payment = reading.verify(call.container, call.principal, call.path["tx_ref"])
+    return Answer(payment_out(booking, payment))
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}/verify",
+    signed_in=True,
+    outcomes=(Outcome(body=PaymentOut),),
+    refuses=("payment_not_found", *_NO_ANSWER),
+)
+def verify_payment_as_older_frontends_do(call: Call) -> Answer:
+    """Ask the gateway about a payment, and read it; the same as POST."""
+    return verify_payment(call)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/payments/{tx_ref}/events",
+    query=Paged,
+    signed_in=True,
+    outcomes=(Outcome(body=Page[EventOut]),),
+    refuses=("payment_not_found",),
+)
+def list_payment_events(call: Call) -> Answer:
+    """List what happened to a payment, oldest first."""
+    tx_ref = call.path["tx_ref"]
+    found = reading.events(call.container, call.principal, tx_ref, limit=call.query.limit, after=position(call))
+    return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.after)
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/payments/{tx_ref}/refunds",
+    body=NewRefund,
+    signed_in=True,
+    idempotent=True,
+    outcomes=(Outcome(202, RefundOut),),
+    refuses=("idempotency_key_required", "idempotency_key_reused", "payment_not_found", "refund_exceeds_payment"),
+)
+def refund_payment(call: Call) -> Answer:
+    """Give back part of a payment, or all that is left."""
+    key = call.required_key()
+    wanted: NewRefund = call.body
+    made, replayed = refund(
+        call.container, call.principal, call.path["tx_ref"], amount=wanted.amount, reason=wanted.reason, key=key
+    )
+    return Answer(RefundOut.of(made), 202, replayed=replayed)

@@ -1,0 +1,258 @@
+"""What operators see and settle: what needs a person, a day's bookings and payments, and the money of a period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
+from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.money import Money, zero
+from chalicelib.domain.verification import resolve
+from chalicelib.services.access import Principal, visible_payment, with_role
+from chalicelib.services.ports import AttentionEntry, Ports, Unreadable
+from chalicelib.services.queries import Listed
+from chalicelib.services.updating import save_decision
+
+MOST_DAYS = 31
+
+Kind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing"]
+Action = Literal["resolve", "retry", "settle"]
+"""The calls that take something off the attention list."""
+
+_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("retry",)}
+"""By the status of a payment or refund. A refund that is put off again and again is tried on by itself: it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionItem:
+    """One line of the attention list: what it is about, why, and since when."""
+
+    kind: Kind
+    subject: str
+    booking_id: str | None
+    reason: str
+    since: datetime
+    actions: tuple[Action, ...] = ("settle",)
+
+    @property
+    def item_id(self) -> str:
+        """Its name in the calls that settle it. An e-mail's own id is only good within its booking."""
+        of_booking = (self.booking_id or "",) if self.kind == "email" else ()
+        return ".".join((self.kind, *of_booking, self.subject))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The money of one day's bookings in one currency; ``fees`` are the gateway's."""
+
+    day: date
+    currency: str
+    taken: Money
+    fees: Money
+    refunded: Money
+    refunds_owed: Money
+    bookings: int = 0
+    payments: int = 0
+
+
+def attention(
+    ports: Ports, principal: Principal | None, *, kind: Kind | None, limit: int, after: str | None
+) -> Listed[AttentionItem]:
+    """What needs a person, oldest first. Raises Forbidden."""
+    with_role(principal, "operator")
+    page = ports.bookings.concerns(limit=limit, after=after)
+    bookings, unreadable = _readable(ports, [BookingId(each.subject) for each in page.items if each.kind != "orphan"])
+    matters: list[AttentionItem] = []
+    for concern in page.items:
+        if concern.subject in unreadable:
+            reason = "its record cannot be read"
+            matters.append(AttentionItem("failing", concern.subject, concern.subject, reason, concern.since, ()))
+        else:
+            matters += _matters(concern, bookings.get(BookingId(concern.subject)))
+    return Listed(tuple(matter for matter in matters if kind in (None, matter.kind)), page.after)
+
+
+def bookings_by_day(
+    ports: Ports,
+    principal: Principal | None,
+    start: date,
+    end: date,
+    *,
+    status: BookingStatus | None,
+    limit: int,
+    after: Any,
+) -> Listed[Booking]:
+    """Bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    with_role(principal, "operator")
+    check_period(start, end)
+    found, following = _some_of_days(ports, after, start, end, limit=limit)
+    return Listed(tuple(booking for booking in found if status in (None, booking.status)), following)
+
+
+def payments_by_day(
+    ports: Ports,
+    principal: Principal | None,
+    start: date,
+    end: date,
+    *,
+    status: PaymentStatus | None,
+    limit: int,
+    after: Any,
+) -> Listed[tuple[Booking, Payment]]:
+    """The payments of bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    with_role(principal, "operator")
+    check_period(start, end)
+    place, shown = after or (None, 0)
+    bookings, following = _some_of_days(ports, place, start, end, limit=limit)
+    every = [
+        (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
+    ]
+    items = tuple(every[shown : shown + limit])
+    if shown + limit < len(every):
+        return Listed(items, [place, shown + limit])
+    return Listed(items, None if following is None else [following, 0])
+
+
+def resolve_review(
+    ports: Ports, principal: Principal | None, tx_ref: str, *, as_: Literal["accept", "refund"], note: str
+) -> tuple[Booking, Payment]:
+    """Settle a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, Busy."""
+    operator = with_role(principal, "operator")
+    booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
+
+    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
+        by, now = operator.person_id, ports.clock.now()
+        return resolve(current, tx_ref, as_=as_, nights=nights, note=note, by=by, now=now)
+
+    saved = save_decision(ports, booking, decide)
+    return saved, saved.payment(tx_ref) or payment
+
+
+def report(ports: Ports, principal: Principal | None, start: date, end: date) -> tuple[Sums, ...]:
+    """The money of the bookings made from ``start`` to ``end``, by the day they were made and by currency.
+
+    Raises Forbidden, InvalidRequest.
+    """
+    with_role(principal, "operator")
+    check_period(start, end)
+    sums: dict[tuple[date, str], Sums] = {}
+    day = start
+    while day <= end:
+        position: str | None = None
+        while True:
+            page = ports.bookings.of_day(day, limit=100, after=position)
+            for booking in ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]):
+                _add(sums, day, booking)
+            position = page.after
+            if position is None:
+                break
+        day += timedelta(days=1)
+    return tuple(sums[key] for key in sorted(sums))
+
+
+def check_period(start: date, end: date) -> None:
+    """Raises InvalidRequest."""
+    wrong = []
+    if end < start:
+        wrong.append(FieldError("to", "must not be before from"))
+    elif (end - start).days >= MOST_DAYS:
+        wrong.append(FieldError("to", f"at most {MOST_DAYS} days"))
+    if wrong:
+        raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
+
+
+def _readable(ports: Ports, ids: list[BookingId]) -> tuple[dict[BookingId, Booking], set[str]]:
+    """The bookings, and the ids of those that cannot be read: they are what a person must hear of, not a reason to
+    show nobody anything.
+    """
+    unreadable: set[str] = set()
+    try:
+        found = ports.bookings.load_many(ids)
+    except Unreadable:
+        found = []
+        for booking_id in ids:
+            try:
+                booking = ports.bookings.load(booking_id)
+            except Unreadable:
+                unreadable.add(booking_id)
+                continue
+            found += [booking] if booking else []
+    return {booking.booking_id: booking for booking in found}, unreadable
+
+
+def _matters(concern: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
+    if concern.kind == "orphan":
+        return [AttentionItem("orphan", concern.subject, None, "money for a reference that is not ours", concern.since)]
+    if booking is None:
+        return []
+    found = [matter for payment in booking.payments for matter in _of_payment(payment, booking, concern)]
+    if concern.kind == "failing":
+        reason = "working on it has failed for a day"
+        found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, concern.since))
+    for email in booking.emails:
+        if email.needs_a_person:
+            reason = f"{email.kind}: {email.status} after {email.tries} tries"
+            found.append(AttentionItem("email", email.email_id, booking.booking_id, reason, concern.since))
+    return found
+
+
+def _of_payment(payment: Payment, booking: Booking, concern: AttentionEntry) -> Iterator[AttentionItem]:
+    if payment.status == "review":
+        yield _of_event(booking, "payment_review", payment.tx_ref, "review", concern)
+    if payment.has_open_reversal:
+        reason = f"{payment.reversal} at the gateway, not by us"
+        yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, concern.since)
+    for refund in payment.refunds:
+        if refund.needs_a_person:
+            yield _of_event(booking, "refund", refund.refund_id, refund.status, concern)
+
+
+def _of_event(booking: Booking, kind: Kind, subject: str, status: str, concern: AttentionEntry) -> AttentionItem:
+    """The reason and the time are those of the change that asked for a person."""
+    actions = _OWN_CALLS.get(status, ())
+    for event in reversed(booking.history):
+        if event.subject == subject and event.after == status and event.before != status:
+            return AttentionItem(kind, subject, booking.booking_id, event.detail or status, event.at, actions)
+    return AttentionItem(kind, subject, booking.booking_id, status, concern.since, actions)
+
+
+def _some_of_days(ports: Ports, place: Any, start: date, end: date, *, limit: int) -> tuple[list[Booking], Any]:
+    """The bookings of the first day from ``place`` on that has any, and where the next page begins (None: the end)."""
+    day, position = (start, None) if place is None else (date.fromisoformat(place[0]), place[1])
+    while True:
+        page = ports.bookings.of_day(day, limit=limit, after=position)
+        following: Any = [day.isoformat(), page.after]
+        if page.after is None:
+            day, position = day + timedelta(days=1), None
+            following = [day.isoformat(), None] if day <= end else None
+        if page.ids or following is None:
+            return ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]), following
+
+
+def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
+    counted = set()
+    for payment in booking.payments:
+        if payment.status != "completed" or payment.received is None:
+            continue
+        currency = payment.received.currency
+        nothing = zero(currency)
+        before = sums.get((day, currency)) or Sums(day, currency, nothing, nothing, nothing, nothing)
+        back = dict.fromkeys((True, False), nothing)
+        for refund in payment.refunds:
+            back[refund.status == "refunded"] += refund.amount
+        fee = payment.fee if payment.fee is not None and payment.fee.currency == currency else nothing
+        sums[day, currency] = Sums(
+            day,
+            currency,
+            taken=before.taken + payment.received,
+            fees=before.fees + fee,
+            refunded=before.refunded + back[True],
+            refunds_owed=before.refunds_owed + back[False],
+            bookings=before.bookings + (currency not in counted),
+            payments=before.payments + 1,
+        )
+        counted.add(currency)

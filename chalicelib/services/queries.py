@@ -1,0 +1,95 @@
+"""Lists of what a caller has, and what happened to a payment. An index finds, the items are read fresh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from chalicelib.domain.booking import Booking, BookingStatus, Event, Payment, PaymentStatus
+from chalicelib.domain.ids import BookingId
+from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
+from chalicelib.services.ports import GatewayEvent, Ports
+from chalicelib.services.reconcile import reconcile
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """One page, and where the next begins (plain JSON; None at the end)."""
+
+    items: tuple[T, ...]
+    after: Any
+
+
+def own_bookings(
+    ports: Ports, principal: Principal | None, *, status: BookingStatus | None, limit: int, after: str | None
+) -> Listed[Booking]:
+    """The caller's bookings, newest first."""
+    guest = signed_in(principal).person_id
+    page = ports.bookings.of_guest(guest, limit=limit, after=after)
+    found = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    kept = (booking for booking in found if status in (None, booking.status))
+    return Listed(tuple(kept), page.after)
+
+
+def own_payments(
+    ports: Ports, principal: Principal | None, *, status: PaymentStatus | None, limit: int, after: Any
+) -> Listed[tuple[Booking, Payment]]:
+    """The caller's payments, newest first.
+
+    A booking has up to twenty of them: a page may end in the middle of one, so a position is that of a page of
+    bookings, and how many of its payments were shown.
+    """
+    guest = signed_in(principal).person_id
+    start, shown = after or (None, 0)
+    page = ports.bookings.of_guest(guest, limit=limit, after=start)
+    bookings = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    every = [
+        (booking, payment)
+        for booking in bookings
+        for payment in reversed(booking.payments)
+        if status in (None, payment.status)
+    ]
+    items = tuple(every[shown : shown + limit])
+    if shown + limit < len(every):
+        return Listed(items, [start, shown + limit])
+    return Listed(items, None if page.after is None else [page.after, 0])
+
+
+def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Booking, Payment]:
+    """The payment after asking the gateway about it. Raises PaymentNotFound; GatewayError when it gave no answer."""
+    booking, payment, _ = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
+    done = reconcile(ports, booking.booking_id, named=payment.tx_ref, cause="verify")
+    if done is None:
+        return booking, payment
+    if done.trouble is not None:
+        raise done.trouble
+    return done.booking, done.booking.payment(tx_ref) or payment
+
+
+def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: int | None) -> Listed[Event]:
+    """What happened to a payment, its refunds and its booking, oldest first.
+
+    What operators wrote down for each other is theirs alone.
+    """
+    booking, payment, role = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
+    own = [
+        replace(event, detail="") if event.cause == "operator" and role != "operator" else event
+        for event in booking.history
+        if event.subject in ("", payment.tx_ref) or event.subject.startswith(f"{payment.tx_ref}-R")
+    ]
+    start = after or 0
+    following = start + limit if start + limit < len(own) else None
+    return Listed(tuple(own[start : start + limit]), following)
+
+
+def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[GatewayEvent, ...]:
+    """What the gateway's own log tells of a payment, oldest first: for operators.
+
+    Raises Forbidden, PaymentNotFound; GatewayError when it gave no answer.
+    """
+    operator = with_role(principal, "operator")
+    _, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
+    # The gateway's own reference is known only once money came.
+    return ports.gateways.named(payment.gateway).events(payment.provider_reference or payment.tx_ref)

@@ -1,0 +1,34 @@
+"""A gateway's webhook: a signed hint of which payment to look at, durable before it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chalicelib.domain.errors import Busy, GatewayError
+from chalicelib.domain.ids import booking_of
+from chalicelib.domain.verification import WebhookClaim
+from chalicelib.services.ports import Fault, Ports, StoreBusy, Task
+from chalicelib.services.reconcile import reconcile
+
+
+def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: str, request_id: str) -> None:
+    """Check the signature, then look at the payment that the bytes speak of.
+
+    ``gateway`` is the one at whose door it came. Nothing is read or written before the signature is checked. Raises
+    BadSignature, NotJson; Busy only when nothing could be stored, so that the gateway sends it again.
+    """
+    notice = ports.gateways.named(gateway).read_webhook(body, headers)
+    booking_id = booking_of(notice.tx_ref) if notice.tx_ref else None
+    if notice.tx_ref is None or booking_id is None:
+        ports.observe("webhook_ignored", kind=notice.event)
+        return
+    ports.observe("webhook_received", tx_ref=notice.tx_ref, kind=notice.event)
+    webhook_claim: WebhookClaim = "paid" if notice.claims_paid else "other"
+    try:
+        reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", webhook_claim=webhook_claim)
+    except (Busy, StoreBusy, GatewayError) as trouble:
+        try:
+            ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id, webhook_claim)])
+        except Fault as fault:
+            raise Busy("Nothing could be stored; please send it again.", retry_after=60) from fault
+        ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=type(trouble).__name__)

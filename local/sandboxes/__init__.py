@@ -1,0 +1,1 @@
+"""Imitations of the payment gateways, one package each, over a shared core."""

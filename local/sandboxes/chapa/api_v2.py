@@ -1,0 +1,81 @@
+"""Version 2 of Chapa's API, below /chapa/v2: another key, minor units, its own payments, the same ledger and pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from local.sandboxes.chapa import v2
+from local.sandboxes.chapa.words import FAULTS_OF_V2
+from local.sandboxes.core.desk import Answer, Desk, is_key, sent_fields, sent_key
+from local.sandboxes.core.ledger import UsedBeforeError
+from local.sandboxes.core.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class ApiV2:
+    """The calls, each with its rule; `add_to` gives them to a blueprint."""
+
+    sandbox: Sandbox
+    answered: dict[str, tuple[dict[str, Any], Answer]] = field(default_factory=dict)
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Add the routes."""
+        blueprint.add_url_rule("/v2/payments/hosted", "v2_initialize", self.initialize, methods=["POST"])
+        blueprint.add_url_rule("/v2/payments/<reference>/verify", "v2_verify", self.verify)
+        every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        blueprint.add_url_rule("/v2/<path:rest>", "v2_no_such_call", self.no_such_call, methods=every)
+
+    def initialize(self) -> Response:
+        """POST /payments/hosted: a link for a reference that was never used, or the answer of the same request."""
+        fields = sent_fields()
+        tx_ref = str(fields.get("merchant_reference") or "")
+        once = request.headers.get("Idempotency-Key", "")
+
+        def work(_behaviour: str) -> Answer:
+            before = self.answered.get(once)
+            if before is not None and before[0] == fields:
+                return before[1]
+            kept, refusal = v2.accepted(fields)
+            if kept is None:
+                return refusal or (500, {})
+            kept["amount"] = Decimal(kept["amount"]) / 100
+            try:
+                transaction = self.sandbox.ledger.initialize(now=self.sandbox.now(), api="v2", **kept)
+            except UsedBeforeError:
+                return 409, v2.error("INVALID_STATE", "merchant_reference already exists")
+            answer = 200, v2.opened(transaction, self.sandbox.checkout_url(transaction))
+            if once:
+                self.answered[once] = (fields, answer)
+            return answer
+
+        return self._answer("v2_initialize", tx_ref, work)
+
+    def verify(self, reference: str) -> Response:
+        """GET /payments/{reference}/verify, by the merchant's reference or Chapa's."""
+        ledger = self.sandbox.ledger
+        known = ledger.find(reference) or ledger.find_by_reference(reference)
+        transaction = known if known and known.api == "v2" else None
+
+        def work(behaviour: str) -> Answer:
+            if transaction is None:
+                return 404, v2.error("NOT_FOUND", "Payment not found")
+            return v2.verification(transaction, behaviour)
+
+        return self._answer("v2_verify", transaction.tx_ref if transaction else reference, work)
+
+    def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
+        """Answer for any other path."""
+        return self._answer(None, None, lambda _: (404, v2.error("NOT_FOUND", "Not found")))
+
+    def _answer(self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer]) -> Response:
+        desk = Desk(self.sandbox, FAULTS_OF_V2, v2.CANNED, v2.write)
+        return desk.answer(call, tx_ref, work, refuse=self._key_refusal)
+
+    def _key_refusal(self) -> Answer | None:
+        right = self.sandbox.settings.secret_key_v2
+        if right and is_key(sent_key(), right):
+            return None
+        return 401, {"status": "error", "message": v2.BAD_KEY, "error": None}

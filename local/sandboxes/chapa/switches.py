@@ -1,0 +1,99 @@
+"""The switches of Chapa's sandbox: each way of Chapa that sources disagree about, or that goes wrong, by a name."""
+
+from local.sandboxes.chapa import answers, v2, webhooks
+from local.sandboxes.chapa.words import FAULTS
+from local.sandboxes.core.faults import faults_of_a_call
+from local.sandboxes.core.switches import DELAYS, Choice, Number
+
+
+def _call(about: str, call: str, normal: dict[str, str], *, changes: bool, default: str = "") -> Choice:
+    canned = {name: answer.about for name, answer in (v2.CANNED.get(call) or answers.CANNED[call]).items()}
+    values = {**normal, **canned, **faults_of_a_call(FAULTS, changes_something=changes)}
+    return Choice(about, default or next(iter(normal)), values, of_a_call=True)
+
+
+_TRUE = {"normal": "the true answer"}
+
+SWITCHES: dict[str, Choice | Number] = {
+    "initialize": _call("POST /transaction/initialize", "initialize", _TRUE, changes=True),
+    "verify": _call(
+        "GET /transaction/verify/{tx_ref}",
+        "verify",
+        {name: variant.about for name, variant in answers.VERIFY.items()},
+        changes=False,
+    ),
+    "cancel": _call("PUT /transaction/cancel/{tx_ref}", "cancel", _TRUE, changes=True),
+    "refund": _call(
+        "POST /refund/{reference}",
+        "refund",
+        {name: about for name, (about, _) in answers.REFUND.items()},
+        changes=True,
+        default="test_mode",
+    ),
+    "refund_verify": _call(
+        "GET /refund/{ref_id}/verify; a named status holds for the payment's verify too",
+        "refund_verify",
+        {
+            "by_time": "initiated, processing after half of refund_seconds, refunded after all of it",
+            **{status: f"status {status}" for status in answers.REFUND_STATUSES},
+        },
+        changes=False,
+    ),
+    "events": _call("GET /transaction/events/{ref_id}", "events", _TRUE, changes=False),
+    "v2_initialize": _call("version 2: POST /payments/hosted", "v2_initialize", _TRUE, changes=True),
+    "v2_verify": _call(
+        "version 2: GET /payments/{reference}/verify",
+        "v2_verify",
+        {name: variant.about for name, variant in v2.VERIFY.items()},
+        changes=False,
+    ),
+    "verify_unknown": Choice(
+        "verify of a tx_ref that was never initialised",
+        "400",
+        {
+            "400": f"400 {answers.UNKNOWN_TRANSACTION}, as recorded",
+            "404": f"404 {answers.UNKNOWN_TRANSACTION_404}, as the documents say",
+        },
+    ),
+    "verify_after_cancel": Choice(
+        "data.status after the merchant's cancel call, or the customer's cancel button",
+        "pending",
+        {"pending": "as recorded", "failed/cancelled": "as the webhook says", "cancelled": "seen by few"},
+    ),
+    "refund_path": Choice(
+        "the reference that POST /refund/{reference} takes",
+        "chapa_reference",
+        {"chapa_reference": "Chapa's only", "either": "the tx_ref too"},
+    ),
+    "email_domains": Choice(
+        "e-mail domains that are reserved for tests, such as example.com",
+        "refuse",
+        {"refuse": "400 validation.email", "off": "taken"},
+    ),
+    "phone_forms": Choice(
+        "phone numbers other than 09… and 07… with ten digits",
+        "refuse",
+        {"refuse": "400 validation.regex", "off": "taken"},
+    ),
+    "callback": Choice(
+        "the call of callback_url after a payment or a failure",
+        "query",
+        {name: callback.about for name, callback in webhooks.CALLBACKS.items()},
+    ),
+    "return_url": Choice(
+        "where the checkout page sends the browser in the end",
+        "plain",
+        {"plain": "return_url as it was given", "appended": "with trx_ref, ref_id and status appended"},
+    ),
+    "webhook": Choice(
+        "the webhook after a payment or a failure",
+        "normal",
+        {name: manner.about for name, manner in webhooks.MANNERS.items()},
+    ),
+    "retry": Choice(
+        "what follows when a webhook is not answered with 200",
+        "10_times",
+        {name: about for name, (about, _) in webhooks.RETRIES.items()},
+    ),
+    **DELAYS,
+}

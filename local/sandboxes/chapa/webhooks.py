@@ -1,0 +1,195 @@
+"""What a webhook is made of: the payload, the signatures, and the manners in which it may come; and the callbacks.
+
+`local/sandboxes/core/delivery.py` sends webhooks. The tables here are also the values of the switches `webhook`,
+`callback` and `retry`, and of `signature` in `POST /chapa/_webhook`.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.sandboxes.chapa import v2
+from local.sandboxes.chapa.answers import customization, international, new_reference, php_json, plain_json
+from local.sandboxes.core.delivery import Delivery, Keys, Manner, Signed, Voice
+from local.sandboxes.core.forgeries import forgeries
+from local.sandboxes.core.journal import stamp
+from local.sandboxes.core.ledger import Transaction
+
+SUCCESS = "charge.success"
+FAILED = "charge.failed/cancelled"
+REFUNDED = "charge.refunded"
+EVENTS_OF_V2 = {SUCCESS: "payment.success", FAILED: "payment.failed", REFUNDED: "payment.refunded"}
+
+BODY_HEADER = "x-chapa-signature"
+CONSTANT_HEADER = "Chapa-Signature"
+
+TEN_MINUTES = 600.0
+
+
+def body_signature(body: bytes, key: str) -> str:
+    """Return the HMAC-SHA256 of the raw bytes, in lower-case hex: the signature that proves something."""
+    return hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+
+
+def constant_signature(key: str) -> str:
+    """Return the HMAC of the secret by itself: the same for ever, whatever the body is."""
+    return body_signature(key.encode(), key)
+
+
+def charge_payload(transaction: Transaction, event: str) -> dict[str, Any]:
+    """Return the flat payload of a charge event. Amounts are strings with two decimals here."""
+    if transaction.api == "v2":
+        return v2.payment_payload(transaction, EVENTS_OF_V2.get(event, event))
+    status = event.partition(".")[2]
+    reason = transaction.failure_reason or "Cancelled by the customer" if event == FAILED else None
+    return {
+        "event": event,
+        "first_name": transaction.first_name, "last_name": transaction.last_name,
+        "email": transaction.email, "mobile": international(transaction.mobile),
+        "currency": transaction.currency, "amount": f"{transaction.amount:.2f}",
+        "charge": f"{transaction.charge:.2f}",
+        "status": status, "failure_reason": reason, "mode": "test",
+        "reference": transaction.reference,
+        "created_at": stamp(transaction.created_at), "updated_at": stamp(transaction.updated_at),
+        "type": "API", "tx_ref": transaction.tx_ref, "payment_method": transaction.method,
+        "customization": customization(transaction),
+        "meta": dict(transaction.meta) if transaction.meta is not None else None,
+    }  # fmt: skip
+
+
+def _both(body: bytes, key: str) -> dict[str, str]:
+    return {BODY_HEADER: body_signature(body, key), CONSTANT_HEADER: constant_signature(key)}
+
+
+def _tampered(body: bytes, keys: Keys) -> Signed:
+    changed = re.sub(rb'("amount":"[0-9]*)', rb"\g<1>0", body, count=1)
+    return changed, _both(body, keys.webhook_secret)
+
+
+def _respaced(body: bytes, keys: Keys) -> Signed:
+    # The same JSON in other bytes: what a proxy, or a check of re-serialised JSON, would make of it.
+    return json.dumps(json.loads(body)).encode(), _both(body, keys.webhook_secret)
+
+
+SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
+    "good": ("both headers", lambda body, keys: (body, _both(body, keys.webhook_secret))),
+    "constant": (
+        "only Chapa-Signature, which is a constant",
+        lambda body, keys: (body, {CONSTANT_HEADER: constant_signature(keys.webhook_secret)}),
+    ),
+    "constant_as_x": (
+        "the constant in x-chapa-signature too",
+        lambda body, keys: (
+            body,
+            dict.fromkeys((BODY_HEADER, CONSTANT_HEADER), constant_signature(keys.webhook_secret)),
+        ),
+    ),
+    **forgeries(BODY_HEADER, lambda body, keys: body_signature(body, keys.webhook_secret), hashlib.sha256),
+    "wrong": ("both headers, under another key", lambda body, _keys: (body, _both(body, "another-secret"))),
+    "api_key": ("both headers, under the API key", lambda body, keys: (body, _both(body, keys.api_key))),
+    "tampered": ("both headers, but the amount was made ten times as much after signing", _tampered),
+    "respaced": ("both headers, but the JSON was written anew, with spaces, after signing", _respaced),
+}
+
+
+MANNERS: dict[str, Manner] = {
+    "normal": Manner("once, after the callback, signed, compact JSON with PHP's escapes"),
+    "never": Manner("not sent", copies=0),
+    "late": Manner("late_seconds late by the local clock", late=True),
+    "triple": Manner("three times at once", copies=3),
+    "before_initialize": Manner(
+        "initialize marks the payment paid, and answers only after its webhook was sent",
+        before_initialize=True,
+    ),
+    "success_after_failed": Manner("a failure first, then the true event", events_before=(FAILED,)),
+    "failed_after_success": Manner("the true event, then a failure that is out of date", events_after=(FAILED,)),
+    "constant_signature": Manner("with Chapa-Signature only", signature="constant"),
+    "no_signature": Manner("without signature headers", signature="none"),
+    "wrong_key": Manner("signed with another key", signature="wrong"),
+    "api_key_signature": Manner("signed with the API key", signature="api_key"),
+    "tampered": Manner("its amount changed after it was signed", signature="tampered"),
+    "respaced": Manner("its JSON written anew after it was signed", signature="respaced"),
+    "plain_json": Manner("signed, JSON without PHP's escapes", plain=True),
+}
+
+
+def again_after(retry: str, tries: int) -> float | None:
+    """Return the pause before the next try, or None when there is none."""
+    return TEN_MINUTES if tries < RETRIES[retry][1] else None
+
+
+RETRIES: dict[str, tuple[str, int]] = {
+    "10_times": ("every 10 minutes, 10 times", 10),
+    "72_hours": ("every 10 minutes for 72 hours", 432),
+    "never": ("nothing", 0),
+}
+
+
+@dataclass(frozen=True)
+class Callback:
+    """How callback_url is called: a query or a JSON body, with whose reference, and how true."""
+
+    about: str
+    method: str = "GET"
+    as_json: bool = False
+    forged: bool = False
+    sent: bool = True
+
+
+CALLBACKS: dict[str, Callback] = {
+    "query": Callback("GET with trx_ref, ref_id and status in the query"),
+    "json": Callback("GET with the three in a JSON body", as_json=True),
+    "browser_post": Callback(
+        "POST as the in-page script does: JSON whose tx_ref is Chapa's reference",
+        method="POST",
+        as_json=True,
+    ),
+    "forged": Callback("GET that says success, with an invented ref_id, whatever happened", forged=True),
+    "never": Callback("not called", sent=False),
+}
+
+
+def callback_facts(transaction: Transaction, manner: Callback, status: str) -> dict[str, str]:
+    """Return what a callback says about a payment. It is unsigned: nobody should believe it."""
+    if manner.method == "POST":
+        return {"tx_ref": transaction.reference, "status": status}
+    if manner.forged:
+        return {"trx_ref": transaction.tx_ref, "ref_id": new_reference(), "status": "success"}
+    return {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
+
+
+class ChapaDelivery(Delivery):
+    """Chapa's way out: version 1 calls each payment's callback_url too, before it sends the webhook."""
+
+    def call_back(self, transaction: Transaction, event: str) -> None:
+        """Call the payment's callback_url once, if it has one."""
+        manner = CALLBACKS[self._switches.of("callback", transaction.tx_ref)]
+        if not manner.sent or not transaction.callback_url:
+            return
+        facts = callback_facts(transaction, manner, event.partition(".")[2])
+        entry = self._journal.begin(
+            "callback",
+            method=manner.method,
+            path=transaction.callback_url,
+            tx_ref=transaction.tx_ref,
+            body=facts,
+        )
+        if manner.as_json:
+            self.exchange(entry, json.dumps(facts).encode(), {"Content-Type": "application/json"})
+        else:
+            self.exchange(entry, None, {}, query=facts)
+
+
+VOICE = Voice(
+    agent="Chapa-Sandbox",
+    payload=charge_payload,
+    write=php_json,
+    plain=plain_json,
+    signatures=SIGNATURES,
+    manners=MANNERS,
+    again_after=again_after,
+)

@@ -1,0 +1,26 @@
+"""A sandbox that behaves as Paystack does, for a laptop and for tests. It is never deployed.
+
+    blueprint = create_blueprint(SandboxSettings(secret_key="sk_test_…", webhook_secret="", webhook_url=…, …))
+    app.register_blueprint(blueprint)      # below /paystack, and so is the API: PAYSTACK_BASE_URL=…/paystack
+
+Webhooks are signed with the secret key: there is no other secret. The map, on top of `local/sandbox`:
+
+    api.py        the calls                         webhooks.py   payloads, signatures, manners
+    answers.py    the bodies and their variants     switches.py   every switch, in one table
+    rules.py      what initialize accepts           gateway.py    what is Paystack's own, for the shared parts
+"""
+
+from local.sandboxes.core.blueprint import SandboxBlueprint
+from local.sandboxes.core.sandbox import Sandbox, SandboxSettings
+from local.sandboxes.paystack.api import Api
+from local.sandboxes.paystack.gateway import PAYSTACK
+
+__all__ = ["Sandbox", "SandboxBlueprint", "SandboxSettings", "create_blueprint"]
+
+
+def create_blueprint(settings: SandboxSettings) -> SandboxBlueprint:
+    """Return a blueprint with a fresh sandbox. Nothing runs until it is asked something."""
+    sandbox = Sandbox(settings, PAYSTACK)
+    blueprint = SandboxBlueprint(sandbox)
+    Api(sandbox).add_to(blueprint)
+    return blueprint

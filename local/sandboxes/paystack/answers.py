@@ -1,0 +1,226 @@
+"""The bodies of Paystack's answers, and the ways in which each call's answer can differ. Amounts are in minor units.
+
+The tables `VERIFY`, `CANNED` and `REFUND_STATUSES` are both the implementation and what `GET /paystack/_control` shows.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from local.sandboxes.core.desk import Answer, Body, Canned
+from local.sandboxes.core.faults import Words, faults_in
+from local.sandboxes.core.ledger import Refund, Transaction
+
+INTEGRATION = 733019
+
+FAULTS = faults_in(
+    Words(
+        too_many='{"status":false,"message":"Too many requests"}',
+        bad_key='{"status":false,"message":"Invalid key"}',
+        server_error='{"status":false,"message":"Server error"}',
+    )
+)
+
+
+def write(value: Any) -> bytes:
+    """Write compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def stamp(moment: datetime) -> str:
+    """Write an instant as Paystack does: milliseconds and a Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def minor(amount: Decimal) -> int:
+    """Write an amount in minor units."""
+    return int(amount * 100)
+
+
+def new_id() -> str:
+    """Return an id as Paystack makes them: ten digits."""
+    return str(5_000_000_000 + secrets.randbelow(1_000_000_000))
+
+
+def success(message: str, data: Any) -> Body:
+    """Return the envelope of a call that worked."""
+    return {"status": True, "message": message, "data": data}
+
+
+def refusal(message: str, code: str, kind: str = "validation_error") -> Body:
+    """Return the envelope of a refusal."""
+    hint = {"nextStep": "Check the request and try again"}
+    more = {"meta": hint, "type": kind, "code": code, "errorCodeMappingNotFound": False}
+    return {"status": False, "message": message, **more}
+
+
+NOT_FOUND: Body = {"status": False, "message": "Entity not found"}
+BAD_KEY: Body = {"status": False, "message": "Invalid key"}
+USED = refusal("Duplicate Transaction Reference", "duplicate_reference")
+
+
+def customer(transaction: Transaction) -> Body:
+    """Return what is told of whoever pays."""
+    return {
+        "id": 190338214, "first_name": None, "last_name": None, "email": transaction.email,
+        "customer_code": "CUS_4t9y2b7n1k", "phone": None, "metadata": None, "risk_action": "default",
+        "international_format_phone": None,
+    }  # fmt: skip
+
+
+def payment(transaction: Transaction, status: str) -> Body:
+    """Return verify's `data`, which a webhook's is nearly."""
+    paid = stamp(transaction.updated_at) if status in ("success", "reversed") else None
+    made, amount = stamp(transaction.created_at), minor(transaction.amount)
+    card = {"authorization_code": "AUTH_7h2k9m1x4q", "bin": "408408", "last4": "4081", "channel": "card"}
+    said = {"success": "Successful", "failed": "Declined"}.get(status, "The transaction was not completed")
+    return {
+        "id": int(transaction.reference), "domain": "test", "status": status, "reference": transaction.tx_ref,
+        "receipt_number": None, "amount": amount, "message": None, "gateway_response": said, "paid_at": paid,
+        "created_at": made, "channel": transaction.method or "card", "currency": transaction.currency,
+        "ip_address": "196.188.10.20", "metadata": dict(transaction.meta) if transaction.meta else "", "log": None,
+        "fees": minor(transaction.charge) if paid else None, "fees_split": None, "authorization": card if paid else {},
+        "customer": customer(transaction), "plan": None, "split": {}, "order_id": None,
+        "paidAt": paid, "createdAt": made,
+        "requested_amount": amount, "pos_transaction_data": None, "source": None, "fees_breakdown": None,
+        "connect": None, "transaction_date": made, "plan_object": {}, "subaccount": {},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to verify: `status` stands in for the true one, `change` for some of the true answer's data."""
+
+    about: str
+    status: str | None = None
+    change: Callable[[Body], Body] = lambda data: data
+
+
+def _with(**other: Any) -> Callable[[Body], Body]:
+    return lambda data: {**data, **other}
+
+
+def _without(*keys: str) -> Callable[[Body], Body]:
+    return lambda data: {key: value for key, value in data.items() if key not in keys}
+
+
+def _paid(by: int) -> Callable[[Body], Body]:
+    return lambda data: {**data, "amount": data["amount"] + by}
+
+
+def _asked(by: int) -> Callable[[Body], Body]:
+    return lambda data: {**data, "amount": data["amount"] + by, "requested_amount": data["amount"] + by}
+
+
+STATUSES = ("abandoned", "ongoing", "pending", "processing", "queued", "failed", "reversed")
+
+VERIFY: dict[str, Variant] = {
+    "normal": Variant("the truth; a fresh link is abandoned"),
+    "fee_on_top": Variant("the truth, the guest carries the fee: amount is above requested_amount", change=_paid(7105)),
+    "no_requested": Variant("the truth without requested_amount", change=_without("requested_amount")),
+    "part_paid": Variant("the truth, but less paid than asked", change=_paid(-1)),
+    "wrong_amount": Variant("the truth, but of one less", change=_asked(-1)),
+    "wrong_currency": Variant("the truth, but in USD", change=_with(currency="USD")),
+    "wrong_domain": Variant("the truth, but domain live", change=_with(domain="live")),
+    "wrong_reference": Variant("the truth, but of another reference", change=_with(reference="SOMEBODY-ELSE-1")),
+    "no_amount": Variant("the truth without amount", change=_without("amount", "requested_amount")),
+    "no_domain": Variant("the truth without domain", change=_without("domain")),
+    "no_id": Variant("the truth without Paystack's id", change=_without("id")),
+    "no_data": Variant("status true, data null", change=lambda _data: {}),
+    "success_unpaid": Variant("success, even if nobody paid", status="success"),
+    **{status: Variant(f"data.status {status}", status=status) for status in STATUSES},
+    "unheard_of": Variant("a data.status that nobody documented", status="under_review"),
+}
+
+CANNED: Mapping[str, Mapping[str, Canned]] = {
+    "initialize": {
+        "duplicate_reference": Canned("400 duplicate_reference", 400, USED),
+        "duplicate_by_text": Canned("400 Duplicate Transaction Reference without a code", 400, {
+            "status": "false", "message": "Duplicate Transaction Reference",
+        }),
+        "missing_email": Canned("400 missing_params", 400, refusal("Email Address is required", "missing_params")),
+        "key_as_400": Canned("400 Invalid key", 400, BAD_KEY),
+        "no_link": Canned("200 without an authorization_url", 200, success("Authorization URL created", {})),
+    },
+    "verify": {
+        "unknown": Canned("404 Entity not found", 404, NOT_FOUND),
+        "unknown_as_400": Canned("400 Transaction reference not found.", 400, {
+            "status": False, "message": "Transaction reference not found.",
+        }),
+        "key_as_400": Canned("400 Invalid key", 400, BAD_KEY),
+    },
+    "refund": {
+        "refused": Canned("400 as for a payment that cannot be refunded", 400, refusal(
+            "Transaction cannot be refunded", "invalid_transaction",
+        )),
+        "no_id": Canned("200 without data", 200, success("Refund has been queued for processing", None)),
+    },
+    "refund_verify": {"unknown": Canned("404 Entity not found", 404, NOT_FOUND)},
+    "refund_list": {"empty": Canned("200 and none at all", 200, success("Refunds retrieved", []))},
+}  # fmt: skip
+
+REFUND_STATUSES = ("pending", "processing", "processed", "failed", "needs-attention")
+REVERSES = {
+    "whole": "once all of it is back",
+    "any": "once some of it is back",
+    "at_once": "as soon as a refund is asked for",
+}
+
+
+def true_status(transaction: Transaction, *, reverses: str, refunds_done: Decimal) -> str:
+    """Return what `data.status` is by the ledger."""
+    if transaction.status != "paid":
+        return "failed" if transaction.status == "failed" and not transaction.walked_away else "abandoned"
+    whole = refunds_done >= transaction.amount
+    some = reverses == "any" and refunds_done > 0
+    asked = reverses == "at_once" and transaction.refunds
+    return "reversed" if whole or some or asked else "success"
+
+
+def verification(transaction: Transaction, behaviour: str, true: str) -> Answer:
+    """Return verify's answer about a known transaction."""
+    variant = VERIFY.get(behaviour, VERIFY["normal"])
+    data = variant.change(payment(transaction, variant.status or true))
+    return 200, success("Verification successful", data or None)
+
+
+def refund_made(transaction: Transaction, refund: Refund) -> Body:
+    """Return the answer to a refund that was taken over."""
+    of = payment(transaction, "success")
+    kept = ("id", "domain", "reference", "amount", "paid_at", "channel", "currency")
+    data = {**_refund(transaction, refund, "pending"), "transaction": {name: of[name] for name in kept}}
+    return success("Refund has been queued for processing", data)
+
+
+def refund_found(transaction: Transaction, refund: Refund, status: str) -> Body:
+    """Return the answer about a refund; here its transaction is a number."""
+    more = {"transaction": int(transaction.reference), "refunded_at": None, "dispute": None, "settlement": None}
+    return success("Refund retrieved", {**_refund(transaction, refund, status), **more})
+
+
+def refunds_listed(found: list[tuple[Transaction, Refund, str]]) -> Body:
+    """Return a page of the list of refunds."""
+    return success("Refunds retrieved", [refund_found(*each)["data"] for each in found])
+
+
+def _refund(transaction: Transaction, refund: Refund, status: str) -> Body:
+    made = stamp(refund.created_at)
+    return {
+        "integration": INTEGRATION, "deducted_amount": 0, "channel": None, "merchant_note": refund.reason,
+        "customer_note": None, "status": status, "refunded_by": "ops@tour.et", "expected_at": made,
+        "currency": transaction.currency, "domain": "test", "amount": minor(refund.amount), "fully_deducted": False,
+        "id": refund.number, "createdAt": made, "updatedAt": made,
+    }  # fmt: skip
+
+
+def refund_progress(passed: timedelta, takes: timedelta, forced: str) -> str:
+    """Return how far a refund is: `forced` when that is a status, else by the time that passed."""
+    if forced in REFUND_STATUSES:
+        return forced
+    if passed >= takes:
+        return "processed"
+    return "processing" if passed >= takes / 2 else "pending"

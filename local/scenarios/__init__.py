@@ -1,0 +1,1 @@
+"""Whole stories that are played against a stack, checked and printed."""

@@ -1,0 +1,174 @@
+"""Deploy the real package to an emulated AWS and play the story through its API: `make verify-deploy`.
+
+Everything is what AWS would get: the zip, the template as the SAM translator expands it, the functions as
+the API and the queues start them, each with no more rights than its own role's policies give. What an emulator
+cannot show stays open: throttling, X-Ray, the limits of a real account.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from flask import Flask
+from werkzeug.serving import make_server
+
+from local.sandboxes import chapa
+from local.scenarios.deploy_story import Story, StoryError, World, say
+from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
+from local.stack.ministack import REGION, MiniStack, MiniStackError, free_port, interpreter
+from ops import deploy
+from tools.package import Package, PackageError, build, lint
+
+STAGE = "dev"
+ACCOUNT = "000000000000"
+BUCKET = "guzo-packages"
+SECRETS = {
+    "chapa_secret_key": "CHASECK_TEST-guzo-local-sandbox",
+    "chapa_webhook_secret": "guzo-verify-webhook",
+}
+MAIL_FROM = "bookings@guzo.example"
+
+
+def main() -> int:
+    """`make verify-deploy`: 0 when all of it worked."""
+    started = time.monotonic()
+    try:
+        say("packaging")
+        package = build(STAGE)
+        if not lint(package):
+            return 1
+        _same_python(package.runtime)
+        say("packaged, and both templates are clean")
+        with deployed(package) as world:
+            Story(world).play()
+    except (PackageError, MiniStackError, deploy.DeployError, StoryError) as error:
+        print(f"✗ {error}")
+        return 1
+    print(f"Deployed and verified in {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+@contextmanager
+def deployed(package: Package) -> Iterator[World]:
+    """Start an emulated AWS, seed it and deploy; stop all of it at the end."""
+    local = f"http://127.0.0.1:{free_port()}"
+    issuer = Issuer(f"{local}/oidc")
+    with MiniStack(runs_functions=True) as ministack:
+        session = boto3.Session("test", "test", region_name=REGION)
+
+        def client(service: str) -> Any:
+            return session.client(service, endpoint_url=ministack.url)
+
+        seed(client)
+        outputs = put_stack(client, package, ministack.url, local=local, issuer=issuer.url)
+        say("deployed: every resource of the template is there")
+        sandbox = chapa.create_blueprint(
+            chapa.SandboxSettings(
+                secret_key=SECRETS["chapa_secret_key"],
+                webhook_secret=SECRETS["chapa_webhook_secret"],
+                webhook_url=f"{outputs['ApiUrl']}/v1/webhooks/chapa",
+                public_url=local,
+            )
+        )
+        with _served(local, sandbox, issuer):
+            yield World(client, ministack.url, outputs["ApiUrl"], local, issuer, outputs)
+        sandbox.sandbox.close()
+
+
+def _same_python(runtime: str) -> None:
+    """The emulator runs functions with its own Python: another minor version cannot load the package."""
+    say_version = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    run = subprocess.run([interpreter(), "-c", say_version], capture_output=True, text=True, check=True)
+    if run.stdout.strip() != runtime:
+        raise MiniStackError(
+            f"The package is for {runtime}, .venv-ministack is {run.stdout.strip()}: make clean, then again."
+        )
+
+
+def seed(client: Callable[[str], Any]) -> None:
+    """What is there before a first deployment: the secrets, the sender's address, a bucket."""
+    for name, value in SECRETS.items():
+        client("ssm").put_parameter(Name=f"/guzo/{STAGE}/{name}", Type="SecureString", Value=value)
+    client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
+    client("s3").create_bucket(Bucket=BUCKET)
+
+
+def put_stack(client: Callable[[str], Any], package: Package, url: str, *, local: str, issuer: str) -> dict[str, str]:
+    """Deploy as `make deploy` does, then once more with the API's address, which only then is known."""
+    document = for_emulator(json.loads(package.translated.read_text(encoding="utf-8")))
+    path = package.translated.with_name("emulator.json")
+    path.write_text(json.dumps(document), encoding="utf-8")
+    template = deploy.upload(client("s3"), package, bucket=BUCKET, prefix=STAGE, account=ACCOUNT, template=path)
+    parameters = {
+        "MailFrom": MAIL_FROM,
+        "OidcIssuer": issuer,
+        "OidcClientId": CLIENT_ID,
+        "ChapaBaseUrl": f"{local}/chapa/v1",
+        "ReturnOrigins": local,
+    }
+    cloudformation, name = client("cloudformation"), f"guzo-{STAGE}"
+    first = deploy.put_stack(cloudformation, name, template, parameters, pause=0.2)
+    api_id = first["RestAPIId"]
+    _put_gateway_responses(client("apigateway"), api_id, package)
+    public = {"PublicUrl": f"{url}/_aws/execute-api/{api_id}/api"}
+    return deploy.put_stack(cloudformation, name, template, public, pause=0.2)
+
+
+def _put_gateway_responses(apigateway: Any, api_id: str, package: Package) -> None:
+    """What AWS takes from the API's definition by itself; the emulator must be told one by one."""
+    template = json.loads(package.translated.read_text(encoding="utf-8"))
+    definition = template["Resources"]["RestAPI"]["Properties"]["Body"]
+    for response_type, response in definition["x-amazon-apigateway-gateway-responses"].items():
+        apigateway.put_gateway_response(restApiId=api_id, responseType=response_type, **response)
+    apigateway.create_deployment(restApiId=api_id, stageName="api")
+
+
+def for_emulator(template: dict[str, Any]) -> dict[str, Any]:
+    """The template with three rights in the words of the emulator, which enforces every role's policies; a copy.
+
+    To AWS a batch of messages is `sqs:SendMessage`, reading secrets by their path is about that path, and mail is
+    sent from an address. The emulator asks for `sqs:SendMessageBatch`, and sees no resource in the other two.
+    """
+    copy: dict[str, Any] = json.loads(json.dumps(template))
+    for resource in copy["Resources"].values():
+        for policy in (
+            resource.get("Properties", {}).get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []
+        ):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+                if "sqs:SendMessage" in actions:
+                    statement["Action"] = [*actions, "sqs:SendMessageBatch"]
+                if {"ssm:GetParametersByPath", "ses:SendRawEmail"} & set(actions):
+                    statement["Resource"] = "*"
+                    statement.pop("Condition", None)
+    return copy
+
+
+@contextmanager
+def _served(url: str, sandbox: chapa.SandboxBlueprint, issuer: Issuer) -> Iterator[None]:
+    """The gateway's sandbox and the issuer, on a port of this machine."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    app = Flask("outside")
+    app.register_blueprint(sandbox)
+    app.register_blueprint(create_blueprint(issuer))
+    server = make_server("127.0.0.1", int(url.rpartition(":")[2]), app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The local stack: emulated AWS, workers, mailbox, token issuer, storefront and controls."""

@@ -1,0 +1,106 @@
+"""The controls of the local stack: move the clock, run the sweep, wait until nothing is left to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, jsonify
+
+from local.sandboxes.core.sandbox import Sandboxes
+from local.stack.clock import BadAdvance, LocalClock, stamp
+from local.stack.mailbox import Mailbox
+from local.stack.problems import json_object, problem
+from local.stack.workers import Workers
+
+log = logging.getLogger("local.stack.controls")
+
+PATIENCE = 60.0
+LOOK_AGAIN = 0.02
+
+
+class StillBusy(Exception):
+    """The queues did not become empty in time."""
+
+
+@dataclass
+class Controls:
+    """What the controls' routes do."""
+
+    clock: LocalClock
+    workers: Workers
+    sandboxes: Sandboxes
+    mailbox: Mailbox
+
+    def __post_init__(self) -> None:
+        self._one_sweep = threading.Lock()
+
+    def tick(self) -> None:
+        """One tick of the schedule, as EventBridge makes it: a failure is in the log, and nobody's answer."""
+        try:
+            self.workers.sweep()
+        except Exception:
+            log.exception("the sweep failed")
+
+    def sweep(self) -> dict[str, int]:
+        """Run the sweep and wait for all that follows from it; say how much that was. Raises StillBusy."""
+        with self._one_sweep:
+            reconciled, emails = self.workers.handled("reconcile"), len(self.mailbox.letters())
+            due = self.workers.sweep()
+            self.wait()
+            return {
+                "due": due,
+                "reconciled": self.workers.handled("reconcile") - reconciled,
+                "emails": len(self.mailbox.letters()) - emails,
+            }
+
+    def wait(self) -> None:
+        """Wait until all queues are empty, no worker works and no webhook is under way. Raises StillBusy."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.workers.is_idle(self.sandboxes.idle):
+            if time.monotonic() > deadline:
+                raise StillBusy(f"something is still at work after {PATIENCE:.0f} s")
+            time.sleep(LOOK_AGAIN)
+
+
+def create_blueprint(controls: Controls) -> Blueprint:
+    """The routes `/clock`, `/sweep` and `/idle`."""
+    blueprint = Blueprint("controls", __name__)
+
+    @blueprint.get("/clock")
+    def clock() -> Response:
+        return jsonify({"now": stamp(controls.clock.now())})
+
+    @blueprint.post("/clock")
+    def advance() -> Response:
+        asked = json_object()
+        if asked is None or asked.keys() != {"advance_seconds"}:
+            return problem(400, "invalid_request", 'Send {"advance_seconds": 1800}, and nothing else.')
+        try:
+            controls.clock.advance(asked["advance_seconds"])
+        except BadAdvance as wrong:
+            return problem(400, "invalid_request", str(wrong))
+        controls.tick()
+        return jsonify({"now": stamp(controls.clock.now())})
+
+    @blueprint.post("/sweep")
+    def sweep() -> Response:
+        try:
+            return jsonify(controls.sweep())
+        except StillBusy as busy:
+            return problem(504, "still_busy", str(busy))
+        except Exception as fault:
+            log.exception("the sweep failed")
+            return problem(500, "sweep_failed", f"The sweep raised {type(fault).__name__}; the log says more.")
+
+    @blueprint.get("/idle")
+    def idle() -> Response:
+        try:
+            controls.wait()
+        except StillBusy as busy:
+            return problem(504, "still_busy", str(busy))
+        return jsonify({"idle": True, "now": stamp(controls.clock.now())})
+
+    return blueprint

@@ -1,0 +1,122 @@
+"""A small OIDC issuer: real RS256 tokens, such as Cognito's, for anybody who asks, with discovery and keys.
+
+`POST /token` has no password: it is for this machine. The key is made anew with every run and never leaves
+the memory, so no token outlives the stack that it was issued by.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Blueprint, Response, jsonify
+from jwt.algorithms import RSAAlgorithm
+
+from local.stack.problems import json_object, problem
+
+CLIENT_ID = "guzo-local"
+TWELVE_HOURS = 12 * 3600
+FIELDS = {"sub", "groups", "email", "expires_in"}
+
+
+class BadTokenRequest(Exception):
+    """What was asked for makes no token; the text says why."""
+
+
+class Issuer:
+    """Signs tokens with a key of its own. `url` is what they name as their issuer."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key_id = uuid.uuid4().hex
+
+    def token(
+        self,
+        sub: str,
+        *,
+        groups: tuple[str, ...] = (),
+        email: str | None = None,
+        expires_in: float = TWELVE_HOURS,
+    ) -> str:
+        """An access token like Cognito's. It is dated by the system's clock, not by the local one."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.url,
+            "sub": sub,
+            "client_id": CLIENT_ID,
+            "token_use": "access",
+            "scope": "openid email",
+            "username": sub,
+            "jti": str(uuid.uuid4()),
+            "auth_time": now,
+            "iat": now,
+            "exp": now + int(expires_in),
+        }
+        if groups:
+            claims["cognito:groups"] = list(groups)
+        if email is not None:
+            claims["email"] = email
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+
+    def token_for(self, asked: dict[str, object]) -> str:
+        """The token that a request body describes. Raises BadTokenRequest."""
+        sub, groups, email = asked.get("sub"), asked.get("groups", []), asked.get("email")
+        expires_in = asked.get("expires_in", TWELVE_HOURS)
+        if unknown := asked.keys() - FIELDS:
+            raise BadTokenRequest(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(FIELDS))}")
+        if not isinstance(sub, str) or not sub.strip():
+            raise BadTokenRequest("sub is required: who signs in, as text")
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise BadTokenRequest("groups is a list of texts, such as host and operator")
+        if email is not None and not isinstance(email, str):
+            raise BadTokenRequest("email is a text")
+        if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or abs(expires_in) > 1e9:
+            raise BadTokenRequest("expires_in is a number of seconds; less than 0 makes an expired token")
+        return self.token(sub, groups=tuple(groups), email=email, expires_in=expires_in)
+
+    def discovery(self) -> dict[str, Any]:
+        """The discovery document."""
+        return {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/jwks.json",
+            "token_endpoint": self.url.removesuffix("/oidc") + "/token",
+            "response_types_supported": ["token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+
+    def keys(self) -> dict[str, Any]:
+        """The public half of the key, as a JWK set."""
+        key = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
+        return {"keys": [{**key, "kid": self._key_id, "use": "sig", "alg": "RS256"}]}
+
+
+def create_blueprint(issuer: Issuer) -> Blueprint:
+    """The issuer's routes: `/token`, and discovery and keys below `/oidc`."""
+    blueprint = Blueprint("issuer", __name__)
+
+    @blueprint.post("/token")
+    def token() -> Response:
+        asked = json_object()
+        if asked is None:
+            return problem(400, "invalid_json", 'Send a JSON object, such as {"sub": "guest-1"}.')
+        try:
+            return jsonify({"token": issuer.token_for(asked)})
+        except BadTokenRequest as wrong:
+            return problem(400, "invalid_request", str(wrong))
+
+    @blueprint.get("/oidc/.well-known/openid-configuration")
+    def discovery() -> Response:
+        return jsonify(issuer.discovery())
+
+    @blueprint.get("/oidc/jwks.json")
+    @blueprint.get("/oidc/.well-known/jwks.json")
+    def keys() -> Response:
+        return jsonify(issuer.keys())
+
+    return blueprint

@@ -1,0 +1,154 @@
+"""MiniStack, the emulated AWS: start it on a free port of this machine, wait until it answers, stop it.
+
+It lives in an environment of its own, `.venv-ministack`, because it pins botocore and must not dictate
+versions to Guzo.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+
+# Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
+# input closes.
+_LAUNCHER = """
+import os, runpy, signal, threading
+def end_with_parent():
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end_with_parent, daemon=True).start()
+runpy.run_module("ministack", run_name="__main__", alter_sys=True)
+"""
+
+
+class MiniStackError(Exception):
+    """MiniStack is not installed, or did not start; the message says what to do."""
+
+
+class MiniStack:
+    """One emulated AWS, from `start()` to `stop()`; also a context manager."""
+
+    def __init__(self, *, port: int | None = None, runs_functions: bool = False, log: Path | None = None) -> None:
+        """Without a port: a free one. `runs_functions`: deployed functions run, each with its own role's rights."""
+        self.port = port or free_port()
+        self._runs_functions = runs_functions
+        self._workdir = Path(tempfile.mkdtemp(prefix="guzo-ministack-"))
+        self._log = log or self._workdir / "ministack.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """What belongs in `AWS_ENDPOINT_URL`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """What points boto3, and everything built on it, at this emulator and at nothing else."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "test",  # who may do everything there
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start(self, timeout: float = 30) -> Self:
+        """Start it and return when it answers; `MiniStackError` when it cannot."""
+        python = interpreter()
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(python), "-c", _LAUNCHER],
+                cwd=self._workdir,
+                env=self._process_environment(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for whoever started it, who then stops it in order
+            )
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                tail = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                self.stop()
+                raise MiniStackError(f"MiniStack did not start on port {self.port}:\n{tail}")
+            time.sleep(0.05)
+        return self
+
+    def stop(self) -> None:
+        """End it, and take its files away; harmless when it is not running."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _process_environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        # No AWS_* of the caller's reaches the emulator: it must not find real credentials, nor itself as an
+        # endpoint.
+        kept = {key: value for key, value in outer.items() if not key.startswith(("AWS_", "PYTHON"))}
+        ours = {
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": str(self._workdir),
+        }
+        if self._runs_functions:
+            ours |= {"LAMBDA_EXECUTOR": "local", "AUTH": "true"}
+        return kept | ours
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def interpreter() -> Path:
+    """The Python that has MiniStack installed; `MiniStackError` with the remedy when there is none."""
+    venv = Path(os.environ.get("GUZO_MINISTACK_VENV") or ROOT / ".venv-ministack")
+    python = venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        raise MiniStackError(
+            f"The emulated AWS is not installed: {venv} is missing. `make run` installs it; by hand:\n"
+            f"  python3 -m venv {venv} && {python} -m pip install -r local/requirements-ministack.txt"
+        )
+    return python
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,335 @@
+"""Feeds the app's event handlers as Lambda's own pollers do: queues in batches, and the schedule.
+
+A batch whose handler raises stays in the queue; of one that answers `batchItemFailures`, those stay. What
+stays comes again when its visibility time-out is over, and goes to the dead-letter queue after as many
+receives as the queue says. Nothing here retries by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import Chalice, EventSourceHandler, ScheduledEventConfig, SQSEventConfig
+from chalice.local import LambdaContext
+
+from local.stack.resources import template
+
+log = logging.getLogger("local.stack.workers")
+
+LONG_POLL = 1  # seconds: how long a poller may need to notice that it should stop
+SQS_BATCH = 10
+AT_ONCE = 4  # where the template says nothing about concurrency
+TICK = 60.0
+ACCOUNT = "000000000000"
+
+Message = dict[str, Any]
+Event = dict[str, Any]
+
+
+class Functions:
+    """The app's functions, called as Lambda calls them, with a count of what is at work."""
+
+    def __init__(self, app: Chalice, timeouts: Mapping[str, int]) -> None:
+        self._app = app
+        self._timeouts = timeouts
+        self._lock = threading.Lock()
+        self._working = 0
+        self._started = 0
+        for handler in app.handler_map.values():
+            # Chalice joins a handler and its middleware at the first call, and does not expect two at once.
+            if isinstance(handler, EventSourceHandler) and handler.handler is None:
+                handler.handler = handler._build_middleware_handlers(
+                    list(handler.middleware_handlers), original_handler=handler.func
+                )
+
+    def call(self, name: str, event: Event) -> Any:
+        """Invoke a function and return what it returns; it may raise."""
+        with self._lock:
+            self._working += 1
+            self._started += 1
+        try:
+            return self._app.handler_map[name](event, self._context(name))
+        finally:
+            with self._lock:
+                self._working -= 1
+
+    def activity(self) -> tuple[int, int]:
+        """How many calls are at work, and how many were ever started."""
+        with self._lock:
+            return self._working, self._started
+
+    def _context(self, name: str) -> LambdaContext:
+        context = LambdaContext(f"guzo-local-{name}", 512, self._timeouts.get(name, 60) * 1000)
+        context.invoked_function_arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:guzo-local-{name}"
+        return context
+
+
+@dataclass
+class QueueWorker:
+    """Takes messages from one queue and hands them to one function, a few batches at once."""
+
+    function: str
+    url: str
+    batch_size: int
+    at_once: int
+    functions: Functions
+    sqs: Any
+    handled: int = 0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting_again: dict[str, float] = field(default_factory=dict)
+    _attributes: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
+        # What a process that was killed had in hand is not our work until it comes again.
+        left = int(self._attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
+        self._remember([{"MessageId": f"left behind {number}"} for number in range(left)])
+        self._free = threading.Semaphore(self.at_once)
+        threading.Thread(target=self._poll, name=f"poll-{self.function}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Take no more messages."""
+        self._stopping.set()
+
+    def is_empty(self) -> bool:
+        """Nothing waits, and nothing is at work but what failed and waits for its visibility time-out."""
+        names = ("", "NotVisible", "Delayed")
+        attributes = [f"ApproximateNumberOfMessages{name}" for name in names]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=attributes)["Attributes"]
+        visible, in_flight, delayed = (int(answer.get(name, 0)) for name in attributes)
+        return visible == 0 and delayed == 0 and in_flight <= self._failed()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            free = self._take_slots()
+            batches: list[list[Message]] = []
+            try:
+                messages = self._receive(min(SQS_BATCH, free * self.batch_size))
+                batches = [
+                    messages[start : start + self.batch_size] for start in range(0, len(messages), self.batch_size)
+                ]
+            except (BotoCoreError, ClientError):
+                if not self._stopping.is_set():
+                    log.warning("cannot receive from %s", self.url, exc_info=True)
+                    self._stopping.wait(0.5)
+            for batch in batches:
+                threading.Thread(target=self._work, args=(batch,), name=self.function, daemon=True).start()
+            if free > len(batches):
+                self._free.release(free - len(batches))
+
+    def _take_slots(self) -> int:
+        self._free.acquire()
+        taken = 1
+        while taken * self.batch_size < SQS_BATCH and self._free.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _receive(self, most: int) -> list[Message]:
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=most,
+            WaitTimeSeconds=LONG_POLL,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return answer.get("Messages", [])
+
+    def _work(self, batch: list[Message]) -> None:
+        try:
+            done = self._done(batch)
+            failed = [message for message in batch if message not in done]
+            self._remember(failed)
+            with self._lock:
+                self.handled += len(done)
+            if done:
+                self._delete(done)
+        finally:
+            self._free.release()
+
+    def _done(self, batch: list[Message]) -> list[Message]:
+        event = {"Records": [record(message, self._attributes["QueueArn"]) for message in batch]}
+        try:
+            answer = self.functions.call(self.function, event)
+        except Exception:
+            log.exception("%s raised: %d messages stay in the queue", self.function, len(batch))
+            return []
+        failed = failed_ids(answer, {message["MessageId"] for message in batch})
+        if failed:
+            log.warning("%s failed for %d of %d messages", self.function, len(failed), len(batch))
+        return [message for message in batch if message["MessageId"] not in failed]
+
+    def _delete(self, done: Iterable[Message]) -> None:
+        entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(done)]
+        try:
+            self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
+        except (BotoCoreError, ClientError):
+            if not self._stopping.is_set():
+                log.warning("cannot delete from %s: the messages will come again", self.url, exc_info=True)
+
+    def _remember(self, failed: Iterable[Message]) -> None:
+        again = time.monotonic() + int(self._attributes.get("VisibilityTimeout", "30"))
+        with self._lock:
+            self._waiting_again |= {message["MessageId"]: again for message in failed}
+
+    def _failed(self) -> int:
+        now = time.monotonic()
+        with self._lock:
+            self._waiting_again = {id_: again for id_, again in self._waiting_again.items() if again > now}
+            return len(self._waiting_again)
+
+
+class Schedule:
+    """Calls one function every minute, and whenever it is told to; one call after the other."""
+
+    def __init__(self, function: str, functions: Functions) -> None:
+        self._function = function
+        self._functions = functions
+        self._stopping = threading.Event()
+        self._one = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to tick."""
+        threading.Thread(target=self._run, name="schedule", daemon=True).start()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._stopping.set()
+
+    def tick(self) -> Any:
+        """Call the function now and return what it returns; it may raise."""
+        with self._one:
+            return self._functions.call(self._function, scheduled_event())
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK):
+            try:
+                self.tick()
+            except Exception:
+                log.exception("%s raised", self._function)
+
+
+class Workers:
+    """All event sources of the app: `queues` gives the URL for each queue name that app.py uses."""
+
+    def __init__(
+        self, app: Chalice, queues: Mapping[str, str], timeouts: Mapping[str, int] | None = None, sqs: Any = None
+    ) -> None:
+        self.functions = Functions(app, timeouts or {})
+        # More connections than threads, and patience for a long poll; a failure is for the poller to see.
+        config = Config(max_pool_connections=50, read_timeout=LONG_POLL + 9, retries={"max_attempts": 2})
+        sqs = sqs or boto3.client("sqs", config=config)
+        self.queues = {
+            source.name: QueueWorker(
+                function=source.name,
+                url=queues[str(source.queue)],
+                batch_size=source.batch_size,
+                at_once=source.maximum_concurrency or at_once(source.name),
+                functions=self.functions,
+                sqs=sqs,
+            )
+            for source in app.event_sources
+            if isinstance(source, SQSEventConfig)
+        }
+        self.schedules = {
+            source.name: Schedule(source.name, self.functions)
+            for source in app.event_sources
+            if isinstance(source, ScheduledEventConfig)
+        }
+
+    def start(self) -> None:
+        """Start every poller and the schedule."""
+        for queue in self.queues.values():
+            queue.start()
+        for schedule in self.schedules.values():
+            schedule.start()
+
+    def stop(self) -> None:
+        """Take nothing new; what is at work is left to end with the process."""
+        for queue in self.queues.values():
+            queue.stop()
+        for schedule in self.schedules.values():
+            schedule.stop()
+
+    def sweep(self) -> int:
+        """Run the sweep now; return how many bookings it found due."""
+        answer = self.schedules["sweep"].tick()
+        return int(answer["due"]) if isinstance(answer, dict) and "due" in answer else 0
+
+    def handled(self, function: str) -> int:
+        """How many messages a function has dealt with so far."""
+        return self.queues[function].handled
+
+    def is_idle(self, others_idle: Callable[[], bool] = lambda: True) -> bool:
+        """Nothing at work, and all queues empty. `others_idle` tells of what else may send messages."""
+        working, started = self.functions.activity()
+        if working or not others_idle() or not all(queue.is_empty() for queue in self.queues.values()):
+            return False
+        # Something may have moved from here to there while we looked: all must be as it was.
+        return others_idle() and self.functions.activity() == (0, started)
+
+
+def failed_ids(answer: Any, batch: set[str]) -> set[str]:
+    """The ids that a handler's answer leaves in the queue; a senseless answer leaves all, as in Lambda."""
+    if not isinstance(answer, dict) or not answer.get("batchItemFailures"):
+        return set()
+    try:
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    except (TypeError, KeyError):
+        return batch
+    return failed if failed.issubset(batch) else batch
+
+
+def record(message: Message, queue_arn: str) -> Event:
+    """One message of a queue, as Lambda hands it to a function."""
+    attributes = {
+        name: {key[0].lower() + key[1:]: value for key, value in attribute.items()}
+        for name, attribute in message.get("MessageAttributes", {}).items()
+    }
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": attributes,
+        "md5OfBody": message.get("MD5OfBody", ""),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": queue_arn.split(":")[3],
+    }
+
+
+def scheduled_event() -> Event:
+    """What EventBridge sends for a schedule."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": "us-east-1",
+        "resources": [f"arn:aws:events:us-east-1:{ACCOUNT}:rule/guzo-local-sweep"],
+        "detail": {},
+    }
+
+
+def at_once(function: str) -> int:
+    """How many batches the template lets a function work on at once."""
+    name = "".join(word.capitalize() for word in function.split("_"))
+    try:
+        source = template()["Resources"][name]["Properties"]["Events"][f"{name}SqsEventSource"]["Properties"]
+        return int(source["ScalingConfig"]["MaximumConcurrency"])
+    except KeyError:
+        return AT_ONCE

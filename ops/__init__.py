@@ -1,0 +1,1 @@
+"""Commands for people who run a deployed stage. Never in the deployed package."""

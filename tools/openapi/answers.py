@@ -1,0 +1,207 @@
+"""What the OpenAPI document says of answers: which statuses a route has, and what each of them carries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.api.core import gateway_responses, problems
+from chalicelib.api.core.http import ROUTES, Outcome, Route
+from chalicelib.api.core.paging import Paged
+from tools.openapi import examples, schemas
+from tools.openapi.schemas import Json
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+
+AT_THE_GATEWAY = (
+    *("DEFAULT_4XX", "REQUEST_TOO_LARGE", "THROTTLED"),
+    *("DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"),
+)
+"""What API Gateway itself may answer on any route. Of its table that leaves out: what it says of unknown routes, which
+are not in this document; of request models, API keys, quotas and firewalls, which this API does not have; and other
+names for the same status."""
+FOR_A_TOKEN = ("UNAUTHORIZED", "AUTHORIZER_FAILURE")
+"""The same where a token is needed."""
+
+TEXT: Json = {"type": "string"}
+HEADERS: Mapping[str, Json] = {
+    "X-Request-Id": {"description": "Stands in every log line of this request.", "required": True, "schema": TEXT},
+    "ETag": {"description": "The listing's version, for `If-Match`.", "required": True, "schema": TEXT},
+    "Location": {
+        "description": "Where it is, or where to go; perhaps relative to this address.",
+        "required": True,
+        "schema": TEXT | {"format": "uri-reference"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which the same request may succeed.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "WWW-Authenticate": {"description": "How to sign in.", "required": True, "schema": {"const": "Bearer"}},
+    "Idempotent-Replayed": {
+        "description": "The success of an earlier call under the same key.",
+        "schema": {"const": "true"},
+    },
+}
+_OUTCOMES = {
+    200: "Done",
+    201: "Made",
+    202: "Taken on",
+    204: "Done; there is nothing to say",
+    303: "Go on there",
+    404: "A page that says so",
+}
+_WAITS = frozenset({"in_progress", "too_many_open_holds", "busy", "gateway_unreachable", "too_many_requests"})
+"""Codes whose answers may say how long to wait."""
+
+_GATEWAY_TITLES = {answer.code: answer.title for answer in gateway_responses.RESPONSES.values()}
+
+SCHEMAS: Mapping[str, Json] = {
+    "ProblemCode": {
+        "description": "What a program decides by. More may come: one that it does not know, it treats by `status`.",
+        "type": "string",
+        "enum": sorted(problems.STATUS.keys() | _GATEWAY_TITLES.keys()),
+    },
+    "WrongField": {
+        "description": "One wrong field, by its dotted path, and a sentence for a person.",
+        "type": "object",
+        "properties": {"field": TEXT, "message": TEXT},
+        "required": ["field", "message"],
+    },
+    "Problem": {
+        "description": "What went wrong (RFC 9457). `code` is stable, for programs and for translating; `retryable`: "
+        "the very same request can succeed later; `errors`: every wrong field of a body or query. `nights` comes with "
+        "`dates_unavailable`, `total` with `price_changed`.",
+        "type": "object",
+        "properties": {
+            "type": TEXT | {"format": "uri-reference"},
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "detail": TEXT,
+            "instance": TEXT,
+            "code": {"$ref": "#/components/schemas/ProblemCode"},
+            "retryable": {"type": "boolean"},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/WrongField"}},
+            "nights": {"type": "array", "items": TEXT | {"format": "date"}},
+            "total": {"$ref": "#/components/schemas/Money"},
+        },
+        "required": ["type", "title", "status", "detail", "instance", "code", "retryable", "errors"],
+    },
+}
+"""Of problem documents."""
+
+
+def refusals(route: Route) -> dict[int, set[str]]:
+    """Every code that our own answers to this route may have, by status."""
+    codes = {"internal_error", *route.refuses}
+    paged = route.query is not None and issubclass(route.query, Paged)
+    for holds, follow in (
+        (route.uses_store, {"busy"}),
+        (route.signed_in, {"unauthenticated"}),
+        (route.role is not None, {"forbidden"}),
+        (route.body is not None, {"invalid_request", "invalid_json", "unsupported_media_type"}),
+        (route.takes_bytes, {"body_too_large"}),
+        (route.query is not None or route.idempotent, {"invalid_request"}),
+        (paged, {"invalid_cursor"}),
+        (route.conditional, {"precondition_failed"}),
+        (route.signed_by is not None, {"bad_signature", "invalid_json"}),
+    ):
+        if holds:
+            codes |= follow
+    found: dict[int, set[str]] = {}
+    for code in codes:
+        found.setdefault(problems.STATUS[code], set()).add(code)
+    return found
+
+
+def at_the_gateway(route: Route) -> dict[int, set[str]]:
+    """Every code that API Gateway itself may answer before, or instead of, this route."""
+    found: dict[int, set[str]] = {}
+    for kind in AT_THE_GATEWAY + (FOR_A_TOKEN if route.signed_in else ()):
+        answer = gateway_responses.RESPONSES[kind]
+        found.setdefault(answer.status, set()).add(answer.code)
+    return found
+
+
+def statuses(route: Route) -> set[int]:
+    """Every status that a call of this route may be answered with."""
+    return {outcome.status for outcome in route.outcomes} | refusals(route).keys() | at_the_gateway(route).keys()
+
+
+def response(route: Route, status: int) -> Json:
+    """All that a route may answer with this status."""
+    own, gateway = refusals(route).get(status, set()), at_the_gateway(route).get(status, set())
+    said: list[str] = []
+    headers = {"X-Request-Id"}
+    contents: Json = {}
+    links: Json = {}
+    for outcome in route.outcomes:
+        if outcome.status == status:
+            said.append(_OUTCOMES[status])
+            links = _links(outcome)
+            headers |= set(outcome.headers)
+            if route.idempotent:
+                headers.add("Idempotent-Replayed")
+            contents |= _contents(outcome)
+    if codes := sorted(own | gateway):
+        said += [f"`{code}`: {_title(code)}" for code in codes]
+        contents[PROBLEM] = {"schema": _problem_of(status, codes)}
+        headers |= {"Retry-After"} if not _WAITS.isdisjoint(codes) else set()
+        headers |= {"WWW-Authenticate"} if "unauthenticated" in codes else set()
+        if route.error_page is not None and own & {"internal_error", "busy"}:
+            contents["text/html"] = {"schema": TEXT}
+    made: Json = {"description": "\n\n".join(said) + "."}
+    made["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(headers)}
+    return made | {name: part for name, part in (("content", contents), ("links", links)) if part}
+
+
+def _links(outcome: Outcome) -> Json:
+    """What can be called next with the id of something just made: its first field; a booking's payment has one, too."""
+    if outcome.status not in (201, 202):
+        return {}
+    fields = outcome.body.__struct_fields__
+    places = {fields[0]: fields[0]} | ({"tx_ref": "payment/tx_ref"} if "payment" in fields else {})
+    return {
+        route.name: {"operationId": route.name, "parameters": {name: f"$response.body#/{place}"}}
+        for route in sorted(ROUTES, key=lambda route: route.name)
+        if route.signed_in or route.method == "GET"
+        for name, place in places.items()
+        if re.findall(r"{(\w+)}", route.path) == [name]
+    }
+
+
+def _contents(outcome: Outcome) -> Json:
+    as_json = {JSON: content(outcome.body)} if outcome.body is not None else {}
+    return as_json | {media: {"schema": {"type": "string"}} for media in outcome.texts}
+
+
+def content(kind: Any) -> Json:
+    """A body of this type: its schema and its example."""
+    if kind is dict:
+        return {"schema": {"type": "object"}}
+    example = examples.of(kind)
+    return {"schema": schemas.ref(kind)} | ({} if example is None else {"example": example})
+
+
+def _problem_of(status: int, codes: list[str]) -> Json:
+    of_this = {"status": {"const": status}, "code": {"type": "string", "enum": codes}}
+    return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": of_this}]}
+
+
+def _title(code: str) -> str:
+    return problems.TITLES.get(code) or _GATEWAY_TITLES[code]
+
+
+def share(responses: list[Json], shared: Json) -> None:
+    """Problems that several operations answer alike stand in the components once."""
+    seen = Counter(json.dumps(response) for each in responses for response in each.values())
+    for each in responses:
+        for status, response in each.items():
+            if seen[json.dumps(response)] > 1 and list(response.get("content", ())) == [PROBLEM]:
+                (_, of_this) = response["content"][PROBLEM]["schema"]["allOf"]
+                name = f"{status}-{'-'.join(of_this['properties']['code']['enum'])}"
+                shared[name] = response
+                each[status] = {"$ref": f"#/components/responses/{name}"}

@@ -1,0 +1,149 @@
+"""The OpenAPI document, made from the declared routes: what a route says of itself, and what follows from that.
+
+Built at the first ``GET /openapi.json`` only. ``make openapi`` writes it to ``docs/openapi.json``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from chalicelib import __version__
+from chalicelib.api.core.fields import FORMATS
+from chalicelib.api.core.http import ROUTES, Route
+from chalicelib.api.routes import pages, webhooks  # noqa: F401 - all routes
+from chalicelib.gateways import GATEWAYS
+from tools.openapi import answers as openapi_answers
+from tools.openapi import examples, schemas
+from tools.openapi.answers import JSON, TEXT, content, response, statuses
+from tools.openapi.schemas import Json
+
+TAGS: Mapping[str, str] = {
+    "listings": "The catalogue, and what a host does with it.",
+    "reviews": "What guests say of a stay that is over.",
+    "bookings": "Hold a stay, pay for it, cancel it.",
+    "payments": "What became of a payment, and giving money back.",
+    "callbacks": "What gateways send unsigned: calls of their servers, and the guest's browser. They only make us ask.",
+    "webhooks": "Signed deliveries from the payment gateways.",
+    "pages": "The page that a guest's browser comes back to. HTML, without sign-in.",
+    "attention": "What needs a person, and how it is settled. For operators.",
+    "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
+    "documents": "This document, the stage's settings, and whether the service answers.",
+}
+"""By the module that declares the routes."""
+
+DESCRIPTION = """* **Money** is in minor units (cents): `{"amount": 245000, "currency": "ETB"}` is ETB 2,450.00.
+* **Instants** are RFC 3339 in UTC (`2027-01-02T09:15:30Z`); dates of a stay are in the listing's own time zone.
+* **Ids** and cursors are opaque. A list is at its end when `next_cursor` is null, and only then.
+* **Repeats**: with an `Idempotency-Key`, the same call may be sent again; a success is answered again, with
+  `Idempotent-Replayed: true`. One key per intent.
+* **Typing mistakes** are refused: unknown fields of a body, unknown or repeated parameters of a query, JSON that names
+  a field twice. Only routes that take no parameters at all pay no attention to a query. A body has at most 64 KiB.
+* **Errors** are problem documents (RFC 9457). Programs read `code` and `retryable`; `errors` names every wrong field.
+* **Other people's things** are 404, never 403.
+* Every answer carries `X-Request-Id`, and `Access-Control-Allow-Origin: *`.
+
+Some texts have a `format` of our own:
+
+"""
+
+TAKEN: Mapping[str, Json] = {
+    "Idempotency-Key": {
+        "description": "One key per intent: the same call may then be sent again.",
+        "schema": TEXT | {"pattern": "^[!-~]{1,255}$"},
+        "example": "a-key-for-this-intent",
+    },
+    "If-Match": {
+        "description": "The `ETag` of a read: only if the listing is still as it was read.",
+        "schema": TEXT,
+    },
+}
+
+
+def document() -> Json:
+    """The whole document."""
+    bodies = {route.body for route in ROUTES if route.body is not None}
+    answered = [outcome.body for route in ROUTES for outcome in route.outcomes if outcome.body not in (None, dict)]
+    paths: Json = {}
+    for route in sorted(ROUTES, key=lambda route: list(TAGS).index(_tag(route))):
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    responses: Json = {}
+    openapi_answers.share(
+        [operation["responses"] for methods in paths.values() for operation in methods.values()], responses
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Guzo",
+            "version": __version__,
+            "summary": f"Travel bookings, paid through {' or '.join(row.brand for row in GATEWAYS.values())}",
+            "description": DESCRIPTION + "\n".join(f"* `{name}`: {says}." for name, says in FORMATS.items()),
+        },
+        "servers": [{"url": "./", "description": "Where this document comes from"}],
+        "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": {
+                **schemas.components(sorted(bodies, key=lambda body: body.__name__), answered),
+                **openapi_answers.SCHEMAS,
+            },
+            "responses": dict(sorted(responses.items())),
+            "headers": dict(openapi_answers.HEADERS),
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An access token of the issuer in `GET /v1/config`; the groups `host` and "
+                    "`operator` add rights.",
+                }
+            },
+        },
+    }
+
+
+def _operation(route: Route) -> Json:
+    made: Json = {
+        "operationId": route.name,
+        "tags": [_tag(route)],
+        "summary": schemas.in_markdown(route.summary).removesuffix("."),
+        "description": schemas.in_markdown(route.description),
+        "security": [{"accessToken": [route.role] if route.role else []}] if route.signed_in else [],
+        "parameters": list(_parameters(route)),
+    }
+    if route.body is not None:
+        required = any(field.required for field in msgspec.structs.fields(route.body))
+        made["requestBody"] = {"required": required, "content": {JSON: content(route.body)}}
+    if route.signed_by is not None:
+        made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
+    made["responses"] = {str(status): response(route, status) for status in sorted(statuses(route))}
+    return {name: value for name, value in made.items() if value or name == "security"}
+
+
+def _tag(route: Route) -> str:
+    return route.handler.__module__.rpartition(".")[2]
+
+
+def _parameters(route: Route) -> Iterator[Json]:
+    for name in re.findall(r"{(\w+)}", route.path):
+        yield {"name": name, "in": "path", "required": True, "schema": TEXT, "example": examples.PARAMETERS[name]}
+    if route.query is not None:
+        for parameter in schemas.query_parameters(route.query):
+            if parameter["required"]:
+                parameter["example"] = examples.PARAMETERS[parameter["name"]]
+            yield parameter
+    if route.idempotent:
+        yield _taken("Idempotency-Key", required="idempotency_key_required" in route.refuses)
+    if route.conditional:
+        yield _taken("If-Match", required=False)
+    if route.signed_by is not None:
+        said = f"Lower-case hex HMAC of the body's bytes under the webhook secret. Sent as `{route.signed_by}`."
+        yield {"name": route.signed_by, "in": "header", "required": True, "schema": {"type": "string"}} | {
+            "description": said
+        }
+
+
+def _taken(name: str, *, required: bool) -> Json:
+    return {"name": name, "in": "header", "required": required, **TAKEN[name]}

@@ -1,0 +1,200 @@
+"""Examples for the OpenAPI document. Tests read the bodies as the API does, and hold the answers to their schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+from chalicelib.api import answers
+from chalicelib.api.core import fields
+from chalicelib.api.core.paging import Page
+from chalicelib.api.routes import attention, bookings, callbacks, documents, listings, operators, payments, reviews
+from chalicelib.domain.money import Money
+
+Json = dict[str, Any]
+
+BOOKING_ID = "GZ4T1B8WCD7K2M9Q"
+TX_REF = f"{BOOKING_ID}-1"
+LISTING_ID = "lst_7QK2M9P4T1B8WCD0"
+
+PARAMETERS: Mapping[str, str] = {
+    "listing_id": LISTING_ID,
+    "booking_id": BOOKING_ID,
+    "tx_ref": TX_REF,
+    "refund_id": f"{TX_REF}-R1",
+    "item_id": f"email.{BOOKING_ID}.1",
+    "file": "swagger-ui.css",
+    "city": "Bahir Dar",
+    "from": "2027-01-14",
+    "to": "2027-01-17",
+}
+
+
+def _money(minor: int) -> Json:
+    shown: Json = answers.to_builtins(answers.MoneyOut.of(Money(minor, "ETB")))
+    return shown
+
+
+_AT = {"created_at": "2027-01-02T09:15:30Z", "updated_at": "2027-01-02T09:15:32Z"}
+_PRICE = {"amount": 245000, "currency": "ETB"}
+_CONTACT = {
+    "first_name": "Hanna",
+    "last_name": "Tesfaye",
+    "email": "hanna.tesfaye@gmail.com",
+    "phone": "0911223344",
+}
+_DRAFT = {
+    "title": "Lake house",
+    "description": "On the shore of Lake Tana, with a garden.",
+    "city": "Bahir Dar",
+    "address": "Shum Abo, near the boat landing",
+    "time_zone": "Africa/Addis_Ababa",
+    "nightly_price": _PRICE,
+    "units": 4,
+    "guests_per_unit": 2,
+    "cancellation_policy": "flexible",
+    "check_in_time": "14:00",
+    "check_out_time": "11:00",
+    "photos": ["https://images.example.et/lake-house.jpg"],
+}
+_LISTING = {
+    "listing_id": LISTING_ID,
+    "host_id": "6f1c2a7e-host",
+    **_DRAFT,
+    "nightly_price": _money(245000),
+    "status": "open",
+    "rating": {"average": 4.5, "count": 12},
+    **_AT,
+}
+_NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(245000), "closed": False}]}
+_REFUND = {
+    "refund_id": f"{TX_REF}-R1",
+    "amount": _money(245000),
+    "reason": "One night less",
+    "status": "owed",
+    **_AT,
+}
+_PAYMENT = {
+    "tx_ref": TX_REF,
+    "booking_id": BOOKING_ID,
+    "gateway": "chapa",
+    "status": "pending",
+    "amount": _money(735000),
+    "checkout_url": "https://checkout.chapa.co/checkout/payment/V38JyhpTygC9QimkJrdful9oEjih0heIv53eJ1MsJS6xG",
+    "refunds": [],
+    **_AT,
+}
+_BOOKING = {
+    "booking_id": BOOKING_ID,
+    "status": "pending_payment",
+    "listing_id": LISTING_ID,
+    "listing_title": "Lake house",
+    "check_in": "2027-01-14",
+    "check_out": "2027-01-17",
+    "nights": 3,
+    "units": 1,
+    "guests": 2,
+    "language": "en",
+    "contact": _CONTACT,
+    "lines": [{"description": "3 nights × 1 unit", "amount": _money(735000)}],
+    "total": _money(735000),
+    "hold_expires_at": "2027-01-02T09:45:30Z",
+    "return_url": None,
+    **_AT,
+    "cancellation": {"policy": "flexible", "back_if_cancelled_now": _money(0), "changes_at": None},
+    "payment": _PAYMENT,
+}
+
+BODIES: Mapping[type, Json] = {
+    listings.Draft: _DRAFT,
+    listings.Change: {"nightly_price": {"amount": 260000, "currency": "ETB"}, "units": 5},
+    listings.NightsIn: {"from": "2027-01-06", "to": "2027-01-08", "price": _PRICE, "closed": False},
+    reviews.NewReview: {"booking_id": BOOKING_ID, "rating": 5, "text": "Quiet, and the coffee was good."},
+    bookings.NewBooking: {
+        "listing_id": LISTING_ID,
+        "check_in": "2027-01-14",
+        "check_out": "2027-01-17",
+        "units": 1,
+        "guests": 2,
+        "contact": _CONTACT,
+        "language": "en",
+        "expected_total": 735000,
+    },
+    bookings.CancelBooking: {"reason": "We fell ill."},
+    payments.NewRefund: {"amount": 245000, "reason": "One night less"},
+    operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
+    operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
+    attention.AcknowledgeIn: {"note": "The guest was told by telephone."},
+    fields.NoBody: {},
+}
+
+ANSWERS: Mapping[type, Json] = {
+    answers.ListingOut: _LISTING,
+    answers.FoundListingOut: _LISTING | {"quote": {"nights": 3, "total": _money(735000)}},
+    answers.NightsOut: _NIGHTS,
+    answers.ReviewOut: {"rating": 5, "text": "Quiet, and the coffee was good.", "created_at": _AT["created_at"]},
+    answers.BookingOut: _BOOKING,
+    answers.PaymentOut: _PAYMENT,
+    answers.RefundOut: _REFUND,
+    answers.EventOut: {
+        "at": "2027-01-02T09:15:32Z",
+        "kind": "payment_opened",
+        "cause": "guest",
+        "from": "created",
+        "to": "pending",
+        "detail": "",
+    },
+    attention.AttentionItemOut: {
+        "item_id": f"payment_review.{TX_REF}",
+        "kind": "payment_review",
+        "subject": TX_REF,
+        "booking_id": BOOKING_ID,
+        "reason": "ETB 245.00 came, and ETB 7,350.00 was asked",
+        "since": "2027-01-02T09:20:00Z",
+        "age_seconds": 3600,
+        "actions": ["resolve"],
+    },
+    operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
+    attention.AcknowledgedOut: {
+        "item_id": f"email.{BOOKING_ID}.1",
+        "booking_id": BOOKING_ID,
+        "settled_at": "2027-01-02T10:20:00Z",
+        "settled_by": "operator-1",
+        "note": "The guest was told by telephone.",
+    },
+    operators.Report: {
+        "from": "2027-01-01",
+        "to": "2027-01-31",
+        "items": [
+            {
+                "day": "2027-01-02",
+                "currency": "ETB",
+                "bookings": 1,
+                "payments": 1,
+                "taken": _money(735000),
+                "fees": _money(18375),
+                "refunded": _money(0),
+                "refunds_owed": _money(245000),
+            }
+        ],
+    },
+    callbacks.Received: {"received": True},
+    documents.Health: {"status": "ok", "version": "1.0.0", "stage": "prod"},
+    documents.Config: {
+        "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE",
+        "client_id": "4q2s0exampleclient",
+        "currencies": ["ETB", "USD"],
+        "languages": ["en", "am"],
+        "hold_minutes": 30,
+        "return_origins": ["https://shop.example.et"],
+        "version": "1.0.0",
+    },
+}
+
+
+def of(kind: Any) -> Json | None:
+    """The example of a body, an answer or a page; None where there is none."""
+    if get_origin(kind) is Page:
+        item = of(get_args(kind)[0])
+        return {"items": [item], "next_cursor": None}
+    return BODIES.get(kind, ANSWERS.get(kind))

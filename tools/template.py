@@ -1,0 +1,47 @@
+"""Write the generated parts of `.chalice/resources.json`; with `--check`, only say if they are stale."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from chalicelib.api.core.gateway_responses import template_fragment
+from chalicelib.gateways import GATEWAYS, address_setting
+from local.stack.deployed import address_parameter
+from local.stack.resources import TEMPLATE
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Generate, or check; the exit status of `make template` and of the pre-commit hook."""
+    parser = argparse.ArgumentParser(prog="python -m tools.template", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when it is out of date")
+    options = parser.parse_args(arguments)
+    before = TEMPLATE.read_text(encoding="utf-8")
+    after = generated(before)
+    if before == after:
+        return 0
+    if options.check:
+        print(".chalice/resources.json is out of date: run make template")
+        return 1
+    TEMPLATE.write_text(after, encoding="utf-8")
+    print("Written: .chalice/resources.json")
+    return 0
+
+
+def generated(text: str) -> str:
+    """The template's text with what the code decides filled in, in its one canonical form."""
+    template: dict[str, Any] = json.loads(text)
+    template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"] = template_fragment()
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    for name, row in GATEWAYS.items():
+        parameter = address_parameter(name)
+        described = f"Where {row.brand}'s API is, with its version where it has one"
+        template["Parameters"][parameter] = {"Type": "String", "Default": row.base_url, "Description": described}
+        variables[address_setting(name)] = {"Ref": parameter}
+    return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
