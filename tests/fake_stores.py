@@ -31,7 +31,7 @@ from chalicelib.services.ports import (
     VersionLost,
 )
 from tests.builders import SALT
-from tests.tape import OnTape, Tape, taped
+from tests.call_log import CallLog, Logged, logged
 
 FAILING_PAUSE = timedelta(minutes=10)
 
@@ -70,37 +70,37 @@ class Tables:
         return {day: night.taken for (of, day), night in self.nights.items() if of == listing_id and night.taken}
 
 
-class FakeBookings(OnTape):
+class FakeBookings(Logged):
     """The BookingStore port."""
 
     port = "bookings"
 
-    def __init__(self, tables: Tables | None = None, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self.tables = tables or Tables()
 
-    @taped
+    @logged
     def salt(self) -> bytes:
         return self.tables.salt
 
-    @taped
+    @logged
     def load(self, booking_id: BookingId) -> Booking | None:
         with self.tables.lock:
             row = self.tables.bookings.get(booking_id)
             return row.booking if row else None
 
-    @taped
+    @logged
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
         assert len(booking_ids) <= 100
         with self.tables.lock:
             return [self.tables.bookings[key].booking for key in booking_ids if key in self.tables.bookings]
 
-    @taped
+    @logged
     def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
         with self.tables.lock:
             return next((slot for slot in range(1, SLOTS + 1) if self._is_free(guest_id, slot, now)), None)
 
-    @taped
+    @logged
     def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
         with self.tables.lock:
             if booking.booking_id in self.tables.bookings:
@@ -116,7 +116,7 @@ class FakeBookings(OnTape):
             slots[booking.slot] = (booking.slot_frees_at, booking.booking_id)
             self._put(booking)
 
-    @taped
+    @logged
     def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
         with self.tables.lock:
             row = self.tables.bookings.get(before.booking_id)
@@ -132,14 +132,14 @@ class FakeBookings(OnTape):
             self._put(after)
             return after
 
-    @taped
+    @logged
     def give_back_slot(self, booking: Booking) -> None:
         with self.tables.lock:
             slots = self.tables.slots.get(booking.guest_id, {})
             if slots.get(booking.slot, (None, None))[1] == booking.booking_id:
                 del slots[booking.slot]
 
-    @taped
+    @logged
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         with self.tables.lock:
             ripe = [
@@ -149,7 +149,7 @@ class FakeBookings(OnTape):
             ]
             return [booking_id for _, booking_id in sorted(ripe)[:limit]]
 
-    @taped
+    @logged
     def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         with self.tables.lock:
             row = self.tables.bookings.get(booking_id)
@@ -161,43 +161,43 @@ class FakeBookings(OnTape):
             if row.failing_since <= now - GIVE_UP_AFTER:
                 row.attention, row.attention_at = "failing", now
 
-    @taped
+    @logged
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         with self.tables.lock:
             self.tables.orphans.setdefault(tx_ref, (verification, now))
 
-    @taped
+    @logged
     def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
         with self.tables.lock:
             return self.tables.settled.setdefault(tx_ref, settlement) if tx_ref in self.tables.orphans else None
 
-    @taped
+    @logged
     def is_failing(self, booking_id: BookingId) -> bool:
         with self.tables.lock:
             row = self.tables.bookings.get(booking_id)
             return row is not None and row.attention == "failing"
 
-    @taped
+    @logged
     def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
         with self.tables.lock:
             own = [row.booking for row in self.tables.bookings.values() if row.booking.guest_id == guest_id]
         own.sort(key=lambda booking: booking.created_at, reverse=True)
         return _page([booking.booking_id for booking in own], limit=limit, after=after)
 
-    @taped
+    @logged
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
         with self.tables.lock:
             there = [row.booking for row in self.tables.bookings.values() if row.booking.place.listing_id == listing_id]
         there.sort(key=lambda booking: booking.stay.check_in, reverse=True)
         return _page([booking.booking_id for booking in there], limit=limit, after=after)
 
-    @taped
+    @logged
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
         with self.tables.lock:
             made = [key for key, row in self.tables.bookings.items() if row.booking.created_at.date() == day]
         return _page(made, limit=limit, after=after)
 
-    @taped
+    @logged
     def concerns(self, *, limit: int, after: str | None) -> Concerns:
         with self.tables.lock:
             waiting = self.tables.orphans.keys() - self.tables.settled.keys()
@@ -235,39 +235,39 @@ class FakeBookings(OnTape):
             self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)
 
 
-class FakeListings(OnTape):
+class FakeListings(Logged):
     """The ListingStore port."""
 
     port = "listings"
 
-    def __init__(self, tables: Tables | None = None, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self.tables = tables or Tables()
 
-    @taped
+    @logged
     def publish(self, listing: Listing) -> bool:
         with self.tables.lock:
             return self.tables.listings.setdefault(listing.listing_id, listing) is listing
 
-    @taped
+    @logged
     def load(self, listing_id: ListingId) -> Listing | None:
         with self.tables.lock:
             return self.tables.listings.get(listing_id)
 
-    @taped
+    @logged
     def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
         assert len(listing_ids) <= 100
         with self.tables.lock:
             return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
 
-    @taped
+    @logged
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         with self.tables.lock:
             return {
                 day: night for (of, day), night in self.tables.nights.items() if of == listing_id and start <= day < end
             }
 
-    @taped
+    @logged
     def save(self, before: Listing, after: Listing) -> Listing:
         with self.tables.lock:
             if self.tables.listings[before.listing_id].version != before.version:
@@ -276,14 +276,14 @@ class FakeListings(OnTape):
             self.tables.listings[saved.listing_id] = saved
             return saved
 
-    @taped
+    @logged
     def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
         with self.tables.lock:
             for day in days:
                 night = self.tables.night(listing_id, day)
                 self.tables.nights[listing_id, day] = replace(night, price=price, closed=closed)
 
-    @taped
+    @logged
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         with self.tables.lock:
             if (before.listing_id, review.booking_id) in self.tables.reviews:
@@ -295,7 +295,7 @@ class FakeListings(OnTape):
             self.tables.listings[before.listing_id] = replace(after, version=before.version + 1)
             self.tables.reviews[before.listing_id, review.booking_id] = review
 
-    @taped
+    @logged
     def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         with self.tables.lock:
             return self._under(listing_id, key)
@@ -304,7 +304,7 @@ class FakeListings(OnTape):
         reviews = self.tables.reviews.items()
         return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
-    @taped
+    @logged
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
         with self.tables.lock:
             found = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
@@ -313,7 +313,7 @@ class FakeListings(OnTape):
         end = start + limit
         return Reviews(tuple(found[start:end]), json.dumps(end) if end < len(found) else None)
 
-    @taped
+    @logged
     def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
         found = [
             (listing.nightly_price.minor, listing.listing_id)
@@ -324,7 +324,7 @@ class FakeListings(OnTape):
         ]
         return _page([listing_id for _, listing_id in sorted(found)], limit=limit, after=after)
 
-    @taped
+    @logged
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
         own = [listing for listing in self._all() if listing.host_id == host_id]
         own.sort(key=lambda listing: listing.created_at, reverse=True)

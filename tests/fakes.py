@@ -1,6 +1,6 @@
 """Everything outside, in memory: the second implementation of every port. Fakes, not mocks.
 
-``Fakes`` is the bundle that satisfies ``Ports``. All its parts write on one tape, so a test can read what was asked
+``Fakes`` is the bundle that satisfies ``Ports``. All its parts write one call log, so a test can read what was asked
 of whom, and can make a rival get in at one chosen call (``run_before``) or an answer get lost (``run_after``).
 """
 
@@ -35,19 +35,19 @@ from chalicelib.services.ports import (
     WebhookNotice,
 )
 from tests.builders import NOW
+from tests.call_log import CallLog, Logged, Rival, logged, raises
 from tests.fake_stores import FakeBookings, FakeListings, Tables
-from tests.tape import OnTape, Rival, Tape, raises, taped
 
 SIGNATURE = "x-chapa-signature"
 
 
-class FakeClock(OnTape):
+class FakeClock(Logged):
     """A clock that stands still until it is moved. Sleeping moves it, or does ``on_sleep`` instead."""
 
     port = "clock"
 
-    def __init__(self, now: datetime = NOW, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, now: datetime = NOW, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self._now = now
         self.slept: list[float] = []
         self.on_sleep: Rival | None = None
@@ -55,7 +55,7 @@ class FakeClock(OnTape):
     def now(self) -> datetime:
         return self._now
 
-    @taped
+    @logged
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         if self.on_sleep is not None:
@@ -99,7 +99,7 @@ class Charge:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-class FakeGateway(OnTape):
+class FakeGateway(Logged):
     """Behaves like Chapa: a reference is burnt once it was opened; a cancelled link cannot be paid on any more."""
 
     port = "gateway"
@@ -107,8 +107,8 @@ class FakeGateway(OnTape):
     mode = "test"
     secret = b"the webhook's secret"
 
-    def __init__(self, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self._lock = threading.Lock()
         self.charges: dict[str, Charge] = {}
         self.refunds: list[tuple[str, Money, str]] = []
@@ -116,7 +116,7 @@ class FakeGateway(OnTape):
         self.lists_refunds = False
         self.down: GatewayError | None = None
 
-    @taped
+    @logged
     def initialize(self, opening: Opening) -> str:
         self._is_up()
         with self._lock:
@@ -126,7 +126,7 @@ class FakeGateway(OnTape):
             self.charges[opening.tx_ref] = Charge(opening, url)
             return url
 
-    @taped
+    @logged
     def verify(self, tx_ref: str) -> Verification:
         self._is_up()
         charge = self.charges.get(tx_ref)
@@ -143,7 +143,7 @@ class FakeGateway(OnTape):
             )
         return replace(answer, **charge.changes)
 
-    @taped
+    @logged
     def cancel(self, tx_ref: str) -> bool:
         self._is_up()
         charge = self.charges.get(tx_ref)
@@ -152,7 +152,7 @@ class FakeGateway(OnTape):
         charge.cancelled = True
         return True
 
-    @taped
+    @logged
     def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
         self._is_up()
         charge = self.charges[provider_reference.removeprefix("AP")]
@@ -161,12 +161,12 @@ class FakeGateway(OnTape):
             self.refunds.append((refund_id, amount, reason))
         return RefundAnswer("processing", f"RF{refund_id}")
 
-    @taped
+    @logged
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         self._is_up()
         return RefundAnswer(self.refund_status_map, provider_refund_id)
 
-    @taped
+    @logged
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
         self._is_up()
         if not self.lists_refunds:
@@ -174,7 +174,7 @@ class FakeGateway(OnTape):
         posted = any(refund_id == name for name, _, _ in self.refunds)
         return RefundAnswer(self.refund_status_map, f"RF{refund_id}") if posted else RefundAnswer("unknown")
 
-    @taped
+    @logged
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         self._is_up()
         charge = self.charges.get(reference.removeprefix("AP"))
@@ -205,7 +205,7 @@ class FakeGateway(OnTape):
 
     def trouble(self, method: str, error: GatewayError, *, done: bool = False, times: int = 1) -> None:
         """The next ``times`` calls raise ``error``; ``done``: but only after the gateway did what it was asked."""
-        arm = self.tape.run_after if done else self.tape.run_before
+        arm = self.call_log.run_after if done else self.call_log.run_before
         for skip in range(times):
             arm(f"gateway.{method}", raises(error), skip=skip)
 
@@ -217,28 +217,28 @@ class FakeGateway(OnTape):
         return hmac.new(self.secret, body, hashlib.sha256).hexdigest()
 
 
-class FakeQueue(OnTape):
+class FakeQueue(Logged):
     """Both queues, as lists of what waits in them. While ``down`` nothing is taken."""
 
     port = "queue"
 
-    def __init__(self, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self.tasks: list[Task] = []
         self.letters: list[Task] = []
         self.down = False
 
-    @taped
+    @logged
     def reconcile(self, tasks: Iterable[Task]) -> None:
         self._is_up()
         self.tasks += tasks
 
-    @taped
+    @logged
     def depth(self) -> int:
         self._is_up()
         return len(self.tasks)
 
-    @taped
+    @logged
     def emails(self, task: Task) -> None:
         self._is_up()
         self.letters.append(task)
@@ -248,16 +248,16 @@ class FakeQueue(OnTape):
             raise Fault("the queue could not be reached")
 
 
-class FakeMailer(OnTape):
+class FakeMailer(Logged):
     """Everything that was sent, in order."""
 
     port = "mailer"
 
-    def __init__(self, tape: Tape | None = None) -> None:
-        super().__init__(tape)
+    def __init__(self, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
         self.sent: list[Message] = []
 
-    @taped
+    @logged
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
@@ -266,12 +266,12 @@ class FakeMailer(OnTape):
         return [message.subject for message in self.sent]
 
 
-class FakeLetters(OnTape):
+class FakeLetters(Logged):
     """A letter's subject is its kind and number, its text what it is about."""
 
     port = "letters"
 
-    @taped
+    @logged
     def render(self, email: Email, booking: Booking) -> Message:
         to = booking.place.host_email if email.to_host else booking.contact.email
         return Message(to, f"{email.kind} {email.email_id}", email.about, "<p></p>")
@@ -334,16 +334,16 @@ class Fakes:
     def __init__(
         self, *, now: datetime = NOW, bookings: BookingStore | None = None, listings: ListingStore | None = None
     ) -> None:
-        self.tape = Tape()
+        self.call_log = CallLog()
         self.tables = Tables()
-        self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.tape)
-        self.listings: ListingStore = listings or FakeListings(self.tables, self.tape)
-        self.gateway = FakeGateway(self.tape)
+        self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.call_log)
+        self.listings: ListingStore = listings or FakeListings(self.tables, self.call_log)
+        self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
-        self.queue = FakeQueue(self.tape)
-        self.letters = FakeLetters(self.tape)
-        self.mailer = FakeMailer(self.tape)
-        self.clock = FakeClock(now, self.tape)
+        self.queue = FakeQueue(self.call_log)
+        self.letters = FakeLetters(self.call_log)
+        self.mailer = FakeMailer(self.call_log)
+        self.clock = FakeClock(now, self.call_log)
         self.chance = FakeChance()
         self.observe = FakeObserve()
         self.rules = Rules(
@@ -354,8 +354,8 @@ class Fakes:
 
     def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:
         """Run ``rival`` once just before the next call of ``port.method``, after ``skip`` others."""
-        self.tape.run_before(call, rival, skip=skip)
+        self.call_log.run_before(call, rival, skip=skip)
 
     def run_after(self, call: str, rival: Rival, *, skip: int = 0) -> None:
         """The same after the call did its work: what ``rival`` raises is an answer that was lost."""
-        self.tape.run_after(call, rival, skip=skip)
+        self.call_log.run_after(call, rival, skip=skip)

@@ -129,7 +129,7 @@ class Scene:
 
     def forget(self) -> None:
         """Forget what was called, logged and queued so far."""
-        self.ports.tape.forget()
+        self.ports.call_log.forget()
         self.ports.observe.lines.clear()
         self.ports.queue.tasks.clear()
 
@@ -152,7 +152,7 @@ class Scene:
         assert taken == dict(held)
         for (listing_id, _), units in taken.items():
             assert units <= self.ports.tables.listings[listing_id].units
-        assert not self.ports.tape.armed, "something that was to get in the way never did"
+        assert not self.ports.call_log.armed, "something that was to get in the way never did"
 
 
 def id_of(key: str, guest: Principal = GUEST_HANNA) -> BookingId:

@@ -43,7 +43,7 @@ Acknowledgeable = Literal["payment_reversed", "email", "failing"]
 def settle(booking: Booking, kind: Acknowledgeable, subject: str, *, by: PersonId, said: str, now: datetime) -> Booking:
     """It needs nobody any more. ``subject`` is a tx_ref, an e-mail's id, or nothing for a booking that keeps failing.
 
-    That a booking keeps failing is not told by the booking itself: whoever calls knows it. Raises AttentionItemNotFound.
+    The caller knows whether the booking keeps failing; the booking does not say so. Raises AttentionItemNotFound.
     """
     status: str = booking.status
     after = status

@@ -17,9 +17,9 @@ from pynamodb.connection import Connection
 from chalicelib.domain.timing import OUTBOX_LEASE
 from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import MailBusy
+from tests.call_log import Crash, raises
 from tests.races.engine import EngineScene
 from tests.scenes import Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 TX = f"{FIRST}-1"

@@ -25,11 +25,11 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from local.stack.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
 from tests.builders import SALT, a_listing
+from tests.call_log import CallLog
 from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindings_restored, drop_tables, make_tables
 from tests.fake_stores import Row, Tables
 from tests.fakes import Fakes
 from tests.scenes import Scene
-from tests.tape import Tape
 
 
 @pytest.fixture(scope="session")
@@ -57,13 +57,13 @@ def tables(clients: tuple[Connection, Any]) -> Iterator[tuple[Connection, Any]]:
     drop_tables(clients[1])
 
 
-class OnTape:
-    """A real store, whose calls are played on the tape as a fake's are."""
+class Logged:
+    """A real store, whose calls are logged as a fake's are."""
 
-    def __init__(self, port: str, store: object, tape: Tape) -> None:
+    def __init__(self, port: str, store: object, call_log: CallLog) -> None:
         self._port = port
         self._store = store
-        self._tape = tape
+        self._tape = call_log
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
@@ -81,8 +81,8 @@ class EngineFakes(Fakes):
         self._admin = admin
         super().__init__()
         real: Any = DynamoBookings(connection, Writes()), DynamoListings(connection, Writes())
-        self.bookings: Any = OnTape("bookings", real[0], self.tape)
-        self.listings: Any = OnTape("listings", real[1], self.tape)
+        self.bookings: Any = Logged("bookings", real[0], self.call_log)
+        self.listings: Any = Logged("listings", real[1], self.call_log)
 
     @property
     def tables(self) -> Tables:

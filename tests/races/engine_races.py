@@ -291,7 +291,7 @@ def the_unit_has_one_owner(scene: Scene, outcomes: list[object]) -> None:
 
 
 def initialized(scene: Scene) -> int:
-    return scene.ports.tape.count("gateway.initialize")
+    return scene.ports.call_log.count("gateway.initialize")
 
 
 def moves(booking: Booking, to: str) -> int:

@@ -71,7 +71,7 @@ def fifty_guests(scene: Scene) -> None:
     tables = scene.ports.tables
     assert set(tables.bookings) == {done.booking.booking_id for done in booked}
     assert {guest for guest, slots in tables.slots.items() if slots} == {done.booking.guest_id for done in booked}
-    assert scene.ports.tape.count("gateway.initialize") == UNITS
+    assert scene.ports.call_log.count("gateway.initialize") == UNITS
     scene.check()
 
 

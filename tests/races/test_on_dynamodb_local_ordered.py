@@ -31,7 +31,7 @@ def play(scene: Scene, race: Race, call: str, skip: int) -> bool:
     first = attempt(race.one, scene, race)
     got_in = bool(outcomes)
     if not got_in:
-        scene.ports.tape.disarm()
+        scene.ports.call_log.disarm()
         outcomes.append(attempt(race.other, scene, race))
     scene.check()
     drain(scene)

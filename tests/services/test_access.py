@@ -64,7 +64,7 @@ def test_nothing_happens_for_nobody(scene: Scene, ports: Fakes, use: str, nobody
     scene.confirmed()
     with pytest.raises(Unauthenticated):
         (OWN | LISTS | OF_HOSTS | OF_OPERATORS)[use](ports, nobody)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("use", OF_HOSTS)
@@ -72,7 +72,7 @@ def test_what_only_hosts_may(scene: Scene, ports: Fakes, use: str) -> None:
     for who in (GUEST_HANNA, OPERATOR, HOST_OUT_OF_OFFICE):
         with pytest.raises(Forbidden):
             OF_HOSTS[use](ports, who)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("use", OF_OPERATORS)
@@ -80,7 +80,7 @@ def test_what_only_operators_may(scene: Scene, ports: Fakes, use: str) -> None:
     for who in (GUEST_HANNA, HOST_ABEBE):
         with pytest.raises(Forbidden):
             OF_OPERATORS[use](ports, who)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 STRANGERS = {"guest": GUEST_DAWIT, "host": OTHER_HOST, "host without rights": HOST_OUT_OF_OFFICE}
@@ -103,7 +103,7 @@ def test_other_peoples_things_do_not_exist(scene: Scene, ports: Fakes, use: str,
     kind = PaymentNotFound if use in ("verify", "events", "refund", "payment") else BookingNotFound
     with pytest.raises(kind) as foreign:
         OWN[use](ports, who[1])
-    assert set(ports.tape.names()) == {"bookings.load"}
+    assert set(ports.call_log.names()) == {"bookings.load"}
     assert scene.now(FIRST) == booking
     # It reads just as for something that was never there.
     row = ports.tables.bookings.pop(FIRST)
@@ -127,7 +127,7 @@ def test_what_is_no_id_is_never_looked_up(scene: Scene, ports: Fakes, text: str)
         visible_booking(ports, OPERATOR, text, roles=EVERY_ROLE)
     with pytest.raises(PaymentNotFound):
         visible_payment(ports, OPERATOR, text, roles=EVERY_ROLE)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 def test_a_payment_that_its_booking_does_not_have(scene: Scene, ports: Fakes) -> None:

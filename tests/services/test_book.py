@@ -31,9 +31,9 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import TRIES, BookingResult
 from chalicelib.services.ports import NightsShort, SlotTaken, StoreBusy
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
+from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
 from tests.scenes import GUEST_DAWIT, HOLD_ENDS, NIGHTS, PUBLIC, Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 TODAY = date(2027, 1, 2)
@@ -43,7 +43,7 @@ def wrote_nothing(ports: Fakes) -> bool:
     """Neither a booking, nor nights, nor a slot, nor a word to the gateway or a queue."""
     tables = ports.tables
     taken = any(night.taken for night in tables.nights.values())
-    return not (tables.bookings or tables.slots or taken or ports.tape.names("gateway", "queue", "mailer"))
+    return not (tables.bookings or tables.slots or taken or ports.call_log.names("gateway", "queue", "mailer"))
 
 
 # -- all is well
@@ -67,7 +67,7 @@ def test_a_booking_holds_its_nights_and_has_a_link(scene: Scene, ports: Fakes) -
 
 def test_the_row_comes_before_the_gateway(scene: Scene, ports: Fakes) -> None:
     scene.book()
-    assert ports.tape.names("bookings", "gateway") == [
+    assert ports.call_log.names("bookings", "gateway") == [
         "bookings.salt",
         "bookings.load",
         "bookings.free_slot",
@@ -75,7 +75,7 @@ def test_the_row_comes_before_the_gateway(scene: Scene, ports: Fakes) -> None:
         "gateway.initialize",
         "bookings.save",
     ]
-    held = ports.tape.calls[[call.name for call in ports.tape.calls].index("bookings.hold")].args[0]
+    held = ports.call_log.calls[[call.name for call in ports.call_log.calls].index("bookings.hold")].args[0]
     assert held.payments[0].is_opening(NOW)
 
 
@@ -131,7 +131,7 @@ def test_nobody_books_without_signing_in(scene: Scene, ports: Fakes) -> None:
     for nobody in (None, Principal(PersonId(""))):
         with pytest.raises(Unauthenticated):
             scene.book(guest=nobody)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("listing_id", ["", "nonsense", derive_listing_id(SALT, HOST, "another")])
@@ -214,12 +214,12 @@ def test_a_guest_holds_at_most_three_unpaid_bookings(scene: Scene, ports: Fakes)
     for n in range(3):
         assert scene.book(key=f"{n}").booking.slot == n + 1
     before = dict(ports.tables.bookings)
-    ports.tape.forget()
+    ports.call_log.forget()
     with pytest.raises(TooManyOpenHolds) as refused:
         scene.book(key="fourth")
     assert refused.value.retry_after == 60
     assert ports.tables.bookings == before
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     assert scene.taken == dict.fromkeys(NIGHTS, 3)
     scene.book(key="fourth", guest=GUEST_DAWIT)
 
@@ -238,10 +238,10 @@ def test_a_slot_is_free_again_once_the_booking_was_paid(scene: Scene, ports: Fak
 
 def test_a_repeat_answers_the_same_booking(scene: Scene, ports: Fakes) -> None:
     first = scene.book()
-    ports.tape.forget()
+    ports.call_log.forget()
     again = scene.book()
     assert again == BookingResult(first.booking, replayed=True)
-    assert ports.tape.names() == ["bookings.salt", "bookings.load"]
+    assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
 
 
 def test_a_repeat_shows_todays_state(scene: Scene) -> None:
@@ -278,7 +278,7 @@ def test_a_key_belongs_to_one_request(scene: Scene, ports: Fakes, other: dict[st
     with pytest.raises(IdempotencyKeyReused):
         scene.book(**other)
     assert scene.now(booking) == booking
-    assert ports.tape.names() == ["bookings.salt", "bookings.load"]
+    assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
 
 
 def test_a_key_belongs_to_one_listing_too(scene: Scene) -> None:
@@ -307,7 +307,7 @@ def test_a_repeat_waits_for_the_first_to_be_done(scene: Scene, ports: Fakes) -> 
 
     ports.run_before("gateway.initialize", repeat)
     seen.append(scene.book())
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert sum(ports.clock.slept) == pytest.approx(15, abs=0.5)
     assert ports.clock.slept[:6] == [0.05, 0.1, 0.2, 0.3, 0.5, 0.5]
     assert seen[0].booking == scene.now(FIRST)
@@ -349,7 +349,7 @@ def test_a_repeat_leaves_an_opening_of_unknown_fate_to_the_guest(scene: Scene, p
     first = scene.book().booking
     again = scene.book()
     assert (again.replayed, again.booking) == (True, first)
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) -> None:
@@ -374,7 +374,7 @@ def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) 
     assert {answer.booking.booking_id for answer in answers} == {FIRST}
     assert sorted(answer.replayed for answer in answers) == [False] + [True] * 19
     assert {answer.booking.payments[0].checkout_url for answer in answers} == {ports.gateway.charges[f"{FIRST}-1"].url}
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
 
@@ -388,7 +388,7 @@ def test_a_twin_is_met_wherever_it_gets_in(scene: Scene, ports: Fakes, at: str) 
     done = scene.book()
     assert done == BookingResult(twins[0].booking, replayed=True)
     assert list(ports.tables.bookings) == [FIRST]
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
 
@@ -428,7 +428,7 @@ def test_the_last_unit_goes_to_one_of_two(scene: Scene, ports: Fakes) -> None:
         scene.book()
     assert refused.value.nights == NIGHTS
     assert FIRST not in ports.tables.bookings
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_a_slot_that_was_taken_meanwhile_is_not_the_only_one(scene: Scene, ports: Fakes) -> None:
@@ -463,7 +463,7 @@ def test_losing_again_and_again_ends(scene: Scene, ports: Fakes, lost: type[Exce
     with pytest.raises(Busy) as refused:
         scene.book()
     assert refused.value.retry_after == 1
-    assert ports.tape.count("bookings.hold") == TRIES
+    assert ports.call_log.count("bookings.hold") == TRIES
     assert wrote_nothing(ports)
 
 
@@ -475,7 +475,7 @@ def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(Busy) as refused:
         scene.book()
     assert refused.value.retry_after == 1
-    assert ports.tape.count("bookings.hold") == 1
+    assert ports.call_log.count("bookings.hold") == 1
     assert wrote_nothing(ports)
 
 
@@ -485,7 +485,7 @@ def test_a_hold_whose_answer_was_lost_is_still_ours(scene: Scene, ports: Fakes) 
     done = scene.book()
     assert not done.replayed
     assert done.booking.payments[0].status == "pending"
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert ports.clock.slept == []
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
@@ -495,7 +495,7 @@ def test_a_hold_that_timed_out_is_looked_for(scene: Scene, ports: Fakes) -> None
     done = scene.book()
     assert not done.replayed
     assert done.booking.payments[0].status == "pending"
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
 
@@ -508,11 +508,11 @@ def test_a_hold_that_arrives_too_late_to_be_seen_is_found_by_a_repeat(scene: Sce
     again = scene.book()
     assert again.replayed
     assert again.booking.payments[0].status == "pending"
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
 
 def _hold_unheard(ports: Fakes) -> None:
     """Do the hold that is just being called, once before: its first answer was lost."""
-    call = ports.tape.calls[-1]
+    call = ports.call_log.calls[-1]
     ports.bookings.hold(*call.args)

@@ -35,7 +35,7 @@ def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
     assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
     # Nights, link and letter in one write.
-    assert ports.tape.count("bookings.save") == 1
+    assert ports.call_log.count("bookings.save") == 1
     # The link goes at once, by the clock's hand.
     assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
     scene.tick()
@@ -60,7 +60,7 @@ def test_what_goes_back(scene: Scene, ports: Fakes, who: Any, before: timedelta,
     booking = scene.now(FIRST)
     assert (booking.status, scene.taken) == ("cancelled", {})
     # Nights, refund and letters in one write.
-    assert ports.tape.count("bookings.save") == 1
+    assert ports.call_log.count("bookings.save") == 1
     assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
     assert [email.kind for email in booking.emails][-2:] == ["booking_cancelled", "host_cancelled"]
 
@@ -83,14 +83,14 @@ def test_a_repeat_changes_nothing(scene: Scene, ports: Fakes) -> None:
     for who in (GUEST_HANNA, HOST_ABEBE):
         stop(ports, who)
     assert scene.now(FIRST) == before
-    assert ports.tape.count("bookings.save") == 0
+    assert ports.call_log.count("bookings.save") == 0
 
 
 def test_an_expired_booking_releases_nothing_twice(scene: Scene, ports: Fakes) -> None:
     scene.expired()
     stop(ports)
     assert (scene.now(FIRST).status, scene.taken) == ("cancelled", {})
-    assert ports.tape.count("bookings.give_back_slot") == 0
+    assert ports.call_log.count("bookings.give_back_slot") == 0
 
 
 def test_money_for_a_cancelled_booking_goes_back(scene: Scene, ports: Fakes) -> None:

@@ -18,8 +18,8 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.operators.attention import settle
 from chalicelib.services.reviews import review
 from tests.builders import GUEST
+from tests.call_log import Crash, raises
 from tests.scenes import GUEST_HANNA, HOLD_ENDS, NIGHTS, OPERATOR, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -39,7 +39,7 @@ def tell(begin: Part, act: Part, go_on: Part, *, after: bool) -> int:
             act(scene)
         except Crash:
             scene.ports.queue.tasks.clear()
-            calls = scene.ports.tape.names()
+            calls = scene.ports.call_log.names()
             try:
                 go_on(scene)
                 scene.check()
@@ -47,7 +47,7 @@ def tell(begin: Part, act: Part, go_on: Part, *, after: bool) -> int:
                 failure.add_note(f"the crash was {'after' if after else 'before'} the last of {calls}")
                 raise
         else:
-            scene.ports.tape.disarm()
+            scene.ports.call_log.disarm()
             return step
     raise AssertionError
 

@@ -15,9 +15,9 @@ from chalicelib.domain.money import Money
 from chalicelib.services.ports import VersionLost
 from chalicelib.services.reconcile import reconcile
 from tests.builders import NOW, a_stay, another_attempt
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, HOLD_ENDS, NIGHTS, Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -37,7 +37,7 @@ def test_the_gateway_is_asked_and_the_link_closed_before_the_nights_go(scene: Sc
     booking = scene.booked()
     ports.clock.move_to(HOLD_ENDS)
     scene.work(booking)
-    assert ports.tape.names() == [
+    assert ports.call_log.names() == [
         "bookings.load",
         "gateway.verify",
         "gateway.cancel",
@@ -61,7 +61,7 @@ def test_a_hold_lasts_to_its_last_moment(scene: Scene, ports: Fakes) -> None:
     scene.work(booking)
     assert scene.now(FIRST).status == "pending_payment"
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
-    assert ports.tape.count("gateway.cancel") == 0
+    assert ports.call_log.count("gateway.cancel") == 0
 
 
 def test_money_in_the_last_moment_confirms(scene: Scene, ports: Fakes) -> None:
@@ -71,7 +71,7 @@ def test_money_in_the_last_moment_confirms(scene: Scene, ports: Fakes) -> None:
     scene.work(booking)
     assert (scene.now(FIRST).status, kinds(scene)) == ("confirmed", ["booking_confirmed", "host_new_booking"])
     assert scene.now(FIRST).confirmed_late_at is None
-    assert ports.tape.count("gateway.cancel") == 0
+    assert ports.call_log.count("gateway.cancel") == 0
 
 
 def test_an_opening_counts_as_an_open_payment(scene: Scene, ports: Fakes) -> None:
@@ -91,7 +91,7 @@ def test_a_payment_that_was_never_opened_does_not_hold_up_the_end(scene: Scene, 
     scene.work(scene.now(FIRST))
     assert (scene.now(FIRST).status, scene.payment(ONE).status) == ("expired", "expired")
     scene.run(hours=80)
-    assert ports.tape.count("gateway.cancel") == 0
+    assert ports.call_log.count("gateway.cancel") == 0
 
 
 @pytest.mark.parametrize("said", ["pending", "failed"])
@@ -119,7 +119,7 @@ def test_any_door_may_find_the_hold_over(scene: Scene, ports: Fakes) -> None:
     done = reconcile(ports, booking.booking_id, named=ONE, cause="return")
     assert done is not None
     assert done.booking.status == "expired"
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
 
 
 def test_a_payment_under_a_nudge_limit_is_asked_about_all_the_same(scene: Scene, ports: Fakes) -> None:
@@ -131,7 +131,7 @@ def test_a_payment_under_a_nudge_limit_is_asked_about_all_the_same(scene: Scene,
     scene.forget()
     ports.clock.move_to(HOLD_ENDS)
     reconcile(ports, FIRST, named=ONE, cause="callback")
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
     assert scene.now(FIRST).status == "confirmed"
 
 
@@ -148,7 +148,7 @@ def test_the_end_of_the_hold_waits_for_no_later_look(scene: Scene, ports: Fakes)
     assert again > HOLD_ENDS
     ports.clock.move_to(HOLD_ENDS)
     scene.work(booking)
-    assert ports.tape.count("gateway.verify") == 2
+    assert ports.call_log.count("gateway.verify") == 2
     assert scene.now(FIRST).status == "expired"
 
 
@@ -172,7 +172,7 @@ def test_a_link_that_was_paid_while_it_was_being_closed_confirms(scene: Scene, p
     ports.clock.move_to(HOLD_ENDS)
     ports.run_before("gateway.cancel", lambda: ports.gateway.pay(ONE))
     scene.work(booking)
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.cancel", "gateway.verify"]
+    assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.cancel", "gateway.verify"]
     assert scene.now(FIRST).status == "confirmed"
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
 
@@ -182,7 +182,7 @@ def test_a_link_that_cannot_be_closed_is_asked_about_again(scene: Scene, ports: 
     ports.clock.move_to(HOLD_ENDS)
     ports.gateway.trouble("cancel", SILENCE)
     scene.work(booking)
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.cancel", "gateway.verify"]
+    assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.cancel", "gateway.verify"]
     assert (scene.now(FIRST).status, scene.payment(ONE).link_cancelled) == ("expired", False)
     # It is closed at the next look.
     scene.run(minutes=31)
@@ -206,7 +206,7 @@ def test_a_gateway_that_falls_silent_while_closing_keeps_the_nights(scene: Scene
 def test_a_link_is_closed_once(scene: Scene, ports: Fakes) -> None:
     scene.expired()
     scene.run(hours=80)
-    assert ports.tape.count("gateway.cancel") == 0
+    assert ports.call_log.count("gateway.cancel") == 0
     assert scene.due_at(scene.now(FIRST)) is None
 
 
@@ -225,7 +225,7 @@ def test_without_an_answer_the_nights_stay_held(scene: Scene, ports: Fakes) -> N
     assert HOLD_ENDS < booking.expiry_retry_at <= HOLD_ENDS + timedelta(minutes=30)  # type: ignore[operator]
     assert scene.due_at(booking) == booking.expiry_retry_at
     # Nobody can open or use a link any more.
-    assert ports.tape.count("gateway.initialize") == 0
+    assert ports.call_log.count("gateway.initialize") == 0
 
 
 def test_the_grace_is_twelve_hours_and_no_more(scene: Scene, ports: Fakes) -> None:
@@ -236,7 +236,7 @@ def test_the_grace_is_twelve_hours_and_no_more(scene: Scene, ports: Fakes) -> No
     scene.run(hours=12, milliseconds=-1)
     assert scene.now(FIRST).status == "pending_payment"
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
-    asked = ports.tape.count("gateway.verify")
+    asked = ports.call_log.count("gateway.verify")
     assert asked >= 24
     scene.run(minutes=1)
     assert (scene.now(FIRST).status, scene.taken) == ("expired", {})
@@ -270,7 +270,7 @@ def test_in_the_grace_only_what_is_open_is_asked_about(scene: Scene, ports: Fake
     ports.clock.move(minutes=1)
     scene.work(scene.now(FIRST))
     assert scene.now(FIRST).status == "expired"
-    assert [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"] == [TWO]
+    assert [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"] == [TWO]
 
 
 def test_a_payment_that_was_not_asked_about_keeps_the_nights(scene: Scene, ports: Fakes) -> None:
@@ -310,7 +310,7 @@ def test_in_the_grace_the_gateway_is_not_hammered(scene: Scene, ports: Fakes) ->
     ports.clock.move_to(HOLD_ENDS)
     for _ in range(20):
         scene.work(booking)
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
 
 
 # -- late money
@@ -326,7 +326,7 @@ def test_late_money_takes_free_nights_again(scene: Scene, ports: Fakes, cause: C
     assert (booking.status, booking.confirmed_late_at) == ("confirmed", ports.clock.now())
     assert scene.taken == dict.fromkeys(NIGHTS, 1)
     assert kinds(scene) == ["hold_expired", "booking_confirmed", "host_new_booking"]
-    assert ports.tape.names("listings", "bookings") == ["bookings.load", "listings.load", "bookings.save"]
+    assert ports.call_log.names("listings", "bookings") == ["bookings.load", "listings.load", "bookings.save"]
 
 
 def late_and_owed(scene: Scene, *, reason: str = "place_gone") -> None:

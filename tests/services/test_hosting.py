@@ -25,9 +25,9 @@ from chalicelib.services import calendars, hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.ports import StoreBusy, VersionLost
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, OTHER_HOST, Scene
-from tests.tape import raises
 
 FIRST, END = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 
@@ -62,10 +62,10 @@ def test_a_listing_is_its_hosts_alone(scene: Scene, ports: Fakes, use: Any) -> N
     for who in (GUEST_HANNA, OPERATOR, Principal(HOST)):
         with pytest.raises(Forbidden):
             use(scene, who)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
     with pytest.raises(ListingNotFound):
         use(scene, OTHER_HOST)
-    assert ports.tape.names() == ["listings.load"]
+    assert ports.call_log.names() == ["listings.load"]
     assert ports.tables.listings[scene.listing.listing_id] == scene.listing
     assert ports.tables.nights == {}
 
@@ -83,7 +83,7 @@ def test_what_is_changed_is_changed_and_nothing_else(scene: Scene, ports: Fakes)
 
 def test_no_change_is_no_save(scene: Scene, ports: Fakes) -> None:
     assert change(scene, title=scene.listing.title) == scene.listing
-    assert ports.tape.count("listings.save") == 0
+    assert ports.call_log.count("listings.save") == 0
 
 
 def test_a_change_of_the_version_that_was_read(scene: Scene, ports: Fakes) -> None:
@@ -124,7 +124,7 @@ def test_a_store_that_never_takes_it(scene: Scene, ports: Fakes, error: type[Exc
     with pytest.raises(Busy) as refused:
         change(scene, units=9)
     assert refused.value.retry_after == 1
-    assert ports.tape.count("listings.save") == tries
+    assert ports.call_log.count("listings.save") == tries
 
 
 def test_a_closed_listing_takes_no_more_bookings_and_keeps_its_own(scene: Scene, ports: Fakes) -> None:
@@ -133,7 +133,7 @@ def test_a_closed_listing_takes_no_more_bookings_and_keeps_its_own(scene: Scene,
     assert ports.tables.listings[scene.listing.listing_id].status == "closed"
     assert scene.now(booking) == booking
     hosting.close(ports, HOST_ABEBE, scene.listing.listing_id)
-    assert ports.tape.count("listings.save") == 1
+    assert ports.call_log.count("listings.save") == 1
 
 
 # -- nights
@@ -236,7 +236,7 @@ def test_a_full_page_looks_into_no_further_listing(scene: Scene, ports: Fakes) -
     houses(scene, [1, 2])
     scene.forget()
     page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status=None, limit=2, after=None)
-    assert (len(page.items), ports.tape.count("bookings.of_listing")) == (2, 1)
+    assert (len(page.items), ports.call_log.count("bookings.of_listing")) == (2, 1)
     assert page.after is not None
 
 

@@ -16,9 +16,9 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.services.reconcile import reconcile
 from tests.builders import NOW
+from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.scenes import NIGHTS, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO, THREE = (f"{FIRST}-{n}" for n in (1, 2, 3))
@@ -63,7 +63,7 @@ def test_a_payment_that_was_certainly_not_opened_has_failed(scene: Scene, ports:
     # The next call begins another attempt.
     paid = scene.pay(done.booking)
     assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["failed", "pending"])
-    assert ports.tape.count("gateway.initialize") == 2
+    assert ports.call_log.count("gateway.initialize") == 2
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
@@ -77,7 +77,7 @@ def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fake
     paid = scene.pay(scene.now(FIRST))
     assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, ONE, ["pending"])
     assert paid.payment.problem is None
-    assert [call.args[0].tx_ref for call in ports.tape.calls if call.name == "gateway.initialize"] == [ONE, ONE]
+    assert [call.args[0].tx_ref for call in ports.call_log.calls if call.name == "gateway.initialize"] == [ONE, ONE]
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
@@ -88,7 +88,11 @@ def test_a_link_that_was_lost_is_replaced(scene: Scene, ports: Fakes, trouble: G
     assert statuses(scene) == ["created"]
     paid = scene.pay(scene.now(FIRST))
     assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["expired", "pending"])
-    assert [call.args[0].tx_ref for call in ports.tape.calls if call.name == "gateway.initialize"] == [ONE, ONE, TWO]
+    assert [call.args[0].tx_ref for call in ports.call_log.calls if call.name == "gateway.initialize"] == [
+        ONE,
+        ONE,
+        TWO,
+    ]
     lost = scene.payment(ONE)
     assert lost.next_look_at is not None
     assert lost.checkout_url is None
@@ -109,7 +113,7 @@ def test_a_call_gives_up_after_two_used_references(scene: Scene, ports: Fakes) -
     booking = scene.book().booking
     assert statuses(scene) == ["expired", "expired"]
     assert booking.payments[-1].problem == problem_of(USED)
-    assert ports.tape.count("gateway.initialize") == 2
+    assert ports.call_log.count("gateway.initialize") == 2
     assert scene.pay(booking).payment.tx_ref == THREE
     assert statuses(scene) == ["expired", "expired", "pending"]
 
@@ -119,7 +123,7 @@ def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(scene: Scen
     ports.gateway.trouble("initialize", USED)
     scene.book()
     assert statuses(scene) == ["expired"]
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 # -- whoever comes back late
@@ -175,7 +179,7 @@ def test_an_owner_given_up_before_he_asked_leaves_the_others_link_alone(scene: S
     assert statuses(scene) == ["pending"]
     assert not ports.gateway.charges[ONE].cancelled
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
-    assert ports.tape.count("gateway.initialize") == 2
+    assert ports.call_log.count("gateway.initialize") == 2
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
@@ -212,7 +216,7 @@ def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: F
     assert payment.is_opening(ports.clock.now())
     assert (payment.opening_by, payment.problem) == ("token-0000000002", None)
     # Once he, once the other: what another holds he does not open.
-    assert ports.tape.count("gateway.initialize") == 2
+    assert ports.call_log.count("gateway.initialize") == 2
 
 
 def test_a_late_link_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes) -> None:
@@ -251,10 +255,10 @@ def test_a_link_of_a_booking_that_was_paid_meanwhile_is_not_shown(scene: Scene, 
 
 
 def test_a_save_whose_answer_was_lost_keeps_the_link(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args))
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args))
     done = scene.book()
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
-    assert ports.tape.count("gateway.cancel") == 0
+    assert ports.call_log.count("gateway.cancel") == 0
 
 
 def test_a_lost_race_is_decided_again_without_asking_again(scene: Scene, ports: Fakes) -> None:
@@ -262,7 +266,7 @@ def test_a_lost_race_is_decided_again_without_asking_again(scene: Scene, ports: 
     done = scene.book()
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
     assert done.booking.payments[0].looked_at == NOW
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_an_opening_lost_in_a_crash_is_resumed_by_the_clock(scene: Scene, ports: Fakes) -> None:

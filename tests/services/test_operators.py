@@ -20,9 +20,9 @@ from chalicelib.services.ports import MailRefused, Unreadable
 from chalicelib.services.queries import gateway_events
 from chalicelib.services.refunds import refund, retry
 from tests.builders import NOW, a_booking_id, a_stay
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
@@ -165,7 +165,7 @@ def test_accepted_money_confirms(scene: Scene, ports: Fakes) -> None:
     booking, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="close enough")
     assert (booking, payment) == (scene.now(FIRST), scene.payment(tx_ref))
     assert (booking.status, payment.status, payment.received) == ("confirmed", "completed", Money(700000, "ETB"))
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     assert ("review_accept", "operator", "close enough", OPERATOR.person_id) in [
         (event.kind, event.cause, event.detail, event.by) for event in booking.history
     ]
@@ -296,7 +296,7 @@ def test_a_period_is_at_most_31_days(scene: Scene, ports: Fakes, days: int, *, f
         with pytest.raises(InvalidRequest) as refused:
             use()
         assert [error.field for error in refused.value.errors] == ["to"]
-        assert ports.tape.calls == []
+        assert ports.call_log.calls == []
 
 
 # -- the report

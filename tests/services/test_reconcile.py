@@ -19,9 +19,9 @@ from chalicelib.services.ports import StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.updating import TRIES, save_decision
 from tests.builders import NOW, a_booking_id
+from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.scenes import NIGHTS, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -54,7 +54,7 @@ def test_money_confirms_through_every_door(scene: Scene, ports: Fakes, cause: Ca
     assert [email.kind for email in booking.emails] == ["booking_confirmed", "host_new_booking"]
     assert {event.cause for event in booking.history if event.at > NOW} == {cause}
     # One question, one save; then the slot and the queue.
-    assert ports.tape.names() == [
+    assert ports.call_log.names() == [
         "bookings.load",
         "gateway.verify",
         "bookings.save",
@@ -156,7 +156,7 @@ def test_money_that_the_gateway_took_back_is_shown_to_a_person(scene: Scene, por
 def test_a_first_look_is_always_granted(scene: Scene, ports: Fakes, cause: Cause) -> None:
     scene.booked()
     look(scene, cause)
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
 
 
 @pytest.mark.parametrize("cause", ["callback", "return"])
@@ -182,10 +182,10 @@ def test_public_nudges_do_not_multiply(cause: Cause, age: timedelta, since: time
     scene.forget()
     ports.clock.move_to(NOW + age)
     look(scene, cause)
-    assert ports.tape.count("gateway.verify") == asks
+    assert ports.call_log.count("gateway.verify") == asks
     if not asks:
         assert scene.now(FIRST) == before
-        assert ports.tape.names() == ["bookings.load"]
+        assert ports.call_log.names() == ["bookings.load"]
 
 
 @pytest.mark.parametrize("cause", ["callback", "return"])
@@ -217,7 +217,7 @@ def test_verify_calls_do_not_multiply(scene: Scene, ports: Fakes, since: timedel
     ports.clock.move_to(NOW + since)
     done = reconcile(ports, FIRST, named=ONE, cause="verify")
     assert done is not None
-    assert ports.tape.count("gateway.verify") == asks
+    assert ports.call_log.count("gateway.verify") == asks
 
 
 @pytest.mark.parametrize("cause", ["webhook", "sweep"])
@@ -225,21 +225,21 @@ def test_what_is_signed_or_named_by_the_clock_is_asked_about_at_once(scene: Scen
     scene.booked()
     look(scene, "verify")
     look(scene, cause)
-    assert ports.tape.count("gateway.verify") == 2
+    assert ports.call_log.count("gateway.verify") == 2
 
 
 def test_a_named_payment_is_asked_about_in_whatever_state(scene: Scene, ports: Fakes) -> None:
     for booking in (scene.confirmed(key="confirmed"), scene.expired(key="expired")):
         scene.forget()
         reconcile(ports, booking.booking_id, named=booking.payments[0].tx_ref, cause="webhook")
-        assert ports.tape.count("gateway.verify") == 1
+        assert ports.call_log.count("gateway.verify") == 1
 
 
 def test_nothing_due_nothing_done(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
     ports.clock.move_to(NOW + timedelta(minutes=2) - MS)
     look(scene, "sweep", None)
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
     assert scene.now(FIRST) == booking
 
 
@@ -260,14 +260,14 @@ def test_an_open_payment_is_looked_at_in_its_own_time(scene: Scene, ports: Fakes
     assert max(pauses) <= 6 * 60
     assert asked[-1] == pytest.approx(WATCHED_FOR.total_seconds() / 60)
     assert scene.due_at(scene.now(FIRST)) is None
-    ports.tape._before.clear()
+    ports.call_log._before.clear()
 
 
 def test_a_door_asks_about_two_payments_at_most(scene: Scene, ports: Fakes) -> None:
     attempts(scene, 6)
     scene.ports.clock.move(hours=2)
     look(scene, "verify", f"{FIRST}-6")
-    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-6", ONE]
 
 
@@ -276,11 +276,11 @@ def test_the_clock_asks_about_four_and_hands_on_the_rest(scene: Scene, ports: Fa
     scene.ports.clock.move(hours=7)
     scene.forget()
     look(scene, "sweep", None)
-    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4)]
     assert ports.queue.tasks == [Task(FIRST, request_id="request-first")]
     look(scene, "sweep", None)
-    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4, 5, 6)]
     assert len(ports.queue.tasks) == 1
 
@@ -323,14 +323,14 @@ def test_what_we_do_not_hold_is_nobodys(scene: Scene, ports: Fakes) -> None:
     for cause in DOORS:
         assert reconcile(ports, booking_id, named=f"{booking_id}-1", cause=cause) is None
         assert reconcile(ports, booking_id, cause=cause) is None
-    assert set(ports.tape.names()) == {"bookings.load"}
+    assert set(ports.call_log.names()) == {"bookings.load"}
     assert ports.tables.orphans == {}
 
 
 def test_another_attempt_than_ours_is_not_looked_at(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
     assert reconcile(ports, FIRST, named=TWO, cause="verify") is None
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
     assert scene.now(FIRST) == booking
 
 
@@ -344,7 +344,7 @@ def test_a_lost_race_is_decided_again_on_what_is_there(scene: Scene, ports: Fake
     look(scene, "webhook")
     assert [event.kind for event in scene.now(FIRST).history].count("booking_confirmed") == 1
     assert [email.kind for email in scene.now(FIRST).emails] == ["booking_confirmed", "host_new_booking"]
-    assert ports.tape.count("queue.emails") == 1
+    assert ports.call_log.count("queue.emails") == 1
 
 
 def test_losing_again_and_again_ends(scene: Scene, ports: Fakes) -> None:
@@ -360,7 +360,7 @@ def test_losing_again_and_again_ends(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(Busy) as refused:
         look(scene, "verify")
     assert refused.value.retry_after == 1
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
 
 
 def test_one_race_less_and_it_is_saved(scene: Scene, ports: Fakes) -> None:
@@ -393,7 +393,7 @@ def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(Busy):
         look(scene, "webhook")
     assert scene.now(FIRST) == booking
-    assert ports.tape.count("queue.emails") == 0
+    assert ports.call_log.count("queue.emails") == 0
 
 
 def test_a_slot_that_cannot_be_given_back_frees_itself(scene: Scene, ports: Fakes) -> None:
@@ -402,7 +402,7 @@ def test_a_slot_that_cannot_be_given_back_frees_itself(scene: Scene, ports: Fake
     ports.run_before("bookings.give_back_slot", raises(StoreBusy()))
     look(scene, "webhook")
     assert scene.now(FIRST).status == "confirmed"
-    assert ports.tape.count("queue.emails") == 1
+    assert ports.call_log.count("queue.emails") == 1
     assert ports.observe.of("slot_not_given_back") == [{"level": "warning", "booking_id": FIRST}]
 
 
@@ -436,7 +436,7 @@ def test_a_confirmed_booking_is_told_of_once(scene: Scene, ports: Fakes) -> None
     ]
     look(scene, "webhook")
     assert len(ports.observe.of("booking_confirmed")) == 1
-    assert ports.tape.count("queue.emails") == 1
+    assert ports.call_log.count("queue.emails") == 1
 
 
 def test_letters_that_wait_already_are_not_handed_over_again(scene: Scene, ports: Fakes) -> None:
@@ -490,7 +490,7 @@ def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(scene:
     ports.clock.move(hours=2)
     ports.gateway.trouble("verify", SILENCE)
     look(scene, "sweep", None)
-    asked = [call.args[0] for call in ports.tape.calls if call.name == "gateway.verify"]
+    asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [ONE, TWO]
     assert scene.payment(TWO).looked_at == ports.clock.now()
 
@@ -521,4 +521,4 @@ def attempts(scene: Scene, count: int) -> None:
 def test_the_link_of_a_completed_payment_is_left_alone(scene: Scene, ports: Fakes) -> None:
     booking = scene.confirmed()
     scene.webhook(booking.payments[0].tx_ref)
-    assert ports.tape.names("gateway") == ["gateway.verify"]
+    assert ports.call_log.names("gateway") == ["gateway.verify"]

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.services.refunds import retry
 from tests.fakes import Fakes
 from tests.scenes import OPERATOR, Scene
-from tests.services.test_refund import FIRST, ONE, R1, R2, SILENCE, get_refund, owe, owed
+from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, get_refund, owe, owed
 
 
 def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(scene: Scene, ports: Fakes) -> None:
@@ -20,7 +20,7 @@ def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(sce
     assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("processing", "")
     scene.forget()
     scene.work(scene.now(FIRST))
-    assert "gateway.refund_status" in ports.tape.names("gateway")
+    assert "gateway.refund_status" in ports.call_log.names("gateway")
     assert get_refund(scene).status == "processing"
     ports.gateway.refund_status_map = "refunded"
     scene.webhook(ONE, "refund.processed")

@@ -21,9 +21,9 @@ from chalicelib.services.access import Principal
 from chalicelib.services.ports import StoreBusy, VersionLost
 from chalicelib.services.reviews import TRIES, review, reviews
 from tests.builders import GUEST, HOST, NOW, SALT
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 LEFT = datetime(2027, 1, 17, 8, 0, tzinfo=NOW.tzinfo)
@@ -139,14 +139,14 @@ def test_only_the_guest(scene: Scene, ports: Fakes) -> None:
     stayed(scene)
     with pytest.raises(Unauthenticated):
         say(scene, None)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
     for who in (GUEST_DAWIT, HOST_ABEBE, OPERATOR):
         with pytest.raises(BookingNotFound):
             say(scene, who)
     elsewhere = derive_listing_id(SALT, HOST, "elsewhere")
     with pytest.raises(BookingNotFound):
         review(ports, Principal(GUEST), elsewhere, FIRST, rating=5, text="")
-    assert set(ports.tape.names()) == {"bookings.load"}
+    assert set(ports.call_log.names()) == {"bookings.load"}
     assert ports.tables.reviews == {}
 
 
@@ -176,7 +176,7 @@ def test_a_store_that_never_takes_it(scene: Scene, ports: Fakes, error: type[Exc
     with pytest.raises(Busy) as refused:
         say(scene)
     assert refused.value.retry_after == 1
-    assert ports.tape.count("listings.add_review") == tries
+    assert ports.call_log.count("listings.add_review") == tries
     assert ports.tables.reviews == {}
 
 

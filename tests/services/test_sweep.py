@@ -13,9 +13,9 @@ from chalicelib.services.access import Principal
 from chalicelib.services.ports import Fault, StoreBusy, Task
 from chalicelib.services.sweep import process_task, sweep
 from tests.builders import NOW, a_booking_id, a_stay
+from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.scenes import PUBLIC, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
@@ -37,7 +37,7 @@ def test_what_is_due_goes_to_the_queue_oldest_first(scene: Scene, ports: Fakes) 
     ports.clock.move_to(NOW + timedelta(minutes=2, seconds=8))
     assert sweep(ports) == 9
     assert [task.booking_id for task in ports.queue.tasks] == ids[:9]
-    assert ports.tape.names() == ["queue.depth", "bookings.due", "queue.reconcile"]
+    assert ports.call_log.names() == ["queue.depth", "bookings.due", "queue.reconcile"]
 
 
 def test_nothing_due_nothing_sent(scene: Scene, ports: Fakes) -> None:
@@ -84,7 +84,7 @@ def test_a_full_queue_is_left_alone(scene: Scene, ports: Fakes, monkeypatch: pyt
     ports.clock.move(minutes=2)
     ports.queue.tasks += [Task(FIRST), Task(FIRST)]
     assert sweep(ports) == 0
-    assert ports.tape.names() == ["queue.depth"]
+    assert ports.call_log.names() == ["queue.depth"]
 
 
 def test_a_queue_that_is_down_is_told(scene: Scene, ports: Fakes) -> None:
@@ -107,7 +107,7 @@ def test_one_booking_is_brought_up_to_date(scene: Scene, ports: Fakes) -> None:
 
 def test_a_task_for_nothing_is_done(scene: Scene, ports: Fakes) -> None:
     process_task(ports, Task(a_booking_id("nobody's")), public_url=PUBLIC)
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
 
 
 def test_an_opening_that_lapsed_is_taken_over(scene: Scene, ports: Fakes) -> None:
@@ -121,7 +121,7 @@ def test_an_opening_that_lapsed_is_taken_over(scene: Scene, ports: Fakes) -> Non
     scene.work(scene.now(FIRST))
     assert scene.payment(ONE).status == "pending"
     assert ports.gateway.charges[ONE].opening.return_url == f"{PUBLIC}/pay/{ONE}"
-    assert ports.tape.count("gateway.initialize") == 2
+    assert ports.call_log.count("gateway.initialize") == 2
 
 
 def test_an_opening_that_lapsed_too_late_is_left(scene: Scene, ports: Fakes) -> None:
@@ -139,7 +139,7 @@ def test_an_opening_that_failed_without_lapsing_is_the_guests_to_try(scene: Scen
     ports.gateway.trouble("initialize", GatewayTimeout("silence", definitely_not_executed=False))
     scene.book()
     scene.run(minutes=10)
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 # -- bookings that raise
@@ -175,7 +175,7 @@ def test_a_booking_that_goes_on_raising_is_shown_to_a_person(scene: Scene, ports
     scene.run(hours=2)
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind) == (FIRST, "failing")
-    ports.tape._before.clear()
+    ports.call_log._before.clear()
     row.booking = broken
 
 
@@ -185,7 +185,7 @@ def test_what_a_door_was_promised_is_delivered_again(scene: Scene, ports: Fakes)
     ports.run_before("bookings.load", raises(StoreBusy()))
     with pytest.raises(StoreBusy):
         scene.work(booking, ONE)
-    assert ports.tape.count("bookings.back_off_failing") == 1
+    assert ports.call_log.count("bookings.back_off_failing") == 1
 
 
 def test_a_booking_that_cannot_even_be_put_off_is_delivered_again(scene: Scene, ports: Fakes) -> None:
@@ -212,5 +212,5 @@ def test_a_silent_gateway_is_no_failing_booking(scene: Scene, ports: Fakes) -> N
     ports.gateway.down = GatewayTimeout("silence", definitely_not_executed=False)
     ports.clock.move(minutes=2)
     scene.work(booking)
-    assert ports.tape.count("bookings.back_off_failing") == 0
+    assert ports.call_log.count("bookings.back_off_failing") == 0
     assert scene.payment(ONE).unanswered == 1

@@ -11,9 +11,9 @@ from chalicelib.services import queries as reading
 from chalicelib.services.cancel import cancel
 from chalicelib.services.refunds import refund
 from chalicelib.services.webhooks import receive
+from tests.call_log import Crash, raises
 from tests.fakes import FakeGateway, Fakes, OneGateway
 from tests.scenes import GUEST_HANNA, OPERATOR, PUBLIC, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -59,14 +59,14 @@ def test_money_is_looked_for_and_given_back_where_it_was_paid(scene: Scene, port
     ports.gateway.refund_status_map = "refunded"
     scene.run(hours=2)
     assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
-    assert new.tape.calls == []
+    assert new.call_log.calls == []
 
 
 def test_the_log_is_that_of_the_gateway_which_has_it(scene: Scene, ports: Fakes) -> None:
     scene.booked()
     new = moved(ports)
     assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment pending"]
-    assert new.tape.calls == []
+    assert new.call_log.calls == []
 
 
 def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(scene: Scene, ports: Fakes) -> None:
@@ -78,7 +78,7 @@ def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(scene: Scen
     ports.gateway.settle(ONE, "refunded")
     scene.run(hours=2)
     assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
-    assert new.tape.calls == []
+    assert new.call_log.calls == []
 
 
 def test_a_link_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
@@ -87,7 +87,7 @@ def test_a_link_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> Non
     scene.run(minutes=31)
     assert scene.now(FIRST).status == "expired"
     assert ports.gateway.charges[ONE].cancelled
-    assert new.tape.calls == []
+    assert new.call_log.calls == []
 
 
 def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
@@ -100,7 +100,7 @@ def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(scene: 
     ports.run_after("gateway.initialize", overtaken)
     scene.book()
     assert ports.gateway.charges[ONE].cancelled
-    assert made[0].tape.calls == []
+    assert made[0].call_log.calls == []
 
 
 def test_an_opening_is_taken_over_where_it_was_begun(scene: Scene, ports: Fakes) -> None:
@@ -110,7 +110,7 @@ def test_an_opening_is_taken_over_where_it_was_begun(scene: Scene, ports: Fakes)
     new = moved(ports)
     scene.run(minutes=2)
     assert (scene.payment(ONE).gateway, scene.payment(ONE).status) == ("chapa", "pending")
-    assert new.tape.calls == []
+    assert new.call_log.calls == []
 
 
 def test_the_next_payment_goes_to_the_gateway_of_today(scene: Scene, ports: Fakes) -> None:

@@ -15,9 +15,9 @@ from chalicelib.services.ports import BadSignature, NotJson, StoreBusy, Task
 from chalicelib.services.updating import TRIES
 from chalicelib.services.webhooks import receive
 from tests.builders import NOW, a_booking_id
+from tests.call_log import raises
 from tests.fakes import SIGNATURE, Fakes
 from tests.scenes import Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
@@ -44,7 +44,7 @@ def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: F
             headers = {"Chapa-Signature": headers[SIGNATURE]}
     with pytest.raises(BadSignature):
         receive(ports, body, headers, gateway="chapa", request_id="r")
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
     assert ports.queue.tasks == []
 
 
@@ -52,7 +52,7 @@ def test_signed_bytes_that_are_no_json(scene: Scene, ports: Fakes) -> None:
     body = b"{"
     with pytest.raises(NotJson):
         receive(ports, body, {SIGNATURE: ports.gateway._signature(body)}, gateway="chapa", request_id="r")
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 # -- what it is about
@@ -64,7 +64,7 @@ def test_a_payment_is_settled_at_once(scene: Scene, ports: Fakes) -> None:
     scene.webhook(ONE)
     assert scene.now(FIRST).status == "confirmed"
     assert {event.cause for event in scene.now(FIRST).history if event.kind == "payment_completed"} == {"webhook"}
-    assert ports.tape.names("queue") == ["queue.emails"]
+    assert ports.call_log.names("queue") == ["queue.emails"]
 
 
 @pytest.mark.parametrize("event", ["charge.failed", "charge.refunded", "payout.success", "anything"])
@@ -89,7 +89,7 @@ def test_twice_is_harmless(scene: Scene, ports: Fakes) -> None:
     for _ in range(3):
         scene.webhook(ONE)
     assert scene.now(FIRST).history == history
-    assert ports.tape.count("queue.emails") == 1
+    assert ports.call_log.count("queue.emails") == 1
 
 
 def test_a_webhook_that_overtakes_our_own_write_is_not_lost(scene: Scene, ports: Fakes) -> None:
@@ -104,7 +104,7 @@ def test_a_webhook_that_overtakes_our_own_write_is_not_lost(scene: Scene, ports:
 @pytest.mark.parametrize("tx_ref", [None, "", "someone-elses-1", f"{FIRST}-0", f"{FIRST}-100", FIRST.lower() + "-1"])
 def test_references_of_another_shape_are_ignored(scene: Scene, ports: Fakes, tx_ref: str | None) -> None:
     scene.webhook(tx_ref)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
     assert ports.observe.events == ["webhook_ignored"]
 
 
@@ -134,7 +134,7 @@ def test_an_unknown_attempt_of_a_booking_of_ours_is_an_orphan_too(scene: Scene, 
 def test_an_unknown_reference_without_money_is_not_followed_up(scene: Scene, ports: Fakes, event: str) -> None:
     orphan(scene, NOBODYS)
     scene.webhook(f"{NOBODYS}-1", event)
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
     assert ports.tables.orphans == {}
 
 
@@ -284,4 +284,4 @@ def test_the_signature_covers_the_raw_bytes(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(BadSignature):
         receive(ports, same, headers, gateway="chapa", request_id="r")
     receive(ports, same, {SIGNATURE: ports.gateway._signature(same)}, gateway="chapa", request_id="r")
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1

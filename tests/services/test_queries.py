@@ -113,7 +113,7 @@ def test_verify_within_two_seconds_answers_what_is_known(scene: Scene, ports: Fa
     ports.gateway.pay(ONE)
     ports.clock.move(seconds=1)
     assert reading.verify(ports, GUEST_HANNA, ONE)[1].status == "pending"
-    assert ports.tape.count("gateway.verify") == 1
+    assert ports.call_log.count("gateway.verify") == 1
 
 
 def test_verify_tells_that_the_gateway_gave_no_answer(scene: Scene, ports: Fakes) -> None:
@@ -212,19 +212,19 @@ def test_what_operators_write_down_is_theirs_alone(scene: Scene, ports: Fakes) -
 def test_the_gateways_log_is_asked_for_by_the_reference_that_is_known(scene: Scene, ports: Fakes) -> None:
     scene.booked()
     assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment pending"]
-    assert ports.tape.calls[-1].args == (ONE,)
+    assert ports.call_log.calls[-1].args == (ONE,)
     ports.gateway.pay(ONE)
     scene.webhook(ONE)
     assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment paid"]
-    assert ports.tape.calls[-1].args == (f"AP{ONE}",)
+    assert ports.call_log.calls[-1].args == (f"AP{ONE}",)
 
 
 def test_the_gateways_log_is_for_operators(scene: Scene, ports: Fakes) -> None:
     scene.booked()
-    ports.tape.forget()
+    ports.call_log.forget()
     with pytest.raises(Forbidden):
         reading.gateway_events(ports, GUEST_HANNA, ONE)
-    assert ports.tape.count("gateway.events") == 0
+    assert ports.call_log.count("gateway.events") == 0
     with pytest.raises(PaymentNotFound):
         reading.gateway_events(ports, OPERATOR, f"{FIRST}-2")
 

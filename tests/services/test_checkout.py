@@ -29,10 +29,10 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult, error_of_problem, pay_now
 from chalicelib.services.ports import StoreBusy
 from tests.builders import GUEST, NOW, SALT, opened
+from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Scene, id_of
 from tests.services.test_opening import KNOWN, UNKNOWN, USED
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -53,7 +53,7 @@ def failed(scene: Scene) -> None:
 def test_the_open_link_is_given_again(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
     assert scene.pay(booking) == CheckoutResult(booking, booking.payments[0], opened=False)
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
 
 
 def test_the_open_link_is_given_to_the_end_of_the_hold(scene: Scene, ports: Fakes) -> None:
@@ -64,7 +64,7 @@ def test_the_open_link_is_given_to_the_end_of_the_hold(scene: Scene, ports: Fake
     with pytest.raises(BookingNotPayable):
         scene.pay(booking)
     assert scene.now(booking) == booking
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
 
 
 def test_a_link_is_given_until_its_window_is_over(scene: Scene, ports: Fakes) -> None:
@@ -76,7 +76,7 @@ def test_a_link_is_given_until_its_window_is_over(scene: Scene, ports: Fakes) ->
     paid = scene.pay(booking)
     assert (paid.opened, paid.payment.tx_ref) == (True, TWO)
     # It may have been paid on, so it was asked about before it was replaced, and is watched on.
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.initialize"]
+    assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.initialize"]
     old = scene.payment(ONE)
     assert (old.status, old.next_look_at) == ("expired", ports.clock.now())
     assert scene.due_at(booking) == ports.clock.now()
@@ -91,7 +91,7 @@ def test_an_old_link_that_was_paid_on_confirms_instead(scene: Scene, ports: Fake
         scene.pay(booking)
     assert scene.now(booking).status == "confirmed"
     assert {event.cause for event in scene.now(booking).history} == {"guest"}
-    assert ports.tape.count("gateway.initialize") == 0
+    assert ports.call_log.count("gateway.initialize") == 0
 
 
 def test_an_old_link_is_replaced_while_the_gateway_is_silent_about_it(scene: Scene, ports: Fakes) -> None:
@@ -126,7 +126,7 @@ def test_a_payment_in_review_blocks_the_next(scene: Scene, ports: Fakes) -> None
     with pytest.raises(PaymentInReview):
         scene.pay(booking)
     assert scene.now(booking) == before
-    assert ports.tape.count("gateway.initialize") == 0
+    assert ports.call_log.count("gateway.initialize") == 0
 
 
 def test_nothing_is_opened_in_the_last_two_minutes(scene: Scene, ports: Fakes) -> None:
@@ -136,7 +136,7 @@ def test_nothing_is_opened_in_the_last_two_minutes(scene: Scene, ports: Fakes) -
     with pytest.raises(BookingNotPayable):
         scene.pay(before)
     assert scene.now(FIRST) == before
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     ports.clock.move_to(HOLD_ENDS - timedelta(minutes=2) - MS)
     assert scene.pay(before).payment.tx_ref == TWO
 
@@ -148,7 +148,7 @@ def test_a_booking_that_is_over_is_not_payable(scene: Scene, ports: Fakes) -> No
         with pytest.raises(BookingNotPayable):
             scene.pay(booking)
         assert scene.now(booking) == booking
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
 
 
 def test_nothing_is_opened_for_a_booking_that_was_cancelled_meanwhile(scene: Scene, ports: Fakes) -> None:
@@ -156,7 +156,7 @@ def test_nothing_is_opened_for_a_booking_that_was_cancelled_meanwhile(scene: Sce
     ports.run_before("bookings.save", lambda: cancel(ports, GUEST_HANNA, FIRST, reason=""))
     with pytest.raises(BookingNotPayable):
         scene.pay(scene.now(FIRST))
-    assert ports.tape.count("gateway.initialize") == 0
+    assert ports.call_log.count("gateway.initialize") == 0
     assert len(scene.now(FIRST).payments) == 1
 
 
@@ -172,7 +172,7 @@ def test_at_most_twenty_attempts(scene: Scene, ports: Fakes) -> None:
     with pytest.raises(BookingNotPayable):
         scene.pay(booking)
     assert scene.now(booking) == before
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
 
 
 def test_the_twentieth_is_still_opened(scene: Scene, ports: Fakes) -> None:
@@ -188,11 +188,11 @@ def test_only_the_guest_pays(scene: Scene, ports: Fakes) -> None:
     booking = scene.booked()
     with pytest.raises(Unauthenticated):
         scene.pay(booking, guest=None)
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
     for stranger in (GUEST_DAWIT, HOST_ABEBE, OPERATOR):
         with pytest.raises(BookingNotFound):
             scene.pay(booking, guest=stranger, key="key")
-    assert set(ports.tape.names()) == {"bookings.load"}
+    assert set(ports.call_log.names()) == {"bookings.load"}
 
 
 # -- the gateway's troubles are the answer
@@ -234,7 +234,7 @@ def test_a_key_is_remembered_with_its_payment(scene: Scene, ports: Fakes) -> Non
     scene.forget()
     again = scene.pay(scene.now(FIRST), key="one")
     assert again == replace(first, replayed=True)
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     # Another call is another intent: it gets the link that is open now.
     assert scene.pay(scene.now(FIRST)) == replace(first, opened=False)
 
@@ -246,7 +246,7 @@ def test_a_key_that_was_shown_the_open_link_is_remembered_too(scene: Scene, port
     assert (shown.payment.tx_ref, shown.opened, shown.replayed) == (TWO, False, False)
     scene.forget()
     assert scene.pay(scene.now(FIRST), key="two") == replace(shown, replayed=True)
-    assert ports.tape.count("bookings.save") == 0
+    assert ports.call_log.count("bookings.save") == 0
     ports.gateway.pay(TWO)
     scene.webhook(TWO)
     again = scene.pay(scene.now(FIRST), key="two")
@@ -310,7 +310,7 @@ def test_a_repeat_waits_for_the_same_key_at_work(scene: Scene, ports: Fakes) -> 
 
     ports.run_before("gateway.initialize", repeat)
     scene.pay(scene.now(FIRST), key="one")
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def leased_and_gone(scene: Scene, *, key: str | None = None) -> None:
@@ -366,7 +366,7 @@ def test_a_link_that_comes_while_we_wait_is_the_open_link(scene: Scene, ports: F
     ports.clock.on_sleep = link_comes
     paid = scene.pay(scene.now(FIRST))
     assert (paid.payment, paid.opened) == (scene.payment(TWO), False)
-    assert ports.tape.count("gateway.initialize") == 0
+    assert ports.call_log.count("gateway.initialize") == 0
 
 
 def test_a_faster_call_wins_and_its_outcome_is_ours(scene: Scene, ports: Fakes) -> None:
@@ -374,7 +374,7 @@ def test_a_faster_call_wins_and_its_outcome_is_ours(scene: Scene, ports: Fakes) 
     rivals: list[CheckoutResult] = []
     ports.run_before("bookings.save", lambda: rivals.append(scene.pay(scene.now(FIRST))))
     assert scene.pay(scene.now(FIRST)) == rivals[0]
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert len(scene.now(FIRST).payments) == 2
 
 
@@ -398,14 +398,14 @@ def test_a_call_that_loses_the_lease_waits_for_the_winner(scene: Scene, ports: F
     with ThreadPoolExecutor(1) as pool:
         ports.run_before("bookings.save", let_the_winner_save)
         loser = pool.submit(scene.pay, scene.now(FIRST))
-        while ports.tape.count("bookings.save") == 0:
+        while ports.call_log.count("bookings.save") == 0:
             time.sleep(0.001)
         ports.run_before("gateway.initialize", at_the_gateway)
         winner = scene.pay(scene.now(FIRST))
         winner_is_done.set()
         lost = loser.result(timeout=20)
     assert (lost.payment, lost.opened) == (winner.payment, True)
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_ten_callers_at_once_open_one_payment(scene: Scene, ports: Fakes) -> None:
@@ -430,7 +430,7 @@ def test_ten_callers_at_once_open_one_payment(scene: Scene, ports: Fakes) -> Non
         answers = [call.result(timeout=20) for call in calls]
     assert {answer.payment.tx_ref for answer in answers} == {TWO}
     assert {answer.payment.checkout_url for answer in answers} == {ports.gateway.charges[TWO].url}
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_waiting_ends_after_fifteen_seconds(scene: Scene, ports: Fakes) -> None:
@@ -444,7 +444,7 @@ def test_waiting_ends_after_fifteen_seconds(scene: Scene, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", wait_in_vain)
     scene.book()
     assert 15 <= sum(ports.clock.slept) < 15.5
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_whoever_waited_for_one_opening_waits_less_for_the_next(scene: Scene, ports: Fakes) -> None:
@@ -511,7 +511,7 @@ def test_of_two_who_take_it_over_one_opens_it(scene: Scene, ports: Fakes) -> Non
     ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)), skip=1)
     scene.work(scene.now(FIRST))
     assert scene.payment(TWO).status == "pending"
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
     assert scene.payment(TWO).checkout_url == ports.gateway.charges[TWO].url
     assert ports.observe.of("booking_failing") == []
 
@@ -542,21 +542,21 @@ def test_a_busy_store_is_told_before_the_gateway_is_asked(scene: Scene, ports: F
     with pytest.raises(Busy) as refused:
         scene.pay(scene.now(FIRST))
     assert refused.value.retry_after == 1
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
 
 
 def test_a_lease_whose_answer_was_lost_is_still_ours(scene: Scene, ports: Fakes) -> None:
     failed(scene)
-    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args))
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args))
     assert scene.pay(scene.now(FIRST)).payment.status == "pending"
     assert ports.clock.slept == []
-    assert ports.tape.count("gateway.initialize") == 1
+    assert ports.call_log.count("gateway.initialize") == 1
 
 
 def test_the_lease_is_saved_before_the_gateway_is_asked(scene: Scene, ports: Fakes) -> None:
     failed(scene)
     scene.pay(scene.now(FIRST))
-    assert ports.tape.names("bookings", "gateway") == [
+    assert ports.call_log.names("bookings", "gateway") == [
         "bookings.load",
         "bookings.save",
         "gateway.initialize",

@@ -65,7 +65,7 @@ def test_all_that_is_left_is_owed(scene: Scene, ports: Fakes) -> None:
     assert (made.refund_id, made.amount, made.reason, made.status) == (R1, PRICE, "broken", "owed")
     assert scene.due_at(booking) == NOW
     assert [task.booking_id for task in ports.queue.tasks] == [FIRST]
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     assert scene.now(FIRST).status == "confirmed"
 
 
@@ -117,7 +117,7 @@ def test_a_key_is_one_refund(scene: Scene, ports: Fakes) -> None:
     for amount, reason in ((101, "broken"), (None, "broken"), (100, "another")):
         with pytest.raises(IdempotencyKeyReused):
             owe(ports, amount, reason=reason)
-    assert ports.tape.count("bookings.save") == 0
+    assert ports.call_log.count("bookings.save") == 0
     # Another person's key is another.
     assert owe(ports, 100, who=HOST_ABEBE).refund_id == R2
 
@@ -151,7 +151,7 @@ def test_who_gave_it_back_is_written_down(scene: Scene, ports: Fakes, who: Any, 
 def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: Fakes) -> None:
     owed(scene, 245000)
     scene.work(scene.now(FIRST))
-    assert ports.tape.names("gateway", "bookings") == [
+    assert ports.call_log.names("gateway", "bookings") == [
         "bookings.load",
         "gateway.verify",
         "bookings.save",
@@ -159,7 +159,7 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: 
         "bookings.save",
     ]
     assert ports.gateway.refunds == [(R1, Money(245000, "ETB"), "broken")]
-    [call] = [call for call in ports.tape.calls if call.name == "gateway.refund"]
+    [call] = [call for call in ports.call_log.calls if call.name == "gateway.refund"]
     assert call.args == (f"AP{ONE}",)
     known = get_refund(scene)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
@@ -214,15 +214,15 @@ def test_a_post_whose_fate_is_unknown_is_never_repeated(
     assert get_refund(scene).status == "requested"
     scene.run(hours=23)
     assert get_refund(scene).status == "requested"
-    assert ports.tape.count("gateway.refund") == 1
+    assert ports.call_log.count("gateway.refund") == 1
     # It was looked up: hourly, then six-hourly; after a day without a word a person is asked.
-    assert 8 <= ports.tape.count("gateway.verify") <= 12
+    assert 8 <= ports.call_log.count("gateway.verify") <= 12
     scene.run(hours=2)
     assert get_refund(scene).status == "attention"
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind) == (FIRST, "refund")
     scene.run(days=10)
-    assert ports.tape.count("gateway.refund") == 1
+    assert ports.call_log.count("gateway.refund") == 1
 
 
 def test_a_post_that_was_done_unheard_is_found_by_its_payment(scene: Scene, ports: Fakes) -> None:
@@ -252,7 +252,7 @@ def test_a_post_that_certainly_did_not_arrive_is_tried_again(scene: Scene, ports
     assert known.due_at == ports.clock.now() + timedelta(seconds=15) * 0.75
     scene.run(minutes=5)
     assert get_refund(scene).status == "processing"
-    assert ports.tape.count("gateway.refund") == 3
+    assert ports.call_log.count("gateway.refund") == 3
     assert len(ports.gateway.refunds) == 1
 
 
@@ -263,7 +263,7 @@ def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
     assert get_refund(scene).status == "attention"
     assert scene.now(FIRST).history[-1].detail == "refused: not in test mode"
     scene.run(days=3)
-    assert ports.tape.count("gateway.refund") == 1
+    assert ports.call_log.count("gateway.refund") == 1
 
 
 def test_a_long_refusal_is_cut(scene: Scene, ports: Fakes) -> None:
@@ -372,7 +372,7 @@ def test_a_refund_under_way_is_looked_up_by_its_own_name(
     scene.forget()
     ports.clock.move(hours=1)
     scene.work(scene.now(FIRST))
-    [call] = [call for call in ports.tape.calls if call.name.startswith("gateway.refund")]
+    [call] = [call for call in ports.call_log.calls if call.name.startswith("gateway.refund")]
     assert (call.name, call.args) == ("gateway.refund_status", (f"RF{R1}",))
     assert get_refund(scene).status == status
 
@@ -382,7 +382,7 @@ def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(scene: Scene, ports
     scene.work(scene.now(FIRST))
     scene.run(days=5)
     assert get_refund(scene).status == "processing"
-    looks = ports.tape.count("gateway.refund_status")
+    looks = ports.call_log.count("gateway.refund_status")
     assert 20 <= looks <= 30
     assert len(ports.gateway.refunds) == 1
 
@@ -514,15 +514,15 @@ def test_an_operator_says_that_it_is_done(
         (f"refund_{as_}", "operator", "by bank"),
         ("refund_refunded", "operator", as_),
     ]
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
 
 
 def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(scene: Scene, ports: Fakes) -> None:
     in_attention(scene)
     assert retry(ports, OPERATOR, R1, as_="post_again", said="try").status == "owed"
-    assert ports.tape.names("gateway") == []
+    assert ports.call_log.names("gateway") == []
     scene.tick()
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
+    assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
     assert get_refund(scene).status == "processing"
 
 
@@ -552,8 +552,8 @@ def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports:
     ports.run_before("gateway.refund", lambda: scene.work(booking))
     ports.gateway.trouble("refund", GatewayRejected("no", definitely_not_executed=True), times=2)
     scene.work(booking)
-    assert not ports.tape.armed
-    assert ports.tape.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
+    assert not ports.call_log.armed
+    assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
     assert [(each.status, each.due_at) for each in scene.now(FIRST).refunds] == [("attention", None)] * 2
 
 
@@ -581,7 +581,7 @@ def test_a_refund_whose_name_was_lost_is_found_and_its_own_status_counts(scene: 
     ports.gateway.refund_status_map = "refunded"
     scene.run(hours=1)
     assert get_refund(scene).status == "refunded"
-    assert ports.tape.count("gateway.refund") == 1
+    assert ports.call_log.count("gateway.refund") == 1
 
 
 @pytest.mark.parametrize(("says", "status"), [("refunded", "refunded"), ("reversed", "attention")])
@@ -610,7 +610,7 @@ def test_what_is_found_in_the_list_is_not_posted_again(scene: Scene, ports: Fake
     ports.gateway.trouble("find_refund", SILENCE, times=40)
     scene.run(hours=25)
     assert get_refund(scene).status == "attention"
-    ports.tape.disarm()
+    ports.call_log.disarm()
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
     scene.tick()
     assert get_refund(scene).status == "attention"
@@ -619,10 +619,10 @@ def test_what_is_found_in_the_list_is_not_posted_again(scene: Scene, ports: Fake
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
     scene.tick()
     assert get_refund(scene).status == "refunded"
-    assert ports.tape.count("gateway.refund") == 1
+    assert ports.call_log.count("gateway.refund") == 1
 
 
 def test_a_refund_that_nobody_posted_is_not_looked_for(scene: Scene, ports: Fakes) -> None:
     owed(scene)
     scene.tick()
-    assert ports.tape.count("gateway.find_refund") == 0
+    assert ports.call_log.count("gateway.find_refund") == 0

@@ -18,9 +18,9 @@ from chalicelib.services.hosting import of_host, publish
 from chalicelib.services.ports import StoreBusy
 from chalicelib.services.search import Search, listing_of, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
+from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
 from tests.scenes import HOST_ABEBE, NIGHTS, OTHER_HOST, Scene
-from tests.tape import raises
 
 IN, OUT = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 DRAFT = replace(
@@ -48,7 +48,7 @@ def test_a_currency_that_no_gateway_takes_is_not_published(scene: Scene, ports: 
     assert [(error.field, error.message) for error in refused.value.errors] == [
         ("nightly_price.currency", "no payment gateway of this stage takes USD")
     ]
-    assert ports.tape.count("listings.publish") == 1
+    assert ports.call_log.count("listings.publish") == 1
 
 
 def test_a_listing_is_its_publishers(scene: Scene, ports: Fakes) -> None:
@@ -192,7 +192,7 @@ def test_dates_that_make_no_stay(
     with pytest.raises(InvalidRequest) as refused:
         search(ports, Search("bishoftu", check_in, check_out))
     assert [error.field for error in refused.value.errors] == [field]
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 def test_thirty_nights_are_searched(scene: Scene, ports: Fakes) -> None:
@@ -207,7 +207,7 @@ def test_one_listing(scene: Scene, ports: Fakes) -> None:
     for text in ("", "lst_", "LISTING", derive_listing_id(SALT, HOST, "none")):
         with pytest.raises(ListingNotFound):
             listing_of(ports, text)
-    assert ports.tape.count("listings.load") == 2
+    assert ports.call_log.count("listings.load") == 2
 
 
 def test_every_night_of_a_range(scene: Scene, ports: Fakes) -> None:
@@ -222,7 +222,7 @@ def test_a_range_that_does_not_fit(scene: Scene, ports: Fakes, days: int) -> Non
     with pytest.raises(InvalidRequest) as refused:
         availability(ports, scene.listing.listing_id, IN, IN + timedelta(days=days))
     assert [error.field for error in refused.value.errors] == ["to"]
-    assert ports.tape.calls == []
+    assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("days", [1, 120])

@@ -19,9 +19,9 @@ from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.ports import Acknowledgement, MailRefused, StoreBusy
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id, a_stay
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.scenes import OPERATOR, Scene, id_of
-from tests.tape import raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
@@ -89,7 +89,7 @@ def test_what_was_settled_leaves_the_list_with_who_and_why(scene: Scene, ports: 
     # Whoever repeats it, with whatever words, is answered with the first ones.
     scene.forget()
     assert settle(ports, COLLEAGUE, item_id, note="Me, too.") == done
-    assert ports.tape.count("bookings.save") == 0
+    assert ports.call_log.count("bookings.save") == 0
     if booking_id:
         entry = scene.now(FIRST).history[-1]
         assert (entry.cause, entry.by, entry.detail) == ("operator", OPERATOR.person_id, "Told by telephone.")
@@ -228,7 +228,7 @@ def test_a_reference_that_cannot_be_one_is_not_even_looked_for(scene: Scene, por
     for subject in ("", "x" * 5000, "GUEST#guest-1", FIRST):
         with pytest.raises(AttentionItemNotFound):
             settle(ports, OPERATOR, f"orphan.{subject}", note="")
-    assert ports.tape.names("bookings") == []
+    assert ports.call_log.names("bookings") == []
 
 
 def test_since_when_is_the_time_of_the_settling(scene: Scene, ports: Fakes) -> None:

@@ -13,9 +13,9 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import MailBusy, MailRefused, StoreBusy
 from tests.builders import NOW, a_booking_id
+from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.scenes import GUEST_HANNA, HOLD_ENDS, Scene, id_of
-from tests.tape import Crash, raises
 
 FIRST = id_of("first")
 ONE = f"{FIRST}-1"
@@ -38,7 +38,7 @@ def statuses(scene: Scene) -> list[str]:
 def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
     assert send_emails(ports, FIRST) == 2
-    assert ports.tape.names() == [
+    assert ports.call_log.names() == [
         "bookings.load",
         "bookings.save",
         "letters.render",
@@ -63,7 +63,7 @@ def test_what_was_sent_is_not_sent_again(scene: Scene, ports: Fakes) -> None:
     before = scene.now(FIRST)
     scene.forget()
     assert send_emails(ports, FIRST) == 0
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
     assert scene.now(FIRST) == before
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
@@ -86,7 +86,7 @@ def test_a_refused_card_is_told_of_while_the_hold_runs(scene: Scene, ports: Fake
 
 def test_a_booking_that_is_not_there_owes_nothing(scene: Scene, ports: Fakes) -> None:
     assert send_emails(ports, a_booking_id("nobody's")) == 0
-    assert ports.tape.names() == ["bookings.load"]
+    assert ports.call_log.names() == ["bookings.load"]
 
 
 # -- claims
@@ -146,14 +146,14 @@ def test_a_mark_never_undoes_anothers_mark(scene: Scene, ports: Fakes) -> None:
 
 def test_a_claim_whose_answer_was_lost_is_still_ours(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
-    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args))
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args))
     assert send_emails(ports, FIRST) == 2
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
 def test_a_mark_whose_answer_was_lost_is_no_duplicate(scene: Scene, ports: Fakes) -> None:
     scene.confirmed()
-    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.tape.calls[-1].args), skip=1)
+    ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args), skip=1)
     assert send_emails(ports, FIRST) == 2
     assert statuses(scene) == ["sent", "sent"]
     assert ports.observe.of("email_sent_twice") == []
@@ -338,7 +338,7 @@ def test_a_letter_that_can_never_be_written_is_shown_to_a_person(scene: Scene, p
     assert statuses(scene) == ["owed", "owed"]
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind) == (FIRST, "email")
-    ports.tape._before.clear()
+    ports.call_log._before.clear()
 
 
 # -- crashes
@@ -352,8 +352,8 @@ def crash_at(scene: Scene, step: int, *, after: bool) -> bool:
         send_emails(scene.ports, FIRST)
     except Crash:
         return True
-    scene.ports.tape._before.clear()
-    scene.ports.tape._after.clear()
+    scene.ports.call_log._before.clear()
+    scene.ports.call_log._after.clear()
     return False
 
 

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 Rival = Callable[[], object]
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S", bound="OnTape")
+S = TypeVar("S", bound="Logged")
 
 
 class Crash(BaseException):
@@ -37,7 +37,7 @@ class _Armed:
     skip: int
 
 
-class Tape:
+class CallLog:
     """The calls so far, in the order in which they began."""
 
     def __init__(self) -> None:
@@ -102,22 +102,22 @@ class Tape:
         return due
 
 
-class OnTape:
-    """A fake whose public methods are played on a tape, as ``port.method``."""
+class Logged:
+    """A fake whose public methods are logged, as ``port.method``."""
 
     port = ""
 
-    def __init__(self, tape: Tape | None = None) -> None:
-        self.tape = tape or Tape()
+    def __init__(self, call_log: CallLog | None = None) -> None:
+        self.call_log = call_log or CallLog()
 
 
-def taped(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Play each call of this method on the fake's tape."""
+def logged(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Log each call of this method."""
 
     @wraps(method)
     def played(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         name = f"{self.port}.{method.__name__}"
-        return self.tape.play(name, args, lambda: method(self, *args, **kwargs))
+        return self.call_log.play(name, args, lambda: method(self, *args, **kwargs))
 
     return played
 
