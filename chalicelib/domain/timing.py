@@ -1,60 +1,254 @@
-"""TODO-DOC"""
+"""Every duration of the deployed system, each with its reason; ``tests/domain/test_timing.py`` holds them together.
+
+All are ``timedelta``; code that needs seconds calls ``.total_seconds()``. Time-outs that only a configuration file can
+hold (a function's, a queue's) stand in that file and here, and the test compares them.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-WATCHED_FOR = timedelta(hours=72)
+# Holds and checkout links
 
+HOLD = timedelta(minutes=30)
+"""How long nights are held unpaid, unless ``HOLD_MINUTES`` says otherwise: time to find the bank's code, not a day."""
+
+HOLD_MIN = timedelta(minutes=5)
+"""The shortest hold that a stage may set: a guest must be able to pay within it."""
+
+HOLD_MAX = timedelta(hours=24)
+"""The longest hold that a stage may set: unpaid nights are nobody else's."""
+
+CHECKOUT_WINDOW = timedelta(minutes=60)
+"""How long a checkout link is usable, unless ``CHECKOUT_WINDOW_MINUTES`` says otherwise: Chapa closes it after that."""
+
+CHECKOUT_WINDOW_MIN = timedelta(minutes=5)
+"""The shortest checkout window that a stage may set."""
+
+CHECKOUT_WINDOW_MAX = timedelta(minutes=60)
+"""The longest checkout window that a stage may set: a link that the gateway closed must not be shown."""
+
+LAST_MINUTES = timedelta(minutes=2)
+"""No payment is opened this close to the end of the hold: it could not be finished."""
+
+OPENING_LEASE = timedelta(seconds=25)
+"""How long the owner of a payment's opening may take before another caller takes over."""
+
+WAIT_FOR_OPENING = timedelta(seconds=15)
+"""How long a caller waits for the outcome of another caller's opening before it answers 409 ``in_progress``."""
+
+LAST_WAIT = timedelta(seconds=20)
+"""How long after its beginning a call waits no more: it may have waited, or asked the gateway, before."""
+
+OPENING_POLLS = tuple(timedelta(milliseconds=pause) for pause in (50, 100, 200, 300, 500))
+"""The pauses between two reads of a booking that another caller is opening; the last one is repeated."""
+
+OUTAGE_GRACE = timedelta(hours=12)
+"""How long nights stay held past the hold while the gateway does not answer: the guest may have paid."""
+
+FREE_AFTER_LATE_CONFIRMATION = timedelta(hours=24)
+"""How long a booking that late money confirmed may be cancelled with all back: the guest had moved on."""
+
+# Cancellation policies: the notice before check-in
+
+FLEXIBLE_NOTICE = timedelta(hours=24)
+"""``flexible``: all comes back with at least this notice."""
+
+MODERATE_FULL_NOTICE = timedelta(days=5)
+"""``moderate``: all comes back with at least this notice."""
+
+MODERATE_HALF_NOTICE = timedelta(hours=24)
+"""``moderate``: half comes back with at least this notice."""
+
+STRICT_HALF_NOTICE = timedelta(days=7)
+"""``strict``: half comes back with at least this notice."""
+
+# Verifying payments
 
 FIRST_VERIFICATIONS = (timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=15))
-
+"""When a payment is verified after it was made: most guests pay within minutes, and a webhook may be lost."""
 
 VERIFY_WHILE_HELD = timedelta(minutes=30)
-
+"""The longest pause between two verifications while the hold lasts."""
 
 VERIFY_PAUSE_MAX = timedelta(hours=6)
+"""The longest pause between two verifications after the hold."""
 
+WATCHED_FOR = timedelta(hours=72)
+"""How long after a payment was made it is verified at all: no link is paid on later, and webhooks end after it too."""
 
 WEBHOOK_RECHECK = timedelta(seconds=30)
+"""When a payment is verified again after a signed webhook that the gateway's own answer did not bear out yet."""
 
+UNKNOWN_FOR_GOOD = timedelta(hours=1)
+"""How long after the hold a reference that the gateway does not know is taken for never opened."""
+
+BACK_OFF_FIRST = timedelta(seconds=15)
+"""The pause after a gateway's first silence; each further one doubles it."""
+
+BACK_OFF_MAX = timedelta(minutes=30)
+"""The longest pause after a gateway's silence: an outage that ends is noticed within it."""
+
+NUDGE_MIN = timedelta(seconds=5)
+"""How old a payment's last verification must be before a callback or a guest's page brings another."""
+
+VERIFY_CALL_MIN = timedelta(seconds=2)
+"""How old a payment's last verification must be before ``POST …/verify`` brings another."""
+
+# Refunds
 
 REFUND_SILENCE = timedelta(hours=24)
 """A refund of which the gateway says nothing for this long is put before a person."""
 
-
 REFUND_POLL_EARLY = timedelta(hours=1)
-
+"""The pause between two look-ups of a refund in its first hours, when most are done."""
 
 REFUND_POLL_LATE = timedelta(hours=6)
+"""The pause between two look-ups after that, and for how long a refund counts as early."""
 
+REFUND_POLL_MIN = timedelta(minutes=1)
+"""The shortest pause between two look-ups, whatever is about to end."""
 
-FREE_AFTER_LATE_CONFIRMATION = timedelta(hours=24)
-"""A booking that late money confirmed may be cancelled with all back for this long: the guest had moved on."""
+REFUND_SEARCH_BEFORE = timedelta(days=1)
+"""How long before our own time a gateway's list of refunds is read from: its days may be another time zone's."""
 
-
-OPENING_LEASE = timedelta(seconds=25)
-"""How long whoever opens a payment may take before another takes over."""
-
-
-OUTAGE_GRACE = timedelta(hours=12)
-"""How long nights stay held past the hold while the gateway cannot be asked."""
-
-
-GIVE_UP_AFTER = timedelta(hours=24)
-"""A booking that has kept failing for this long is shown to a person."""
-
+# The outbox
 
 OUTBOX_LEASE = timedelta(minutes=2)
-"""How long the queue, and then a worker, has before an owed e-mail is due again."""
+"""How long the queue, and then a worker, has before an entry is due again."""
 
+OUTBOX_RETRY_FIRST = timedelta(minutes=1)
+"""The pause after a mail service's first failure; each further one doubles it."""
 
 OUTBOX_RETRY_MAX = timedelta(hours=1)
+"""The longest pause after a mail service's failures."""
 
+# The clock
 
-LAST_MINUTES = timedelta(minutes=2)
-"""No new payment is opened this close to the end of the hold: it could not be finished."""
+SWEEP_EVERY = timedelta(minutes=1)
+"""How often ``sweep`` enqueues what is due: EventBridge's shortest period."""
 
+FAILING_PAUSE = timedelta(minutes=10)
+"""When a booking that raised is tried again, so that it does not hold up the others."""
 
-UNKNOWN_FOR_GOOD = timedelta(hours=1)
-"""How long after the hold a reference that the gateway does not know is taken for never opened."""
+GIVE_UP_AFTER = timedelta(hours=24)
+"""How long a booking has kept failing when it is put before a person; it is tried on."""
+
+# Calls to the outside
+
+GATEWAY_CALL = timedelta(seconds=12)
+"""The longest call to a payment gateway, from resolving its name to its last byte: slow ones do answer after 10 s."""
+
+GATEWAY_CONNECT = timedelta(seconds=3)
+"""The part of it that resolving, connecting and TLS may take."""
+
+GATEWAY_CALL_MIN = timedelta(seconds=1)
+"""A call is not begun with less time left than this: it could only fail, and its fate would be open."""
+
+GATEWAY_RETRY_MIN = timedelta(milliseconds=100)
+"""A GET whose connection broke is not sent again with less time left than this, nor sooner."""
+
+GATEWAY_RETRY_SPREAD = timedelta(milliseconds=400)
+"""By up to this much more a second GET waits, so that callers do not come all at once."""
+
+GATEWAY_IDLE = timedelta(seconds=20)
+"""A connection that rested longer may be dead unnoticed (Lambda was frozen): no POST is risked on it."""
+
+API_GATEWAY_BUDGET = timedelta(seconds=20)
+"""How long one HTTP request may spend on gateway calls in all."""
+
+TASK_GATEWAY_BUDGET = timedelta(seconds=45)
+"""How long one queue message may spend on gateway calls in all."""
+
+DYNAMODB_CONNECT = timedelta(seconds=1)
+"""How long a connection to DynamoDB may take: both ends are in one region."""
+
+DYNAMODB_READ = timedelta(seconds=3)
+"""How long DynamoDB may be silent: its usual answer takes milliseconds."""
+
+DYNAMODB_CALL = 2 * DYNAMODB_READ
+"""What a call to DynamoDB takes at most over kept connections: two attempts."""
+
+DYNAMODB_CONFLICT_PAUSE = timedelta(milliseconds=50)
+"""The first pause, at most, after a conflict with another write; each further one doubles it."""
+
+AWS_CONNECT = timedelta(seconds=1)
+"""How long a connection to SQS, SES or SSM may take."""
+
+AWS_READ = timedelta(seconds=5)
+"""How long SQS, SES or SSM may be silent."""
+
+SECRETS_KEPT = timedelta(seconds=60)
+"""How long secrets are kept before they are read again, and before a failed read is repeated."""
+
+# Access tokens
+
+ISSUER_CALL = timedelta(seconds=3)
+"""How long the tokens' issuer may be silent, and how long one of its documents may take to come."""
+
+TOKEN_KEYS_FRESH = timedelta(minutes=15)
+"""How long the issuer's keys serve before they are fetched again; while that fails, the old ones serve on."""
+
+TOKEN_KEYS_FETCH = timedelta(seconds=60)
+"""The pause between two fetches: tokens that name an unknown key must not become a flood at the issuer."""
+
+TOKEN_KEYS_FIRST_FETCH = timedelta(seconds=5)
+"""The same while there are no keys at all."""
+
+TOKEN_LEEWAY = timedelta(seconds=5)
+"""By how much the issuer's clock may differ from ours."""
+
+AUTHORIZER_CACHE = timedelta(seconds=60)
+"""How long API Gateway keeps the authorizer's answer for a token."""
+
+# What callers are told
+
+RETRY_AFTER_BUSY = timedelta(seconds=1)
+"""``Retry-After`` when a store was busy or a race was lost too often."""
+
+RETRY_AFTER_OPENING = timedelta(seconds=5)
+"""``Retry-After`` when another caller is opening the payment."""
+
+RETRY_AFTER_HOLD = timedelta(seconds=60)
+"""``Retry-After`` when a guest has too many open holds."""
+
+RETRY_AFTER_WEBHOOK = timedelta(seconds=60)
+"""``Retry-After`` when a webhook could not be stored anywhere."""
+
+RETRY_AFTER_GATEWAY = timedelta(seconds=30)
+"""``Retry-After`` when the gateway throttled us and named no time that can be read."""
+
+RETRY_AFTER_GATEWAY_MIN = timedelta(seconds=1)
+"""The shortest ``Retry-After`` that is taken from a gateway."""
+
+RETRY_AFTER_GATEWAY_MAX = timedelta(minutes=5)
+"""The longest ``Retry-After`` that is taken from a gateway: a person waits for it."""
+
+PAGE_REFRESHES = tuple(timedelta(seconds=pause) for pause in (3, 5, 10, 20, 30, 60))
+"""After which pauses the guest's page looks again; each is kept for ten times its length."""
+
+PAGE_REFRESH_AFTER_FAULT = timedelta(seconds=30)
+"""After which pause the guest's page looks again when we failed."""
+
+CORS_CACHE = timedelta(minutes=10)
+"""How long a browser keeps a preflight's answer."""
+
+STATIC_CACHE = timedelta(days=1)
+"""How long the files of ``/docs`` may be kept: they change with a release."""
+
+# Time-outs that configuration files hold
+
+API_FUNCTION = timedelta(seconds=28)
+"""``.chalice/config.json``: API Gateway answers 504 after 29 s, and our own answer must come first."""
+
+AUTHORIZER_FUNCTION = timedelta(seconds=10)
+"""``.chalice/config.json``: two documents of the issuer, one after the other."""
+
+SWEEP_FUNCTION = timedelta(seconds=58)
+"""``.chalice/config.json``: one sweep ends before the next begins."""
+
+TASK_FUNCTION = timedelta(seconds=60)
+"""``.chalice/config.json``: one message of the ``reconcile`` queue, or ten of the ``emails`` queue."""
+
+QUEUE_VISIBILITY = timedelta(minutes=6)
+"""``.chalice/resources.json``: six times the function's time-out, as AWS advises for throttled functions."""
