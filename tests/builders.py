@@ -1,7 +1,7 @@
-"""Listings and bookings for tests, made the way they come to be: through the domain's own functions.
+"""Builders of listings and bookings, made through the domain's own functions.
 
-Every default can be replaced; what a test says is what matters to it. The stay of ``a_booking()`` is three
-nights of ETB 2,450 from 14 January 2027, held for 30 minutes at ``NOW``.
+Every default can be replaced. The stay of ``a_booking()`` is three nights of ETB 2,450 from 14 January 2027, held for
+30 minutes at ``NOW``. Functions that take a booking return it in the state that their name says.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def a_booking(
     nights: Nights | None = None,
     **changes: Any,
 ) -> Booking:
-    """A booking just held, its first payment ``created``. ``changes`` are arguments of hold()."""
+    """Return a booking just held, its first payment ``created``. ``changes`` are arguments of hold()."""
     listing = listing or a_listing(now=now)
     stay = stay or a_stay()
     guest_id = changes.pop("guest_id", GUEST)
@@ -94,14 +94,14 @@ def a_booking(
 
 
 def opened(booking: Booking, *, now: datetime | None = None, checkout_url: str | None = None) -> Booking:
-    """The latest payment has its link: ``created`` → ``pending``."""
+    """Return the booking after its latest payment got a link: ``created`` → ``pending``."""
     payment = booking.payments[-1]
     url = checkout_url or f"https://checkout.chapa.co/checkout/payment/{payment.tx_ref}"
     return opening.link_opened(booking, payment.tx_ref, url, cause="guest", now=now or payment.created_at)
 
 
 def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking:
-    """One more payment, ``created``; those that were open are ``expired``."""
+    """Return the booking with one more payment ``created``; open ones become ``expired``."""
     last = booking.payments[-1]
     return opening.new_attempt(
         booking,
@@ -114,10 +114,10 @@ def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking
     )
 
 
-def answer(payment: Payment, said: Any = "paid", **changes: Any) -> Verification:
-    """What the gateway answers when all is well, or with ``changes``."""
-    verification = Verification(said, payment.tx_ref, payment.amount, payment.amount.decimal, payment.expected_mode)
-    if said == "paid":
+def verification_of(payment: Payment, status: Any = "paid", **changes: Any) -> Verification:
+    """Return the verification of a payment in which all fields match, or with ``changes``."""
+    verification = Verification(status, payment.tx_ref, payment.amount, payment.amount.decimal, payment.expected_mode)
+    if status == "paid":
         reference = f"AP{payment.tx_ref}"
         verification = replace(
             verification,
@@ -129,9 +129,9 @@ def answer(payment: Payment, said: Any = "paid", **changes: Any) -> Verification
     return replace(verification, **changes)
 
 
-def told(
+def verified(
     booking: Booking,
-    said: Any = "paid",
+    status: Any = "paid",
     *,
     now: datetime | None = None,
     tx_ref: str | None = None,
@@ -139,13 +139,13 @@ def told(
     cause: Any = "webhook",
     **changes: Any,
 ) -> Booking:
-    """The booking after the gateway said ``said`` of a payment (the latest, if not named)."""
+    """Return the booking after verify answered ``status`` for a payment (the latest by default)."""
     payment = booking.payments[-1] if tx_ref is None else booking.payment(tx_ref)
     assert payment is not None
     return apply_verification(
         booking,
         payment.tx_ref,
-        answer(payment, said, **changes),
+        verification_of(payment, status, **changes),
         now=now or booking.updated_at,
         nights=nights,
         cause=cause,
@@ -155,22 +155,22 @@ def told(
 
 
 def paid(booking: Booking, *, now: datetime | None = None, **changes: Any) -> Booking:
-    """The latest payment is paid: the booking is ``confirmed``, or whatever that means now."""
-    return told(booking, "paid", now=now, **changes)
+    """Return the booking after verify answered ``paid`` for the latest payment."""
+    return verified(booking, "paid", now=now, **changes)
 
 
 def failed(booking: Booking, *, now: datetime | None = None) -> Booking:
-    """The latest payment failed after its checkout window (give a long hold to see it still payable)."""
-    return told(booking, "failed", now=now or booking.payments[-1].created_at + WINDOW)
+    """Return the booking after the latest payment failed, past its checkout window."""
+    return verified(booking, "failed", now=now or booking.payments[-1].created_at + WINDOW)
 
 
 def expired(booking: Booking, *, now: datetime | None = None) -> Booking:
-    """The hold is over and nobody paid."""
+    """Return the booking after its hold ended unpaid."""
     return lifecycle.expire(booking, cause="sweep", now=now or booking.hold_expires_at)
 
 
 def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | None = None) -> Booking:
-    """Given up after it was paid, with ``back`` owed to the guest; both sides are to be told."""
+    """Return the booking cancelled, with a refund of ``back`` and both letters owed."""
     at = now or booking.updated_at
     booking = replace(booking, status="cancelled", updated_at=at)
     if back is not None:
@@ -179,7 +179,7 @@ def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | No
 
 
 def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = "place_gone") -> Booking:
-    """``amount`` (all, if not given) of the current payment goes back."""
+    """Return the booking with a refund of its current payment owed: ``amount``, all by default."""
     payment = booking.current_payment
     return refunding.owe_refund(
         booking,
@@ -192,6 +192,6 @@ def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = 
 
 
 def get_refund(booking: Booking) -> Refund:
-    """The one refund of a booking that has one."""
+    """Return the only refund of a booking."""
     [refund] = [refund for payment in booking.payments for refund in payment.refunds]
     return refund

@@ -1,7 +1,7 @@
-"""What the fakes have in common: every call at a port is written down, and others can be made to get in its way.
+"""`CallLog`: the fakes record every call at a port, and tests can run something before or after a chosen call.
 
-A race is made deterministic by running the rival's whole operation just before (or after) one chosen call. An
-exception raised by what runs before is a call that never arrived; raised by what runs after, an answer that was lost.
+A race is made deterministic by running the rival's whole operation just before (or after) one call. An exception that
+is raised before the call stands for a request that never arrived; one raised after it, for a lost answer.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CallLog:
         self._before.append(_Armed(name, rival, skip))
 
     def run_after(self, name: str, rival: Rival, *, skip: int = 0) -> None:
-        """The same just after the call did its work, before its caller hears of it."""
+        """Run ``rival`` just after the call did its work, before its caller gets the answer."""
         self._after.append(_Armed(name, rival, skip))
 
     def names(self, *ports: str) -> list[str]:
@@ -62,20 +62,20 @@ class CallLog:
         return sum(call.name == name for call in self.calls)
 
     def forget(self) -> None:
-        """Forget the calls so far; what is armed stays armed."""
+        """Forget the calls so far; interruptions that are armed stay armed."""
         self.calls.clear()
 
     def disarm(self) -> None:
-        """What was to happen and has not will not."""
+        """Drop the interruptions that were not reached."""
         self._before.clear()
         self._after.clear()
 
     @property
     def armed(self) -> bool:
-        """Something that was to happen has not happened: the test did not test what it says."""
+        """Whether an interruption was not reached, so that the test did not test what it says."""
         return bool(self._before or self._after)
 
-    def play(self, name: str, args: tuple[Any, ...], act: Callable[[], R]) -> R:
+    def run_call(self, name: str, args: tuple[Any, ...], act: Callable[[], R]) -> R:
         with self._lock:
             self.calls.append(Call(name, args))
             rivals = self._due(self._before, name)
@@ -115,15 +115,15 @@ def logged(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P]
     """Log each call of this method."""
 
     @wraps(method)
-    def played(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         name = f"{self.port}.{method.__name__}"
-        return self.call_log.play(name, args, lambda: method(self, *args, **kwargs))
+        return self.call_log.run_call(name, args, lambda: method(self, *args, **kwargs))
 
-    return played
+    return call
 
 
 def raises(error: BaseException) -> Rival:
-    """Something that raises when it is run."""
+    """Return an interruption that raises ``error``."""
 
     def run() -> None:
         raise error

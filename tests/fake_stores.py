@@ -1,4 +1,4 @@
-"""The stores in memory: the second implementation of their ports, held to the same contract as DynamoDB's."""
+"""`FakeBookings` and `FakeListings`: the stores in memory, held to the same contract tests as DynamoDB's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAILING_PAUSE = timedelta(minutes=10)
 
 @dataclass
 class Row:
-    """A booking and what the indexes know of it."""
+    """A booking, and its values in the `due` and `attention` indexes."""
 
     booking: Booking
     due_at: datetime | None
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass
 class Tables:
-    """What both stores share, as DynamoDB's transactions do. The lock makes each operation one step."""
+    """The data of both stores. The lock makes each operation atomic, as a DynamoDB transaction is."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
     salt: bytes = SALT

@@ -1,7 +1,7 @@
-"""Everything outside, in memory: the second implementation of every port. Fakes, not mocks.
+"""The second implementation of every port, in memory.
 
-``Fakes`` is the bundle that satisfies ``Ports``. All its parts write one call log, so a test can read what was asked
-of whom, and can make a rival get in at one chosen call (``run_before``) or an answer get lost (``run_after``).
+``Fakes`` satisfies ``Ports``. All its parts share one call log, so a test can read which port was called with what,
+run a rival before one chosen call (``run_before``), or lose an answer (``run_after``).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class FakeClock(Logged):
 
 
 class FakeChance:
-    """No chance at all: jitter in the middle, tokens counted."""
+    """A port without randomness: jitter 0.5, tokens counted up."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class FakeGateway(Logged):
         self._lock = threading.Lock()
         self.charges: dict[str, Charge] = {}
         self.refunds: list[tuple[str, Money, str]] = []
-        self.refund_status_map: RefundGatewayStatus = "processing"
+        self.reported_refund_status: RefundGatewayStatus = "processing"
         self.lists_refunds = False
         self.down: GatewayError | None = None
 
@@ -164,7 +164,7 @@ class FakeGateway(Logged):
     @logged
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         self._is_up()
-        return RefundAnswer(self.refund_status_map, provider_refund_id)
+        return RefundAnswer(self.reported_refund_status, provider_refund_id)
 
     @logged
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
@@ -172,7 +172,7 @@ class FakeGateway(Logged):
         if not self.lists_refunds:
             return None
         posted = any(refund_id == name for name, _, _ in self.refunds)
-        return RefundAnswer(self.refund_status_map, f"RF{refund_id}") if posted else RefundAnswer("unknown")
+        return RefundAnswer(self.reported_refund_status, f"RF{refund_id}") if posted else RefundAnswer("unknown")
 
     @logged
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
@@ -195,7 +195,7 @@ class FakeGateway(Logged):
         assert on_its_way or not charge.cancelled, "nobody can pay on a link that was cancelled"
         charge.status, charge.changes = "paid", changes
 
-    def settle(self, tx_ref: str, status: Literal["pending", "paid", "failed", "refunded", "reversed"]) -> None:
+    def set_status(self, tx_ref: str, status: Literal["pending", "paid", "failed", "refunded", "reversed"]) -> None:
         self.charges[tx_ref].status = status
 
     def webhook(self, tx_ref: str | None, event: str = "charge.success") -> tuple[bytes, dict[str, str]]:
@@ -203,8 +203,8 @@ class FakeGateway(Logged):
         body = json.dumps({"event": event, "tx_ref": tx_ref}).encode()
         return body, {SIGNATURE: self._signature(body)}
 
-    def trouble(self, method: str, error: GatewayError, *, done: bool = False, times: int = 1) -> None:
-        """The next ``times`` calls raise ``error``; ``done``: but only after the gateway did what it was asked."""
+    def fail_next(self, method: str, error: GatewayError, *, done: bool = False, times: int = 1) -> None:
+        """Make the next ``times`` calls raise ``error``; with ``done``, after the gateway executed the call."""
         arm = self.call_log.run_after if done else self.call_log.run_before
         for skip in range(times):
             arm(f"gateway.{method}", raises(error), skip=skip)
@@ -218,7 +218,7 @@ class FakeGateway(Logged):
 
 
 class FakeQueue(Logged):
-    """Both queues, as lists of what waits in them. While ``down`` nothing is taken."""
+    """The Queue port; keeps the messages of both queues as lists. While ``down``, every call raises Fault."""
 
     port = "queue"
 
@@ -249,7 +249,7 @@ class FakeQueue(Logged):
 
 
 class FakeMailer(Logged):
-    """Everything that was sent, in order."""
+    """The MailSender port; keeps every message that was sent, in order."""
 
     port = "mailer"
 
@@ -293,7 +293,7 @@ class FakeSecrets:
 
 
 class FakeObserve:
-    """What was logged, as pairs of event and fields."""
+    """The Observe port; keeps the log lines as pairs of event and fields."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, dict[str, Any]]] = []
@@ -357,5 +357,5 @@ class Fakes:
         self.call_log.run_before(call, rival, skip=skip)
 
     def run_after(self, call: str, rival: Rival, *, skip: int = 0) -> None:
-        """The same after the call did its work: what ``rival`` raises is an answer that was lost."""
+        """Run ``rival`` after the call did its work: an exception that it raises is a lost answer."""
         self.call_log.run_after(call, rival, skip=skip)

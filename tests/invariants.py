@@ -1,4 +1,4 @@
-"""What is true of every booking at every time, whatever happened to it. ``check`` names what is not."""
+"""`check_booking`: the invariants of a single booking, which hold after every change."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.lifecycle import due_at
 
-EMAIL_MOVES = {"owed": {"sent", "superseded", "failed", "settled"}, "failed": {"settled"}}
+EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "failed", "settled"}, "failed": {"settled"}}
 
 
-def folded(booking: Booking) -> dict[str, str]:
-    """The statuses of the booking ("") and of all its parts, told by the history alone."""
+def statuses_from_history(booking: Booking) -> dict[str, str]:
+    """Fold the history into the statuses of the booking (key "") and of its payments, refunds and e-mails."""
     statuses: dict[str, str] = {}
     for event in booking.history:
         if event.kind.startswith("email_"):
@@ -30,13 +30,13 @@ def folded(booking: Booking) -> dict[str, str]:
             statuses.setdefault(event.subject, "owed")
         assert statuses.get(event.subject) == event.before, event
         if event.before != event.after:
-            assert event.after in _moves_of(event.subject, event.before), event
+            assert event.after in _transitions_of(event.subject, event.before), event
         statuses[event.subject] = event.after
     return statuses
 
 
 def statuses_of(booking: Booking) -> dict[str, str]:
-    """The same, as they stand in the booking."""
+    """Return the same statuses as the booking's own fields have them."""
     found: dict[str, str] = {"": booking.status}
     found |= {payment.tx_ref: payment.status for payment in booking.payments}
     found |= {refund.refund_id: refund.status for refund in booking.refunds}
@@ -44,12 +44,16 @@ def statuses_of(booking: Booking) -> dict[str, str]:
     return found
 
 
-def check(booking: Booking, *, one_clock: bool = True) -> None:
-    """Raises AssertionError. Not on ``one_clock``: whoever looked at the time first may be the second to save."""
-    assert folded(booking) == statuses_of(booking)
+def check_booking(booking: Booking, *, one_clock: bool = True) -> None:
+    """Raise AssertionError where an invariant is broken.
+
+    Without ``one_clock`` events need not be in order of time: two processes may read the time in one order and save in
+    the other.
+    """
+    assert statuses_from_history(booking) == statuses_of(booking)
     _check_payments(booking)
     _check_money(booking)
-    _check_duties(booking)
+    _check_due_work(booking)
     assert booking.holds_nights is (booking.status in HOLDS_NIGHTS)
     for event in booking.history:
         assert isinstance(event.at, datetime), event
@@ -94,22 +98,22 @@ def _check_money(booking: Booking) -> None:
         assert all(refund.amount.minor > 0 for refund in payment.refunds)
 
 
-def _check_duties(booking: Booking) -> None:
-    """Whatever is still to be done has its time, and what cannot be done by itself its person."""
+def _check_due_work(booking: Booking) -> None:
+    """Whatever is still to be done has a due time; what no program can do is in attention."""
     due = due_at(booking)
     for email in booking.emails:
-        # What is done is in nobody's hands.
+        # An entry that is done has no owner.
         assert isinstance(email.claimed_by, str)
         assert email.status == "owed" or not email.claimed_by
-    duties = [email.due_at for email in booking.emails if email.status == "owed"]
-    duties += [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
+    due_times = [email.due_at for email in booking.emails if email.status == "owed"]
+    due_times += [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
     for refund in booking.refunds:
         assert (refund.due_at is None) is (refund.status in ("refunded", "attention"))
         if refund.due_at is not None:
-            duties.append(refund.due_at)
+            due_times.append(refund.due_at)
     if booking.status == "pending_payment":
-        duties.append(booking.expiry_retry_at or booking.hold_expires_at)
-    assert due == min(duties, default=None)
+        due_times.append(booking.expiry_retry_at or booking.hold_expires_at)
+    assert due == min(due_times, default=None)
     stuck = (
         any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
         or any(refund.needs_a_person for refund in booking.refunds)
@@ -118,12 +122,12 @@ def _check_duties(booking: Booking) -> None:
     assert (attention(booking) is not None) is stuck
 
 
-def _moves_of(subject: str, before: str | None) -> frozenset[str] | set[str]:
+def _transitions_of(subject: str, before: str | None) -> frozenset[str] | set[str]:
     tables: Mapping[str, Mapping[Any, Any]] = {
         "booking": BOOKING_TRANSITIONS,
         "payment": PAYMENT_TRANSITIONS,
         "refund": REFUND_TRANSITIONS,
-        "email": EMAIL_MOVES,
+        "email": EMAIL_TRANSITIONS,
     }
     first = {"booking": "pending_payment", "payment": "created", "refund": "owed", "email": "owed"}
     kind = "booking" if not subject else "email" if subject.isdigit() else "refund" if "-R" in subject else "payment"

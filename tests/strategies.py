@@ -25,7 +25,7 @@ from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.timing import OUTBOX_LEASE
 from chalicelib.domain.verification import GatewayStatus, Verification, WebhookClaim, apply_verification, resolve
-from tests.builders import NOW, WINDOW, a_booking, a_listing, answer
+from tests.builders import NOW, WINDOW, a_booking, a_listing, verification_of
 
 Draw = st.DrawFn
 Step = Callable[[Draw, Booking, datetime], Booking]
@@ -194,7 +194,7 @@ def _paid(draw: Draw, booking: Booking, now: datetime) -> Booking:
     return apply_verification(
         booking,
         payment.tx_ref,
-        answer(payment),
+        verification_of(payment),
         now=now,
         nights=draw(st.sampled_from(("free", "short"))),
         cause="webhook",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.booking import BOOKING_TRANSITIONS, PAYMENT_TRANSITIONS, REFUND_TRANSITIONS
-from tests.domain.situations import SITUATIONS
+from tests.domain.states import SITUATIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 

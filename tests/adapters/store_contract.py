@@ -42,12 +42,12 @@ from tests.builders import (
     a_listing,
     a_stay,
     another_attempt,
-    answer,
     expired,
     opened,
     paid,
     refund_owed,
-    told,
+    verification_of,
+    verified,
 )
 
 P = TypeVar("P", Page, Concerns, Reviews)
@@ -374,7 +374,7 @@ class StoreContract:
 
     def test_a_save_moves_what_is_due(self, bench: Bench) -> None:
         booking = held(bench)
-        later = told(booking, "pending", now=NOW + timedelta(minutes=2))
+        later = verified(booking, "pending", now=NOW + timedelta(minutes=2))
         booking = bench.bookings.save(booking, later)
         assert bench.bookings.due(NOW + timedelta(minutes=5) - MS, 10) == []
         assert bench.bookings.due(NOW + timedelta(minutes=5), 10) == [booking.booking_id]
@@ -459,7 +459,7 @@ class StoreContract:
 
     def test_a_payment_in_review_needs_a_person(self, bench: Bench) -> None:
         booking = held(bench)
-        odd = told(booking, "paid", amount=Money(1, "ETB"), now=NOW + DAY)
+        odd = verified(booking, "paid", amount=Money(1, "ETB"), now=NOW + DAY)
         saved = bench.bookings.save(booking, odd)
         # Since it needs one, not since it was made.
         assert concerns(bench) == [AttentionEntry(booking.booking_id, "payment_review", NOW + DAY)]
@@ -468,7 +468,7 @@ class StoreContract:
 
     def test_orphaned_money_is_reported_once(self, bench: Bench) -> None:
         tx_ref = f"{a_booking_id('lost')}-1"
-        bench.bookings.orphan(tx_ref, answer(a_booking().payments[0], tx_ref=tx_ref), NOW)
+        bench.bookings.orphan(tx_ref, verification_of(a_booking().payments[0], tx_ref=tx_ref), NOW)
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW + timedelta(hours=1))
         assert concerns(bench) == [AttentionEntry(tx_ref, "orphan", NOW)]
         assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
@@ -504,7 +504,7 @@ class StoreContract:
         assert not bench.bookings.is_failing(booking.booking_id)
         bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=25))
         assert bench.bookings.is_failing(booking.booking_id)
-        saved = bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
+        saved = bench.bookings.save(booking, verified(booking, "paid", amount=Money(1, "ETB")))
         assert not bench.bookings.is_failing(saved.booking_id)
 
     @pytest.mark.parametrize("limit", [1, 2, 100])
@@ -513,7 +513,7 @@ class StoreContract:
         expected = []
         for n in (2, 0, 1):
             booking = held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(hours=n), listing=listing)
-            bench.bookings.save(booking, told(booking, "paid", amount=Money(1, "ETB")))
+            bench.bookings.save(booking, verified(booking, "paid", amount=Money(1, "ETB")))
             expected.append(AttentionEntry(booking.booking_id, "payment_review", booking.created_at))
         bench.bookings.orphan("GZ0000000000000A-1", Verification("paid"), NOW + timedelta(minutes=30))
         expected.append(AttentionEntry("GZ0000000000000A-1", "orphan", NOW + timedelta(minutes=30)))

@@ -35,7 +35,7 @@ HOST_KINDS: tuple[EmailKind, ...] = ("host_new_booking", "host_cancelled")
 
 Story = Callable[[Booking], Booking]
 
-STORIES: dict[EmailKind, Story] = {
+MADE_BY: dict[EmailKind, Story] = {
     "booking_confirmed": builders.paid,
     "host_new_booking": builders.paid,
     "hold_expired": builders.expired,
@@ -50,8 +50,8 @@ every_letter = pytest.mark.parametrize("kind", KINDS)
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
-def story(kind: EmailKind, **changes: Any) -> Booking:
-    return STORIES[kind](builders.opened(builders.a_booking(hold_for=timedelta(hours=3), **changes)))
+def booking_owing(kind: EmailKind, **changes: Any) -> Booking:
+    return MADE_BY[kind](builders.opened(builders.a_booking(hold_for=timedelta(hours=3), **changes)))
 
 
 def letter(kind: EmailKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
@@ -66,7 +66,7 @@ def links(message: Message) -> list[str]:
 @every_language
 @every_letter
 def test_every_letter_is_complete(kind: EmailKind, language: Language) -> None:
-    booking = story(kind, language=language)
+    booking = booking_owing(kind, language=language)
     message = letter(kind, booking)
     assert message.subject
     for body in (message.text, message.html):
@@ -79,7 +79,7 @@ def test_every_letter_is_complete(kind: EmailKind, language: Language) -> None:
 
 @every_letter
 def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
-    message = letter(kind, story(kind))
+    message = letter(kind, booking_owing(kind))
     shown = re.sub(r"<[^>]*>", " ", message.html.replace("&#39;", "'"))
     words = [word for word in re.findall(r"[\w'’.,]+", message.text) if "http" not in word]
     assert [word for word in words if word not in shown and word not in message.html] == []
@@ -88,15 +88,15 @@ def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
 @every_letter
 def test_letters_go_to_the_guest_or_to_the_host(kind: EmailKind) -> None:
     to = "abebe.kebede@gmail.com" if kind in HOST_KINDS else "hanna.tesfaye@gmail.com"
-    assert letter(kind, story(kind)).to == to
+    assert letter(kind, booking_owing(kind)).to == to
 
 
 @every_letter
 def test_guests_read_their_language_and_hosts_both(kind: EmailKind) -> None:
-    message = letter(kind, story(kind, language="am"))
+    message = letter(kind, booking_owing(kind, language="am"))
     amharic = message.text
     if kind in HOST_KINDS:
-        assert message == letter(kind, story(kind, language="en"))
+        assert message == letter(kind, booking_owing(kind, language="en"))
         assert re.findall(r'lang="(..)"', message.html) == ["en", "am"]
         english, amharic = message.text.removesuffix(f"--\n{BRAND}").split("\n--\n\n")
         assert english.startswith(f"{message.subject}\n")
@@ -144,8 +144,8 @@ HOSTILE = '<script>alert("x")</script>\r\nBcc: all@example.com\n\n\u2028{{ 7*7 }
 def test_what_people_type_stays_words(kind: EmailKind, language: Language) -> None:
     listing = builders.a_listing(title=HOSTILE, city=HOSTILE, address=HOSTILE)
     contact = Contact(HOSTILE, HOSTILE, "hanna@example.com", HOSTILE)
-    message = letter(kind, story(kind, language=language, listing=listing, contact=contact))
-    plain = letter(kind, story(kind, language=language))
+    message = letter(kind, booking_owing(kind, language=language, listing=listing, contact=contact))
+    plain = letter(kind, booking_owing(kind, language=language))
     assert "<script" not in message.html
     assert message.html.count("<") == plain.html.count("<")
     assert message.subject.isprintable()
@@ -159,7 +159,7 @@ def test_what_people_type_stays_words(kind: EmailKind, language: Language) -> No
 
 
 def test_a_confirmed_booking_is_a_receipt() -> None:
-    booking = story("booking_confirmed")
+    booking = booking_owing("booking_confirmed")
     message = letter("booking_confirmed", booking)
     assert message.subject == "Your stay is booked: Lake house"
     for line in (
@@ -183,7 +183,7 @@ def test_a_receipt_that_is_no_web_address_is_not_linked(receipt_url: str | None)
 
 
 def test_the_stay_comes_as_a_calendar_file() -> None:
-    booking = story("booking_confirmed")
+    booking = booking_owing("booking_confirmed")
     [attachment] = letter("booking_confirmed", booking).attachments
     assert (attachment.name, attachment.mime_type) == (f"{booking.booking_id}.ics", "text/calendar")
     calendar = Calendar.from_ical(attachment.content)
@@ -201,11 +201,11 @@ def test_the_stay_comes_as_a_calendar_file() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "booking_confirmed"])
 def test_only_a_confirmation_brings_a_file(kind: EmailKind) -> None:
-    assert letter(kind, story(kind)).attachments == ()
+    assert letter(kind, booking_owing(kind)).attachments == ()
 
 
 def test_a_failed_payment_links_to_its_page() -> None:
-    booking = story("payment_failed")
+    booking = booking_owing("payment_failed")
     message = letter("payment_failed", booking)
     assert links(message) == [f"{PUBLIC_URL}/pay/{booking.booking_id}-1"]
     assert "until Saturday 2 January 2027, 15:15 (Addis Ababa time)" in message.text
@@ -217,13 +217,13 @@ def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
 
 
 def test_an_expired_hold_links_to_the_shop_that_it_came_from() -> None:
-    booking = story("hold_expired", return_url="https://shop.example.et/thanks?cart=7")
+    booking = booking_owing("hold_expired", return_url="https://shop.example.et/thanks?cart=7")
     assert links(letter("hold_expired", booking)) == ["https://shop.example.et/"]
 
 
 @pytest.mark.parametrize("kind", ["hold_expired", "payment_failed"])
 def test_without_a_public_url_there_is_no_link(kind: EmailKind) -> None:
-    message = letter(kind, story(kind), public_url=None)
+    message = letter(kind, booking_owing(kind), public_url=None)
     assert links(message) == []
     assert "http" not in message.text
 
@@ -241,7 +241,7 @@ def test_a_cancellation_tells_what_comes_back(language: Language) -> None:
 
 def test_a_cancellation_leaves_a_second_payment_to_its_own_letter() -> None:
     twice = builders.another_attempt(builders.opened(builders.a_booking()))
-    twice = builders.told(twice, tx_ref=twice.payments[0].tx_ref)
+    twice = builders.verified(twice, tx_ref=twice.payments[0].tx_ref)
     twice = builders.paid(twice)
     assert builders.get_refund(twice).reason == "paid_twice"
     text = letter("booking_cancelled", builders.cancelled(twice, back=Money(100, "ETB"))).text
@@ -276,7 +276,7 @@ def test_each_refund_has_a_letter_of_its_own() -> None:
 
 
 def test_a_host_learns_who_comes() -> None:
-    message = letter("host_new_booking", story("host_new_booking"))
+    message = letter("host_new_booking", booking_owing("host_new_booking"))
     assert message.subject == "New booking: Lake house, Thursday 14 January 2027"
     assert "Guest: Hanna Tesfaye" in message.text
     assert "Phone: 0911223344" in message.text

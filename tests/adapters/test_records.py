@@ -24,7 +24,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import replace_email
 from chalicelib.domain.verification import NO_ANSWER
-from tests.builders import NOW, a_booking, a_listing, a_stay, another_attempt, answer, opened, paid
+from tests.builders import NOW, a_booking, a_listing, a_stay, another_attempt, opened, paid, verification_of
 from tests.strategies import Life, listings, lives
 
 KIB = 1024
@@ -79,7 +79,7 @@ def test_an_amount_that_became_a_fraction_is_refused() -> None:
 
 
 def test_verifications_can_be_kept_for_people() -> None:
-    text = encode_verification(answer(a_booking().payments[0]))
+    text = encode_verification(verification_of(a_booking().payments[0]))
     assert msgspec.json.decode(text)["amount"] == {"minor": 735000, "currency": "ETB"}
     assert msgspec.json.decode(encode_verification(NO_ANSWER)) == {"said": "no_answer"}
 

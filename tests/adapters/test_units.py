@@ -14,18 +14,18 @@ from chalicelib.services.book import book as services_book
 from chalicelib.services.deliver import send_emails
 from tests.dynamo import BOOKINGS, LISTINGS, DynamoBench
 from tests.fakes import Fakes
-from tests.scenes import PUBLIC, Scene, a_request
+from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
 
 MOST_WRITES, MOST_READS = 34, 8
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 
-def book(scene: Scene) -> Booking:
+def book(harness: Harness) -> Booking:
     return services_book(
-        scene.ports,
+        harness.ports,
         SOMEBODY,
-        a_request(scene.listing, expected_total=735000, return_url="https://shop.example.et/thanks"),
+        a_request(harness.listing, expected_total=735000, return_url="https://shop.example.et/thanks"),
         key=str(uuid4()),
         public_url=PUBLIC,
         request_id=str(uuid4()),
@@ -33,35 +33,35 @@ def book(scene: Scene) -> Booking:
 
 
 @pytest.fixture
-def scene(bench: DynamoBench) -> Scene:
-    """A scene whose stores are the real ones, with its listing published, and ids as long as Cognito's and AWS's."""
-    scene = Scene(host_id=PersonId(str(uuid4())))
-    scene.ports = Fakes(bookings=bench.bookings, listings=bench.listings)
-    bench.listings.publish(scene.listing)
-    return scene
+def harness(bench: DynamoBench) -> Harness:
+    """A harness over the real stores, with its listing published, and ids as long as Cognito's and AWS's."""
+    harness = Harness(host_id=PersonId(str(uuid4())))
+    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings)
+    bench.listings.publish(harness.listing)
+    return harness
 
 
 @pytest.fixture
-def meter(bench: DynamoBench, scene: Scene) -> Iterator[Meter]:
+def meter(bench: DynamoBench, harness: Harness) -> Iterator[Meter]:
     meter = Meter(bench.connection, bench.admin, {LISTINGS: "ListingsTable", BOOKINGS: "BookingsTable"})
     yield meter
     meter.close()
 
 
-def test_a_paid_three_night_booking(bench: DynamoBench, scene: Scene, meter: Meter) -> None:
-    ports = scene.ports
+def test_a_paid_three_night_booking(bench: DynamoBench, harness: Harness, meter: Meter) -> None:
+    ports = harness.ports
     # As the container does it: the salt is read once in a process, not once a booking; it was made with the table.
     bench.bookings.salt()
     meter.charges.clear()
     meter.step = "hold"
     ports.run_before("gateway.initialize", lambda: setattr(meter, "step", "link"))
-    booking = book(scene)
+    booking = book(harness)
     [payment] = booking.payments
     assert payment.status == "pending"
     meter.step = "confirm"
     ports.clock.move(minutes=1)
     ports.gateway.pay(payment.tx_ref)
-    scene.webhook(payment.tx_ref)
+    harness.webhook(payment.tx_ref)
     meter.step = "e-mails"
     ports.clock.move(seconds=1)
     [task] = ports.queue.letters
@@ -77,12 +77,12 @@ def test_a_paid_three_night_booking(bench: DynamoBench, scene: Scene, meter: Met
     assert meter.reads <= MOST_READS
 
 
-def test_a_paid_booking_stays_small(bench: DynamoBench, scene: Scene) -> None:
+def test_a_paid_booking_stays_small(bench: DynamoBench, harness: Harness) -> None:
     """At most 3 KB, with its history: what every later save costs."""
-    ports = scene.ports
-    booking = book(scene)
+    ports = harness.ports
+    booking = book(harness)
     ports.gateway.pay(booking.payments[0].tx_ref)
-    scene.webhook(booking.payments[0].tx_ref)
+    harness.webhook(booking.payments[0].tx_ref)
     send_emails(ports, booking.booking_id)
     item = bench.item(booking.booking_id)
     assert item is not None
@@ -90,9 +90,9 @@ def test_a_paid_booking_stays_small(bench: DynamoBench, scene: Scene) -> None:
     assert size_of(item) <= 3 * 1024
 
 
-def test_the_meter_knows_its_rules(bench: DynamoBench, meter: Meter, scene: Scene) -> None:
+def test_the_meter_knows_its_rules(bench: DynamoBench, meter: Meter, harness: Harness) -> None:
     """Six for three nights, twice its size for the booking, two for the slot, one for each index entry."""
-    book(scene)
+    book(harness)
     held = {charge.what: charge.writes for charge in meter.charges if charge.writes}
     assert held["write in a transaction night (1 KB)"] == 2
     assert held["write in a transaction guest (1 KB)"] == 2

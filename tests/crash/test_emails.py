@@ -18,10 +18,10 @@ from chalicelib.domain.timing import OUTBOX_LEASE
 from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import MailBusy
 from tests.call_log import Crash, raises
-from tests.races.engine import EngineScene
-from tests.scenes import Scene, id_of
+from tests.harness import Harness, booking_id_of
+from tests.races.engine import EngineHarness
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 TX = f"{FIRST}-1"
 GUESTS, HOSTS = "booking_confirmed", "host_new_booking"
 
@@ -52,37 +52,37 @@ IN_THE_WORKER = {
 }
 
 
-def die(scene: Scene, step: Step, act: Callable[[], object]) -> None:
-    arm = scene.ports.run_after if step.after else scene.ports.run_before
+def die(harness: Harness, step: Step, act: Callable[[], object]) -> None:
+    arm = harness.ports.run_after if step.after else harness.ports.run_before
     arm(step.call, raises(Crash()), skip=step.skip)
     with pytest.raises(Crash):
         act()
 
 
-def play(scene: Scene, name: str, *, comes_again: bool) -> None:
-    scene.booked()
-    scene.ports.gateway.pay(TX)
-    queue = scene.ports.queue
+def play(harness: Harness, name: str, *, comes_again: bool) -> None:
+    harness.held_booking()
+    harness.ports.gateway.pay(TX)
+    queue = harness.ports.queue
     if name in IN_THE_WEBHOOK:
         step = IN_THE_WEBHOOK[name]
-        die(scene, step, lambda: scene.webhook(TX))
+        die(harness, step, lambda: harness.webhook(TX))
     else:
         step = IN_THE_WORKER[name]
-        scene.webhook(TX)
+        harness.webhook(TX)
         [message] = queue.letters
         queue.letters.clear()
-        die(scene, step, lambda: send_emails(scene.ports, FIRST))
+        die(harness, step, lambda: send_emails(harness.ports, FIRST))
         if comes_again:
             queue.letters.append(message)
-    owed = [email.due_at for email in scene.now(FIRST).emails if email.status == "owed"]
-    assert all(due <= scene.ports.clock.now() + OUTBOX_LEASE for due in owed)
-    scene.run(minutes=10)
-    assert [email.status for email in scene.now(FIRST).emails] == ["sent", "sent"]
-    sent = Counter(message.subject.partition(" ")[0] for message in scene.ports.mailer.sent)
+    owed = [email.due_at for email in harness.stored_booking(FIRST).emails if email.status == "owed"]
+    assert all(due <= harness.ports.clock.now() + OUTBOX_LEASE for due in owed)
+    harness.advance(minutes=10)
+    assert [email.status for email in harness.stored_booking(FIRST).emails] == ["sent", "sent"]
+    sent = Counter(message.subject.partition(" ")[0] for message in harness.ports.mailer.sent)
     assert sent == Counter((GUESTS, HOSTS)) + Counter(step.twice)
-    assert len(scene.ports.observe.of("email_maybe_twice")) == step.perhaps
-    assert scene.ports.observe.of("email_sent_twice") == []
-    scene.check()
+    assert len(harness.ports.observe.of("email_maybe_twice")) == step.perhaps
+    assert harness.ports.observe.of("email_sent_twice") == []
+    harness.check_invariants()
 
 
 steps = pytest.mark.parametrize("name", [*IN_THE_WEBHOOK, *IN_THE_WORKER])
@@ -92,30 +92,30 @@ messages = pytest.mark.parametrize("comes_again", [True, False], ids=["the messa
 @steps
 @messages
 def test_on_fakes(name: str, comes_again: bool) -> None:
-    play(Scene(), name, comes_again=comes_again)
+    play(Harness(), name, comes_again=comes_again)
 
 
 @pytest.mark.races
 @steps
 @messages
 def test_on_dynamodb_local(name: str, comes_again: bool, tables: tuple[Connection, Any]) -> None:
-    play(EngineScene(*tables), name, comes_again=comes_again)
+    play(EngineHarness(*tables), name, comes_again=comes_again)
 
 
 def test_a_worker_that_is_taken_over_by_a_message_is_counted_too() -> None:
-    scene = Scene()
-    scene.confirmed()
-    die(scene, IN_THE_WORKER["after both are sent"], lambda: send_emails(scene.ports, FIRST))
-    scene.ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
-    assert send_emails(scene.ports, FIRST) == 2
-    assert [line["email_id"] for line in scene.ports.observe.of("email_maybe_twice")] == ["1", "2"]
+    harness = Harness()
+    harness.confirmed_booking()
+    die(harness, IN_THE_WORKER["after both are sent"], lambda: send_emails(harness.ports, FIRST))
+    harness.ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
+    assert send_emails(harness.ports, FIRST) == 2
+    assert [line["email_id"] for line in harness.ports.observe.of("email_maybe_twice")] == ["1", "2"]
 
 
 def test_a_letter_that_was_put_off_was_not_sent() -> None:
-    scene = Scene()
-    scene.confirmed()
-    scene.ports.run_before("mailer.send", raises(MailBusy()))
-    assert send_emails(scene.ports, FIRST) == 1
-    scene.run(minutes=5)
-    assert [email.status for email in scene.now(FIRST).emails] == ["sent", "sent"]
-    assert scene.ports.observe.of("email_maybe_twice") == []
+    harness = Harness()
+    harness.confirmed_booking()
+    harness.ports.run_before("mailer.send", raises(MailBusy()))
+    assert send_emails(harness.ports, FIRST) == 1
+    harness.advance(minutes=5)
+    assert [email.status for email in harness.stored_booking(FIRST).emails] == ["sent", "sent"]
+    assert harness.ports.observe.of("email_maybe_twice") == []

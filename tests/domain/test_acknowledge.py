@@ -15,7 +15,7 @@ from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.outbox import replace_email
 from chalicelib.domain.refunds import record_reversal
 from tests.builders import NOW, a_booking, paid
-from tests.invariants import check
+from tests.invariants import check_booking
 
 LATER = NOW + timedelta(hours=5)
 BY = PersonId("operator-1")
@@ -24,7 +24,7 @@ TX_REF = a_booking().payments[0].tx_ref
 
 def settled(booking: Booking, kind: Acknowledgeable, subject: str) -> Booking:
     after = settle(booking, kind, subject, by=BY, said="Told by telephone.", now=LATER)
-    check(after)
+    check_booking(after)
     return after
 
 

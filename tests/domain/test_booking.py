@@ -44,9 +44,9 @@ from tests.builders import (
     opened,
     paid,
     refund_owed,
-    told,
+    verified,
 )
-from tests.invariants import check, folded, statuses_of
+from tests.invariants import check_booking, statuses_from_history, statuses_of
 from tests.strategies import Life, lives
 
 MS = timedelta(milliseconds=1)
@@ -114,7 +114,7 @@ def test_the_payment_that_counts_is_the_accepted_one_else_the_latest() -> None:
     twice = opened(another_attempt(opened(a_booking())))
     assert twice.current_payment is twice.payments[1]
     first = twice.payments[0].tx_ref
-    assert told(twice, tx_ref=first).current_payment.tx_ref == first
+    assert verified(twice, tx_ref=first).current_payment.tx_ref == first
 
 
 def test_payments_are_found_by_their_reference() -> None:
@@ -133,7 +133,7 @@ def test_payments_are_found_by_their_reference() -> None:
 
 def test_confirming_closes_the_links_that_are_still_open() -> None:
     twice = opened(another_attempt(opened(a_booking()), now=NOW + 4 * MINUTE))
-    booking = told(twice, tx_ref=twice.payments[0].tx_ref, now=LATER)
+    booking = verified(twice, tx_ref=twice.payments[0].tx_ref, now=LATER)
     first, second = booking.payments
     assert (booking.status, booking.confirmed_late_at) == ("confirmed", None)
     assert (first.status, first.accepted, first.next_look_at) == ("completed", True, None)
@@ -153,7 +153,7 @@ def test_confirming_closes_the_links_that_are_still_open() -> None:
 
 
 def test_confirming_leaves_what_was_closed_before_as_it_is() -> None:
-    failed_once = told(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
+    failed_once = verified(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
     booking = paid(opened(another_attempt(failed_once)), now=NOW + 70 * MINUTE)
     assert booking.payments[0] == failed_once.payments[0]
 
@@ -188,7 +188,7 @@ def test_expiring_ends_an_opening_too() -> None:
 
 
 def test_expiring_leaves_a_failed_payment_as_it_is() -> None:
-    failed_once = told(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
+    failed_once = verified(opened(a_booking(hold_for=timedelta(hours=3))), "failed", now=NOW + 60 * MINUTE)
     assert expired(failed_once).payments == failed_once.payments
 
 
@@ -298,13 +298,13 @@ def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:
 @given(lives())
 def test_at_every_time_all_is_in_order(life: Life) -> None:
     for booking in life.states:
-        check(booking)
+        check_booking(booking)
 
 
 @given(lives())
 def test_the_history_alone_tells_every_status(life: Life) -> None:
     for booking in life.states:
-        assert folded(booking) == statuses_of(booking)
+        assert statuses_from_history(booking) == statuses_of(booking)
 
 
 @given(lives())

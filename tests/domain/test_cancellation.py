@@ -13,8 +13,8 @@ from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import owe_refund
 from chalicelib.domain.verification import resolve
-from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, told
-from tests.invariants import check
+from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, verified
+from tests.invariants import check_booking
 from tests.strategies import Life, lives
 
 MS = timedelta(milliseconds=1)
@@ -29,7 +29,7 @@ def confirmed(**listing: Any) -> Booking:
 
 def cancelled(booking: Booking, by: By = "guest", *, now: datetime = LATER) -> Booking:
     result = cancel(booking, by=by, reason="Plans changed.", now=now)
-    check(result)
+    check_booking(result)
     return result
 
 
@@ -63,7 +63,7 @@ def test_a_guest_gets_what_the_policy_gives(policy: str, notice: timedelta, back
 def test_what_goes_back_is_of_the_payment_that_confirmed_not_of_the_latest() -> None:
     twice = another_attempt(opened(a_booking()))
     first = twice.payments[0].tx_ref
-    result = cancelled(told(twice, "paid", tx_ref=first), "host")
+    result = cancelled(verified(twice, "paid", tx_ref=first), "host")
     assert [refund.refund_id for refund in result.refunds] == [f"{first}-R1"]
     assert result.payments[1].refunds == ()
 
@@ -127,7 +127,7 @@ def test_a_guests_part_is_not_lessened_by_what_a_host_gave_unless_too_little_is_
 
 @pytest.mark.parametrize("by", EVERYBODY)
 def test_money_of_another_currency_goes_back_as_it_came(by: By) -> None:
-    odd = told(opened(a_booking()), amount=Money(5_000, "USD"))
+    odd = verified(opened(a_booking()), amount=Money(5_000, "USD"))
     accepted = resolve(odd, odd.payments[0].tx_ref, as_="accept", nights="free", note="", now=NOW)
     result = cancelled(accepted, by)
     assert [refund.amount for refund in result.refunds] == [Money(5_000, "USD")]

@@ -22,7 +22,7 @@ from chalicelib.domain.checkout import (
 )
 from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
 from chalicelib.domain.timing import LAST_MINUTES
-from tests.builders import NOW, WINDOW, a_booking, another_attempt, cancelled, expired, opened, paid, told
+from tests.builders import NOW, WINDOW, a_booking, another_attempt, cancelled, expired, opened, paid, verified
 
 MS = timedelta(milliseconds=1)
 LATER = NOW + timedelta(minutes=7)
@@ -57,7 +57,7 @@ def test_only_the_latest_payments_link_counts_and_only_while_it_is_pending() -> 
         paid(booking),
         expired(booking),
         cancelled(booking),
-        told(booking, mode="live"),
+        verified(booking, mode="live"),
         update_payment(booking, booking.payments[0].tx_ref, checkout_url=None),
         replace(booking, status="confirmed"),
     ):
@@ -94,8 +94,11 @@ def test_only_a_booking_that_waits_for_money_is_payable(booking: Booking, shown:
 
 
 def test_nothing_is_opened_while_a_person_looks_at_a_payment() -> None:
-    first = told(opened(a_booking()), mode="live")
-    for booking in (first, told(another_attempt(opened(a_booking())), mode="live", tx_ref=first.payments[0].tx_ref)):
+    first = verified(opened(a_booking()), mode="live")
+    for booking in (
+        first,
+        verified(another_attempt(opened(a_booking())), mode="live", tx_ref=first.payments[0].tx_ref),
+    ):
         with pytest.raises(PaymentInReview):
             check_payable(booking, now=NOW)
         assert not may_try_again(booking, now=NOW)

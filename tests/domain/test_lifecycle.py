@@ -12,7 +12,7 @@ from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
 from chalicelib.domain.outbox import replace_email
 from chalicelib.domain.refunds import transition_refund
-from tests.builders import NOW, a_booking, another_attempt, expired, get_refund, opened, paid, refund_owed, told
+from tests.builders import NOW, a_booking, another_attempt, expired, get_refund, opened, paid, refund_owed, verified
 
 MS = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
@@ -66,7 +66,7 @@ def test_a_confirmed_booking_with_its_mail_sent_rests() -> None:
 def test_a_booking_whose_watch_is_over_rests() -> None:
     over = done_with_mail(expired(opened(a_booking())))
     assert due_at(over) == NOW + 60 * MINUTE
-    assert due_at(told(over, "pending", now=NOW + timedelta(hours=72))) is None
+    assert due_at(verified(over, "pending", now=NOW + timedelta(hours=72))) is None
 
 
 # Who must look at it
@@ -117,7 +117,7 @@ def test_a_booking_waits_for_a_person_since_its_trouble_began() -> None:
     booking = opened(a_booking())
     assert attention_since(booking) == booking.created_at
     later = NOW + timedelta(minutes=7)
-    reviewed = told(booking, "paid", now=later, amount=Money(1, "ETB"))
+    reviewed = verified(booking, "paid", now=later, amount=Money(1, "ETB"))
     assert attention(reviewed) == "payment_review"
     assert attention_since(reviewed) == later
 
@@ -125,11 +125,11 @@ def test_a_booking_waits_for_a_person_since_its_trouble_began() -> None:
 def test_a_booking_waits_for_a_person_since_its_latest_trouble() -> None:
     twice = another_attempt(opened(a_booking()))
     first, second = (payment.tx_ref for payment in twice.payments)
-    odd = told(twice, "paid", tx_ref=first, now=NOW + 3 * MINUTE, amount=Money(1, "ETB"))
-    again = told(odd, "paid", tx_ref=second, now=LATER, amount=Money(1, "ETB"))
+    odd = verified(twice, "paid", tx_ref=first, now=NOW + 3 * MINUTE, amount=Money(1, "ETB"))
+    again = verified(odd, "paid", tx_ref=second, now=LATER, amount=Money(1, "ETB"))
     assert attention_since(again) == LATER
 
 
 def test_a_booking_waits_for_a_person_since_its_money_was_taken_back() -> None:
-    gone = told(paid(opened(a_booking())), "reversed", now=LATER)
+    gone = verified(paid(opened(a_booking())), "reversed", now=LATER)
     assert (attention(gone), attention_since(gone)) == ("payment_reversed", LATER)

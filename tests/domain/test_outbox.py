@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, WAITING, Booking, Email, EmailKind, EmailStatus
 from chalicelib.domain.outbox import retry_after, still_true
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_MAX
-from tests.builders import NOW, a_booking, another_attempt, cancelled, expired, failed, get_refund, opened, paid, told
+from tests.builders import (
+    NOW,
+    a_booking,
+    another_attempt,
+    cancelled,
+    expired,
+    failed,
+    get_refund,
+    opened,
+    paid,
+    verified,
+)
 from tests.strategies import lives
 
 MS = timedelta(milliseconds=1)
@@ -65,14 +76,14 @@ def test_a_failed_payment_is_not_told_once_something_else_happened() -> None:
     assert not still_true(email, another_attempt(booking), now=now)
     assert not still_true(email, paid(booking), now=now)
     assert not still_true(email, expired(booking), now=now)
-    assert not still_true(email, told(booking, "paid", mode="live"), now=now)
+    assert not still_true(email, verified(booking, "paid", mode="live"), now=now)
     assert not still_true(an_email("payment_failed", about=""), booking, now=now)
     assert not still_true(replace(email, about=f"{email.about}0"), booking, now=now)
 
 
 def test_of_two_failed_payments_only_the_last_is_told() -> None:
     first = a_failed_payment()
-    second = told(another_attempt(first), "failed", now=first.updated_at + timedelta(minutes=60))
+    second = verified(another_attempt(first), "failed", now=first.updated_at + timedelta(minutes=60))
     assert [payment.status for payment in second.payments] == ["failed", "failed"]
     second = replace(second, hold_expires_at=second.hold_expires_at + timedelta(hours=9))
     now = second.updated_at

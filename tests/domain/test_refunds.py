@@ -26,8 +26,8 @@ from chalicelib.domain.refunds import (
 )
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import OUTBOX_LEASE, REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE
-from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, told
-from tests.invariants import check
+from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, verified
+from tests.invariants import check_booking
 
 MS = timedelta(milliseconds=1)
 HOUR = timedelta(hours=1)
@@ -97,7 +97,7 @@ def test_nothing_is_not_a_refund(minor: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "booking", [a_booking(), opened(a_booking()), expired(a_booking()), told(opened(a_booking()), mode="live")]
+    "booking", [a_booking(), opened(a_booking()), expired(a_booking()), verified(opened(a_booking()), mode="live")]
 )
 def test_only_completed_money_can_go_back(booking: Booking) -> None:
     assert left_to_refund(booking.payments[0]) == etb(0)
@@ -193,7 +193,7 @@ def test_an_operator_has_it_posted_again() -> None:
         refund = get_refund(booking, R1)
         assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
         assert booking.history[-1] == Event(LATER, "refund_owed", "operator", R1, "attention", "owed")
-        check(booking)
+        check_booking(booking)
 
 
 def test_another_refund_is_never_touched() -> None:
@@ -275,7 +275,7 @@ def test_a_look_up_without_a_change_makes_no_entry() -> None:
 
 
 def test_money_that_the_gateway_took_back_is_recorded() -> None:
-    twice = told(another_attempt(opened(a_booking())), tx_ref=TX_REF)
+    twice = verified(another_attempt(opened(a_booking())), tx_ref=TX_REF)
     booking = record_reversal(twice, TX_REF, "reversed", cause="webhook", now=LATER)
     assert booking.payments == (replace(twice.payments[0], reversal="reversed", updated_at=LATER), twice.payments[1])
     assert booking.history[-1] == Event(

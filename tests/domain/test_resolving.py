@@ -12,8 +12,8 @@ from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import NotInReview
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import resolve
-from tests.builders import a_booking, answer, expired, paid, told
-from tests.domain.situations import (
+from tests.builders import a_booking, expired, paid, verification_of, verified
+from tests.domain.states import (
     CHECK_IN,
     CONFIRMED,
     HELD,
@@ -23,11 +23,11 @@ from tests.domain.situations import (
     TWICE,
     after,
     applied,
-    given_up,
+    cancel_booking,
     in_review,
     refused,
 )
-from tests.invariants import check
+from tests.invariants import check_booking
 
 
 def resolved(
@@ -61,8 +61,8 @@ def resolved(
         (in_review(expired(HELD)), "refund", "free", "expired", "payment_not_accepted"),
         (in_review(paid(TWICE)), "accept", "free", "confirmed", "paid_twice"),
         (in_review(paid(TWICE)), "refund", "free", "confirmed", "payment_not_accepted"),
-        (given_up(in_review(HELD)), "accept", "free", "cancelled", "booking_cancelled"),
-        (given_up(in_review(HELD)), "refund", "free", "cancelled", "payment_not_accepted"),
+        (cancel_booking(in_review(HELD)), "accept", "free", "cancelled", "booking_cancelled"),
+        (cancel_booking(in_review(HELD)), "refund", "free", "cancelled", "payment_not_accepted"),
     ],
 )
 def test_an_operator_accepts_or_gives_back(
@@ -73,7 +73,7 @@ def test_an_operator_accepts_or_gives_back(
     reason: str | None,
 ) -> None:
     result = resolved(booking, as_, nights=nights)
-    check(result)
+    check_booking(result)
     payment = result.payments[0]
     assert (result.status, payment.status, payment.received) == (status, "completed", LESS)
     assert payment.accepted is (reason is None)
@@ -91,7 +91,9 @@ def test_what_is_settled_is_looked_at_no_more() -> None:
     """A reversal that was announced, and not shown yet, would have had it looked at again."""
     booking = in_review(HELD)
     tx_ref = booking.payments[0].tx_ref
-    booking = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=after(3), webhook_claim="other")
+    booking = applied(
+        booking, tx_ref, verification_of(booking.payments[0], "pending"), now=after(3), webhook_claim="other"
+    )
     assert booking.payments[0].next_look_at is not None
     for as_ in ("accept", "refund"):
         assert resolved(booking, as_).payments[0].next_look_at is None
@@ -104,14 +106,14 @@ def test_accepted_money_follows_the_rules_of_late_money() -> None:
 
 
 def test_an_amount_that_could_not_be_read_is_vouched_for() -> None:
-    booking = told(HELD, "paid", amount=None, reported="7.350,00")
+    booking = verified(HELD, "paid", amount=None, reported="7.350,00")
     assert booking.payments[0].received is None
     assert resolved(booking, "accept").payments[0].received == PRICE
     assert resolved(booking, "refund").refunds[0].amount == PRICE
 
 
 def test_a_review_of_nothing_owes_nothing() -> None:
-    booking = told(HELD, "paid", amount=Money(0, "ETB"))
+    booking = verified(HELD, "paid", amount=Money(0, "ETB"))
     result = resolved(booking, "refund")
     assert (result.payments[0].status, result.refunds) == ("completed", ())
 

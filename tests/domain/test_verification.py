@@ -16,8 +16,8 @@ from chalicelib.domain.booking import Booking, Event, get_payment, update_paymen
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import UNKNOWN_FOR_GOOD, WEBHOOK_RECHECK
 from chalicelib.domain.verification import NO_ANSWER, Verification, WebhookClaim, apply_verification, matches
-from tests.builders import NOW, WINDOW, a_booking, answer, expired, paid, told
-from tests.domain.situations import (
+from tests.builders import NOW, WINDOW, a_booking, expired, paid, verification_of, verified
+from tests.domain.states import (
     CHECK_IN,
     CONFIRMED,
     HALF,
@@ -28,14 +28,14 @@ from tests.domain.situations import (
     TWICE,
     after,
     applied,
+    ignoring_verify_schedule,
     in_review,
     processing,
     refused,
     requested,
-    settled,
     with_refund,
 )
-from tests.invariants import check
+from tests.invariants import check_booking
 from tests.strategies import Life, jitters, lives, verifications
 
 # Only the four together are "paid"
@@ -63,7 +63,7 @@ from tests.strategies import Life, jitters, lives, verifications
 @pytest.mark.parametrize("booking", [HELD, expired(HELD)], ids=lambda booking: booking.status)
 def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dict[str, Any], why: str) -> None:
     payment = booking.payments[0]
-    verification = answer(payment, **changes)
+    verification = verification_of(payment, **changes)
     assert not matches(payment, verification)
     result = applied(booking, payment.tx_ref, verification, now=after(40))
     [reviewed] = result.payments
@@ -79,8 +79,8 @@ def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dic
 
 def test_what_does_not_differ_matches() -> None:
     payment = HELD.payments[0]
-    assert matches(payment, answer(payment))
-    assert not matches(replace(payment, expected_mode="live"), answer(payment))
+    assert matches(payment, verification_of(payment))
+    assert not matches(replace(payment, expected_mode="live"), verification_of(payment))
 
 
 def test_a_later_answer_unsays_nothing_of_the_first() -> None:
@@ -98,14 +98,14 @@ def test_nights_are_free_unless_it_is_said_that_they_are_short() -> None:
     booking = expired(HELD)
     payment = booking.payments[0]
     result = apply_verification(
-        booking, payment.tx_ref, answer(payment), now=after(40), cause="sweep", window=WINDOW, jitter=0.0
+        booking, payment.tx_ref, verification_of(payment), now=after(40), cause="sweep", window=WINDOW, jitter=0.0
     )
     assert result.status == "confirmed"
 
 
 def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
     for booking, kind in ((CONFIRMED, "payment_reversed"), (requested(with_refund(CONFIRMED)), "refund_refunded")):
-        event = told(booking, "refunded", now=after(40), cause="verify").history[-1]
+        event = verified(booking, "refunded", now=after(40), cause="verify").history[-1]
         assert (event.kind, event.cause, event.at) == (kind, "verify", after(40))
 
 
@@ -115,7 +115,7 @@ def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
 @pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "failed"), (MS, "failed")])
 def test_a_failure_counts_from_the_end_of_the_checkout_window(moment: timedelta, status: str) -> None:
     for booking in (HELD, LONG_HELD):
-        result = told(booking, "failed", now=NOW + WINDOW + moment, cause="verify")
+        result = verified(booking, "failed", now=NOW + WINDOW + moment, cause="verify")
         assert result.payments[0].status == status
         if status == "failed":
             tx_ref = booking.payments[0].tx_ref
@@ -126,7 +126,7 @@ def test_a_failure_counts_from_the_end_of_the_checkout_window(moment: timedelta,
 def test_a_reference_is_unknown_for_good_an_hour_after_the_hold(moment: timedelta, status: str) -> None:
     assert timedelta(hours=1) == UNKNOWN_FOR_GOOD
     for booking in (HELD, LONG_HELD):
-        result = told(booking, "unknown", now=booking.hold_expires_at + UNKNOWN_FOR_GOOD + moment)
+        result = verified(booking, "unknown", now=booking.hold_expires_at + UNKNOWN_FOR_GOOD + moment)
         assert (result.status, result.payments[0].status) == ("pending_payment", status)
 
 
@@ -139,13 +139,13 @@ def test_late_money_takes_the_place_until_check_in(moment: timedelta, status: st
 
 def test_money_for_a_hold_that_nobody_ended_yet_confirms_it_however_late() -> None:
     for now in (HELD.hold_expires_at - MS, HELD.hold_expires_at, HELD.hold_expires_at + MS, CHECK_IN + MS):
-        result = told(HELD, now=now, nights="short")
+        result = verified(HELD, now=now, nights="short")
         assert result.status == "confirmed"
         assert result.confirmed_late_at is None
 
 
 def test_a_failure_is_told_only_of_the_latest_payment() -> None:
-    closed = told(TWICE, "failed", now=NOW + timedelta(hours=2), tx_ref=TWICE.payments[0].tx_ref)
+    closed = verified(TWICE, "failed", now=NOW + timedelta(hours=2), tx_ref=TWICE.payments[0].tx_ref)
     assert closed.payments[0].status == "expired"
     assert closed.emails == ()
 
@@ -154,10 +154,10 @@ def test_no_letter_where_no_other_payment_could_be_tried() -> None:
     """No such booking comes to be: an open payment is the latest of a booking that waits for money."""
     late = NOW + timedelta(hours=2)
     for status in ("confirmed", "expired", "cancelled"):
-        assert told(replace(HELD, status=status), "failed", now=late).emails == ()
+        assert verified(replace(HELD, status=status), "failed", now=late).emails == ()
     first = TWICE.payments[0].tx_ref
     reopened = update_payment(TWICE, first, status="pending")
-    result = told(reopened, "failed", now=late, tx_ref=first)
+    result = verified(reopened, "failed", now=late, tx_ref=first)
     assert (result.payments[0].status, result.emails) == ("failed", ())
 
 
@@ -185,7 +185,7 @@ def test_what_a_webhook_announced_is_soon_asked_for_again(
     booking: Booking, said: str, webhook_claim: WebhookClaim, again: datetime | None
 ) -> None:
     payment = booking.payments[0]
-    result = applied(booking, payment.tx_ref, answer(payment, said), now=after(3), webhook_claim=webhook_claim)
+    result = applied(booking, payment.tx_ref, verification_of(payment, said), now=after(3), webhook_claim=webhook_claim)
     assert result.payments[0].next_look_at == again
 
 
@@ -193,7 +193,11 @@ def test_an_announcement_never_puts_the_next_look_off() -> None:
     nearly = after(5) - timedelta(seconds=10)
     for webhook_claim in ("", "paid", "other"):
         result = applied(
-            HELD, HELD.payments[0].tx_ref, answer(HELD.payments[0], "pending"), now=nearly, webhook_claim=webhook_claim
+            HELD,
+            HELD.payments[0].tx_ref,
+            verification_of(HELD.payments[0], "pending"),
+            now=nearly,
+            webhook_claim=webhook_claim,
         )
         assert result.payments[0].next_look_at == after(5)
 
@@ -202,9 +206,9 @@ def test_after_72_hours_only_an_announcement_is_followed_up() -> None:
     over = expired(HELD)
     payment = over.payments[0]
     end = NOW + timedelta(hours=72)
-    assert told(over, "pending", now=end - MS).payments[0].next_look_at == end
-    assert told(over, "pending", now=end).payments[0].next_look_at is None
-    webhook_claim = applied(over, payment.tx_ref, answer(payment, "pending"), now=end, webhook_claim="paid")
+    assert verified(over, "pending", now=end - MS).payments[0].next_look_at == end
+    assert verified(over, "pending", now=end).payments[0].next_look_at is None
+    webhook_claim = applied(over, payment.tx_ref, verification_of(payment, "pending"), now=end, webhook_claim="paid")
     assert webhook_claim.payments[0].next_look_at == end + WEBHOOK_RECHECK
 
 
@@ -234,7 +238,7 @@ def test_silences_are_asked_into_ever_more_patiently(
         booking = result
     assert booking.payments[0].unanswered == 9
     assert booking.payments[0].looked_at is None or booking.payments[0].looked_at <= NOW
-    heard = applied(booking, tx_ref, answer(booking.payments[0], "pending"), now=now)
+    heard = applied(booking, tx_ref, verification_of(booking.payments[0], "pending"), now=now)
     assert heard.payments[0].unanswered == 0
 
 
@@ -243,14 +247,14 @@ def test_a_look_that_was_announced_goes_on_through_silences() -> None:
     once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), webhook_claim="other")
     twice = applied(once, tx_ref, NO_ANSWER, now=after(4))
     assert twice.payments[0].next_look_at == after(4) + timedelta(seconds=22.5)
-    heard = applied(twice, tx_ref, answer(CONFIRMED.payments[0]), now=after(5))
+    heard = applied(twice, tx_ref, verification_of(CONFIRMED.payments[0]), now=after(5))
     assert heard.payments[0].next_look_at is None
 
 
 def test_a_silence_after_the_72_hours_is_asked_into_again() -> None:
     """Somebody named this payment once more, so it is not let go without an answer."""
     end = NOW + timedelta(hours=72)
-    over = told(expired(HELD), "pending", now=end)
+    over = verified(expired(HELD), "pending", now=end)
     assert over.payments[0].next_look_at is None
     silent = applied(over, over.payments[0].tx_ref, NO_ANSWER, now=end + timedelta(hours=1))
     assert silent.payments[0].next_look_at == end + timedelta(hours=1, seconds=11.25)
@@ -263,7 +267,7 @@ def test_silence_changes_nothing_else() -> None:
 
 
 def test_a_payment_that_is_not_there() -> None:
-    for verification in (NO_ANSWER, answer(HELD.payments[0])):
+    for verification in (NO_ANSWER, verification_of(HELD.payments[0])):
         with pytest.raises(KeyError):
             applied(HELD, f"{HELD.booking_id}-2", verification, now=NOW)
 
@@ -281,7 +285,7 @@ def test_a_payment_that_went_back_tells_of_one_refund_only() -> None:
     """The gateway goes on saying "refunded" after the first; the second may not have begun."""
     booking = two_refunds()
     for _ in range(3):
-        booking = told(booking, "refunded")
+        booking = verified(booking, "refunded")
         assert [refund.status for refund in booking.refunds] == ["refunded", "requested"]
     assert booking.payments[0].reversal == ""
 
@@ -290,7 +294,7 @@ def test_the_oldest_that_was_asked_for_is_meant() -> None:
     booking = with_refund(with_refund(CONFIRMED, HALF), Money(100, "ETB"))
     second = booking.refunds[1].refund_id
     booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
-    assert [refund.status for refund in told(booking, "refunded").refunds] == ["owed", "refunded"]
+    assert [refund.status for refund in verified(booking, "refunded").refunds] == ["owed", "refunded"]
 
 
 def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_payment_is_reversed() -> None:
@@ -298,7 +302,7 @@ def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_pa
     second = booking.refunds[1].refund_id
     booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
     booking = refunding.accepted(booking, second, provider_refund_id="RF2", cause="sweep", now=NOW)
-    told_so = told(booking, "reversed", now=after(5))
+    told_so = verified(booking, "reversed", now=after(5))
     assert [(refund.status, refund.due_at) for refund in told_so.refunds] == [("processing", after(5))] * 2
     assert told_so.payments[0].reversal == ""
 
@@ -308,15 +312,15 @@ def test_a_refund_without_a_name_is_not_asked_about_sooner_for_a_reversal() -> N
     second = booking.refunds[1].refund_id
     booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
     booking = refunding.accepted(booking, second, provider_refund_id=None, cause="sweep", now=NOW)
-    first, other = told(booking, "reversed", now=after(5)).refunds
+    first, other = verified(booking, "reversed", now=after(5)).refunds
     assert (first.due_at, other.due_at) == (after(5), booking.refunds[1].due_at)
 
 
 def test_a_whole_refund_that_waits_is_what_a_reversal_did_already() -> None:
-    taken = told(CONFIRMED, "reversed")
+    taken = verified(CONFIRMED, "reversed")
     assert taken.payments[0].reversal == "reversed"
     owed = with_refund(taken)
-    assert told(owed, "reversed").refunds[0].status == "refunded"
+    assert verified(owed, "reversed").refunds[0].status == "refunded"
 
 
 # Whatever happened, whatever is said, whenever
@@ -334,7 +338,7 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     result = applied(
         booking, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
     )
-    check(result)
+    check_booking(result)
     after_all = get_payment(result, payment.tx_ref)
 
     # Confirmed only by this answer, of this payment, in all four points, and never late without the place.
@@ -353,7 +357,7 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     elif verification.said == "paid":
         assert after_all.status == ("completed" if matches(payment, verification) else "review")
     if verification.said == "no_answer":
-        assert settled(result) == settled(booking)
+        assert ignoring_verify_schedule(result) == ignoring_verify_schedule(booking)
     for before, later in zip(booking.payments, result.payments, strict=True):
         if before is not payment:
             assert later.refunds == before.refunds
@@ -366,7 +370,7 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     again = applied(
         result, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
     )
-    assert settled(again) == settled(result)
+    assert ignoring_verify_schedule(again) == ignoring_verify_schedule(result)
 
 
 @given(lives(), st.data())
@@ -376,7 +380,7 @@ def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject)
     result = applied(
         booking,
         payment.tx_ref,
-        answer(payment),
+        verification_of(payment),
         now=life.now,
         nights=data.draw(st.sampled_from(("free", "short"))),
     )

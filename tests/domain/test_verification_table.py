@@ -12,8 +12,8 @@ from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Refund, get_payment
 from chalicelib.domain.timing import OUTBOX_LEASE
 from chalicelib.domain.verification import Verification
-from tests.builders import answer, get_refund
-from tests.domain.situations import LESS, SITUATIONS, Situation, applied, settled
+from tests.builders import get_refund, verification_of
+from tests.domain.states import LESS, SITUATIONS, Situation, applied, ignoring_verify_schedule
 
 # "free" and "short" are two columns for a paid answer: whether the nights can be taken again.
 TABLE = """
@@ -68,10 +68,10 @@ def rows() -> list[tuple[str, str, str]]:
 def answered(situation: Situation, said: str) -> tuple[Verification, Literal["free", "short"]]:
     payment = get_payment(situation.booking, situation.tx_ref)
     if said in ("free", "short"):
-        return answer(payment), "free" if said == "free" else "short"
+        return verification_of(payment), "free" if said == "free" else "short"
     if said == "odd":
-        return answer(payment, amount=LESS), "free"
-    return answer(payment, "no_answer" if said == "silence" else said), "free"
+        return verification_of(payment, amount=LESS), "free"
+    return verification_of(payment, "no_answer" if said == "silence" else said), "free"
 
 
 # What each cell means, to the last field
@@ -234,4 +234,4 @@ def test_the_same_answer_again_changes_nothing_more(name: str, said: str, cell: 
     verification, nights = answered(situation, said)
     once = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, nights=nights)
     again = applied(once, situation.tx_ref, verification, now=situation.asked, nights=nights)
-    assert settled(again) == settled(once)
+    assert ignoring_verify_schedule(again) == ignoring_verify_schedule(once)

@@ -29,7 +29,7 @@ from tests.call_log import CallLog
 from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindings_restored, drop_tables, make_tables
 from tests.fake_stores import Row, Tables
 from tests.fakes import Fakes
-from tests.scenes import Scene
+from tests.harness import Harness
 
 
 @pytest.fixture(scope="session")
@@ -63,15 +63,15 @@ class Logged:
     def __init__(self, port: str, store: object, call_log: CallLog) -> None:
         self._port = port
         self._store = store
-        self._tape = call_log
+        self._call_log = call_log
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
 
-        def played(*args: Any, **kwargs: Any) -> Any:
-            return self._tape.play(f"{self._port}.{name}", args, lambda: method(*args, **kwargs))
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._call_log.run_call(f"{self._port}.{name}", args, lambda: method(*args, **kwargs))
 
-        return played
+        return call
 
 
 class EngineFakes(Fakes):
@@ -93,15 +93,15 @@ class EngineFakes(Fakes):
         """Nothing is ever put there by hand."""
 
 
-class EngineScene(Scene):
-    """A scene whose stores are on DynamoDB Local."""
+class EngineHarness(Harness):
+    """A harness whose stores are on DynamoDB Local."""
 
     def __init__(self, connection: Connection, admin: Any, **listing: Any) -> None:
         SaltItem(SALT_KEY, schema=1, salt=SALT).save()
         self.ports = EngineFakes(connection, admin)
         self.listing = a_listing(**listing)
         self.ports.listings.publish(self.listing)
-        self.forget()
+        self.clear_logs()
 
 
 def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:

@@ -17,10 +17,10 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingResult
 from local.stack.ministack import MiniStack, MiniStackError, interpreter
 from tests.dynamo import admin_client, bind, bindings_restored, make_tables
-from tests.races.engine import EngineScene
-from tests.scenes import NIGHTS, Scene, id_of
+from tests.harness import NIGHTS, Harness, booking_id_of
+from tests.races.engine import EngineHarness
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 CROWD = 50
 UNITS = 4
@@ -56,68 +56,68 @@ def at_once(calls: list[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, calls))
 
 
-def fifty_guests(scene: Scene) -> None:
+def fifty_guests(harness: Harness) -> None:
     """As many book as there is room for; the others are told so, or to try again; nothing is half done."""
-    scene.ports.clock.on_sleep = lambda: time.sleep(0.01)
+    harness.ports.clock.on_sleep = lambda: time.sleep(0.01)
 
     def call(number: int) -> Callable[[], object]:
-        return lambda: scene.book(guest=Principal(PersonId(f"guest-{number}")))
+        return lambda: harness.book(guest=Principal(PersonId(f"guest-{number}")))
 
     outcomes = at_once([call(number) for number in range(CROWD)])
     booked = [done for done in outcomes if isinstance(done, BookingResult)]
     assert {type(done) for done in outcomes} <= {BookingResult, DatesUnavailable, Busy}
     assert len(booked) == UNITS
-    assert scene.taken == dict.fromkeys(NIGHTS, UNITS)
-    tables = scene.ports.tables
+    assert harness.units_taken == dict.fromkeys(NIGHTS, UNITS)
+    tables = harness.ports.tables
     assert set(tables.bookings) == {done.booking.booking_id for done in booked}
     assert {guest for guest, slots in tables.slots.items() if slots} == {done.booking.guest_id for done in booked}
-    assert scene.ports.call_log.count("gateway.initialize") == UNITS
-    scene.check()
+    assert harness.ports.call_log.count("gateway.initialize") == UNITS
+    harness.check_invariants()
 
 
 def test_fifty_guests_and_four_units() -> None:
-    fifty_guests(Scene(units=UNITS))
+    fifty_guests(Harness(units=UNITS))
 
 
 @pytest.mark.engine
 def test_fifty_guests_and_four_units_on_ministack(ministack: tuple[Connection, Any]) -> None:
-    fifty_guests(EngineScene(*ministack, units=UNITS))
+    fifty_guests(EngineHarness(*ministack, units=UNITS))
 
 
 def test_ten_webhooks_and_ten_sweeps_of_one_payment() -> None:
-    scene = Scene()
-    booking = scene.booked()
-    scene.ports.gateway.pay(ONE)
-    calls: list[Callable[[], object]] = [lambda: scene.webhook(ONE), lambda: scene.work(booking)]
+    harness = Harness()
+    booking = harness.held_booking()
+    harness.ports.gateway.pay(ONE)
+    calls: list[Callable[[], object]] = [lambda: harness.webhook(ONE), lambda: harness.process_task(booking)]
     assert set(map(type, at_once(calls * 10))) <= {type(None), Busy}
-    scene.tick()
-    now = scene.now(FIRST)
+    harness.sweep_and_drain()
+    now = harness.stored_booking(FIRST)
     assert [event.kind for event in now.history].count("booking_confirmed") == 1
-    assert sorted(scene.ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
-    scene.check()
+    assert sorted(harness.ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
+    harness.check_invariants()
 
 
 def test_a_crowd_at_the_end_of_a_hold() -> None:
     """The guest pays, asks, cancels nothing; the sweep ends it; whoever is first, nights and money agree."""
-    scene = Scene()
-    booking = scene.booked()
-    scene.ports.clock.move_to(booking.hold_expires_at)
+    harness = Harness()
+    booking = harness.held_booking()
+    harness.ports.clock.move_to(booking.hold_expires_at)
 
     def money() -> None:
-        scene.ports.gateway.pay(ONE, on_its_way=True)
-        scene.webhook(ONE)
+        harness.ports.gateway.pay(ONE, on_its_way=True)
+        harness.webhook(ONE)
 
     calls: list[Callable[[], object]] = [
-        lambda: scene.work(booking),
+        lambda: harness.process_task(booking),
         money,
-        lambda: scene.pay(booking),
-        lambda: scene.work(booking, ONE),
+        lambda: harness.pay(booking),
+        lambda: harness.process_task(booking, ONE),
     ]
     outcomes = at_once(calls * 5)
     assert not any(isinstance(done, InProgress) for done in outcomes)
-    scene.run(minutes=5)
-    assert scene.now(FIRST).status == "confirmed"
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
-    assert scene.ports.gateway.refunds == []
-    scene.check()
+    harness.advance(minutes=5)
+    assert harness.stored_booking(FIRST).status == "confirmed"
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.ports.gateway.refunds == []
+    harness.check_invariants()

@@ -13,9 +13,9 @@ import pytest
 from pynamodb.connection import Connection
 
 from tests.dynamo import drop_tables, make_tables
-from tests.races.engine import EngineScene
+from tests.harness import Harness
+from tests.races.engine import EngineHarness
 from tests.races.engine_races import RACES, Race, attempt, drain, nothing, swapped
-from tests.scenes import Scene
 
 LATER_HOURS = 2
 EVERY_CALL = ("*",)
@@ -23,29 +23,29 @@ EVERY_CALL = ("*",)
 AT_WRITES = ("bookings.hold", "bookings.save", "gateway.initialize")
 
 
-def play(scene: Scene, race: Race, call: str, skip: int) -> bool:
+def play(harness: Harness, race: Race, call: str, skip: int) -> bool:
     """The rival gets in before this call; False when there is no such call, and the rival came afterwards."""
     outcomes: list[object] = []
-    race.begin(scene)
-    scene.ports.run_before(call, lambda: outcomes.append(attempt(race.other, scene, race)), skip=skip)
-    first = attempt(race.one, scene, race)
+    race.begin(harness)
+    harness.ports.run_before(call, lambda: outcomes.append(attempt(race.other, harness, race)), skip=skip)
+    first = attempt(race.one, harness, race)
     got_in = bool(outcomes)
     if not got_in:
-        scene.ports.call_log.disarm()
-        outcomes.append(attempt(race.other, scene, race))
-    scene.check()
-    drain(scene)
-    race.end(scene, [first, *outcomes])
-    scene.check()
+        harness.ports.call_log.disarm()
+        outcomes.append(attempt(race.other, harness, race))
+    harness.check_invariants()
+    drain(harness)
+    race.end(harness, [first, *outcomes])
+    harness.check_invariants()
     if race.later is not nothing:
-        scene.ports.gateway.refund_status_map = "refunded"
-        scene.run(hours=LATER_HOURS)
-        race.later(scene)
-        scene.check()
+        harness.ports.gateway.reported_refund_status = "refunded"
+        harness.advance(hours=LATER_HOURS)
+        race.later(harness)
+        harness.check_invariants()
     return got_in
 
 
-def play_everywhere(race: Race, calls: Sequence[str], new_scene: Callable[[], Scene]) -> int:
+def play_everywhere(race: Race, calls: Sequence[str], new_scene: Callable[[], Harness]) -> int:
     """How often the rival got in between."""
     got_in = 0
     for call in calls:
@@ -70,7 +70,7 @@ both_ways = [
 
 @pytest.mark.parametrize("race", both_ways)
 def test_on_fakes(race: Race) -> None:
-    assert play_everywhere(race, EVERY_CALL, lambda: Scene(**race.listing))
+    assert play_everywhere(race, EVERY_CALL, lambda: Harness(**race.listing))
 
 
 @pytest.mark.races
@@ -78,9 +78,9 @@ def test_on_fakes(race: Race) -> None:
 def test_on_dynamodb_local(race: Race, tables: tuple[Connection, Any]) -> None:
     connection, admin = tables
 
-    def new_scene() -> Scene:
+    def new_scene() -> Harness:
         drop_tables(admin)
         make_tables(admin)
-        return EngineScene(connection, admin, **race.listing)
+        return EngineHarness(connection, admin, **race.listing)
 
     play_everywhere(race, AT_WRITES, new_scene)

@@ -16,68 +16,68 @@ from chalicelib.domain.errors import Busy, DatesUnavailable, InProgress
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingResult
-from tests.races.engine import EngineScene, conflicts
+from tests.harness import NIGHTS, Harness
+from tests.races.engine import EngineHarness, conflicts
 from tests.races.engine_races import RACES, Race, attempt, book, drain, initialized, one_booking
-from tests.scenes import NIGHTS, Scene
 
 pytestmark = pytest.mark.races
 
 EACH = 3
-REAL_PAUSE = 0.1  # what a pause of the use cases takes: the scene's clock stands still
+REAL_PAUSE = 0.1  # what a pause of the use cases takes: the harness's clock stands still
 
 
-def all_at_once(scene: Scene, race: Race, plays: list[Callable[[Scene], object]]) -> list[object]:
+def all_at_once(harness: Harness, race: Race, plays: list[Callable[[Harness], object]]) -> list[object]:
     """What everybody was answered. Under such a crowd anybody may be told to try again."""
-    scene.ports.clock.on_sleep = lambda: time.sleep(REAL_PAUSE)
+    harness.ports.clock.on_sleep = lambda: time.sleep(REAL_PAUSE)
     race = replace(race, refused=(*race.refused, InProgress, Busy))
     together = threading.Barrier(len(plays))
 
-    def run(play: Callable[[Scene], object]) -> object:
+    def run(play: Callable[[Harness], object]) -> object:
         together.wait()
-        return attempt(play, scene, race)
+        return attempt(play, harness, race)
 
     with ThreadPoolExecutor(len(plays)) as pool:
         outcomes = list(pool.map(run, plays))
-    scene.ports.clock.on_sleep = None
+    harness.ports.clock.on_sleep = None
     return outcomes
 
 
 @pytest.mark.parametrize("race", RACES.values(), ids=RACES.keys())
 def test_a_race(race: Race, tables: tuple[Connection, Any], request: pytest.FixtureRequest) -> None:
-    scene = EngineScene(*tables, **race.listing)
-    race.begin(scene)
+    harness = EngineHarness(*tables, **race.listing)
+    race.begin(harness)
     with conflicts(tables[0], seed=len(request.node.name)) as refused:
-        outcomes = all_at_once(scene, race, [race.one, race.other] * EACH)
+        outcomes = all_at_once(harness, race, [race.one, race.other] * EACH)
     print(f"{len(refused)} writes were in each other's way; {[type(done).__name__ for done in outcomes]}")
-    scene.check()
-    drain(scene)
-    race.end(scene, outcomes)
-    scene.check()
+    harness.check_invariants()
+    drain(harness)
+    race.end(harness, outcomes)
+    harness.check_invariants()
 
 
 def test_twenty_equal_bookings(tables: tuple[Connection, Any]) -> None:
     race = RACES["two equal bookings"]
-    scene = EngineScene(*tables)
-    outcomes = all_at_once(scene, race, [book] * 20)
+    harness = EngineHarness(*tables)
+    outcomes = all_at_once(harness, race, [book] * 20)
     assert len(outcomes) == 20
-    one_booking(scene, outcomes)
-    scene.check()
+    one_booking(harness, outcomes)
+    harness.check_invariants()
 
 
 def test_twelve_guests_for_five_units(tables: tuple[Connection, Any]) -> None:
-    scene = EngineScene(*tables, units=5)
+    harness = EngineHarness(*tables, units=5)
 
-    def guest(number: int) -> Callable[[Scene], BookingResult]:
-        return lambda scene: scene.book(guest=Principal(PersonId(f"guest-{number}"), f"guest{number}@gmail.com"))
+    def guest(number: int) -> Callable[[Harness], BookingResult]:
+        return lambda harness: harness.book(guest=Principal(PersonId(f"guest-{number}"), f"guest{number}@gmail.com"))
 
     race = RACES["two guests book the last unit"]
     with conflicts(tables[0], seed=12):
-        outcomes = all_at_once(scene, race, [guest(number) for number in range(12)])
+        outcomes = all_at_once(harness, race, [guest(number) for number in range(12)])
     booked = [done for done in outcomes if isinstance(done, BookingResult)]
-    assert scene.taken == dict.fromkeys(NIGHTS, len(booked))
-    assert {done.booking.booking_id for done in booked} == set(scene.ports.tables.bookings)
-    assert initialized(scene) == len(booked)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, len(booked))
+    assert {done.booking.booking_id for done in booked} == set(harness.ports.tables.bookings)
+    assert initialized(harness) == len(booked)
     # Nobody was told "no" while there was room; "try again" is no such answer.
     assert len(booked) == 5 or not any(isinstance(done, DatesUnavailable) for done in outcomes)
     assert len(booked) <= 5
-    scene.check()
+    harness.check_invariants()

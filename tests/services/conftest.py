@@ -1,4 +1,4 @@
-"""A scene for each test; whatever the test does in it, the invariants hold at its end."""
+"""A harness for each test, whose invariants are checked when the test is over."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes import Fakes
-from tests.scenes import Scene
+from tests.harness import Harness
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    scene = Scene()
-    yield scene
-    scene.check()
+def harness() -> Iterator[Harness]:
+    harness = Harness()
+    yield harness
+    harness.check_invariants()
 
 
 @pytest.fixture
-def ports(scene: Scene) -> Fakes:
-    return scene.ports
+def ports(harness: Harness) -> Fakes:
+    return harness.ports

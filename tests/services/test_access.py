@@ -19,9 +19,9 @@ from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import settle
 from tests.builders import GUEST, HOST, NOW, a_booking_id
 from tests.fakes import Fakes
-from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, PUBLIC, Scene, id_of
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, PUBLIC, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 NOBODY = Principal(PersonId(""), groups=frozenset({"host", "operator"}))
 HOST_OUT_OF_OFFICE = Principal(HOST)
@@ -44,7 +44,7 @@ LISTS: dict[str, Use] = {
     "own payments": lambda ports, who: reading.own_payments(ports, who, status=None, limit=9, after=None),
 }
 OF_HOSTS: dict[str, Use] = {
-    "publish": lambda ports, who: hosting.publish(ports, who, Scene().listing, key=None),
+    "publish": lambda ports, who: hosting.publish(ports, who, Harness().listing, key=None),
     "own listings": lambda ports, who: hosting.of_host(ports, who, limit=9, after=None),
 }
 OF_OPERATORS: dict[str, Use] = {
@@ -60,15 +60,15 @@ OF_OPERATORS: dict[str, Use] = {
 
 @pytest.mark.parametrize("use", [*OWN, *LISTS, *OF_HOSTS, *OF_OPERATORS])
 @pytest.mark.parametrize("nobody", [None, NOBODY], ids=["none", "empty"])
-def test_nothing_happens_for_nobody(scene: Scene, ports: Fakes, use: str, nobody: Principal | None) -> None:
-    scene.confirmed()
+def test_nothing_happens_for_nobody(harness: Harness, ports: Fakes, use: str, nobody: Principal | None) -> None:
+    harness.confirmed_booking()
     with pytest.raises(Unauthenticated):
         (OWN | LISTS | OF_HOSTS | OF_OPERATORS)[use](ports, nobody)
     assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("use", OF_HOSTS)
-def test_what_only_hosts_may(scene: Scene, ports: Fakes, use: str) -> None:
+def test_what_only_hosts_may(harness: Harness, ports: Fakes, use: str) -> None:
     for who in (GUEST_HANNA, OPERATOR, HOST_OUT_OF_OFFICE):
         with pytest.raises(Forbidden):
             OF_HOSTS[use](ports, who)
@@ -76,7 +76,7 @@ def test_what_only_hosts_may(scene: Scene, ports: Fakes, use: str) -> None:
 
 
 @pytest.mark.parametrize("use", OF_OPERATORS)
-def test_what_only_operators_may(scene: Scene, ports: Fakes, use: str) -> None:
+def test_what_only_operators_may(harness: Harness, ports: Fakes, use: str) -> None:
     for who in (GUEST_HANNA, HOST_ABEBE):
         with pytest.raises(Forbidden):
             OF_OPERATORS[use](ports, who)
@@ -98,13 +98,15 @@ NOT_FOR = {
     [(use, who) for use in OWN for who in (STRANGERS | NOT_FOR.get(use, {})).items()],
     ids=lambda part: part if isinstance(part, str) else part[0],
 )
-def test_other_peoples_things_do_not_exist(scene: Scene, ports: Fakes, use: str, who: tuple[str, Principal]) -> None:
-    booking = scene.confirmed()
+def test_other_peoples_things_do_not_exist(
+    harness: Harness, ports: Fakes, use: str, who: tuple[str, Principal]
+) -> None:
+    booking = harness.confirmed_booking()
     kind = PaymentNotFound if use in ("verify", "events", "refund", "payment") else BookingNotFound
     with pytest.raises(kind) as foreign:
         OWN[use](ports, who[1])
     assert set(ports.call_log.names()) == {"bookings.load"}
-    assert scene.now(FIRST) == booking
+    assert harness.stored_booking(FIRST) == booking
     # It reads just as for something that was never there.
     row = ports.tables.bookings.pop(FIRST)
     with pytest.raises(kind) as missing:
@@ -114,15 +116,15 @@ def test_other_peoples_things_do_not_exist(scene: Scene, ports: Fakes, use: str,
 
 
 @pytest.mark.parametrize("use", LISTS)
-def test_lists_show_only_the_callers_own(scene: Scene, ports: Fakes, use: str) -> None:
-    scene.confirmed()
+def test_lists_show_only_the_callers_own(harness: Harness, ports: Fakes, use: str) -> None:
+    harness.confirmed_booking()
     for who in (GUEST_DAWIT, HOST_ABEBE, OPERATOR):
         assert LISTS[use](ports, who).items == ()
     assert len(LISTS[use](ports, GUEST_HANNA).items) == 1
 
 
 @pytest.mark.parametrize("text", ["", "GZ", "SALT", f"GUEST#{GUEST}", f"ORPHAN#{ONE}", FIRST.lower(), FIRST + "0"])
-def test_what_is_no_id_is_never_looked_up(scene: Scene, ports: Fakes, text: str) -> None:
+def test_what_is_no_id_is_never_looked_up(harness: Harness, ports: Fakes, text: str) -> None:
     with pytest.raises(BookingNotFound):
         visible_booking(ports, OPERATOR, text, roles=EVERY_ROLE)
     with pytest.raises(PaymentNotFound):
@@ -130,16 +132,16 @@ def test_what_is_no_id_is_never_looked_up(scene: Scene, ports: Fakes, text: str)
     assert ports.call_log.calls == []
 
 
-def test_a_payment_that_its_booking_does_not_have(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_payment_that_its_booking_does_not_have(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     with pytest.raises(PaymentNotFound):
         visible_payment(ports, GUEST_HANNA, f"{FIRST}-2", roles=EVERY_ROLE)
     with pytest.raises(PaymentNotFound):
         visible_payment(ports, GUEST_HANNA, f"{a_booking_id('none')}-1", roles=EVERY_ROLE)
 
 
-def test_roles(scene: Scene) -> None:
-    booking = scene.booked()
+def test_roles(harness: Harness) -> None:
+    booking = harness.held_booking()
     assert role_in(booking, GUEST_HANNA) == "guest"
     assert role_in(booking, HOST_ABEBE) == "host"
     assert role_in(booking, OPERATOR) == "operator"
@@ -152,8 +154,8 @@ def test_roles(scene: Scene) -> None:
     assert role_in(booking, Principal(HOST, groups=frozenset({"operator"}))) == "operator"
 
 
-def test_what_the_caller_is_comes_with_the_booking(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_what_the_caller_is_comes_with_the_booking(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     for who, role in ((GUEST_HANNA, "guest"), (HOST_ABEBE, "host"), (OPERATOR, "operator")):
         assert visible_booking(ports, who, FIRST, roles=EVERY_ROLE) == (booking, role)
         assert visible_payment(ports, who, ONE, roles=EVERY_ROLE) == (booking, booking.payments[0], role)

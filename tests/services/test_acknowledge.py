@@ -21,9 +21,9 @@ from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.scenes import OPERATOR, Scene, id_of
+from tests.harness import OPERATOR, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 COLLEAGUE = Principal(PersonId("operator-2"), groups=frozenset({"operator"}))
 
@@ -32,38 +32,38 @@ def listed(ports: Fakes) -> list[AttentionItem]:
     return list(operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items)
 
 
-def reversal(scene: Scene) -> str:
-    scene.confirmed()
-    scene.ports.gateway.settle(ONE, "reversed")
-    scene.webhook(ONE)
+def reversal(harness: Harness) -> str:
+    harness.confirmed_booking()
+    harness.ports.gateway.set_status(ONE, "reversed")
+    harness.webhook(ONE)
     return f"payment_reversed.{ONE}"
 
 
-def email(scene: Scene) -> str:
-    scene.confirmed()
-    scene.ports.run_before("mailer.send", raises(MailRefused()))
-    send_emails(scene.ports, FIRST)
+def email(harness: Harness) -> str:
+    harness.confirmed_booking()
+    harness.ports.run_before("mailer.send", raises(MailRefused()))
+    send_emails(harness.ports, FIRST)
     return f"email.{FIRST}.1"
 
 
-def orphan(scene: Scene) -> str:
-    ports = scene.ports
-    scene.book(stay=a_stay(nights=1))
+def orphan(harness: Harness) -> str:
+    ports = harness.ports
+    harness.book(stay=a_stay(nights=1))
     nobodys = f"{a_booking_id('nobody')}-1"
     ports.gateway.charges[nobodys] = ports.gateway.charges[ONE]
     ports.gateway.pay(nobodys)
-    scene.webhook(nobodys)
+    harness.webhook(nobodys)
     return f"orphan.{nobodys}"
 
 
-def failing(scene: Scene) -> str:
-    scene.booked()
-    fail_for_a_day(scene)
+def failing(harness: Harness) -> str:
+    harness.held_booking()
+    fail_for_a_day(harness)
     return f"failing.{FIRST}"
 
 
-def fail_for_a_day(scene: Scene) -> None:
-    ports = scene.ports
+def fail_for_a_day(harness: Harness) -> None:
+    ports = harness.ports
     row = ports.tables.bookings[FIRST]
     for hours in (0, 25):
         assert row.due_at is not None
@@ -75,8 +75,8 @@ EVERY = [reversal, email, orphan, failing]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
-def test_what_was_settled_leaves_the_list_with_who_and_why(scene: Scene, ports: Fakes, make: object) -> None:
-    item_id = make(scene)  # type: ignore[operator]
+def test_what_was_settled_leaves_the_list_with_who_and_why(harness: Harness, ports: Fakes, make: object) -> None:
+    item_id = make(harness)  # type: ignore[operator]
     [matter] = listed(ports)
     assert (matter.item_id, matter.actions) == (item_id, ("settle",))
     ports.clock.move(hours=1)
@@ -87,29 +87,31 @@ def test_what_was_settled_leaves_the_list_with_who_and_why(scene: Scene, ports: 
     assert listed(ports) == []
     ports.clock.move(days=1)
     # Whoever repeats it, with whatever words, is answered with the first ones.
-    scene.forget()
+    harness.clear_logs()
     assert settle(ports, COLLEAGUE, item_id, note="Me, too.") == done
     assert ports.call_log.count("bookings.save") == 0
     if booking_id:
-        entry = scene.now(FIRST).history[-1]
+        entry = harness.stored_booking(FIRST).history[-1]
         assert (entry.cause, entry.by, entry.detail) == ("operator", OPERATOR.person_id, "Told by telephone.")
     assert ports.observe.of("attention_acknowledged")[0]["kind"] == item_id.partition(".")[0]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
-def test_two_operators_at_once(scene: Scene, ports: Fakes, make: object) -> None:
-    item_id = make(scene)  # type: ignore[operator]
+def test_two_operators_at_once(harness: Harness, ports: Fakes, make: object) -> None:
+    item_id = make(harness)  # type: ignore[operator]
     call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
     ports.run_before(call, lambda: settle(ports, COLLEAGUE, item_id, note="first"))
     done = settle(ports, OPERATOR, item_id, note="second")
     assert (done.settlement.by, done.settlement.note) == (COLLEAGUE.person_id, "first")
     if make is not orphan:
-        assert [event.detail for event in scene.now(FIRST).history if event.kind.endswith("_settled")] == ["first"]
+        assert [event.detail for event in harness.stored_booking(FIRST).history if event.kind.endswith("_settled")] == [
+            "first"
+        ]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
-def test_an_answer_that_was_lost(scene: Scene, ports: Fakes, make: object) -> None:
-    item_id = make(scene)  # type: ignore[operator]
+def test_an_answer_that_was_lost(harness: Harness, ports: Fakes, make: object) -> None:
+    item_id = make(harness)  # type: ignore[operator]
     call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
     ports.run_after(call, raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
@@ -119,36 +121,39 @@ def test_an_answer_that_was_lost(scene: Scene, ports: Fakes, make: object) -> No
     assert listed(ports) == []
 
 
-def test_what_goes_on_failing_comes_back_and_is_settled_anew(scene: Scene, ports: Fakes) -> None:
-    item_id = failing(scene)
+def test_what_goes_on_failing_comes_back_and_is_settled_anew(harness: Harness, ports: Fakes) -> None:
+    item_id = failing(harness)
     first = settle(ports, OPERATOR, item_id, note="first")
-    fail_for_a_day(scene)
+    fail_for_a_day(harness)
     assert [matter.item_id for matter in listed(ports)] == [item_id]
     second = settle(ports, OPERATOR, item_id, note="second")
     assert (first.settlement.note, second.settlement.note) == ("first", "second")
     assert settle(ports, OPERATOR, item_id, note="third") == second
 
 
-def test_a_settled_orphan_stays_settled_when_its_webhook_comes_again(scene: Scene, ports: Fakes) -> None:
-    item_id = orphan(scene)
+def test_a_settled_orphan_stays_settled_when_its_webhook_comes_again(harness: Harness, ports: Fakes) -> None:
+    item_id = orphan(harness)
     settle(ports, OPERATOR, item_id, note="Sent back by hand.")
-    scene.webhook(item_id.removeprefix("orphan."))
+    harness.webhook(item_id.removeprefix("orphan."))
     assert listed(ports) == []
 
 
-def test_an_email_that_was_settled_is_not_sent(scene: Scene, ports: Fakes) -> None:
-    item_id = email(scene)
+def test_an_email_that_was_settled_is_not_sent(harness: Harness, ports: Fakes) -> None:
+    item_id = email(harness)
     before = len(ports.mailer.sent)
     settle(ports, OPERATOR, item_id, note="Told by telephone.")
-    scene.run(days=2)
-    assert [event.after for event in scene.now(FIRST).history if event.subject == "1"] == ["failed", "settled"]
+    harness.advance(days=2)
+    assert [event.after for event in harness.stored_booking(FIRST).history if event.subject == "1"] == [
+        "failed",
+        "settled",
+    ]
     assert all(letter.to == ports.mailer.sent[0].to for letter in ports.mailer.sent[before:])
 
 
-def test_what_has_a_call_of_its_own(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_what_has_a_call_of_its_own(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE, amount=Money(700000, "ETB"))
-    scene.webhook(ONE)
+    harness.webhook(ONE)
     [matter] = listed(ports)
     assert matter.actions == ("resolve",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/payments/{ONE}/resolve"):
@@ -156,16 +161,16 @@ def test_what_has_a_call_of_its_own(scene: Scene, ports: Fakes) -> None:
     operators.resolve_review(ports, OPERATOR, ONE, as_="refund", note="")
     with pytest.raises(AttentionItemNotFound):
         settle(ports, OPERATOR, matter.item_id, note="")
-    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
+    ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
     [matter] = listed(ports)
     assert matter.actions == ("retry",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/refunds/{ONE}-R1/resolve"):
         settle(ports, OPERATOR, matter.item_id, note="")
 
 
-def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_refund_that_is_tried_on_by_itself(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
     row = ports.tables.bookings[FIRST]
     waiting = replace(row.booking.payments[0].refunds[0], put_off=REFUND_TRIES_BEFORE_ATTENTION)
@@ -199,7 +204,7 @@ def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None
         f"email.{FIRST}-1",
         "email.1",
         f"failing.{FIRST}",
-        f"failing.{id_of('none')}",
+        f"failing.{booking_id_of('none')}",
         "failing.SALT",
         f"something.{FIRST}",
         FIRST,
@@ -207,31 +212,31 @@ def test_a_refund_that_is_tried_on_by_itself(scene: Scene, ports: Fakes) -> None
         "failing.GUEST#guest-1",
     ],
 )
-def test_what_is_not_on_the_list(scene: Scene, ports: Fakes, item_id: str) -> None:
-    scene.confirmed()
-    before = scene.now(FIRST)
+def test_what_is_not_on_the_list(harness: Harness, ports: Fakes, item_id: str) -> None:
+    harness.confirmed_booking()
+    before = harness.stored_booking(FIRST)
     with pytest.raises(AttentionItemNotFound):
         settle(ports, OPERATOR, item_id, note="")
-    assert scene.now(FIRST) == before
+    assert harness.stored_booking(FIRST) == before
 
 
-def test_a_name_is_taken_whole(scene: Scene, ports: Fakes) -> None:
+def test_a_name_is_taken_whole(harness: Harness, ports: Fakes) -> None:
     for make in (failing, email):
-        item_id = make(scene)
+        item_id = make(harness)
         for other in (f"{item_id}-1", f"{item_id}.1", f"{item_id} ", item_id.replace(FIRST, f"{FIRST}-1")):
             with pytest.raises(AttentionItemNotFound):
                 settle(ports, OPERATOR, other, note="")
 
 
-def test_a_reference_that_cannot_be_one_is_not_even_looked_for(scene: Scene, ports: Fakes) -> None:
-    scene.forget()
+def test_a_reference_that_cannot_be_one_is_not_even_looked_for(harness: Harness, ports: Fakes) -> None:
+    harness.clear_logs()
     for subject in ("", "x" * 5000, "GUEST#guest-1", FIRST):
         with pytest.raises(AttentionItemNotFound):
             settle(ports, OPERATOR, f"orphan.{subject}", note="")
     assert ports.call_log.names("bookings") == []
 
 
-def test_since_when_is_the_time_of_the_settling(scene: Scene, ports: Fakes) -> None:
-    item_id = reversal(scene)
+def test_since_when_is_the_time_of_the_settling(harness: Harness, ports: Fakes) -> None:
+    item_id = reversal(harness)
     ports.clock.move_to(NOW + timedelta(hours=2))
     assert settle(ports, OPERATOR, item_id, note="").settlement.at == NOW + timedelta(hours=2)

@@ -33,9 +33,9 @@ from chalicelib.services.ports import NightsShort, SlotTaken, StoreBusy
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
-from tests.scenes import GUEST_DAWIT, HOLD_ENDS, NIGHTS, PUBLIC, Scene, id_of
+from tests.harness import GUEST_DAWIT, HOLD_ENDS, NIGHTS, PUBLIC, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 TODAY = date(2027, 1, 2)
 
 
@@ -49,11 +49,11 @@ def wrote_nothing(ports: Fakes) -> bool:
 # -- all is well
 
 
-def test_a_booking_holds_its_nights_and_has_a_link(scene: Scene, ports: Fakes) -> None:
-    done = scene.book()
+def test_a_booking_holds_its_nights_and_has_a_link(harness: Harness, ports: Fakes) -> None:
+    done = harness.book()
     booking = done.booking
     assert not done.replayed
-    assert booking == scene.now(FIRST)
+    assert booking == harness.stored_booking(FIRST)
     assert (booking.booking_id, booking.guest_id, booking.status) == (FIRST, GUEST, "pending_payment")
     assert (booking.total, booking.hold_expires_at) == (Money(735000, "ETB"), HOLD_ENDS)
     assert (booking.slot, booking.contact, booking.request_id) == (1, HANNA, "request-first")
@@ -61,12 +61,12 @@ def test_a_booking_holds_its_nights_and_has_a_link(scene: Scene, ports: Fakes) -
     assert (payment.tx_ref, payment.status, payment.opening_by) == (f"{FIRST}-1", "pending", "")
     assert payment.checkout_url == ports.gateway.charges[payment.tx_ref].url
     assert (payment.gateway, payment.expected_mode, payment.amount) == ("chapa", "test", Money(735000, "ETB"))
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert ports.tables.slots == {GUEST: {1: (HOLD_ENDS + timedelta(hours=12), FIRST)}}
 
 
-def test_the_row_comes_before_the_gateway(scene: Scene, ports: Fakes) -> None:
-    scene.book()
+def test_the_row_comes_before_the_gateway(harness: Harness, ports: Fakes) -> None:
+    harness.book()
     assert ports.call_log.names("bookings", "gateway") == [
         "bookings.salt",
         "bookings.load",
@@ -79,8 +79,8 @@ def test_the_row_comes_before_the_gateway(scene: Scene, ports: Fakes) -> None:
     assert held.payments[0].is_opening(NOW)
 
 
-def test_the_gateway_is_told_what_it_needs(scene: Scene, ports: Fakes) -> None:
-    scene.book()
+def test_the_gateway_is_told_what_it_needs(harness: Harness, ports: Fakes) -> None:
+    harness.book()
     opening = ports.gateway.charges[f"{FIRST}-1"].opening
     assert (opening.tx_ref, opening.amount, opening.title) == (f"{FIRST}-1", Money(735000, "ETB"), "Lake house")
     assert (opening.first_name, opening.last_name, opening.email, opening.phone) == (
@@ -94,51 +94,51 @@ def test_the_gateway_is_told_what_it_needs(scene: Scene, ports: Fakes) -> None:
     assert opening.meta == {"booking_id": FIRST}
 
 
-def test_nothing_is_mailed_for_a_hold(scene: Scene, ports: Fakes) -> None:
-    assert scene.book().booking.emails == ()
+def test_nothing_is_mailed_for_a_hold(harness: Harness, ports: Fakes) -> None:
+    assert harness.book().booking.emails == ()
     assert ports.queue.letters == []
 
 
-def test_nights_at_their_own_price_are_charged_so(scene: Scene, ports: Fakes) -> None:
-    ports.tables.nights[scene.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(300000, "ETB"))
-    booking = scene.book(expected_total=790000).booking
+def test_nights_at_their_own_price_are_charged_so(harness: Harness, ports: Fakes) -> None:
+    ports.tables.nights[harness.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(300000, "ETB"))
+    booking = harness.book(expected_total=790000).booking
     assert booking.total == Money(790000, "ETB")
     assert ports.gateway.charges[f"{FIRST}-1"].opening.amount == Money(790000, "ETB")
 
 
-def test_a_booking_keeps_what_was_said_with_it(scene: Scene, ports: Fakes) -> None:
-    booking = scene.book(language="am", return_url="https://shop.example.et/thanks").booking
+def test_a_booking_keeps_what_was_said_with_it(harness: Harness, ports: Fakes) -> None:
+    booking = harness.book(language="am", return_url="https://shop.example.et/thanks").booking
     assert (booking.language, booking.return_url) == ("am", "https://shop.example.et/thanks")
     assert (booking.contact, booking.request_id) == (HANNA, "request-first")
     assert booking.hold_expires_at == HOLD_ENDS
 
 
-def test_money_that_no_gateway_takes_is_not_booked(scene: Scene, ports: Fakes) -> None:
+def test_money_that_no_gateway_takes_is_not_booked(harness: Harness, ports: Fakes) -> None:
     ports.gateways = OneGateway(ports.gateway, frozenset({"USD"}))
     with pytest.raises(CurrencyNotTaken):
-        scene.book()
+        harness.book()
     assert wrote_nothing(ports)
 
 
-def test_what_the_guest_was_shown_is_what_is_charged(scene: Scene) -> None:
-    assert scene.book(expected_total=735000).booking.total == Money(735000, "ETB")
+def test_what_the_guest_was_shown_is_what_is_charged(harness: Harness) -> None:
+    assert harness.book(expected_total=735000).booking.total == Money(735000, "ETB")
 
 
 # -- refusals: nothing is written, nobody is asked
 
 
-def test_nobody_books_without_signing_in(scene: Scene, ports: Fakes) -> None:
+def test_nobody_books_without_signing_in(harness: Harness, ports: Fakes) -> None:
     for nobody in (None, Principal(PersonId(""))):
         with pytest.raises(Unauthenticated):
-            scene.book(guest=nobody)
+            harness.book(guest=nobody)
     assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("listing_id", ["", "nonsense", derive_listing_id(SALT, HOST, "another")])
-def test_a_listing_that_is_not_there(scene: Scene, ports: Fakes, listing_id: str) -> None:
-    scene.listing = replace(scene.listing, listing_id=ListingId(listing_id))
+def test_a_listing_that_is_not_there(harness: Harness, ports: Fakes, listing_id: str) -> None:
+    harness.listing = replace(harness.listing, listing_id=ListingId(listing_id))
     with pytest.raises(ListingNotFound):
-        scene.book()
+        harness.book()
     assert wrote_nothing(ports)
 
 
@@ -154,9 +154,9 @@ def test_a_listing_that_is_not_there(scene: Scene, ports: Fakes, listing_id: str
         (a_stay(date(2020, 1, 1), nights=99, guests=3), ["check_in", "check_out", "guests"]),
     ],
 )
-def test_a_stay_that_does_not_fit(scene: Scene, ports: Fakes, stay: Any, fields: list[str]) -> None:
+def test_a_stay_that_does_not_fit(harness: Harness, ports: Fakes, stay: Any, fields: list[str]) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        scene.book(stay=stay)
+        harness.book(stay=stay)
     assert [error.field for error in refused.value.errors] == fields
     assert all(error.message for error in refused.value.errors)
     assert wrote_nothing(ports)
@@ -172,94 +172,94 @@ def test_a_stay_that_does_not_fit(scene: Scene, ports: Fakes, stay: Any, fields:
         a_stay(units=4, guests=8),
     ],
 )
-def test_a_stay_that_just_fits(scene: Scene, stay: Any) -> None:
-    assert scene.book(stay=stay).booking.stay == stay
+def test_a_stay_that_just_fits(harness: Harness, stay: Any) -> None:
+    assert harness.book(stay=stay).booking.stay == stay
 
 
-def test_today_is_the_listings_today(scene: Scene, ports: Fakes) -> None:
+def test_today_is_the_listings_today(harness: Harness, ports: Fakes) -> None:
     """At 22:00 in UTC on the 2nd it is the 3rd in Addis Ababa."""
     ports.clock.move_to(NOW.replace(hour=22))
     with pytest.raises(InvalidRequest):
-        scene.book(stay=a_stay(TODAY))
-    scene.book(stay=a_stay(TODAY + timedelta(days=1)))
+        harness.book(stay=a_stay(TODAY))
+    harness.book(stay=a_stay(TODAY + timedelta(days=1)))
 
 
-def test_a_closed_listing(scene: Scene, ports: Fakes) -> None:
-    ports.tables.listings[scene.listing.listing_id] = replace(scene.listing, status="closed")
+def test_a_closed_listing(harness: Harness, ports: Fakes) -> None:
+    ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, status="closed")
     with pytest.raises(ListingClosed):
-        scene.book()
+        harness.book()
     assert wrote_nothing(ports)
 
 
-def test_nights_that_are_short_or_closed_are_named(scene: Scene, ports: Fakes) -> None:
-    place = scene.listing.listing_id
+def test_nights_that_are_short_or_closed_are_named(harness: Harness, ports: Fakes) -> None:
+    place = harness.listing.listing_id
     ports.tables.nights[place, NIGHTS[0]] = Night(NIGHTS[0], closed=True)
-    other = scene.book(key="other", guest=GUEST_DAWIT, stay=a_stay(NIGHTS[2], 1, units=4)).booking
+    other = harness.book(key="other", guest=GUEST_DAWIT, stay=a_stay(NIGHTS[2], 1, units=4)).booking
     with pytest.raises(DatesUnavailable) as refused:
-        scene.book()
+        harness.book()
     assert refused.value.nights == (NIGHTS[0], NIGHTS[2])
     assert list(ports.tables.bookings) == [other.booking_id]
     assert GUEST not in ports.tables.slots
 
 
 @pytest.mark.parametrize("shown", [734999, 735001, 0])
-def test_a_price_that_changed_is_told(scene: Scene, ports: Fakes, shown: int) -> None:
+def test_a_price_that_changed_is_told(harness: Harness, ports: Fakes, shown: int) -> None:
     with pytest.raises(PriceChanged) as refused:
-        scene.book(expected_total=shown)
+        harness.book(expected_total=shown)
     assert refused.value.total == Money(735000, "ETB")
     assert wrote_nothing(ports)
 
 
-def test_a_guest_holds_at_most_three_unpaid_bookings(scene: Scene, ports: Fakes) -> None:
+def test_a_guest_holds_at_most_three_unpaid_bookings(harness: Harness, ports: Fakes) -> None:
     for n in range(3):
-        assert scene.book(key=f"{n}").booking.slot == n + 1
+        assert harness.book(key=f"{n}").booking.slot == n + 1
     before = dict(ports.tables.bookings)
     ports.call_log.forget()
     with pytest.raises(TooManyOpenHolds) as refused:
-        scene.book(key="fourth")
+        harness.book(key="fourth")
     assert refused.value.retry_after == 60
     assert ports.tables.bookings == before
     assert ports.call_log.names("gateway") == []
-    assert scene.taken == dict.fromkeys(NIGHTS, 3)
-    scene.book(key="fourth", guest=GUEST_DAWIT)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 3)
+    harness.book(key="fourth", guest=GUEST_DAWIT)
 
 
-def test_a_slot_is_free_again_once_the_booking_was_paid(scene: Scene, ports: Fakes) -> None:
+def test_a_slot_is_free_again_once_the_booking_was_paid(harness: Harness, ports: Fakes) -> None:
     for n in range(3):
-        scene.book(key=f"{n}")
-    tx_ref = f"{id_of('1')}-1"
+        harness.book(key=f"{n}")
+    tx_ref = f"{booking_id_of('1')}-1"
     ports.gateway.pay(tx_ref)
-    scene.webhook(tx_ref)
-    assert scene.book(key="fourth").booking.slot == 2
+    harness.webhook(tx_ref)
+    assert harness.book(key="fourth").booking.slot == 2
 
 
 # -- repeats
 
 
-def test_a_repeat_answers_the_same_booking(scene: Scene, ports: Fakes) -> None:
-    first = scene.book()
+def test_a_repeat_answers_the_same_booking(harness: Harness, ports: Fakes) -> None:
+    first = harness.book()
     ports.call_log.forget()
-    again = scene.book()
+    again = harness.book()
     assert again == BookingResult(first.booking, replayed=True)
     assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
 
 
-def test_a_repeat_shows_todays_state(scene: Scene) -> None:
-    booking = scene.confirmed()
-    assert scene.book() == BookingResult(booking, replayed=True)
+def test_a_repeat_shows_todays_state(harness: Harness) -> None:
+    booking = harness.confirmed_booking()
+    assert harness.book() == BookingResult(booking, replayed=True)
 
 
-def test_a_repeat_works_whatever_changed_meanwhile(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_works_whatever_changed_meanwhile(harness: Harness, ports: Fakes) -> None:
     """It is looked up before any other check."""
-    booking = scene.booked(expected_total=735000)
-    closed_and_dearer = replace(scene.listing, status="closed", units=1, nightly_price=Money(900000, "ETB"))
-    ports.tables.listings[scene.listing.listing_id] = closed_and_dearer
-    scene.listing = closed_and_dearer
+    booking = harness.held_booking(expected_total=735000)
+    closed_and_dearer = replace(harness.listing, status="closed", units=1, nightly_price=Money(900000, "ETB"))
+    ports.tables.listings[harness.listing.listing_id] = closed_and_dearer
+    harness.listing = closed_and_dearer
     ports.clock.move(days=400)
-    assert scene.book(expected_total=735000).booking.booking_id == booking.booking_id
-    del ports.tables.listings[scene.listing.listing_id]
-    assert scene.book(expected_total=735000).replayed
-    ports.tables.listings[scene.listing.listing_id] = replace(closed_and_dearer, units=4)
+    assert harness.book(expected_total=735000).booking.booking_id == booking.booking_id
+    del ports.tables.listings[harness.listing.listing_id]
+    assert harness.book(expected_total=735000).replayed
+    ports.tables.listings[harness.listing.listing_id] = replace(closed_and_dearer, units=4)
 
 
 @pytest.mark.parametrize(
@@ -273,56 +273,56 @@ def test_a_repeat_works_whatever_changed_meanwhile(scene: Scene, ports: Fakes) -
         {"return_url": "https://shop.example.et/thanks"},
     ],
 )
-def test_a_key_belongs_to_one_request(scene: Scene, ports: Fakes, other: dict[str, Any]) -> None:
-    booking = scene.booked()
+def test_a_key_belongs_to_one_request(harness: Harness, ports: Fakes, other: dict[str, Any]) -> None:
+    booking = harness.held_booking()
     with pytest.raises(IdempotencyKeyReused):
-        scene.book(**other)
-    assert scene.now(booking) == booking
+        harness.book(**other)
+    assert harness.stored_booking(booking) == booking
     assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
 
 
-def test_a_key_belongs_to_one_listing_too(scene: Scene) -> None:
-    scene.booked()
-    scene.listing = replace(scene.listing, listing_id=derive_listing_id(SALT, HOST, "another"))
+def test_a_key_belongs_to_one_listing_too(harness: Harness) -> None:
+    harness.held_booking()
+    harness.listing = replace(harness.listing, listing_id=derive_listing_id(SALT, HOST, "another"))
     with pytest.raises(IdempotencyKeyReused):
-        scene.book()
-    scene.ports.tables.listings[scene.listing.listing_id] = scene.listing
+        harness.book()
+    harness.ports.tables.listings[harness.listing.listing_id] = harness.listing
 
 
-def test_a_key_is_its_guests_own(scene: Scene) -> None:
-    hanna, dawit = scene.book().booking, scene.book(guest=GUEST_DAWIT).booking
+def test_a_key_is_its_guests_own(harness: Harness) -> None:
+    hanna, dawit = harness.book().booking, harness.book(guest=GUEST_DAWIT).booking
     assert hanna.booking_id != dawit.booking_id
-    assert scene.taken == dict.fromkeys(NIGHTS, 2)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 2)
 
 
-def test_a_repeat_waits_for_the_first_to_be_done(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_waits_for_the_first_to_be_done(harness: Harness, ports: Fakes) -> None:
     seen: list[BookingResult] = []
     ports.clock.on_sleep = lambda: None
 
     def repeat() -> None:
         """While the first is at the gateway, the second comes; it is answered once the first is done."""
         with pytest.raises(InProgress) as refused:
-            scene.book()
+            harness.book()
         assert refused.value.retry_after == 5
 
     ports.run_before("gateway.initialize", repeat)
-    seen.append(scene.book())
+    seen.append(harness.book())
     assert ports.call_log.count("gateway.initialize") == 1
     assert sum(ports.clock.slept) == pytest.approx(15, abs=0.5)
     assert ports.clock.slept[:6] == [0.05, 0.1, 0.2, 0.3, 0.5, 0.5]
-    assert seen[0].booking == scene.now(FIRST)
+    assert seen[0].booking == harness.stored_booking(FIRST)
 
 
-def test_a_repeat_takes_over_once_the_first_is_surely_gone(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_takes_over_once_the_first_is_surely_gone(harness: Harness, ports: Fakes) -> None:
     def crash() -> None:
         raise KeyboardInterrupt
 
     ports.run_before("gateway.initialize", crash)
     with pytest.raises(KeyboardInterrupt):
-        scene.book()
-    assert scene.now(FIRST).payments[0].status == "created"
+        harness.book()
+    assert harness.stored_booking(FIRST).payments[0].status == "created"
     ports.clock.move(seconds=24)
-    again = scene.book()
+    again = harness.book()
     # It waited for the lease to end, and went on with the same reference.
     assert ports.clock.now() >= NOW + timedelta(seconds=25)
     assert again.replayed
@@ -333,26 +333,26 @@ def test_a_repeat_takes_over_once_the_first_is_surely_gone(scene: Scene, ports: 
     assert ports.gateway.charges[f"{FIRST}-1"].opening.return_url.startswith(PUBLIC)
 
 
-def test_a_repeat_after_the_hold_opens_nothing(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_after_the_hold_opens_nothing(harness: Harness, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", raises(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        scene.book()
+        harness.book()
     ports.clock.move(minutes=28)
-    again = scene.book()
+    again = harness.book()
     assert (again.replayed, again.booking.payments[0].status) == (True, "created")
     assert ports.gateway.charges == {}
 
 
-def test_a_repeat_leaves_an_opening_of_unknown_fate_to_the_guest(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_leaves_an_opening_of_unknown_fate_to_the_guest(harness: Harness, ports: Fakes) -> None:
     """Its owner came back without a link: nobody is gone, and to pay is another call."""
-    ports.gateway.trouble("initialize", GatewayTimeout("silence", definitely_not_executed=False))
-    first = scene.book().booking
-    again = scene.book()
+    ports.gateway.fail_next("initialize", GatewayTimeout("silence", definitely_not_executed=False))
+    first = harness.book().booking
+    again = harness.book()
     assert (again.replayed, again.booking) == (True, first)
     assert ports.call_log.count("gateway.initialize") == 1
 
 
-def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) -> None:
+def test_twenty_equal_calls_at_once_are_one_booking(harness: Harness, ports: Fakes) -> None:
     """Nineteen of them meet the first one's booking and wait until it has come back from the gateway."""
     waiting = threading.Semaphore(0)
     opened = threading.Event()
@@ -369,99 +369,99 @@ def test_twenty_equal_calls_at_once_are_one_booking(scene: Scene, ports: Fakes) 
     ports.run_before("gateway.initialize", all_others_wait)
     ports.run_after("bookings.save", opened.set)
     with ThreadPoolExecutor(20) as pool:
-        calls = [pool.submit(scene.book) for _ in range(20)]
+        calls = [pool.submit(harness.book) for _ in range(20)]
         answers = [call.result(timeout=20) for call in calls]
     assert {answer.booking.booking_id for answer in answers} == {FIRST}
     assert sorted(answer.replayed for answer in answers) == [False] + [True] * 19
     assert {answer.booking.payments[0].checkout_url for answer in answers} == {ports.gateway.charges[f"{FIRST}-1"].url}
     assert ports.call_log.count("gateway.initialize") == 1
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
 # -- a twin of the same call gets in between
 
 
 @pytest.mark.parametrize("at", ["bookings.hold", "bookings.free_slot", "listings.nights", "listings.load"])
-def test_a_twin_is_met_wherever_it_gets_in(scene: Scene, ports: Fakes, at: str) -> None:
+def test_a_twin_is_met_wherever_it_gets_in(harness: Harness, ports: Fakes, at: str) -> None:
     twins: list[BookingResult] = []
-    ports.run_before(at, lambda: twins.append(scene.book()))
-    done = scene.book()
+    ports.run_before(at, lambda: twins.append(harness.book()))
+    done = harness.book()
     assert done == BookingResult(twins[0].booking, replayed=True)
     assert list(ports.tables.bookings) == [FIRST]
     assert ports.call_log.count("gateway.initialize") == 1
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
-def test_a_twin_is_found_instead_of_short_nights(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("listings.nights", lambda: scene.book(stay=a_stay(units=4)))
-    assert scene.book(stay=a_stay(units=4)).replayed
+def test_a_twin_is_found_instead_of_short_nights(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("listings.nights", lambda: harness.book(stay=a_stay(units=4)))
+    assert harness.book(stay=a_stay(units=4)).replayed
 
 
-def test_a_twin_is_found_instead_of_too_many_holds(scene: Scene, ports: Fakes) -> None:
+def test_a_twin_is_found_instead_of_too_many_holds(harness: Harness, ports: Fakes) -> None:
     for n in range(2):
-        scene.book(key=f"{n}")
-    ports.run_before("bookings.free_slot", scene.book)
-    assert scene.book().replayed
+        harness.book(key=f"{n}")
+    ports.run_before("bookings.free_slot", harness.book)
+    assert harness.book().replayed
 
 
-def test_a_twin_is_found_instead_of_a_changed_price(scene: Scene, ports: Fakes) -> None:
+def test_a_twin_is_found_instead_of_a_changed_price(harness: Harness, ports: Fakes) -> None:
     def twin_then_dearer() -> None:
-        scene.book(expected_total=735000)
-        ports.tables.listings[scene.listing.listing_id] = replace(scene.listing, nightly_price=Money(1, "ETB"))
+        harness.book(expected_total=735000)
+        ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, nightly_price=Money(1, "ETB"))
 
     ports.run_before("listings.load", twin_then_dearer)
-    assert scene.book(expected_total=735000).replayed
+    assert harness.book(expected_total=735000).replayed
 
 
-def test_a_twin_with_another_body_is_a_reused_key(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("bookings.hold", lambda: scene.book(language="am"))
+def test_a_twin_with_another_body_is_a_reused_key(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("bookings.hold", lambda: harness.book(language="am"))
     with pytest.raises(IdempotencyKeyReused):
-        scene.book()
+        harness.book()
 
 
 # -- others get in between
 
 
-def test_the_last_unit_goes_to_one_of_two(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("bookings.hold", lambda: scene.book(guest=GUEST_DAWIT, stay=a_stay(units=4)))
+def test_the_last_unit_goes_to_one_of_two(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("bookings.hold", lambda: harness.book(guest=GUEST_DAWIT, stay=a_stay(units=4)))
     with pytest.raises(DatesUnavailable) as refused:
-        scene.book()
+        harness.book()
     assert refused.value.nights == NIGHTS
     assert FIRST not in ports.tables.bookings
     assert ports.call_log.count("gateway.initialize") == 1
 
 
-def test_a_slot_that_was_taken_meanwhile_is_not_the_only_one(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("bookings.hold", lambda: scene.book(key="other"))
-    assert scene.book().booking.slot == 2
+def test_a_slot_that_was_taken_meanwhile_is_not_the_only_one(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("bookings.hold", lambda: harness.book(key="other"))
+    assert harness.book().booking.slot == 2
 
 
 @pytest.mark.parametrize("at", ["bookings.free_slot", "bookings.hold"])
-def test_a_price_that_changes_meanwhile_is_the_one_that_is_charged(scene: Scene, ports: Fakes, at: str) -> None:
+def test_a_price_that_changes_meanwhile_is_the_one_that_is_charged(harness: Harness, ports: Fakes, at: str) -> None:
     def dearer() -> None:
-        ports.tables.nights[scene.listing.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(300000, "ETB"))
+        ports.tables.nights[harness.listing.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(300000, "ETB"))
 
     ports.run_before(at, dearer)
-    assert scene.book().booking.total == Money(790000, "ETB")
+    assert harness.book().booking.total == Money(790000, "ETB")
 
 
-def test_a_price_that_changes_meanwhile_is_told_who_was_shown_another(scene: Scene, ports: Fakes) -> None:
+def test_a_price_that_changes_meanwhile_is_told_who_was_shown_another(harness: Harness, ports: Fakes) -> None:
     def dearer() -> None:
-        ports.tables.nights[scene.listing.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(300000, "ETB"))
+        ports.tables.nights[harness.listing.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(300000, "ETB"))
 
     ports.run_before("bookings.hold", dearer)
     with pytest.raises(PriceChanged) as refused:
-        scene.book(expected_total=735000)
+        harness.book(expected_total=735000)
     assert refused.value.total == Money(790000, "ETB")
     assert wrote_nothing(ports)
 
 
 @pytest.mark.parametrize("lost", [NightsShort, SlotTaken])
-def test_losing_again_and_again_ends(scene: Scene, ports: Fakes, lost: type[Exception]) -> None:
+def test_losing_again_and_again_ends(harness: Harness, ports: Fakes, lost: type[Exception]) -> None:
     for skip in range(TRIES):
         ports.run_before("bookings.hold", raises(lost()), skip=skip)
     with pytest.raises(Busy) as refused:
-        scene.book()
+        harness.book()
     assert refused.value.retry_after == 1
     assert ports.call_log.count("bookings.hold") == TRIES
     assert wrote_nothing(ports)
@@ -470,46 +470,46 @@ def test_losing_again_and_again_ends(scene: Scene, ports: Fakes, lost: type[Exce
 # -- the store's bad days
 
 
-def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
+def test_a_busy_store_is_told(harness: Harness, ports: Fakes) -> None:
     ports.run_before("bookings.hold", raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
-        scene.book()
+        harness.book()
     assert refused.value.retry_after == 1
     assert ports.call_log.count("bookings.hold") == 1
     assert wrote_nothing(ports)
 
 
-def test_a_hold_whose_answer_was_lost_is_still_ours(scene: Scene, ports: Fakes) -> None:
+def test_a_hold_whose_answer_was_lost_is_still_ours(harness: Harness, ports: Fakes) -> None:
     """The store tried again by itself and met its own booking: the one who wrote it goes on to the gateway."""
     ports.run_before("bookings.hold", lambda: _hold_unheard(ports))
-    done = scene.book()
+    done = harness.book()
     assert not done.replayed
     assert done.booking.payments[0].status == "pending"
     assert ports.call_log.count("gateway.initialize") == 1
     assert ports.clock.slept == []
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
-def test_a_hold_that_timed_out_is_looked_for(scene: Scene, ports: Fakes) -> None:
+def test_a_hold_that_timed_out_is_looked_for(harness: Harness, ports: Fakes) -> None:
     ports.run_after("bookings.hold", raises(StoreBusy()))
-    done = scene.book()
+    done = harness.book()
     assert not done.replayed
     assert done.booking.payments[0].status == "pending"
     assert ports.call_log.count("gateway.initialize") == 1
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
-def test_a_hold_that_arrives_too_late_to_be_seen_is_found_by_a_repeat(scene: Scene, ports: Fakes) -> None:
+def test_a_hold_that_arrives_too_late_to_be_seen_is_found_by_a_repeat(harness: Harness, ports: Fakes) -> None:
     ports.run_after("bookings.hold", raises(StoreBusy()))
     ports.run_before("bookings.load", raises(StoreBusy()), skip=1)
     with pytest.raises(StoreBusy):
-        scene.book()
+        harness.book()
     ports.clock.move(seconds=15)
-    again = scene.book()
+    again = harness.book()
     assert again.replayed
     assert again.booking.payments[0].status == "pending"
     assert ports.call_log.count("gateway.initialize") == 1
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
 def _hold_unheard(ports: Fakes) -> None:

@@ -12,9 +12,9 @@ from chalicelib.domain.money import Money
 from chalicelib.services.cancel import cancel
 from tests.builders import NOW
 from tests.fakes import Fakes
-from tests.scenes import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
+from tests.harness import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 CHECK_IN = NOW.replace(day=14, hour=11, minute=0, second=0)
 """Two in the afternoon in Addis Ababa."""
@@ -25,11 +25,11 @@ def stop(ports: Fakes, who: Any = GUEST_HANNA) -> str:
     return cancel(ports, who, FIRST, reason="plans changed")[1]
 
 
-def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_an_unpaid_booking_is_given_up(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     assert stop(ports) == "guest"
-    booking = scene.now(FIRST)
-    assert (booking.status, booking.refunds, scene.taken) == ("cancelled", (), {})
+    booking = harness.stored_booking(FIRST)
+    assert (booking.status, booking.refunds, harness.units_taken) == ("cancelled", (), {})
     assert [email.kind for email in booking.emails] == ["booking_cancelled"]
     assert booking.payments[0].status == "expired"
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
@@ -38,7 +38,7 @@ def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
     assert ports.call_log.count("bookings.save") == 1
     # The link goes at once, by the clock's hand.
     assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
-    scene.tick()
+    harness.sweep_and_drain()
     assert ports.gateway.charges[ONE].cancelled
 
 
@@ -53,66 +53,66 @@ def test_an_unpaid_booking_is_given_up(scene: Scene, ports: Fakes) -> None:
     ],
     ids=lambda part: getattr(part, "person_id", str(part)),
 )
-def test_what_goes_back(scene: Scene, ports: Fakes, who: Any, before: timedelta, back: int) -> None:
-    scene.confirmed()
+def test_what_goes_back(harness: Harness, ports: Fakes, who: Any, before: timedelta, back: int) -> None:
+    harness.confirmed_booking()
     ports.clock.move_to(CHECK_IN - before)
     stop(ports, who)
-    booking = scene.now(FIRST)
-    assert (booking.status, scene.taken) == ("cancelled", {})
+    booking = harness.stored_booking(FIRST)
+    assert (booking.status, harness.units_taken) == ("cancelled", {})
     # Nights, refund and letters in one write.
     assert ports.call_log.count("bookings.save") == 1
     assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
     assert [email.kind for email in booking.emails][-2:] == ["booking_cancelled", "host_cancelled"]
 
 
-def test_a_stay_that_has_begun_is_not_cancelled(scene: Scene, ports: Fakes) -> None:
-    before = scene.confirmed()
+def test_a_stay_that_has_begun_is_not_cancelled(harness: Harness, ports: Fakes) -> None:
+    before = harness.confirmed_booking()
     ports.clock.move_to(CHECK_IN)
     for who in (GUEST_HANNA, HOST_ABEBE, OPERATOR):
         with pytest.raises(StayBegun):
             stop(ports, who)
-    assert scene.now(FIRST) == before
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.stored_booking(FIRST) == before
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
 
 
-def test_a_repeat_changes_nothing(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_repeat_changes_nothing(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     stop(ports)
-    before = scene.now(FIRST)
-    scene.forget()
+    before = harness.stored_booking(FIRST)
+    harness.clear_logs()
     for who in (GUEST_HANNA, HOST_ABEBE):
         stop(ports, who)
-    assert scene.now(FIRST) == before
+    assert harness.stored_booking(FIRST) == before
     assert ports.call_log.count("bookings.save") == 0
 
 
-def test_an_expired_booking_releases_nothing_twice(scene: Scene, ports: Fakes) -> None:
-    scene.expired()
+def test_an_expired_booking_releases_nothing_twice(harness: Harness, ports: Fakes) -> None:
+    harness.expired_booking()
     stop(ports)
-    assert (scene.now(FIRST).status, scene.taken) == ("cancelled", {})
+    assert (harness.stored_booking(FIRST).status, harness.units_taken) == ("cancelled", {})
     assert ports.call_log.count("bookings.give_back_slot") == 0
 
 
-def test_money_for_a_cancelled_booking_goes_back(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_money_for_a_cancelled_booking_goes_back(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     stop(ports)
     ports.gateway.pay(ONE, on_its_way=True)
-    scene.webhook(ONE)
-    booking = scene.now(FIRST)
-    assert (booking.status, booking.payments[0].status, scene.taken) == ("cancelled", "completed", {})
+    harness.webhook(ONE)
+    booking = harness.stored_booking(FIRST)
+    assert (booking.status, booking.payments[0].status, harness.units_taken) == ("cancelled", "completed", {})
     [refund] = booking.refunds
     assert (refund.amount, refund.reason) == (Money(735000, "ETB"), "booking_cancelled")
 
 
-def test_money_that_comes_while_we_cancel_counts(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_money_that_comes_while_we_cancel_counts(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
 
     def paid() -> None:
         ports.gateway.pay(ONE)
-        scene.webhook(ONE)
+        harness.webhook(ONE)
 
     ports.run_before("bookings.save", paid)
     stop(ports)
-    booking = scene.now(FIRST)
+    booking = harness.stored_booking(FIRST)
     assert (booking.status, [refund.amount.minor for refund in booking.refunds]) == ("cancelled", [735000])
-    assert scene.taken == {}
+    assert harness.units_taken == {}

@@ -27,127 +27,129 @@ from chalicelib.services.ports import StoreBusy, VersionLost
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.scenes import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, OTHER_HOST, Scene
+from tests.harness import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, OTHER_HOST, Harness
 
 FIRST, END = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 
 
-def change(scene: Scene, who: Principal | None = HOST_ABEBE, *, only_version: int | None = None, **changes: Any) -> Any:
+def change(
+    harness: Harness, who: Principal | None = HOST_ABEBE, *, only_version: int | None = None, **changes: Any
+) -> Any:
     only_versions = None if only_version is None else {only_version}
-    return hosting.update(scene.ports, who, scene.listing.listing_id, changes, only_versions=only_versions)
+    return hosting.update(harness.ports, who, harness.listing.listing_id, changes, only_versions=only_versions)
 
 
 def set_nights(
-    scene: Scene, who: Principal | None = HOST_ABEBE, *, price: int | None = None, closed: bool = False
+    harness: Harness, who: Principal | None = HOST_ABEBE, *, price: int | None = None, closed: bool = False
 ) -> tuple[Night, ...]:
     money = None if price is None else Money(price, "ETB")
-    place = scene.listing.listing_id
-    return calendars.set_nights(scene.ports, who, place, FIRST, END, price=money, closed=closed)[1]
+    place = harness.listing.listing_id
+    return calendars.set_nights(harness.ports, who, place, FIRST, END, price=money, closed=closed)[1]
 
 
 USES: list[Any] = [
-    lambda scene, who: change(scene, who, title="Mine"),
-    lambda scene, who: hosting.close(scene.ports, who, scene.listing.listing_id),
-    lambda scene, who: set_nights(scene, who, closed=True),
-    lambda scene, who: hosting.bookings(
-        scene.ports, who, listing_id=scene.listing.listing_id, status=None, limit=9, after=None
+    lambda harness, who: change(harness, who, title="Mine"),
+    lambda harness, who: hosting.close(harness.ports, who, harness.listing.listing_id),
+    lambda harness, who: set_nights(harness, who, closed=True),
+    lambda harness, who: hosting.bookings(
+        harness.ports, who, listing_id=harness.listing.listing_id, status=None, limit=9, after=None
     ),
 ]
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_listing_is_its_hosts_alone(scene: Scene, ports: Fakes, use: Any) -> None:
+def test_a_listing_is_its_hosts_alone(harness: Harness, ports: Fakes, use: Any) -> None:
     with pytest.raises(Unauthenticated):
-        use(scene, None)
+        use(harness, None)
     for who in (GUEST_HANNA, OPERATOR, Principal(HOST)):
         with pytest.raises(Forbidden):
-            use(scene, who)
+            use(harness, who)
     assert ports.call_log.calls == []
     with pytest.raises(ListingNotFound):
-        use(scene, OTHER_HOST)
+        use(harness, OTHER_HOST)
     assert ports.call_log.names() == ["listings.load"]
-    assert ports.tables.listings[scene.listing.listing_id] == scene.listing
+    assert ports.tables.listings[harness.listing.listing_id] == harness.listing
     assert ports.tables.nights == {}
 
 
 # -- changing and closing
 
 
-def test_what_is_changed_is_changed_and_nothing_else(scene: Scene, ports: Fakes) -> None:
+def test_what_is_changed_is_changed_and_nothing_else(harness: Harness, ports: Fakes) -> None:
     ports.clock.move(days=1)
-    changed = change(scene, title="Lake villa", units=7)
-    assert changed == ports.tables.listings[scene.listing.listing_id]
-    expected = replace(scene.listing, title="Lake villa", units=7, version=2, updated_at=NOW + timedelta(days=1))
+    changed = change(harness, title="Lake villa", units=7)
+    assert changed == ports.tables.listings[harness.listing.listing_id]
+    expected = replace(harness.listing, title="Lake villa", units=7, version=2, updated_at=NOW + timedelta(days=1))
     assert changed == expected
 
 
-def test_no_change_is_no_save(scene: Scene, ports: Fakes) -> None:
-    assert change(scene, title=scene.listing.title) == scene.listing
+def test_no_change_is_no_save(harness: Harness, ports: Fakes) -> None:
+    assert change(harness, title=harness.listing.title) == harness.listing
     assert ports.call_log.count("listings.save") == 0
 
 
-def test_a_change_of_the_version_that_was_read(scene: Scene, ports: Fakes) -> None:
-    assert change(scene, only_version=1, units=5).version == 2
+def test_a_change_of_the_version_that_was_read(harness: Harness, ports: Fakes) -> None:
+    assert change(harness, only_version=1, units=5).version == 2
     for stale in (1, 3):
         with pytest.raises(PreconditionFailed):
-            change(scene, only_version=stale, units=6)
-    assert ports.tables.listings[scene.listing.listing_id].units == 5
+            change(harness, only_version=stale, units=6)
+    assert ports.tables.listings[harness.listing.listing_id].units == 5
     # Any of those that If-Match names will do.
-    place = scene.listing.listing_id
+    place = harness.listing.listing_id
     assert hosting.update(ports, HOST_ABEBE, place, {"units": 6}, only_versions=(1, 2, 9)).version == 3
 
 
-def test_a_change_meanwhile_loses_nothing(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("listings.save", lambda: change(scene, units=9))
-    changed = change(scene, title="Lake villa")
+def test_a_change_meanwhile_loses_nothing(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("listings.save", lambda: change(harness, units=9))
+    changed = change(harness, title="Lake villa")
     assert (changed.units, changed.title, changed.version) == (9, "Lake villa", 3)
 
 
-def test_a_change_meanwhile_is_another_version(scene: Scene, ports: Fakes) -> None:
-    ports.run_before("listings.save", lambda: change(scene, units=9))
+def test_a_change_meanwhile_is_another_version(harness: Harness, ports: Fakes) -> None:
+    ports.run_before("listings.save", lambda: change(harness, units=9))
     with pytest.raises(PreconditionFailed):
-        change(scene, only_version=1, title="Lake villa")
+        change(harness, only_version=1, title="Lake villa")
 
 
-def test_the_currency_stays(scene: Scene, ports: Fakes) -> None:
+def test_the_currency_stays(harness: Harness, ports: Fakes) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        change(scene, nightly_price=Money(100, "USD"))
+        change(harness, nightly_price=Money(100, "USD"))
     assert [error.field for error in refused.value.errors] == ["nightly_price.currency"]
-    assert change(scene, nightly_price=Money(100, "ETB")).nightly_price == Money(100, "ETB")
+    assert change(harness, nightly_price=Money(100, "ETB")).nightly_price == Money(100, "ETB")
 
 
 @pytest.mark.parametrize("error", [VersionLost, StoreBusy])
-def test_a_store_that_never_takes_it(scene: Scene, ports: Fakes, error: type[Exception]) -> None:
+def test_a_store_that_never_takes_it(harness: Harness, ports: Fakes, error: type[Exception]) -> None:
     tries = hosting.TRIES if error is VersionLost else 1
     for skip in range(tries):
         ports.run_before("listings.save", raises(error()), skip=skip)
     with pytest.raises(Busy) as refused:
-        change(scene, units=9)
+        change(harness, units=9)
     assert refused.value.retry_after == 1
     assert ports.call_log.count("listings.save") == tries
 
 
-def test_a_closed_listing_takes_no_more_bookings_and_keeps_its_own(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
-    hosting.close(ports, HOST_ABEBE, scene.listing.listing_id)
-    assert ports.tables.listings[scene.listing.listing_id].status == "closed"
-    assert scene.now(booking) == booking
-    hosting.close(ports, HOST_ABEBE, scene.listing.listing_id)
+def test_a_closed_listing_takes_no_more_bookings_and_keeps_its_own(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    assert ports.tables.listings[harness.listing.listing_id].status == "closed"
+    assert harness.stored_booking(booking) == booking
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
     assert ports.call_log.count("listings.save") == 1
 
 
 # -- nights
 
 
-def test_nights_are_priced_and_closed(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
-    assert set_nights(scene, price=300000, closed=True) == tuple(
+def test_nights_are_priced_and_closed(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    assert set_nights(harness, price=300000, closed=True) == tuple(
         Night(day, 1, Money(300000, "ETB"), closed=True) for day in NIGHTS
     )
     with pytest.raises(DatesUnavailable):
-        scene.book(key="second")
-    assert set_nights(scene) == tuple(Night(day, 1) for day in NIGHTS)
-    assert scene.book(key="second").booking.total == Money(735000, "ETB")
+        harness.book(key="second")
+    assert set_nights(harness) == tuple(Night(day, 1) for day in NIGHTS)
+    assert harness.book(key="second").booking.total == Money(735000, "ETB")
 
 
 @pytest.mark.parametrize(
@@ -161,39 +163,41 @@ def test_nights_are_priced_and_closed(scene: Scene, ports: Fakes) -> None:
     ],
 )
 def test_nights_that_do_not_fit(start: date, end: date, currency: str, fields: list[str]) -> None:
-    scene = Scene()
-    place = scene.listing.listing_id
+    harness = Harness()
+    place = harness.listing.listing_id
     with pytest.raises(InvalidRequest) as refused:
-        calendars.set_nights(scene.ports, HOST_ABEBE, place, start, end, price=Money(1, currency), closed=False)
+        calendars.set_nights(harness.ports, HOST_ABEBE, place, start, end, price=Money(1, currency), closed=False)
     assert [error.field for error in refused.value.errors] == fields
-    assert scene.ports.tables.nights == {}
+    assert harness.ports.tables.nights == {}
 
 
-def test_ninety_nights_fit(scene: Scene, ports: Fakes) -> None:
+def test_ninety_nights_fit(harness: Harness, ports: Fakes) -> None:
     end = FIRST + timedelta(days=90)
-    _, nights = calendars.set_nights(ports, HOST_ABEBE, scene.listing.listing_id, FIRST, end, price=None, closed=True)
+    _, nights = calendars.set_nights(ports, HOST_ABEBE, harness.listing.listing_id, FIRST, end, price=None, closed=True)
     assert [night.date for night in nights if night.closed] == [FIRST + timedelta(days=n) for n in range(90)]
 
 
-def test_nights_of_a_busy_store(scene: Scene, ports: Fakes) -> None:
+def test_nights_of_a_busy_store(harness: Harness, ports: Fakes) -> None:
     ports.run_before("listings.set_nights", raises(StoreBusy()))
     with pytest.raises(Busy):
-        set_nights(scene, closed=True)
+        set_nights(harness, closed=True)
 
 
 # -- who comes
 
 
-def houses(scene: Scene, bookings: list[int]) -> list[Booking]:
+def houses(harness: Harness, bookings: list[int]) -> list[Booking]:
     """One listing for each number, with so many bookings; all of them, listings and stays latest first."""
     made = []
     for n, count in enumerate(bookings):
         listing = a_listing(
             listing_id=derive_listing_id(SALT, HOST, f"{n}"), created_at=NOW + timedelta(days=n + 1), units=9
         )
-        scene.ports.tables.listings[listing.listing_id] = scene.listing = listing
+        harness.ports.tables.listings[listing.listing_id] = harness.listing = listing
         own = [
-            scene.booked(key="k", guest=Principal(PersonId(f"guest-{n}-{day}")), stay=a_stay(FIRST + timedelta(day), 1))
+            harness.held_booking(
+                key="k", guest=Principal(PersonId(f"guest-{n}-{day}")), stay=a_stay(FIRST + timedelta(day), 1)
+            )
             for day in range(count)
         ]
         made.append(own[::-1])
@@ -202,8 +206,8 @@ def houses(scene: Scene, bookings: list[int]) -> list[Booking]:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
 @pytest.mark.parametrize("bookings", [[0], [3], [2, 0, 3], [1] * 12, [0] * 11, [4, 0, 0, 0, 0, 0, 2]])
-def test_bookings_of_all_listings_page_by_page(scene: Scene, ports: Fakes, limit: int, bookings: list[int]) -> None:
-    expected = houses(scene, bookings)
+def test_bookings_of_all_listings_page_by_page(harness: Harness, ports: Fakes, limit: int, bookings: list[int]) -> None:
+    expected = houses(harness, bookings)
     found: list[Booking] = []
     after: Any = None
     for _ in range(60):
@@ -217,11 +221,11 @@ def test_bookings_of_all_listings_page_by_page(scene: Scene, ports: Fakes, limit
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_bookings_of_all_listings_of_a_status(scene: Scene, ports: Fakes, limit: int) -> None:
-    every = houses(scene, [2, 3])
+def test_bookings_of_all_listings_of_a_status(harness: Harness, ports: Fakes, limit: int) -> None:
+    every = houses(harness, [2, 3])
     tx_ref = every[1].payments[0].tx_ref
     ports.gateway.pay(tx_ref)
-    scene.webhook(tx_ref)
+    harness.webhook(tx_ref)
     found: list[Booking] = []
     after: Any = None
     for _ in range(20):
@@ -229,21 +233,21 @@ def test_bookings_of_all_listings_of_a_status(scene: Scene, ports: Fakes, limit:
         found += page.items
         if (after := page.after) is None:
             break
-    assert found == [scene.now(every[1])]
+    assert found == [harness.stored_booking(every[1])]
 
 
-def test_a_full_page_looks_into_no_further_listing(scene: Scene, ports: Fakes) -> None:
-    houses(scene, [1, 2])
-    scene.forget()
+def test_a_full_page_looks_into_no_further_listing(harness: Harness, ports: Fakes) -> None:
+    houses(harness, [1, 2])
+    harness.clear_logs()
     page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status=None, limit=2, after=None)
     assert (len(page.items), ports.call_log.count("bookings.of_listing")) == (2, 1)
     assert page.after is not None
 
 
-def test_bookings_of_one_listing_of_a_status(scene: Scene, ports: Fakes) -> None:
-    paid = scene.confirmed(key="paid")
-    scene.booked(key="open", stay=a_stay(END, 1))
-    place = scene.listing.listing_id
+def test_bookings_of_one_listing_of_a_status(harness: Harness, ports: Fakes) -> None:
+    paid = harness.confirmed_booking(key="paid")
+    harness.held_booking(key="open", stay=a_stay(END, 1))
+    place = harness.listing.listing_id
     of_status = hosting.bookings(ports, HOST_ABEBE, listing_id=place, status="confirmed", limit=9, after=None)
     assert of_status.items == (paid,)
     every = hosting.bookings(ports, HOST_ABEBE, listing_id=place, status=None, limit=1, after=None)

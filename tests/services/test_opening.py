@@ -18,9 +18,9 @@ from chalicelib.services.reconcile import reconcile
 from tests.builders import NOW
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
-from tests.scenes import NIGHTS, Scene, id_of
+from tests.harness import NIGHTS, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE, TWO, THREE = (f"{FIRST}-{n}" for n in (1, 2, 3))
 
 REASONS = (FieldError("contact.email", "The payment gateway does not accept this e-mail address."),)
@@ -42,246 +42,256 @@ def problem_of(trouble: GatewayError) -> Problem:
     return Problem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
 
 
-def statuses(scene: Scene) -> list[str]:
-    return [payment.status for payment in scene.now(FIRST).payments]
+def statuses(harness: Harness) -> list[str]:
+    return [payment.status for payment in harness.stored_booking(FIRST).payments]
 
 
 # -- what the gateway answers
 
 
 @pytest.mark.parametrize("trouble", KNOWN, ids=lambda trouble: trouble.detail)
-def test_a_payment_that_was_certainly_not_opened_has_failed(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
-    ports.gateway.trouble("initialize", trouble)
-    done = scene.book()
+def test_a_payment_that_was_certainly_not_opened_has_failed(
+    harness: Harness, ports: Fakes, trouble: GatewayError
+) -> None:
+    ports.gateway.fail_next("initialize", trouble)
+    done = harness.book()
     assert not done.replayed
-    assert done.booking == scene.now(FIRST)
+    assert done.booking == harness.stored_booking(FIRST)
     assert done.booking.status == "pending_payment"
     [payment] = done.booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("failed", None, problem_of(trouble))
     assert (payment.opening_until, payment.opening_by) == (None, "")
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     # The next call begins another attempt.
-    paid = scene.pay(done.booking)
-    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["failed", "pending"])
+    paid = harness.pay(done.booking)
+    assert (paid.opened, paid.payment.tx_ref, statuses(harness)) == (True, TWO, ["failed", "pending"])
     assert ports.call_log.count("gateway.initialize") == 2
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
-def test_a_payment_whose_fate_is_unknown_stays_created(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
-    ports.gateway.trouble("initialize", trouble)
-    [payment] = scene.book().booking.payments
+def test_a_payment_whose_fate_is_unknown_stays_created(harness: Harness, ports: Fakes, trouble: GatewayError) -> None:
+    ports.gateway.fail_next("initialize", trouble)
+    [payment] = harness.book().booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("created", None, problem_of(trouble))
     assert (payment.opening_until, payment.opening_by) == (None, "")
     assert payment.next_look_at is not None
     # The next call tries the very same reference again.
-    paid = scene.pay(scene.now(FIRST))
-    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, ONE, ["pending"])
+    paid = harness.pay(harness.stored_booking(FIRST))
+    assert (paid.opened, paid.payment.tx_ref, statuses(harness)) == (True, ONE, ["pending"])
     assert paid.payment.problem is None
     assert [call.args[0].tx_ref for call in ports.call_log.calls if call.name == "gateway.initialize"] == [ONE, ONE]
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN, ids=lambda trouble: trouble.detail)
-def test_a_link_that_was_lost_is_replaced(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
+def test_a_link_that_was_lost_is_replaced(harness: Harness, ports: Fakes, trouble: GatewayError) -> None:
     """The gateway opened it, but we never heard the link: the reference is burnt, and watched."""
-    ports.gateway.trouble("initialize", trouble, done=True)
-    scene.book()
-    assert statuses(scene) == ["created"]
-    paid = scene.pay(scene.now(FIRST))
-    assert (paid.opened, paid.payment.tx_ref, statuses(scene)) == (True, TWO, ["expired", "pending"])
+    ports.gateway.fail_next("initialize", trouble, done=True)
+    harness.book()
+    assert statuses(harness) == ["created"]
+    paid = harness.pay(harness.stored_booking(FIRST))
+    assert (paid.opened, paid.payment.tx_ref, statuses(harness)) == (True, TWO, ["expired", "pending"])
     assert [call.args[0].tx_ref for call in ports.call_log.calls if call.name == "gateway.initialize"] == [
         ONE,
         ONE,
         TWO,
     ]
-    lost = scene.payment(ONE)
+    lost = harness.stored_payment(ONE)
     assert lost.next_look_at is not None
     assert lost.checkout_url is None
 
 
-def test_money_on_a_lost_link_still_counts(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", UNKNOWN[0], done=True)
-    scene.book()
-    scene.pay(scene.now(FIRST))
+def test_money_on_a_lost_link_still_counts(harness: Harness, ports: Fakes) -> None:
+    ports.gateway.fail_next("initialize", UNKNOWN[0], done=True)
+    harness.book()
+    harness.pay(harness.stored_booking(FIRST))
     ports.gateway.pay(ONE)
-    scene.webhook(ONE)
-    assert scene.now(FIRST).status == "confirmed"
-    assert statuses(scene) == ["completed", "expired"]
+    harness.webhook(ONE)
+    assert harness.stored_booking(FIRST).status == "confirmed"
+    assert statuses(harness) == ["completed", "expired"]
 
 
-def test_a_call_gives_up_after_two_used_references(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", USED, times=2)
-    booking = scene.book().booking
-    assert statuses(scene) == ["expired", "expired"]
+def test_a_call_gives_up_after_two_used_references(harness: Harness, ports: Fakes) -> None:
+    ports.gateway.fail_next("initialize", USED, times=2)
+    booking = harness.book().booking
+    assert statuses(harness) == ["expired", "expired"]
     assert booking.payments[-1].problem == problem_of(USED)
     assert ports.call_log.count("gateway.initialize") == 2
-    assert scene.pay(booking).payment.tx_ref == THREE
-    assert statuses(scene) == ["expired", "expired", "pending"]
+    assert harness.pay(booking).payment.tx_ref == THREE
+    assert statuses(harness) == ["expired", "expired", "pending"]
 
 
-def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(scene: Scene, ports: Fakes) -> None:
+def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(harness: Harness, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", lambda: ports.clock.move(minutes=28))
-    ports.gateway.trouble("initialize", USED)
-    scene.book()
-    assert statuses(scene) == ["expired"]
+    ports.gateway.fail_next("initialize", USED)
+    harness.book()
+    assert statuses(harness) == ["expired"]
     assert ports.call_log.count("gateway.initialize") == 1
 
 
 # -- whoever comes back late
 
 
-def test_an_owner_who_comes_back_to_an_expired_booking_cancels_the_link(scene: Scene, ports: Fakes) -> None:
+def test_an_owner_who_comes_back_to_an_expired_booking_cancels_the_link(harness: Harness, ports: Fakes) -> None:
     def hold_ends() -> None:
         ports.clock.move(minutes=30)
-        scene.work(scene.now(FIRST))
-        assert scene.now(FIRST).status == "expired"
+        harness.process_task(harness.stored_booking(FIRST))
+        assert harness.stored_booking(FIRST).status == "expired"
 
     ports.run_after("gateway.initialize", hold_ends)
-    done = scene.book()
-    assert done.booking == scene.now(FIRST)
+    done = harness.book()
+    assert done.booking == harness.stored_booking(FIRST)
     assert done.booking.status == "expired"
     assert done.booking.payments[0].checkout_url is None
     assert ports.gateway.charges[ONE].cancelled
-    assert scene.taken == {}
+    assert harness.units_taken == {}
 
 
-def test_an_owner_whose_link_cannot_be_cancelled_keeps_it_to_himself(scene: Scene, ports: Fakes) -> None:
+def test_an_owner_whose_link_cannot_be_cancelled_keeps_it_to_himself(harness: Harness, ports: Fakes) -> None:
     def hold_ends() -> None:
         ports.clock.move(minutes=30)
-        scene.work(scene.now(FIRST))
+        harness.process_task(harness.stored_booking(FIRST))
         ports.gateway.down = GatewayTimeout("silence", definitely_not_executed=False)
 
     ports.run_after("gateway.initialize", hold_ends)
-    done = scene.book()
+    done = harness.book()
     assert done.booking.payments[0].checkout_url is None
     assert ports.observe.of("link_not_cancelled") == [{"level": "warning", "tx_ref": ONE, "code": "gateway_timeout"}]
 
 
-def test_an_owner_who_was_given_up_cancels_his_own_link_only(scene: Scene, ports: Fakes) -> None:
+def test_an_owner_who_was_given_up_cancels_his_own_link_only(harness: Harness, ports: Fakes) -> None:
     def another_takes_over() -> None:
         ports.clock.move(seconds=25)
-        assert scene.pay(scene.now(FIRST)).payment.tx_ref == TWO
+        assert harness.pay(harness.stored_booking(FIRST)).payment.tx_ref == TWO
 
     ports.run_after("gateway.initialize", another_takes_over)
-    done = scene.book()
-    assert statuses(scene) == ["expired", "pending"]
+    done = harness.book()
+    assert statuses(harness) == ["expired", "pending"]
     assert ports.gateway.charges[ONE].cancelled
     assert not ports.gateway.charges[TWO].cancelled
     assert done.booking.payments[-1].checkout_url == ports.gateway.charges[TWO].url
 
 
-def test_an_owner_given_up_before_he_asked_leaves_the_others_link_alone(scene: Scene, ports: Fakes) -> None:
+def test_an_owner_given_up_before_he_asked_leaves_the_others_link_alone(harness: Harness, ports: Fakes) -> None:
     def another_takes_over() -> None:
         ports.clock.move(seconds=25)
-        assert scene.pay(scene.now(FIRST)).payment.tx_ref == ONE
+        assert harness.pay(harness.stored_booking(FIRST)).payment.tx_ref == ONE
 
     ports.run_before("gateway.initialize", another_takes_over)
-    done = scene.book()
-    assert statuses(scene) == ["pending"]
+    done = harness.book()
+    assert statuses(harness) == ["pending"]
     assert not ports.gateway.charges[ONE].cancelled
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
     assert ports.call_log.count("gateway.initialize") == 2
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN], ids=lambda trouble: trouble.detail)
-def test_a_late_trouble_changes_nothing_that_others_did(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
+def test_a_late_trouble_changes_nothing_that_others_did(harness: Harness, ports: Fakes, trouble: GatewayError) -> None:
     def another_takes_over() -> None:
         ports.clock.move(seconds=25)
-        scene.pay(scene.now(FIRST))
+        harness.pay(harness.stored_booking(FIRST))
         raise trouble
 
     ports.run_before("gateway.initialize", another_takes_over)
-    done = scene.book()
-    assert done.booking == scene.now(FIRST)
+    done = harness.book()
+    assert done.booking == harness.stored_booking(FIRST)
     [payment] = done.booking.payments
     assert (payment.status, payment.problem) == ("pending", None)
 
 
-def another_is_at_it(scene: Scene) -> None:
+def another_is_at_it(harness: Harness) -> None:
     """The first owner's lease is over; another has it, and is at the gateway, which has not answered yet."""
-    scene.ports.clock.move(seconds=25)
-    scene.ports.run_before("gateway.initialize", raises(Crash()))
+    harness.ports.clock.move(seconds=25)
+    harness.ports.run_before("gateway.initialize", raises(Crash()))
     with pytest.raises(Crash):
-        scene.pay(scene.now(FIRST))
+        harness.pay(harness.stored_booking(FIRST))
 
 
 @pytest.mark.parametrize("trouble", [*KNOWN, *UNKNOWN, USED], ids=lambda trouble: trouble.detail)
-def test_a_late_trouble_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
+def test_a_late_trouble_leaves_the_lease_of_another_alone(
+    harness: Harness, ports: Fakes, trouble: GatewayError
+) -> None:
     def late() -> None:
-        another_is_at_it(scene)
+        another_is_at_it(harness)
         raise trouble
 
     ports.run_before("gateway.initialize", late)
-    scene.book()
-    [payment] = scene.now(FIRST).payments
+    harness.book()
+    [payment] = harness.stored_booking(FIRST).payments
     assert payment.is_opening(ports.clock.now())
     assert (payment.opening_by, payment.problem) == ("token-0000000002", None)
     # Once he, once the other: what another holds he does not open.
     assert ports.call_log.count("gateway.initialize") == 2
 
 
-def test_a_late_link_leaves_the_lease_of_another_alone(scene: Scene, ports: Fakes) -> None:
+def test_a_late_link_leaves_the_lease_of_another_alone(harness: Harness, ports: Fakes) -> None:
     """The other hears that the reference was used, and closes it: two links of one reference are never shown."""
-    ports.run_after("gateway.initialize", lambda: another_is_at_it(scene))
-    scene.book()
-    [payment] = scene.now(FIRST).payments
+    ports.run_after("gateway.initialize", lambda: another_is_at_it(harness))
+    harness.book()
+    [payment] = harness.stored_booking(FIRST).payments
     assert payment.is_opening(ports.clock.now())
     assert payment.checkout_url is None
     assert ports.gateway.charges[ONE].cancelled
 
 
-def test_a_late_trouble_never_touches_money(scene: Scene, ports: Fakes) -> None:
+def test_a_late_trouble_never_touches_money(harness: Harness, ports: Fakes) -> None:
     def paid_meanwhile() -> None:
         ports.gateway.pay(ONE)
-        scene.webhook(ONE)
+        harness.webhook(ONE)
         raise GatewayTimeout("silence", definitely_not_executed=False)
 
     ports.run_after("gateway.initialize", paid_meanwhile)
-    done = scene.book()
-    assert (done.booking.status, statuses(scene)) == ("confirmed", ["completed"])
+    done = harness.book()
+    assert (done.booking.status, statuses(harness)) == ("confirmed", ["completed"])
     assert not ports.gateway.charges[ONE].cancelled
 
 
-def test_a_link_of_a_booking_that_was_paid_meanwhile_is_not_shown(scene: Scene, ports: Fakes) -> None:
+def test_a_link_of_a_booking_that_was_paid_meanwhile_is_not_shown(harness: Harness, ports: Fakes) -> None:
     def paid_meanwhile() -> None:
         ports.gateway.pay(ONE)
-        scene.webhook(ONE)
+        harness.webhook(ONE)
 
     ports.run_after("gateway.initialize", paid_meanwhile)
-    done = scene.book()
+    done = harness.book()
     assert (done.booking.status, done.booking.payments[0].checkout_url) == ("confirmed", None)
 
 
 # -- saving what came of it
 
 
-def test_a_save_whose_answer_was_lost_keeps_the_link(scene: Scene, ports: Fakes) -> None:
+def test_a_save_whose_answer_was_lost_keeps_the_link(harness: Harness, ports: Fakes) -> None:
     ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args))
-    done = scene.book()
+    done = harness.book()
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
     assert ports.call_log.count("gateway.cancel") == 0
 
 
-def test_a_lost_race_is_decided_again_without_asking_again(scene: Scene, ports: Fakes) -> None:
+def test_a_lost_race_is_decided_again_without_asking_again(harness: Harness, ports: Fakes) -> None:
     ports.run_before("bookings.save", lambda: reconcile(ports, FIRST, named=ONE, cause="verify"))
-    done = scene.book()
+    done = harness.book()
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
     assert done.booking.payments[0].looked_at == NOW
     assert ports.call_log.count("gateway.initialize") == 1
 
 
-def test_an_opening_lost_in_a_crash_is_resumed_by_the_clock(scene: Scene, ports: Fakes) -> None:
+def test_an_opening_lost_in_a_crash_is_resumed_by_the_clock(harness: Harness, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", raises(Crash()))
     with pytest.raises(Crash):
-        scene.book()
-    scene.run(minutes=2)
-    assert statuses(scene) == ["pending"]
-    assert scene.now(FIRST).payments[0].checkout_url == ports.gateway.charges[ONE].url
+        harness.book()
+    harness.advance(minutes=2)
+    assert statuses(harness) == ["pending"]
+    assert harness.stored_booking(FIRST).payments[0].checkout_url == ports.gateway.charges[ONE].url
 
 
-def test_a_link_lost_in_a_crash_is_replaced_by_the_clock(scene: Scene, ports: Fakes) -> None:
+def test_a_link_lost_in_a_crash_is_replaced_by_the_clock(harness: Harness, ports: Fakes) -> None:
     ports.run_after("gateway.initialize", raises(Crash()))
     with pytest.raises(Crash):
-        scene.book()
-    scene.run(minutes=2)
-    assert statuses(scene) == ["expired", "pending"]
-    assert [event.cause for event in scene.now(FIRST).history] == ["guest", "guest", "sweep", "sweep", "sweep"]
+        harness.book()
+    harness.advance(minutes=2)
+    assert statuses(harness) == ["expired", "pending"]
+    assert [event.cause for event in harness.stored_booking(FIRST).history] == [
+        "guest",
+        "guest",
+        "sweep",
+        "sweep",
+        "sweep",
+    ]

@@ -22,41 +22,41 @@ from chalicelib.services.refunds import refund, retry
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.scenes import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Scene, id_of
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 DAY = NOW.date()
 PRICE = Money(735000, "ETB")
 
 
-def in_review(scene: Scene, amount: Money | None = Money(700000, "ETB"), **booked: Any) -> str:  # noqa: B008 - frozen
-    booking = scene.booked(**booked)
+def in_review(harness: Harness, amount: Money | None = Money(700000, "ETB"), **booked: Any) -> str:  # noqa: B008 - frozen
+    booking = harness.held_booking(**booked)
     tx_ref: str = booking.payments[0].tx_ref
-    scene.ports.gateway.pay(tx_ref, amount=amount)
-    scene.webhook(tx_ref)
-    scene.forget()
+    harness.ports.gateway.pay(tx_ref, amount=amount)
+    harness.webhook(tx_ref)
+    harness.clear_logs()
     return tx_ref
 
 
 # -- what needs a person
 
 
-def test_every_kind_of_concern_is_named(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
+def test_every_kind_of_concern_is_named(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
     ports.clock.move(minutes=1)
-    scene.confirmed(key="taken back", guest=GUEST_DAWIT)
-    back = f"{id_of('taken back', GUEST_DAWIT)}-1"
-    ports.gateway.settle(back, "reversed")
+    harness.confirmed_booking(key="taken back", guest=GUEST_DAWIT)
+    back = f"{booking_id_of('taken back', GUEST_DAWIT)}-1"
+    ports.gateway.set_status(back, "reversed")
     ports.run_before("mailer.send", raises(MailRefused()))
-    send_emails(ports, id_of("taken back", GUEST_DAWIT))
-    scene.webhook(back)
+    send_emails(ports, booking_id_of("taken back", GUEST_DAWIT))
+    harness.webhook(back)
     ports.clock.move(minutes=1)
-    scene.book(key="another", stay=a_stay(nights=1))
+    harness.book(key="another", stay=a_stay(nights=1))
     nobodys = f"{a_booking_id('nobody')}-1"
-    ports.gateway.charges[nobodys] = ports.gateway.charges[f"{id_of('another')}-1"]
+    ports.gateway.charges[nobodys] = ports.gateway.charges[f"{booking_id_of('another')}-1"]
     ports.gateway.pay(nobodys)
-    scene.webhook(nobodys)
+    harness.webhook(nobodys)
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
     assert [(matter.kind, matter.subject) for matter in found.items] == [
         ("payment_review", tx_ref),
@@ -74,13 +74,13 @@ def test_every_kind_of_concern_is_named(scene: Scene, ports: Fakes) -> None:
         assert [matter.kind for matter in only.items] == [kind]
 
 
-def test_each_concern_says_what_why_and_since_when(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_each_concern_says_what_why_and_since_when(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     ports.clock.move(minutes=1)
     ports.run_before("mailer.send", raises(MailRefused()))
     send_emails(ports, FIRST)
-    ports.gateway.settle(ONE, "reversed")
-    scene.webhook(ONE)
+    ports.gateway.set_status(ONE, "reversed")
+    harness.webhook(ONE)
     ports.tables.orphans["GZ00000000000000-1"] = (Verification("paid"), NOW + timedelta(minutes=5))
     row = ports.tables.bookings[FIRST]
     row.attention, row.attention_at = "failing", NOW + timedelta(minutes=4)
@@ -100,19 +100,19 @@ def test_each_concern_says_what_why_and_since_when(scene: Scene, ports: Fakes) -
     )
 
 
-def test_what_happened_since_does_not_change_why(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
-    scene.run(hours=1)
-    assert scene.now(FIRST).history[-1].at > NOW
+def test_what_happened_since_does_not_change_why(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
+    harness.advance(hours=1)
+    assert harness.stored_booking(FIRST).history[-1].at > NOW
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     reason = "ETB 7,000.00 instead of ETB 7,350.00"
     assert matter == AttentionItem("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
 
 
-def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
-    first = in_review(scene)
+def test_concerns_page_by_page(harness: Harness, ports: Fakes) -> None:
+    first = in_review(harness)
     ports.clock.move(minutes=1)
-    second = in_review(scene, key="second", guest=GUEST_DAWIT)
+    second = in_review(harness, key="second", guest=GUEST_DAWIT)
     page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=None)
     assert [matter.subject for matter in page.items] == [first]
     assert page.after is not None
@@ -120,10 +120,10 @@ def test_concerns_page_by_page(scene: Scene, ports: Fakes) -> None:
     assert ([matter.subject for matter in page.items], page.after) == ([second], None)
 
 
-def test_a_booking_that_cannot_be_read_hides_no_other(scene: Scene, ports: Fakes) -> None:
-    in_review(scene)
+def test_a_booking_that_cannot_be_read_hides_no_other(harness: Harness, ports: Fakes) -> None:
+    in_review(harness)
     ports.clock.move(minutes=1)
-    second = in_review(scene, key="second", guest=GUEST_DAWIT)
+    second = in_review(harness, key="second", guest=GUEST_DAWIT)
     ports.run_before("bookings.load_many", raises(Unreadable()))
     ports.run_before("bookings.load", raises(Unreadable()))
     broken, other = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
@@ -131,11 +131,11 @@ def test_a_booking_that_cannot_be_read_hides_no_other(scene: Scene, ports: Fakes
     assert (other.kind, other.subject) == ("payment_review", second)
 
 
-def test_two_bookings_beside_one_that_cannot_be_read(scene: Scene, ports: Fakes) -> None:
-    waiting = [in_review(scene)]
+def test_two_bookings_beside_one_that_cannot_be_read(harness: Harness, ports: Fakes) -> None:
+    waiting = [in_review(harness)]
     for key, guest in (("second", GUEST_DAWIT), ("third", GUEST_HANNA)):
         ports.clock.move(minutes=1)
-        waiting.append(in_review(scene, key=key, guest=guest))
+        waiting.append(in_review(harness, key=key, guest=guest))
     ports.run_before("bookings.load_many", raises(Unreadable()))
     ports.run_before("bookings.load", raises(Unreadable()), skip=1)
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
@@ -146,12 +146,12 @@ def test_two_bookings_beside_one_that_cannot_be_read(scene: Scene, ports: Fakes)
     ]
 
 
-def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_refund_in_attention_is_named(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     refund(ports, HOST_ABEBE, ONE, amount=100, reason="", key="k")
     ports.clock.move(minutes=1)
-    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
+    ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     assert (matter.kind, matter.subject, matter.since) == ("refund", f"{ONE}-R1", ports.clock.now())
     assert matter.reason == "refused: refused"
@@ -160,10 +160,10 @@ def test_a_refund_in_attention_is_named(scene: Scene, ports: Fakes) -> None:
 # -- settling a review
 
 
-def test_accepted_money_confirms(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
+def test_accepted_money_confirms(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
     booking, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="close enough")
-    assert (booking, payment) == (scene.now(FIRST), scene.payment(tx_ref))
+    assert (booking, payment) == (harness.stored_booking(FIRST), harness.stored_payment(tx_ref))
     assert (booking.status, payment.status, payment.received) == ("confirmed", "completed", Money(700000, "ETB"))
     assert ports.call_log.names("gateway") == []
     assert ("review_accept", "operator", "close enough", OPERATOR.person_id) in [
@@ -171,56 +171,58 @@ def test_accepted_money_confirms(scene: Scene, ports: Fakes) -> None:
     ]
 
 
-def test_accepted_money_follows_the_rules_of_late_money(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
-    scene.run(hours=1)
-    assert scene.now(FIRST).status == "expired"
-    scene.book(key="other", guest=GUEST_DAWIT, stay=a_stay(units=4))
+def test_accepted_money_follows_the_rules_of_late_money(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
+    harness.advance(hours=1)
+    assert harness.stored_booking(FIRST).status == "expired"
+    harness.book(key="other", guest=GUEST_DAWIT, stay=a_stay(units=4))
     booking, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
     assert (booking.status, payment.status) == ("expired", "completed")
     assert [(each.amount, each.reason) for each in payment.refunds] == [(Money(700000, "ETB"), "place_gone")]
 
 
-def test_late_accepted_money_takes_free_nights(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
-    scene.run(hours=1)
+def test_late_accepted_money_takes_free_nights(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
+    harness.advance(hours=1)
     operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
-    assert (scene.now(FIRST).status, scene.taken) == ("confirmed", dict.fromkeys(NIGHTS, 1))
+    assert (harness.stored_booking(FIRST).status, harness.units_taken) == ("confirmed", dict.fromkeys(NIGHTS, 1))
 
 
-def test_refused_money_goes_back(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
+def test_refused_money_goes_back(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
     _, payment = operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note="")
     assert [(each.amount.minor, each.status) for each in payment.refunds] == [(700000, "owed")]
-    assert scene.now(FIRST).status == "pending_payment"
+    assert harness.stored_booking(FIRST).status == "pending_payment"
 
 
-def test_only_a_review_is_settled(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene)
+def test_only_a_review_is_settled(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness)
     ports.run_before("bookings.save", lambda: operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note=""))
     with pytest.raises(NotInReview):
         operators.resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="")
-    assert scene.now(FIRST).status == "pending_payment"
+    assert harness.stored_booking(FIRST).status == "pending_payment"
 
 
 # -- by day
 
 
-def days_of_bookings(scene: Scene) -> list[str]:
+def days_of_bookings(harness: Harness) -> list[str]:
     """One booking on each of four days, the first two paid; their ids, oldest first."""
     ids = []
     for n in range(4):
         stay = a_stay(date(2027, 2, 1 + n), 1)
-        booking = scene.confirmed(key=f"{n}", stay=stay) if n < 2 else scene.booked(key=f"{n}", stay=stay)
+        booking = (
+            harness.confirmed_booking(key=f"{n}", stay=stay) if n < 2 else harness.held_booking(key=f"{n}", stay=stay)
+        )
         ids.append(str(booking.booking_id))
-        scene.ports.clock.move(days=1)
-    scene.forget()
+        harness.ports.clock.move(days=1)
+    harness.clear_logs()
     return ids
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_bookings_of_a_period_day_by_day(scene: Scene, ports: Fakes, limit: int) -> None:
-    ids = days_of_bookings(scene)
+def test_bookings_of_a_period_day_by_day(harness: Harness, ports: Fakes, limit: int) -> None:
+    ids = days_of_bookings(harness)
 
     def every(start: date, end: date, status: Any = None) -> list[str]:
         found, after = [], None
@@ -239,8 +241,8 @@ def test_bookings_of_a_period_day_by_day(scene: Scene, ports: Fakes, limit: int)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_bookings_of_one_long_day(scene: Scene, ports: Fakes, limit: int) -> None:
-    ids = {str(scene.confirmed(key=f"{n}").booking_id) for n in range(4)}
+def test_bookings_of_one_long_day(harness: Harness, ports: Fakes, limit: int) -> None:
+    ids = {str(harness.confirmed_booking(key=f"{n}").booking_id) for n in range(4)}
     found: list[str] = []
     after: Any = None
     for _ in range(9):
@@ -252,13 +254,13 @@ def test_bookings_of_one_long_day(scene: Scene, ports: Fakes, limit: int) -> Non
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
-def test_payments_of_a_period(scene: Scene, ports: Fakes, limit: int) -> None:
-    days_of_bookings(scene)
-    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True), times=2)
-    booking = scene.book(key="many", guest=GUEST_DAWIT).booking
+def test_payments_of_a_period(harness: Harness, ports: Fakes, limit: int) -> None:
+    days_of_bookings(harness)
+    ports.gateway.fail_next("initialize", GatewayRejected("refused", definitely_not_executed=True), times=2)
+    booking = harness.book(key="many", guest=GUEST_DAWIT).booking
     with pytest.raises(GatewayRejected):
-        scene.pay(booking, guest=GUEST_DAWIT)
-    scene.pay(booking, guest=GUEST_DAWIT)
+        harness.pay(booking, guest=GUEST_DAWIT)
+    harness.pay(booking, guest=GUEST_DAWIT)
     expected: dict[PaymentStatus | None, int] = {None: 7, "failed": 2, "completed": 2, "pending": 3}
     for status, count in expected.items():
         found: list[str] = []
@@ -282,7 +284,7 @@ def test_payments_of_a_period(scene: Scene, ports: Fakes, limit: int) -> None:
 
 
 @pytest.mark.parametrize(("days", "fits"), [(-1, False), (0, True), (30, True), (31, False)])
-def test_a_period_is_at_most_31_days(scene: Scene, ports: Fakes, days: int, *, fits: bool) -> None:
+def test_a_period_is_at_most_31_days(harness: Harness, ports: Fakes, days: int, *, fits: bool) -> None:
     end = DAY + timedelta(days=days)
     uses: list[Any] = [
         lambda: operators.report(ports, OPERATOR, DAY, end),
@@ -302,17 +304,17 @@ def test_a_period_is_at_most_31_days(scene: Scene, ports: Fakes, days: int, *, f
 # -- the report
 
 
-def test_the_money_of_a_period(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_the_money_of_a_period(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="a")
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = "refunded"
-    scene.run(hours=1)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(hours=1)
     refund(ports, OPERATOR, ONE, amount=30, reason="", key="b")
-    scene.confirmed(key="second", guest=GUEST_DAWIT)
-    scene.booked(key="unpaid")
+    harness.confirmed_booking(key="second", guest=GUEST_DAWIT)
+    harness.held_booking(key="unpaid")
     ports.clock.move_to(NOW + timedelta(days=1))
-    scene.confirmed(key="tomorrow")
+    harness.confirmed_booking(key="tomorrow")
     first, second = operators.report(ports, OPERATOR, DAY, DAY + timedelta(days=1))
     assert (first.day, first.currency, first.bookings, first.payments) == (DAY, "ETB", 2, 2)
     assert (first.taken, first.fees) == (PRICE * 2, Money(735000 * 35 // 1000, "ETB") * 2)
@@ -323,30 +325,30 @@ def test_the_money_of_a_period(scene: Scene, ports: Fakes) -> None:
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_a_long_day_is_added_up_page_by_page(
-    scene: Scene, ports: Fakes, monkeypatch: pytest.MonkeyPatch, most: int
+    harness: Harness, ports: Fakes, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     for key in ("a", "b", "c"):
-        scene.confirmed(key=key)
+        harness.confirmed_booking(key=key)
     of_day = ports.bookings.of_day
     monkeypatch.setattr(ports.bookings, "of_day", lambda day, *, limit, after: of_day(day, limit=most, after=after))
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
     assert (sums.bookings, sums.payments, sums.taken) == (3, 3, PRICE * 3)
 
 
-def test_a_booking_that_was_paid_twice_is_one_booking(scene: Scene, ports: Fakes) -> None:
+def test_a_booking_that_was_paid_twice_is_one_booking(harness: Harness, ports: Fakes) -> None:
     ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
-    booking = scene.booked()
+    booking = harness.held_booking()
     ports.clock.move(minutes=61)
-    two = scene.pay(booking).payment.tx_ref
+    two = harness.pay(booking).payment.tx_ref
     for tx_ref in (two, ONE):
         ports.gateway.pay(tx_ref, on_its_way=True)
-        scene.webhook(tx_ref)
+        harness.webhook(tx_ref)
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
     assert (sums.bookings, sums.payments, sums.taken, sums.refunds_owed) == (1, 2, PRICE * 2, PRICE)
 
 
-def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> None:
-    tx_ref = in_review(scene, Money(5000, "USD"))
+def test_money_of_another_currency_stands_apart(harness: Harness, ports: Fakes) -> None:
+    tx_ref = in_review(harness, Money(5000, "USD"))
     assert operators.report(ports, OPERATOR, DAY, DAY) == ()
     operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note="")
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
@@ -354,17 +356,17 @@ def test_money_of_another_currency_stands_apart(scene: Scene, ports: Fakes) -> N
     assert (sums.fees, sums.refunded) == (Money(0, "USD"), Money(0, "USD"))
 
 
-def test_all_refunds_and_payments_of_a_booking_are_added_up(scene: Scene, ports: Fakes) -> None:
+def test_all_refunds_and_payments_of_a_booking_are_added_up(harness: Harness, ports: Fakes) -> None:
     """One attempt failed, the next was paid; of that, two parts went back and two are owed."""
-    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
-    scene.book()
-    two = scene.pay(scene.now(FIRST)).payment.tx_ref
+    ports.gateway.fail_next("initialize", GatewayRejected("refused", definitely_not_executed=True))
+    harness.book()
+    two = harness.pay(harness.stored_booking(FIRST)).payment.tx_ref
     ports.gateway.pay(two)
-    scene.webhook(two)
-    ports.gateway.refund_status_map = "refunded"
+    harness.webhook(two)
+    ports.gateway.reported_refund_status = "refunded"
     for amount in (100, 20):
         refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
-    scene.run(hours=2)
+    harness.advance(hours=2)
     for amount in (3, 7):
         refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
@@ -374,16 +376,16 @@ def test_all_refunds_and_payments_of_a_booking_are_added_up(scene: Scene, ports:
 
 @pytest.mark.parametrize("who", [GUEST_HANNA, HOST_ABEBE], ids=["guest", "host"])
 def test_an_operator_who_is_also_the_guest_or_the_host_settles_all_the_same(
-    scene: Scene, ports: Fakes, who: Principal
+    harness: Harness, ports: Fakes, who: Principal
 ) -> None:
-    tx_ref = in_review(scene)
+    tx_ref = in_review(harness)
     both = replace(who, groups=who.groups | {"operator"})
     operators.resolve_review(ports, both, tx_ref, as_="accept", note="")
-    assert scene.now(FIRST).status == "confirmed"
+    assert harness.stored_booking(FIRST).status == "confirmed"
     refund(ports, OPERATOR, tx_ref, amount=100, reason="", key="k")
-    ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
+    ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
     assert retry(ports, both, f"{tx_ref}-R1", as_="paid_otherwise", said="").status == "refunded"
-    [settled] = [event for event in scene.now(FIRST).history if event.kind == "refund_paid_otherwise"]
+    [settled] = [event for event in harness.stored_booking(FIRST).history if event.kind == "refund_paid_otherwise"]
     assert settled.by == both.person_id
     assert gateway_events(ports, both, tx_ref) != ()

@@ -21,32 +21,32 @@ from chalicelib.services.updating import TRIES, save_decision
 from tests.builders import NOW, a_booking_id
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
-from tests.scenes import NIGHTS, Scene, id_of
+from tests.harness import NIGHTS, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
 MS = timedelta(milliseconds=1)
 SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 DOORS: tuple[Cause, ...] = ("webhook", "callback", "return", "verify", "sweep")
 
 
-def look(scene: Scene, cause: Cause, tx_ref: str | None = ONE) -> None:
-    reconcile(scene.ports, FIRST, named=tx_ref, cause=cause)
+def look(harness: Harness, cause: Cause, tx_ref: str | None = ONE) -> None:
+    reconcile(harness.ports, FIRST, named=tx_ref, cause=cause)
 
 
 # -- money
 
 
 @pytest.mark.parametrize("cause", DOORS)
-def test_money_confirms_through_every_door(scene: Scene, ports: Fakes, cause: Cause) -> None:
-    scene.booked()
+def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause: Cause) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
     ports.clock.move(minutes=1)
     done = reconcile(ports, FIRST, named=ONE, cause=cause)
     assert done is not None
     assert done.trouble is None
     booking = done.booking
-    assert booking == scene.now(FIRST)
+    assert booking == harness.stored_booking(FIRST)
     assert booking.status == "confirmed"
     [payment] = booking.payments
     assert (payment.status, payment.accepted, payment.received) == ("completed", True, Money(735000, "ETB"))
@@ -62,7 +62,7 @@ def test_money_confirms_through_every_door(scene: Scene, ports: Fakes, cause: Ca
         "queue.emails",
     ]
     assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
-    assert scene.taken == dict.fromkeys(NIGHTS, 1)
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
 
 
@@ -79,11 +79,11 @@ def test_money_confirms_through_every_door(scene: Scene, ports: Fakes, cause: Ca
         {"tx_ref": None},
     ],
 )
-def test_money_that_does_not_match_goes_to_a_person(scene: Scene, ports: Fakes, changes: dict[str, Any]) -> None:
-    scene.booked()
+def test_money_that_does_not_match_goes_to_a_person(harness: Harness, ports: Fakes, changes: dict[str, Any]) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE, **changes)
-    look(scene, "webhook")
-    booking = scene.now(FIRST)
+    look(harness, "webhook")
+    booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.payments[0].status) == ("pending_payment", "review")
     assert booking.emails == ()
     assert [(concern.subject, concern.kind) for concern in ports.bookings.concerns(limit=9, after=None).items] == [
@@ -91,21 +91,21 @@ def test_money_that_does_not_match_goes_to_a_person(scene: Scene, ports: Fakes, 
     ]
 
 
-def test_no_money_no_confirmation(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_no_money_no_confirmation(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     statuses: tuple[Literal["pending", "failed"], ...] = ("pending", "failed")
     for status in statuses:
-        ports.gateway.settle(ONE, status)
-        look(scene, "webhook")
-        assert scene.now(FIRST).status == "pending_payment"
-    assert scene.payment(ONE).status == "pending"
+        ports.gateway.set_status(ONE, status)
+        look(harness, "webhook")
+        assert harness.stored_booking(FIRST).status == "pending_payment"
+    assert harness.stored_payment(ONE).status == "pending"
     ports.gateway.charges.clear()
-    look(scene, "webhook")
-    assert (scene.now(FIRST).status, scene.payment(ONE).status) == ("pending_payment", "pending")
+    look(harness, "webhook")
+    assert (harness.stored_booking(FIRST).status, harness.stored_payment(ONE).status) == ("pending_payment", "pending")
 
 
-def test_silence_changes_nothing_but_the_time_of_the_next_look(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_silence_changes_nothing_but_the_time_of_the_next_look(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     ports.gateway.down = SILENCE
     done = reconcile(ports, FIRST, named=ONE, cause="verify")
     assert done is not None
@@ -114,15 +114,15 @@ def test_silence_changes_nothing_but_the_time_of_the_next_look(scene: Scene, por
     # 15 s, times 0.5 to 1: jitter is in the middle.
     again = NOW + timedelta(seconds=15) * 0.75
     expected = replace(booking, payments=(replace(payment, unanswered=1, next_look_at=again),), version=3)
-    assert scene.now(FIRST) == expected
-    assert scene.due_at(booking) == again
+    assert harness.stored_booking(FIRST) == expected
+    assert harness.due_at(booking) == again
     for _ in range(3):
-        look(scene, "webhook")
-    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=120) * 0.75
+        look(harness, "webhook")
+    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=120) * 0.75
 
 
-def test_trouble_is_told_of_the_payment_that_was_named(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_trouble_is_told_of_the_payment_that_was_named(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.clock.move(minutes=2)
     ports.gateway.down = SILENCE
     done = reconcile(ports, FIRST, cause="sweep")
@@ -130,21 +130,21 @@ def test_trouble_is_told_of_the_payment_that_was_named(scene: Scene, ports: Fake
     assert done.trouble is None
 
 
-def test_a_stale_answer_never_undoes_money(scene: Scene, ports: Fakes) -> None:
-    booking = scene.confirmed()
+def test_a_stale_answer_never_undoes_money(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
     statuses: tuple[Literal["pending", "failed"], ...] = ("pending", "failed")
     for status in statuses:
-        ports.gateway.settle(ONE, status)
-        look(scene, "webhook")
-        now = scene.now(FIRST)
+        ports.gateway.set_status(ONE, status)
+        look(harness, "webhook")
+        now = harness.stored_booking(FIRST)
         assert (now.status, now.payments[0].status, now.history) == ("confirmed", "completed", booking.history)
 
 
-def test_money_that_the_gateway_took_back_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
-    ports.gateway.settle(ONE, "reversed")
-    look(scene, "webhook")
-    assert (scene.now(FIRST).status, scene.payment(ONE).reversal) == ("confirmed", "reversed")
+def test_money_that_the_gateway_took_back_is_shown_to_a_person(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    ports.gateway.set_status(ONE, "reversed")
+    look(harness, "webhook")
+    assert (harness.stored_booking(FIRST).status, harness.stored_payment(ONE).reversal) == ("confirmed", "reversed")
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert concern.kind == "payment_reversed"
 
@@ -153,9 +153,9 @@ def test_money_that_the_gateway_took_back_is_shown_to_a_person(scene: Scene, por
 
 
 @pytest.mark.parametrize("cause", DOORS)
-def test_a_first_look_is_always_granted(scene: Scene, ports: Fakes, cause: Cause) -> None:
-    scene.booked()
-    look(scene, cause)
+def test_a_first_look_is_always_granted(harness: Harness, ports: Fakes, cause: Cause) -> None:
+    harness.held_booking()
+    look(harness, cause)
     assert ports.call_log.count("gateway.verify") == 1
 
 
@@ -172,19 +172,19 @@ def test_a_first_look_is_always_granted(scene: Scene, ports: Fakes, cause: Cause
 )
 @pytest.mark.parametrize("asks", [False, True])
 def test_public_nudges_do_not_multiply(cause: Cause, age: timedelta, since: timedelta, *, asks: bool) -> None:
-    scene = Scene()
-    ports = scene.ports
-    scene.booked()
+    harness = Harness()
+    ports = harness.ports
+    harness.held_booking()
     since += MS if asks else timedelta(0)
     ports.clock.move_to(NOW + age - since)
-    look(scene, "verify")
-    before = scene.now(FIRST)
-    scene.forget()
+    look(harness, "verify")
+    before = harness.stored_booking(FIRST)
+    harness.clear_logs()
     ports.clock.move_to(NOW + age)
-    look(scene, cause)
+    look(harness, cause)
     assert ports.call_log.count("gateway.verify") == asks
     if not asks:
-        assert scene.now(FIRST) == before
+        assert harness.stored_booking(FIRST) == before
         assert ports.call_log.names() == ["bookings.load"]
 
 
@@ -193,27 +193,27 @@ def test_public_nudges_do_not_multiply(cause: Cause, age: timedelta, since: time
     ("age", "since"), [(timedelta(seconds=400), timedelta(seconds=5)), (timedelta(seconds=1500), timedelta(seconds=15))]
 )
 def test_after_a_failure_a_nudge_is_granted_sooner(
-    scene: Scene, ports: Fakes, cause: Cause, age: timedelta, since: timedelta
+    harness: Harness, ports: Fakes, cause: Cause, age: timedelta, since: timedelta
 ) -> None:
     """A card was refused, and another one paid on the same link: the guest who comes back is not told of the first."""
-    scene.booked()
-    ports.gateway.settle(ONE, "failed")
+    harness.held_booking()
+    ports.gateway.set_status(ONE, "failed")
     ports.clock.move_to(NOW + age - since)
-    look(scene, "verify")
-    ports.gateway.settle(ONE, "paid")
+    look(harness, "verify")
+    ports.gateway.set_status(ONE, "paid")
     ports.clock.move_to(NOW + age)
-    look(scene, cause)
-    assert scene.now(FIRST).status == "pending_payment"
+    look(harness, cause)
+    assert harness.stored_booking(FIRST).status == "pending_payment"
     ports.clock.move_to(NOW + age + MS)
-    look(scene, cause)
-    assert scene.now(FIRST).status == "confirmed"
+    look(harness, cause)
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
 @pytest.mark.parametrize(("since", "asks"), [(timedelta(seconds=2) - MS, False), (timedelta(seconds=2), True)])
-def test_verify_calls_do_not_multiply(scene: Scene, ports: Fakes, since: timedelta, asks: bool) -> None:
-    scene.booked()
-    look(scene, "verify")
-    scene.forget()
+def test_verify_calls_do_not_multiply(harness: Harness, ports: Fakes, since: timedelta, asks: bool) -> None:
+    harness.held_booking()
+    look(harness, "verify")
+    harness.clear_logs()
     ports.clock.move_to(NOW + since)
     done = reconcile(ports, FIRST, named=ONE, cause="verify")
     assert done is not None
@@ -221,31 +221,33 @@ def test_verify_calls_do_not_multiply(scene: Scene, ports: Fakes, since: timedel
 
 
 @pytest.mark.parametrize("cause", ["webhook", "sweep"])
-def test_what_is_signed_or_named_by_the_clock_is_asked_about_at_once(scene: Scene, ports: Fakes, cause: Cause) -> None:
-    scene.booked()
-    look(scene, "verify")
-    look(scene, cause)
+def test_what_is_signed_or_named_by_the_clock_is_asked_about_at_once(
+    harness: Harness, ports: Fakes, cause: Cause
+) -> None:
+    harness.held_booking()
+    look(harness, "verify")
+    look(harness, cause)
     assert ports.call_log.count("gateway.verify") == 2
 
 
-def test_a_named_payment_is_asked_about_in_whatever_state(scene: Scene, ports: Fakes) -> None:
-    for booking in (scene.confirmed(key="confirmed"), scene.expired(key="expired")):
-        scene.forget()
+def test_a_named_payment_is_asked_about_in_whatever_state(harness: Harness, ports: Fakes) -> None:
+    for booking in (harness.confirmed_booking(key="confirmed"), harness.expired_booking(key="expired")):
+        harness.clear_logs()
         reconcile(ports, booking.booking_id, named=booking.payments[0].tx_ref, cause="webhook")
         assert ports.call_log.count("gateway.verify") == 1
 
 
-def test_nothing_due_nothing_done(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_nothing_due_nothing_done(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     ports.clock.move_to(NOW + timedelta(minutes=2) - MS)
-    look(scene, "sweep", None)
+    look(harness, "sweep", None)
     assert ports.call_log.names() == ["bookings.load"]
-    assert scene.now(FIRST) == booking
+    assert harness.stored_booking(FIRST) == booking
 
 
-def test_an_open_payment_is_looked_at_in_its_own_time(scene: Scene, ports: Fakes) -> None:
+def test_an_open_payment_is_looked_at_in_its_own_time(harness: Harness, ports: Fakes) -> None:
     ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
-    scene.booked()
+    harness.held_booking()
     asked = []
 
     def note() -> None:
@@ -253,72 +255,72 @@ def test_an_open_payment_is_looked_at_in_its_own_time(scene: Scene, ports: Fakes
         ports.run_before("gateway.verify", note)
 
     ports.run_before("gateway.verify", note)
-    scene.run(hours=3)
+    harness.advance(hours=3)
     assert asked[:7] == [2, 5, 15, 45, 75, 105, 135]
-    scene.run(days=30)
+    harness.advance(days=30)
     pauses = [later - earlier for earlier, later in pairwise(asked)]
     assert max(pauses) <= 6 * 60
     assert asked[-1] == pytest.approx(WATCHED_FOR.total_seconds() / 60)
-    assert scene.due_at(scene.now(FIRST)) is None
+    assert harness.due_at(harness.stored_booking(FIRST)) is None
     ports.call_log._before.clear()
 
 
-def test_a_door_asks_about_two_payments_at_most(scene: Scene, ports: Fakes) -> None:
-    attempts(scene, 6)
-    scene.ports.clock.move(hours=2)
-    look(scene, "verify", f"{FIRST}-6")
+def test_a_door_asks_about_two_payments_at_most(harness: Harness, ports: Fakes) -> None:
+    attempts(harness, 6)
+    harness.ports.clock.move(hours=2)
+    look(harness, "verify", f"{FIRST}-6")
     asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-6", ONE]
 
 
-def test_the_clock_asks_about_four_and_hands_on_the_rest(scene: Scene, ports: Fakes) -> None:
-    attempts(scene, 6)
-    scene.ports.clock.move(hours=7)
-    scene.forget()
-    look(scene, "sweep", None)
+def test_the_clock_asks_about_four_and_hands_on_the_rest(harness: Harness, ports: Fakes) -> None:
+    attempts(harness, 6)
+    harness.ports.clock.move(hours=7)
+    harness.clear_logs()
+    look(harness, "sweep", None)
     asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4)]
     assert ports.queue.tasks == [Task(FIRST, request_id="request-first")]
-    look(scene, "sweep", None)
+    look(harness, "sweep", None)
     asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [f"{FIRST}-{n}" for n in (1, 2, 3, 4, 5, 6)]
     assert len(ports.queue.tasks) == 1
 
 
-def test_what_could_not_be_handed_on_stays_due(scene: Scene, ports: Fakes) -> None:
-    attempts(scene, 6)
-    scene.ports.clock.move(hours=7)
-    scene.forget()
+def test_what_could_not_be_handed_on_stays_due(harness: Harness, ports: Fakes) -> None:
+    attempts(harness, 6)
+    harness.ports.clock.move(hours=7)
+    harness.clear_logs()
     ports.queue.down = True
-    look(scene, "sweep", None)
+    look(harness, "sweep", None)
     assert "reconcile_not_enqueued" in ports.observe.events
-    due = scene.due_at(scene.now(FIRST))
+    due = harness.due_at(harness.stored_booking(FIRST))
     assert due is not None
     assert due <= ports.clock.now()
 
 
-def test_what_a_webhook_announced_is_asked_for_again_soon(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
-    scene.webhook(ONE)
-    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+def test_what_a_webhook_announced_is_asked_for_again_soon(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    harness.webhook(ONE)
+    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=30)
     # Another payment's look is not hurried by it.
-    scene.webhook(ONE, "charge.failed")
-    assert scene.payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+    harness.webhook(ONE, "charge.failed")
+    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=30)
 
 
-def test_an_announcement_is_about_the_named_payment_only(scene: Scene, ports: Fakes) -> None:
-    attempts(scene, 2)
+def test_an_announcement_is_about_the_named_payment_only(harness: Harness, ports: Fakes) -> None:
+    attempts(harness, 2)
     ports.clock.move(minutes=20)
-    scene.forget()
-    scene.webhook(TWO)
-    assert scene.payment(TWO).next_look_at == ports.clock.now() + timedelta(seconds=30)
-    assert scene.payment(ONE).next_look_at != ports.clock.now() + timedelta(seconds=30)
+    harness.clear_logs()
+    harness.webhook(TWO)
+    assert harness.stored_payment(TWO).next_look_at == ports.clock.now() + timedelta(seconds=30)
+    assert harness.stored_payment(ONE).next_look_at != ports.clock.now() + timedelta(seconds=30)
 
 
 # -- what is not ours
 
 
-def test_what_we_do_not_hold_is_nobodys(scene: Scene, ports: Fakes) -> None:
+def test_what_we_do_not_hold_is_nobodys(harness: Harness, ports: Fakes) -> None:
     booking_id = a_booking_id("nobody's")
     for cause in DOORS:
         assert reconcile(ports, booking_id, named=f"{booking_id}-1", cause=cause) is None
@@ -327,198 +329,200 @@ def test_what_we_do_not_hold_is_nobodys(scene: Scene, ports: Fakes) -> None:
     assert ports.tables.orphans == {}
 
 
-def test_another_attempt_than_ours_is_not_looked_at(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_another_attempt_than_ours_is_not_looked_at(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     assert reconcile(ports, FIRST, named=TWO, cause="verify") is None
     assert ports.call_log.names() == ["bookings.load"]
-    assert scene.now(FIRST) == booking
+    assert harness.stored_booking(FIRST) == booking
 
 
 # -- saving
 
 
-def test_a_lost_race_is_decided_again_on_what_is_there(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_lost_race_is_decided_again_on_what_is_there(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
-    ports.run_before("bookings.save", lambda: look(scene, "verify"))
-    look(scene, "webhook")
-    assert [event.kind for event in scene.now(FIRST).history].count("booking_confirmed") == 1
-    assert [email.kind for email in scene.now(FIRST).emails] == ["booking_confirmed", "host_new_booking"]
+    ports.run_before("bookings.save", lambda: look(harness, "verify"))
+    look(harness, "webhook")
+    assert [event.kind for event in harness.stored_booking(FIRST).history].count("booking_confirmed") == 1
+    assert [email.kind for email in harness.stored_booking(FIRST).emails] == ["booking_confirmed", "host_new_booking"]
     assert ports.call_log.count("queue.emails") == 1
 
 
-def test_losing_again_and_again_ends(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_losing_again_and_again_ends(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
 
     def rival() -> None:
         ports.clock.move(seconds=3)
-        booking = scene.now(FIRST)
+        booking = harness.stored_booking(FIRST)
         ports.tables.bookings[FIRST].booking = replace(booking, version=booking.version + 1)
 
     for skip in range(TRIES):
         ports.run_before("bookings.save", rival, skip=skip)
     with pytest.raises(Busy) as refused:
-        look(scene, "verify")
+        look(harness, "verify")
     assert refused.value.retry_after == 1
     assert ports.call_log.count("gateway.verify") == 1
 
 
-def test_one_race_less_and_it_is_saved(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_one_race_less_and_it_is_saved(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
 
     def rival() -> None:
-        booking = scene.now(FIRST)
+        booking = harness.stored_booking(FIRST)
         ports.tables.bookings[FIRST].booking = replace(booking, version=booking.version + 1)
 
     for skip in range(TRIES - 1):
         ports.run_before("bookings.save", rival, skip=skip)
-    look(scene, "verify")
-    assert scene.now(FIRST).status == "confirmed"
+    look(harness, "verify")
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
-def test_a_booking_that_vanishes_is_told_as_busy(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_booking_that_vanishes_is_told_as_busy(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     row = ports.tables.bookings[FIRST]
     ports.run_before("bookings.save", lambda: ports.tables.bookings.pop(FIRST))
     with pytest.raises(Busy):
-        look(scene, "verify")
+        look(harness, "verify")
     ports.tables.bookings[FIRST] = row
 
 
-def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_a_busy_store_is_told(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     ports.gateway.pay(ONE)
     ports.run_before("bookings.save", raises(StoreBusy()))
     with pytest.raises(Busy):
-        look(scene, "webhook")
-    assert scene.now(FIRST) == booking
+        look(harness, "webhook")
+    assert harness.stored_booking(FIRST) == booking
     assert ports.call_log.count("queue.emails") == 0
 
 
-def test_a_slot_that_cannot_be_given_back_frees_itself(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_slot_that_cannot_be_given_back_frees_itself(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
     ports.run_before("bookings.give_back_slot", raises(StoreBusy()))
-    look(scene, "webhook")
-    assert scene.now(FIRST).status == "confirmed"
+    look(harness, "webhook")
+    assert harness.stored_booking(FIRST).status == "confirmed"
     assert ports.call_log.count("queue.emails") == 1
     assert ports.observe.of("slot_not_given_back") == [{"level": "warning", "booking_id": FIRST}]
 
 
-def test_e_mails_that_could_not_be_handed_over_are_due_again(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_e_mails_that_could_not_be_handed_over_are_due_again(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
     ports.queue.down = True
-    look(scene, "webhook")
-    assert scene.now(FIRST).status == "confirmed"
-    assert scene.due_at(scene.now(FIRST)) == NOW + timedelta(minutes=2)
+    look(harness, "webhook")
+    assert harness.stored_booking(FIRST).status == "confirmed"
+    assert harness.due_at(harness.stored_booking(FIRST)) == NOW + timedelta(minutes=2)
     ports.queue.down = False
-    scene.run(minutes=3)
+    harness.advance(minutes=3)
     assert sorted(ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
 
 
-def test_a_hand_over_that_was_lost_is_leased_once_more(scene: Scene, ports: Fakes) -> None:
-    booking = scene.confirmed()
+def test_a_hand_over_that_was_lost_is_leased_once_more(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
     ports.queue.letters.clear()
     ports.clock.move(minutes=2)
-    scene.work(booking)
-    assert [email.due_at for email in scene.now(FIRST).emails] == [ports.clock.now() + timedelta(minutes=2)] * 2
+    harness.process_task(booking)
+    assert [email.due_at for email in harness.stored_booking(FIRST).emails] == [
+        ports.clock.now() + timedelta(minutes=2)
+    ] * 2
     assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
 
 
-def test_a_confirmed_booking_is_told_of_once(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_confirmed_booking_is_told_of_once(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
-    look(scene, "webhook")
+    look(harness, "webhook")
     assert ports.observe.of("booking_confirmed") == [
         {"level": "info", "booking_id": FIRST, "before": "pending_payment"}
     ]
-    look(scene, "webhook")
+    look(harness, "webhook")
     assert len(ports.observe.of("booking_confirmed")) == 1
     assert ports.call_log.count("queue.emails") == 1
 
 
-def test_letters_that_wait_already_are_not_handed_over_again(scene: Scene, ports: Fakes) -> None:
+def test_letters_that_wait_already_are_not_handed_over_again(harness: Harness, ports: Fakes) -> None:
     """Whatever else is saved: only what comes to be owed is for the queue, and what was left is for the clock."""
-    booking = scene.confirmed()
+    booking = harness.confirmed_booking()
     ports.queue.letters.clear()
     saved = save_decision(ports, booking, lambda current, _: replace(current, expiry_retry_at=None, language="am"))
     assert saved.version == booking.version + 1
     assert ports.queue.letters == []
 
 
-def test_letters_that_were_sent_are_touched_no_more(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_letters_that_were_sent_are_touched_no_more(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     send_emails(ports, FIRST)
-    before = scene.now(FIRST)
+    before = harness.stored_booking(FIRST)
     assert {email.status for email in before.emails} == {"sent"}
     ports.clock.move(hours=1)
-    scene.work(before)
-    assert scene.now(FIRST) == before
+    harness.process_task(before)
+    assert harness.stored_booking(FIRST) == before
 
 
-def test_a_letter_whose_worker_died_is_counted_by_the_clock(scene: Scene, ports: Fakes) -> None:
-    booking = scene.confirmed()
+def test_a_letter_whose_worker_died_is_counted_by_the_clock(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
     ports.run_before("mailer.send", raises(Crash()))
     with pytest.raises(Crash):
         send_emails(ports, FIRST)
     ports.clock.move(minutes=2)
-    scene.work(booking)
+    harness.process_task(booking)
     assert ports.observe.of("email_maybe_twice") == [
         {"level": "warning", "booking_id": FIRST, "email_id": email_id} for email_id in ("1", "2")
     ]
 
 
-def test_a_decision_is_told_in_a_word_that_nights_are_short(scene: Scene, ports: Fakes) -> None:
+def test_a_decision_is_told_in_a_word_that_nights_are_short(harness: Harness, ports: Fakes) -> None:
     told: list[str] = []
 
     def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
         told.append(nights)
         return replace(current, status="confirmed") if nights == "free" else current
 
-    booking = scene.expired()
+    booking = harness.expired_booking()
     ports.tables.nights[booking.place.listing_id, NIGHTS[0]] = Night(NIGHTS[0], closed=True)
     assert save_decision(ports, booking, decide) == booking
-    ports.tables.listings[booking.place.listing_id] = replace(scene.listing, status="closed")
+    ports.tables.listings[booking.place.listing_id] = replace(harness.listing, status="closed")
     assert save_decision(ports, booking, decide) == booking
     assert told == ["free", "short"] * 2
 
 
-def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(scene: Scene, ports: Fakes) -> None:
-    attempts(scene, 2)
+def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(harness: Harness, ports: Fakes) -> None:
+    attempts(harness, 2)
     ports.clock.move(hours=2)
-    ports.gateway.trouble("verify", SILENCE)
-    look(scene, "sweep", None)
+    ports.gateway.fail_next("verify", SILENCE)
+    look(harness, "sweep", None)
     asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [ONE, TWO]
-    assert scene.payment(TWO).looked_at == ports.clock.now()
+    assert harness.stored_payment(TWO).looked_at == ports.clock.now()
 
 
-def test_what_comes_to_need_a_person_is_told_of_once(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
-    look(scene, "webhook")
+def test_what_comes_to_need_a_person_is_told_of_once(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    look(harness, "webhook")
     assert not {event for event in ports.observe.events if event.startswith("booking_") or event == "attention_needed"}
     ports.gateway.pay(ONE, amount=Money(1, "ETB"))
-    look(scene, "webhook")
+    look(harness, "webhook")
     assert ports.observe.of("attention_needed") == [{"level": "error", "booking_id": FIRST, "kind": "payment_review"}]
     ports.clock.move(minutes=1)
-    look(scene, "webhook")
+    look(harness, "webhook")
     assert len(ports.observe.of("attention_needed")) == 1
 
 
-def attempts(scene: Scene, count: int) -> None:
+def attempts(harness: Harness, count: int) -> None:
     """A booking with this many attempts, each with a link that grew too old; the hold runs on for a day."""
-    ports = scene.ports
+    ports = harness.ports
     ports.rules = replace(ports.rules, hold_for=timedelta(hours=24))
-    booking = scene.booked()
+    booking = harness.held_booking()
     for _ in range(count - 1):
         ports.clock.move(minutes=61)
-        scene.pay(booking)
-    scene.forget()
+        harness.pay(booking)
+    harness.clear_logs()
 
 
-def test_the_link_of_a_completed_payment_is_left_alone(scene: Scene, ports: Fakes) -> None:
-    booking = scene.confirmed()
-    scene.webhook(booking.payments[0].tx_ref)
+def test_the_link_of_a_completed_payment_is_left_alone(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
+    harness.webhook(booking.payments[0].tx_ref)
     assert ports.call_log.names("gateway") == ["gateway.verify"]

@@ -26,9 +26,9 @@ from chalicelib.services.ports import RefundAnswer
 from chalicelib.services.refunds import refund, retry
 from tests.builders import NOW
 from tests.fakes import Fakes
-from tests.scenes import HOST_ABEBE, OPERATOR, Scene, id_of
+from tests.harness import HOST_ABEBE, OPERATOR, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 R1, R2 = f"{ONE}-R1", f"{ONE}-R2"
 PRICE = Money(735000, "ETB")
@@ -42,77 +42,77 @@ def owe(
     return refund(ports, who, ONE, amount=amount, reason=reason, key=key)[0]
 
 
-def get_refund(scene: Scene, refund_id: str = R1) -> Refund:
-    return next(each for each in scene.now(FIRST).refunds if each.refund_id == refund_id)
+def get_refund(harness: Harness, refund_id: str = R1) -> Refund:
+    return next(each for each in harness.stored_booking(FIRST).refunds if each.refund_id == refund_id)
 
 
-def owed(scene: Scene, amount: int | None = None) -> None:
+def owed(harness: Harness, amount: int | None = None) -> None:
     """A confirmed booking with its letters sent, and one refund owed."""
-    scene.confirmed()
-    scene.run(minutes=1)
-    owe(scene.ports, amount)
-    scene.forget()
+    harness.confirmed_booking()
+    harness.advance(minutes=1)
+    owe(harness.ports, amount)
+    harness.clear_logs()
 
 
 # -- owing
 
 
-def test_all_that_is_left_is_owed(scene: Scene, ports: Fakes) -> None:
-    booking = scene.confirmed()
+def test_all_that_is_left_is_owed(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
     made, replayed = refund(ports, OPERATOR, ONE, amount=None, reason="broken", key="k")
     assert not replayed
-    assert made == get_refund(scene)
+    assert made == get_refund(harness)
     assert (made.refund_id, made.amount, made.reason, made.status) == (R1, PRICE, "broken", "owed")
-    assert scene.due_at(booking) == NOW
+    assert harness.due_at(booking) == NOW
     assert [task.booking_id for task in ports.queue.tasks] == [FIRST]
     assert ports.call_log.names("gateway") == []
-    assert scene.now(FIRST).status == "confirmed"
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
-def test_part_of_it_and_then_the_rest(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_part_of_it_and_then_the_rest(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     assert owe(ports, 700000, key="a").amount == Money(700000, "ETB")
     for too_much in (35001, 735000):
-        before = scene.now(FIRST)
+        before = harness.stored_booking(FIRST)
         with pytest.raises(RefundExceedsPayment):
             owe(ports, too_much, key="b")
-        assert scene.now(FIRST) == before
+        assert harness.stored_booking(FIRST) == before
     assert owe(ports, None, key="c").amount == Money(35000, "ETB")
     for anything in (None, 1):
         with pytest.raises(RefundExceedsPayment):
             owe(ports, anything, key="d")
-    assert [each.amount.minor for each in scene.now(FIRST).refunds] == [700000, 35000]
+    assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [700000, 35000]
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_nothing_and_less_is_not_given_back(scene: Scene, ports: Fakes, amount: int) -> None:
-    scene.confirmed()
+def test_nothing_and_less_is_not_given_back(harness: Harness, ports: Fakes, amount: int) -> None:
+    harness.confirmed_booking()
     with pytest.raises(RefundExceedsPayment):
         owe(ports, amount)
-    assert scene.now(FIRST).refunds == ()
+    assert harness.stored_booking(FIRST).refunds == ()
 
 
-def test_people_give_back_twenty_times_at_most(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_people_give_back_twenty_times_at_most(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     for n in range(MAX_REFUNDS):
         owe(ports, 1, key=f"{n}")
     with pytest.raises(RefundExceedsPayment):
         owe(ports, 1, key="one more")
-    assert len(scene.now(FIRST).refunds) == MAX_REFUNDS == 20
+    assert len(harness.stored_booking(FIRST).refunds) == MAX_REFUNDS == 20
 
 
-def test_what_was_not_paid_does_not_go_back(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_what_was_not_paid_does_not_go_back(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     with pytest.raises(RefundExceedsPayment):
         owe(ports)
     with pytest.raises(PaymentNotFound):
         refund(ports, OPERATOR, f"{FIRST}-2", amount=None, reason="", key="k")
 
 
-def test_a_key_is_one_refund(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_key_is_one_refund(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     first = owe(ports, 100)
-    scene.forget()
+    harness.clear_logs()
     assert refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k") == (first, True)
     for amount, reason in ((101, "broken"), (None, "broken"), (100, "another")):
         with pytest.raises(IdempotencyKeyReused):
@@ -122,35 +122,35 @@ def test_a_key_is_one_refund(scene: Scene, ports: Fakes) -> None:
     assert owe(ports, 100, who=HOST_ABEBE).refund_id == R2
 
 
-def test_a_key_used_while_we_decide_is_one_refund(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_key_used_while_we_decide_is_one_refund(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     ports.run_before("bookings.save", lambda: owe(ports, 100))
     made, replayed = refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k")
     assert (made.refund_id, replayed) == (R1, True)
-    assert len(scene.now(FIRST).refunds) == 1
+    assert len(harness.stored_booking(FIRST).refunds) == 1
 
 
-def test_two_at_once_never_exceed_what_was_received(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_two_at_once_never_exceed_what_was_received(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     ports.run_before("bookings.save", lambda: owe(ports, 400000, key="rival"))
     with pytest.raises(RefundExceedsPayment):
         owe(ports, 400000)
-    assert [each.amount.minor for each in scene.now(FIRST).refunds] == [400000]
+    assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [400000]
 
 
 @pytest.mark.parametrize(("who", "cause"), [(OPERATOR, "operator"), (HOST_ABEBE, "host")])
-def test_who_gave_it_back_is_written_down(scene: Scene, ports: Fakes, who: Any, cause: str) -> None:
-    scene.confirmed()
+def test_who_gave_it_back_is_written_down(harness: Harness, ports: Fakes, who: Any, cause: str) -> None:
+    harness.confirmed_booking()
     owe(ports, who=who)
-    assert scene.now(FIRST).history[-1].cause == cause
+    assert harness.stored_booking(FIRST).history[-1].cause == cause
 
 
 # -- posting
 
 
-def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: Fakes) -> None:
-    owed(scene, 245000)
-    scene.work(scene.now(FIRST))
+def test_it_is_claimed_before_it_is_posted_and_posted_once(harness: Harness, ports: Fakes) -> None:
+    owed(harness, 245000)
+    harness.process_task(harness.stored_booking(FIRST))
     assert ports.call_log.names("gateway", "bookings") == [
         "bookings.load",
         "gateway.verify",
@@ -161,43 +161,43 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(scene: Scene, ports: 
     assert ports.gateway.refunds == [(R1, Money(245000, "ETB"), "broken")]
     [call] = [call for call in ports.call_log.calls if call.name == "gateway.refund"]
     assert call.args == (f"AP{ONE}",)
-    known = get_refund(scene)
+    known = get_refund(harness)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
     assert known.due_at == ports.clock.now() + HOUR
     for _ in range(3):
-        scene.work(scene.now(FIRST))
+        harness.process_task(harness.stored_booking(FIRST))
     assert len(ports.gateway.refunds) == 1
 
 
-def test_only_the_clock_posts(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.webhook(ONE, "charge.success")
+def test_only_the_clock_posts(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.webhook(ONE, "charge.success")
     assert ports.gateway.refunds == []
-    assert get_refund(scene).status == "owed"
+    assert get_refund(harness).status == "owed"
 
 
 @pytest.mark.parametrize("at", ["gateway.verify", "bookings.save", "gateway.refund"])
-def test_two_workers_post_once(scene: Scene, ports: Fakes, at: str) -> None:
-    owed(scene)
-    ports.run_before(at, lambda: scene.work(scene.now(FIRST)))
-    scene.work(scene.now(FIRST))
+def test_two_workers_post_once(harness: Harness, ports: Fakes, at: str) -> None:
+    owed(harness)
+    ports.run_before(at, lambda: harness.process_task(harness.stored_booking(FIRST)))
+    harness.process_task(harness.stored_booking(FIRST))
     assert len(ports.gateway.refunds) == 1
 
 
-def test_a_claim_is_its_owners_alone(scene: Scene, ports: Fakes) -> None:
+def test_a_claim_is_its_owners_alone(harness: Harness, ports: Fakes) -> None:
     """Whoever loses the race for the claim does not post, even while the winner's post is still unanswered."""
-    owed(scene)
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "requested"
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    ports.run_before("bookings.save", lambda: harness.process_task(harness.stored_booking(FIRST)))
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "requested"
     assert len(ports.gateway.refunds) == 1
 
 
-def test_several_refunds_are_each_posted_once(scene: Scene, ports: Fakes) -> None:
-    owed(scene, 100)
+def test_several_refunds_are_each_posted_once(harness: Harness, ports: Fakes) -> None:
+    owed(harness, 100)
     owe(ports, 200, key="second")
-    scene.work(scene.now(FIRST))
+    harness.process_task(harness.stored_booking(FIRST))
     assert [(name, amount.minor) for name, amount, _ in ports.gateway.refunds] == [(R1, 100), (R2, 200)]
 
 
@@ -206,32 +206,32 @@ def test_several_refunds_are_each_posted_once(scene: Scene, ports: Fakes) -> Non
     "trouble", [SILENCE, GatewayUnreachable("reset", definitely_not_executed=False)], ids=lambda each: each.detail
 )
 def test_a_post_whose_fate_is_unknown_is_never_repeated(
-    scene: Scene, ports: Fakes, trouble: GatewayError, *, done: bool
+    harness: Harness, ports: Fakes, trouble: GatewayError, *, done: bool
 ) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", trouble, done=done)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "requested"
-    scene.run(hours=23)
-    assert get_refund(scene).status == "requested"
+    owed(harness)
+    ports.gateway.fail_next("refund", trouble, done=done)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "requested"
+    harness.advance(hours=23)
+    assert get_refund(harness).status == "requested"
     assert ports.call_log.count("gateway.refund") == 1
     # It was looked up: hourly, then six-hourly; after a day without a word a person is asked.
     assert 8 <= ports.call_log.count("gateway.verify") <= 12
-    scene.run(hours=2)
-    assert get_refund(scene).status == "attention"
+    harness.advance(hours=2)
+    assert get_refund(harness).status == "attention"
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind) == (FIRST, "refund")
-    scene.run(days=10)
+    harness.advance(days=10)
     assert ports.call_log.count("gateway.refund") == 1
 
 
-def test_a_post_that_was_done_unheard_is_found_by_its_payment(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "refunded")
-    scene.run(hours=1)
-    assert get_refund(scene).status == "refunded"
+def test_a_post_that_was_done_unheard_is_found_by_its_payment(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "refunded"
     assert len(ports.gateway.refunds) == 1
 
 
@@ -243,118 +243,120 @@ def test_a_post_that_was_done_unheard_is_found_by_its_payment(scene: Scene, port
     ],
     ids=lambda each: each.detail,
 )
-def test_a_post_that_certainly_did_not_arrive_is_tried_again(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", trouble, times=2)
-    scene.work(scene.now(FIRST))
-    known = get_refund(scene)
+def test_a_post_that_certainly_did_not_arrive_is_tried_again(
+    harness: Harness, ports: Fakes, trouble: GatewayError
+) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", trouble, times=2)
+    harness.process_task(harness.stored_booking(FIRST))
+    known = get_refund(harness)
     assert (known.status, known.claimed_by, known.put_off) == ("owed", "", 1)
     assert known.due_at == ports.clock.now() + timedelta(seconds=15) * 0.75
-    scene.run(minutes=5)
-    assert get_refund(scene).status == "processing"
+    harness.advance(minutes=5)
+    assert get_refund(harness).status == "processing"
     assert ports.call_log.count("gateway.refund") == 3
     assert len(ports.gateway.refunds) == 1
 
 
-def test_a_refusal_goes_to_a_person(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", GatewayRejected("not in test mode", definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "attention"
-    assert scene.now(FIRST).history[-1].detail == "refused: not in test mode"
-    scene.run(days=3)
+def test_a_refusal_goes_to_a_person(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", GatewayRejected("not in test mode", definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "attention"
+    assert harness.stored_booking(FIRST).history[-1].detail == "refused: not in test mode"
+    harness.advance(days=3)
     assert ports.call_log.count("gateway.refund") == 1
 
 
-def test_a_long_refusal_is_cut(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", GatewayRejected("no" * 200, definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
-    assert len(scene.now(FIRST).history[-1].detail) == 200
+def test_a_long_refusal_is_cut(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", GatewayRejected("no" * 200, definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
+    assert len(harness.stored_booking(FIRST).history[-1].detail) == 200
 
 
-def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    ports.gateway.trouble("verify", SILENCE)
-    scene.work(scene.now(FIRST))
+def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("verify", SILENCE)
+    harness.process_task(harness.stored_booking(FIRST))
     assert ports.gateway.refunds == []
-    assert (get_refund(scene).status, get_refund(scene).put_off) == ("owed", 1)
-    scene.run(minutes=1)
-    assert get_refund(scene).status == "processing"
+    assert (get_refund(harness).status, get_refund(harness).put_off) == ("owed", 1)
+    harness.advance(minutes=1)
+    assert get_refund(harness).status == "processing"
 
 
-def test_money_that_went_back_already_is_not_posted(scene: Scene, ports: Fakes) -> None:
+def test_money_that_went_back_already_is_not_posted(harness: Harness, ports: Fakes) -> None:
     """Somebody did it in the gateway's own dashboard: the whole refund of ours is that one."""
-    owed(scene)
-    ports.gateway.settle(ONE, "refunded")
-    scene.work(scene.now(FIRST))
+    owed(harness)
+    ports.gateway.set_status(ONE, "refunded")
+    harness.process_task(harness.stored_booking(FIRST))
     assert ports.gateway.refunds == []
-    assert get_refund(scene).status == "refunded"
+    assert get_refund(harness).status == "refunded"
 
 
 @pytest.mark.parametrize("said", ["refunded", "reversed"])
 def test_a_part_is_not_posted_once_the_gateway_gave_something_back(
-    scene: Scene, ports: Fakes, said: Literal["refunded", "reversed"]
+    harness: Harness, ports: Fakes, said: Literal["refunded", "reversed"]
 ) -> None:
     """Nobody knows how much went back: a person looks."""
-    owed(scene, 245000)
-    ports.gateway.settle(ONE, said)
-    scene.work(scene.now(FIRST))
+    owed(harness, 245000)
+    ports.gateway.set_status(ONE, said)
+    harness.process_task(harness.stored_booking(FIRST))
     assert ports.gateway.refunds == []
-    assert get_refund(scene).status == "attention"
-    assert scene.now(FIRST).history[-1].detail == f"the gateway says {said}"
+    assert get_refund(harness).status == "attention"
+    assert harness.stored_booking(FIRST).history[-1].detail == f"the gateway says {said}"
 
 
-def test_a_second_part_is_posted_beside_a_first(scene: Scene, ports: Fakes) -> None:
+def test_a_second_part_is_posted_beside_a_first(harness: Harness, ports: Fakes) -> None:
     """The gateway says refunded of the payment, because of the first part: that tells nothing of the second."""
-    owed(scene, 100)
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = "refunded"
-    scene.run(hours=1)
-    assert get_refund(scene).status == "refunded"
+    owed(harness, 100)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "refunded"
     owe(ports, 200, key="second")
     charge = ports.gateway.charges[ONE]
     ports.run_after("gateway.verify", lambda: setattr(charge, "status", "paid"))
     charge.status = "refunded"
-    scene.work(scene.now(FIRST))
+    harness.process_task(harness.stored_booking(FIRST))
     assert [name for name, _, _ in ports.gateway.refunds] == [R1, R2]
 
 
-def test_without_the_gateways_own_reference_a_person_posts(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_without_the_gateways_own_reference_a_person_posts(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE, provider_reference=None)
-    scene.webhook(ONE)
+    harness.webhook(ONE)
     owe(ports)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "attention"
-    assert scene.now(FIRST).history[-1].detail == "the gateway gave no reference of its own"
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "attention"
+    assert harness.stored_booking(FIRST).history[-1].detail == "the gateway gave no reference of its own"
     assert ports.gateway.refunds == []
 
 
-def test_an_answer_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
+def test_an_answer_that_was_overtaken_changes_nothing(harness: Harness, ports: Fakes) -> None:
     """By the time that we hear that it is under way, a webhook has had it found done."""
-    owed(scene)
+    owed(harness)
 
     def done_meanwhile() -> None:
-        ports.gateway.settle(ONE, "refunded")
-        scene.webhook(ONE, "charge.refunded")
+        ports.gateway.set_status(ONE, "refunded")
+        harness.webhook(ONE, "charge.refunded")
 
     ports.run_after("gateway.refund", done_meanwhile)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "refunded"
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "refunded"
     assert ports.observe.of("booking_failing") == []
 
 
-def test_an_answer_that_it_is_done_is_believed(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
+def test_an_answer_that_it_is_done_is_believed(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
     original = ports.gateway.refund
 
     def done_at_once(*args: Any, **kwargs: Any) -> RefundAnswer:
         return replace(original(*args, **kwargs), said="refunded")
 
     ports.gateway.refund = done_at_once  # type: ignore[method-assign]
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "refunded"
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "refunded"
 
 
 # -- looking it up
@@ -364,114 +366,114 @@ def test_an_answer_that_it_is_done_is_believed(scene: Scene, ports: Fakes) -> No
     ("said", "status"), [("refunded", "refunded"), ("reversed", "attention"), ("processing", "processing")]
 )
 def test_a_refund_under_way_is_looked_up_by_its_own_name(
-    scene: Scene, ports: Fakes, said: Literal["processing", "refunded", "reversed"], status: str
+    harness: Harness, ports: Fakes, said: Literal["processing", "refunded", "reversed"], status: str
 ) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = said
-    scene.forget()
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = said
+    harness.clear_logs()
     ports.clock.move(hours=1)
-    scene.work(scene.now(FIRST))
+    harness.process_task(harness.stored_booking(FIRST))
     [call] = [call for call in ports.call_log.calls if call.name.startswith("gateway.refund")]
     assert (call.name, call.args) == ("gateway.refund_status", (f"RF{R1}",))
-    assert get_refund(scene).status == status
+    assert get_refund(harness).status == status
 
 
-def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    scene.run(days=5)
-    assert get_refund(scene).status == "processing"
+def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    harness.advance(days=5)
+    assert get_refund(harness).status == "processing"
     looks = ports.call_log.count("gateway.refund_status")
     assert 20 <= looks <= 30
     assert len(ports.gateway.refunds) == 1
 
 
-def test_a_gateway_without_a_word_for_a_day_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
+def test_a_gateway_without_a_word_for_a_day_is_shown_to_a_person(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.down = SILENCE
-    scene.run(hours=23)
-    assert get_refund(scene).status == "processing"
-    scene.run(hours=2)
-    assert get_refund(scene).status == "attention"
+    harness.advance(hours=23)
+    assert get_refund(harness).status == "processing"
+    harness.advance(hours=2)
+    assert get_refund(harness).status == "attention"
 
 
-def test_a_webhook_moves_a_refund_on(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "refunded")
-    scene.webhook(ONE, "charge.refunded")
-    assert get_refund(scene).status == "refunded"
+def test_a_webhook_moves_a_refund_on(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
+    harness.webhook(ONE, "charge.refunded")
+    assert get_refund(harness).status == "refunded"
 
 
-def test_a_refund_without_a_name_is_done_when_its_payment_went_back(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "refunded")
+def test_a_refund_without_a_name_is_done_when_its_payment_went_back(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
     ports.clock.move(hours=1)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene).status == "refunded"
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness).status == "refunded"
 
 
-def test_a_payment_that_went_back_says_nothing_of_a_second_refund(scene: Scene, ports: Fakes) -> None:
-    owed(scene, 100)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "refunded")
-    scene.webhook(ONE, "charge.refunded")
-    assert get_refund(scene).status == "refunded"
+def test_a_payment_that_went_back_says_nothing_of_a_second_refund(harness: Harness, ports: Fakes) -> None:
+    owed(harness, 100)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
+    harness.webhook(ONE, "charge.refunded")
+    assert get_refund(harness).status == "refunded"
     owe(ports, 200, key="second")
-    ports.gateway.settle(ONE, "paid")
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene, R2).status == "requested"
-    ports.gateway.settle(ONE, "refunded")
+    ports.gateway.set_status(ONE, "paid")
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness, R2).status == "requested"
+    ports.gateway.set_status(ONE, "refunded")
     ports.clock.move(hours=1)
-    scene.work(scene.now(FIRST))
-    assert get_refund(scene, R2).status == "requested"
+    harness.process_task(harness.stored_booking(FIRST))
+    assert get_refund(harness, R2).status == "requested"
 
 
 @pytest.mark.parametrize("first", ["requested", "processing"])
-def test_a_payment_that_went_back_may_mean_the_other_refund(scene: Scene, ports: Fakes, first: str) -> None:
+def test_a_payment_that_went_back_may_mean_the_other_refund(harness: Harness, ports: Fakes, first: str) -> None:
     """Two parts were posted. The gateway says that something went back: of which it speaks, nobody knows yet."""
-    owed(scene, 100)
+    owed(harness, 100)
     if first == "requested":
-        ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
+        ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
     ports.clock.move(minutes=1)
     owe(ports, 200, key="second")
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
-    ports.gateway.settle(ONE, "refunded")
-    ports.clock.move_to(get_refund(scene, R2).due_at or NOW)
-    scene.work(scene.now(FIRST))
-    assert [each.status for each in scene.now(FIRST).refunds] == [first, "requested"]
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert [each.status for each in harness.stored_booking(FIRST).refunds] == [first, "requested"]
+    ports.gateway.set_status(ONE, "refunded")
+    ports.clock.move_to(get_refund(harness, R2).due_at or NOW)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert [each.status for each in harness.stored_booking(FIRST).refunds] == [first, "requested"]
 
 
-def test_a_look_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
+def test_a_look_that_was_overtaken_changes_nothing(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
     ports.clock.move(hours=1)
 
     def overtaken() -> None:
-        ports.gateway.settle(ONE, "refunded")
-        scene.webhook(ONE, "charge.refunded")
+        ports.gateway.set_status(ONE, "refunded")
+        harness.webhook(ONE, "charge.refunded")
 
     ports.run_before("bookings.save", overtaken)
-    scene.work(scene.now(FIRST))
-    assert (get_refund(scene).status, get_refund(scene).due_at) == ("refunded", None)
-    assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
+    harness.process_task(harness.stored_booking(FIRST))
+    assert (get_refund(harness).status, get_refund(harness).due_at) == ("refunded", None)
+    assert [event.kind for event in harness.stored_booking(FIRST).history].count("refund_refunded") == 1
 
 
-def test_a_silence_that_was_overtaken_puts_nothing_off(scene: Scene, ports: Fakes) -> None:
+def test_a_silence_that_was_overtaken_puts_nothing_off(harness: Harness, ports: Fakes) -> None:
     """The gateway did not answer us; another worker, whom it did answer, has posted meanwhile."""
-    owed(scene)
-    ports.gateway.trouble("verify", SILENCE)
-    ports.run_before("bookings.save", lambda: scene.work(scene.now(FIRST)))
-    scene.work(scene.now(FIRST))
-    known = get_refund(scene)
+    owed(harness)
+    ports.gateway.fail_next("verify", SILENCE)
+    ports.run_before("bookings.save", lambda: harness.process_task(harness.stored_booking(FIRST)))
+    harness.process_task(harness.stored_booking(FIRST))
+    known = get_refund(harness)
     assert (known.status, known.put_off, known.due_at) == ("processing", 0, ports.clock.now() + HOUR)
 
 
@@ -479,150 +481,150 @@ def test_a_silence_that_was_overtaken_puts_nothing_off(scene: Scene, ports: Fake
     "trouble",
     [GatewayRejected("no", definitely_not_executed=True), GatewayUnreachable("", definitely_not_executed=True)],
 )
-def test_a_refusal_that_was_overtaken_changes_nothing(scene: Scene, ports: Fakes, trouble: GatewayError) -> None:
+def test_a_refusal_that_was_overtaken_changes_nothing(harness: Harness, ports: Fakes, trouble: GatewayError) -> None:
     """The money went back some other way while our post was under way."""
-    owed(scene)
-    ports.gateway.trouble("refund", trouble)
+    owed(harness)
+    ports.gateway.fail_next("refund", trouble)
 
     def overtaken() -> None:
-        ports.gateway.settle(ONE, "refunded")
-        scene.webhook(ONE, "charge.refunded")
+        ports.gateway.set_status(ONE, "refunded")
+        harness.webhook(ONE, "charge.refunded")
 
     ports.run_before("bookings.save", overtaken, skip=1)
-    scene.work(scene.now(FIRST))
-    assert (get_refund(scene).status, get_refund(scene).due_at) == ("refunded", None)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert (get_refund(harness).status, get_refund(harness).due_at) == ("refunded", None)
 
 
 # -- an operator settles
 
 
-def in_attention(scene: Scene) -> None:
-    owed(scene)
-    scene.ports.gateway.trouble("refund", GatewayRejected("refused", definitely_not_executed=True))
-    scene.work(scene.now(FIRST))
-    scene.forget()
+def in_attention(harness: Harness) -> None:
+    owed(harness)
+    harness.ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
+    harness.process_task(harness.stored_booking(FIRST))
+    harness.clear_logs()
 
 
 @pytest.mark.parametrize("as_", ["already_refunded", "paid_otherwise"])
 def test_an_operator_says_that_it_is_done(
-    scene: Scene, ports: Fakes, as_: Literal["already_refunded", "paid_otherwise"]
+    harness: Harness, ports: Fakes, as_: Literal["already_refunded", "paid_otherwise"]
 ) -> None:
-    in_attention(scene)
+    in_attention(harness)
     done = retry(ports, OPERATOR, R1, as_=as_, said="by bank")
-    assert (done.status, done) == ("refunded", get_refund(scene))
-    assert [(event.kind, event.cause, event.detail) for event in scene.now(FIRST).history[-2:]] == [
+    assert (done.status, done) == ("refunded", get_refund(harness))
+    assert [(event.kind, event.cause, event.detail) for event in harness.stored_booking(FIRST).history[-2:]] == [
         (f"refund_{as_}", "operator", "by bank"),
         ("refund_refunded", "operator", as_),
     ]
     assert ports.call_log.names("gateway") == []
 
 
-def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(scene: Scene, ports: Fakes) -> None:
-    in_attention(scene)
+def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(harness: Harness, ports: Fakes) -> None:
+    in_attention(harness)
     assert retry(ports, OPERATOR, R1, as_="post_again", said="try").status == "owed"
     assert ports.call_log.names("gateway") == []
-    scene.tick()
+    harness.sweep_and_drain()
     assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
-    assert get_refund(scene).status == "processing"
+    assert get_refund(harness).status == "processing"
 
 
-def test_only_what_waits_for_a_person_is_settled_by_one(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    before = scene.now(FIRST)
+def test_only_what_waits_for_a_person_is_settled_by_one(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    before = harness.stored_booking(FIRST)
     with pytest.raises(NotInAttention):
         retry(ports, OPERATOR, R1, as_="post_again", said="")
     with pytest.raises(RefundNotFound):
         retry(ports, OPERATOR, R2, as_="post_again", said="")
-    assert scene.now(FIRST) == before
+    assert harness.stored_booking(FIRST) == before
 
 
-def test_settling_twice_is_refused(scene: Scene, ports: Fakes) -> None:
-    in_attention(scene)
+def test_settling_twice_is_refused(harness: Harness, ports: Fakes) -> None:
+    in_attention(harness)
     ports.run_before("bookings.save", lambda: retry(ports, OPERATOR, R1, as_="paid_otherwise", said=""))
     with pytest.raises(NotInAttention):
         retry(ports, OPERATOR, R1, as_="post_again", said="")
-    assert get_refund(scene).status == "refunded"
+    assert get_refund(harness).status == "refunded"
 
 
-def test_what_another_worker_saw_to_meanwhile_is_left_alone(scene: Scene, ports: Fakes) -> None:
-    owed(scene, 100)
+def test_what_another_worker_saw_to_meanwhile_is_left_alone(harness: Harness, ports: Fakes) -> None:
+    owed(harness, 100)
     owe(ports, 200, key="another")
-    scene.forget()
-    booking = scene.now(FIRST)
-    ports.run_before("gateway.refund", lambda: scene.work(booking))
-    ports.gateway.trouble("refund", GatewayRejected("no", definitely_not_executed=True), times=2)
-    scene.work(booking)
+    harness.clear_logs()
+    booking = harness.stored_booking(FIRST)
+    ports.run_before("gateway.refund", lambda: harness.process_task(booking))
+    ports.gateway.fail_next("refund", GatewayRejected("no", definitely_not_executed=True), times=2)
+    harness.process_task(booking)
     assert not ports.call_log.armed
     assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.refund"] * 2
-    assert [(each.status, each.due_at) for each in scene.now(FIRST).refunds] == [("attention", None)] * 2
+    assert [(each.status, each.due_at) for each in harness.stored_booking(FIRST).refunds] == [("attention", None)] * 2
 
 
 # -- a gateway that lists refunds
 
 
-def lost(scene: Scene, ports: Fakes) -> None:
+def lost(harness: Harness, ports: Fakes) -> None:
     """A refund was taken over, the answer was lost, and the payment is called reversed from then on."""
     ports.gateway.lists_refunds = True
-    owed(scene)
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.tick()
-    ports.gateway.settle(ONE, "reversed")
-    known = get_refund(scene)
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.sweep_and_drain()
+    ports.gateway.set_status(ONE, "reversed")
+    known = get_refund(harness)
     assert (known.status, known.provider_refund_id) == ("requested", None)
 
 
-def test_a_refund_whose_name_was_lost_is_found_and_its_own_status_counts(scene: Scene, ports: Fakes) -> None:
-    lost(scene, ports)
-    scene.run(hours=1, minutes=1)
-    known = get_refund(scene)
+def test_a_refund_whose_name_was_lost_is_found_and_its_own_status_counts(harness: Harness, ports: Fakes) -> None:
+    lost(harness, ports)
+    harness.advance(hours=1, minutes=1)
+    known = get_refund(harness)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
-    scene.run(hours=2)
-    assert get_refund(scene).status == "processing", "that its payment is reversed does not say that it is done"
-    ports.gateway.refund_status_map = "refunded"
-    scene.run(hours=1)
-    assert get_refund(scene).status == "refunded"
+    harness.advance(hours=2)
+    assert get_refund(harness).status == "processing", "that its payment is reversed does not say that it is done"
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "refunded"
     assert ports.call_log.count("gateway.refund") == 1
 
 
 @pytest.mark.parametrize(("says", "status"), [("refunded", "refunded"), ("reversed", "attention")])
-def test_a_refund_that_is_found_at_its_end(scene: Scene, ports: Fakes, says: Any, status: str) -> None:
-    lost(scene, ports)
-    ports.gateway.refund_status_map = says
-    scene.run(hours=1, minutes=1)
-    known = get_refund(scene)
+def test_a_refund_that_is_found_at_its_end(harness: Harness, ports: Fakes, says: Any, status: str) -> None:
+    lost(harness, ports)
+    ports.gateway.reported_refund_status = says
+    harness.advance(hours=1, minutes=1)
+    known = get_refund(harness)
     assert (known.status, known.provider_refund_id) == (status, f"RF{R1}")
 
 
-def test_a_refund_that_is_not_in_the_list_was_not_made_and_a_person_is_asked(scene: Scene, ports: Fakes) -> None:
+def test_a_refund_that_is_not_in_the_list_was_not_made_and_a_person_is_asked(harness: Harness, ports: Fakes) -> None:
     ports.gateway.lists_refunds = True
-    owed(scene)
-    ports.gateway.trouble("refund", SILENCE)
-    scene.tick()
-    ports.gateway.settle(ONE, "reversed")
-    scene.run(hours=23)
-    assert get_refund(scene).status == "requested", "somebody else's reversal is not this refund"
-    scene.run(hours=2)
-    assert get_refund(scene).status == "attention"
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE)
+    harness.sweep_and_drain()
+    ports.gateway.set_status(ONE, "reversed")
+    harness.advance(hours=23)
+    assert get_refund(harness).status == "requested", "somebody else's reversal is not this refund"
+    harness.advance(hours=2)
+    assert get_refund(harness).status == "attention"
 
 
-def test_what_is_found_in_the_list_is_not_posted_again(scene: Scene, ports: Fakes) -> None:
-    lost(scene, ports)
-    ports.gateway.trouble("find_refund", SILENCE, times=40)
-    scene.run(hours=25)
-    assert get_refund(scene).status == "attention"
+def test_what_is_found_in_the_list_is_not_posted_again(harness: Harness, ports: Fakes) -> None:
+    lost(harness, ports)
+    ports.gateway.fail_next("find_refund", SILENCE, times=40)
+    harness.advance(hours=25)
+    assert get_refund(harness).status == "attention"
     ports.call_log.disarm()
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
-    scene.tick()
-    assert get_refund(scene).status == "attention"
-    assert scene.now(FIRST).history[-1].detail == "the gateway says processing"
-    ports.gateway.refund_status_map = "refunded"
+    harness.sweep_and_drain()
+    assert get_refund(harness).status == "attention"
+    assert harness.stored_booking(FIRST).history[-1].detail == "the gateway says processing"
+    ports.gateway.reported_refund_status = "refunded"
     retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
-    scene.tick()
-    assert get_refund(scene).status == "refunded"
+    harness.sweep_and_drain()
+    assert get_refund(harness).status == "refunded"
     assert ports.call_log.count("gateway.refund") == 1
 
 
-def test_a_refund_that_nobody_posted_is_not_looked_for(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.tick()
+def test_a_refund_that_nobody_posted_is_not_looked_for(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.sweep_and_drain()
     assert ports.call_log.count("gateway.find_refund") == 0

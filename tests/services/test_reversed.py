@@ -8,49 +8,49 @@ import pytest
 
 from chalicelib.services.refunds import retry
 from tests.fakes import Fakes
-from tests.scenes import OPERATOR, Scene
+from tests.harness import OPERATOR, Harness
 from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, get_refund, owe, owed
 
 
-def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "reversed")
-    scene.webhook(ONE, "refund.pending")
-    assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("processing", "")
-    scene.forget()
-    scene.work(scene.now(FIRST))
+def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "reversed")
+    harness.webhook(ONE, "refund.pending")
+    assert (get_refund(harness).status, harness.stored_payment(ONE).reversal) == ("processing", "")
+    harness.clear_logs()
+    harness.process_task(harness.stored_booking(FIRST))
     assert "gateway.refund_status" in ports.call_log.names("gateway")
-    assert get_refund(scene).status == "processing"
-    ports.gateway.refund_status_map = "refunded"
-    scene.webhook(ONE, "refund.processed")
-    scene.run(minutes=1)
-    assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("refunded", "")
-    assert [event.kind for event in scene.now(FIRST).history].count("refund_refunded") == 1
+    assert get_refund(harness).status == "processing"
+    ports.gateway.reported_refund_status = "refunded"
+    harness.webhook(ONE, "refund.processed")
+    harness.advance(minutes=1)
+    assert (get_refund(harness).status, harness.stored_payment(ONE).reversal) == ("refunded", "")
+    assert [event.kind for event in harness.stored_booking(FIRST).history].count("refund_refunded") == 1
     assert len(ports.gateway.refunds) == 1
 
 
-def test_a_webhook_that_overtakes_the_answer_to_a_post_does_not_end_the_refund(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
+def test_a_webhook_that_overtakes_the_answer_to_a_post_does_not_end_the_refund(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
 
     def overtakes() -> None:
-        ports.gateway.settle(ONE, "reversed")
-        scene.webhook(ONE, "refund.pending")
-        assert (get_refund(scene).status, scene.payment(ONE).reversal) == ("requested", "")
+        ports.gateway.set_status(ONE, "reversed")
+        harness.webhook(ONE, "refund.pending")
+        assert (get_refund(harness).status, harness.stored_payment(ONE).reversal) == ("requested", "")
 
     ports.run_after("gateway.refund", overtakes)
-    scene.work(scene.now(FIRST))
-    known = get_refund(scene)
+    harness.process_task(harness.stored_booking(FIRST))
+    known = get_refund(harness)
     assert (known.status, known.provider_refund_id) == ("processing", f"RF{R1}")
 
 
-def test_parts_go_back_beside_each_other_from_a_payment_that_is_reversed(scene: Scene, ports: Fakes) -> None:
-    owed(scene, 100)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "reversed")
+def test_parts_go_back_beside_each_other_from_a_payment_that_is_reversed(harness: Harness, ports: Fakes) -> None:
+    owed(harness, 100)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "reversed")
     owe(ports, 200, key="second")
-    scene.work(scene.now(FIRST))
-    assert [each.status for each in scene.now(FIRST).refunds] == ["processing", "processing"]
+    harness.process_task(harness.stored_booking(FIRST))
+    assert [each.status for each in harness.stored_booking(FIRST).refunds] == ["processing", "processing"]
     assert [refund_id for refund_id, *_ in ports.gateway.refunds] == [R1, R2]
 
 
@@ -65,55 +65,55 @@ def test_parts_go_back_beside_each_other_from_a_payment_that_is_reversed(scene: 
 )
 @pytest.mark.parametrize("payment", ["paid", "reversed"])
 def test_a_refund_that_came_back_is_asked_about_before_it_is_posted_again(
-    scene: Scene, payment: Any, says: Any, ends: str, posts: int
+    harness: Harness, payment: Any, says: Any, ends: str, posts: int
 ) -> None:
-    ports = scene.ports
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, payment)
-    ports.gateway.refund_status_map = "reversed"
-    scene.run(hours=1)
-    assert get_refund(scene).status == "attention"
-    scene.webhook(ONE, "refund.failed")
-    assert get_refund(scene).status == "attention"
-    ports.gateway.refund_status_map = says
+    ports = harness.ports
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, payment)
+    ports.gateway.reported_refund_status = "reversed"
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "attention"
+    harness.webhook(ONE, "refund.failed")
+    assert get_refund(harness).status == "attention"
+    ports.gateway.reported_refund_status = says
     retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
-    scene.work(scene.now(FIRST))
-    assert (get_refund(scene).status, len(ports.gateway.refunds)) == (ends, posts)
-    assert scene.payment(ONE).reversal == ""
+    harness.process_task(harness.stored_booking(FIRST))
+    assert (get_refund(harness).status, len(ports.gateway.refunds)) == (ends, posts)
+    assert harness.stored_payment(ONE).reversal == ""
 
 
-def test_the_end_of_an_earlier_post_is_not_that_of_one_whose_answer_was_lost(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = "reversed"
-    scene.run(hours=1)
-    assert get_refund(scene).status == "attention"
+def test_the_end_of_an_earlier_post_is_not_that_of_one_whose_answer_was_lost(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "reversed"
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "attention"
     retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    scene.run(hours=2)
-    assert (get_refund(scene).status, get_refund(scene).provider_refund_id) == ("requested", None)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    harness.advance(hours=2)
+    assert (get_refund(harness).status, get_refund(harness).provider_refund_id) == ("requested", None)
     assert len(ports.gateway.refunds) == 2
 
 
-def test_a_refund_that_waits_for_the_guest_is_put_before_a_person_after_a_day(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = "waiting"
-    scene.run(hours=23)
-    assert get_refund(scene).status == "processing"
-    scene.run(hours=2)
-    assert get_refund(scene).status == "attention"
+def test_a_refund_that_waits_for_the_guest_is_put_before_a_person_after_a_day(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "waiting"
+    harness.advance(hours=23)
+    assert get_refund(harness).status == "processing"
+    harness.advance(hours=2)
+    assert get_refund(harness).status == "attention"
 
 
-def test_a_refund_that_cannot_be_asked_about_is_not_posted_again(scene: Scene, ports: Fakes) -> None:
-    owed(scene)
-    scene.work(scene.now(FIRST))
-    ports.gateway.refund_status_map = "reversed"
-    scene.run(hours=1)
+def test_a_refund_that_cannot_be_asked_about_is_not_posted_again(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "reversed"
+    harness.advance(hours=1)
     retry(ports, OPERATOR, R1, as_="post_again", said="again")
-    ports.gateway.trouble("refund_status", SILENCE)
-    scene.work(scene.now(FIRST))
-    assert (get_refund(scene).status, get_refund(scene).put_off) == ("owed", 1)
+    ports.gateway.fail_next("refund_status", SILENCE)
+    harness.process_task(harness.stored_booking(FIRST))
+    assert (get_refund(harness).status, get_refund(harness).put_off) == ("owed", 1)
     assert len(ports.gateway.refunds) == 1

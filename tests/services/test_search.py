@@ -20,7 +20,7 @@ from chalicelib.services.search import Search, listing_of, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
-from tests.scenes import HOST_ABEBE, NIGHTS, OTHER_HOST, Scene
+from tests.harness import HOST_ABEBE, NIGHTS, OTHER_HOST, Harness
 
 IN, OUT = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 DRAFT = replace(
@@ -31,16 +31,16 @@ DRAFT = replace(
 )
 
 
-def another(scene: Scene, name: str, **changes: Any) -> Listing:
+def another(harness: Harness, name: str, **changes: Any) -> Listing:
     listing = a_listing(listing_id=derive_listing_id(SALT, HOST, name), **changes)
-    scene.ports.tables.listings[listing.listing_id] = listing
+    harness.ports.tables.listings[listing.listing_id] = listing
     return listing
 
 
 # -- publishing
 
 
-def test_a_currency_that_no_gateway_takes_is_not_published(scene: Scene, ports: Fakes) -> None:
+def test_a_currency_that_no_gateway_takes_is_not_published(harness: Harness, ports: Fakes) -> None:
     ports.gateways = OneGateway(ports.gateway, frozenset({"ETB"}))
     publish(ports, HOST_ABEBE, DRAFT, key="birr")
     with pytest.raises(InvalidRequest) as refused:
@@ -51,7 +51,7 @@ def test_a_currency_that_no_gateway_takes_is_not_published(scene: Scene, ports: 
     assert ports.call_log.count("listings.publish") == 1
 
 
-def test_a_listing_is_its_publishers(scene: Scene, ports: Fakes) -> None:
+def test_a_listing_is_its_publishers(harness: Harness, ports: Fakes) -> None:
     listing, replayed = publish(ports, OTHER_HOST, DRAFT, key="k")
     assert not replayed
     assert listing == ports.tables.listings[listing.listing_id]
@@ -65,14 +65,14 @@ def test_a_listing_is_its_publishers(scene: Scene, ports: Fakes) -> None:
     )
 
 
-def test_a_repeat_answers_the_same_listing(scene: Scene, ports: Fakes) -> None:
+def test_a_repeat_answers_the_same_listing(harness: Harness, ports: Fakes) -> None:
     listing, _ = publish(ports, HOST_ABEBE, DRAFT, key="k")
     ports.clock.move(days=1)
     assert publish(ports, HOST_ABEBE, DRAFT, key="k") == (listing, True)
     assert ports.tables.listings[listing.listing_id] == listing
 
 
-def test_a_key_belongs_to_one_listing(scene: Scene, ports: Fakes) -> None:
+def test_a_key_belongs_to_one_listing(harness: Harness, ports: Fakes) -> None:
     listing, _ = publish(ports, HOST_ABEBE, DRAFT, key="k")
     with pytest.raises(IdempotencyKeyReused):
         publish(ports, HOST_ABEBE, replace(DRAFT, fingerprint="other"), key="k")
@@ -80,13 +80,13 @@ def test_a_key_belongs_to_one_listing(scene: Scene, ports: Fakes) -> None:
     assert publish(ports, OTHER_HOST, DRAFT, key="k")[0].listing_id != listing.listing_id
 
 
-def test_without_a_key_each_call_is_a_new_one(scene: Scene, ports: Fakes) -> None:
+def test_without_a_key_each_call_is_a_new_one(harness: Harness, ports: Fakes) -> None:
     first, second = (publish(ports, HOST_ABEBE, DRAFT, key=None) for _ in range(2))
     assert first[0].listing_id != second[0].listing_id
     assert (first[1], second[1]) == (False, False)
 
 
-def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
+def test_a_busy_store_is_told(harness: Harness, ports: Fakes) -> None:
     ports.run_before("listings.publish", raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
         publish(ports, HOST_ABEBE, DRAFT, key="k")
@@ -97,23 +97,23 @@ def test_a_busy_store_is_told(scene: Scene, ports: Fakes) -> None:
 # -- finding
 
 
-def test_without_dates_all_open_listings_cheapest_first(scene: Scene, ports: Fakes) -> None:
-    cheap = another(scene, "cheap", nightly_price=Money(100, "ETB"))
-    another(scene, "closed", status="closed")
-    another(scene, "elsewhere", city="Bahir Dar")
+def test_without_dates_all_open_listings_cheapest_first(harness: Harness, ports: Fakes) -> None:
+    cheap = another(harness, "cheap", nightly_price=Money(100, "ETB"))
+    another(harness, "closed", status="closed")
+    another(harness, "elsewhere", city="Bahir Dar")
     found = search(ports, Search("  BISHOFTU "))
-    assert found.items == ((cheap, None), (scene.listing, None))
+    assert found.items == ((cheap, None), (harness.listing, None))
     assert found.after is None
 
 
-def test_a_price_limit(scene: Scene, ports: Fakes) -> None:
-    assert search(ports, Search("bishoftu", max_price=245000)).items == ((scene.listing, None),)
+def test_a_price_limit(harness: Harness, ports: Fakes) -> None:
+    assert search(ports, Search("bishoftu", max_price=245000)).items == ((harness.listing, None),)
     assert search(ports, Search("bishoftu", max_price=244999)).items == ()
 
 
-def test_page_by_page(scene: Scene, ports: Fakes) -> None:
+def test_page_by_page(harness: Harness, ports: Fakes) -> None:
     for n in range(4):
-        another(scene, f"{n}", nightly_price=Money(n + 1, "ETB"))
+        another(harness, f"{n}", nightly_price=Money(n + 1, "ETB"))
     shown = []
     after: str | None = None
     while True:
@@ -126,51 +126,51 @@ def test_page_by_page(scene: Scene, ports: Fakes) -> None:
     assert shown == [1, 2, 3, 4, 245000]
 
 
-def test_a_listing_that_was_just_closed_is_not_shown(scene: Scene, ports: Fakes) -> None:
+def test_a_listing_that_was_just_closed_is_not_shown(harness: Harness, ports: Fakes) -> None:
     """The index may lag behind. What follows it is shown all the same."""
-    dearer = another(scene, "dearer", nightly_price=Money(900000, "ETB"))
+    dearer = another(harness, "dearer", nightly_price=Money(900000, "ETB"))
 
     def closed() -> None:
-        ports.tables.listings[scene.listing.listing_id] = replace(scene.listing, status="closed")
+        ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, status="closed")
 
     ports.run_before("listings.load_many", closed)
     assert search(ports, Search("bishoftu")).items == ((dearer, None),)
 
 
 @pytest.mark.parametrize(("guests", "fits"), [(8, True), (9, False)])
-def test_without_dates_it_must_be_large_enough(scene: Scene, ports: Fakes, guests: int, *, fits: bool) -> None:
+def test_without_dates_it_must_be_large_enough(harness: Harness, ports: Fakes, guests: int, *, fits: bool) -> None:
     assert bool(search(ports, Search("bishoftu", guests=guests)).items) is fits
 
 
-def test_with_dates_each_has_its_quote(scene: Scene, ports: Fakes) -> None:
-    ports.tables.nights[scene.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(300000, "ETB"))
+def test_with_dates_each_has_its_quote(harness: Harness, ports: Fakes) -> None:
+    ports.tables.nights[harness.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(300000, "ETB"))
     [(listing, quote)] = search(ports, Search("bishoftu", IN, OUT)).items
-    assert listing == scene.listing
+    assert listing == harness.listing
     assert quote is not None
     assert quote.total == Money(790000, "ETB")
 
 
 @pytest.mark.parametrize(("guests", "units"), [(1, 1), (2, 1), (3, 2), (8, 4)])
-def test_as_many_units_as_the_guests_need(scene: Scene, ports: Fakes, guests: int, units: int) -> None:
+def test_as_many_units_as_the_guests_need(harness: Harness, ports: Fakes, guests: int, units: int) -> None:
     [(_, quote)] = search(ports, Search("bishoftu", IN, OUT, guests=guests)).items
     assert quote is not None
     assert quote.total == Money(735000 * units, "ETB")
 
 
 @pytest.mark.parametrize(("guests", "free"), [(4, True), (5, False)])
-def test_only_what_is_free_on_every_night(scene: Scene, ports: Fakes, guests: int, *, free: bool) -> None:
-    scene.book(stay=a_stay(NIGHTS[1], 1, units=2))
+def test_only_what_is_free_on_every_night(harness: Harness, ports: Fakes, guests: int, *, free: bool) -> None:
+    harness.book(stay=a_stay(NIGHTS[1], 1, units=2))
     assert bool(search(ports, Search("bishoftu", IN, OUT, guests=guests)).items) is free
     assert len(search(ports, Search("bishoftu", NIGHTS[2], OUT, guests=8)).items) == 1
 
 
-def test_a_closed_night_is_not_free(scene: Scene, ports: Fakes) -> None:
-    ports.tables.nights[scene.listing.listing_id, NIGHTS[2]] = Night(NIGHTS[2], closed=True)
+def test_a_closed_night_is_not_free(harness: Harness, ports: Fakes) -> None:
+    ports.tables.nights[harness.listing.listing_id, NIGHTS[2]] = Night(NIGHTS[2], closed=True)
     assert search(ports, Search("bishoftu", IN, OUT)).items == ()
     assert len(search(ports, Search("bishoftu", IN, NIGHTS[2])).items) == 1
 
 
-def test_yesterday_is_not_free(scene: Scene, ports: Fakes) -> None:
+def test_yesterday_is_not_free(harness: Harness, ports: Fakes) -> None:
     today = NOW.date()
     assert search(ports, Search("bishoftu", today - timedelta(days=1), OUT)).items == ()
     assert len(search(ports, Search("bishoftu", today, OUT)).items) == 1
@@ -187,7 +187,7 @@ def test_yesterday_is_not_free(scene: Scene, ports: Fakes) -> None:
     ],
 )
 def test_dates_that_make_no_stay(
-    scene: Scene, ports: Fakes, check_in: date | None, check_out: date | None, field: str
+    harness: Harness, ports: Fakes, check_in: date | None, check_out: date | None, field: str
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         search(ports, Search("bishoftu", check_in, check_out))
@@ -195,46 +195,46 @@ def test_dates_that_make_no_stay(
     assert ports.call_log.calls == []
 
 
-def test_thirty_nights_are_searched(scene: Scene, ports: Fakes) -> None:
+def test_thirty_nights_are_searched(harness: Harness, ports: Fakes) -> None:
     assert len(search(ports, Search("bishoftu", IN, IN + timedelta(days=30))).items) == 1
 
 
 # -- one listing
 
 
-def test_one_listing(scene: Scene, ports: Fakes) -> None:
-    assert listing_of(ports, scene.listing.listing_id) == scene.listing
+def test_one_listing(harness: Harness, ports: Fakes) -> None:
+    assert listing_of(ports, harness.listing.listing_id) == harness.listing
     for text in ("", "lst_", "LISTING", derive_listing_id(SALT, HOST, "none")):
         with pytest.raises(ListingNotFound):
             listing_of(ports, text)
     assert ports.call_log.count("listings.load") == 2
 
 
-def test_every_night_of_a_range(scene: Scene, ports: Fakes) -> None:
-    scene.book(stay=a_stay(NIGHTS[1], 1, units=2))
-    listing, nights = availability(ports, scene.listing.listing_id, IN, OUT)
-    assert listing == scene.listing
+def test_every_night_of_a_range(harness: Harness, ports: Fakes) -> None:
+    harness.book(stay=a_stay(NIGHTS[1], 1, units=2))
+    listing, nights = availability(ports, harness.listing.listing_id, IN, OUT)
+    assert listing == harness.listing
     assert nights == (Night(NIGHTS[0]), Night(NIGHTS[1], 2), Night(NIGHTS[2]))
 
 
 @pytest.mark.parametrize("days", [0, -1, 121])
-def test_a_range_that_does_not_fit(scene: Scene, ports: Fakes, days: int) -> None:
+def test_a_range_that_does_not_fit(harness: Harness, ports: Fakes, days: int) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        availability(ports, scene.listing.listing_id, IN, IN + timedelta(days=days))
+        availability(ports, harness.listing.listing_id, IN, IN + timedelta(days=days))
     assert [error.field for error in refused.value.errors] == ["to"]
     assert ports.call_log.calls == []
 
 
 @pytest.mark.parametrize("days", [1, 120])
-def test_a_range_that_just_fits(scene: Scene, ports: Fakes, days: int) -> None:
-    _, nights = availability(ports, scene.listing.listing_id, IN, IN + timedelta(days=days))
+def test_a_range_that_just_fits(harness: Harness, ports: Fakes, days: int) -> None:
+    _, nights = availability(ports, harness.listing.listing_id, IN, IN + timedelta(days=days))
     assert [night.date for night in nights] == [IN + timedelta(days=n) for n in range(days)]
 
 
-def test_a_hosts_own_listings(scene: Scene, ports: Fakes) -> None:
-    closed = another(scene, "closed", status="closed", created_at=NOW + timedelta(days=1))
-    another(scene, "other", host_id=OTHER_HOST.person_id)
-    assert of_host(ports, HOST_ABEBE, limit=9, after=None).items == ((closed, None), (scene.listing, None))
+def test_a_hosts_own_listings(harness: Harness, ports: Fakes) -> None:
+    closed = another(harness, "closed", status="closed", created_at=NOW + timedelta(days=1))
+    another(harness, "other", host_id=OTHER_HOST.person_id)
+    assert of_host(ports, HOST_ABEBE, limit=9, after=None).items == ((closed, None), (harness.listing, None))
     first = of_host(ports, HOST_ABEBE, limit=1, after=None)
     assert first.items == ((closed, None),)
-    assert of_host(ports, HOST_ABEBE, limit=1, after=first.after).items == ((scene.listing, None),)
+    assert of_host(ports, HOST_ABEBE, limit=1, after=first.after).items == ((harness.listing, None),)

@@ -13,9 +13,9 @@ from chalicelib.services.refunds import refund
 from chalicelib.services.webhooks import receive
 from tests.call_log import Crash, raises
 from tests.fakes import FakeGateway, Fakes, OneGateway
-from tests.scenes import GUEST_HANNA, OPERATOR, PUBLIC, Scene, id_of
+from tests.harness import GUEST_HANNA, OPERATOR, PUBLIC, Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
 SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 
@@ -47,50 +47,50 @@ def moved(ports: Fakes) -> FakeGateway:
     return new
 
 
-def test_money_is_looked_for_and_given_back_where_it_was_paid(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_money_is_looked_for_and_given_back_where_it_was_paid(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     new = moved(ports)
-    scene.run(minutes=10)
+    harness.advance(minutes=10)
     ports.gateway.pay(ONE)
-    scene.run(minutes=20)
-    assert scene.now(FIRST).status == "confirmed"
+    harness.advance(minutes=20)
+    assert harness.stored_booking(FIRST).status == "confirmed"
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
-    scene.run(minutes=1)
-    ports.gateway.refund_status_map = "refunded"
-    scene.run(hours=2)
-    assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
+    harness.advance(minutes=1)
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(hours=2)
+    assert [each.status for each in harness.stored_booking(FIRST).refunds] == ["refunded"]
     assert new.call_log.calls == []
 
 
-def test_the_log_is_that_of_the_gateway_which_has_it(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_the_log_is_that_of_the_gateway_which_has_it(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     new = moved(ports)
     assert [event.text for event in reading.gateway_events(ports, OPERATOR, ONE)] == ["Payment pending"]
     assert new.call_log.calls == []
 
 
-def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
+def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
     new = moved(ports)
     refund(ports, OPERATOR, ONE, amount=None, reason="", key="k")
-    ports.gateway.trouble("refund", SILENCE, done=True)
-    scene.work(scene.now(FIRST))
-    ports.gateway.settle(ONE, "refunded")
-    scene.run(hours=2)
-    assert [each.status for each in scene.now(FIRST).refunds] == ["refunded"]
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
+    harness.advance(hours=2)
+    assert [each.status for each in harness.stored_booking(FIRST).refunds] == ["refunded"]
     assert new.call_log.calls == []
 
 
-def test_a_link_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_link_is_closed_where_it_was_opened(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     new = moved(ports)
-    scene.run(minutes=31)
-    assert scene.now(FIRST).status == "expired"
+    harness.advance(minutes=31)
+    assert harness.stored_booking(FIRST).status == "expired"
     assert ports.gateway.charges[ONE].cancelled
     assert new.call_log.calls == []
 
 
-def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(scene: Scene, ports: Fakes) -> None:
+def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(harness: Harness, ports: Fakes) -> None:
     made: list[FakeGateway] = []
 
     def overtaken() -> None:
@@ -98,55 +98,55 @@ def test_a_link_that_nobody_wants_any_more_is_closed_where_it_was_opened(scene: 
         cancel(ports, GUEST_HANNA, FIRST, reason="")
 
     ports.run_after("gateway.initialize", overtaken)
-    scene.book()
+    harness.book()
     assert ports.gateway.charges[ONE].cancelled
     assert made[0].call_log.calls == []
 
 
-def test_an_opening_is_taken_over_where_it_was_begun(scene: Scene, ports: Fakes) -> None:
+def test_an_opening_is_taken_over_where_it_was_begun(harness: Harness, ports: Fakes) -> None:
     ports.run_before("gateway.initialize", raises(Crash()))
     with pytest.raises(Crash):
-        scene.book()
+        harness.book()
     new = moved(ports)
-    scene.run(minutes=2)
-    assert (scene.payment(ONE).gateway, scene.payment(ONE).status) == ("chapa", "pending")
+    harness.advance(minutes=2)
+    assert (harness.stored_payment(ONE).gateway, harness.stored_payment(ONE).status) == ("chapa", "pending")
     assert new.call_log.calls == []
 
 
-def test_the_next_payment_goes_to_the_gateway_of_today(scene: Scene, ports: Fakes) -> None:
-    ports.gateway.trouble("initialize", GatewayRejected("refused", definitely_not_executed=True))
-    scene.book()
+def test_the_next_payment_goes_to_the_gateway_of_today(harness: Harness, ports: Fakes) -> None:
+    ports.gateway.fail_next("initialize", GatewayRejected("refused", definitely_not_executed=True))
+    harness.book()
     new = moved(ports)
-    scene.pay(scene.now(FIRST))
-    assert [payment.gateway for payment in scene.now(FIRST).payments] == ["chapa", "paystack"]
+    harness.pay(harness.stored_booking(FIRST))
+    assert [payment.gateway for payment in harness.stored_booking(FIRST).payments] == ["chapa", "paystack"]
     assert new.charges[TWO].opening.callback_url == f"{PUBLIC}/v1/payments/paystack/callback/{TWO}"
     new.pay(TWO)
-    scene.run(minutes=30)
-    assert scene.now(FIRST).status == "confirmed"
+    harness.advance(minutes=30)
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
 @pytest.mark.parametrize(
     "trouble", [GatewayRejected("refused", definitely_not_executed=True), SILENCE], ids=["refused", "silent"]
 )
-def test_no_payment_is_opened_in_money_that_is_not_taken_any_more(scene: Scene, ports: Fakes, trouble: Any) -> None:
-    ports.gateway.trouble("initialize", trouble)
-    scene.book()
+def test_no_payment_is_opened_in_money_that_is_not_taken_any_more(harness: Harness, ports: Fakes, trouble: Any) -> None:
+    ports.gateway.fail_next("initialize", trouble)
+    harness.book()
     ports.gateways = OneGateway(ports.gateway, frozenset({"USD"}))
-    before = scene.now(FIRST)
+    before = harness.stored_booking(FIRST)
     if before.payments[0].status == "failed":
         with pytest.raises(CurrencyNotTaken):
-            scene.pay(before)
-        assert scene.now(FIRST) == before
+            harness.pay(before)
+        assert harness.stored_booking(FIRST) == before
     else:
         # It was begun while it was taken.
-        assert scene.pay(before).payment.tx_ref == ONE
+        assert harness.pay(before).payment.tx_ref == ONE
 
 
-def test_every_gateway_is_asked_about_money_for_nobody(scene: Scene, ports: Fakes) -> None:
+def test_every_gateway_is_asked_about_money_for_nobody(harness: Harness, ports: Fakes) -> None:
     """No payment of ours says which one it was, and the webhook may have come at an old door."""
     new = moved(ports)
-    scene.book()
-    nobodys = f"{id_of('nobody')}-1"
+    harness.book()
+    nobodys = f"{booking_id_of('nobody')}-1"
     ports.gateway.charges[nobodys] = new.charges[ONE]
     ports.gateway.pay(nobodys)
     body, headers = new.webhook(nobodys)
@@ -155,10 +155,10 @@ def test_every_gateway_is_asked_about_money_for_nobody(scene: Scene, ports: Fake
     assert ports.observe.of("attention_needed") == [{"level": "error", "tx_ref": nobodys, "kind": "orphan"}]
 
 
-def test_a_webhook_is_read_by_the_gateway_at_whose_door_it_came(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_webhook_is_read_by_the_gateway_at_whose_door_it_came(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     moved(ports).secret = b"another secret"
     ports.gateway.pay(ONE)
     body, headers = ports.gateway.webhook(ONE)
     receive(ports, body, headers, gateway="chapa", request_id="")
-    assert scene.now(FIRST).status == "confirmed"
+    assert harness.stored_booking(FIRST).status == "confirmed"

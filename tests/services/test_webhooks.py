@@ -17,9 +17,9 @@ from chalicelib.services.webhooks import receive
 from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import SIGNATURE, Fakes
-from tests.scenes import Scene, id_of
+from tests.harness import Harness, booking_id_of
 
-FIRST = id_of("first")
+FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
 SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 NOBODYS = a_booking_id("nobody's")
@@ -29,8 +29,8 @@ NOBODYS = a_booking_id("nobody's")
 
 
 @pytest.mark.parametrize("change", ["none", "other", "body", "name"])
-def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: Fakes, change: str) -> None:
-    scene.booked()
+def test_nothing_is_read_or_written_without_the_signature(harness: Harness, ports: Fakes, change: str) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
     body, headers = ports.gateway.webhook(ONE)
     match change:
@@ -48,7 +48,7 @@ def test_nothing_is_read_or_written_without_the_signature(scene: Scene, ports: F
     assert ports.queue.tasks == []
 
 
-def test_signed_bytes_that_are_no_json(scene: Scene, ports: Fakes) -> None:
+def test_signed_bytes_that_are_no_json(harness: Harness, ports: Fakes) -> None:
     body = b"{"
     with pytest.raises(NotJson):
         receive(ports, body, {SIGNATURE: ports.gateway._signature(body)}, gateway="chapa", request_id="r")
@@ -58,52 +58,54 @@ def test_signed_bytes_that_are_no_json(scene: Scene, ports: Fakes) -> None:
 # -- what it is about
 
 
-def test_a_payment_is_settled_at_once(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_a_payment_is_settled_at_once(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
-    scene.webhook(ONE)
-    assert scene.now(FIRST).status == "confirmed"
-    assert {event.cause for event in scene.now(FIRST).history if event.kind == "payment_completed"} == {"webhook"}
+    harness.webhook(ONE)
+    assert harness.stored_booking(FIRST).status == "confirmed"
+    assert {event.cause for event in harness.stored_booking(FIRST).history if event.kind == "payment_completed"} == {
+        "webhook"
+    }
     assert ports.call_log.names("queue") == ["queue.emails"]
 
 
 @pytest.mark.parametrize("event", ["charge.failed", "charge.refunded", "payout.success", "anything"])
-def test_the_gateway_is_asked_whatever_the_event_says(scene: Scene, ports: Fakes, event: str) -> None:
-    scene.booked()
+def test_the_gateway_is_asked_whatever_the_event_says(harness: Harness, ports: Fakes, event: str) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
-    scene.webhook(ONE, event)
-    assert scene.now(FIRST).status == "confirmed"
+    harness.webhook(ONE, event)
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
-def test_a_webhook_alone_confirms_nothing(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
-    scene.webhook(ONE)
-    assert scene.now(FIRST).status == "pending_payment"
+def test_a_webhook_alone_confirms_nothing(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    harness.webhook(ONE)
+    assert harness.stored_booking(FIRST).status == "pending_payment"
 
 
-def test_twice_is_harmless(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_twice_is_harmless(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
-    scene.webhook(ONE)
-    history = scene.now(FIRST).history
+    harness.webhook(ONE)
+    history = harness.stored_booking(FIRST).history
     for _ in range(3):
-        scene.webhook(ONE)
-    assert scene.now(FIRST).history == history
+        harness.webhook(ONE)
+    assert harness.stored_booking(FIRST).history == history
     assert ports.call_log.count("queue.emails") == 1
 
 
-def test_a_webhook_that_overtakes_our_own_write_is_not_lost(scene: Scene, ports: Fakes) -> None:
+def test_a_webhook_that_overtakes_our_own_write_is_not_lost(harness: Harness, ports: Fakes) -> None:
     def paid_at_once() -> None:
         ports.gateway.pay(ONE)
-        scene.webhook(ONE)
+        harness.webhook(ONE)
 
     ports.run_after("gateway.initialize", paid_at_once)
-    assert scene.book().booking.status == "confirmed"
+    assert harness.book().booking.status == "confirmed"
 
 
 @pytest.mark.parametrize("tx_ref", [None, "", "someone-elses-1", f"{FIRST}-0", f"{FIRST}-100", FIRST.lower() + "-1"])
-def test_references_of_another_shape_are_ignored(scene: Scene, ports: Fakes, tx_ref: str | None) -> None:
-    scene.webhook(tx_ref)
+def test_references_of_another_shape_are_ignored(harness: Harness, ports: Fakes, tx_ref: str | None) -> None:
+    harness.webhook(tx_ref)
     assert ports.call_log.calls == []
     assert ports.observe.events == ["webhook_ignored"]
 
@@ -111,10 +113,10 @@ def test_references_of_another_shape_are_ignored(scene: Scene, ports: Fakes, tx_
 # -- unknown references
 
 
-def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(scene: Scene, ports: Fakes) -> None:
-    orphan(scene, NOBODYS)
-    scene.webhook(f"{NOBODYS}-1")
-    scene.webhook(f"{NOBODYS}-1")
+def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(harness: Harness, ports: Fakes) -> None:
+    orphan(harness, NOBODYS)
+    harness.webhook(f"{NOBODYS}-1")
+    harness.webhook(f"{NOBODYS}-1")
     [concern] = ports.bookings.concerns(limit=9, after=None).items
     assert (concern.subject, concern.kind, concern.since) == (f"{NOBODYS}-1", "orphan", NOW)
     kept, _ = ports.tables.orphans[f"{NOBODYS}-1"]
@@ -122,49 +124,49 @@ def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(scene: Scene, 
     assert ports.queue.tasks == []
 
 
-def test_an_unknown_attempt_of_a_booking_of_ours_is_an_orphan_too(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
-    orphan(scene, FIRST, attempt=7)
-    scene.webhook(f"{FIRST}-7")
+def test_an_unknown_attempt_of_a_booking_of_ours_is_an_orphan_too(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
+    orphan(harness, FIRST, attempt=7)
+    harness.webhook(f"{FIRST}-7")
     assert list(ports.tables.orphans) == [f"{FIRST}-7"]
-    assert scene.now(FIRST) == booking
+    assert harness.stored_booking(FIRST) == booking
 
 
 @pytest.mark.parametrize("event", ["charge.failed", "anything"])
-def test_an_unknown_reference_without_money_is_not_followed_up(scene: Scene, ports: Fakes, event: str) -> None:
-    orphan(scene, NOBODYS)
-    scene.webhook(f"{NOBODYS}-1", event)
+def test_an_unknown_reference_without_money_is_not_followed_up(harness: Harness, ports: Fakes, event: str) -> None:
+    orphan(harness, NOBODYS)
+    harness.webhook(f"{NOBODYS}-1", event)
     assert ports.call_log.names() == ["bookings.load"]
     assert ports.tables.orphans == {}
 
 
-def test_an_unknown_reference_that_was_not_paid_is_no_orphan(scene: Scene, ports: Fakes) -> None:
-    orphan(scene, NOBODYS)
-    ports.gateway.settle(f"{NOBODYS}-1", "pending")
-    scene.webhook(f"{NOBODYS}-1")
-    scene.webhook(f"{NOBODYS}-2")
+def test_an_unknown_reference_that_was_not_paid_is_no_orphan(harness: Harness, ports: Fakes) -> None:
+    orphan(harness, NOBODYS)
+    ports.gateway.set_status(f"{NOBODYS}-1", "pending")
+    harness.webhook(f"{NOBODYS}-1")
+    harness.webhook(f"{NOBODYS}-2")
     assert ports.tables.orphans == {}
 
 
 @pytest.mark.parametrize("said", ["pending", "failed"])
 def test_money_announced_for_an_unknown_reference_and_not_shown_yet_is_asked_about_again(
-    scene: Scene, ports: Fakes, said: Any
+    harness: Harness, ports: Fakes, said: Any
 ) -> None:
-    orphan(scene, NOBODYS)
-    ports.gateway.settle(f"{NOBODYS}-1", said)
-    scene.webhook(f"{NOBODYS}-1")
+    orphan(harness, NOBODYS)
+    ports.gateway.set_status(f"{NOBODYS}-1", said)
+    harness.webhook(f"{NOBODYS}-1")
     [task] = ports.queue.tasks
     assert (task.booking_id, task.tx_ref) == (NOBODYS, f"{NOBODYS}-1")
-    ports.gateway.settle(f"{NOBODYS}-1", "paid")
-    scene.tick()
+    ports.gateway.set_status(f"{NOBODYS}-1", "paid")
+    harness.sweep_and_drain()
     assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
 
 
 @pytest.mark.parametrize("said", ["refunded", "reversed"])
-def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(scene: Scene, ports: Fakes, said: Any) -> None:
-    orphan(scene, NOBODYS)
-    ports.gateway.settle(f"{NOBODYS}-1", said)
-    scene.webhook(f"{NOBODYS}-1")
+def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(harness: Harness, ports: Fakes, said: Any) -> None:
+    orphan(harness, NOBODYS)
+    ports.gateway.set_status(f"{NOBODYS}-1", said)
+    harness.webhook(f"{NOBODYS}-1")
     assert ports.queue.tasks == []
     assert ports.tables.orphans == {}
 
@@ -172,113 +174,115 @@ def test_money_of_an_unknown_reference_that_went_back_is_no_orphan(scene: Scene,
 # -- durable
 
 
-def test_a_silent_gateway_is_asked_again_by_the_clock(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_a_silent_gateway_is_asked_again_by_the_clock(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     ports.gateway.pay(ONE)
-    ports.gateway.trouble("verify", SILENCE)
-    scene.webhook(ONE)
-    assert scene.due_at(booking) == NOW + timedelta(seconds=15) * 0.75
-    scene.run(minutes=1)
-    assert scene.now(FIRST).status == "confirmed"
+    ports.gateway.fail_next("verify", SILENCE)
+    harness.webhook(ONE)
+    assert harness.due_at(booking) == NOW + timedelta(seconds=15) * 0.75
+    harness.advance(minutes=1)
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
-def test_what_a_silent_gateway_leaves_open_of_a_settled_payment_is_asked_again_too(scene: Scene, ports: Fakes) -> None:
-    scene.confirmed()
-    scene.run(minutes=5)
-    ports.gateway.settle(ONE, "reversed")
-    ports.gateway.trouble("verify", SILENCE)
-    scene.webhook(ONE, "charge.reversed")
-    scene.run(minutes=1)
-    assert scene.payment(ONE).reversal == "reversed"
+def test_what_a_silent_gateway_leaves_open_of_a_settled_payment_is_asked_again_too(
+    harness: Harness, ports: Fakes
+) -> None:
+    harness.confirmed_booking()
+    harness.advance(minutes=5)
+    ports.gateway.set_status(ONE, "reversed")
+    ports.gateway.fail_next("verify", SILENCE)
+    harness.webhook(ONE, "charge.reversed")
+    harness.advance(minutes=1)
+    assert harness.stored_payment(ONE).reversal == "reversed"
 
 
-def test_what_was_taken_back_is_remembered_as_such_in_the_queue(scene: Scene, ports: Fakes) -> None:
+def test_what_was_taken_back_is_remembered_as_such_in_the_queue(harness: Harness, ports: Fakes) -> None:
     """The gateway's verify answer lags behind its webhook, and the store was busy when that came."""
-    booking = scene.confirmed()
-    scene.run(minutes=5)
+    booking = harness.confirmed_booking()
+    harness.advance(minutes=5)
     ports.run_before("bookings.load", raises(StoreBusy()))
-    scene.webhook(ONE, "charge.reversed")
+    harness.webhook(ONE, "charge.reversed")
     assert ports.queue.tasks == [Task(booking.booking_id, ONE, "request-w", "other")]
-    scene.tick()
-    assert scene.payment(ONE).reversal == ""
-    ports.gateway.settle(ONE, "reversed")
-    scene.run(minutes=5)
-    assert scene.payment(ONE).reversal == "reversed"
+    harness.sweep_and_drain()
+    assert harness.stored_payment(ONE).reversal == ""
+    ports.gateway.set_status(ONE, "reversed")
+    harness.advance(minutes=5)
+    assert harness.stored_payment(ONE).reversal == "reversed"
 
 
-def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:
-    orphan(scene, NOBODYS)
-    ports.gateway.trouble("verify", SILENCE)
-    scene.webhook(f"{NOBODYS}-1", request_id="request-7")
+def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(harness: Harness, ports: Fakes) -> None:
+    orphan(harness, NOBODYS)
+    ports.gateway.fail_next("verify", SILENCE)
+    harness.webhook(f"{NOBODYS}-1", request_id="request-7")
     assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-7", "paid")]
     assert ports.observe.of("webhook_deferred")[0]["reason"] == "GatewayTimeout"
-    scene.tick()
+    harness.sweep_and_drain()
     assert list(ports.tables.orphans) == [f"{NOBODYS}-1"]
 
 
-def test_a_busy_store_leaves_it_to_the_queue(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
+def test_a_busy_store_leaves_it_to_the_queue(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
     ports.gateway.pay(ONE)
     for call in ("bookings.load", "bookings.save"):
         ports.run_before(call, raises(StoreBusy()))
-        scene.webhook(ONE)
+        harness.webhook(ONE)
         assert ports.queue.tasks.pop() == Task(FIRST, ONE, "request-w", "paid")
     for skip in range(TRIES):
-        ports.run_before("bookings.save", lambda: bump(scene), skip=skip)
-    scene.webhook(ONE)
+        ports.run_before("bookings.save", lambda: bump(harness), skip=skip)
+    harness.webhook(ONE)
     assert ports.queue.tasks == [Task(FIRST, ONE, "request-w", "paid")]
-    assert scene.now(FIRST).status == "pending_payment"
-    scene.tick()
-    assert scene.now(booking).status == "confirmed"
+    assert harness.stored_booking(FIRST).status == "pending_payment"
+    harness.sweep_and_drain()
+    assert harness.stored_booking(booking).status == "confirmed"
 
 
-def test_an_orphan_that_could_not_be_stored_waits_in_the_queue(scene: Scene, ports: Fakes) -> None:
-    orphan(scene, NOBODYS)
+def test_an_orphan_that_could_not_be_stored_waits_in_the_queue(harness: Harness, ports: Fakes) -> None:
+    orphan(harness, NOBODYS)
     ports.run_before("bookings.orphan", raises(StoreBusy()))
-    scene.webhook(f"{NOBODYS}-1")
+    harness.webhook(f"{NOBODYS}-1")
     assert ports.queue.tasks == [Task(NOBODYS, f"{NOBODYS}-1", "request-w", "paid")]
 
 
-def test_it_is_refused_only_when_nothing_could_be_stored(scene: Scene, ports: Fakes) -> None:
-    scene.booked()
+def test_it_is_refused_only_when_nothing_could_be_stored(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
     ports.gateway.pay(ONE)
     ports.queue.down = True
     ports.run_before("bookings.save", raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
-        scene.webhook(ONE)
+        harness.webhook(ONE)
     assert refused.value.retry_after == 60
     # A queue that is down alone holds nothing up.
-    scene.webhook(ONE)
-    assert scene.now(FIRST).status == "confirmed"
+    harness.webhook(ONE)
+    assert harness.stored_booking(FIRST).status == "confirmed"
 
 
-def test_a_queue_that_is_down_does_not_matter_while_the_booking_takes_it(scene: Scene, ports: Fakes) -> None:
-    booking = scene.booked()
-    ports.gateway.trouble("verify", SILENCE)
+def test_a_queue_that_is_down_does_not_matter_while_the_booking_takes_it(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
+    ports.gateway.fail_next("verify", SILENCE)
     ports.queue.down = True
-    scene.webhook(ONE)
-    assert scene.due_at(booking) is not None
+    harness.webhook(ONE)
+    assert harness.due_at(booking) is not None
 
 
-def orphan(scene: Scene, booking_id: BookingId, *, attempt: int = 1) -> None:
+def orphan(harness: Harness, booking_id: BookingId, *, attempt: int = 1) -> None:
     """The gateway has money under a reference of our shape that we do not hold."""
-    gateway = scene.ports.gateway
-    scene.book(key="another")
+    gateway = harness.ports.gateway
+    harness.book(key="another")
     tx_ref = f"{booking_id}-{attempt}"
-    gateway.charges[tx_ref] = gateway.charges.pop(f"{id_of('another')}-1")
+    gateway.charges[tx_ref] = gateway.charges.pop(f"{booking_id_of('another')}-1")
     gateway.pay(tx_ref)
-    scene.forget()
+    harness.clear_logs()
 
 
-def bump(scene: Scene) -> None:
+def bump(harness: Harness) -> None:
     """Somebody saved the booking meanwhile."""
-    row = scene.ports.tables.bookings[FIRST]
+    row = harness.ports.tables.bookings[FIRST]
     row.booking = replace(row.booking, version=row.booking.version + 1)
 
 
-def test_the_signature_covers_the_raw_bytes(scene: Scene, ports: Fakes) -> None:
+def test_the_signature_covers_the_raw_bytes(harness: Harness, ports: Fakes) -> None:
     """The same JSON in other bytes is another message."""
-    scene.booked()
+    harness.held_booking()
     body, headers = ports.gateway.webhook(ONE)
     same = json.dumps(json.loads(body), indent=1).encode()
     with pytest.raises(BadSignature):

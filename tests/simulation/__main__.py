@@ -11,7 +11,7 @@ from collections import Counter
 from tests.simulation.coverage import ROWS, table
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.run import Outcome, play, play_many
-from tests.simulation.shrink import shrink, story
+from tests.simulation.shrink import describe, shrink
 from tests.simulation.store import CONDITIONS
 
 
@@ -39,7 +39,7 @@ def _again(seed: int, *, traced: bool) -> int:
         print(f"seed {seed}: {len(outcome.actions)} actions, {len(outcome.faults)} faults, nothing broken")
         return 0
     print(f"seed {seed}: {outcome.rule}; shrinking …", flush=True)
-    print(story(shrink(outcome)))
+    print(describe(shrink(outcome)))
     return 1
 
 
@@ -64,9 +64,9 @@ def _many(first: int, count: int, processes: int) -> int:
         if not covered[f"condition / {name}: {fact}"]
     ]
     print(f"\n{count:,} histories from seed {first} in {time.monotonic() - begun:.0f} s, {len(failures)} failed")
-    print("never met: " + ("; ".join(unmet) or "nothing that is on the lists"))
+    print("never covered: " + ("; ".join(unmet) or "nothing that is on the lists"))
     if failures:
-        print("\nthe first failure, shrunk:\n" + story(shrink(failures[0])))
+        print("\nthe first failure, shrunk:\n" + describe(shrink(failures[0])))
         print(f"\nagain: python -m tests.simulation --seed {failures[0].seed}")
     return 1 if failures else 0
 

@@ -1,6 +1,6 @@
-"""What the simulated histories met: rows of the decision table, crash points, conditions, faults, events.
+"""What the simulated histories reached: rows of the decision table, crash points, conditions, faults, events.
 
-A run that never met a row has not proved it; so every run prints how often it met each.
+A run that never reached a row has not proved it; so every run prints how often it reached each.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ ROWS = (
 )
 
 
-def met(group: str, name: str, count: int = 1) -> None:
-    """Count one thing that was met."""
+def covered(group: str, name: str, count: int = 1) -> None:
+    """Count one thing that a history reached."""
     COVERED[f"{group} / {name}"] += count
 
 
 def row_of(before: Booking, after: Booking, tx_ref: str, said: Verification, nights: str) -> str:
-    """Which row of the table in docs/architecture.md (§5) this answer met."""
+    """Which row of the table in docs/architecture.md (§5) this answer belongs to."""
     payment, then = before.payment(tx_ref), after.payment(tx_ref)
     assert payment is not None
     assert then is not None
@@ -98,7 +98,7 @@ def rows_counted() -> Iterator[None]:
 
     def counting(booking: Booking, tx_ref: str, verification: Verification, **rest: Any) -> Booking:
         after = apply_verification(booking, tx_ref, verification, **rest)
-        met("row", row_of(booking, after, tx_ref, verification, rest.get("nights", "free")))
+        covered("row", row_of(booking, after, tx_ref, verification, rest.get("nights", "free")))
         return after
 
     modules: tuple[Any, ...] = (reconcile, refund)
@@ -112,7 +112,7 @@ def rows_counted() -> Iterator[None]:
 
 
 def table(counts: Counter[str]) -> str:
-    """The counts as text, by group; rows of the table that were never met are shown with 0."""
+    """The counts as text, by group; rows of the table that were never reached are shown with 0."""
     groups: dict[str, dict[str, int]] = {"row": dict.fromkeys(ROWS, 0)}
     for key, count in sorted(counts.items()):
         group, _, name = key.partition(" / ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayTimeout, GatewayUnreachable
 from chalicelib.services.ports import Fault, MailBusy, StoreBusy, VersionLost
-from tests.simulation.coverage import met
+from tests.simulation.coverage import covered
 from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler
 
 STALLS = (2, 6, 12, 16, 24, 26, 40, 61, 119, 121, 200)
@@ -36,8 +36,8 @@ SINGLE_WRITES = frozenset({"save"})
 class Faults:
     """Decides what happens at each call. ``level`` 0 is none; ``off`` are faults that shrinking took away."""
 
-    def __init__(self, hub: Scheduler, level: float, off: frozenset[tuple[str, int]]) -> None:
-        self.hub = hub
+    def __init__(self, scheduler: Scheduler, level: float, off: frozenset[tuple[str, int]]) -> None:
+        self.scheduler = scheduler
         self.level = level
         self.off = off
         self.outages: dict[str, int] = {}
@@ -45,25 +45,25 @@ class Faults:
 
     def outage(self, port: str, ms: int) -> None:
         """Nearly every call of this port fails for a while."""
-        self.outages[port] = max(self.outages.get(port, 0), self.hub.ms + ms)
+        self.outages[port] = max(self.outages.get(port, 0), self.scheduler.ms + ms)
 
     def call(self, port: str, name: str, act: Callable[[], Any]) -> Any:
         """Play one port call: wait, let go wrong what is to go wrong, and do it."""
-        hub = self.hub
-        actor = hub.current
+        scheduler = self.scheduler
+        actor = scheduler.current
         if actor is None:
             return act()
         actor.calls += 1
         fault = self._fault(port, name)
         low, high = LATENCY.get(port, (1, 8))
         if fault is not None and fault.startswith("stall"):
-            hub.pause(int(fault[6:]) * SECOND)
+            scheduler.pause(int(fault[6:]) * SECOND)
         else:
-            hub.pause(low + int((high - low) * actor.rng.random()))
+            scheduler.pause(low + int((high - low) * actor.rng.random()))
         point = f"{port}.{name}"
         if fault is None or fault.startswith("stall"):
             return act()
-        met("crash point" if fault.startswith("crash") else "fault", f"{fault} {point}")
+        covered("crash point" if fault.startswith("crash") else "fault", f"{fault} {point}")
         if fault == "crash before":
             raise Crash
         if fault.startswith("refused"):
@@ -78,9 +78,9 @@ class Faults:
         raise self._error(port, fault, actor.rng)
 
     def _fault(self, port: str, name: str) -> str | None:
-        actor = self.hub.current
+        actor = self.scheduler.current
         assert actor is not None
-        out = self.outages.get(port, 0) > self.hub.ms
+        out = self.outages.get(port, 0) > self.scheduler.ms
         if not self.level and not out:
             return None
         drawn = actor.rng.random()
@@ -131,7 +131,7 @@ class Faults:
         return {"mailer": MailBusy, "queue": Fault}.get(port, StoreBusy)(fault)
 
 
-class Door:
+class FaultyPort:
     """A port as actors see it: the same methods, each played through ``Faults``."""
 
     def __init__(self, faults: Faults, port: str, inner: Any, quiet: frozenset[str] = frozenset()) -> None:

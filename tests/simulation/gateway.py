@@ -20,7 +20,7 @@ from chalicelib.services.ports import (
     RefundGatewayStatus,
     WebhookNotice,
 )
-from tests.simulation.coverage import met
+from tests.simulation.coverage import covered
 from tests.simulation.scheduler import HOUR, MINUTE, SECOND, Scheduler
 
 SIGNED = {"x-chapa-signature": "signed by Chapa"}
@@ -31,7 +31,7 @@ PaidAs = Literal["as asked", "less", "more", "another currency", "another mode",
 
 
 @dataclass
-class Payback:
+class GatewayRefund:
     """One refund as the gateway has it."""
 
     refund_id: str
@@ -55,7 +55,7 @@ class Charge:
     paid_as: PaidAs = "as asked"
     paid_at: int = 0
     reversal: bool = False
-    paybacks: list[Payback] = field(default_factory=list)
+    refunds: list[GatewayRefund] = field(default_factory=list)
 
     @property
     def reference(self) -> str:
@@ -64,7 +64,7 @@ class Charge:
     @property
     def went_back(self) -> int:
         """Minor units that are back with the guest, or on their way."""
-        return sum(each.amount.minor for each in self.paybacks if each.said != "reversed")
+        return sum(each.amount.minor for each in self.refunds if each.said != "reversed")
 
     def turn(self, status: Status, ms: int) -> None:
         self.before, self.status, self.changed = self.status, status, ms
@@ -75,12 +75,12 @@ class Quirks:
     """What Chapa's sources disagree about, drawn for each history."""
 
     mode: str = "live"
-    partial_says_refunded: bool = False
+    partial_refund_reads_refunded: bool = False
     names_refunds: bool = True
     refund_hours: int = 24
     refunds_come_back: float = 0.0
     stale: float = 0.0
-    cancelled_says: GatewayStatus = "pending"
+    status_after_cancel: GatewayStatus = "pending"
 
     @property
     def reverses_at_once(self) -> bool:
@@ -92,24 +92,28 @@ class Quirks:
 
 
 class SimGateway:
-    """The Gateway port, and what guests and Chapa itself do there. ``announce`` sends a webhook."""
+    """The Gateway port, and what guests and Chapa itself do there. ``deliver_webhook`` sends a webhook."""
 
     name = "chapa"
 
     def __init__(
         self,
-        hub: Scheduler,
+        scheduler: Scheduler,
         quirks: Quirks,
         *,
-        announce: Callable[[str, str], None],
+        deliver_webhook: Callable[[str, str], None],
         asked_to_open: Callable[[Opening], None],
         asked_to_refund: Callable[[Charge, str], None],
     ) -> None:
-        self.hub = hub
+        self.scheduler = scheduler
         self.quirks = quirks
         self.charges: dict[str, Charge] = {}
         self.calm = False
-        self._announce, self._asked_to_open, self._asked_to_refund = announce, asked_to_open, asked_to_refund
+        self._deliver_webhook, self._asked_to_open, self._asked_to_refund = (
+            deliver_webhook,
+            asked_to_open,
+            asked_to_refund,
+        )
 
     @property
     def mode(self) -> str:
@@ -120,12 +124,14 @@ class SimGateway:
     def initialize(self, opening: Opening) -> str:
         self._asked_to_open(opening)
         if opening.tx_ref in self.charges:
-            met("gateway", "reference used before")
+            covered("gateway", "reference used before")
             raise ReferenceUsed("Transaction reference has been used before", definitely_not_executed=True)
         if not self.calm and self._chance().random() < 0.04:
-            met("gateway", "opening refused")
+            covered("gateway", "opening refused")
             raise GatewayRejected("Refused.", definitely_not_executed=True)
-        self.charges[opening.tx_ref] = Charge(opening.tx_ref, opening.amount, self.hub.ms, changed=self.hub.ms)
+        self.charges[opening.tx_ref] = Charge(
+            opening.tx_ref, opening.amount, self.scheduler.ms, changed=self.scheduler.ms
+        )
         return f"https://checkout.chapa.co/checkout/payment/{opening.tx_ref}"
 
     def verify(self, tx_ref: str) -> Verification:
@@ -133,14 +139,14 @@ class SimGateway:
         if charge is None:
             return Verification("unknown")
         status = charge.status
-        recent = self.hub.ms - charge.changed < 5 * MINUTE
+        recent = self.scheduler.ms - charge.changed < 5 * MINUTE
         if recent and not self.calm and self._chance().random() < self.quirks.stale:
-            met("gateway", "stale answer")
+            covered("gateway", "stale answer")
             if charge.status == "pending":
                 return Verification("unknown")
             status = charge.before
         if status == "pending" and charge.cancelled:
-            return self._answer(charge, self.quirks.cancelled_says)
+            return self._answer(charge, self.quirks.status_after_cancel)
         return self._answer(charge, status)
 
     def cancel(self, tx_ref: str) -> bool:
@@ -158,30 +164,30 @@ class SimGateway:
         self._asked_to_refund(charge, refund_id)
         if self.mode == "test":
             raise GatewayRejected("Refunds can only be processed in live mode", definitely_not_executed=True)
-        if any(each.refund_id == refund_id for each in charge.paybacks):
-            met("gateway", "refund reference used before")
+        if any(each.refund_id == refund_id for each in charge.refunds):
+            covered("gateway", "refund reference used before")
             raise GatewayRejected("Reference has been used", definitely_not_executed=True)
         if charge.received is None or charge.reversal or charge.went_back + amount.minor > charge.received.minor:
-            met("gateway", "refund of more than there is")
+            covered("gateway", "refund of more than there is")
             raise GatewayRejected(
                 "Refund amount cannot exceed the full transaction amount", definitely_not_executed=True
             )
         name = f"RF{refund_id}" if self.quirks.names_refunds else None
-        payback = Payback(refund_id, amount, name)
-        charge.paybacks.append(payback)
+        refund_made = GatewayRefund(refund_id, amount, name)
+        charge.refunds.append(refund_made)
         if self.quirks.reverses_at_once:
-            met("gateway", "reversed as soon as a refund was asked for")
-            charge.turn("reversed", self.hub.ms)
-            self._tell(charge, "refund.pending", Random(f"{refund_id} pending"))
+            covered("gateway", "reversed as soon as a refund was asked for")
+            charge.turn("reversed", self.scheduler.ms)
+            self._schedule_webhook(charge, "refund.pending", Random(f"{refund_id} pending"))
         after = int(self.quirks.refund_hours * HOUR * (0.5 + self._chance().random()))
-        self.hub.at(self.hub.ms + after, lambda: self._finish(charge, payback))
+        self.scheduler.at(self.scheduler.ms + after, lambda: self._finish(charge, refund_made))
         return RefundAnswer("processing", name)
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         for charge in self.charges.values():
-            for payback in charge.paybacks:
-                if payback.name == provider_refund_id:
-                    return RefundAnswer(payback.said, payback.name)
+            for refund_made in charge.refunds:
+                if refund_made.name == provider_refund_id:
+                    return RefundAnswer(refund_made.said, refund_made.name)
         return RefundAnswer("unknown")
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
@@ -200,14 +206,14 @@ class SimGateway:
 
     # What happens there
 
-    def settle(self, charge: Charge, rng: Random, *, on_its_way: bool) -> str:
+    def complete(self, charge: Charge, rng: Random, *, on_its_way: bool) -> str:
         """A guest tries to pay. Answers what became of it."""
         if charge.received is not None or (charge.cancelled and not on_its_way):
             return "not possible"
         if rng.random() < 0.2:
             if not charge.cancelled:
-                charge.turn("failed", self.hub.ms)
-                self._tell(charge, "charge.failed/cancelled", rng)
+                charge.turn("failed", self.scheduler.ms)
+                self._schedule_webhook(charge, "charge.failed/cancelled", rng)
             return "failed"
         charge.paid_as = "as asked"
         received = charge.amount
@@ -222,40 +228,40 @@ class SimGateway:
             charge.paid_as = "another mode"
         elif drawn < 0.1:
             charge.paid_as = "another reference"
-        charge.received, charge.paid_at = received, self.hub.ms
-        charge.turn("paid", self.hub.ms)
-        met("money", f"paid {charge.paid_as}{' after the link was closed' if charge.cancelled else ''}")
-        self._tell(charge, "charge.success", rng)
+        charge.received, charge.paid_at = received, self.scheduler.ms
+        charge.turn("paid", self.scheduler.ms)
+        covered("money", f"paid {charge.paid_as}{' after the link was closed' if charge.cancelled else ''}")
+        self._schedule_webhook(charge, "charge.success", rng)
         return "paid"
 
     def record_reversal(self, charge: Charge, rng: Random) -> None:
         """A chargeback, or somebody at the dashboard: the money goes back without our asking."""
-        if charge.received is None or charge.paybacks or charge.reversal:
+        if charge.received is None or charge.refunds or charge.reversal:
             return
         charge.reversal = True
-        charge.turn("reversed" if rng.random() < 0.5 else "refunded", self.hub.ms)
-        met("money", "taken back")
-        self._tell(charge, "charge.refunded", rng)
+        charge.turn("reversed" if rng.random() < 0.5 else "refunded", self.scheduler.ms)
+        covered("money", "taken back")
+        self._schedule_webhook(charge, "charge.refunded", rng)
 
-    def _finish(self, charge: Charge, payback: Payback) -> None:
+    def _finish(self, charge: Charge, refund_made: GatewayRefund) -> None:
         at_once = self.quirks.reverses_at_once
         if not at_once and Random(charge.tx_ref).random() < self.quirks.refunds_come_back:
-            payback.said = "reversed"
-            met("money", "a refund came back")
+            refund_made.said = "reversed"
+            covered("money", "a refund came back")
             return
-        payback.said = "refunded"
-        met("money", "refunded")
+        refund_made.said = "refunded"
+        covered("money", "refunded")
         assert charge.received is not None
         whole = charge.went_back >= charge.received.minor
-        if not at_once and (whole or self.quirks.partial_says_refunded):
-            charge.turn("refunded", self.hub.ms)
-        self._tell(charge, "charge.refunded", Random(payback.refund_id))
+        if not at_once and (whole or self.quirks.partial_refund_reads_refunded):
+            charge.turn("refunded", self.scheduler.ms)
+        self._schedule_webhook(charge, "charge.refunded", Random(refund_made.refund_id))
 
-    def _tell(self, charge: Charge, event: str, rng: Random) -> None:
+    def _schedule_webhook(self, charge: Charge, event: str, rng: Random) -> None:
         """The webhook, in one of its manners."""
         drawn = rng.random()
         if drawn < 0.15:
-            met("webhook", "never sent")
+            covered("webhook", "never sent")
             return
         delays = [1 + 5 * rng.random()]
         manner = "in time"
@@ -265,10 +271,10 @@ class SimGateway:
             manner, delays = "late", [60 * 40 * (1 + 29 * rng.random())]
         elif drawn < 0.5:
             manner, delays = "at once", [0.0]
-        met("webhook", manner)
+        covered("webhook", manner)
         for delay in delays:
-            at = self.hub.ms + int(delay * SECOND)
-            self.hub.at(at, lambda: self._announce(charge.tx_ref, event))
+            at = self.scheduler.ms + int(delay * SECOND)
+            self.scheduler.at(at, lambda: self._deliver_webhook(charge.tx_ref, event))
 
     def _answer(self, charge: Charge, said: GatewayStatus) -> Verification:
         answer = Verification(said, charge.tx_ref, charge.amount, charge.amount.decimal, self.mode)
@@ -283,5 +289,5 @@ class SimGateway:
         )
 
     def _chance(self) -> Random:
-        actor = self.hub.current
-        return actor.rng if actor is not None else Random(self.hub.ms)
+        actor = self.scheduler.current
+        return actor.rng if actor is not None else Random(self.scheduler.ms)

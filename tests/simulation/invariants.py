@@ -13,7 +13,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening
-from tests.invariants import folded, statuses_of
+from tests.invariants import statuses_from_history, statuses_of
 from tests.simulation.scheduler import START, Violation
 from tests.simulation.store import Row
 
@@ -27,7 +27,7 @@ PATIENCE = max(VERIFY_PAUSE_MAX, REFUND_POLL_LATE) + timedelta(minutes=1)
 MAIL_PATIENCE = timedelta(hours=1, minutes=1)
 
 
-class Watch:
+class InvariantMonitor:
     """Looks on, and raises Violation."""
 
     def __init__(self, world: World) -> None:
@@ -35,19 +35,19 @@ class Watch:
         self._units: dict[ListingId, list[tuple[int, int]]] = {}
         self._posts: dict[str, str] = {}
         self._mispriced = ""
-        self.vouched: set[str] = set()
+        self.confirmed_by_operator: set[str] = set()
         """Payments that an operator accepted, and refunds that an operator called done."""
 
     # Nights
 
     def units(self, listing: Listing) -> None:
         """A listing has this many units from now on."""
-        self._units.setdefault(listing.listing_id, []).append((self.world.hub.ms, listing.units))
+        self._units.setdefault(listing.listing_id, []).append((self.world.scheduler.ms, listing.units))
 
     def taken(self, listing: Listing, night: Night) -> None:
         """No night above capacity: that of some moment since whoever takes it began. And none that is closed."""
-        actor = self.world.hub.current
-        since = actor.started if actor is not None else self.world.hub.ms
+        actor = self.world.scheduler.current
+        since = actor.started if actor is not None else self.world.scheduler.ms
         most = 0
         for begun, units in self._units[listing.listing_id]:
             most = units if begun <= since else max(most, units)
@@ -94,7 +94,7 @@ class Watch:
         if before is not None and row.failures > before.failures:
             # From its second failure on it is known since when it has been failing.
             since = before.failing_since
-            for_a_day = since is not None and self.world.hub.now - since >= GIVE_UP_AFTER
+            for_a_day = since is not None and self.world.scheduler.now - since >= GIVE_UP_AFTER
             if for_a_day != (row.attention == "failing") and before.attention != "failing":
                 raise Violation("a person is asked after a day of failing, and not before", booking.booking_id)
             return
@@ -108,19 +108,24 @@ class Watch:
 
     def sending(self, booking_id: str, email_id: str) -> None:
         """What an e-mail says is true, or was when whoever sends it began."""
-        actor = self.world.hub.current
+        actor = self.world.scheduler.current
         row = self.world.tables.rows.get(booking_id)
         letter = next((each for each in row.booking.emails if each.email_id == email_id), None) if row else None
-        if actor is None or row is None or letter is None or still_true(letter, row.booking, now=self.world.hub.now):
+        if (
+            actor is None
+            or row is None
+            or letter is None
+            or still_true(letter, row.booking, now=self.world.scheduler.now)
+        ):
             return
         changed = max(event.at for event in row.booking.history if not event.kind.startswith("email"))
-        ended = letter.kind == "payment_failed" and self.world.hub.now >= row.booking.hold_expires_at
+        ended = letter.kind == "payment_failed" and self.world.scheduler.now >= row.booking.hold_expires_at
         if changed < START + timedelta(milliseconds=actor.started) and not ended:
             raise Violation("an e-mail says what is not true", f"{booking_id} {letter.kind} {row.booking.status}")
 
     def _history(self, booking: Booking) -> None:
         try:
-            rebuilt = folded(booking)
+            rebuilt = statuses_from_history(booking)
         except AssertionError as error:
             raise Violation("the history holds a move that is not allowed", str(error)[:300]) from error
         if rebuilt != statuses_of(booking):
@@ -128,7 +133,7 @@ class Watch:
 
     def _slots(self, booking: Booking) -> None:
         """No guest holds more than three."""
-        now = self.world.hub.now
+        now = self.world.scheduler.now
         held = [
             row.booking.booking_id
             for row in self.world.tables.rows.values()
@@ -162,7 +167,7 @@ class Watch:
 
     def _backed(self, payment: Payment) -> None:
         """No payment is completed but by the gateway's own money, just as asked, or by a person's word."""
-        if payment.tx_ref in self.vouched:
+        if payment.tx_ref in self.confirmed_by_operator:
             return
         charge = self.world.gateway.charges.get(payment.tx_ref)
         if charge is None or charge.received is None or charge.paid_as != "as asked":
@@ -173,15 +178,15 @@ class Watch:
         charge = self.world.gateway.charges.get(payment.tx_ref)
         if charge is None or not self.world.gateway.quirks.reverses_at_once:
             return
-        said = {each.name: each.said for each in charge.paybacks}
+        said = {each.name: each.said for each in charge.refunds}
         for refund in payment.refunds:
-            named = refund.provider_refund_id is not None and refund.refund_id not in self.vouched
+            named = refund.provider_refund_id is not None and refund.refund_id not in self.confirmed_by_operator
             if named and refund.status == "refunded" and said.get(refund.provider_refund_id) != "refunded":
                 raise Violation("a refund is called done before it is", refund.refund_id)
 
     def _duties(self, booking: Booking, due: datetime | None) -> None:
         """``due_at`` is never later than what is due, and everything unsettled has its time."""
-        now = self.world.hub.now
+        now = self.world.scheduler.now
         duties: list[datetime] = []
         if booking.status == "pending_payment":
             duties.append(booking.expiry_retry_at or booking.hold_expires_at)
@@ -225,7 +230,7 @@ class Watch:
     # Leases and the gateway
 
     def _leases(self, booking: Booking) -> None:
-        actor = self.world.hub.current
+        actor = self.world.scheduler.current
         if actor is None:
             return
         for payment in booking.payments:
@@ -234,8 +239,8 @@ class Watch:
 
     def opening(self, opening: Opening) -> None:
         """Opening a payment has one owner; and the row is there before the gateway hears of it."""
-        hub, tx_ref = self.world.hub, opening.tx_ref
-        actor = hub.current
+        scheduler, tx_ref = self.world.scheduler, opening.tx_ref
+        actor = scheduler.current
         assert actor is not None
         until = actor.leases.get(tx_ref)
         payment = self._stored(tx_ref)
@@ -243,13 +248,13 @@ class Watch:
             return
         if payment is None or until is None:
             raise Violation("a payment is opened without its row, or without its lease", f"{tx_ref} by {actor.name}")
-        if hub.now < until and payment.status == "created" and payment.opening_by not in actor.tokens:
+        if scheduler.now < until and payment.status == "created" and payment.opening_by not in actor.tokens:
             raise Violation("a payment is opened by two", f"{tx_ref} by {actor.name} and {payment.opening_by}")
 
     def refunding(self, charge: Charge, refund_id: str) -> None:
         """A refund is posted by the one who claimed it, and never again unless its post certainly failed."""
-        hub = self.world.hub
-        actor = hub.current
+        scheduler = self.world.scheduler
+        actor = scheduler.current
         assert actor is not None
         if self.world.resets and self.world.resets[-1] >= actor.started:
             return

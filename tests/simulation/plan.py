@@ -1,4 +1,7 @@
-"""What happens in a history, drawn from its seed before anything does: a few stories, and noise between them."""
+"""The actions of a history, drawn from its seed before any of them is done.
+
+A plan has a few threads, each the life of one booking, and unrelated actions between them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from tests.simulation.world import Settings
 
 @dataclass(frozen=True, order=True)
 class Action:
-    """One thing that somebody does. ``story`` is the booking it is about; chance within it follows from ``number``."""
+    """One thing that somebody does. ``thread`` is the booking it is about; chance within it follows from ``number``."""
 
     at: int
     number: int
     kind: str
-    story: int
+    thread: int
     value: int = 0
 
     def __str__(self) -> str:
@@ -92,12 +95,12 @@ def draw_settings(rng: Random) -> Settings:
     calm = rng.random() < 0.17
     quirks = Quirks(
         mode="test" if rng.random() < 0.1 else "live",
-        partial_says_refunded=rng.random() < 0.3,
+        partial_refund_reads_refunded=rng.random() < 0.3,
         names_refunds=rng.random() < 0.7,
         refund_hours=rng.choice((1, 24, 40)),
         refunds_come_back=0.05,
         stale=0.0 if calm else rng.choice((0.0, 0.1, 0.4)),
-        cancelled_says=rng.choice(("pending", "pending", "failed")),
+        status_after_cancel=rng.choice(("pending", "pending", "failed")),
     )
     return Settings(
         level=0.0 if calm else rng.choice((0.01, 0.03, 0.06, 0.12)),
@@ -120,10 +123,10 @@ def draw_actions(rng: Random, settings: Settings) -> list[Action]:
     """Between five and about forty actions, in order of time."""
     drawn: list[Drawn] = []
     begin = 0
-    for story in range(rng.choice((1, 1, 2, 2, 3, 4, 5, 6))):
+    for thread in range(rng.choice((1, 1, 2, 2, 3, 4, 5, 6))):
         begin += _gap(rng)
         template = rng.choices(list(TEMPLATES), list(TEMPLATES.values()))[0]
-        drawn += template(rng, begin, story, settings)
+        drawn += template(rng, begin, thread, settings)
     end = max(at for at, *_ in drawn) + 1
     for _ in range(rng.choice((0, 1, 2, 3, 5, 8))):
         beside = rng.choice(drawn)[0] + rng.choice((rng.randint(0, 40), rng.randint(0, 5 * SECOND)))
@@ -131,89 +134,94 @@ def draw_actions(rng: Random, settings: Settings) -> list[Action]:
         if settings.level or kind not in TROUBLE:
             at = beside if rng.random() < 0.6 else rng.randrange(end)
             drawn.append((at, kind, rng.randrange(6), rng.choice(OUTAGES)))
-    return [Action(at, number, kind, story, value) for number, (at, kind, story, value) in enumerate(sorted(drawn))]
+    return [Action(at, number, kind, thread, value) for number, (at, kind, thread, value) in enumerate(sorted(drawn))]
 
 
 Drawn = tuple[int, str, int, int]
 
 
-def _anything(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _anything(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """A booking, and whatever may follow one."""
     del settings
-    drawn = [(at, rng.choice(("book", "book", "book", "twins")), story, 0)]
+    drawn = [(at, rng.choice(("book", "book", "book", "twins")), thread, 0)]
     at += rng.randint(SECOND, 5 * SECOND) if rng.random() < 0.5 else 0
     for _ in range(rng.randint(1, 7)):
         at += _gap(rng)
-        drawn.append((at, _choice(rng, AFTER_BOOKING), story, 0))
+        drawn.append((at, _choice(rng, AFTER_BOOKING), thread, 0))
     return drawn
 
 
-def _late(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _late(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """The hold ends, perhaps another guest takes the place, and then the money comes."""
     over = at + settings.hold_minutes * MINUTE
-    drawn = [(at, "book", story, 0), (over + rng.randint(-SECOND, 3 * HOUR), "settle", story, LATE)]
+    drawn = [(at, "book", thread, 0), (over + rng.randint(-SECOND, 3 * HOUR), "settle", thread, LATE)]
     if rng.random() < 0.5:
-        drawn.append((over + rng.randint(0, 2 * HOUR), "book", story + 1, 0))
+        drawn.append((over + rng.randint(0, 2 * HOUR), "book", thread + 1, 0))
     return drawn
 
 
-def _given_up(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _given_up(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """Paid, and cancelled by somebody: soon, or after a while."""
     del settings
     paid = at + rng.randint(SECOND, MINUTE)
     soon = rng.random() < 0.5
     then = paid + (rng.randint(0, 8 * SECOND) if soon else rng.randint(0, 30 * HOUR))
     who = rng.choice(("cancel", "cancel", "host cancels", "operator cancels", "refund"))
-    return [(at, "book", story, 0), (paid, "settle", story, 0), (then, who, story, 0), (then + DAY, "retry", story, 0)]
+    return [
+        (at, "book", thread, 0),
+        (paid, "settle", thread, 0),
+        (then, who, thread, 0),
+        (then + DAY, "retry", thread, 0),
+    ]
 
 
-def _stayed(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _stayed(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """Paid, stayed, and praised: by several guests at the same time."""
     del settings
     praised = 4 * DAY + rng.randint(0, 20)
     return [
-        (at, "book", story, 0),
-        (at + rng.randint(2 * SECOND, MINUTE), "settle", story, 0),
-        (praised, "praise", story, 0),
-        (praised + rng.randint(0, 10), "praise", story, 0),
-        (praised + rng.randint(0, 10), "host edits", story, 0),
+        (at, "book", thread, 0),
+        (at + rng.randint(2 * SECOND, MINUTE), "settle", thread, 0),
+        (praised, "praise", thread, 0),
+        (praised + rng.randint(0, 10), "praise", thread, 0),
+        (praised + rng.randint(0, 10), "host edits", thread, 0),
     ]
 
 
-def _edited(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _edited(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """A host changes the listing while a guest is booking it."""
     del settings
     return [
-        (at, "book", story, 0),
-        (at + rng.randint(0, 16), "host edits", story, 0),
-        (at + rng.randint(0, 16), "host edits", story, 0),
-        (at + rng.randint(20, 3 * SECOND), "settle", story, 0),
+        (at, "book", thread, 0),
+        (at + rng.randint(0, 16), "host edits", thread, 0),
+        (at + rng.randint(0, 16), "host edits", thread, 0),
+        (at + rng.randint(20, 3 * SECOND), "settle", thread, 0),
     ]
 
 
-def _silence(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _silence(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """The gateway falls silent for half a day, before or after it gave a link."""
     return [
-        *_anything(rng, at, story, settings),
-        (at + rng.choice((-5, SECOND, 20 * MINUTE)) if at else 0, "gateway out", story, OUTAGES[-1]),
+        *_anything(rng, at, thread, settings),
+        (at + rng.choice((-5, SECOND, 20 * MINUTE)) if at else 0, "gateway out", thread, OUTAGES[-1]),
     ]
 
 
-def _twice(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _twice(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """A link grows too old, another is opened, and both are paid."""
     anew = at + settings.window_minutes * MINUTE + rng.randint(0, MINUTE)
     paid = anew + rng.randint(2 * SECOND, 5 * MINUTE)
     return [
-        (at, "book", story, 0),
-        (anew, "pay", story, 0),
-        (paid, "settle", story, FIRST),
-        (paid + rng.randint(0, 2 * MINUTE), "settle", story, 0),
+        (at, "book", thread, 0),
+        (anew, "pay", thread, 0),
+        (paid, "settle", thread, FIRST),
+        (paid + rng.randint(0, 2 * MINUTE), "settle", thread, 0),
     ]
 
 
-def _crowd(rng: Random, at: int, story: int, settings: Settings) -> list[Drawn]:
+def _crowd(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """One guest books five times at once."""
-    return [(at + rng.randint(0, 30), "book", story + settings.guests * number, 0) for number in range(5)]
+    return [(at + rng.randint(0, 30), "book", thread + settings.guests * number, 0) for number in range(5)]
 
 
 Template = Callable[[Random, int, int, Settings], list[Drawn]]

@@ -9,9 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
-from tests.simulation.actors import begin
-from tests.simulation.coverage import COVERED, met, rows_counted
-from tests.simulation.ending import check_end
+from tests.simulation.actions import begin
+from tests.simulation.coverage import COVERED, covered, rows_counted
+from tests.simulation.final_state import check_end
 from tests.simulation.plan import Action, draw_actions, draw_settings
 from tests.simulation.scheduler import HOUR, Violation
 from tests.simulation.world import World
@@ -69,12 +69,12 @@ def play(
 def _live(world: World, actions: Iterable[Action]) -> None:
     last = 0
     for action in actions:
-        world.hub.at(action.at, lambda action=action: begin(world, action))  # type: ignore[misc]
+        world.scheduler.at(action.at, lambda action=action: begin(world, action))  # type: ignore[misc]
         last = action.at
-        met("action", action.kind)
-    while world.hub.step(until=last):
+        covered("action", action.kind)
+    while world.scheduler.step(until=last):
         pass
-    while world.hub.running and world.hub.step():
+    while world.scheduler.running and world.scheduler.step():
         pass
 
 
@@ -85,10 +85,10 @@ def _rest(world: World) -> None:
     world.store.unreadable.clear()
     world.faults.outages = dict.fromkeys(world.faults.outages, 0)
     world.queue.loses = world.queue.repeats = 0.0
-    world.say("QUIET")
+    world.log("QUIET")
     world.plan_next_sweep()
-    end = world.hub.ms + QUIET
-    while world.hub.step(until=end):
+    end = world.scheduler.ms + QUIET
+    while world.scheduler.step(until=end):
         pass
 
 

@@ -62,7 +62,7 @@ class Scheduler:
         self.running = 0
         self._heap: list[tuple[int, int, Callable[[], object]]] = []
         self._count = 0
-        self._hub = getcurrent()
+        self._main = getcurrent()
 
     @property
     def now(self) -> datetime:
@@ -82,7 +82,7 @@ class Scheduler:
         seconds: float | None = None,
         ended: Callable[[BaseException | None, Any], object] | None = None,
     ) -> None:
-        """Start an actor; ``ended`` is told what it raised (None: nothing) and what it answered.
+        """Start an actor; ``ended`` is called with what it raised (None: nothing) and what it answered.
 
         After ``seconds`` it is killed, as a Lambda function is.
         """
@@ -106,7 +106,7 @@ class Scheduler:
                 if ended is not None:
                     ended(raised, answer)
 
-            actor.thread = greenlet(life, self._hub)
+            actor.thread = greenlet(life, self._main)
             self._go_on(actor)
 
         self.at(self.ms if at is None else at, start)
@@ -121,7 +121,7 @@ class Scheduler:
             wake = max(self.ms, actor.deadline)
         if self._heap and self._heap[0][0] <= wake:
             self.at(wake, lambda: self._go_on(actor))
-            self._hub.switch()
+            self._main.switch()
         else:
             self.ms = wake
         if killed:

@@ -54,9 +54,11 @@ def _fewer(items: list[T], enough: Callable[[list[T]], bool]) -> list[T]:
     return items
 
 
-def story(outcome: Outcome) -> str:
+def describe(outcome: Outcome) -> str:
     """A failure for a person: what was broken, by which actions and faults, and what happened."""
     lines = [f"seed {outcome.seed}: {outcome.rule}", f"  {outcome.detail}", "", "actions:"]
-    lines += [f"  {action.number} {action.kind} (story {action.story}) at {action.at} ms" for action in outcome.actions]
+    lines += [
+        f"  {action.number} {action.kind} (thread {action.thread}) at {action.at} ms" for action in outcome.actions
+    ]
     lines += ["faults:", *(f"  {what} at call {call} of {name}" for name, call, what in outcome.faults)]
     return "\n".join([*lines, "history:", *(f"  {line}" for line in outcome.trace)])

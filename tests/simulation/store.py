@@ -30,7 +30,7 @@ from chalicelib.services.ports import (
     StoreBusy,
     VersionLost,
 )
-from tests.simulation.coverage import met
+from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
 
 FAILING_PAUSE = timedelta(minutes=10)
@@ -61,7 +61,7 @@ CONDITIONS = (
 
 def holds(name: str, fact: bool) -> bool:
     """Whether a condition holds; counted either way."""
-    met("condition", f"{name}: {'holds' if fact else 'fails'}")
+    covered("condition", f"{name}: {'holds' if fact else 'fails'}")
     return fact or name in OFF
 
 
@@ -106,8 +106,8 @@ class Tables:
 class SimBookings:
     """The BookingStore port.
 
-    ``unreadable`` names bookings that cannot be loaded, and until when. ``written`` is told of every write, before and
-    after, once all of it is done.
+    ``unreadable`` names bookings that cannot be loaded, and until when. ``written`` is called after each
+    write, with the row before and after it.
     """
 
     def __init__(

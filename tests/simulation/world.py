@@ -20,11 +20,11 @@ from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fakes import OneGateway
-from tests.simulation.coverage import met
-from tests.simulation.faults import Door, Faults
+from tests.simulation.coverage import covered
+from tests.simulation.faults import Faults, FaultyPort
 from tests.simulation.gateway import SIGNED, Quirks, SimGateway
-from tests.simulation.invariants import Watch
-from tests.simulation.outside import SimChance, SimClock, SimLetters, SimMailer, SimObserve, SimQueue
+from tests.simulation.invariants import InvariantMonitor
+from tests.simulation.ports import SimChance, SimClock, SimLetters, SimMailer, SimObserve, SimQueue
 from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler, Violation
 from tests.simulation.store import Row, SimBookings, SimListings, Tables
 
@@ -71,7 +71,7 @@ class Bundle:
     rules: Rules
 
 
-class GatewayDoor(Door):
+class FaultyGateway(FaultyPort):
     """A refund whose post was not answered may have arrived: the watch remembers that."""
 
     def __init__(self, world: World, *rest: Any) -> None:
@@ -82,8 +82,8 @@ class GatewayDoor(Door):
         try:
             return self._faults.call("gateway", "refund", lambda: self._inner.refund(provider_reference, **rest))
         except GatewayError as trouble:
-            if not trouble.definitely_not_executed and self._world.hub.current is not None:
-                self._world.watch.posted(rest["refund_id"], self._world.hub.current.name)
+            if not trouble.definitely_not_executed and self._world.scheduler.current is not None:
+                self._world.monitor.posted(rest["refund_id"], self._world.scheduler.current.name)
             raise
 
 
@@ -91,37 +91,37 @@ class World:
     """Everything there is in one history."""
 
     def __init__(self, seed: int, settings: Settings, off: frozenset[tuple[str, int]] = frozenset()) -> None:
-        self.hub = hub = Scheduler(seed)
+        self.scheduler = scheduler = Scheduler(seed)
         self.settings = settings
         self.calm = False
-        self.faults = Faults(hub, settings.level, off)
+        self.faults = Faults(scheduler, settings.level, off)
         self.tables = Tables(_salt(seed, 0))
         self.salts = [self.tables.salt]
         self.resets: list[int] = []
         self.backup: Tables | None = None
         self.trace: list[str] | None = None
-        self.watch = Watch(self)
+        self.monitor = InvariantMonitor(self)
         self.store = SimBookings(
             self.tables,
             written=self._written,
-            taken=self.watch.taken,
-            held=self.watch.held,
+            taken=self.monitor.taken,
+            held=self.monitor.held,
             visible=self._index,
-            clock=lambda: hub.now,
+            clock=lambda: scheduler.now,
             encoded=settings.encoded,
         )
-        self.catalogue = SimListings(self.tables, changed=self.watch.units)
+        self.catalogue = SimListings(self.tables, changed=self.monitor.units)
         self.gateway = SimGateway(
-            hub,
+            scheduler,
             settings.quirks,
-            announce=self.announce,
-            asked_to_open=self.watch.opening,
-            asked_to_refund=self.watch.refunding,
+            deliver_webhook=self.deliver_webhook,
+            asked_to_open=self.monitor.opening,
+            asked_to_refund=self.monitor.refunding,
         )
-        self.queue = SimQueue(hub, self._consume)
+        self.queue = SimQueue(scheduler, self._consume)
         self.queue.loses, self.queue.repeats = settings.loses, settings.repeats
         refused = frozenset({"nobody@guzo.et"} if settings.bad_address else ())
-        self.mailer = SimMailer(refused, self.watch.sending)
+        self.mailer = SimMailer(refused, self.monitor.sending)
         self.observe = SimObserve()
         self._lagging: list[tuple[int, int, str, datetime | None]] = []
         self._seen: dict[str, tuple[int, datetime | None]] = {}
@@ -134,7 +134,7 @@ class World:
         for number in range(settings.listings):
             listing = _listing(seed, number, narrow=settings.narrow)
             self.tables.listings[listing.listing_id] = listing
-            self.watch.units(listing)
+            self.monitor.units(listing)
         self.listing_ids = list(self.tables.listings)
 
     # Who is there
@@ -156,38 +156,40 @@ class World:
         """Start a request; what it ends with must have been foreseen."""
 
         def ended(raised: BaseException | None, _answer: Any) -> None:
-            self.say(f"  end {name}: {type(raised).__name__ if raised else 'done'} {raised or ''}"[:150])
+            self.log(f"  end {name}: {type(raised).__name__ if raised else 'done'} {raised or ''}"[:150])
             if raised is None:
-                met("request", f"{name.partition(' ')[2]}: done")
+                covered("request", f"{name.partition(' ')[2]}: done")
                 return
-            met("request", f"{name.partition(' ')[2]}: {type(raised).__name__}")
+            covered("request", f"{name.partition(' ')[2]}: {type(raised).__name__}")
             if not isinstance(raised, FORESEEN):
                 raise Violation("a request ended with something that nobody foresaw", repr(raised)) from raised
 
-        self.say(f"start {name}")
-        self.hub.spawn(name, work, at=at, seconds=seconds if self.settings.timeouts else None, ended=ended)
+        self.log(f"start {name}")
+        self.scheduler.spawn(name, work, at=at, seconds=seconds if self.settings.timeouts else None, ended=ended)
 
-    def announce(self, tx_ref: str, event: str, tries: int = 1, body: bytes | None = None) -> None:
+    def deliver_webhook(self, tx_ref: str, event: str, tries: int = 1, body: bytes | None = None) -> None:
         """Chapa posts a signed webhook, and again every ten minutes until it is answered with 200."""
         key = tx_ref, event
         if tries == 1:
             self._webhooks[key] = self._webhooks.get(key, 0) + 1
         name = f"webhook/{tx_ref}/{event}/{self._webhooks[key]}#{tries}"
         content = body or f"{event}|{tx_ref}".encode()
-        begun = self.hub.ms
+        begun = self.scheduler.ms
 
         def ended(raised: BaseException | None, _answer: Any) -> None:
-            self.say(f"  end {name}: {type(raised).__name__ if raised else 200}")
-            met("webhook", f"answered {type(raised).__name__ if raised else 200}")
+            self.log(f"  end {name}: {type(raised).__name__ if raised else 200}")
+            covered("webhook", f"answered {type(raised).__name__ if raised else 200}")
             if raised is not None and not isinstance(raised, FORESEEN):
                 raise Violation("a webhook ended with something that nobody foresaw", repr(raised)) from raised
             if raised is None:
                 if event == "charge.success":
                     self.acknowledged[tx_ref] = max(begun, self.acknowledged.get(tx_ref, 0))
             elif tries < 10:
-                self.hub.at(self.hub.ms + 10 * MINUTE, lambda: self.announce(tx_ref, event, tries + 1, body))
+                self.scheduler.at(
+                    self.scheduler.ms + 10 * MINUTE, lambda: self.deliver_webhook(tx_ref, event, tries + 1, body)
+                )
 
-        self.hub.spawn(
+        self.scheduler.spawn(
             name,
             lambda: receive(self.ports, content, SIGNED, gateway="chapa", request_id=name),
             seconds=28 if self.settings.timeouts else None,
@@ -202,21 +204,21 @@ class World:
                 process_task(self.ports, task, public_url=PUBLIC)
 
         def ended(raised: BaseException | None, _answer: Any) -> None:
-            self.say(f"  end {name}: {type(raised).__name__ if raised else 'done'}")
-            met("consumer", f"{queue}: {type(raised).__name__ if raised else 'done'}")
+            self.log(f"  end {name}: {type(raised).__name__ if raised else 'done'}")
+            covered("consumer", f"{queue}: {type(raised).__name__ if raised else 'done'}")
             if raised is not None and not isinstance(raised, FORESEEN):
                 raise Violation("a consumer ended with something that nobody foresaw", repr(raised)) from raised
             tell(raised is None)
 
-        self.say(f"start {name}")
-        self.hub.spawn(name, work, seconds=60 if self.settings.timeouts else None, ended=ended)
+        self.log(f"start {name}")
+        self.scheduler.spawn(name, work, seconds=60 if self.settings.timeouts else None, ended=ended)
 
     def _plan_sweep(self, due: int) -> None:
         """The schedule ticks every minute; ticks at which nothing is due are left out, as they do nothing."""
-        tick = -(-max(due, self.hub.ms + 1) // MINUTE) * MINUTE
+        tick = -(-max(due, self.scheduler.ms + 1) // MINUTE) * MINUTE
         if tick < self._next_sweep:
             self._next_sweep = tick
-            self.hub.at(tick, lambda: self._sweep(tick))
+            self.scheduler.at(tick, lambda: self._sweep(tick))
 
     def _sweep(self, tick: int) -> None:
         if tick != self._next_sweep:
@@ -225,14 +227,14 @@ class World:
         self._sweeps += 1
 
         def ended(raised: BaseException | None, answer: Any) -> None:
-            met("consumer", f"sweep: {type(raised).__name__ if raised else 'done'}")
+            covered("consumer", f"sweep: {type(raised).__name__ if raised else 'done'}")
             if raised is not None and not isinstance(raised, FORESEEN):
                 raise Violation("the sweep ended with something that nobody foresaw", repr(raised)) from raised
             if answer:
-                self.say(f"  swept {answer}")
+                self.log(f"  swept {answer}")
             self.plan_next_sweep()
 
-        self.hub.spawn(f"sweep/{tick}", lambda: sweep(self.ports), seconds=58, ended=ended)
+        self.scheduler.spawn(f"sweep/{tick}", lambda: sweep(self.ports), seconds=58, ended=ended)
 
     def plan_next_sweep(self) -> None:
         earliest = min((row.due for row in self.tables.rows.values() if row.due is not None), default=None)
@@ -244,26 +246,26 @@ class World:
     def _written(self, before: Row | None, row: Row) -> None:
         key, lag = row.booking.booking_id, self.settings.lag
         self._writes += 1
-        if lag and not self.calm and self.hub.current is not None:
-            wait = int(lag * self.hub.current.rng.random() ** 3)
-            self._lagging.append((self.hub.ms + wait, self._writes, key, row.due))
+        if lag and not self.calm and self.scheduler.current is not None:
+            wait = int(lag * self.scheduler.current.rng.random() ** 3)
+            self._lagging.append((self.scheduler.ms + wait, self._writes, key, row.due))
         else:
             self._seen[key] = self._writes, row.due
         if row.due is not None:
             self._plan_sweep(self._ms(row.due))
         if self.trace is not None:
-            actor = self.hub.current.name if self.hub.current else "-"
-            self.say(f"    {actor} wrote {told(row)}")
-        self.watch.written(before, row)
+            actor = self.scheduler.current.name if self.scheduler.current else "-"
+            self.log(f"    {actor} wrote {describe_row(row)}")
+        self.monitor.written(before, row)
 
     def _index(self) -> dict[str, datetime | None]:
         """The due index as it is seen now: it may lag behind the table, but never goes back."""
         later = []
         for lagging in self._lagging:
             at, number, key, due = lagging
-            if not self.calm and at > self.hub.ms:
+            if not self.calm and at > self.scheduler.ms:
                 later.append(lagging)
-                met("index", "lagged")
+                covered("index", "lagged")
             elif number > self._seen.get(key, (0, None))[0]:
                 self._seen[key] = number, due
         self._lagging = later
@@ -271,28 +273,28 @@ class World:
 
     def reset(self) -> None:
         """The tables are made anew: another salt, the same listings, no bookings. The gateway forgets nothing."""
-        self.salts.append(_salt(self.hub.seed, len(self.salts)))
+        self.salts.append(_salt(self.scheduler.seed, len(self.salts)))
         listings = {
-            key: _listing(self.hub.seed, number, narrow=self.settings.narrow)
+            key: _listing(self.scheduler.seed, number, narrow=self.settings.narrow)
             for number, key in enumerate(self.tables.listings)
         }
         self._replace(Tables(self.salts[-1], listings=listings))
-        met("table", "reset")
+        covered("table", "reset")
 
     def restore(self, backup: Tables) -> None:
         """The tables are what they were at an earlier instant."""
         self._replace(backup.copy())
-        met("table", "restored")
+        covered("table", "restored")
 
     def _replace(self, tables: Tables) -> None:
         self.tables = self.store.tables = self.catalogue.tables = tables
-        self.resets.append(self.hub.ms)
+        self.resets.append(self.scheduler.ms)
         self._lagging.clear()
         self._seen = {key: (self._writes, row.due) for key, row in tables.rows.items()}
         for listing in tables.listings.values():
-            self.watch.units(listing)
+            self.monitor.units(listing)
         self.plan_next_sweep()
-        self.say("the tables were replaced")
+        self.log("the tables were replaced")
 
     def has_payment(self, tx_ref: str) -> bool:
         booking_id = booking_of(tx_ref)
@@ -300,16 +302,16 @@ class World:
         return row is not None and row.booking.payment(tx_ref) is not None
 
     def _bundle(self) -> Bundle:
-        faults, hub = self.faults, self.hub
+        faults, scheduler = self.faults, self.scheduler
         return Bundle(
-            bookings=Door(faults, "bookings", self.store),
-            listings=Door(faults, "listings", self.catalogue),
-            gateways=OneGateway(GatewayDoor(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
-            queue=Door(faults, "queue", self.queue),
+            bookings=FaultyPort(faults, "bookings", self.store),
+            listings=FaultyPort(faults, "listings", self.catalogue),
+            gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
+            queue=FaultyPort(faults, "queue", self.queue),
             letters=SimLetters(),
-            mailer=Door(faults, "mailer", self.mailer),
-            clock=SimClock(hub),
-            chance=SimChance(hub),
+            mailer=FaultyPort(faults, "mailer", self.mailer),
+            clock=SimClock(scheduler),
+            chance=SimChance(scheduler),
             observe=self.observe,
             rules=Rules(
                 hold_for=timedelta(minutes=self.settings.hold_minutes),
@@ -319,14 +321,14 @@ class World:
         )
 
     def _ms(self, at: datetime) -> int:
-        return self.hub.ms + -(-int((at - self.hub.now).total_seconds() * 1_000_000) // 1000)
+        return self.scheduler.ms + -(-int((at - self.scheduler.now).total_seconds() * 1_000_000) // 1000)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         if self.trace is not None:
-            self.trace.append(f"{self.hub.now:%d %H:%M:%S}.{self.hub.ms % SECOND:03} {line}")
+            self.trace.append(f"{self.scheduler.now:%d %H:%M:%S}.{self.scheduler.ms % SECOND:03} {line}")
 
 
-def told(row: Row) -> str:
+def describe_row(row: Row) -> str:
     """A booking in one line, for a person who reads a replay."""
     booking = row.booking
     payments = " ".join(

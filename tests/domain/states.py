@@ -13,7 +13,7 @@ from chalicelib.domain.booking import Booking, Problem
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification, WebhookClaim, apply_verification
-from tests.builders import NOW, WINDOW, a_booking, another_attempt, expired, get_refund, opened, paid, told
+from tests.builders import NOW, WINDOW, a_booking, another_attempt, expired, get_refund, opened, paid, verified
 
 MS = timedelta(milliseconds=1)
 PRICE = Money(735_000, "ETB")
@@ -44,7 +44,7 @@ def refused(booking: Booking, *, now: datetime = NOW) -> Booking:
 
 
 def in_review(booking: Booking, attempt: int = 1) -> Booking:
-    return told(booking, "paid", tx_ref=f"{booking.booking_id}-{attempt}", amount=LESS)
+    return verified(booking, "paid", tx_ref=f"{booking.booking_id}-{attempt}", amount=LESS)
 
 
 def two_attempts(first: Callable[[Booking], Booking] = opened) -> Booking:
@@ -52,7 +52,7 @@ def two_attempts(first: Callable[[Booking], Booking] = opened) -> Booking:
     return opened(another_attempt(first(a_booking()), now=after(4)))
 
 
-def given_up(booking: Booking, *, by: Literal["guest", "host"] = "host", now: datetime | None = None) -> Booking:
+def cancel_booking(booking: Booking, *, by: Literal["guest", "host"] = "host", now: datetime | None = None) -> Booking:
     return cancel(booking, by=by, reason="Plans changed.", now=now or booking.updated_at)
 
 
@@ -116,19 +116,19 @@ SITUATIONS = {
     ),
     "confirmed, refund asks": Situation(refund_moved(with_refund(CONFIRMED, HALF), "attention"), after(20), None),
     "confirmed, refunded": Situation(refund_moved(with_refund(CONFIRMED, HALF), "refunded"), after(20), None),
-    "confirmed, taken back": Situation(told(CONFIRMED, "reversed"), after(20), None),
+    "confirmed, taken back": Situation(verified(CONFIRMED, "reversed"), after(20), None),
     "confirmed late": Situation(paid(expired(HELD)), after(50), None),
     "expired": Situation(expired(HELD), after(40), after(70)),
     "expired, failed": Situation(expired(refused(a_booking())), after(40), after(70)),
     "expired, review": Situation(in_review(expired(HELD)), after(40), None),
     "expired, check-in": Situation(expired(HELD), CHECK_IN, None),
     "expired, check-in, review": Situation(in_review(expired(HELD)), CHECK_IN, None),
-    "expired, place gone": Situation(told(expired(HELD), nights="short"), after(40), None),
-    "cancelled, paid": Situation(given_up(CONFIRMED), after(20), None),
-    "cancelled, nothing back": Situation(given_up(CONFIRMED, by="guest", now=CHECK_IN - MS), CHECK_IN, None),
-    "cancelled, unpaid": Situation(given_up(HELD), after(20), after(30)),
-    "cancelled, failed": Situation(given_up(refused(a_booking())), after(20), after(30)),
-    "cancelled, review": Situation(given_up(in_review(HELD)), after(20), None),
+    "expired, place gone": Situation(verified(expired(HELD), nights="short"), after(40), None),
+    "cancelled, paid": Situation(cancel_booking(CONFIRMED), after(20), None),
+    "cancelled, nothing back": Situation(cancel_booking(CONFIRMED, by="guest", now=CHECK_IN - MS), CHECK_IN, None),
+    "cancelled, unpaid": Situation(cancel_booking(HELD), after(20), after(30)),
+    "cancelled, failed": Situation(cancel_booking(refused(a_booking())), after(20), after(30)),
+    "cancelled, review": Situation(cancel_booking(in_review(HELD)), after(20), None),
 }
 
 
@@ -155,7 +155,7 @@ def applied(
     )
 
 
-def settled(booking: Booking) -> Booking:
+def ignoring_verify_schedule(booking: Booking) -> Booking:
     """Without what every look writes down."""
     payments = tuple(
         replace(payment, looked_at=None, next_look_at=None, unanswered=0, said="") for payment in booking.payments

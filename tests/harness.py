@@ -1,4 +1,4 @@
-"""A house on fakes with one listing in it, and the people who use it: what the tests of the use cases play in."""
+"""`Harness`: the use cases over fakes, with one published listing and the people who use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_listing, a_stay
 from tests.fakes import Fakes
-from tests.invariants import check
+from tests.invariants import check_booking
 
 PUBLIC = "https://api.guzo.example.et"
 GUEST_HANNA = Principal(GUEST, "hanna.tesfaye@gmail.com")
@@ -35,8 +35,11 @@ def a_request(listing: Listing | None = None, **changes: Any) -> BookingRequest:
     return BookingRequest((listing or a_listing()).listing_id, **(arguments | changes))
 
 
-class Scene:
-    """``ports`` is what the use cases are given; the methods are the calls that a test is not about."""
+class Harness:
+    """Calls the use cases with ``ports``, in which everything outside is a fake.
+
+    Its methods bring a booking into the state that a test starts from, and let time pass.
+    """
 
     def __init__(self, **listing: Any) -> None:
         self.ports = Fakes()
@@ -53,11 +56,11 @@ class Scene:
             request_id=f"request-{key}",
         )
 
-    def booked(self, *, key: str = "first", guest: Principal = GUEST_HANNA, **request: Any) -> Booking:
-        """A booking with an open link; everything that happened so far is forgotten."""
+    def held_booking(self, *, key: str = "first", guest: Principal = GUEST_HANNA, **request: Any) -> Booking:
+        """Book, and return the booking with its open link; the logs are empty afterwards."""
         booking = self.book(key=key, guest=guest, **request).booking
         assert booking.payments[-1].status == "pending"
-        self.forget()
+        self.clear_logs()
         return booking
 
     def pay(self, booking: Booking, *, key: str | None = None, guest: Principal | None = GUEST_HANNA) -> CheckoutResult:
@@ -67,33 +70,33 @@ class Scene:
         body, headers = self.ports.gateway.webhook(tx_ref, event)
         receive(self.ports, body, headers, gateway="chapa", request_id=request_id)
 
-    def confirmed(self, **booked: Any) -> Booking:
-        """A booking that was paid, whose e-mails are still owed."""
-        booking = self.booked(**booked)
+    def confirmed_booking(self, **booked: Any) -> Booking:
+        """Book, pay and deliver the webhook; return the confirmed booking, whose e-mails are not sent yet."""
+        booking = self.held_booking(**booked)
         tx_ref = booking.payments[-1].tx_ref
         self.ports.gateway.pay(tx_ref)
         self.webhook(tx_ref)
-        self.forget()
-        return self.now(booking)
+        self.clear_logs()
+        return self.stored_booking(booking)
 
-    def expired(self, **booked: Any) -> Booking:
-        """A booking whose hold is over, unpaid."""
-        booking = self.booked(**booked)
+    def expired_booking(self, **booked: Any) -> Booking:
+        """Book, and let the hold end unpaid; return the expired booking."""
+        booking = self.held_booking(**booked)
         self.ports.clock.move_to(booking.hold_expires_at)
-        self.work(booking)
-        self.forget()
-        booking = self.now(booking)
+        self.process_task(booking)
+        self.clear_logs()
+        booking = self.stored_booking(booking)
         assert booking.status == "expired"
         return booking
 
-    def work(self, booking: Booking, tx_ref: str | None = None) -> None:
-        """A consumer of the clock works this booking off."""
+    def process_task(self, booking: Booking, tx_ref: str | None = None) -> None:
+        """Process a `reconcile` task of this booking; with ``tx_ref``, one that a signed webhook enqueued."""
         process_task(
             self.ports, Task(booking.booking_id, tx_ref, webhook_claim="paid" if tx_ref else ""), public_url=PUBLIC
         )
 
-    def tick(self) -> None:
-        """One minute's sweep, and all that comes of it in both queues."""
+    def sweep_and_drain(self) -> None:
+        """Run the sweep once, and process messages until both queues are empty."""
         ports = self.ports
         sweep(ports)
         for _ in range(1000):
@@ -105,8 +108,8 @@ class Scene:
                 return
         raise AssertionError("the queues are never empty")
 
-    def run(self, **span: float) -> None:
-        """Let time go by, from one thing that is due to the next, and the clock do its work."""
+    def advance(self, **span: float) -> None:
+        """Move the clock from one `due_at` to the next until ``span`` has passed, and run the sweep at each."""
         end = self.ports.clock.now() + timedelta(**span)
         for _ in range(500):
             due = [row.due_at for row in self.ports.tables.bookings.values() if row.due_at is not None]
@@ -114,21 +117,21 @@ class Scene:
                 self.ports.clock.move_to(end)
                 return
             self.ports.clock.move_to(max(self.ports.clock.now() + timedelta(seconds=1), min(due)))
-            self.tick()
-        raise AssertionError("something is due again and again")
+            self.sweep_and_drain()
+        raise AssertionError("a booking is due again and again")
 
-    def now(self, booking: Booking | BookingId) -> Booking:
-        """The booking as it is stored now, read past the ports."""
+    def stored_booking(self, booking: Booking | BookingId) -> Booking:
+        """Return the booking as it is stored, without a call at a port."""
         booking_id = booking.booking_id if isinstance(booking, Booking) else booking
         return self.ports.tables.bookings[booking_id].booking
 
-    def payment(self, tx_ref: str) -> Payment:
-        payment = self.now(BookingId(tx_ref.partition("-")[0])).payment(tx_ref)
+    def stored_payment(self, tx_ref: str) -> Payment:
+        payment = self.stored_booking(BookingId(tx_ref.partition("-")[0])).payment(tx_ref)
         assert payment is not None
         return payment
 
-    def forget(self) -> None:
-        """Forget what was called, logged and queued so far."""
+    def clear_logs(self) -> None:
+        """Empty the call log, the log lines and the `reconcile` queue."""
         self.ports.call_log.forget()
         self.ports.observe.lines.clear()
         self.ports.queue.tasks.clear()
@@ -137,14 +140,14 @@ class Scene:
         return self.ports.tables.bookings[booking.booking_id].due_at
 
     @property
-    def taken(self) -> dict[date, int]:
+    def units_taken(self) -> dict[date, int]:
         return self.ports.tables.taken(self.listing.listing_id)
 
-    def check(self) -> None:
-        """What is true whatever happened: of each booking by itself, and of the nights they hold together."""
+    def check_invariants(self) -> None:
+        """Check each stored booking, and that the nights taken are those that the bookings hold."""
         held: Counter[tuple[str, date]] = Counter()
         for row in self.ports.tables.bookings.values():
-            check(row.booking)
+            check_booking(row.booking)
             if row.booking.holds_nights:
                 for day in row.booking.stay.dates:
                     held[row.booking.place.listing_id, day] += row.booking.stay.units
@@ -152,8 +155,8 @@ class Scene:
         assert taken == dict(held)
         for (listing_id, _), units in taken.items():
             assert units <= self.ports.tables.listings[listing_id].units
-        assert not self.ports.call_log.armed, "something that was to get in the way never did"
+        assert not self.ports.call_log.armed, "an armed interruption was never reached"
 
 
-def id_of(key: str, guest: Principal = GUEST_HANNA) -> BookingId:
+def booking_id_of(key: str, guest: Principal = GUEST_HANNA) -> BookingId:
     return derive_booking_id(SALT, guest.person_id, key)

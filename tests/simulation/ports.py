@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking, Email
 from chalicelib.services.ports import MailRefused, Message, Task
-from tests.simulation.coverage import met
+from tests.simulation.coverage import covered
 from tests.simulation.scheduler import SECOND, Scheduler, Violation
 
 VISIBILITY = 360 * SECOND
@@ -19,8 +19,8 @@ DELIVERIES = 5
 class SimQueue:
     """Both queues: at least once, in any order; what fails five times is put aside for a person."""
 
-    def __init__(self, hub: Scheduler, work: Callable[[str, Task, str, Callable[[bool], None]], None]) -> None:
-        self.hub = hub
+    def __init__(self, scheduler: Scheduler, work: Callable[[str, Task, str, Callable[[bool], None]], None]) -> None:
+        self.scheduler = scheduler
         self._work = work
         self._count: Counter[str] = Counter()
         self.waiting = 0
@@ -43,15 +43,15 @@ class SimQueue:
         key = f"{queue}/{task.tx_ref or task.booking_id}"
         self._count[key] += 1
         name = f"{key}/{self._count[key]}"
-        actor = self.hub.current
+        actor = self.scheduler.current
         drawn = actor.rng.random() if actor is not None else 1.0
         if drawn < self.loses:
-            met("queue", f"lost {queue}")
+            covered("queue", f"lost {queue}")
             self.lost.append((queue, task))
             return
         delay = 5 + int(drawn * 400)
         if drawn > 1 - self.repeats:
-            met("queue", f"twice {queue}")
+            covered("queue", f"twice {queue}")
             self._deliver(queue, task, f"{name}+", 1, 1 + int((1 - drawn) * 5 * SECOND))
         self._deliver(queue, task, name, 1, delay)
 
@@ -64,14 +64,14 @@ class SimQueue:
             if done:
                 self.waiting -= counted
             elif times < DELIVERIES:
-                met("queue", f"again {queue}")
+                covered("queue", f"again {queue}")
                 self._deliver(queue, task, name, times + 1, VISIBILITY)
             else:
-                met("queue", f"dead letter {queue}")
+                covered("queue", f"dead letter {queue}")
                 self.waiting -= counted
                 self.dead.append((queue, task))
 
-        self.hub.at(self.hub.ms + delay, lambda: self._work(queue, task, f"{name}#{times}", ended))
+        self.scheduler.at(self.scheduler.ms + delay, lambda: self._work(queue, task, f"{name}#{times}", ended))
 
 
 class SimMailer:
@@ -84,12 +84,12 @@ class SimMailer:
 
     def send(self, message: Message) -> None:
         if message.to in self.refused:
-            met("mail", "refused for good")
+            covered("mail", "refused for good")
             raise MailRefused("no such address")
         booking_id, email_id, _ = message.subject.split(" ")
         self._sending(booking_id, email_id)
         self.sent[booking_id, email_id] += 1
-        met("mail", "sent" if self.sent[booking_id, email_id] == 1 else "sent again")
+        covered("mail", "sent" if self.sent[booking_id, email_id] == 1 else "sent again")
 
 
 class SimLetters:
@@ -103,28 +103,28 @@ class SimLetters:
 class SimClock:
     """Virtual time. Sleeping lets others run."""
 
-    def __init__(self, hub: Scheduler) -> None:
-        self.hub = hub
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
 
     def now(self) -> datetime:
-        return self.hub.now
+        return self.scheduler.now
 
     def sleep(self, seconds: float) -> None:
-        self.hub.pause(int(seconds * SECOND))
+        self.scheduler.pause(int(seconds * SECOND))
 
 
 class SimChance:
     """The current actor's own stream; it remembers its tokens, so that leases can be checked."""
 
-    def __init__(self, hub: Scheduler) -> None:
-        self.hub = hub
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
 
     def jitter(self) -> float:
-        assert self.hub.current is not None
-        return self.hub.current.rng.random()
+        assert self.scheduler.current is not None
+        return self.scheduler.current.rng.random()
 
     def token(self) -> str:
-        actor = self.hub.current
+        actor = self.scheduler.current
         assert actor is not None
         token = f"{actor.name}~{len(actor.tokens)}"
         actor.tokens.add(token)
@@ -144,13 +144,13 @@ class SimObserve:
     """Counts what is said, and hears slips that the consumers swallow."""
 
     def __init__(self) -> None:
-        self.told: Counter[str] = Counter()
+        self.describe_row: Counter[str] = Counter()
 
     def __call__(self, event: str, /, *, level: Literal["info", "warning", "error"] = "info", **fields: Any) -> None:
         del level
-        self.told[event] += 1
+        self.describe_row[event] += 1
         reason = fields.get("reason")
         if event == "booking_failing" and reason not in EXPECTED:
-            raise Violation("a consumer met something that nobody foresaw", str(reason))
+            raise Violation("a consumer covered something that nobody foresaw", str(reason))
         if event == "email_broken":
             raise Violation("an e-mail could not be written", str(reason))

@@ -8,7 +8,7 @@ from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Payment
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.timing import OUTAGE_GRACE
-from tests.simulation.coverage import met
+from tests.simulation.coverage import covered
 from tests.simulation.gateway import Charge
 from tests.simulation.scheduler import HOUR, Violation
 from tests.simulation.world import World
@@ -21,7 +21,7 @@ def check_end(world: World) -> None:
         if (listing.rating_sum, listing.rating_count) != (sum(ratings), len(ratings)):
             raise Violation("the average does not count every review once", listing.listing_id)
     for listing_id in world.listing_ids:
-        world.watch.nights_add_up(listing_id)
+        world.monitor.nights_add_up(listing_id)
     for row in world.tables.rows.values():
         booking = row.booking
         if row.due is not None:
@@ -32,14 +32,14 @@ def check_end(world: World) -> None:
             raise Violation("a hold never ended", booking.booking_id)
         if (row.attention is None) != (attention(booking) is None):
             raise Violation("the attention list is wrong", f"{booking.booking_id} {row.attention}")
-        met("ending", booking.status)
+        covered("ending", booking.status)
         _emails(world, booking)
         _refunds(world, booking)
     for charge in world.gateway.charges.values():
         if charge.received is not None:
             _money(world, charge)
     for (guest, _), (until, booking_id) in world.tables.slots.items():
-        if until > world.hub.now + OUTAGE_GRACE + timedelta(minutes=world.settings.hold_minutes):
+        if until > world.scheduler.now + OUTAGE_GRACE + timedelta(minutes=world.settings.hold_minutes):
             raise Violation("a slot is taken for ever", f"{guest} {booking_id}")
         if not (world.faults.injected or world.resets):
             raise Violation("a slot was not given back", f"{guest} {booking_id}")
@@ -48,7 +48,7 @@ def check_end(world: World) -> None:
 def _emails(world: World, booking: Booking) -> None:
     for email in booking.emails:
         sent = world.mailer.sent[booking.booking_id, email.email_id]
-        met("ending", f"e-mail {email.status}{' more than once' if sent > 1 else ''}")
+        covered("ending", f"e-mail {email.status}{' more than once' if sent > 1 else ''}")
         if email.status == "owed":
             raise Violation("an e-mail is still owed", f"{booking.booking_id} {email}")
         if email.status == "sent" and not sent:
@@ -62,12 +62,16 @@ def _refunds(world: World, booking: Booking) -> None:
     for payment in booking.payments:
         charge = world.gateway.charges.get(payment.tx_ref)
         for refund in payment.refunds:
-            met("ending", f"refund {refund.status}")
+            covered("ending", f"refund {refund.status}")
             if refund.status not in ("refunded", "attention"):
                 raise Violation("a refund does not come to an end", f"{refund.refund_id} {refund.status}")
-            if refund.status == "attention" or refund.refund_id in world.watch.vouched or charge is None:
+            if (
+                refund.status == "attention"
+                or refund.refund_id in world.monitor.confirmed_by_operator
+                or charge is None
+            ):
                 continue
-            there = next((each for each in charge.paybacks if each.refund_id == refund.refund_id), None)
+            there = next((each for each in charge.refunds if each.refund_id == refund.refund_id), None)
             if not charge.reversal and (there is None or there.said != "refunded") and not world.resets:
                 raise Violation("called refunded, and it is not", f"{refund.refund_id} {there}")
         if charge is not None and charge.received is not None and charge.went_back > charge.received.minor:
@@ -82,13 +86,13 @@ def _money(world: World, charge: Charge) -> None:
         _orphan(world, charge)
         return
     if payment.reversal_acknowledged:
-        met("ending", "money that a person has dealt with")
+        covered("ending", "money that a person has dealt with")
     elif payment.status == "review" or payment.reversal:
-        met("ending", "money in attention")
+        covered("ending", "money in attention")
         if world.tables.rows[booking.booking_id].attention is None:
             raise Violation("money in doubt, and nobody is asked", charge.tx_ref)
     elif payment.status == "completed":
-        met("ending", "money " + _where(booking, payment))
+        covered("ending", "money " + _where(booking, payment))
     elif charge.paid_at <= charge.opened + 70 * HOUR:
         raise Violation("money is forgotten", f"{charge.tx_ref} is {payment.status}, {booking.status}; {charge}")
 
@@ -106,14 +110,19 @@ def _where(booking: Booking, payment: Payment) -> str:
 
 
 def _orphan(world: World, charge: Charge) -> None:
-    told = world.acknowledged.get(charge.tx_ref, -1)
+    describe_row = world.acknowledged.get(charge.tx_ref, -1)
     since = world.resets[-1] if world.resets else 0
     dropped = [task.tx_ref for _, task in world.queue.lost + world.queue.dead]
     if charge.tx_ref in world.tables.settled:
-        met("ending", "money orphaned, and a person has dealt with it")
+        covered("ending", "money orphaned, and a person has dealt with it")
     elif charge.tx_ref in world.tables.orphans:
-        met("ending", "money orphaned, in attention")
-    elif charge.status == "paid" and told >= since and charge.tx_ref not in dropped and charge.paid_at <= told:
+        covered("ending", "money orphaned, in attention")
+    elif (
+        charge.status == "paid"
+        and describe_row >= since
+        and charge.tx_ref not in dropped
+        and charge.paid_at <= describe_row
+    ):
         raise Violation("orphaned money is forgotten", charge.tx_ref)
     else:
-        met("ending", "money of an earlier life")
+        covered("ending", "money of an earlier life")
