@@ -9,10 +9,12 @@ from typing import Any
 from chalicelib.domain.booking import Booking, Payment
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, BookingResult, book
 from chalicelib.services.checkout import CheckoutResult, pay
 from chalicelib.services.deliver import send_emails
+from chalicelib.services.hosting import ListingDraft
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
@@ -28,6 +30,19 @@ OTHER_HOST = Principal(PersonId("host-other"), "other@gmail.com", frozenset({"ho
 OPERATOR = Principal(PersonId("operator-sara"), "sara@guzo.example.et", frozenset({"operator"}))
 NIGHTS = (date(2027, 1, 14), date(2027, 1, 15), date(2027, 1, 16))
 HOLD_ENDS = NOW + timedelta(minutes=30)
+
+DRAFT = ListingDraft(
+    title="Garden house",
+    description="A quiet house on the shore.",
+    city="Bishoftu",
+    address="Babogaya Road 7",
+    time_zone="Africa/Addis_Ababa",
+    nightly_price=Money(245000, "ETB"),
+    units=4,
+    guests_per_unit=2,
+    cancellation_policy="flexible",
+    photos=("https://images.example.et/garden.jpg",),
+)
 
 
 def a_request(listing: Listing | None = None, **changes: Any) -> BookingRequest:

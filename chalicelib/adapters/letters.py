@@ -23,6 +23,7 @@ from icalendar import Calendar, Event
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chalicelib.domain.booking import Booking, Email, EmailKind, Language, Refund
+from chalicelib.domain.ids import payment_of
 from chalicelib.services.ports import Attachment, Message
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
@@ -229,7 +230,7 @@ def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str 
         "units": stay.units,
         "guests": stay.guests,
         "total": booking.total.formatted,
-        "payment": refund.refund_id.rpartition("-R")[0] if refund else booking.current_payment.tx_ref,
+        "payment": payment_of(refund.refund_id) if refund else booking.current_payment.tx_ref,
         "refund": refund.amount.formatted if refund else None,
         "refund_id": refund.refund_id if refund else None,
         "guest": f"{contact.first_name} {contact.last_name}",

@@ -16,9 +16,10 @@ from chalicelib.api.answers import (
     may_see_contact,
 )
 from chalicelib.api.core.http import Call
-from chalicelib.api.core.problems import problem
+from chalicelib.api.core.problems import problem_of
 from chalicelib.domain.booking import Booking, Payment
 from chalicelib.services.access import Role
+from chalicelib.services.checkout import error_of_problem
 
 
 def payment_out(booking: Booking, payment: Payment) -> PaymentOut:
@@ -63,4 +64,5 @@ def _problem(booking: Booking, payment: Payment) -> dict[str, Any] | None:
     if known is None or payment.status not in ("created", "failed", "expired"):
         return None
     instance = f"/v1/bookings/{booking.booking_id}/payments"
-    return problem(known.code, known.detail, instance=instance, errors=known.errors)
+    refusal = error_of_problem(known, definitely_not_executed=payment.status == "failed")
+    return problem_of(refusal, instance=instance)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from chalicelib.domain.calendar import Line, Stay, instant_of
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, attempt_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.timing import OUTAGE_GRACE
@@ -88,7 +88,7 @@ class Payment:
 
     @property
     def attempt(self) -> int:
-        return int(self.tx_ref.rpartition("-")[2])
+        return attempt_of(self.tx_ref)
 
     def is_opening(self, now: datetime) -> bool:
         """Somebody holds the lease to call initialize."""

@@ -32,7 +32,7 @@
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
     ├── TooManyOpenHolds          too_many_open_holds
-    ├── Busy                      busy                      the store could not answer; nothing was decided
+    ├── Busy                      busy                      the store could not answer, or others were faster
     └── GatewayError              what the payment gateway did instead of an answer
         ├── GatewayRejected       gateway_rejected          it read the request and refused it
         │   └── ReferenceUsed     gateway_rejected          this tx_ref was opened before: its link is lost
@@ -207,7 +207,7 @@ class TooManyOpenHolds(Refusal):
 
 
 class Busy(Refusal):
-    """The store could not take the write, however often it was tried. Nothing was decided."""
+    """The store could not answer, or others were faster, however often it was tried: the call may succeed later."""
 
     code = "busy"
     retryable = True

@@ -61,6 +61,16 @@ def refund_id_of(tx_ref: TxRef, number: int) -> RefundId:
     return RefundId(f"{tx_ref}-R{number}")
 
 
+def payment_of(refund_id: str) -> TxRef:
+    """The payment that a refund gives back, by the refund's id; of a text of another shape, no payment's reference."""
+    return TxRef(refund_id.rpartition("-R")[0])
+
+
+def attempt_of(tx_ref: str) -> int:
+    """Which of its booking's payments a reference is, counted from 1."""
+    return int(tx_ref.rpartition("-")[2])
+
+
 def booking_of(tx_ref: str) -> BookingId | None:
     """The booking that a payment reference belongs to, or None when it is not of our shape."""
     match = _TX_REF.fullmatch(tx_ref)

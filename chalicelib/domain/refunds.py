@@ -20,7 +20,7 @@ from chalicelib.domain.booking import (
     update_payment,
 )
 from chalicelib.domain.errors import RefundExceedsPayment
-from chalicelib.domain.ids import refund_id_of
+from chalicelib.domain.ids import payment_of, refund_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import owe
 from chalicelib.domain.schedule import back_off
@@ -201,7 +201,7 @@ def _is_request(event: Event, refund_id: str) -> bool:
 
 
 def _update_refund(booking: Booking, refund_id: str, *, now: datetime | None = None, **changes: Any) -> Booking:
-    tx_ref = refund_id.rpartition("-R")[0]
+    tx_ref = payment_of(refund_id)
     touched: dict[str, Any] = {"updated_at": now} if now is not None else {}
     refunds = tuple(
         replace(refund, **changes, **touched) if refund.refund_id == refund_id else refund

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -22,6 +21,7 @@ from chalicelib.domain.errors import (
     PriceChanged,
     TooManyOpenHolds,
 )
+from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.services.access import Principal, signed_in
@@ -43,11 +43,6 @@ class BookingRequest:
     language: Language = "en"
     expected_total: int | None = None
     return_url: str | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells a repeat of the same request from another request under the same key."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def _hold(
             contact=request.contact,
             language=request.language,
             return_url=request.return_url,
-            fingerprint=request.fingerprint,
+            fingerprint=fingerprint(request),
             slot=offer.slot,
             hold_for=ports.rules.hold_for,
             gateway=offer.gateway.name,
@@ -126,11 +121,11 @@ def _hold(
                 return twin
         except (SlotTaken, NightsShort):
             continue
-        except StoreBusy as busy:
+        except StoreBusy:
             # Perhaps only its answer was lost.
             if twin := ports.bookings.load(booking_id):
                 return twin
-            raise Busy("The store is busy; please try again.", retry_after=1) from busy
+            raise
         else:
             ports.observe("booking_held", booking_id=booking_id, listing_id=offer.listing.listing_id)
             return booking
@@ -159,7 +154,7 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
 
 
 def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_url: str) -> BookingResult:
-    if booking.fingerprint != request.fingerprint:
+    if booking.fingerprint != fingerprint(request):
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     began = ports.clock.now()
     booking = await_opening(ports, booking, began=began)

@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from chalicelib.domain.calendar import MAX_NIGHTS, Night, Nights
-from chalicelib.domain.errors import (
-    Busy,
-    FieldError,
-    InvalidRequest,
-)
+from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.hosting import own_listing
-from chalicelib.services.ports import Ports, StoreBusy
+from chalicelib.services.ports import Ports
 from chalicelib.services.search import listing_of
 
 
@@ -43,10 +39,7 @@ def set_nights(
     if wrong:
         raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
     days = [start + timedelta(days=n) for n in range((end - start).days)]
-    try:
-        ports.listings.set_nights(listing.listing_id, days, price=price, closed=closed)
-    except StoreBusy as busy:
-        raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    ports.listings.set_nights(listing.listing_id, days, price=price, closed=closed)
     nights = ports.listings.nights(listing.listing_id, start, end)
     return listing, tuple(nights.get(day, Night(day)) for day in days)
 

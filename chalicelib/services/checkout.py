@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import Booking, Cause, Payment, Problem
-from chalicelib.domain.errors import CurrencyNotTaken, GatewayError, InProgress, ReferenceUsed
+from chalicelib.domain.errors import (
+    CurrencyNotTaken,
+    GatewayBadAnswer,
+    GatewayError,
+    GatewayRejected,
+    GatewayTimeout,
+    GatewayUnreachable,
+    InProgress,
+    ReferenceUsed,
+)
 from chalicelib.domain.ids import key_hash
 from chalicelib.services.access import Principal, visible_booking
 from chalicelib.services.ports import Gateway, Opening, Ports
@@ -24,6 +33,10 @@ PAUSES = (0.05, 0.1, 0.2, 0.3, 0.5)
 INITIALIZE_TRIES = 2
 """How many references one call may try when the gateway says that one was used before."""
 
+
+_GATEWAY_ERRORS: Mapping[str, type[GatewayError]] = {
+    kind.code: kind for kind in (GatewayRejected, GatewayBadAnswer, GatewayUnreachable, GatewayTimeout)
+}
 
 Outcome = Callable[[Booking, datetime], Booking]
 """What an opening made of its booking, applied to whatever state the booking is in by then."""
@@ -90,7 +103,7 @@ def pay_now(
     if payment.status == "pending":
         return CheckoutResult(booking, payment, opened=True)
     if payment.problem:
-        raise error_of_problem(payment.problem)
+        raise error_of_problem(payment.problem, definitely_not_executed=payment.status == "failed")
     opening.check_payable(booking, now=ports.clock.now())
     raise InProgress("The payment is being opened.", retry_after=5)
 
@@ -176,10 +189,14 @@ def await_opening(ports: Ports, booking: Booking, *, began: datetime) -> Booking
     return booking
 
 
-def error_of_problem(problem: Problem) -> GatewayError:
-    """The refusal that a stored problem stands for."""
-    kind = next(kind for kind in GatewayError.__subclasses__() if kind.code == problem.code)
-    return kind(problem.detail, definitely_not_executed=True, errors=problem.errors, retry_after=problem.retry_after)
+def error_of_problem(problem: Problem, *, definitely_not_executed: bool) -> GatewayError:
+    """The refusal that a stored problem stands for; GatewayBadAnswer for a code that this release does not know."""
+    return _GATEWAY_ERRORS.get(problem.code, GatewayBadAnswer)(
+        problem.detail,
+        definitely_not_executed=definitely_not_executed,
+        errors=problem.errors,
+        retry_after=problem.retry_after,
+    )
 
 
 def gateway_for(ports: Ports, booking: Booking) -> Gateway:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.domain.booking import Booking, BookingStatus
@@ -15,10 +15,12 @@ from chalicelib.domain.errors import (
     ListingNotFound,
     PreconditionFailed,
 )
+from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, ListingId, derive_listing_id
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listing import CancellationPolicy, Listing
+from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports import Ports, StoreBusy, VersionLost
+from chalicelib.services.ports import Ports, VersionLost
 from chalicelib.services.queries import Listed
 from chalicelib.services.search import SearchResult, listing_of
 
@@ -27,6 +29,24 @@ TRIES = 6
 
 MOST_LISTINGS_A_PAGE = 5
 """How many of a host's listings one page of their bookings looks into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingDraft:
+    """A listing as its host writes it: all but its id, its host and its times."""
+
+    title: str
+    description: str
+    city: str
+    time_zone: str
+    nightly_price: Money
+    units: int
+    guests_per_unit: int
+    cancellation_policy: CancellationPolicy
+    address: str = ""
+    check_in_time: str = "14:00"
+    check_out_time: str = "11:00"
+    photos: tuple[str, ...] = ()
 
 
 def own_listing(ports: Ports, principal: Principal | None, listing_id: str) -> Listing:
@@ -118,15 +138,13 @@ def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing
             return ports.listings.save(listing, replace(after, updated_at=ports.clock.now()))
         except VersionLost:
             listing = listing_of(ports, listing.listing_id)
-        except StoreBusy as busy:
-            raise Busy("The store is busy; please try again.", retry_after=1) from busy
     raise Busy("The listing is being changed by others; please try again.", retry_after=1)
 
 
-def publish(ports: Ports, principal: Principal | None, draft: Listing, *, key: str | None) -> tuple[Listing, bool]:
-    """Put a listing up; True when it was a repeat under the same key. Raises Forbidden, IdempotencyKeyReused, Busy.
+def publish(ports: Ports, principal: Principal | None, draft: ListingDraft, *, key: str | None) -> tuple[Listing, bool]:
+    """Put a listing up; True when it was a repeat under the same key.
 
-    ``draft`` is complete but for its id, host and times.
+    Raises Forbidden, InvalidRequest, IdempotencyKeyReused, Busy.
     """
     host = with_role(principal, "host")
     currency = draft.nightly_price.currency
@@ -134,19 +152,27 @@ def publish(ports: Ports, principal: Principal | None, draft: Listing, *, key: s
         wrong = FieldError("nightly_price.currency", f"no payment gateway of this stage takes {currency}")
         raise InvalidRequest("Some fields are not right.", errors=(wrong,))
     now = ports.clock.now()
-    listing = replace(
-        draft,
+    listing = Listing(
         listing_id=derive_listing_id(ports.bookings.salt(), host.person_id, key or ports.chance.token()),
         host_id=host.person_id,
         host_email=host.email,
+        title=draft.title,
+        description=draft.description,
+        city=draft.city,
+        address=draft.address,
+        time_zone=draft.time_zone,
+        nightly_price=draft.nightly_price,
+        units=draft.units,
+        guests_per_unit=draft.guests_per_unit,
+        cancellation_policy=draft.cancellation_policy,
+        check_in_time=draft.check_in_time,
+        check_out_time=draft.check_out_time,
+        photos=draft.photos,
         created_at=now,
         updated_at=now,
+        fingerprint=fingerprint(draft),
     )
-    try:
-        made = ports.listings.publish(listing)
-    except StoreBusy as busy:
-        raise Busy("The store is busy; please try again.", retry_after=1) from busy
-    if made:
+    if ports.listings.publish(listing):
         ports.observe("listing_published", listing_id=listing.listing_id)
         return listing, False
     known = ports.listings.load(listing.listing_id)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from chalicelib.domain.booking import Booking, Email
 from chalicelib.domain.calendar import Nights
+from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
@@ -40,8 +41,18 @@ class Unreadable(Exception):
     """A record is of a form that this release does not know, or broken."""
 
 
-class StoreBusy(Exception):
-    """The store refused for its own reasons, however often it was tried; whether it wrote is not known."""
+class StoreBusy(Busy):
+    """The store refused for its own reasons, however often it was tried; whether it wrote is not known.
+
+    A refusal like any other, so that no use case translates it. ``reason`` is for whoever debugs, never for a caller.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__("The store is busy; please try again.", retry_after=1)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Fault(Exception):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from chalicelib.domain.booking import Booking, BookingStatus, Event, Payment, PaymentStatus
-from chalicelib.domain.ids import BookingId
+from chalicelib.domain.ids import BookingId, payment_of
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
 from chalicelib.services.ports import GatewayEvent, Ports
 from chalicelib.services.reconcile import reconcile
@@ -77,7 +77,7 @@ def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int
     own = [
         replace(event, detail="") if event.cause == "operator" and role != "operator" else event
         for event in booking.history
-        if event.subject in ("", payment.tx_ref) or event.subject.startswith(f"{payment.tx_ref}-R")
+        if event.subject in ("", payment.tx_ref) or payment_of(event.subject) == payment.tx_ref
     ]
     start = after or 0
     following = start + limit if start + limit < len(own) else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -18,7 +18,8 @@ from chalicelib.domain.errors import (
     RefundExceedsPayment,
     RefundNotFound,
 )
-from chalicelib.domain.ids import key_hash
+from chalicelib.domain.fingerprint import fingerprint
+from chalicelib.domain.ids import booking_of, key_hash, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import apply_verification
 from chalicelib.services.access import Principal, Role, signed_in, visible_booking, visible_payment, with_role
@@ -27,6 +28,14 @@ from chalicelib.services.updating import save_decision
 
 Change = Callable[[Booking, datetime], Booking]
 ResolveAs = Literal["post_again", "already_refunded", "paid_otherwise"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Money to be given back: ``amount`` in minor units, or all that is left."""
+
+    reason: str
+    amount: int | None = None
 
 
 def refund(
@@ -38,7 +47,7 @@ def refund(
     """
     booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"))
     hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
-    fingerprint = hashlib.sha256(repr((amount, reason)).encode()).hexdigest()[:12]
+    request = fingerprint(RefundRequest(reason, amount))
     replayed = False
 
     def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
@@ -59,12 +68,12 @@ def refund(
             cause=_cause(role),
             now=ports.clock.now(),
             key=hashed,
-            fingerprint=fingerprint,
+            fingerprint=request,
         )
 
     saved = save_decision(ports, booking, decide)
     made = _keyed(get_payment(saved, tx_ref), hashed)
-    if made is None or made.fingerprint != fingerprint:
+    if made is None or made.fingerprint != request:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     return made, replayed
 
@@ -76,7 +85,8 @@ def retry(ports: Ports, principal: Principal | None, refund_id: str, *, as_: Res
     """
     operator = with_role(principal, "operator")
     try:
-        booking, _ = visible_booking(ports, operator, refund_id.partition("-")[0], roles=("operator", "guest", "host"))
+        booking_id = booking_of(payment_of(refund_id)) or ""
+        booking, _ = visible_booking(ports, operator, booking_id, roles=("operator", "guest", "host"))
     except BookingNotFound as missing:
         raise RefundNotFound("There is no such refund.") from missing
 
@@ -114,7 +124,7 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     One that was posted before, and that a person wants posted again, is asked about first: then its own status counts
     for more than that of its payment.
     """
-    payment = get_payment(booking, refund_id.rpartition("-R")[0])
+    payment = get_payment(booking, payment_of(refund_id))
     gateway = ports.gateways.named(payment.gateway)
     try:
         verification = gateway.verify(payment.tx_ref)
@@ -199,7 +209,7 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
 def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     """Ask what became of it."""
     known = refunding.get_refund(booking, refund_id)
-    gateway = ports.gateways.named(get_payment(booking, refund_id.rpartition("-R")[0]).gateway)
+    gateway = ports.gateways.named(get_payment(booking, payment_of(refund_id)).gateway)
     try:
         answer = _what_became_of(gateway, booking, known)
     except GatewayError as trouble:
@@ -240,7 +250,7 @@ def _what_became_of(gateway: Gateway, booking: Booking, known: Refund) -> Refund
         return gateway.refund_status(known.provider_refund_id)
     if (found := gateway.find_refund(known.refund_id, since=known.created_at)) is not None:
         return found
-    went_back = gateway.verify(known.refund_id.rpartition("-R")[0]).said in ("refunded", "reversed")
+    went_back = gateway.verify(payment_of(known.refund_id)).said in ("refunded", "reversed")
     # Where another refund may be the one that it speaks of, it says nothing of this one.
     return RefundAnswer("refunded" if went_back and not _others_went_back(booking, known) else "unknown")
 
@@ -268,7 +278,7 @@ def _changed(ports: Ports, booking: Booking, refund_id: str, only_if: str, chang
 
 def _others_went_back(booking: Booking, refund: Refund) -> bool:
     """Another refund of the same payment was asked for, so that it may be the one that the gateway speaks of."""
-    payment = get_payment(booking, refund.refund_id.rpartition("-R")[0])
+    payment = get_payment(booking, payment_of(refund.refund_id))
     return any(
         other.refund_id != refund.refund_id and other.status in ("requested", "processing", "refunded")
         for other in payment.refunds

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass
 
 from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
+from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
 from chalicelib.domain.review import Review, check_reviewable, rated
 from chalicelib.services.access import Principal, signed_in, visible_booking
-from chalicelib.services.ports import Ports, ReviewExists, Reviews, StoreBusy, VersionLost
+from chalicelib.services.ports import Ports, ReviewExists, Reviews, VersionLost
 from chalicelib.services.search import listing_of
 
 TRIES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What a guest says of a stay."""
+
+    booking_id: str
+    rating: int
+    text: str
 
 
 def review(
@@ -30,26 +40,24 @@ def review(
     """
     guest = signed_in(principal).person_id
     hashed = key_hash(ports.bookings.salt(), guest, key) if key else ""
-    fingerprint = hashlib.sha256(repr((booking_id, rating, text)).encode()).hexdigest()[:16]
-    if known := _remembered(ports, listing_id, hashed, fingerprint):
+    request = fingerprint(ReviewRequest(booking_id, rating, text))
+    if known := _remembered(ports, listing_id, hashed, request):
         return known, True
     booking, _ = visible_booking(ports, principal, booking_id, roles=("guest",))
     if booking.place.listing_id != listing_id:
         raise BookingNotFound("There is no such booking at this listing.")
     check_reviewable(booking, now=ports.clock.now())
-    said = Review(booking.booking_id, rating, text, ports.clock.now(), fingerprint, hashed)
+    said = Review(booking.booking_id, rating, text, ports.clock.now(), request, hashed)
     for _ in range(TRIES):
         listing = listing_of(ports, listing_id)
         try:
             ports.listings.add_review(listing, rated(listing, said), said)
         except ReviewExists:
-            if twin := _remembered(ports, listing_id, hashed, fingerprint):
+            if twin := _remembered(ports, listing_id, hashed, request):
                 return twin, True
             raise AlreadyReviewed("This booking was reviewed before.") from None
         except VersionLost:
             ports.clock.sleep(0.05 * ports.chance.jitter())
-        except StoreBusy as busy:
-            raise Busy("The store is busy; please try again.", retry_after=1) from busy
         else:
             return said, False
     raise Busy("Many guests are reviewing this listing; please try again.", retry_after=1)

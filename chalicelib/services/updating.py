@@ -44,8 +44,6 @@ def save_decision(ports: Ports, booking: Booking, decide: Decide) -> Booking:
             if newer is None:
                 raise Busy("The booking is not there any more.") from None
             booking = newer
-        except StoreBusy as busy:
-            raise Busy("The store is busy; please try again.", retry_after=1) from busy
         else:
             _after_commit(ports, booking, saved)
             return saved

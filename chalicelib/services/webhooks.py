@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.verification import WebhookClaim
-from chalicelib.services.ports import Fault, Ports, StoreBusy, Task
+from chalicelib.services.ports import Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
 
 
@@ -26,7 +26,7 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
     webhook_claim: WebhookClaim = "paid" if notice.claims_paid else "other"
     try:
         reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", webhook_claim=webhook_claim)
-    except (Busy, StoreBusy, GatewayError) as trouble:
+    except (Busy, GatewayError) as trouble:
         try:
             ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id, webhook_claim)])
         except Fault as fault:

@@ -10,6 +10,8 @@ from urllib.parse import urljoin
 
 import pytest
 
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.ids import BookingId
 from chalicelib.domain.timing import OPENING_LEASE
 from tests.adapters.chapa_server import LINK, Script, Talk, failed
 from tests.api.harness import OPENS, PUBLIC_URL, SHOP, World, answers
@@ -339,6 +341,24 @@ def test_a_gateway_that_cannot_be_connected_to(world: World, monkeypatch: pytest
     monkeypatch.setattr(world.container.gateways.named("chapa"), "_base", "http://127.0.0.1:9/v1")
     booking = world.book()
     assert (booking["payment"]["status"], booking["payment"]["problem"]["code"]) == ("failed", "gateway_unreachable")
+
+
+def test_a_problem_that_another_release_stored_is_still_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.gateway.open = SLOW_DOWN
+    booking = world.book()
+    load = world.container.bookings.load
+
+    def of_another_release(booking_id: BookingId) -> Booking | None:
+        loaded = load(booking_id)
+        assert loaded is not None
+        assert loaded.payments[0].problem is not None
+        problem = replace(loaded.payments[0].problem, code="gateway_asleep")
+        return replace(loaded, payments=(replace(loaded.payments[0], problem=problem),))
+
+    monkeypatch.setattr(world.container.bookings, "load", of_another_release)
+    told = world.read(booking)["payment"]["problem"]
+    assert (told["code"], told["status"], told["retryable"]) == ("gateway_bad_answer", 502, True)
+    assert told["detail"] == booking["payment"]["problem"]["detail"]
 
 
 # One more payment

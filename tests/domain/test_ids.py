@@ -10,12 +10,14 @@ from chalicelib.domain.checkout import MAX_ATTEMPTS
 from chalicelib.domain.ids import (
     BookingId,
     PersonId,
+    attempt_of,
     booking_of,
     derive_booking_id,
     derive_listing_id,
     is_booking_id,
     is_listing_id,
     key_hash,
+    payment_of,
     refund_id_of,
     shard_of,
     tx_ref_of,
@@ -104,6 +106,13 @@ def test_a_reference_leads_to_its_booking_and_fits_every_gateway(
     assert re.fullmatch("[A-Z0-9-]{1,20}", tx_ref)
     assert refund_id_of(tx_ref, number) == f"{tx_ref}-R{number}"
     assert booking_of(refund_id_of(tx_ref, number)) is None
+    assert attempt_of(tx_ref) == attempt
+    assert payment_of(refund_id_of(tx_ref, number)) == tx_ref
+
+
+@pytest.mark.parametrize("text", ["", BOOKING, f"{BOOKING}-1", "-R1", "nonsense", "a-b-c"])
+def test_what_is_no_refunds_id_leads_to_no_payment(text: str) -> None:
+    assert booking_of(payment_of(text)) is None
 
 
 @pytest.mark.parametrize("attempt", ["1", "9", "10", "20", "99"])

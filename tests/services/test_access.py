@@ -19,7 +19,17 @@ from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import settle
 from tests.builders import GUEST, HOST, NOW, a_booking_id
 from tests.fakes import Fakes
-from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, PUBLIC, Harness, booking_id_of
+from tests.harness import (
+    DRAFT,
+    GUEST_DAWIT,
+    GUEST_HANNA,
+    HOST_ABEBE,
+    OPERATOR,
+    OTHER_HOST,
+    PUBLIC,
+    Harness,
+    booking_id_of,
+)
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -44,7 +54,7 @@ LISTS: dict[str, Use] = {
     "own payments": lambda ports, who: reading.own_payments(ports, who, status=None, limit=9, after=None),
 }
 OF_HOSTS: dict[str, Use] = {
-    "publish": lambda ports, who: hosting.publish(ports, who, Harness().listing, key=None),
+    "publish": lambda ports, who: hosting.publish(ports, who, DRAFT, key=None),
     "own listings": lambda ports, who: hosting.of_host(ports, who, limit=9, after=None),
 }
 OF_OPERATORS: dict[str, Use] = {

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.booking import update_payment
+from chalicelib.domain.booking import Problem, update_payment
 from chalicelib.domain.checkout import MOST_KEYS
 from chalicelib.domain.errors import (
     BookingNotFound,
     BookingNotPayable,
     Busy,
+    FieldError,
+    GatewayBadAnswer,
     GatewayError,
     GatewayRejected,
     GatewayTimeout,
@@ -213,7 +215,17 @@ def test_the_gateways_trouble_is_told_as_it_was(harness: Harness, ports: Fakes, 
     payment = harness.stored_payment(TWO)
     assert payment.status == ("failed" if trouble.definitely_not_executed else "created")
     assert payment.problem is not None
-    assert type(error_of_problem(payment.problem)) is type(trouble)
+    stored = error_of_problem(payment.problem, definitely_not_executed=trouble.definitely_not_executed)
+    assert type(stored) is type(trouble)
+
+
+def test_a_stored_code_that_this_release_does_not_know_is_told_as_a_bad_answer(harness: Harness, ports: Fakes) -> None:
+    wrong = (FieldError("phone", "is not one of ours"),)
+    of_another_release = Problem("gateway_asleep", "It sleeps.", wrong, retry_after=7)
+    refusal = error_of_problem(of_another_release, definitely_not_executed=False)
+    assert type(refusal) is GatewayBadAnswer
+    assert (refusal.detail, refusal.errors, refusal.retry_after) == ("It sleeps.", wrong, 7)
+    assert not refusal.definitely_not_executed
 
 
 # -- keys

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.calendar import Stay
 from chalicelib.domain.errors import NotFound
-from chalicelib.domain.ids import BookingId, PersonId, booking_of
+from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.services import access, calendars, hosting
 from chalicelib.services import queries as reading
@@ -166,7 +166,7 @@ def _retry(context: ActionContext) -> None:
     for known in booking.refunds if booking else ():
         if known.status != "attention":
             continue
-        tx_ref = known.refund_id.rpartition("-R")[0]
+        tx_ref = payment_of(known.refund_id)
         there = [each for each in context.world.gateway.charges[tx_ref].refunds if each.refund_id == known.refund_id]
         if there and there[0].said == "refunded":
             context.world.monitor.confirmed_by_operator.add(known.refund_id)

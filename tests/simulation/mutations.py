@@ -14,6 +14,7 @@ from chalicelib.domain import booking as payment
 from chalicelib.domain import errors, lifecycle, verification
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.ids import payment_of
 from chalicelib.domain.verification import Verification
 from chalicelib.services import access, book, reconcile, sweep
 from chalicelib.services import deliver as send_emails
@@ -110,7 +111,7 @@ def _waits_for_ever(_original: Any) -> Any:
 def _posts_first(_start: Any) -> Any:
     def start(ports: Any, booking: Booking, refund_id: str) -> Booking:
         known = refunding.get_refund(booking, refund_id)
-        paid = aggregate.get_payment(booking, refund_id.rpartition("-R")[0])
+        paid = aggregate.get_payment(booking, payment_of(refund_id))
         ports.gateways.named(paid.gateway).refund(
             paid.provider_reference, amount=known.amount, refund_id=refund_id, reason=known.reason
         )
@@ -124,7 +125,7 @@ def _blind(look_up: Any) -> Any:
 
     def blind(ports: Any, booking: Booking, refund_id: str) -> Booking:
         known = refunding.get_refund(booking, refund_id)
-        paid = aggregate.get_payment(booking, refund_id.rpartition("-R")[0])
+        paid = aggregate.get_payment(booking, payment_of(refund_id))
         if known.status != "requested":
             return look_up(ports, booking, refund_id)
         by = ports.chance.token()

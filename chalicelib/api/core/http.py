@@ -205,15 +205,15 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
         try:
             with container().gateway_time(GATEWAY_SECONDS):
                 response = _response(route.handler(_checked(request, request_id, route, path)))
+        except (StoreBusy, Fault) as down:
+            observe("store_busy", level="error", **trouble(down))
+            response = _broken(request, route, problem("busy", "Please try again.", instance=instance))
+            response.headers["Retry-After"] = "1"
         except Refusal as refusal:
             response = _refused(refusal, instance)
         except BadSignature:
             observe("webhook_refused", level="warning")
             response = _problem(problem("bad_signature", "The signature does not fit.", instance=instance))
-        except (StoreBusy, Fault) as down:
-            observe("store_busy", level="error", **trouble(down))
-            response = _broken(request, route, problem("busy", "Please try again.", instance=instance))
-            response.headers["Retry-After"] = "1"
         except Exception as error:  # noqa: BLE001 - the last line of defence: nothing of it may reach the caller
             observe("crashed", level="error", **trouble(error))
             sorry = problem("internal_error", "The fault is ours and has been logged.", instance=instance)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -14,7 +13,6 @@ from chalicelib.api.answers import FoundListingOut, ListingOut, NightOut, Nights
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Page, Paged, page, position
-from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.money import Money
 from chalicelib.services import calendars, hosting
@@ -160,7 +158,7 @@ def read_availability(call: Call) -> Answer:
 def publish_listing(call: Call) -> Answer:
     """Publish a listing."""
     draft: Draft = call.body
-    listing, replayed = hosting.publish(call.container, call.principal, _listing(draft), key=call.key)
+    listing, replayed = hosting.publish(call.container, call.principal, _draft(draft), key=call.key)
     headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
     return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
 
@@ -257,13 +255,8 @@ def _etag(listing: Listing) -> str:
     return f'"{listing.version}"'
 
 
-def _listing(draft: Draft) -> Listing:
-    never = datetime.min.replace(tzinfo=UTC)
-    meant = msgspec.structs.replace(draft, nightly_price=msgspec.structs.replace(draft.nightly_price, formatted=None))
-    return Listing(
-        listing_id=ListingId(""),
-        host_id=PersonId(""),
-        host_email="",
+def _draft(draft: Draft) -> hosting.ListingDraft:
+    return hosting.ListingDraft(
         title=draft.title,
         description=draft.description,
         city=draft.city,
@@ -273,10 +266,7 @@ def _listing(draft: Draft) -> Listing:
         units=draft.units,
         guests_per_unit=draft.guests_per_unit,
         cancellation_policy=draft.cancellation_policy,
-        created_at=never,
-        updated_at=never,
         check_in_time=draft.check_in_time,
         check_out_time=draft.check_out_time,
         photos=draft.photos,
-        fingerprint=hashlib.sha256(repr(meant).encode()).hexdigest()[:16],
     )

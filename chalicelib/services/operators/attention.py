@@ -9,10 +9,10 @@ from typing import Literal
 from chalicelib.domain import attention as settling
 from chalicelib.domain.attention import Acknowledgeable, settlements
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import AttentionItemNotFound, Busy, WrongResolutionCall
+from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports import Acknowledgement, Ports, StoreBusy
+from chalicelib.services.ports import Acknowledgement, Ports
 from chalicelib.services.updating import save_decision
 
 
@@ -54,10 +54,7 @@ def settle(ports: Ports, principal: Principal | None, item_id: str, *, note: str
 def _acknowledge_orphan(ports: Ports, tx_ref: str, said: Acknowledgement) -> Acknowledgement:
     if booking_of(tx_ref) is None:
         raise _unknown()
-    try:
-        first = ports.bookings.acknowledge_orphan(tx_ref, said)
-    except StoreBusy as busy:
-        raise Busy("The store is busy; please try again.", retry_after=1) from busy
+    first = ports.bookings.acknowledge_orphan(tx_ref, said)
     if first is None:
         raise _unknown()
     ports.observe("attention_acknowledged", tx_ref=tx_ref, kind="orphan")
