@@ -6,6 +6,7 @@ Handlers stand here and not on blueprints, because Lambda would load a blueprint
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
@@ -26,17 +27,18 @@ from chalicelib.api.routes import (  # noqa: F401 - their routes
     reviews,
     webhooks,
 )
+from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(
     allow_origin="*",
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Accept-Language"],
     expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed"],
-    max_age=600,
+    max_age=int(CORS_CACHE.total_seconds()),
 )
 
 
-@app.authorizer(ttl_seconds=60)
+@app.authorizer(ttl_seconds=int(AUTHORIZER_CACHE.total_seconds()))
 def authorize(request: AuthRequest) -> AuthResponse:
     """Let in whoever carries a good token."""
     return sign_in.authorize(request, lambda: composition.container().tokens)
@@ -45,7 +47,7 @@ def authorize(request: AuthRequest) -> AuthResponse:
 http.mount(app, authorize)
 
 
-@app.schedule(Rate(1, unit=Rate.MINUTES))
+@app.schedule(Rate(SWEEP_EVERY // timedelta(minutes=1), unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Once a minute: what is due goes to the queue."""
     return events.on_schedule(event.context)

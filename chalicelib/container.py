@@ -18,6 +18,7 @@ from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING, Any, Literal
 
+from chalicelib.domain.timing import AWS_CONNECT, AWS_READ
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
     BookingStore,
@@ -130,7 +131,11 @@ class Container:
             if service not in self._clients:
                 from botocore.config import Config
 
-                limits = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 2})
+                limits = Config(
+                    connect_timeout=AWS_CONNECT.total_seconds(),
+                    read_timeout=AWS_READ.total_seconds(),
+                    retries={"total_max_attempts": 2},
+                )
                 self._clients[service] = self._session.create_client(service, config=limits)
             return self._clients[service]
 
@@ -175,11 +180,11 @@ class Container:
         return Ses(lambda: self.client("ses"), self.settings.mail_from)
 
     @staticmethod
-    def gateway_time(seconds: float) -> AbstractContextManager[None]:
-        """All gateway calls inside end together within ``seconds``."""
+    def gateway_time(budget: timedelta) -> AbstractContextManager[None]:
+        """All gateway calls inside end together within ``budget``."""
         from chalicelib.adapters.gateways.transport import ending_within
 
-        return ending_within(seconds)
+        return ending_within(budget.total_seconds())
 
     def task_of(self, message: str) -> Task:
         """The task in a queue's message. Raises ValueError for anything else."""
@@ -190,8 +195,8 @@ class Container:
     @cached_property
     def rules(self) -> Rules:
         return Rules(
-            hold_for=timedelta(minutes=self.settings.hold_minutes),
-            checkout_window=timedelta(minutes=self.settings.checkout_window_minutes),
+            hold_for=self.settings.hold,
+            checkout_window=self.settings.checkout_window,
             return_origins=self.settings.return_origins,
         )
 

@@ -7,14 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 from chalicelib.container import Container, container
+from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
 from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import correlated, invocation, observe, trouble
-
-GATEWAY_SECONDS = 45.0
-"""How long the gateway may be asked in all for one message: the functions end after 60 s."""
 
 
 def on_schedule(context: Any) -> dict[str, int]:
@@ -54,7 +52,7 @@ def _each(
             raise
         with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
             try:
-                with container().gateway_time(GATEWAY_SECONDS):
+                with container().gateway_time(TASK_GATEWAY_BUDGET):
                     work(container(), task)
             except Exception as error:
                 observe("task_failed", level="error", **trouble(error))

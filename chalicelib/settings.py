@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
 from typing import cast, get_args
 
+from chalicelib.domain.timing import (
+    CHECKOUT_WINDOW,
+    CHECKOUT_WINDOW_MAX,
+    CHECKOUT_WINDOW_MIN,
+    HOLD,
+    HOLD_MAX,
+    HOLD_MIN,
+)
 from chalicelib.gateways import GATEWAYS, Mode, address_setting
+
+_MINUTE = timedelta(minutes=1)
 
 LIVE_STAGE = "prod"
 """The stage that takes real money unless it is told otherwise; every other takes test money only."""
@@ -36,8 +47,10 @@ class Settings:
     oidc_issuer: str
     oidc_client_id: str
     groups_claim: str
-    hold_minutes: int
-    checkout_window_minutes: int
+    hold: timedelta
+    """HOLD_MINUTES"""
+    checkout_window: timedelta
+    """CHECKOUT_WINDOW_MINUTES"""
     return_origins: frozenset[str]
     gateways: Mapping[str, str]
     """Which gateway takes which currency: ETB:chapa USD:chapa"""
@@ -65,11 +78,11 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is not set")
         return value
 
-    def minutes(name: str, default: int, *, least: int, most: int) -> int:
-        value = text(name, str(default))
-        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
-            raise BadSetting(f"{name} is a whole number from {least} to {most}")
-        return int(value)
+    def minutes(name: str, default: timedelta, *, least: timedelta, most: timedelta) -> timedelta:
+        value = text(name, str(default // _MINUTE))
+        if not value.isascii() or not value.isdigit() or not least // _MINUTE <= int(value) <= most // _MINUTE:
+            raise BadSetting(f"{name} is a whole number from {least // _MINUTE} to {most // _MINUTE}")
+        return int(value) * _MINUTE
 
     def mode(name: str, default: Mode) -> Mode:
         value = text(name, default)
@@ -89,8 +102,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         oidc_issuer=text("OIDC_ISSUER", ""),
         oidc_client_id=text("OIDC_CLIENT_ID", ""),
         groups_claim=text("GROUPS_CLAIM", "cognito:groups"),
-        hold_minutes=minutes("HOLD_MINUTES", 30, least=5, most=24 * 60),
-        checkout_window_minutes=minutes("CHECKOUT_WINDOW_MINUTES", 60, least=5, most=60),
+        hold=minutes("HOLD_MINUTES", HOLD, least=HOLD_MIN, most=HOLD_MAX),
+        checkout_window=minutes(
+            "CHECKOUT_WINDOW_MINUTES", CHECKOUT_WINDOW, least=CHECKOUT_WINDOW_MIN, most=CHECKOUT_WINDOW_MAX
+        ),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         gateways=_by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa")),
         gateway_urls=MappingProxyType(

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
@@ -16,7 +16,7 @@ from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
-from chalicelib.domain.timing import GIVE_UP_AFTER
+from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
@@ -32,8 +32,6 @@ from chalicelib.services.ports import (
 )
 from tests.builders import SALT
 from tests.call_log import CallLog, Logged, logged
-
-FAILING_PAUSE = timedelta(minutes=10)
 
 
 @dataclass

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
@@ -21,18 +22,14 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
+from chalicelib.domain.timing import (
+    ISSUER_CALL,
+    TOKEN_KEYS_FETCH,
+    TOKEN_KEYS_FIRST_FETCH,
+    TOKEN_KEYS_FRESH,
+    TOKEN_LEEWAY,
+)
 from chalicelib.telemetry import observe, trouble
-
-TIMEOUT = 3.0
-"""Seconds that the issuer may be silent, and that one of its documents may take to come."""
-FRESH_FOR = 900.0
-"""Seconds after which the keys are fetched again; while that fails, the old ones serve."""
-FETCH_EVERY = 60.0
-"""Seconds between two fetches: tokens with an unknown ``kid`` must not become a flood at the issuer."""
-RETRY_EVERY = 5.0
-"""The same while there are no keys at all."""
-LEEWAY = 5.0
-"""Seconds by which the issuer's clock may differ from ours."""
 
 _LARGEST_DOCUMENT = 256 * 1024
 _LONGEST_TOKEN = 8192
@@ -104,17 +101,17 @@ class Tokens:
 
     def prepare(self) -> None:
         """Fetch the keys before the first token comes. Never raises: if it fails, a token asks again."""
-        self._refresh(every=FETCH_EVERY)
+        self._refresh(every=TOKEN_KEYS_FETCH)
 
     def _judge(self, claims: Mapping[str, Any]) -> Claims | str:
-        now = self._now()
+        now, leeway = self._now(), TOKEN_LEEWAY.total_seconds()
         expires = claims.get("exp")
         starts = [claims[name] for name in ("nbf", "iat") if name in claims]
         if not _is_instant(expires) or not all(map(_is_instant, starts)):
             return "malformed"
-        if expires <= now - LEEWAY:
+        if expires <= now - leeway:
             return "expired"
-        if any(start > now + LEEWAY for start in starts):
+        if any(start > now + leeway for start in starts):
             return "not_yet_valid"
         if claims.get("iss") != self._issuer:
             return "wrong_issuer"
@@ -137,19 +134,19 @@ class Tokens:
     def _key(self, kid: str) -> RSAPublicKey | None:
         known = self._keys.get(kid)
         if known is None:
-            self._refresh(every=FETCH_EVERY if self._keys else RETRY_EVERY)
+            self._refresh(every=TOKEN_KEYS_FETCH if self._keys else TOKEN_KEYS_FIRST_FETCH)
             return self._keys.get(kid)
-        if abs(self._now() - self._fetched) > FRESH_FOR:
-            self._refresh(every=FETCH_EVERY, wait=False)
+        if abs(self._now() - self._fetched) > TOKEN_KEYS_FRESH.total_seconds():
+            self._refresh(every=TOKEN_KEYS_FETCH, wait=False)
             return self._keys.get(kid)
         return known
 
-    def _refresh(self, *, every: float, wait: bool = True) -> None:
-        """Fetch the keys unless that was tried in the last ``every`` seconds; one thread at a time."""
+    def _refresh(self, *, every: timedelta, wait: bool = True) -> None:
+        """Fetch the keys unless that was tried in the last ``every``; one thread at a time."""
         if not self._lock.acquire(blocking=wait):
             return  # somebody is at it, and the keys at hand will do
         try:
-            if abs(self._now() - self._tried) < every:  # abs: a clock may be set back
+            if abs(self._now() - self._tried) < every.total_seconds():  # abs: a clock may be set back
                 return
             self._tried = self._now()
             self._keys = self._fetch_keys()
@@ -177,10 +174,10 @@ def get(url: str) -> bytes:
     """The body at ``url``: https, or http on loopback; 200 only, no redirects, bounded in time and size."""
     scheme, host, port = _origin(url)
     parts = urlsplit(url)
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + ISSUER_CALL.total_seconds()
     secure = scheme == "https"
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(host, port, timeout=TIMEOUT)
+    connection = connect(host, port, timeout=ISSUER_CALL.total_seconds())
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"Accept": "application/json", "Connection": "close"})

@@ -14,7 +14,13 @@ from chalicelib.domain.listing import CancellationPolicy
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import owe
 from chalicelib.domain.refunds import left_to_refund, owe_refund
-from chalicelib.domain.timing import FREE_AFTER_LATE_CONFIRMATION
+from chalicelib.domain.timing import (
+    FLEXIBLE_NOTICE,
+    FREE_AFTER_LATE_CONFIRMATION,
+    MODERATE_FULL_NOTICE,
+    MODERATE_HALF_NOTICE,
+    STRICT_HALF_NOTICE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,9 @@ ALL, HALF, NOTHING = (1, 1), (1, 2), (0, 1)
 
 
 _STEPS: Mapping[CancellationPolicy, tuple[tuple[timedelta, tuple[int, int]], ...]] = {
-    "flexible": ((timedelta(hours=24), ALL),),
-    "moderate": ((timedelta(days=5), ALL), (timedelta(hours=24), HALF)),
-    "strict": ((timedelta(days=7), HALF),),
+    "flexible": ((FLEXIBLE_NOTICE, ALL),),
+    "moderate": ((MODERATE_FULL_NOTICE, ALL), (MODERATE_HALF_NOTICE, HALF)),
+    "strict": ((STRICT_HALF_NOTICE, HALF),),
 }
 """For each policy, longest notice first: with at least this much notice, this share comes back; else nothing."""
 

@@ -46,7 +46,7 @@ The table from code to HTTP status stands in ``api/core/problems.py``; nothing h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ class Refusal(Exception):
     retryable = False
 
     def __init__(
-        self, detail: str = "", *, errors: tuple[FieldError, ...] = (), retry_after: int | None = None
+        self, detail: str = "", *, errors: tuple[FieldError, ...] = (), retry_after: timedelta | None = None
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else round(retry_after.total_seconds())
+        """In whole seconds."""
 
 
 class InvalidRequest(Refusal):
@@ -228,7 +229,7 @@ class GatewayError(Refusal):
         *,
         definitely_not_executed: bool,
         errors: tuple[FieldError, ...] = (),
-        retry_after: int | None = None,
+        retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(detail, errors=errors, retry_after=retry_after)
         self.definitely_not_executed = definitely_not_executed

@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.booking import Email, EmailKind, Event, note
-from chalicelib.domain.timing import OUTBOX_RETRY_MAX
+from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
 
 if TYPE_CHECKING:
     from chalicelib.domain.booking import Booking
 from dataclasses import replace
-
-from chalicelib.domain.timing import OUTBOX_LEASE
 
 
 def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
@@ -60,4 +58,4 @@ def still_true(email: Email, booking: Booking, *, now: datetime) -> bool:
 
 def retry_after(tries: int) -> timedelta:
     """The pause after the ``tries``-th time that the mail service was busy or down."""
-    return min(timedelta(minutes=1 << min(tries - 1, 10)), OUTBOX_RETRY_MAX)
+    return min(OUTBOX_RETRY_FIRST * (1 << min(tries - 1, 10)), OUTBOX_RETRY_MAX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.domain.attention import PAYMENT_REVERSED
@@ -24,7 +24,7 @@ from chalicelib.domain.ids import payment_of, refund_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import owe
 from chalicelib.domain.schedule import back_off
-from chalicelib.domain.timing import REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE
+from chalicelib.domain.timing import REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_POLL_MIN, REFUND_SILENCE
 
 MAX_REFUNDS = 20
 """People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
@@ -173,7 +173,7 @@ def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, no
     )
     pause = REFUND_POLL_EARLY if now - started < REFUND_POLL_LATE else REFUND_POLL_LATE
     again = min(now + pause, heard_at + REFUND_SILENCE)
-    return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + timedelta(minutes=1)))
+    return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + REFUND_POLL_MIN))
 
 
 def look_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:

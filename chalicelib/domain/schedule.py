@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chalicelib.domain.booking import Payment
-from chalicelib.domain.timing import FIRST_VERIFICATIONS, VERIFY_PAUSE_MAX, VERIFY_WHILE_HELD, WATCHED_FOR
+from chalicelib.domain.timing import (
+    BACK_OFF_FIRST,
+    BACK_OFF_MAX,
+    FIRST_VERIFICATIONS,
+    VERIFY_PAUSE_MAX,
+    VERIFY_WHILE_HELD,
+    WATCHED_FOR,
+)
 
 
 def next_verification(payment: Payment, *, hold_ends: datetime, now: datetime) -> datetime | None:
@@ -29,5 +36,5 @@ def next_verification(payment: Payment, *, hold_ends: datetime, now: datetime) -
 
 def back_off(unanswered: int, *, jitter: float) -> timedelta:
     """The pause after the ``unanswered``-th silence in a row: 15 s doubling to 30 min, times 0.5 to 1 by ``jitter``."""
-    longest = min(timedelta(seconds=15 << min(unanswered - 1, 10)), VERIFY_WHILE_HELD)
+    longest = min(BACK_OFF_FIRST * (1 << min(unanswered - 1, 10)), BACK_OFF_MAX)
     return longest * (0.5 + jitter / 2)

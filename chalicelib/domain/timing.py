@@ -225,10 +225,10 @@ RETRY_AFTER_GATEWAY_MAX = timedelta(minutes=5)
 """The longest ``Retry-After`` that is taken from a gateway: a person waits for it."""
 
 PAGE_REFRESHES = tuple(timedelta(seconds=pause) for pause in (3, 5, 10, 20, 30, 60))
-"""After which pauses the guest's page looks again; each is kept for ten times its length."""
+"""The pauses after which the guest's page looks again; each is kept for ten times its length."""
 
 PAGE_REFRESH_AFTER_FAULT = timedelta(seconds=30)
-"""After which pause the guest's page looks again when we failed."""
+"""The pause after which the guest's page looks again when we failed."""
 
 CORS_CACHE = timedelta(minutes=10)
 """How long a browser keeps a preflight's answer."""

@@ -24,6 +24,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
 from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
@@ -129,7 +130,7 @@ def _hold(
         else:
             ports.observe("booking_held", booking_id=booking_id, listing_id=offer.listing.listing_id)
             return booking
-    raise Busy("Many guests are booking these nights; please try again.", retry_after=1)
+    raise Busy("Many guests are booking these nights; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
 def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
@@ -149,7 +150,7 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
         raise PriceChanged(quote.total)
     slot = ports.bookings.free_slot(guest, now)
     if slot is None:
-        raise TooManyOpenHolds(f"At most {lifecycle.SLOTS} unpaid bookings at once.", retry_after=60)
+        raise TooManyOpenHolds(f"At most {lifecycle.SLOTS} unpaid bookings at once.", retry_after=RETRY_AFTER_HOLD)
     return _Offer(listing, nights, quote, slot, gateway)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from chalicelib.domain import checkout as opening
@@ -20,16 +20,12 @@ from chalicelib.domain.errors import (
     ReferenceUsed,
 )
 from chalicelib.domain.ids import key_hash
+from chalicelib.domain.timing import LAST_WAIT, OPENING_POLLS, RETRY_AFTER_OPENING, WAIT_FOR_OPENING
 from chalicelib.services.access import Principal, visible_booking
 from chalicelib.services.ports import Gateway, Opening, Ports
 from chalicelib.services.reconcile import verify_now
 from chalicelib.services.updating import save_decision
 
-WAIT_FOR_OTHERS = 15.0
-"""Seconds that a caller waits for the outcome of somebody else's opening."""
-LONGEST_WAIT = 20.0
-"""Seconds after its beginning when a call waits no more: it may have waited before, or have been at the gateway."""
-PAUSES = (0.05, 0.1, 0.2, 0.3, 0.5)
 INITIALIZE_TRIES = 2
 """How many references one call may try when the gateway says that one was used before."""
 
@@ -105,7 +101,7 @@ def pay_now(
     if payment.problem:
         raise error_of_problem(payment.problem, definitely_not_executed=payment.status == "failed")
     opening.check_payable(booking, now=ports.clock.now())
-    raise InProgress("The payment is being opened.", retry_after=5)
+    raise InProgress("The payment is being opened.", retry_after=RETRY_AFTER_OPENING)
 
 
 def open_leased(ports: Ports, booking: Booking, *, by: str, cause: Cause, public_url: str) -> Booking:
@@ -175,14 +171,14 @@ def await_opening(ports: Ports, booking: Booking, *, began: datetime) -> Booking
 
     ``began`` is when the call did that waits.
     """
-    longest = min(WAIT_FOR_OTHERS, LONGEST_WAIT - (ports.clock.now() - began).total_seconds())
-    waited = 0.0
+    longest = min(WAIT_FOR_OPENING, LAST_WAIT - (ports.clock.now() - began))
+    waited = timedelta()
     step = 0
     while booking.payments[-1].is_opening(ports.clock.now()):
         if waited >= longest:
-            raise InProgress("The same call is still at work.", retry_after=5)
-        pause = PAUSES[min(step, len(PAUSES) - 1)]
-        ports.clock.sleep(pause)
+            raise InProgress("The same call is still at work.", retry_after=RETRY_AFTER_OPENING)
+        pause = OPENING_POLLS[min(step, len(OPENING_POLLS) - 1)]
+        ports.clock.sleep(pause.total_seconds())
         waited += pause
         step += 1
         booking = ports.bookings.load(booking.booking_id) or booking
@@ -195,7 +191,7 @@ def error_of_problem(problem: Problem, *, definitely_not_executed: bool) -> Gate
         problem.detail,
         definitely_not_executed=definitely_not_executed,
         errors=problem.errors,
-        retry_after=problem.retry_after,
+        retry_after=None if problem.retry_after is None else timedelta(seconds=problem.retry_after),
     )
 
 

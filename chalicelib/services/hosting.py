@@ -19,6 +19,7 @@ from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, ListingId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import Ports, VersionLost
 from chalicelib.services.queries import Listed
@@ -138,7 +139,7 @@ def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing
             return ports.listings.save(listing, replace(after, updated_at=ports.clock.now()))
         except VersionLost:
             listing = listing_of(ports, listing.listing_id)
-    raise Busy("The listing is being changed by others; please try again.", retry_after=1)
+    raise Busy("The listing is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
 def publish(ports: Ports, principal: Principal | None, draft: ListingDraft, *, key: str | None) -> tuple[Listing, bool]:

@@ -14,6 +14,7 @@ from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
+from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
 
 
@@ -48,7 +49,7 @@ class StoreBusy(Busy):
     """
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__("The store is busy; please try again.", retry_after=1)
+        super().__init__("The store is busy; please try again.", retry_after=RETRY_AFTER_BUSY)
         self.reason = reason
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from chalicelib.domain import booking as aggregate
@@ -17,18 +17,16 @@ from chalicelib.domain import lifecycle
 from chalicelib.domain.booking import OPEN, Booking, Cause, Email, Payment
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.timing import OUTAGE_GRACE, OUTBOX_LEASE
+from chalicelib.domain.timing import NUDGE_MIN, OUTAGE_GRACE, OUTBOX_LEASE, VERIFY_CALL_MIN
 from chalicelib.domain.verification import NO_ANSWER, Verification, WebhookClaim, apply_verification
 from chalicelib.services.deliver import count_left
 from chalicelib.services.ports import Ports
 from chalicelib.services.refunds import process_refunds
 from chalicelib.services.updating import save_decision
 
-NUDGE_AT_LEAST = timedelta(seconds=5)
 NUDGE_SHARE = 0.1
 NUDGE_AFTER_FAILURE = 0.01
 """The share of a payment's age that a look must be old, for a public nudge to bring another."""
-VERIFY_AT_LEAST = timedelta(seconds=2)
 VERIFY_PER_CALL = 2
 VERIFY_PER_TASK = 4
 """How many payments one call asks about, so that a slow gateway cannot outlast the function. The rest stays due."""
@@ -132,9 +130,9 @@ def _may_look(booking: Booking, tx_ref: str, cause: Cause, now: datetime) -> boo
     if cause in ("callback", "return"):
         # Who was refused may be trying again at this very moment, on the same link.
         patience = NUDGE_AFTER_FAILURE if payment.said == "failed" else NUDGE_SHARE
-        return since > max(NUDGE_AT_LEAST, (now - payment.created_at) * patience)
+        return since > max(NUDGE_MIN, (now - payment.created_at) * patience)
     if cause == "verify":
-        return since >= VERIFY_AT_LEAST
+        return since >= VERIFY_CALL_MIN
     return True
 
 
@@ -190,7 +188,7 @@ def _expire_if_due(booking: Booking, answers: _Answers, *, cause: Cause, now: da
     if silent and now < last:
         asked = [payment.next_look_at or now for payment in silent if payment.tx_ref in answers.said]
         again = min(asked, default=now) if len(asked) == len(silent) else now
-        return replace(booking, expiry_retry_at=min(max(again, now + NUDGE_AT_LEAST), last))
+        return replace(booking, expiry_retry_at=min(max(again, now + NUDGE_MIN), last))
     return lifecycle.expire(booking, cause=cause, now=now)
 
 

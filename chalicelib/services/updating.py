@@ -9,6 +9,7 @@ from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.ports import Fault, NightsShort, Ports, StoreBusy, Task, VersionLost
 
 TRIES = 8
@@ -47,7 +48,7 @@ def save_decision(ports: Ports, booking: Booking, decide: Decide) -> Booking:
         else:
             _after_commit(ports, booking, saved)
             return saved
-    raise Busy("The booking is being changed by others; please try again.", retry_after=1)
+    raise Busy("The booking is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
 def enqueue_outbox(ports: Ports, booking: Booking) -> None:

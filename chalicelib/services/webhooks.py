@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
+from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK
 from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
@@ -30,5 +31,5 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         try:
             ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id, webhook_claim)])
         except Fault as fault:
-            raise Busy("Nothing could be stored; please send it again.", retry_after=60) from fault
+            raise Busy("Nothing could be stored; please send it again.", retry_after=RETRY_AFTER_WEBHOOK) from fault
         ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=type(trouble).__name__)

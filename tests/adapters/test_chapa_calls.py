@@ -359,7 +359,7 @@ def test_a_connection_is_kept_but_not_used_after_a_long_rest(monkeypatch: pytest
         chapa.initialize(OPENING)
         chapa.initialize(OPENING)
         assert server.connections == 1
-        monkeypatch.setattr(transport, "IDLE_FOR", -1.0)
+        monkeypatch.setattr(transport, "GATEWAY_IDLE", dt.timedelta(seconds=-1))
         chapa.initialize(OPENING)
         assert server.connections == 2
 

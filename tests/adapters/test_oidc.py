@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from chalicelib.adapters import oidc
 from chalicelib.adapters.oidc import Claims, Tokens, Untrusted
+from chalicelib.domain.timing import TOKEN_KEYS_FETCH, TOKEN_KEYS_FIRST_FETCH, TOKEN_KEYS_FRESH
 
 ISSUER = "https://issuer.example/pool"
 CLIENT = "guzo-test"
@@ -270,7 +272,7 @@ def test_keys_are_fetched_once_and_again_when_they_are_old(tokens: Tokens, issue
     for _ in range(5):
         assert isinstance(tokens.read(sign(claims())), Claims)
     assert len(issuer.fetched) == 2
-    clock.value += oidc.FRESH_FOR + 1
+    clock.value += TOKEN_KEYS_FRESH.total_seconds() + 1
     assert isinstance(tokens.read(sign(claims())), Claims)
     assert len(issuer.fetched) == 4
 
@@ -280,7 +282,7 @@ def test_old_keys_serve_while_the_issuer_is_down(
 ) -> None:
     assert isinstance(tokens.read(sign(claims())), Claims)
     issuer.down = True
-    clock.value += oidc.FRESH_FOR + 1
+    clock.value += TOKEN_KEYS_FRESH.total_seconds() + 1
     for _ in range(3):
         assert isinstance(tokens.read(sign(claims())), Claims)
     assert len(issuer.fetched) == 3
@@ -292,7 +294,7 @@ def test_an_unknown_key_is_asked_for_at_most_once_a_minute(tokens: Tokens, issue
     issuer.keys = [jwk("two")]
     for _ in range(3):
         assert tokens.read(sign(claims(), "two")) == "unknown_key"
-    clock.value += oidc.FETCH_EVERY - 1
+    clock.value += TOKEN_KEYS_FETCH.total_seconds() - 1
     assert tokens.read(sign(claims(), "two")) == "unknown_key"
     assert len(issuer.fetched) == 2
     clock.value += 1
@@ -309,7 +311,7 @@ def test_with_no_keys_at_all_it_asks_again_soon(tokens: Tokens, issuer: Issuer, 
         assert tokens.read(sign(claims())) == "keys_unavailable"
     assert len(issuer.fetched) == 1
     issuer.down = False
-    clock.value += oidc.RETRY_EVERY
+    clock.value += TOKEN_KEYS_FIRST_FETCH.total_seconds()
     assert isinstance(tokens.read(sign(claims())), Claims)
 
 
@@ -341,7 +343,7 @@ def test_nobody_waits_for_newer_keys_while_the_old_ones_do(
 ) -> None:
     token = sign(claims())
     assert isinstance(tokens.read(token), Claims)
-    clock.value += oidc.FRESH_FOR + 1
+    clock.value += TOKEN_KEYS_FRESH.total_seconds() + 1
     asked, answer = threading.Event(), threading.Event()
 
     def slowly(url: str) -> bytes:
@@ -467,7 +469,7 @@ def test_get_follows_nothing_and_reads_no_flood(server: str, path: str) -> None:
 
 
 def test_get_does_not_wait_long(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oidc, "TIMEOUT", 0.2)
+    monkeypatch.setattr(oidc, "ISSUER_CALL", timedelta(seconds=0.2))
     with pytest.raises(TimeoutError):
         oidc.get(f"{server}/hang")
     with pytest.raises((TimeoutError, Untrusted)):

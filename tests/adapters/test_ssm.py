@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib.adapters.aws.ssm import KEPT_FOR, Ssm
+from chalicelib.adapters.aws.ssm import Ssm
+from chalicelib.domain.timing import SECRETS_KEPT
 from chalicelib.services.ports import Fault
 
 PATH = "/guzo/test"
@@ -84,13 +85,13 @@ def test_it_asks_once_a_minute(secrets: Ssm, client: Client, clock: Clock) -> No
         assert secrets.find("chapa_webhook_secret_previous") is None
     assert client.calls == 1
     client.values = {"chapa_secret_key": "marked-two", "chapa_webhook_secret_previous": "old"}
-    clock.value += KEPT_FOR - 0.001
+    clock.value += SECRETS_KEPT.total_seconds() - 0.001
     assert secrets.get("chapa_secret_key") == "marked-one"
     clock.value += 0.001
     assert secrets.get("chapa_secret_key") == "marked-two"
     assert secrets.find("chapa_webhook_secret_previous") == "old"
     client.values = {"chapa_secret_key": "marked-two"}
-    clock.value += KEPT_FOR
+    clock.value += SECRETS_KEPT.total_seconds()
     assert secrets.find("chapa_webhook_secret_previous") is None
 
 
@@ -106,7 +107,7 @@ def test_it_keeps_the_last_value_while_ssm_is_down(
 ) -> None:
     secrets.get("chapa_secret_key")
     client.trouble = trouble
-    clock.value += KEPT_FOR
+    clock.value += SECRETS_KEPT.total_seconds()
     for _ in range(3):
         assert secrets.get("chapa_secret_key") == "marked-one"
     assert client.calls == 2
@@ -115,7 +116,7 @@ def test_it_keeps_the_last_value_while_ssm_is_down(
     assert "marked" not in out
     client.trouble = None
     client.values = {"chapa_secret_key": "marked-two"}
-    clock.value += KEPT_FOR
+    clock.value += SECRETS_KEPT.total_seconds()
     assert secrets.get("chapa_secret_key") == "marked-two"
 
 
@@ -144,7 +145,7 @@ def test_threads_share_one_call(secrets: Ssm, client: Client, clock: Clock) -> N
 
     assert all_at_once() == 1
     assert client.calls == 1
-    clock.value += KEPT_FOR
+    clock.value += SECRETS_KEPT.total_seconds()
     all_at_once()
     assert client.calls == 2
     assert read == ["marked-one"] * 16
@@ -152,7 +153,7 @@ def test_threads_share_one_call(secrets: Ssm, client: Client, clock: Clock) -> N
 
 def test_nobody_waits_for_newer_secrets_while_the_old_ones_do(secrets: Ssm, client: Client, clock: Clock) -> None:
     secrets.get("chapa_secret_key")
-    clock.value += KEPT_FOR
+    clock.value += SECRETS_KEPT.total_seconds()
     client.asked.clear()
     client.delay = 0.5
     reading = threading.Thread(target=secrets.get, args=("chapa_secret_key",))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -90,8 +90,10 @@ def test_every_refusal_says_why(kind: type[Refusal]) -> None:
 def test_a_refusal_may_name_fields_and_a_pause() -> None:
     wrong = (FieldError("check_in", "is in the past at the listing"),)
     assert errors.InvalidRequest("No.", errors=wrong).errors == wrong
-    assert errors.Busy("No.", retry_after=1).retry_after == 1
-    trouble = errors.GatewayRejected("No.", definitely_not_executed=True, errors=wrong, retry_after=30)
+    assert errors.Busy("No.", retry_after=timedelta(seconds=1)).retry_after == 1
+    trouble = errors.GatewayRejected(
+        "No.", definitely_not_executed=True, errors=wrong, retry_after=timedelta(seconds=30)
+    )
     assert (trouble.errors, trouble.retry_after, trouble.definitely_not_executed) == (wrong, 30, True)
     assert not errors.GatewayTimeout("No.", definitely_not_executed=False).definitely_not_executed
 

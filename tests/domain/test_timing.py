@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -155,3 +157,35 @@ def test_the_template_offers_what_settings_accept(
     declared = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Parameters"][parameter]
     in_minutes = [duration / timedelta(minutes=1) for duration in (default, least, most)]
     assert [float(declared[name]) for name in ("Default", "MinValue", "MaxValue")] == in_minutes
+
+
+SECONDS_PARAMETERS = {
+    "timeout", "connect_timeout", "read_timeout", "seconds", "connect", "ttl_seconds", "max_age", "retry_after",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in (ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")) if path.name != "timing.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_duration_stands_anywhere_else(path: Path) -> None:
+    found = [f"line {node.lineno}" for node in ast.walk(ast.parse(path.read_text())) if _is_duration(node)]
+    assert found == []
+
+
+def _is_duration(node: ast.AST) -> TypeGuard[ast.Call | ast.keyword]:
+    """A number of seconds, or a ``timedelta`` of numbers that is no unit (``timedelta(days=1)`` is tomorrow)."""
+    if isinstance(node, ast.keyword):
+        return node.arg in SECONDS_PARAMETERS and _is_number(node.value)
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if called == "sleep":
+        return any(_is_number(part) for argument in node.args for part in ast.walk(argument))
+    units = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return called == "timedelta" and any(_is_number(unit) and ast.literal_eval(unit) not in (0, 1) for unit in units)
+
+
+def _is_number(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)

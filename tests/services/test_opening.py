@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.domain.booking import Problem
@@ -27,7 +29,7 @@ REASONS = (FieldError("contact.email", "The payment gateway does not accept this
 KNOWN: list[GatewayError] = [
     GatewayRejected("refused", definitely_not_executed=True, errors=REASONS),
     GatewayBadAnswer("credentials", definitely_not_executed=True),
-    GatewayUnreachable("too many", definitely_not_executed=True, retry_after=30),
+    GatewayUnreachable("too many", definitely_not_executed=True, retry_after=timedelta(seconds=30)),
     GatewayTimeout("no connection", definitely_not_executed=True),
 ]
 UNKNOWN: list[GatewayError] = [

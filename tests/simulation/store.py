@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from chalicelib.adapters.dynamodb.records import decode_booking, encode_booking
 from chalicelib.domain.attention import attention, attention_since
@@ -15,7 +15,7 @@ from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
-from chalicelib.domain.timing import GIVE_UP_AFTER
+from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
@@ -32,8 +32,6 @@ from chalicelib.services.ports import (
 )
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
-
-FAILING_PAUSE = timedelta(minutes=10)
 
 OFF: set[str] = set()
 """Conditions that are switched off, to prove that the simulation would notice."""

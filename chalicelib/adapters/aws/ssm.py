@@ -10,12 +10,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.timing import SECRETS_KEPT
 from chalicelib.services.ports import Fault, Observe
 from chalicelib.telemetry import observe as write_log
 from chalicelib.telemetry import trouble
-
-KEPT_FOR = 60.0
-"""Seconds after which the secrets are read again; also how long after a failure it is tried again."""
 
 
 class Ssm:
@@ -47,7 +45,7 @@ class Ssm:
     def find(self, name: str) -> str | None:
         """A secret that may be absent. Raises Fault when the secrets were never readable."""
         values = self._values
-        if values is None or self._monotonic() - self._tried >= KEPT_FOR:
+        if values is None or self._monotonic() - self._tried >= SECRETS_KEPT.total_seconds():
             values = self._refresh()
         return values.get(name)
 
@@ -56,7 +54,7 @@ class Ssm:
         if not self._lock.acquire(blocking=self._values is None):
             return self._values or {}
         try:
-            if self._values is None or self._monotonic() - self._tried >= KEPT_FOR:
+            if self._values is None or self._monotonic() - self._tried >= SECRETS_KEPT.total_seconds():
                 self._values = self._read()
             return self._values
         except (BotoCoreError, ClientError) as exc:

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import msgspec
 from pynamodb.connection import Connection
@@ -44,7 +44,7 @@ from chalicelib.domain.calendar import Night, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.timing import GIVE_UP_AFTER
+from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
@@ -63,7 +63,6 @@ ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
 FAILING = "#failing"
-FAILING_PAUSE = timedelta(minutes=10)
 
 
 class DynamoBookings:

@@ -15,6 +15,7 @@ from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
+from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE
 from chalicelib.services.ports import Page, StoreBusy
 
 TRIES = 6
@@ -92,7 +93,7 @@ class Writes:
             try:
                 return attempt()
             except _InTheWay:
-                self._sleep(self._jitter() * 0.05 * 2**tries)
+                self._sleep(self._jitter() * DYNAMODB_CONFLICT_PAUSE.total_seconds() * 2**tries)
         raise StoreBusy("the store stayed busy")
 
 

@@ -16,6 +16,8 @@ from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from chalicelib.domain.timing import DYNAMODB_CONNECT, DYNAMODB_READ
+
 LISTING = "LISTING"
 SALT = "SALT"
 DUE_SHARDS = 4
@@ -25,8 +27,8 @@ DAY_SHARDS = 4
 class _Meta:
     """Time-outs that fit a request: PynamoDB's own would outlast the gateway's 29 s."""
 
-    connect_timeout_seconds = 1.0
-    read_timeout_seconds = 3.0
+    connect_timeout_seconds = DYNAMODB_CONNECT.total_seconds()
+    read_timeout_seconds = DYNAMODB_READ.total_seconds()
     max_retry_attempts = 1
     max_pool_connections = 64
     table_name: str | None = None

@@ -5,12 +5,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import ClassVar, Protocol, TypedDict, Unpack
 
 from chalicelib.adapters.gateways.keys import KeyForm, check_key, usable
 from chalicelib.adapters.gateways.transport import Answer, Transport
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
+from chalicelib.domain.timing import (
+    GATEWAY_CALL,
+    GATEWAY_CONNECT,
+    GATEWAY_RETRY_MIN,
+    GATEWAY_RETRY_SPREAD,
+    RETRY_AFTER_GATEWAY,
+    RETRY_AFTER_GATEWAY_MAX,
+    RETRY_AFTER_GATEWAY_MIN,
+)
 from chalicelib.gateways import Mode
 from chalicelib.services.ports import Gateway, Secrets
 from chalicelib.telemetry import observe
@@ -54,7 +64,8 @@ class GatewayClient:
         self._secrets = secrets
         self._key_name = key_name
         self._transport = terms.get("transport") or Transport(
-            seconds=terms.get("seconds", 12.0), connect=terms.get("connect", 3.0)
+            seconds=terms.get("seconds", GATEWAY_CALL.total_seconds()),
+            connect=terms.get("connect", GATEWAY_CONNECT.total_seconds()),
         )
         self._sleep = terms.get("sleep", time.sleep)
         self._jitter = terms.get("jitter", random.random)
@@ -92,9 +103,9 @@ class GatewayClient:
         except GatewayUnreachable:
             if method != "GET":
                 raise  # it may have been heard
-            self._sleep(0.1 + 0.4 * self._jitter())
+            self._sleep((GATEWAY_RETRY_MIN + GATEWAY_RETRY_SPREAD * self._jitter()).total_seconds())
             left = ends - time.monotonic()
-            if left < 0.1:
+            if left < GATEWAY_RETRY_MIN.total_seconds():
                 raise
             answer = self._transport.call(method, self._base + path, headers=sent, seconds=left)
         if answer.status in (401, 403):
@@ -115,8 +126,8 @@ def refuse_without_reading(answer: Answer) -> None:
         raise GatewayBadAnswer("The payment gateway refused our credentials.", definitely_not_executed=True)
 
 
-def _retry_after(headers: Mapping[str, str]) -> int:
-    """In seconds, from 1 to 300; 30 where nothing readable is said."""
+def _retry_after(headers: Mapping[str, str]) -> timedelta:
+    """In whole seconds, within what ``timing`` allows; its default where nothing readable is said."""
     for name in ("retry-after", "x-ratelimit-reset"):
         value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit() and len(value) <= 12:
@@ -127,5 +138,6 @@ def _retry_after(headers: Mapping[str, str]) -> int:
                 seconds = parsedate_to_datetime(value).timestamp() - time.time()
             except (ValueError, OverflowError):
                 continue
-        return min(max(round(seconds), 1), 300)
-    return 30
+        most = min(seconds, RETRY_AFTER_GATEWAY_MAX.total_seconds())
+        return max(timedelta(seconds=round(most)), RETRY_AFTER_GATEWAY_MIN)
+    return RETRY_AFTER_GATEWAY

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Unpack
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ from chalicelib.adapters.gateways.paystack_parsing import (
 from chalicelib.adapters.gateways.webhooks import current_and_previous, read_signed
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
+from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
 
@@ -83,7 +84,7 @@ class Paystack(GatewayClient):
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
         """See the port. By the note that it was asked for with, in the list of refunds since the day before."""
-        start = (since - timedelta(days=1)).date().isoformat()
+        start = (since - REFUND_SEARCH_BEFORE).date().isoformat()
         for number in range(1, MOST_PAGES + 1):
             answer = self._ask("GET", f"/refund?perPage={PAGE}&page={number}&from={start}")
             found, listed = read_refund_in_list(answer, refund_id)

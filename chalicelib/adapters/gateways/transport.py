@@ -38,13 +38,12 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
+from chalicelib.domain.timing import GATEWAY_CALL, GATEWAY_CALL_MIN, GATEWAY_CONNECT, GATEWAY_IDLE
 
 MOST_BYTES = 256 * 1024
 MOST_ON_WIRE = 2 * MOST_BYTES
 """With its headers and chunk sizes; a chunk that claims to be -1 long would else be read without end."""
 CHUNK = 16 * 1024
-IDLE_FOR = 20.0
-"""A connection that rested longer may be dead unnoticed (Lambda was frozen): no POST is risked on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,6 @@ def _said_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 _ends: ContextVar[float | None] = ContextVar("guzo_calls_end", default=None)
 
-LEAST = 1.0
-"""Seconds that must be left for a call to be worth starting."""
-
 
 @contextmanager
 def ending_within(seconds: float) -> Iterator[None]:
@@ -114,7 +110,9 @@ class Transport:
     environment not used, so that the key goes to the gateway and to nobody else.
     """
 
-    def __init__(self, *, seconds: float = 12.0, connect: float = 3.0) -> None:
+    def __init__(
+        self, *, seconds: float = GATEWAY_CALL.total_seconds(), connect: float = GATEWAY_CONNECT.total_seconds()
+    ) -> None:
         self.seconds = seconds
         self._connect = connect
         self._session = _Session()
@@ -131,7 +129,7 @@ class Transport:
     ) -> Answer:
         """Ask once, for ``seconds`` at most. Any HTTP status is an answer; none raises GatewayError."""
         seconds = _time_left(seconds or self.seconds)
-        if time.monotonic() - self._used_at > IDLE_FOR:
+        if time.monotonic() - self._used_at > GATEWAY_IDLE.total_seconds():
             self._session.close()
         try:
             with self._session.request(
@@ -159,7 +157,7 @@ class Transport:
 def _time_left(seconds: float) -> float:
     ends = _ends.get()
     left = seconds if ends is None else min(seconds, ends - time.monotonic())
-    if left < LEAST and left < seconds:
+    if left < GATEWAY_CALL_MIN.total_seconds() and left < seconds:
         raise GatewayTimeout("There was no time left to ask the payment gateway.", definitely_not_executed=True)
     return left
 

@@ -24,12 +24,11 @@ from chalicelib.api.core.validation import InvalidJson, read_body, read_query
 from chalicelib.container import Container, container
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired, InvalidRequest, Refusal, Unauthenticated
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.timing import API_GATEWAY_BUDGET
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, invocation, observe, trouble
 
-GATEWAY_SECONDS = 20.0
-"""How long the gateway may be asked in all for one request: API Gateway gives up after 29 s, the function after 28."""
 MAX_BODY = 64 * 1024
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
@@ -203,7 +202,7 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
     began = time.monotonic()
     with invocation("api", request_id), correlated(request_id, method=route.method, route=route.path):
         try:
-            with container().gateway_time(GATEWAY_SECONDS):
+            with container().gateway_time(API_GATEWAY_BUDGET):
                 response = _response(route.handler(_checked(request, request_id, route, path)))
         except (StoreBusy, Fault) as down:
             observe("store_busy", level="error", **trouble(down))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ from chalice.app import Blueprint
 from chalicelib import __version__
 from chalicelib.api.core.http import Answer, Call, Outcome, RouteNotFound, endpoint
 from chalicelib.domain.booking import Language
+from chalicelib.domain.timing import STATIC_CACHE
 from chalicelib.settings import Settings
 
 routes = Blueprint(__name__)
@@ -79,7 +81,7 @@ def config(call: Call) -> Answer:
             stage.oidc_client_id,
             tuple(sorted(stage.gateways)),
             LANGUAGES,
-            stage.hold_minutes,
+            stage.hold // timedelta(minutes=1),
             tuple(sorted(stage.return_origins)),
             __version__,
         )
@@ -116,7 +118,7 @@ def docs_file(call: Call) -> Answer:
     headers = {"Content-Type": media_type}
     if folder == "swagger-ui":
         # It is asked for by its version.
-        headers["Cache-Control"] = "public, max-age=86400"
+        headers["Cache-Control"] = f"public, max-age={STATIC_CACHE.total_seconds():.0f}"
     return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
 
 

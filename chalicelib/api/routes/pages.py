@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from chalice.app import Blueprint, Request
@@ -14,19 +15,19 @@ from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import OPEN, Booking, Payment
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ids import booking_of
+from chalicelib.domain.timing import PAGE_REFRESH_AFTER_FAULT, PAGE_REFRESHES
 from chalicelib.services.checkout import pay_now
 from chalicelib.services.reconcile import reconcile
 from chalicelib.telemetry import observe, trouble
 
 routes = Blueprint(__name__)
 
-REFRESH = (3, 5, 10, 20, 30, 60)
-"""Seconds after which a waiting page looks again: ever more slowly."""
-
 
 def trouble_page(request: Request, status: int) -> Answer:
     """What a guest sees when we fail: whose payment it is, and so their language, is not known then."""
-    return _page(PageView("trouble", refresh_after=REFRESH[-2]), _asked_for(request), status)
+    return _page(
+        PageView("trouble", refresh_after=int(PAGE_REFRESH_AFTER_FAULT.total_seconds())), _asked_for(request), status
+    )
 
 
 @endpoint(
@@ -93,21 +94,23 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
         opening.usable_link(booking, window=call.container.rules.checkout_window, now=now) is not None
         or opening.may_try_again(booking, now=now)
     )
-    waited = (now - payment.created_at).total_seconds()
-    refresh = None
+    waited = now - payment.created_at
+    refresh: timedelta | None = None
     # A refused card may be tried again on the same link: such a page waits like any other.
     if state == "waiting" or (state == "failed" and booking.payments[-1].status in OPEN):
-        pauses = REFRESH if state == "waiting" else REFRESH[:4]
+        pauses = PAGE_REFRESHES if state == "waiting" else PAGE_REFRESHES[:4]
         refresh = next((pause for pause in pauses if waited < pause * 10), pauses[-1])
     elif state in ("failed", "review"):
-        refresh = REFRESH[-1]
+        refresh = PAGE_REFRESHES[-1]
     onward = None
     if booking.return_url and state == "paid":
         onward = _onward(booking.return_url, booking, payment)
     elif booking.return_url:
         parts = urlsplit(booking.return_url)
         onward = f"{parts.scheme}://{parts.netloc}/"
-    return PageView(state, booking.booking_id, can_pay, refresh, onward)
+    return PageView(
+        state, booking.booking_id, can_pay, None if refresh is None else round(refresh.total_seconds()), onward
+    )
 
 
 def _state(booking: Booking) -> PageState:
