@@ -8,7 +8,7 @@ from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, Ide
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
 from chalicelib.domain.review import Review, check_reviewable, rated
-from chalicelib.domain.timing import RETRY_AFTER_BUSY
+from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in, visible_booking
 from chalicelib.services.ports import Ports, ReviewExists, Reviews, VersionLost
 from chalicelib.services.search import listing_of
@@ -58,7 +58,7 @@ def review(
                 return twin, True
             raise AlreadyReviewed("This booking was reviewed before.") from None
         except VersionLost:
-            ports.clock.sleep(0.05 * ports.chance.jitter())
+            ports.clock.sleep(DYNAMODB_CONFLICT_PAUSE.total_seconds() * ports.chance.jitter())
         else:
             return said, False
     raise Busy("Many guests are reviewing this listing; please try again.", retry_after=RETRY_AFTER_BUSY)
