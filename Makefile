@@ -81,8 +81,8 @@ client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (N
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
 	@$(BIN)/python -m tools.package $(STAGE)
 
-verify-deploy: $(DEV) $(MINISTACK) ## Deploy the real package to an emulated AWS and play the story through its API
-	@$(BIN)/python -m local.scenarios.verify_deploy
+verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and play the story through its API
+	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)
 
 deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]
 	@$(BIN)/python -m ops.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)

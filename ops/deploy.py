@@ -22,7 +22,8 @@ from chalicelib.gateways import GATEWAYS
 from chalicelib.settings import BadSetting
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
 from local.stack.keys import wrong_key
-from tools.package import Package, PackageError, build, lint, with_code_at
+from tools.package import Package, PackageError, build, lint
+from tools.stage_template import with_code_at
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NO_CREDENTIALS = "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."

@@ -11,7 +11,6 @@ import argparse
 import fcntl
 import gzip
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -22,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tools.stage_template import for_stage, translate, with_code_at
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -216,35 +217,6 @@ def write_zip(folder: Path, target: Path) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes())
-
-
-def translate(template: dict[str, Any]) -> dict[str, Any]:
-    """The SAM template, its code in S3, as CloudFormation would expand it."""
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
-
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of usage figures that it has not sent
-    values = {name: parameter.get("Default", "x") for name, parameter in template["Parameters"].items()}
-    translated: dict[str, Any] = Translator({}, Parser()).translate(template, values)
-    return translated
-
-
-def with_code_at(template: dict[str, Any], *, bucket: str, key: str) -> dict[str, Any]:
-    """The template, translated or not, with every function's code taken from S3; a copy."""
-    copy: dict[str, Any] = json.loads(json.dumps(template))
-    for resource in copy["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
-        if resource["Type"] == "AWS::Lambda::Function":
-            resource["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": key}
-    return copy
-
-
-def for_stage(template: dict[str, Any], stage: str) -> dict[str, Any]:
-    """A package for one stage says so, and cannot be deployed as another."""
-    template["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
-    return template
 
 
 def lint(package: Package) -> bool:

@@ -58,6 +58,7 @@ class Story:
     def play(self) -> None:
         """All of it, in order; StoryError at the first thing that is not as promised."""
         self.it_answers()
+        self.it_has_one_door()
         listing = self.a_host_publishes()
         booking = self.a_guest_books(listing)
         self.a_forged_webhook_is_refused(booking)
@@ -75,6 +76,15 @@ class Story:
         self._problem("GET", "/v1/bookings", 401, "unauthenticated", token=BAD_TOKEN)
         self._problem("GET", "/v1/nothing-here", 404, "route_not_found")
         say("the API answers; no token, a bad token and an unknown path are refused as problem documents")
+
+    def it_has_one_door(self) -> None:
+        """The API has one public stage; what SAM would add besides has neither throttle nor alarms."""
+        stages = self._world.client("apigateway").get_stages(restApiId=self._world.outputs["RestAPIId"])["item"]
+        _same("the API's stages", [each["stageName"] for each in stages], ["api"])
+        other = f"{self._world.emulator}/_aws/execute-api/{self._world.outputs['RestAPIId']}/Stage/health"
+        if self._http.get(other, timeout=30).status_code == 200:
+            raise StoryError("/Stage/health answers, and should not be there")
+        say("the API has one public stage")
 
     def a_host_publishes(self) -> dict[str, Any]:
         """A listing is published and found."""

@@ -1,4 +1,4 @@
-"""Deploy the real package to an emulated AWS and play the story through its API: `make verify-deploy`.
+"""Deploy a stage's real package to an emulated AWS and play the story through its API: `make verify-deploy STAGE=prod`.
 
 Everything is what AWS would get: the zip, the template as the SAM translator expands it, the functions as
 the API and the queues start them, each with no more rights than its own role's policies give. What an emulator
@@ -7,6 +7,7 @@ cannot show stays open: throttling, X-Ray, the limits of a real account.
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import subprocess
@@ -28,7 +29,6 @@ from local.stack.ministack import REGION, MiniStack, MiniStackError, free_port, 
 from ops import deploy
 from tools.package import Package, PackageError, build, lint
 
-STAGE = "dev"
 ACCOUNT = "000000000000"
 BUCKET = "guzo-packages"
 SECRETS = {
@@ -38,17 +38,20 @@ SECRETS = {
 MAIL_FROM = "bookings@guzo.example"
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """`make verify-deploy`: 0 when all of it worked."""
+    parser = argparse.ArgumentParser(prog="python -m local.scenarios.verify_deploy", description="Deploy and verify.")
+    parser.add_argument("stage")
+    stage = parser.parse_args(arguments).stage
     started = time.monotonic()
     try:
-        say("packaging")
-        package = build(STAGE)
+        say(f"packaging stage {stage}")
+        package = build(stage)
         if not lint(package):
             return 1
         _same_python(package.runtime)
         say("packaged, and both templates are clean")
-        with deployed(package) as world:
+        with deployed(package, stage) as world:
             Story(world).play()
     except (PackageError, MiniStackError, deploy.DeployError, StoryError) as error:
         print(f"✗ {error}")
@@ -58,7 +61,7 @@ def main() -> int:
 
 
 @contextmanager
-def deployed(package: Package) -> Iterator[World]:
+def deployed(package: Package, stage: str) -> Iterator[World]:
     """Start an emulated AWS, seed it and deploy; stop all of it at the end."""
     local = f"http://127.0.0.1:{free_port()}"
     issuer = Issuer(f"{local}/oidc")
@@ -68,8 +71,8 @@ def deployed(package: Package) -> Iterator[World]:
         def client(service: str) -> Any:
             return session.client(service, endpoint_url=ministack.url)
 
-        seed(client)
-        outputs = put_stack(client, package, ministack.url, local=local, issuer=issuer.url)
+        seed(client, stage)
+        outputs = put_stack(client, package, stage, url=ministack.url, local=local, issuer=issuer.url)
         say("deployed: every resource of the template is there")
         sandbox = chapa.create_blueprint(
             chapa.SandboxSettings(
@@ -94,28 +97,31 @@ def _same_python(runtime: str) -> None:
         )
 
 
-def seed(client: Callable[[str], Any]) -> None:
+def seed(client: Callable[[str], Any], stage: str) -> None:
     """What is there before a first deployment: the secrets, the sender's address, a bucket."""
     for name, value in SECRETS.items():
-        client("ssm").put_parameter(Name=f"/guzo/{STAGE}/{name}", Type="SecureString", Value=value)
+        client("ssm").put_parameter(Name=f"/guzo/{stage}/{name}", Type="SecureString", Value=value)
     client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
     client("s3").create_bucket(Bucket=BUCKET)
 
 
-def put_stack(client: Callable[[str], Any], package: Package, url: str, *, local: str, issuer: str) -> dict[str, str]:
+def put_stack(
+    client: Callable[[str], Any], package: Package, stage: str, *, url: str, local: str, issuer: str
+) -> dict[str, str]:
     """Deploy as `make deploy` does, then once more with the API's address, which only then is known."""
     document = for_emulator(json.loads(package.translated.read_text(encoding="utf-8")))
     path = package.translated.with_name("emulator.json")
     path.write_text(json.dumps(document), encoding="utf-8")
-    template = deploy.upload(client("s3"), package, bucket=BUCKET, prefix=STAGE, account=ACCOUNT, template=path)
+    template = deploy.upload(client("s3"), package, bucket=BUCKET, prefix=stage, account=ACCOUNT, template=path)
     parameters = {
         "MailFrom": MAIL_FROM,
         "OidcIssuer": issuer,
         "OidcClientId": CLIENT_ID,
         "ChapaBaseUrl": f"{local}/chapa/v1",
         "ReturnOrigins": local,
+        "PaymentMode": "test",
     }
-    cloudformation, name = client("cloudformation"), f"guzo-{STAGE}"
+    cloudformation, name = client("cloudformation"), f"guzo-{stage}"
     first = deploy.put_stack(cloudformation, name, template, parameters, pause=0.2)
     api_id = first["RestAPIId"]
     _put_gateway_responses(client("apigateway"), api_id, package)

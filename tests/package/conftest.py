@@ -4,38 +4,48 @@ from __future__ import annotations
 
 import json
 import zipfile
-from typing import Any
 
 import pytest
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.packager import LambdaDeploymentPackager
 
-from tools.package import ROOT, for_stage, translate, with_code_at
+from tools.package import ROOT
+from tools.stage_template import Template, for_stage, translate, with_code_at
 
-Template = dict[str, Any]
+STAGES = ("dev", "staging", "prod")
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The SAM template of stage dev: Chalice's own, with `.chalice/resources.json` merged in."""
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """Each stage's SAM template: Chalice's own, with `.chalice/resources.json` merged in."""
     folder = tmp_path_factory.mktemp("template")
     empty = folder / "empty.zip"
     zipfile.ZipFile(empty, "w").close()
+    made = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setattr(LambdaDeploymentPackager, "create_deployment_package", lambda *_: str(empty))
         factory = CLIFactory(str(ROOT))
-        config = factory.create_config_obj(chalice_stage_name="dev")
-        packager = factory.create_app_packager(
-            config, factory.create_package_options(), "cloudformation", "json", ".chalice/resources.json"
-        )
-        packager.package_app(config, str(folder), "dev")
-    written: Template = json.loads((folder / "sam.json").read_text())
-    return for_stage(written, "dev")
+        for stage in STAGES:
+            config = factory.create_config_obj(chalice_stage_name=stage)
+            packager = factory.create_app_packager(
+                config, factory.create_package_options(), "cloudformation", "json", ".chalice/resources.json"
+            )
+            packager.package_app(config, str(folder / stage), stage)
+            made[stage] = for_stage(json.loads((folder / stage / "sam.json").read_text()), stage)
+    return made
 
 
 @pytest.fixture(scope="session")
-def translated(template: Template) -> Template:
+def translations(templates: dict[str, Template]) -> dict[str, Template]:
     """The same as plain CloudFormation."""
-    return translate(with_code_at(template, bucket="bucket", key="key"))
+    return {
+        stage: translate(with_code_at(template, bucket="bucket", key="key")) for stage, template in templates.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def template(templates: dict[str, Template]) -> Template:
+    """The SAM template of stage dev."""
+    return templates["dev"]

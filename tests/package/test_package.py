@@ -114,5 +114,5 @@ def test_the_same_files_make_the_same_zip(unzipped: Path, tmp_path: Path) -> Non
 
 
 def test_an_unknown_stage_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match=r"No stage 'nowhere'.*local, dev, prod"):
+    with pytest.raises(PackageError, match=r"No stage 'nowhere'.*local, dev, staging, prod"):
         package.build("nowhere", out=tmp_path)

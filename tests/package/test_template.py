@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from chalicelib.api.core import gateway_responses, problems
 from chalicelib.api.core.http import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
 from local.stack.resources import TEMPLATE
-from tests.package.conftest import Template
+from tests.package.conftest import STAGES
 from tools import template as generator
+from tools.stage_template import Template, simplified
 
 FUNCTIONS = {
     "APIHandler": ("app.app", 28, 512),
@@ -207,7 +209,7 @@ def test_tables_are_safe_and_their_indexes_free_to_keep(template: Template, name
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert table["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
+    assert table["DeletionProtectionEnabled"] is False
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     for index in table["GlobalSecondaryIndexes"]:
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
@@ -234,6 +236,15 @@ def test_keys_and_indexes(template: Template) -> None:
         "due": ("due_shard", "due_at"),
         "attention": ("attention", "attention_at"),
     }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_api_has_one_public_stage(translations: dict[str, Template], stage: str) -> None:
+    """SAM adds a second one, named `Stage`, which has no throttle, no alarm and no firewall."""
+    made = of_type(translations[stage], "AWS::ApiGateway::Stage").values()
+    assert [each["Properties"]["StageName"] for each in made] == ["api"]
+    for deployment in of_type(translations[stage], "AWS::ApiGateway::Deployment").values():
+        assert not {"StageName", "StageDescription"} & deployment["Properties"].keys()
 
 
 def test_the_api_is_throttled_and_traced(template: Template) -> None:
@@ -284,9 +295,29 @@ def test_the_gateway_speaks_as_the_api_does() -> None:
             assert response.retryable == (response.code in problems.RETRYABLE)
 
 
-@pytest.mark.parametrize("which", ["template", "translated"])
-def test_the_linter_finds_nothing(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    (tmp_path / "app.json").write_text(json.dumps(request.getfixturevalue(which)))
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_production_protects_its_data_from_deletion(templates: dict[str, Template], stage: str) -> None:
+    protected = {
+        properties(templates[stage], "ListingsTable")["DeletionProtectionEnabled"],
+        properties(templates[stage], "BookingsTable")["DeletionProtectionEnabled"],
+        properties(templates[stage], "UserPool")["DeletionProtection"] == "ACTIVE",
+    }
+    assert protected == {stage == "prod"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_condition_is_made_constant_by_the_stage(templates: dict[str, Template], stage: str) -> None:
+    conditions = templates[stage]["Conditions"]
+    assert {name: simplified(each, conditions, {"Stage": stage}) for name, each in conditions.items()} == conditions
+    text = json.dumps(templates[stage])
+    assert set(re.findall(r'"Fn::If": \["(\w+)"', text)) <= conditions.keys()
+    assert set(re.findall(r'"Condition": "(\w+)"', text)) <= conditions.keys()
+
+
+@pytest.mark.parametrize("form", ["templates", "translations"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_linter_finds_nothing(stage: str, form: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    (tmp_path / "app.json").write_text(json.dumps(request.getfixturevalue(form)[stage]))
     linter = Path(sys.executable).with_name("cfn-lint")
     run = subprocess.run([linter, tmp_path / "app.json"], capture_output=True, text=True, check=False)
     assert run.stdout == ""
