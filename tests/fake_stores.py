@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import TypeVar
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
@@ -22,16 +23,16 @@ from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
     BookingExists,
-    Concerns,
     NightsShort,
     Page,
     ReviewExists,
-    Reviews,
     SlotTaken,
     VersionLost,
 )
 from tests.builders import SALT
 from tests.call_log import CallLog, Logged, logged
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -176,37 +177,35 @@ class FakeBookings(Logged):
             return row is not None and row.attention == "failing"
 
     @logged
-    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
             own = [row.booking for row in self.tables.bookings.values() if row.booking.guest_id == guest_id]
         own.sort(key=lambda booking: booking.created_at, reverse=True)
         return _page([booking.booking_id for booking in own], limit=limit, after=after)
 
     @logged
-    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
             there = [row.booking for row in self.tables.bookings.values() if row.booking.place.listing_id == listing_id]
         there.sort(key=lambda booking: booking.stay.check_in, reverse=True)
         return _page([booking.booking_id for booking in there], limit=limit, after=after)
 
     @logged
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
             made = [key for key, row in self.tables.bookings.items() if row.booking.created_at.date() == day]
         return _page(made, limit=limit, after=after)
 
     @logged
-    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+    def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         with self.tables.lock:
             waiting = self.tables.orphans.keys() - self.tables.settled.keys()
             found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:
                     found.append(AttentionEntry(booking_id, row.attention, row.attention_at))
-        found.sort(key=lambda concern: concern.since)
-        start = json.loads(after) if after else 0
-        end = start + limit
-        return Concerns(tuple(found[start:end]), json.dumps(end) if end < len(found) else None)
+        found.sort(key=lambda entry: entry.since)
+        return _page(found, limit=limit, after=after)
 
     def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
         taken = self.tables.slots.get(guest_id, {}).get(slot)
@@ -303,16 +302,14 @@ class FakeListings(Logged):
         return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
     @logged
-    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         with self.tables.lock:
             found = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
         found.sort(key=lambda review: review.order, reverse=True)
-        start = json.loads(after) if after else 0
-        end = start + limit
-        return Reviews(tuple(found[start:end]), json.dumps(end) if end < len(found) else None)
+        return _page(found, limit=limit, after=after)
 
     @logged
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
         found = [
             (listing.nightly_price.minor, listing.listing_id)
             for listing in self._all()
@@ -323,7 +320,7 @@ class FakeListings(Logged):
         return _page([listing_id for _, listing_id in sorted(found)], limit=limit, after=after)
 
     @logged
-    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         own = [listing for listing in self._all() if listing.host_id == host_id]
         own.sort(key=lambda listing: listing.created_at, reverse=True)
         return _page([listing.listing_id for listing in own], limit=limit, after=after)
@@ -333,7 +330,7 @@ class FakeListings(Logged):
             return list(self.tables.listings.values())
 
 
-def _page(ids: Sequence[str], *, limit: int, after: str | None) -> Page:
+def _page(items: Sequence[T], *, limit: int, after: str | None) -> Page[T]:
     start = json.loads(after) if after else 0
     end = start + limit
-    return Page(tuple(ids[start:end]), json.dumps(end) if end < len(ids) else None)
+    return Page(tuple(items[start:end]), json.dumps(end) if end < len(items) else None)

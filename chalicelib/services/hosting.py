@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,14 +17,13 @@ from chalicelib.domain.errors import (
     PreconditionFailed,
 )
 from chalicelib.domain.fingerprint import fingerprint
-from chalicelib.domain.ids import BookingId, ListingId, derive_listing_id
+from chalicelib.domain.ids import BookingId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports import Ports, VersionLost
-from chalicelib.services.queries import Listed
-from chalicelib.services.search import SearchResult, listing_of
+from chalicelib.services.ports import Page, Ports, VersionLost
+from chalicelib.services.search import listing_of
 
 TRIES = 6
 
@@ -97,8 +97,8 @@ def bookings(
     listing_id: str | None,
     status: BookingStatus | None,
     limit: int,
-    after: Any,
-) -> Listed[Booking]:
+    after: str | None,
+) -> Page[Booking]:
     """The bookings of one of the host's listings, latest stays first; or of all, listing by listing.
 
     Raises Forbidden, ListingNotFound.
@@ -107,26 +107,26 @@ def bookings(
     if listing_id is not None:
         listing = own_listing(ports, principal, listing_id)
         page = ports.bookings.of_listing(listing.listing_id, limit=limit, after=after)
-        return Listed(_shown(ports, page.ids, status), page.after)
+        return Page(_of_status(ports, page.items, status), page.next_cursor)
     # A position: the page of listings, how many of it are done, and where in the next one's bookings to go on.
-    start, done, inside = after or (None, 0, None)
+    start, done, inside = json.loads(after) if after else (None, 0, None)
     listings = ports.listings.of_host(host.person_id, limit=MOST_LISTINGS_A_PAGE, after=start)
     found: tuple[Booking, ...] = ()
-    for own in listings.ids[done:]:
-        page = ports.bookings.of_listing(ListingId(own), limit=limit - len(found), after=inside)
-        found, inside = found + _shown(ports, page.ids, status), page.after
+    for own in listings.items[done:]:
+        page = ports.bookings.of_listing(own, limit=limit - len(found), after=inside)
+        found, inside = found + _of_status(ports, page.items, status), page.next_cursor
         if inside is not None:
-            return Listed(found, [start, done, inside])
+            return Page(found, json.dumps([start, done, inside]))
         done += 1
         if len(found) >= limit:
             break
-    if done < len(listings.ids):
-        return Listed(found, [start, done, None])
-    return Listed(found, None if listings.after is None else [listings.after, 0, None])
+    if done < len(listings.items):
+        return Page(found, json.dumps([start, done, None]))
+    return Page(found, None if listings.next_cursor is None else json.dumps([listings.next_cursor, 0, None]))
 
 
-def _shown(ports: Ports, ids: tuple[str, ...], status: BookingStatus | None) -> tuple[Booking, ...]:
-    loaded = ports.bookings.load_many([BookingId(booking_id) for booking_id in ids])
+def _of_status(ports: Ports, ids: tuple[BookingId, ...], status: BookingStatus | None) -> tuple[Booking, ...]:
+    loaded = ports.bookings.load_many(ids)
     return tuple(booking for booking in loaded if status in (None, booking.status))
 
 
@@ -182,9 +182,8 @@ def publish(ports: Ports, principal: Principal | None, draft: ListingDraft, *, k
     return known, True
 
 
-def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str | None) -> SearchResult:
+def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str | None) -> Page[Listing]:
     """The caller's own listings, newest first, closed ones too. Raises Forbidden."""
     host = with_role(principal, "host")
     page = ports.listings.of_host(host.person_id, limit=limit, after=after)
-    listings = ports.listings.load_many([ListingId(listing_id) for listing_id in page.ids])
-    return SearchResult(tuple((listing, None) for listing in listings), page.after)
+    return Page(tuple(ports.listings.load_many(page.items)), page.next_cursor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from chalicelib.domain.booking import Booking, Email
 from chalicelib.domain.calendar import Nights
@@ -16,6 +16,8 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
+
+T = TypeVar("T")
 
 
 class BookingExists(Exception):
@@ -77,19 +79,14 @@ class NotJson(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of ids, and where the next one begins (None: this was the last). ``after`` is opaque."""
+class Page(Generic[T]):
+    """One page of a list. It may hold fewer items than asked for, even none: only ``next_cursor: null`` is the end.
 
-    ids: tuple[str, ...]
-    after: str | None
+    ``next_cursor`` is opaque: the same call with it, as ``after``, answers the next page.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Reviews:
-    """One page of reviews; ``after`` as in Page."""
-
-    items: tuple[Review, ...]
-    after: str | None
+    items: tuple[T, ...]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +105,6 @@ class Acknowledgement:
     at: datetime
     by: PersonId
     note: str
-
-
-@dataclass(frozen=True, slots=True)
-class Concerns:
-    """One page of concerns, oldest first; ``after`` as in Page."""
-
-    items: tuple[AttentionEntry, ...]
-    after: str | None
 
 
 class BookingStore(Protocol):
@@ -168,16 +157,16 @@ class BookingStore(Protocol):
     def is_failing(self, booking_id: BookingId) -> bool:
         """Working on this booking has failed for a day, so that a person is asked about it."""
 
-    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page[BookingId]:
         """Newest first."""
 
-    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         """By check-in, latest first."""
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         """Bookings made on a day (UTC), in no order that matters."""
 
-    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+    def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         """What needs a person, oldest first."""
 
 
@@ -210,13 +199,13 @@ class ListingStore(Protocol):
     def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         """What was said of this listing under this key, if anything."""
 
-    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         """Newest first."""
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
         """Open listings, cheapest first."""
 
-    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         """Newest first."""
 
 

@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+import json
+from dataclasses import replace
 
 from chalicelib.domain.booking import Booking, BookingStatus, Event, Payment, PaymentStatus
-from chalicelib.domain.ids import BookingId, payment_of
+from chalicelib.domain.ids import payment_of
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
-from chalicelib.services.ports import GatewayEvent, Ports
+from chalicelib.services.ports import GatewayEvent, Page, Ports
 from chalicelib.services.reconcile import reconcile
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """One page, and where the next begins (plain JSON; None at the end)."""
-
-    items: tuple[T, ...]
-    after: Any
 
 
 def own_bookings(
     ports: Ports, principal: Principal | None, *, status: BookingStatus | None, limit: int, after: str | None
-) -> Listed[Booking]:
+) -> Page[Booking]:
     """The caller's bookings, newest first."""
     guest = signed_in(principal).person_id
     page = ports.bookings.of_guest(guest, limit=limit, after=after)
-    found = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    found = ports.bookings.load_many(page.items)
     kept = (booking for booking in found if status in (None, booking.status))
-    return Listed(tuple(kept), page.after)
+    return Page(tuple(kept), page.next_cursor)
 
 
 def own_payments(
-    ports: Ports, principal: Principal | None, *, status: PaymentStatus | None, limit: int, after: Any
-) -> Listed[tuple[Booking, Payment]]:
+    ports: Ports, principal: Principal | None, *, status: PaymentStatus | None, limit: int, after: str | None
+) -> Page[tuple[Booking, Payment]]:
     """The caller's payments, newest first.
 
     A booking has up to twenty of them: a page may end in the middle of one, so a position is that of a page of
     bookings, and how many of its payments were shown.
     """
     guest = signed_in(principal).person_id
-    start, shown = after or (None, 0)
+    start, shown = json.loads(after) if after else (None, 0)
     page = ports.bookings.of_guest(guest, limit=limit, after=start)
-    bookings = ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids])
+    bookings = ports.bookings.load_many(page.items)
     every = [
         (booking, payment)
         for booking in bookings
@@ -53,8 +43,8 @@ def own_payments(
     ]
     items = tuple(every[shown : shown + limit])
     if shown + limit < len(every):
-        return Listed(items, [start, shown + limit])
-    return Listed(items, None if page.after is None else [page.after, 0])
+        return Page(items, json.dumps([start, shown + limit]))
+    return Page(items, None if page.next_cursor is None else json.dumps([page.next_cursor, 0]))
 
 
 def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Booking, Payment]:
@@ -68,7 +58,7 @@ def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Book
     return done.booking, done.booking.payment(tx_ref) or payment
 
 
-def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: int | None) -> Listed[Event]:
+def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: str | None) -> Page[Event]:
     """What happened to a payment, its refunds and its booking, oldest first.
 
     What operators wrote down for each other is theirs alone.
@@ -79,9 +69,9 @@ def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int
         for event in booking.history
         if event.subject in ("", payment.tx_ref) or payment_of(event.subject) == payment.tx_ref
     ]
-    start = after or 0
-    following = start + limit if start + limit < len(own) else None
-    return Listed(tuple(own[start : start + limit]), following)
+    start = int(after or 0)
+    end = start + limit
+    return Page(tuple(own[start:end]), str(end) if end < len(own) else None)
 
 
 def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[GatewayEvent, ...]:

@@ -10,7 +10,7 @@ from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
 from chalicelib.domain.review import Review, check_reviewable, rated
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in, visible_booking
-from chalicelib.services.ports import Ports, ReviewExists, Reviews, VersionLost
+from chalicelib.services.ports import Page, Ports, ReviewExists, VersionLost
 from chalicelib.services.search import listing_of
 
 TRIES = 12
@@ -64,7 +64,7 @@ def review(
     raise Busy("Many guests are reviewing this listing; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
-def reviews(ports: Ports, listing_id: str, *, limit: int, after: str | None) -> Reviews:
+def reviews(ports: Ports, listing_id: str, *, limit: int, after: str | None) -> Page[Review]:
     """Newest first. Raises ListingNotFound."""
     listing = listing_of(ports, listing_id)
     return ports.listings.reviews(listing.listing_id, limit=limit, after=after)

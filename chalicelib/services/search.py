@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 from chalicelib.domain import calendar
 from chalicelib.domain.calendar import Quote, Stay
@@ -11,7 +12,7 @@ from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.text import fold_city
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports import Page, Ports
 
 SEARCH_NIGHTS = 30
 
@@ -29,12 +30,11 @@ class Search:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One page: listings with what the stay would cost (None without dates), and where the next page begins."""
+class SearchResult(NamedTuple):
+    """A listing that was found, and what the stay would cost there (None without dates)."""
 
-    items: tuple[tuple[Listing, Quote | None], ...]
-    after: str | None
+    listing: Listing
+    quote: Quote | None
 
 
 def listing_of(ports: Ports, listing_id: str) -> Listing:
@@ -45,27 +45,27 @@ def listing_of(ports: Ports, listing_id: str) -> Listing:
     return listing
 
 
-def search(ports: Ports, wanted: Search) -> SearchResult:
+def search(ports: Ports, wanted: Search) -> Page[SearchResult]:
     """Open listings of a city, cheapest first; with dates, only what is free on every night."""
     stay = _stay(wanted)
     page = ports.listings.in_city(
         fold_city(wanted.city), max_price=wanted.max_price, limit=wanted.limit, after=wanted.after
     )
-    found: list[tuple[Listing, Quote | None]] = []
-    for listing in ports.listings.load_many([ListingId(listing_id) for listing_id in page.ids]):
+    found: list[SearchResult] = []
+    for listing in ports.listings.load_many(page.items):
         # The index may lag behind a host who just closed.
         if listing.status != "open":
             continue
         if stay is None:
             if wanted.guests <= listing.units * listing.guests_per_unit:
-                found.append((listing, None))
+                found.append(SearchResult(listing, None))
             continue
         units = -(-stay.guests // listing.guests_per_unit)
         fitting = replace(stay, units=units)
         nights = ports.listings.nights(listing.listing_id, stay.check_in, stay.check_out)
         if stay.check_in >= listing.today(ports.clock.now()) and not calendar.short_nights(listing, nights, fitting):
-            found.append((listing, calendar.quote(listing, nights, fitting)))
-    return SearchResult(tuple(found), page.after)
+            found.append(SearchResult(listing, calendar.quote(listing, nights, fitting)))
+    return Page(tuple(found), page.next_cursor)
 
 
 def _stay(wanted: Search) -> Stay | None:

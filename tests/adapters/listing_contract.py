@@ -71,8 +71,8 @@ class ListingContract:
         published(bench, "closed", status="closed")
         published(bench, "elsewhere", city="Bahir Dar")
         pages = all_pages(lambda after: bench.listings.in_city("bishoftu", max_price=None, limit=limit, after=after))
-        assert [listing_id for page in pages for listing_id in page.ids] == [made[name] for name in "cbda"]
-        assert all(len(page.ids) <= limit for page in pages)
+        assert [listing_id for page in pages for listing_id in page.items] == [made[name] for name in "cbda"]
+        assert all(len(page.items) <= limit for page in pages)
 
     @pytest.mark.parametrize(
         ("max_price", "names"), [(4, ""), (5, "c"), (244999, "cb"), (245000, "cbd"), (245001, "cbd")]
@@ -91,8 +91,8 @@ class ListingContract:
             made[n] = published(bench, f"{n}", created_at=NOW + timedelta(days=n), status=status).listing_id
         published(bench, "other", host_id=PersonId("host-other"))
         pages = all_pages(lambda after: bench.listings.of_host(HOST, limit=limit, after=after))
-        assert all(len(page.ids) <= limit for page in pages)
-        assert [listing_id for page in pages for listing_id in page.ids] == [made[3], made[2], made[1]]
+        assert all(len(page.items) <= limit for page in pages)
+        assert [listing_id for page in pages for listing_id in page.items] == [made[3], made[2], made[1]]
 
     def test_a_saved_listing_has_the_next_version_and_is_read_back(self, bench: Bench) -> None:
         listing = published(bench, "a")
@@ -111,10 +111,10 @@ class ListingContract:
     def test_a_closed_listing_leaves_its_city_and_comes_back(self, bench: Bench) -> None:
         listing = published(bench, "a")
         closed = bench.listings.save(listing, replace(listing, status="closed"))
-        assert bench.listings.in_city("bishoftu", max_price=None, limit=9, after=None).ids == ()
-        assert bench.listings.of_host(HOST, limit=9, after=None).ids == (listing.listing_id,)
+        assert bench.listings.in_city("bishoftu", max_price=None, limit=9, after=None).items == ()
+        assert bench.listings.of_host(HOST, limit=9, after=None).items == (listing.listing_id,)
         bench.listings.save(closed, replace(closed, status="open", nightly_price=Money(7, "ETB")))
-        assert bench.listings.in_city("bishoftu", max_price=7, limit=9, after=None).ids == (listing.listing_id,)
+        assert bench.listings.in_city("bishoftu", max_price=7, limit=9, after=None).items == (listing.listing_id,)
 
     # -- nights
 

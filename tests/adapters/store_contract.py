@@ -24,11 +24,9 @@ from chalicelib.services.ports import (
     AttentionEntry,
     BookingExists,
     BookingStore,
-    Concerns,
     ListingStore,
     NightsShort,
     Page,
-    Reviews,
     SlotTaken,
     VersionLost,
 )
@@ -50,7 +48,7 @@ from tests.builders import (
     verified,
 )
 
-P = TypeVar("P", Page, Concerns, Reviews)
+T = TypeVar("T")
 
 OTHER = PersonId("guest-dawit")
 MS = timedelta(milliseconds=1)
@@ -394,7 +392,7 @@ class StoreContract:
         assert bench.bookings.due(at + timedelta(minutes=10) - MS, 10) == []
         assert bench.bookings.due(at + timedelta(minutes=10), 10) == [booking.booking_id]
         assert bench.failures(booking.booking_id) == 1
-        assert concerns(bench) == []
+        assert entries(bench) == []
 
     def test_putting_off_is_no_change_of_the_booking(self, bench: Bench) -> None:
         booking = held(bench)
@@ -413,9 +411,9 @@ class StoreContract:
         bench.bookings.back_off_failing(another.booking_id, DUE)
         bench.bookings.back_off_failing(another.booking_id, DUE + day - MS)
         assert bench.failures(another.booking_id) == 2
-        assert concerns(bench) == []
+        assert entries(bench) == []
         bench.bookings.back_off_failing(booking.booking_id, DUE + day)
-        assert concerns(bench) == [AttentionEntry(booking.booking_id, "failing", DUE + day)]
+        assert entries(bench) == [AttentionEntry(booking.booking_id, "failing", DUE + day)]
         assert bench.failures(booking.booking_id) == 5
         # Put off a moment ago, it is not due: a message that comes twice counts once.
         bench.bookings.back_off_failing(booking.booking_id, DUE + day + MS)
@@ -430,12 +428,12 @@ class StoreContract:
         booking = held(bench)
         bench.bookings.back_off_failing(booking.booking_id, DUE)
         bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=25))
-        assert [concern.kind for concern in concerns(bench)] == ["failing"]
+        assert [entry.kind for entry in entries(bench)] == ["failing"]
         bench.bookings.save(booking, opened(booking))
-        assert concerns(bench) == []
+        assert entries(bench) == []
         # The day begins anew.
         bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(hours=26))
-        assert concerns(bench) == []
+        assert entries(bench) == []
 
     def test_what_rests_or_is_not_due_yet_is_not_put_off(self, bench: Bench) -> None:
         """It would be in the index for ever: whoever is led to it finds nothing to do, and so saves nothing."""
@@ -462,15 +460,15 @@ class StoreContract:
         odd = verified(booking, "paid", amount=Money(1, "ETB"), now=NOW + DAY)
         saved = bench.bookings.save(booking, odd)
         # Since it needs one, not since it was made.
-        assert concerns(bench) == [AttentionEntry(booking.booking_id, "payment_review", NOW + DAY)]
+        assert entries(bench) == [AttentionEntry(booking.booking_id, "payment_review", NOW + DAY)]
         bench.bookings.save(saved, paid(booking))
-        assert concerns(bench) == []
+        assert entries(bench) == []
 
     def test_orphaned_money_is_reported_once(self, bench: Bench) -> None:
         tx_ref = f"{a_booking_id('lost')}-1"
         bench.bookings.orphan(tx_ref, verification_of(a_booking().payments[0], tx_ref=tx_ref), NOW)
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW + timedelta(hours=1))
-        assert concerns(bench) == [AttentionEntry(tx_ref, "orphan", NOW)]
+        assert entries(bench) == [AttentionEntry(tx_ref, "orphan", NOW)]
         assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
 
     def test_an_orphan_is_settled_once_and_for_all(self, bench: Bench) -> None:
@@ -478,7 +476,7 @@ class StoreContract:
         first = Acknowledgement(NOW + timedelta(hours=1), PersonId("operator-1"), "Sent back by hand. እናመሰግናለን")
         again = Acknowledgement(NOW + timedelta(hours=2), PersonId("operator-2"), "")
         assert bench.bookings.acknowledge_orphan(tx_ref, first) is None
-        assert concerns(bench) == []
+        assert entries(bench) == []
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
         another = f"{a_booking_id('lost')}-2"
         bench.bookings.orphan(another, Verification("paid", another), NOW)
@@ -486,7 +484,7 @@ class StoreContract:
         assert bench.another().acknowledge_orphan(tx_ref, again) == first
         # Its announcement may still come again.
         bench.bookings.orphan(tx_ref, Verification("paid", tx_ref), NOW)
-        assert concerns(bench) == [AttentionEntry(another, "orphan", NOW)]
+        assert entries(bench) == [AttentionEntry(another, "orphan", NOW)]
         assert bench.bookings.acknowledge_orphan(another, again) == again
 
     def test_a_booking_is_no_orphan_to_settle(self, bench: Bench) -> None:
@@ -495,7 +493,7 @@ class StoreContract:
         for subject in ("", booking.booking_id, booking.payments[0].tx_ref):
             assert bench.bookings.acknowledge_orphan(subject, said) is None
         assert bench.bookings.load(booking.booking_id) == booking
-        assert concerns(bench) == []
+        assert entries(bench) == []
 
     def test_whether_a_booking_keeps_failing(self, bench: Bench) -> None:
         booking = held(bench)
@@ -508,7 +506,7 @@ class StoreContract:
         assert not bench.bookings.is_failing(saved.booking_id)
 
     @pytest.mark.parametrize("limit", [1, 2, 100])
-    def test_concerns_oldest_first(self, bench: Bench, limit: int) -> None:
+    def test_attention_entries_oldest_first(self, bench: Bench, limit: int) -> None:
         listing = a_listing(units=9)
         expected = []
         for n in (2, 0, 1):
@@ -517,10 +515,10 @@ class StoreContract:
             expected.append(AttentionEntry(booking.booking_id, "payment_review", booking.created_at))
         bench.bookings.orphan("GZ0000000000000A-1", Verification("paid"), NOW + timedelta(minutes=30))
         expected.append(AttentionEntry("GZ0000000000000A-1", "orphan", NOW + timedelta(minutes=30)))
-        pages = all_pages(lambda after: bench.bookings.concerns(limit=limit, after=after))
+        pages = all_pages(lambda after: bench.bookings.attention_entries(limit=limit, after=after))
         assert all(len(page.items) <= limit for page in pages)
-        found = [concern for page in pages for concern in page.items]
-        assert found == sorted(expected, key=lambda concern: concern.since)
+        found = [entry for page in pages for entry in page.items]
+        assert found == sorted(expected, key=lambda entry: entry.since)
 
     # -- salt
 
@@ -553,7 +551,9 @@ class StoreContract:
             made.append(booking.booking_id)
         held(bench, guest_id=OTHER, listing=a_listing(units=99))
         newest_first = [made[n] for n in (2, 4, 0, 3, 1)]
-        pages = [page.ids for page in all_pages(lambda after: bench.bookings.of_guest(GUEST, limit=limit, after=after))]
+        pages = [
+            page.items for page in all_pages(lambda after: bench.bookings.of_guest(GUEST, limit=limit, after=after))
+        ]
         assert [booking_id for page in pages for booking_id in page] == newest_first
         assert all(len(page) <= limit for page in pages)
         assert [booking_id for page in pages[:-1] for booking_id in page] == newest_first[: limit * (len(pages) - 1)]
@@ -568,8 +568,8 @@ class StoreContract:
         elsewhere = a_listing(listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
         held(bench, guest_id=OTHER, listing=elsewhere)
         pages = all_pages(lambda after: bench.bookings.of_listing(listing.listing_id, limit=limit, after=after))
-        assert all(len(page.ids) <= limit for page in pages)
-        assert [booking_id for page in pages for booking_id in page.ids] == [made[25], made[20], made[15]]
+        assert all(len(page.items) <= limit for page in pages)
+        assert [booking_id for page in pages for booking_id in page.items] == [made[25], made[20], made[15]]
 
     @pytest.mark.parametrize("limit", [1, 3, 100])
     def test_the_bookings_of_a_day(self, bench: Bench, limit: int) -> None:
@@ -582,15 +582,15 @@ class StoreContract:
         ids = list(made.values())
         assert {shard_of(booking_id, 4) for booking_id in ids[1:-1]} == {0, 1, 2, 3}
         pages = all_pages(lambda after: bench.bookings.of_day(date(2027, 1, 3), limit=limit, after=after))
-        assert all(len(page.ids) <= limit for page in pages)
-        found = [booking_id for page in pages for booking_id in page.ids]
+        assert all(len(page.items) <= limit for page in pages)
+        found = [booking_id for page in pages for booking_id in page.items]
         assert sorted(found) == sorted(ids[1:-1])
 
     def test_a_booking_is_of_the_day_on_which_it_was_made(self, bench: Bench) -> None:
         booking = held(bench)
         bench.bookings.save(booking, opened(booking, now=NOW + DAY))
-        assert bench.bookings.of_day(NOW.date(), limit=9, after=None).ids == (booking.booking_id,)
-        assert bench.bookings.of_day((NOW + DAY).date(), limit=9, after=None).ids == ()
+        assert bench.bookings.of_day(NOW.date(), limit=9, after=None).items == (booking.booking_id,)
+        assert bench.bookings.of_day((NOW + DAY).date(), limit=9, after=None).items == ()
 
     @pytest.mark.parametrize("limit", range(1, 6))
     def test_a_page_of_a_day_is_full_before_the_next_begins(self, bench: Bench, limit: int) -> None:
@@ -598,7 +598,7 @@ class StoreContract:
         for n in range(9):
             held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(minutes=n), listing=listing)
         pages = [
-            page.ids for page in all_pages(lambda after: bench.bookings.of_day(NOW.date(), limit=limit, after=after))
+            page.items for page in all_pages(lambda after: bench.bookings.of_day(NOW.date(), limit=limit, after=after))
         ]
         full, rest = divmod(9, limit)
         assert [len(page) for page in pages if page] == [limit] * full + [rest] * bool(rest)
@@ -641,15 +641,15 @@ def taken(bench: Bench) -> dict[date, int]:
     return {night.date: night.taken for night in nights.values() if night.taken}
 
 
-def concerns(bench: Bench) -> list[AttentionEntry]:
-    return list(bench.bookings.concerns(limit=100, after=None).items)
+def entries(bench: Bench) -> list[AttentionEntry]:
+    return list(bench.bookings.attention_entries(limit=100, after=None).items)
 
 
-def all_pages(page_after: Callable[[str | None], P]) -> Sequence[P]:
-    """Every page, followed by ``after``, which travels as text."""
+def all_pages(page_after: Callable[[str | None], Page[T]]) -> Sequence[Page[T]]:
+    """Every page, each found by the cursor of the one before, which travels as text."""
     pages = [page_after(None)]
-    while pages[-1].after is not None:
-        assert isinstance(pages[-1].after, str)
-        pages.append(page_after(pages[-1].after))
+    while pages[-1].next_cursor is not None:
+        assert isinstance(pages[-1].next_cursor, str)
+        pages.append(page_after(pages[-1].next_cursor))
         assert len(pages) < 30
     return pages

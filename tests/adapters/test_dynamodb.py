@@ -378,7 +378,7 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
         ("BatchGetItem", lambda bench: bench.bookings.load_many([a_booking_id()])),
         ("Query", lambda bench: bench.bookings.due(NOW, 10)),
         ("Query", lambda bench: bench.bookings.of_day(NOW.date(), limit=1, after=None)),
-        ("Query", lambda bench: bench.bookings.concerns(limit=1, after=None)),
+        ("Query", lambda bench: bench.bookings.attention_entries(limit=1, after=None)),
         ("Query", lambda bench: bench.bookings.of_guest(GUEST, limit=1, after=None)),
         ("Query", lambda bench: bench.bookings.of_listing(a_listing().listing_id, limit=1, after=None)),
         ("GetItem", lambda bench: bench.listings.load(a_listing().listing_id)),

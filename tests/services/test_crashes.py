@@ -289,6 +289,6 @@ def test_what_an_operator_settles_is_settled_once(*, after: bool) -> None:
             event.by for event in harness.stored_booking(FIRST).history if event.kind == "payment_reversed_settled"
         ]
         assert entries == [OPERATOR.person_id]
-        assert harness.ports.bookings.concerns(limit=9, after=None).items == ()
+        assert harness.ports.bookings.attention_entries(limit=9, after=None).items == ()
 
     assert run_with_crashes(begin, deal, go_on, after=after) >= 2

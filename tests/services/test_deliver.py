@@ -310,8 +310,8 @@ def test_a_refused_address_is_final_and_shown_to_a_person(harness: Harness, port
     ports.run_before("mailer.send", raises(MailRefused()))
     assert send_emails(ports, FIRST) == 1
     assert statuses(harness) == ["failed", "sent"]
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind) == (FIRST, "email")
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind) == (FIRST, "email")
     harness.advance(days=2)
     assert ports.mailer.subjects == [HOSTS]
 
@@ -336,8 +336,8 @@ def test_a_letter_that_can_never_be_written_is_shown_to_a_person(harness: Harnes
     ports.run_before("letters.render", broken)
     harness.advance(hours=24)
     assert statuses(harness) == ["owed", "owed"]
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind) == (FIRST, "email")
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind) == (FIRST, "email")
     ports.call_log._before.clear()
 
 

@@ -163,8 +163,8 @@ def test_a_review_does_not_end_with_the_hold_unseen(harness: Harness, ports: Fak
     ports.clock.move_to(HOLD_ENDS)
     harness.process_task(booking)
     assert harness.stored_payment(ONE).status == "review"
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind) == (FIRST, "payment_review")
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind) == (FIRST, "payment_review")
 
 
 # -- a link that cannot be closed

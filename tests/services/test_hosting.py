@@ -214,7 +214,7 @@ def test_bookings_of_all_listings_page_by_page(harness: Harness, ports: Fakes, l
         page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status=None, limit=limit, after=after)
         assert len(page.items) <= limit
         found += page.items
-        if (after := page.after) is None:
+        if (after := page.next_cursor) is None:
             break
     assert after is None
     assert found == expected
@@ -231,7 +231,7 @@ def test_bookings_of_all_listings_of_a_status(harness: Harness, ports: Fakes, li
     for _ in range(20):
         page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status="confirmed", limit=limit, after=after)
         found += page.items
-        if (after := page.after) is None:
+        if (after := page.next_cursor) is None:
             break
     assert found == [harness.stored_booking(every[1])]
 
@@ -241,7 +241,7 @@ def test_a_full_page_looks_into_no_further_listing(harness: Harness, ports: Fake
     harness.clear_logs()
     page = hosting.bookings(ports, HOST_ABEBE, listing_id=None, status=None, limit=2, after=None)
     assert (len(page.items), ports.call_log.count("bookings.of_listing")) == (2, 1)
-    assert page.after is not None
+    assert page.next_cursor is not None
 
 
 def test_bookings_of_one_listing_of_a_status(harness: Harness, ports: Fakes) -> None:
@@ -252,7 +252,7 @@ def test_bookings_of_one_listing_of_a_status(harness: Harness, ports: Fakes) -> 
     assert of_status.items == (paid,)
     every = hosting.bookings(ports, HOST_ABEBE, listing_id=place, status=None, limit=1, after=None)
     assert [booking.stay.check_in for booking in every.items] == [END]
-    rest = hosting.bookings(ports, HOST_ABEBE, listing_id=place, status=None, limit=1, after=every.after)
+    rest = hosting.bookings(ports, HOST_ABEBE, listing_id=place, status=None, limit=1, after=every.next_cursor)
     assert rest.items == (paid,)
     mine = hosting.bookings(ports, OTHER_HOST, listing_id=None, status=None, limit=9, after=None)
-    assert (mine.items, mine.after) == ((), None)
+    assert (mine.items, mine.next_cursor) == ((), None)

@@ -115,9 +115,9 @@ def test_concerns_page_by_page(harness: Harness, ports: Fakes) -> None:
     second = in_review(harness, key="second", guest=GUEST_DAWIT)
     page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=None)
     assert [matter.subject for matter in page.items] == [first]
-    assert page.after is not None
-    page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=page.after)
-    assert ([matter.subject for matter in page.items], page.after) == ([second], None)
+    assert page.next_cursor is not None
+    page = operators.attention(ports, OPERATOR, kind=None, limit=1, after=page.next_cursor)
+    assert ([matter.subject for matter in page.items], page.next_cursor) == ([second], None)
 
 
 def test_a_booking_that_cannot_be_read_hides_no_other(harness: Harness, ports: Fakes) -> None:
@@ -230,7 +230,7 @@ def test_bookings_of_a_period_day_by_day(harness: Harness, ports: Fakes, limit: 
             page = operators.bookings_by_day(ports, OPERATOR, start, end, status=status, limit=limit, after=after)
             assert len(page.items) <= limit
             found += [str(booking.booking_id) for booking in page.items]
-            if (after := page.after) is None:
+            if (after := page.next_cursor) is None:
                 return found
 
     assert every(DAY, DAY + timedelta(days=3)) == ids
@@ -248,7 +248,7 @@ def test_bookings_of_one_long_day(harness: Harness, ports: Fakes, limit: int) ->
     for _ in range(9):
         page = operators.bookings_by_day(ports, OPERATOR, DAY, DAY, status=None, limit=limit, after=after)
         found += [str(booking.booking_id) for booking in page.items]
-        if (after := page.after) is None:
+        if (after := page.next_cursor) is None:
             break
     assert (len(found), {*found}) == (4, ids)
 
@@ -278,7 +278,7 @@ def test_payments_of_a_period(harness: Harness, ports: Fakes, limit: int) -> Non
             assert len(page.items) <= limit
             assert page.items or status, "an empty page, where more is said to come"
             found += [payment.tx_ref for _, payment in page.items]
-            if (after := page.after) is None:
+            if (after := page.next_cursor) is None:
                 break
         assert len(found) == len(set(found)) == count
 

@@ -36,7 +36,7 @@ def test_own_bookings_newest_first(harness: Harness, ports: Fakes) -> None:
     harness.book(key="other", guest=GUEST_DAWIT)
     found = reading.own_bookings(ports, GUEST_HANNA, status=None, limit=9, after=None)
     assert [booking.booking_id for booking in found.items] == [booking.booking_id for booking in reversed(made)]
-    assert found.after is None
+    assert found.next_cursor is None
 
 
 def test_own_bookings_of_a_status_page_by_page(harness: Harness, ports: Fakes) -> None:
@@ -46,7 +46,7 @@ def test_own_bookings_of_a_status_page_by_page(harness: Harness, ports: Fakes) -
     for _ in range(4):
         page = reading.own_bookings(ports, GUEST_HANNA, status="confirmed", limit=1, after=after)
         shown += list(page.items)
-        after = page.after
+        after = page.next_cursor
         if after is None:
             break
     assert after is None
@@ -85,7 +85,7 @@ def test_own_payments_newest_first_page_by_page(harness: Harness, ports: Fakes, 
         assert all(payment in booking.payments for booking, payment in page.items)
         assert page.items or status, "an empty page, where more is said to come"
         shown += [payment for _, payment in page.items]
-        after = page.after
+        after = page.next_cursor
         if after is None:
             break
     assert after is None
@@ -150,7 +150,7 @@ def test_events_are_those_of_the_payment_and_of_its_booking(harness: Harness, po
         ("payment_completed", "-2"),
         ("booking_confirmed", ""),
     ]
-    assert found.after is None
+    assert found.next_cursor is None
     assert len(reading.events(ports, OPERATOR, ONE, limit=100, after=None).items) == 4
     assert booking.booking_id == FIRST
 
@@ -174,12 +174,12 @@ def test_events_page_by_page_oldest_first(harness: Harness, ports: Fakes, limit:
     harness.confirmed_booking()
     every = reading.events(ports, GUEST_HANNA, ONE, limit=100, after=None).items
     shown: list[Any] = []
-    after: int | None = None
+    after: str | None = None
     while True:
         page = reading.events(ports, GUEST_HANNA, ONE, limit=limit, after=after)
         assert 0 < len(page.items) <= limit
         shown += page.items
-        after = page.after
+        after = page.next_cursor
         if after is None:
             break
     assert tuple(shown) == every

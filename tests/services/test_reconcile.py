@@ -86,7 +86,7 @@ def test_money_that_does_not_match_goes_to_a_person(harness: Harness, ports: Fak
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.payments[0].status) == ("pending_payment", "review")
     assert booking.emails == ()
-    assert [(concern.subject, concern.kind) for concern in ports.bookings.concerns(limit=9, after=None).items] == [
+    assert [(entry.subject, entry.kind) for entry in ports.bookings.attention_entries(limit=9, after=None).items] == [
         (FIRST, "payment_review")
     ]
 
@@ -145,8 +145,8 @@ def test_money_that_the_gateway_took_back_is_shown_to_a_person(harness: Harness,
     ports.gateway.set_status(ONE, "reversed")
     look(harness, "webhook")
     assert (harness.stored_booking(FIRST).status, harness.stored_payment(ONE).reversal) == ("confirmed", "reversed")
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert concern.kind == "payment_reversed"
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert entry.kind == "payment_reversed"
 
 
 # -- when the gateway is asked

@@ -219,8 +219,8 @@ def test_a_post_whose_fate_is_unknown_is_never_repeated(
     assert 8 <= ports.call_log.count("gateway.verify") <= 12
     harness.advance(hours=2)
     assert get_refund(harness).status == "attention"
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind) == (FIRST, "refund")
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind) == (FIRST, "refund")
     harness.advance(days=10)
     assert ports.call_log.count("gateway.refund") == 1
 

@@ -187,5 +187,5 @@ def test_reviews_page_by_page(harness: Harness, ports: Fakes) -> None:
         ports.tables.reviews[listing_id, each.booking_id] = each
     page = reviews(ports, listing_id, limit=2, after=None)
     assert page.items == (said[2], said[1])
-    page = reviews(ports, listing_id, limit=2, after=page.after)
-    assert (page.items, page.after) == ((said[0],), None)
+    page = reviews(ports, listing_id, limit=2, after=page.next_cursor)
+    assert (page.items, page.next_cursor) == ((said[0],), None)

@@ -173,10 +173,10 @@ def test_a_booking_that_goes_on_raising_is_shown_to_a_person(harness: Harness, p
 
     ports.run_before("bookings.load", load)
     harness.advance(hours=23)
-    assert ports.bookings.concerns(limit=9, after=None).items == ()
+    assert ports.bookings.attention_entries(limit=9, after=None).items == ()
     harness.advance(hours=2)
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind) == (FIRST, "failing")
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind) == (FIRST, "failing")
     ports.call_log._before.clear()
     row.booking = broken
 

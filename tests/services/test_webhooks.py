@@ -117,8 +117,8 @@ def test_paid_money_for_an_unknown_reference_is_shown_to_a_person(harness: Harne
     orphan(harness, NOBODYS)
     harness.webhook(f"{NOBODYS}-1")
     harness.webhook(f"{NOBODYS}-1")
-    [concern] = ports.bookings.concerns(limit=9, after=None).items
-    assert (concern.subject, concern.kind, concern.since) == (f"{NOBODYS}-1", "orphan", NOW)
+    [entry] = ports.bookings.attention_entries(limit=9, after=None).items
+    assert (entry.subject, entry.kind, entry.since) == (f"{NOBODYS}-1", "orphan", NOW)
     kept, _ = ports.tables.orphans[f"{NOBODYS}-1"]
     assert kept == ports.gateway.verify(f"{NOBODYS}-1")
     assert ports.queue.tasks == []

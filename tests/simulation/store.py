@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import TypeVar
 
 from chalicelib.adapters.dynamodb.records import decode_booking, encode_booking
 from chalicelib.domain.attention import attention, attention_since
@@ -21,17 +22,17 @@ from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
     BookingExists,
-    Concerns,
     NightsShort,
     Page,
     ReviewExists,
-    Reviews,
     SlotTaken,
     StoreBusy,
     VersionLost,
 )
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
+
+T = TypeVar("T")
 
 OFF: set[str] = set()
 """Conditions that are switched off, to prove that the simulation would notice."""
@@ -201,27 +202,27 @@ class SimBookings:
         row = self.tables.rows.get(booking_id)
         return row is not None and row.attention == "failing"
 
-    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
-        return _page([key for key, row in self.tables.rows.items() if row.booking.guest_id == guest_id], limit, after)
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page[BookingId]:
+        return _page(
+            [BookingId(key) for key, row in self.tables.rows.items() if row.booking.guest_id == guest_id], limit, after
+        )
 
-    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()
-        return _page([key for key, row in rows if row.booking.place.listing_id == listing_id], limit, after)
+        return _page([BookingId(key) for key, row in rows if row.booking.place.listing_id == listing_id], limit, after)
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()
-        return _page([key for key, row in rows if row.booking.created_at.date() == day], limit, after)
+        return _page([BookingId(key) for key, row in rows if row.booking.created_at.date() == day], limit, after)
 
-    def concerns(self, *, limit: int, after: str | None) -> Concerns:
+    def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         waiting = self.tables.orphans.keys() - self.tables.settled.keys()
         found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
         for key, row in self.tables.rows.items():
             if row.attention:
                 found.append(AttentionEntry(key, row.attention, row.attention_at))
-        found.sort(key=lambda concern: (concern.since, concern.subject))
-        start = int(after or 0)
-        end = start + limit
-        return Concerns(tuple(found[start:end]), str(end) if end < len(found) else None)
+        found.sort(key=lambda entry: (entry.since, entry.subject))
+        return _page(found, limit, after)
 
     def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
         taken = self.tables.slots.get((guest_id, slot))
@@ -308,11 +309,10 @@ class SimListings:
         reviews = self.tables.reviews.items()
         return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
-    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         own = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
         own.sort(key=lambda review: review.order, reverse=True)
-        start = int(after or 0)
-        return Reviews(tuple(own[start : start + limit]), str(start + limit) if start + limit < len(own) else None)
+        return _page(own, limit, after)
 
     def load(self, listing_id: ListingId) -> Listing | None:
         return self.tables.listings.get(listing_id)
@@ -324,7 +324,7 @@ class SimListings:
         every = self.tables.nights.items()
         return {day: night for (of, day), night in every if of == listing_id and start <= day < end}
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
         found = [
             (listing.nightly_price.minor, listing.listing_id)
             for listing in self.tables.listings.values()
@@ -333,12 +333,12 @@ class SimListings:
         cheap = [key for price, key in sorted(found) if max_price is None or price <= max_price]
         return _page(cheap, limit, after)
 
-    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         own = [key for key, listing in self.tables.listings.items() if listing.host_id == host_id]
         return _page(own, limit, after)
 
 
-def _page(ids: Sequence[str], limit: int, after: str | None) -> Page:
+def _page(items: Sequence[T], limit: int, after: str | None) -> Page[T]:
     start = int(after or 0)
     end = start + limit
-    return Page(tuple(ids[start:end]), str(end) if end < len(ids) else None)
+    return Page(tuple(items[start:end]), str(end) if end < len(items) else None)

@@ -7,9 +7,9 @@ from typing import Any, get_args, get_origin
 
 from chalicelib.api import answers
 from chalicelib.api.core import fields
-from chalicelib.api.core.paging import Page
 from chalicelib.api.routes import attention, bookings, callbacks, documents, listings, operators, payments, reviews
 from chalicelib.domain.money import Money
+from chalicelib.services.ports import Page
 
 Json = dict[str, Any]
 

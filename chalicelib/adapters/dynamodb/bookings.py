@@ -50,7 +50,6 @@ from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
     BookingExists,
-    Concerns,
     NightsShort,
     Page,
     SlotTaken,
@@ -236,33 +235,27 @@ class DynamoBookings:
             return False
         return (item.attention_at or "").endswith(FAILING)
 
-    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page:
-        return page_of(BookingItem.by_guest, guest_id, "booking_id", limit=limit, after=after, newest_first=True)
+    def of_guest(self, guest_id: PersonId, *, limit: int, after: str | None) -> Page[BookingId]:
+        return page_of(BookingItem.by_guest, guest_id, _booking_id, limit=limit, after=after, newest_first=True)
 
-    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page:
-        return page_of(BookingItem.by_listing, listing_id, "booking_id", limit=limit, after=after, newest_first=True)
+    def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
+        return page_of(BookingItem.by_listing, listing_id, _booking_id, limit=limit, after=after, newest_first=True)
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page:
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         first, key = json.loads(after) if after else (0, None)
-        ids: tuple[str, ...] = ()
+        ids: tuple[BookingId, ...] = ()
         for shard in range(first, DAY_SHARDS):
             left = limit - len(ids)
-            page = page_of(BookingItem.by_day, f"{day.isoformat()}#{shard}", "booking_id", limit=left, after=key)
-            ids, key = ids + page.ids, page.after
+            page = page_of(BookingItem.by_day, f"{day.isoformat()}#{shard}", _booking_id, limit=left, after=key)
+            ids, key = ids + page.items, page.next_cursor
             if key is not None:
                 return Page(ids, json.dumps([shard, key]))
             if len(ids) == limit and shard + 1 < DAY_SHARDS:
                 return Page(ids, json.dumps([shard + 1, None]))
         return Page(ids, None)
 
-    @reading()
-    def concerns(self, *, limit: int, after: str | None) -> Concerns:
-        results = BookingItem.needs_attention.query(
-            ASKED, limit=limit, page_size=limit, last_evaluated_key=json.loads(after) if after else None
-        )
-        items = tuple(_concern(item) for item in results)
-        last = results.last_evaluated_key
-        return Concerns(items, json.dumps(last, separators=(",", ":")) if last else None)
+    def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
+        return page_of(BookingItem.needs_attention, ASKED, _attention_entry, limit=limit, after=after)
 
 
 @reading()
@@ -345,7 +338,11 @@ def _booking(item: BookingItem) -> Booking:
         raise Unreadable(item.booking_id) from error
 
 
-def _concern(item: BookingItem) -> AttentionEntry:
+def _booking_id(item: BookingItem) -> BookingId:
+    return BookingId(item.booking_id)
+
+
+def _attention_entry(item: BookingItem) -> AttentionEntry:
     since, _, kind = item.attention_at.partition("#")
     subject = item.booking_id.removeprefix(ORPHAN)
     return AttentionEntry(subject, kind, datetime.fromisoformat(since))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import random
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from pynamodb.connection import Connection
@@ -17,6 +17,8 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE
 from chalicelib.services.ports import Page, StoreBusy
+
+T = TypeVar("T")
 
 TRIES = 6
 """How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
@@ -127,14 +129,14 @@ def reading() -> Iterator[None]:
 def page_of(
     index: Any,
     key: str,
-    id_name: str,
+    read: Callable[[Any], T],
     *,
     limit: int,
     after: str | None,
     newest_first: bool = False,
     range_condition: Condition | None = None,
-) -> Page:
-    """One page of an index; ``after`` is DynamoDB's own last key, as JSON."""
+) -> Page[T]:
+    """One page of an index or a partition, each item as ``read`` makes it; its cursor is the last key as JSON."""
     results = index.query(
         key,
         range_condition,
@@ -143,6 +145,6 @@ def page_of(
         page_size=limit,
         last_evaluated_key=json.loads(after) if after else None,
     )
-    ids = tuple(getattr(item, id_name) for item in results)
+    items = tuple(read(item) for item in results)
     last = results.last_evaluated_key
-    return Page(ids, json.dumps(last, separators=(",", ":")) if last else None)
+    return Page(items, json.dumps(last, separators=(",", ":")) if last else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -27,7 +26,7 @@ from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
-from chalicelib.services.ports import Page, ReviewExists, Reviews, StoreBusy, VersionLost
+from chalicelib.services.ports import Page, ReviewExists, StoreBusy, VersionLost
 
 REVIEW = "REVIEW#"
 REVIEWED = "REVIEWED#"
@@ -114,27 +113,27 @@ class DynamoListings:
         except ReviewItem.DoesNotExist:
             return None
 
-    @reading()
-    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Reviews:
-        results = ReviewItem.query(
-            listing_id,
-            ReviewItem.part.startswith(REVIEW),
-            scan_index_forward=False,
-            limit=limit,
-            page_size=limit,
-            last_evaluated_key=json.loads(after) if after else None,
+    def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
+        under = ReviewItem.part.startswith(REVIEW)
+        return page_of(
+            ReviewItem, listing_id, _review, limit=limit, after=after, newest_first=True, range_condition=under
         )
-        items = tuple(decode_review(item.body) for item in results)
-        last = results.last_evaluated_key
-        return Reviews(items, json.dumps(last, separators=(",", ":")) if last else None)
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page:
+    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
         # "~" sorts after every id, so the price itself is still in.
         cheap = None if max_price is None else ListingItem.price_key <= price_key(max_price, "~")
-        return page_of(ListingItem.by_city, city_key, "listing_id", limit=limit, after=after, range_condition=cheap)
+        return page_of(ListingItem.by_city, city_key, _listing_id, limit=limit, after=after, range_condition=cheap)
 
-    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page:
-        return page_of(ListingItem.by_host, host_id, "listing_id", limit=limit, after=after, newest_first=True)
+    def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
+        return page_of(ListingItem.by_host, host_id, _listing_id, limit=limit, after=after, newest_first=True)
+
+
+def _listing_id(item: ListingItem) -> ListingId:
+    return ListingId(item.listing_id)
+
+
+def _review(item: ReviewItem) -> Review:
+    return decode_review(item.body)
 
 
 def _listing_item(listing: Listing) -> ListingItem:

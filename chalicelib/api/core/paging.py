@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
 from chalicelib.api.core.cursors import seal, unseal
 from chalicelib.api.core.http import Answer, Call
-
-T = TypeVar("T")
+from chalicelib.services.ports import Page
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
@@ -22,23 +21,16 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list. It may hold fewer items than ``limit``, even none: only ``next_cursor: null`` is the end."""
-
-    items: Sequence[T]
-    next_cursor: str | None
-
-
-def position(call: Call) -> Any:
+def position(call: Call) -> str | None:
     """Where this page begins; None for the first. Raises InvalidCursor."""
     query: Paged = call.query
     return None if query.cursor is None else unseal(call.container.bookings.salt(), _scope(call), query.cursor)
 
 
-def page(call: Call, items: Sequence[Any], after: Any) -> Answer:
-    """One page; ``after`` (JSON) is where the next begins, None at the end."""
+def page(call: Call, items: Sequence[Any], after: str | None) -> Answer:
+    """One page; ``after`` is where the next begins, None at the end."""
     following = None if after is None else seal(call.container.bookings.salt(), _scope(call), after)
-    return Answer(Page(items, following))
+    return Answer(Page(tuple(items), following))
 
 
 def _scope(call: Call) -> str:

@@ -8,10 +8,11 @@ from chalice.app import Blueprint
 from chalicelib.api.answers import Instant, instant
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, settle
 from chalicelib.services.operators.lists import Action, AttentionItem, Kind
+from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
 
@@ -88,7 +89,7 @@ def list_attention(call: Call) -> Answer:
     found = operators.attention(
         call.container, call.principal, kind=query.kind, limit=query.limit, after=position(call)
     )
-    return page(call, [AttentionItemOut.of(matter, call) for matter in found.items], found.after)
+    return page(call, [AttentionItemOut.of(matter, call) for matter in found.items], found.next_cursor)
 
 
 @endpoint(

@@ -12,7 +12,7 @@ from chalice.app import Blueprint
 from chalicelib.api.answers import BookingOut, PaymentOut
 from chalicelib.api.core.fields import Count, Email, Name, NoBody, Phone, Price, Sentence, checked, url_parts
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.views import booking_out, payment_out
 from chalicelib.container import container
 from chalicelib.domain.booking import BookingStatus, Language
@@ -25,6 +25,7 @@ from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
+from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
 
@@ -147,7 +148,7 @@ def list_bookings(call: Call) -> Answer:
     found = reading.own_bookings(
         call.container, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
     )
-    return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.after)
+    return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.next_cursor)
 
 
 @endpoint(
@@ -171,7 +172,7 @@ def list_hosted_bookings(call: Call) -> Answer:
         limit=query.limit,
         after=position(call),
     )
-    return page(call, [booking_out(call, booking, "host") for booking in found.items], found.after)
+    return page(call, [booking_out(call, booking, "host") for booking in found.items], found.next_cursor)
 
 
 @endpoint(

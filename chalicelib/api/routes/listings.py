@@ -12,11 +12,12 @@ from chalice.app import Blueprint
 from chalicelib.api.answers import FoundListingOut, ListingOut, NightOut, NightsOut, QuoteOut
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.money import Money
 from chalicelib.services import calendars, hosting
 from chalicelib.services import search as catalogue
+from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
 
@@ -110,7 +111,7 @@ def search_listings(call: Call) -> Answer:
         if quote is not None and query.check_in and query.check_out:
             shown = QuoteOut.of(quote, (query.check_out - query.check_in).days)
         items.append(FoundListingOut.found(listing, shown))
-    return page(call, items, found.after)
+    return page(call, items, found.next_cursor)
 
 
 @endpoint(
@@ -175,7 +176,7 @@ def publish_listing(call: Call) -> Answer:
 def list_own_listings(call: Call) -> Answer:
     """List the caller's own listings, newest first."""
     found = hosting.of_host(call.container, call.principal, limit=call.query.limit, after=position(call))
-    return page(call, [ListingOut.of(listing) for listing, _ in found.items], found.after)
+    return page(call, [ListingOut.of(listing) for listing in found.items], found.next_cursor)
 
 
 @endpoint(

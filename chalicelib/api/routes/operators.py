@@ -14,12 +14,13 @@ from chalicelib.api.answers import BookingOut, Day, Instant, MoneyOut, PaymentOu
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.negotiation import by_preference
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.views import booking_out, payment_out
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
 from chalicelib.services import queries as reading
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.lists import Sums
+from chalicelib.services.ports import Page
 from chalicelib.services.refunds import ResolveAs, retry
 
 routes = Blueprint(__name__)
@@ -124,7 +125,7 @@ def list_bookings_by_day(call: Call) -> Answer:
         limit=query.limit,
         after=position(call),
     )
-    return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.after)
+    return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.next_cursor)
 
 
 @endpoint(
@@ -148,7 +149,7 @@ def list_payments_by_day(call: Call) -> Answer:
         limit=query.limit,
         after=position(call),
     )
-    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.next_cursor)
 
 
 @endpoint(

@@ -10,12 +10,13 @@ from chalice.app import Blueprint
 from chalicelib.api.answers import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core.fields import NoBody, Sentence
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.views import payment_out
 from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
 from chalicelib.services import queries as reading
 from chalicelib.services.access import visible_payment
+from chalicelib.services.ports import Page
 from chalicelib.services.refunds import refund
 
 routes = Blueprint(__name__)
@@ -44,7 +45,7 @@ def list_payments(call: Call) -> Answer:
     found = reading.own_payments(
         call.container, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
     )
-    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.after)
+    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.next_cursor)
 
 
 @endpoint(
@@ -107,7 +108,7 @@ def list_payment_events(call: Call) -> Answer:
     """List what happened to a payment, oldest first."""
     tx_ref = call.path["tx_ref"]
     found = reading.events(call.container, call.principal, tx_ref, limit=call.query.limit, after=position(call))
-    return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.after)
+    return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.next_cursor)
 
 
 @endpoint(

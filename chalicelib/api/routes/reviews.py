@@ -10,8 +10,9 @@ from chalice.app import Blueprint
 from chalicelib.api.answers import ReviewOut
 from chalicelib.api.core.fields import ReviewText
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
-from chalicelib.api.core.paging import Page, Paged, page, position
+from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.services import reviews as reviewing
+from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
 
@@ -60,4 +61,4 @@ def review_listing(call: Call) -> Answer:
 def list_reviews(call: Call) -> Answer:
     """List what guests said of a listing, newest first."""
     found = reviewing.reviews(call.container, call.path["listing_id"], limit=call.query.limit, after=position(call))
-    return page(call, [ReviewOut.of(review) for review in found.items], found.after)
+    return page(call, [ReviewOut.of(review) for review in found.items], found.next_cursor)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.errors import FieldError, InvalidRequest
@@ -13,8 +14,7 @@ from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.verification import resolve
 from chalicelib.services.access import Principal, visible_payment, with_role
-from chalicelib.services.ports import AttentionEntry, Ports, Unreadable
-from chalicelib.services.queries import Listed
+from chalicelib.services.ports import AttentionEntry, Page, Ports, Unreadable
 from chalicelib.services.updating import save_decision
 
 MOST_DAYS = 31
@@ -61,19 +61,19 @@ class Sums:
 
 def attention(
     ports: Ports, principal: Principal | None, *, kind: Kind | None, limit: int, after: str | None
-) -> Listed[AttentionItem]:
+) -> Page[AttentionItem]:
     """What needs a person, oldest first. Raises Forbidden."""
     with_role(principal, "operator")
-    page = ports.bookings.concerns(limit=limit, after=after)
+    page = ports.bookings.attention_entries(limit=limit, after=after)
     bookings, unreadable = _readable(ports, [BookingId(each.subject) for each in page.items if each.kind != "orphan"])
-    matters: list[AttentionItem] = []
-    for concern in page.items:
-        if concern.subject in unreadable:
+    items: list[AttentionItem] = []
+    for entry in page.items:
+        if entry.subject in unreadable:
             reason = "its record cannot be read"
-            matters.append(AttentionItem("failing", concern.subject, concern.subject, reason, concern.since, ()))
+            items.append(AttentionItem("failing", entry.subject, entry.subject, reason, entry.since, ()))
         else:
-            matters += _matters(concern, bookings.get(BookingId(concern.subject)))
-    return Listed(tuple(matter for matter in matters if kind in (None, matter.kind)), page.after)
+            items += _items_of(entry, bookings.get(BookingId(entry.subject)))
+    return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
 
 
 def bookings_by_day(
@@ -84,13 +84,13 @@ def bookings_by_day(
     *,
     status: BookingStatus | None,
     limit: int,
-    after: Any,
-) -> Listed[Booking]:
+    after: str | None,
+) -> Page[Booking]:
     """Bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
     with_role(principal, "operator")
     check_period(start, end)
-    found, following = _some_of_days(ports, after, start, end, limit=limit)
-    return Listed(tuple(booking for booking in found if status in (None, booking.status)), following)
+    found, next_cursor = _some_of_days(ports, after, start, end, limit=limit)
+    return Page(tuple(booking for booking in found if status in (None, booking.status)), next_cursor)
 
 
 def payments_by_day(
@@ -101,20 +101,20 @@ def payments_by_day(
     *,
     status: PaymentStatus | None,
     limit: int,
-    after: Any,
-) -> Listed[tuple[Booking, Payment]]:
+    after: str | None,
+) -> Page[tuple[Booking, Payment]]:
     """The payments of bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
     with_role(principal, "operator")
     check_period(start, end)
-    place, shown = after or (None, 0)
-    bookings, following = _some_of_days(ports, place, start, end, limit=limit)
+    start_at, shown = json.loads(after) if after else (None, 0)
+    bookings, next_cursor = _some_of_days(ports, start_at, start, end, limit=limit)
     every = [
         (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
     ]
     items = tuple(every[shown : shown + limit])
     if shown + limit < len(every):
-        return Listed(items, [place, shown + limit])
-    return Listed(items, None if following is None else [following, 0])
+        return Page(items, json.dumps([start_at, shown + limit]))
+    return Page(items, None if next_cursor is None else json.dumps([next_cursor, 0]))
 
 
 def resolve_review(
@@ -145,9 +145,9 @@ def report(ports: Ports, principal: Principal | None, start: date, end: date) ->
         position: str | None = None
         while True:
             page = ports.bookings.of_day(day, limit=100, after=position)
-            for booking in ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]):
+            for booking in ports.bookings.load_many(page.items):
                 _add(sums, day, booking)
-            position = page.after
+            position = page.next_cursor
             if position is None:
                 break
         day += timedelta(days=1)
@@ -184,53 +184,56 @@ def _readable(ports: Ports, ids: list[BookingId]) -> tuple[dict[BookingId, Booki
     return {booking.booking_id: booking for booking in found}, unreadable
 
 
-def _matters(concern: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
-    if concern.kind == "orphan":
-        return [AttentionItem("orphan", concern.subject, None, "money for a reference that is not ours", concern.since)]
+def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
+    if entry.kind == "orphan":
+        return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
     if booking is None:
         return []
-    found = [matter for payment in booking.payments for matter in _of_payment(payment, booking, concern)]
-    if concern.kind == "failing":
+    found = [item for payment in booking.payments for item in _of_payment(payment, booking, entry)]
+    if entry.kind == "failing":
         reason = "working on it has failed for a day"
-        found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, concern.since))
+        found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, entry.since))
     for email in booking.emails:
         if email.needs_a_person:
             reason = f"{email.kind}: {email.status} after {email.tries} tries"
-            found.append(AttentionItem("email", email.email_id, booking.booking_id, reason, concern.since))
+            found.append(AttentionItem("email", email.email_id, booking.booking_id, reason, entry.since))
     return found
 
 
-def _of_payment(payment: Payment, booking: Booking, concern: AttentionEntry) -> Iterator[AttentionItem]:
+def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> Iterator[AttentionItem]:
     if payment.status == "review":
-        yield _of_event(booking, "payment_review", payment.tx_ref, "review", concern)
+        yield _of_event(booking, "payment_review", payment.tx_ref, "review", entry)
     if payment.has_open_reversal:
         reason = f"{payment.reversal} at the gateway, not by us"
-        yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, concern.since)
+        yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, entry.since)
     for refund in payment.refunds:
         if refund.needs_a_person:
-            yield _of_event(booking, "refund", refund.refund_id, refund.status, concern)
+            yield _of_event(booking, "refund", refund.refund_id, refund.status, entry)
 
 
-def _of_event(booking: Booking, kind: Kind, subject: str, status: str, concern: AttentionEntry) -> AttentionItem:
+def _of_event(booking: Booking, kind: Kind, subject: str, status: str, entry: AttentionEntry) -> AttentionItem:
     """The reason and the time are those of the change that asked for a person."""
     actions = _OWN_CALLS.get(status, ())
     for event in reversed(booking.history):
         if event.subject == subject and event.after == status and event.before != status:
             return AttentionItem(kind, subject, booking.booking_id, event.detail or status, event.at, actions)
-    return AttentionItem(kind, subject, booking.booking_id, status, concern.since, actions)
+    return AttentionItem(kind, subject, booking.booking_id, status, entry.since, actions)
 
 
-def _some_of_days(ports: Ports, place: Any, start: date, end: date, *, limit: int) -> tuple[list[Booking], Any]:
-    """The bookings of the first day from ``place`` on that has any, and where the next page begins (None: the end)."""
-    day, position = (start, None) if place is None else (date.fromisoformat(place[0]), place[1])
+def _some_of_days(
+    ports: Ports, after: str | None, start: date, end: date, *, limit: int
+) -> tuple[list[Booking], str | None]:
+    """The bookings of the first day from ``after`` on that has any, and where the next page begins (None: the end)."""
+    first, position = json.loads(after) if after else (start.isoformat(), None)
+    day = date.fromisoformat(first)
     while True:
         page = ports.bookings.of_day(day, limit=limit, after=position)
-        following: Any = [day.isoformat(), page.after]
-        if page.after is None:
+        next_cursor: str | None = json.dumps([day.isoformat(), page.next_cursor])
+        if page.next_cursor is None:
             day, position = day + timedelta(days=1), None
-            following = [day.isoformat(), None] if day <= end else None
-        if page.ids or following is None:
-            return ports.bookings.load_many([BookingId(booking_id) for booking_id in page.ids]), following
+            next_cursor = json.dumps([day.isoformat(), None]) if day <= end else None
+        if page.items or next_cursor is None:
+            return ports.bookings.load_many(page.items), next_cursor
 
 
 def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
