@@ -78,8 +78,8 @@ client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (N
 	@rm -rf client/dist client/build
 	@cd client && npm run --silent generate && npm run --silent build && npm run --silent test
 
-package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template
-	@$(BIN)/python -m tools.package $(STAGE)
+package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template (ARCH=x86_64)
+	@$(BIN)/python -m tools.package $(STAGE) $(if $(ARCH),--architecture $(ARCH))
 
 verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and play the story through its API
 	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)

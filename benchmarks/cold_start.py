@@ -27,6 +27,7 @@ from benchmarks.measuring import in_rounds, print_ratios
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
 from local.stack.ministack import free_port
 from tools.package import build
+from tools.target import Target
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-benchmarks"
@@ -107,7 +108,7 @@ def _issuer() -> Iterator[str]:
 
 def _built() -> Path:
     out = ROOT / "build" / "benchmarks"
-    package = build("dev", out=out)
+    package = build("dev", out=out, target=Target.of_this_machine())
     print(f"The package: {package.zip.stat().st_size / 1e6:.1f} MB zipped\n", flush=True)
     return out / "unzipped"
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from random import random
 from typing import TYPE_CHECKING, Any, Literal
 
+from chalicelib import __version__
 from chalicelib.domain.timing import AWS_CONNECT, AWS_READ
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
@@ -240,6 +241,7 @@ _CLIENTS: dict[Function, tuple[str, ...]] = {
 def prepare(function: Function) -> None:
     """Build what ``function`` needs, while the platform still gives the init phase's full processor."""
     built = container()
+    observe("started", function=function, version=__version__, commit=built.settings.commit)
     for part in _NEEDS[function]:
         getattr(built, part)
     if function == "authorize":

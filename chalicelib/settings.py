@@ -59,6 +59,8 @@ class Settings:
     mode: Mode
     """PAYMENT_MODE: which money is taken. A gateway's key for the other is refused, and so is the other's money."""
     mail_from: str
+    commit: str
+    """GUZO_COMMIT: what the package was made from; unknown on a developer's machine."""
     clock_file: str | None
     """GUZO_CLOCK_FILE, local stage only: a file with an offset in seconds to the system's clock."""
 
@@ -113,6 +115,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         mode=mode("PAYMENT_MODE", "live" if stage == LIVE_STAGE else "test"),
         mail_from=text("MAIL_FROM", ""),
+        commit=text("GUZO_COMMIT", "unknown"),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )
 

@@ -40,6 +40,8 @@ FIELDS = frozenset(
         "status", "before", "after", "kind", "code", "reason", "said", "due", "attempt", "count", "depth",
         # where, and how it went
         "function", "gateway", "method", "route", "duration_ms",
+        # which code
+        "version", "commit",
         # what broke: see ``trouble``
         "cause", "trace", "aws_code", "library",
     }

@@ -11,6 +11,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from tools.revision import Revision
+from tools.target import Target
+
 Template = dict[str, Any]
 Condition = dict[str, Any]
 
@@ -74,6 +77,17 @@ def _decided(part: Any, known: Mapping[str, bool]) -> Any:
         return _decided(if_true if known[condition] else if_false, known)
     decided = {name: _decided(value, known) for name, value in part.items()}
     return {name: value for name, value in decided.items() if value != {"Ref": "AWS::NoValue"}}
+
+
+def built_as(template: Template, target: Target, revision: Revision) -> Template:
+    """The template for what was built: its runtime, its processor and its commit; a copy."""
+    copy: Template = json.loads(json.dumps(template))
+    for resource in copy["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"] |= {"Runtime": target.runtime, "Architectures": [target.architecture]}
+    copy["Globals"]["Function"]["Environment"]["Variables"]["GUZO_COMMIT"] = str(revision)
+    copy["Outputs"]["Commit"] = {"Description": "What the package was made from", "Value": str(revision)}
+    return copy
 
 
 def translate(template: Template) -> Template:

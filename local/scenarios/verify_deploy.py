@@ -1,8 +1,8 @@
-"""Deploy a stage's real package to an emulated AWS and play the story through its API: `make verify-deploy STAGE=prod`.
+"""Deploy a stage's real package to an emulated AWS and play the story through its API: `make verify-deploy`.
 
-Everything is what AWS would get: the zip, the template as the SAM translator expands it, the functions as
-the API and the queues start them, each with no more rights than its own role's policies give. What an emulator
-cannot show stays open: throttling, X-Ray, the limits of a real account.
+Everything is what AWS would get, but for the processor: the zip, the template as the SAM translator expands it, the
+functions as the API and the queues start them, each with no more rights than its own role's policies give. What an
+emulator cannot show stays open: throttling, X-Ray, the limits of a real account.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from local.scenarios.deploy_story import Story, StoryError, World, say
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
 from local.stack.ministack import REGION, MiniStack, MiniStackError, free_port, interpreter
 from ops import deploy
-from tools.package import Package, PackageError, build, lint
+from tools.package import ROOT, Package, PackageError, build, lint
+from tools.target import Target, TargetError
 
 ACCOUNT = "000000000000"
 BUCKET = "guzo-packages"
@@ -46,14 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
     try:
         say(f"packaging stage {stage}")
-        package = build(stage)
+        package = build(stage, out=ROOT / "build" / f"{stage}-rehearsal", target=_target(), rehearsal=True)
         if not lint(package):
             return 1
-        _same_python(package.runtime)
         say("packaged, and both templates are clean")
         with deployed(package, stage) as world:
             Story(world).play()
-    except (PackageError, MiniStackError, deploy.DeployError, StoryError) as error:
+    except (PackageError, TargetError, MiniStackError, deploy.DeployError, StoryError) as error:
         print(f"✗ {error}")
         return 1
     print(f"Deployed and verified in {time.monotonic() - started:.0f} s.")
@@ -87,14 +87,16 @@ def deployed(package: Package, stage: str) -> Iterator[World]:
         sandbox.sandbox.close()
 
 
-def _same_python(runtime: str) -> None:
-    """The emulator runs functions with its own Python: another minor version cannot load the package."""
+def _target() -> Target:
+    """This machine, whose Python the emulator runs functions with; another minor version cannot load the package."""
+    target = Target.of_this_machine()
     say_version = "import sys; print('python%d.%d' % sys.version_info[:2])"
     run = subprocess.run([interpreter(), "-c", say_version], capture_output=True, text=True, check=True)
-    if run.stdout.strip() != runtime:
+    if run.stdout.strip() != target.runtime:
         raise MiniStackError(
-            f"The package is for {runtime}, .venv-ministack is {run.stdout.strip()}: make clean, then again."
+            f"The emulator has {run.stdout.strip()}, this is {target.runtime}: make clean, then again."
         )
+    return target
 
 
 def seed(client: Callable[[str], Any], stage: str) -> None:

@@ -184,7 +184,7 @@ def test_a_host_lists_the_own_listings_newest_first(world: World) -> None:
 def test_the_documents(world: World) -> None:
     world.touched.clear()
     health = world.call("GET", "/health").body
-    assert health == {"status": "ok", "version": health["version"], "stage": "local"}
+    assert health == {"status": "ok", "version": health["version"], "commit": "unknown", "stage": "local"}
     assert re.fullmatch(r"\d+\.\d+\.\d+", health["version"])
     assert world.call("GET", "/v1/config").body == {
         "issuer": "https://issuer.example",

@@ -10,7 +10,9 @@ from chalice.cli.factory import CLIFactory
 from chalice.deploy.packager import LambdaDeploymentPackager
 
 from tools.package import ROOT
-from tools.stage_template import Template, for_stage, translate, with_code_at
+from tools.revision import Revision
+from tools.stage_template import Template, built_as, for_stage, translate, with_code_at
+from tools.target import Target
 
 STAGES = ("dev", "staging", "prod")
 
@@ -33,7 +35,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
                 config, factory.create_package_options(), "cloudformation", "json", ".chalice/resources.json"
             )
             packager.package_app(config, str(folder / stage), stage)
-            made[stage] = for_stage(json.loads((folder / stage / "sam.json").read_text()), stage)
+            sam = json.loads((folder / stage / "sam.json").read_text())
+            made[stage] = built_as(for_stage(sam, stage), Target(), Revision("0" * 40))
     return made
 
 

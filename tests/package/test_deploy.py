@@ -15,6 +15,8 @@ from local.stack.ministack import MiniStack
 from ops import deploy
 from ops.deploy import DeployError, Uploaded
 from tools.package import Package
+from tools.revision import Revision
+from tools.target import Target
 
 ACCOUNT = "000000000000"
 TEMPLATE = {
@@ -44,7 +46,7 @@ def session(emulator: MiniStack, monkeypatch: pytest.MonkeyPatch) -> Any:
 def package(tmp_path: Path) -> Package:
     (tmp_path / "deployment.zip").write_bytes(b"code")
     (tmp_path / "sam.json").write_text(json.dumps(TEMPLATE))
-    return Package(tmp_path / "deployment.zip", tmp_path / "sam.json", tmp_path / "sam.json", "python3.11")
+    return Package(tmp_path / "deployment.zip", tmp_path / "sam.json", tmp_path / "sam.json", Target(), Revision("0"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib import __version__
 from chalicelib import container as composition
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,6 +83,7 @@ def cold_start(function: str) -> dict[str, Any]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "GUZO_STAGE": "dev",
+        "GUZO_COMMIT": "0123456789ab",
         "LISTINGS_TABLE": "listings",
         "BOOKINGS_TABLE": "bookings",
         "RECONCILE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/reconcile",
@@ -96,8 +98,9 @@ def cold_start(function: str) -> dict[str, Any]:
         [sys.executable, "-c", COLD_START], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    lines = done.stdout.splitlines()
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found | {"first": json.loads(lines[0])}
 
 
 @pytest.fixture(scope="module", params=FORBIDDEN)
@@ -119,6 +122,15 @@ def test_one_session_and_one_client_a_service(started: tuple[str, dict[str, Any]
     function, found = started
     assert found["clients"] == CLIENTS[function]
     assert found["sessions"] == (1 if CLIENTS[function] else 0)
+
+
+def test_the_first_line_of_a_process_says_which_code_it_runs(started: tuple[str, dict[str, Any]]) -> None:
+    from app import _HANDLERS
+
+    function, found = started
+    first = found["first"]
+    assert (first["message"], first["commit"], first["version"]) == ("started", "0123456789ab", __version__)
+    assert first["function"] == _HANDLERS[f"app.{function}"]
 
 
 def test_every_function_of_the_app_is_looked_at() -> None:

@@ -1,4 +1,4 @@
-"""What `make package` does to the zip after Chalice: prune, compile, zip."""
+"""What `make package` makes: pruned, compiled for a target, zipped, of a known commit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.util
 import json
 import re
 import shutil
+import struct
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,8 +15,12 @@ from pathlib import Path
 import botocore
 import pytest
 
-from tools import package
-from tools.package import OPERATIONS, ROOT, SERVICES, PackageError
+from tools import contents, package
+from tools.contents import OPERATIONS, SERVICES, ContentsError
+from tools.package import ROOT, PackageError
+from tools.revision import Revision, RevisionError
+from tools.stage_template import Template, built_as
+from tools.target import Architecture, Target, TargetError
 
 POLICIES = tuple((ROOT / ".chalice").glob("policy-*.json"))
 ONLY_RIGHTS = {("dynamodb", "ConditionCheckItem"), ("ses", "FromAddress")}
@@ -37,7 +43,7 @@ def unzipped(tmp_path: Path) -> Path:
 
 
 def test_only_the_services_that_are_called_stay(unzipped: Path) -> None:
-    package.prune(unzipped)
+    contents.prune(unzipped)
     data = unzipped / "botocore" / "data"
     assert {folder.name for folder in data.iterdir() if folder.is_dir()} == set(SERVICES)
     partitions = json.loads((data / "endpoints.json").read_text())["partitions"]
@@ -53,7 +59,7 @@ def test_clients_find_their_endpoints_in_the_pruned_data(
     import botocore.loaders
     import botocore.session
 
-    package.prune(unzipped)
+    contents.prune(unzipped)
     data = Path(botocore.__file__).parent / "data"
     for name in ("partitions.json", "sdk-default-configuration.json", "_retry.json"):
         shutil.copy(data / name, unzipped / "botocore" / "data")
@@ -86,7 +92,7 @@ def test_the_code_makes_clients_of_these_services_only() -> None:
 
 
 def test_byte_code_is_compiled_for_a_folder_without_dates(unzipped: Path) -> None:
-    package.compile_all(unzipped)
+    contents.compile_all(unzipped, sys.executable)
     (compiled,) = unzipped.glob("__pycache__/*.pyc")
     assert compiled.name == f"app.{sys.implementation.cache_tag}.pyc"
     header = compiled.read_bytes()[:16]
@@ -97,16 +103,16 @@ def test_byte_code_is_compiled_for_a_folder_without_dates(unzipped: Path) -> Non
 
 def test_broken_code_is_not_packaged(unzipped: Path) -> None:
     (unzipped / "broken.py").write_text("def (:")
-    with pytest.raises(PackageError, match=r"broken\.py"):
-        package.compile_all(unzipped)
+    with pytest.raises(ContentsError, match=r"broken\.py"):
+        contents.compile_all(unzipped, sys.executable)
 
 
 def test_the_same_files_make_the_same_zip(unzipped: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     shutil.copytree(unzipped, again, copy_function=shutil.copyfile)  # with other dates
     for folder in (unzipped, again):
-        package.compile_all(folder)
-        package.write_zip(folder, folder.with_suffix(".zip"))
+        contents.compile_all(folder, sys.executable)
+        contents.write_zip(folder, folder.with_suffix(".zip"))
     assert unzipped.with_suffix(".zip").read_bytes() == again.with_suffix(".zip").read_bytes()
     with zipfile.ZipFile(again.with_suffix(".zip")) as archive:
         assert archive.testzip() is None
@@ -116,3 +122,72 @@ def test_the_same_files_make_the_same_zip(unzipped: Path, tmp_path: Path) -> Non
 def test_an_unknown_stage_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=r"No stage 'nowhere'.*local, dev, staging, prod"):
         package.build("nowhere", out=tmp_path)
+
+
+def elf(machine: int) -> bytes:
+    return b"\x7fELF" + bytes(14) + struct.pack("<H", machine)
+
+
+@pytest.mark.parametrize(("architecture", "machine"), [("arm64", 183), ("x86_64", 62)])
+def test_a_library_for_another_processor_is_not_packaged(
+    tmp_path: Path, architecture: Architecture, machine: int
+) -> None:
+    (tmp_path / "ours.so").write_bytes(elf(machine))
+    Target(architecture).check(tmp_path)
+    (tmp_path / "theirs.so").write_bytes(elf({183: 62, 62: 183}[machine]))
+    with pytest.raises(TargetError, match=f"theirs.so is not for {architecture}"):
+        Target(architecture).check(tmp_path)
+
+
+def test_byte_code_is_compiled_by_the_runtimes_own_python() -> None:
+    assert Target.of_this_machine().interpreter() == sys.executable
+    with pytest.raises(TargetError, match=r"Byte code for python3\.1 is compiled by that Python"):
+        Target(runtime="python3.1").interpreter()
+
+
+def test_runtime_processor_and_commit_stand_in_the_template(template: Template) -> None:
+    made = built_as(template, Target("x86_64", "python3.12"), Revision("0123456789abcdef", ("?? new.py",)))
+    functions = [each for each in made["Resources"].values() if each["Type"] == "AWS::Serverless::Function"]
+    assert {(each["Properties"]["Runtime"], *each["Properties"]["Architectures"]) for each in functions} == {
+        ("python3.12", "x86_64")
+    }
+    assert made["Outputs"]["Commit"]["Value"] == "0123456789ab-dirty"
+    assert made["Globals"]["Function"]["Environment"]["Variables"]["GUZO_COMMIT"] == "0123456789ab-dirty"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("GUZO_COMMIT", raising=False)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "app.py").write_text("")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "-c", "user.name=x", "-c", "user.email=x@guzo.example", "commit", "--quiet", "--message", "x")
+    return tmp_path
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_changed_file_refuses_production_and_marks_every_other_stage(checkout: Path) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    assert str(package.revision_for("prod", checkout)) == commit[:12]
+    (checkout / "app.py").write_text("changed = True")
+    with pytest.raises(RevisionError, match=r"(?s)these files differ from it:.*app\.py"):
+        package.revision_for("prod", checkout)
+    assert str(package.revision_for("prod", checkout, rehearsal=True)) == f"{commit[:12]}-dirty"
+    assert str(package.revision_for("dev", checkout)) == f"{commit[:12]}-dirty"
+
+
+def test_outside_a_checkout_production_needs_to_be_told_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GUZO_COMMIT", raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert str(package.revision_for("dev", tmp_path)) == "unknown"
+    with pytest.raises(RevisionError, match="set GUZO_COMMIT"):
+        package.revision_for("prod", tmp_path)
+    monkeypatch.setenv("GUZO_COMMIT", "f" * 40)
+    assert str(package.revision_for("prod", tmp_path)) == "f" * 12

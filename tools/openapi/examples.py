@@ -179,7 +179,7 @@ ANSWERS: Mapping[type, Json] = {
         ],
     },
     callbacks.Received: {"received": True},
-    documents.Health: {"status": "ok", "version": "1.0.0", "stage": "prod"},
+    documents.Health: {"status": "ok", "version": "1.0.0", "commit": "1f6b0c2d9e35", "stage": "prod"},
     documents.Config: {
         "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE",
         "client_id": "4q2s0exampleclient",

@@ -50,6 +50,7 @@ class Health(msgspec.Struct, frozen=True):
 
     status: str
     version: str
+    commit: str
     stage: str
 
 
@@ -68,7 +69,8 @@ class Config(msgspec.Struct, frozen=True):
 @endpoint(routes, "GET", "/health", uses_store=False, outcomes=(Outcome(body=Health),))
 def health(call: Call) -> Answer:
     """Say that the service answers. Asks nothing of AWS."""
-    return Answer(Health("ok", __version__, call.container.settings.stage))
+    settings = call.container.settings
+    return Answer(Health("ok", __version__, settings.commit, settings.stage))
 
 
 @endpoint(routes, "GET", "/v1/config", uses_store=False, outcomes=(Outcome(body=Config),))
