@@ -72,7 +72,11 @@ def _by_notice(policy: CancellationPolicy, *, check_in: datetime, now: datetime)
 
 
 def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, datetime | None]:
-    """What the guest would get back by cancelling at ``now``, and when that changes."""
+    """What the guest would get back by cancelling at ``now``, and when that changes.
+
+    The policy gives a share of the price, or of what was received where that was accepted in another currency; never
+    more than is left of it after all refunds so far.
+    """
     if booking.status != "confirmed":
         return zero(booking.total.currency), None
     share: Share = share_back(
@@ -81,7 +85,11 @@ def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, dateti
         now=now,
         confirmed_late_at=booking.confirmed_late_at,
     )
-    return booking.total.share(share.numerator, share.denominator), share.changes_at
+    payment = booking.current_payment
+    left = left_to_refund(payment)
+    received = payment.received or payment.amount
+    whole = booking.total if booking.total.currency == received.currency else received
+    return min(whole.share(share.numerator, share.denominator), left), share.changes_at if left.minor else None
 
 
 By = Literal["guest", "host", "operator"]
@@ -107,8 +115,7 @@ def cancel(booking: Booking, *, by: By, reason: str, now: datetime) -> Booking:
     booking = transition_booking(booking, "cancelled", cause=by, now=now, detail=reason)
     if was_confirmed:
         payment = booking.current_payment
-        left = left_to_refund(payment)
-        back = min(by_policy, left) if by == "guest" and by_policy.currency == left.currency else left
+        back = by_policy if by == "guest" else left_to_refund(payment)
         if back.minor:
             booking = owe_refund(
                 booking, payment.tx_ref, amount=back, reason=REASONS[by], cause=by, now=now, tell=False
