@@ -27,7 +27,7 @@ run: $(RUN) $(MINISTACK) ## Run all of Guzo on this machine, with seed data; Ctr
 services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice local` works beside it
 	@$(BIN)/python -m local services
 
-demo: $(RUN) $(MINISTACK) ## Play the whole story, step by step, and check it: make demo [GATEWAY=chapa-v2|paystack]
+demo: $(RUN) $(MINISTACK) ## Run the scenarios, step by step, and check them: make demo [GATEWAY=chapa-v2|paystack]
 	@$(BIN)/python -m local demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
 record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
@@ -38,7 +38,7 @@ test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.stack.dynamodb_local fetch
-	@$(BIN)/python -m pytest -m races tests/races tests/crash $(ARGS)
+	@$(BIN)/python -m pytest -m races tests/races $(ARGS)
 
 prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and see that it is missed (ARGS="--seeds 500")
 	@$(BIN)/python -m tests.simulation $(ARGS)
@@ -81,7 +81,7 @@ client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (N
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template (ARCH=x86_64)
 	@$(BIN)/python -m tools.package $(STAGE) $(if $(ARCH),--architecture $(ARCH))
 
-verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and play the story through its API
+verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and run a scenario through its API
 	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)
 
 deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]

@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from local.stack.stack import Stack
+from local.scenarios.client import Json, Person, ScenarioClient
+from local.stack.local_stack import Stack
 from local.stack.terminal import say
-from local.stack.world import Json, Person, World
 
 BOOKINGS = 60
 GUESTS_AT_ONCE = 8
@@ -35,17 +35,17 @@ def main(arguments: list[str] | None = None) -> None:
     rounds = int(arguments[0]) if arguments else 3
     folder = Path(tempfile.mkdtemp(prefix="guzo-benchmark-"))
     with Stack(folder=folder) as stack:
-        world = World(stack.addresses.api, stack.addresses.local)
-        listing = world.publish(world.sign_in("selam", "host"), units=1000)
+        client = ScenarioClient(stack.addresses.api, stack.addresses.local)
+        listing = client.publish(client.sign_in("selam", "host"), units=1000)
         # Slots are for people: three unpaid bookings each.
-        guests = [world.sign_in(f"guest-{number}") for number in range(BOOKINGS * (rounds + 1) // 2 + 1)]
+        guests = [client.sign_in(f"guest-{number}") for number in range(BOOKINGS * (rounds + 1) // 2 + 1)]
         taken = iter(guests * 2)
         transactions = _transactions()
         say("| round | bookings/s | bare transactions/s | ratio |\n|---|---|---|---|")
         ratios = []
         for number in range(rounds + 1):
             people = [next(taken) for _ in range(BOOKINGS)]
-            ours = _pace(partial(_book, world, people, listing))
+            ours = _pace(partial(_book, client, people, listing))
             bare = _pace(transactions)
             if number:
                 ratios.append(ours / bare)
@@ -63,8 +63,8 @@ def _pace(work: Callable[[int], object]) -> float:
         return BOOKINGS / (time.monotonic() - began)
 
 
-def _book(world: World, people: list[Person], listing: Json, place: int) -> None:
-    booking = world.book(people[place], listing)
+def _book(client: ScenarioClient, people: list[Person], listing: Json, place: int) -> None:
+    booking = client.book(people[place], listing)
     if not booking["payment"]["checkout_url"]:
         raise SystemExit(f"No link: {booking['payment']}")
 

@@ -14,11 +14,11 @@ from local.stack.ministack import ROOT
 from local.stack.terminal import paint, say
 
 if TYPE_CHECKING:
-    from local.stack.stack import Stack
+    from local.stack.local_stack import Stack
 
 STARTED = time.monotonic()
 LOOK_AT_PARENT = 1.0
-# Those of local/scenarios/story_gateways.py: to load that takes longer than to say what is wrong with an argument.
+# As in local/scenarios/gateways.py, which is not imported here: a wrong argument is reported at once.
 GATEWAYS = ("chapa", "chapa-v2", "paystack")
 
 
@@ -28,25 +28,25 @@ def main(arguments: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | demo")
     verbs.add_parser("run", help="all of Guzo, with seed data, until Ctrl-C")
     verbs.add_parser("services", help="all but the API, for plain `chalice local` beside it")
-    demo = verbs.add_parser("demo", help="play the stories, step by step, on a stack of their own")
+    demo = verbs.add_parser("demo", help="run the scenarios, step by step, on a stack of their own")
     demo.add_argument(
-        "--story", metavar="NAME", action="append", help="only this one (may be repeated); `list` names them"
+        "--scenario", metavar="NAME", action="append", help="only this one (may be repeated); `list` names them"
     )
-    demo.add_argument("--gateway", choices=GATEWAYS, default=GATEWAYS[0], help="of which gateway (%(default)s)")
+    demo.add_argument("--gateway", choices=GATEWAYS, default=GATEWAYS[0], help="with this gateway (%(default)s)")
     asked = parser.parse_args(arguments)
     if asked.verb == "demo":
         from local.scenarios.demo import play
-        from local.scenarios.story_gateways import STORY_GATEWAYS
+        from local.scenarios.gateways import SCENARIO_GATEWAYS
 
-        return play(asked.story or [], STORY_GATEWAYS[asked.gateway])
+        return play(asked.scenario or [], SCENARIO_GATEWAYS[asked.gateway])
     return serve(with_api=asked.verb == "run")
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """`main`, ended in good order by Ctrl-C, SIGTERM, or a terminal that was closed."""
+    """Run `main`, and end it in good order on Ctrl-C, SIGTERM or a closed terminal."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
-            # SIGINT too: a shell that starts us in the background has it ignored.
+            # SIGINT too: a shell that starts a process in the background ignores it.
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         return main(arguments)
@@ -55,24 +55,24 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 def serve(*, with_api: bool) -> int:
-    """Start the stack, say where it is, wait for Ctrl-C, stop it."""
-    # The packages take their time: a taken port is told before they are loaded.
-    from local.stack.listeners import PortTrouble, from_environment, hold
+    """Start the stack, print its addresses, and stop it on Ctrl-C; return the exit code."""
+    # Report a taken port before the packages are loaded, which takes a second.
+    from local.stack.ports import PortError, from_environment, listen
 
     try:
         ports = from_environment()
         for port in ports if with_api else ports[1:]:
-            hold(port).close()
-    except PortTrouble as trouble:
-        return complain(str(trouble))
+            listen(port).close()
+    except PortError as error:
+        return complain(str(error))
 
     what = "the emulated AWS, the sandbox and the API" if with_api else "the emulated AWS and the sandbox"
     say(paint(f"Starting {what} …", "dim"))
 
-    from local.stack.environment import EnvironmentTrouble
+    from local.stack.environment import BadEnvironment
+    from local.stack.local_stack import Stack, StackError
     from local.stack.ministack import MiniStackError
-    from local.stack.seed import SeedTrouble
-    from local.stack.stack import Stack, StackTrouble
+    from local.stack.seed import SeedError
 
     stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api)
     try:
@@ -83,23 +83,23 @@ def serve(*, with_api: bool) -> int:
             finally:
                 # A second Ctrl-C must not cut the stopping short.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except (PortTrouble, EnvironmentTrouble) as trouble:
-        return complain(str(trouble))
-    except (StackTrouble, SeedTrouble, MiniStackError) as trouble:
-        return complain(f"{trouble}\nThe log: {stack.log_file}")
+    except (PortError, BadEnvironment) as error:
+        return complain(str(error))
+    except (StackError, SeedError, MiniStackError) as error:
+        return complain(f"{error}\nThe log: {stack.log_file}")
     return 0
 
 
 def folder_for(ports: tuple[int, int]) -> Path:
-    """Where a stack keeps its files: `.local`, and for other ports than the usual ones a folder in it."""
-    from local.stack.listeners import API_PORT, LOCAL_PORT
+    """Return the folder of a stack's files: `.local`, and for other than the default ports a folder in it."""
+    from local.stack.ports import API_PORT, LOCAL_PORT
 
     usual = ports == (API_PORT, LOCAL_PORT)
     return ROOT / ".local" if usual else ROOT / ".local" / f"{ports[0]}-{ports[1]}"
 
 
 def announce(stack: Stack, *, with_api: bool) -> None:
-    """Say that it is ready, and where everything is."""
+    """Print `ready` and the addresses."""
     api, local = stack.addresses.api, stack.addresses.local
     took = f"{time.monotonic() - STARTED:.1f} s"
     if with_api:
@@ -109,40 +109,40 @@ def announce(stack: Stack, *, with_api: bool) -> None:
         say(f"  {chalice_line(stack)}")
     for what, where in (("storefront", "shop"), ("mailbox", "mailbox")):
         say(f"  {what:<16} {local}/{where}")
-    for name in dict.fromkeys(stack.takes.values()):
-        currencies = " ".join(currency for currency, by in stack.takes.items() if by == name)
+    for name in dict.fromkeys(stack.gateways_by_currency.values()):
+        currencies = " ".join(currency for currency, by in stack.gateways_by_currency.items() if by == name)
         say(f"  {f'{name.capitalize()} sandbox':<16} {local}/{name}/_control (takes {currencies})")
     say(f"  {'log':<16} {shown(stack.log_file)}")
     say(paint("Ctrl-C stops it.", "dim"))
 
 
 def chalice_line(stack: Stack) -> str:
-    """What to type, in another terminal, to have Chalice serve the API beside `make services`."""
+    """Return the command line that serves the API with `chalice local` beside `make services`."""
     port = stack.addresses.api.rpartition(":")[2]
     chalice = shown(Path(sys.executable).with_name("chalice"))
     return f"cd {ROOT} && . {shown(stack.env_file)} && {chalice} local --stage local --port {port}"
 
 
 def shown(path: Path) -> str:
-    """A path as a person in the repository would write it."""
+    """Return a path relative to the repository, where it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def wait_for_the_end() -> None:
-    """Wait for Ctrl-C; or, started by make, until make is gone: it cannot tell us when it is killed."""
+    """Wait for Ctrl-C or, when make started this process, until make is gone: a killed make sends no signal."""
     parent = os.getppid()
     while "MAKELEVEL" not in os.environ or os.getppid() == parent:
         time.sleep(LOOK_AT_PARENT)
 
 
 def complain(message: str) -> int:
-    """Say what is wrong; return the exit code for it."""
+    """Print what is wrong; return the exit code 1."""
     print(message, file=sys.stderr, flush=True)
     return 1
 
 
 def leave(code: int) -> None:
-    """End now. Threads may still be waiting for somebody: they are not waited for."""
+    """Exit at once, without waiting for threads."""
     for stream in (sys.__stdout__, sys.__stderr__):
         if stream is not None:
             stream.flush()

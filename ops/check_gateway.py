@@ -30,9 +30,9 @@ from chalicelib.domain.money import Money
 from chalicelib.gateways import GATEWAYS, address_setting
 from chalicelib.services.ports import Opening
 from chalicelib.settings import BadSetting, Settings
+from local.sandboxes.core.known_answers import OpenedPayment, differences, find_call
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
-from local.stack.keys import Given, wrong_key
-from local.stack.sheets import Asked, differences, row_of
+from local.stack.gateway_keys import GivenSecrets, wrong_key
 
 EXPECTED, DIFFERS, NOT_ASKED = 0, 1, 2
 SENDER = "check@guzo.example"
@@ -54,7 +54,7 @@ class Stage:
 
 
 class Listening(Transport):
-    """Calls as always; what came back is kept, to be compared with the sheet."""
+    """Calls as always; what came back is kept, to be compared with the known answers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,12 +144,12 @@ class Check:
         self._brand = row.brand
         self._say = say
         self._transport = Listening()
-        at_hand = Given({secret: stage.secrets[secret] for secret in row.secrets if secret in stage.secrets})
+        at_hand = GivenSecrets({secret: stage.secrets[secret] for secret in row.secrets if secret in stage.secrets})
         self._gateway = composition.gateway_of(name, told, at_hand, transport=self._transport)
         currency = next(currency for currency, of in told.gateways.items() if of == name)
         self._opening = _opening(Money(10_000, currency), stage.sender)
-        self._asked = Asked(self._opening.tx_ref, self._opening.amount, told.mode)
-        self._sheet = import_module(f"local.sandboxes.{name}.sheet").SHEET
+        self._asked = OpenedPayment(self._opening.tx_ref, self._opening.amount, told.mode)
+        self._known = import_module(f"local.sandboxes.{name}.known_answers").KNOWN_CALLS
         self._secure = told.gateway_urls[name].startswith("https:")
         self._differing = 0
 
@@ -170,7 +170,7 @@ class Check:
         if heard is None:
             return False  # there is no such call
         method, url, answer = heard
-        row = row_of(self._sheet, method, url)
+        row = find_call(self._known, method, url)
         wrong = [] if meant == promised else [f"it means {meant} to us, not {promised}"]
         wrong += differences(row, answer, self._asked, secure=self._secure)
         for each in wrong or ["as expected"]:

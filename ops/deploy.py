@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.gateways import GATEWAYS
 from chalicelib.settings import BadSetting
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
-from local.stack.keys import wrong_key
+from local.stack.gateway_keys import wrong_key
 from tools.package import Package, PackageError, build, lint
 from tools.stage_template import with_code_at
 

@@ -1,1 +1,1 @@
-"""Whole stories that are played against a stack, checked and printed."""
+"""Scenarios that run against a whole stack, check every step and print it."""

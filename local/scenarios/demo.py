@@ -1,4 +1,4 @@
-"""`make demo`: the stories, told of one gateway as they happen, on a stack of their own."""
+"""`make demo`: run the scenarios with one gateway, on a stack of their own, and print every step."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pathlib import Path
 
 import requests
 
-from local.scenarios.story import STORIES, stories_of
-from local.scenarios.story_gateways import StoryGateway
-from local.stack.environment import EnvironmentTrouble, currencies
-from local.stack.listeners import PortTrouble
+from local.scenarios.catalogue import SCENARIOS, scenarios_of
+from local.scenarios.client import PromiseBroken, ScenarioClient
+from local.scenarios.gateways import ScenarioGateway
+from local.stack.environment import BadEnvironment, currencies
+from local.stack.local_stack import Stack, StackError
 from local.stack.ministack import MiniStackError
-from local.stack.seed import SeedTrouble
-from local.stack.stack import Stack, StackTrouble
+from local.stack.ports import PortError
+from local.stack.seed import SeedError
 from local.stack.terminal import paint, say
-from local.stack.world import Differed, World
 
-BROKEN = (PortTrouble, EnvironmentTrouble, MiniStackError, StackTrouble, SeedTrouble)
+NOT_STARTED = (PortError, BadEnvironment, MiniStackError, StackError, SeedError)
 
 
-class Told:
-    """Writes a story to the terminal, line by line, each with the second that it happened in."""
+class TerminalNarrator:
+    """Prints a scenario to the terminal, each line with the seconds since it began."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
-    def did(self, text: str) -> None:
-        """Something that was done."""
+    def step(self, text: str) -> None:
+        """Print what a person or the gateway did."""
         self._line("▸", text, "bold")
 
-    def saw(self, text: str) -> None:
-        """What followed."""
+    def result(self, text: str) -> None:
+        """Print a result that was checked."""
         self._line("  ✓", text, "green")
 
-    def why(self, text: str) -> None:
-        """The reason, for a reader."""
+    def reason(self, text: str) -> None:
+        """Print why it is so."""
         self._line("  ·", text, "dim")
 
     def _line(self, sign: str, text: str, colour: str) -> None:
@@ -47,20 +47,20 @@ class Told:
         say(f"{seconds}  {paint(sign, colour)} {text if colour == 'green' else paint(text, colour)}")
 
 
-def play(names: list[str], gateway: StoryGateway) -> int:
-    """Tell these stories of a gateway, or all; 0 when everything was as promised, 1 with what differed."""
-    told = stories_of(gateway)
+def play(names: list[str], gateway: ScenarioGateway) -> int:
+    """Run these scenarios with a gateway, or all; return 0 when every promise was kept, 1 otherwise."""
+    fitting = scenarios_of(gateway)
     if "list" in names:
-        for name in told:
-            say(f"{name:<14} {headline(name, STORIES[name].__doc__)}")
+        for name in fitting:
+            say(f"{name:<14} {headline(name, SCENARIOS[name].__doc__)}")
         return 0
-    if unknown := [name for name in names if name not in told]:
-        print(f"No story {unknown[0]!r} of {gateway.brand}; there are: {', '.join(told)}", file=sys.stderr)
+    if unknown := [name for name in names if name not in fitting]:
+        print(f"No scenario {unknown[0]!r} of {gateway.brand}; there are: {', '.join(fitting)}", file=sys.stderr)
         return 2
     try:
         prepare(gateway)
-    except EnvironmentTrouble as trouble:
-        print(trouble, file=sys.stderr)
+    except BadEnvironment as error:
+        print(error, file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="guzo-demo-"))
     stack = Stack(folder=folder)
@@ -68,14 +68,14 @@ def play(names: list[str], gateway: StoryGateway) -> int:
     try:
         with stack:
             say(f"API {stack.addresses.api}, everything else {stack.addresses.local}")
-            world = World(stack.addresses.api, stack.addresses.local, gateway)
-            differed = tell(world, names or told)
-    except BROKEN as trouble:
-        print(f"{trouble}\nThe log: {stack.log_file}", file=sys.stderr)
+            client = ScenarioClient(stack.addresses.api, stack.addresses.local, gateway)
+            broken = run_scenarios(client, names or fitting)
+    except NOT_STARTED as error:
+        print(f"{error}\nThe log: {stack.log_file}", file=sys.stderr)
         return 1
-    if differed:
-        say(paint(f"{len(differed)} of {len(names or told)} stories differed from the promise:", "red"))
-        for name, text in differed.items():
+    if broken:
+        say(paint(f"{len(broken)} of {len(names or fitting)} scenarios broke a promise:", "red"))
+        for name, text in broken.items():
             say(f"  {name}: {text}")
         say(f"The app's log: {stack.log_file}")
         return 1
@@ -84,33 +84,33 @@ def play(names: list[str], gateway: StoryGateway) -> int:
     return 0
 
 
-def prepare(gateway: StoryGateway) -> None:
-    """Have the stack that is started next talk to this gateway. Raises EnvironmentTrouble."""
+def prepare(gateway: ScenarioGateway) -> None:
+    """Set the environment so that the next stack uses this gateway. Raises BadEnvironment."""
     os.environ.update(gateway.environment)
     if currencies(os.environ).get(gateway.currency) != gateway.gateway:
         wanted = f"{gateway.currency}:{gateway.gateway}"
-        raise EnvironmentTrouble(f"To play this, GATEWAYS must have {wanted}; leave it out to have them all.")
+        raise BadEnvironment(f"To play this, GATEWAYS must have {wanted}; leave it out to have them all.")
 
 
-def tell(world: World, names: list[str]) -> dict[str, str]:
-    """Tell stories; what differed, by the story's name."""
-    differed = {}
+def run_scenarios(client: ScenarioClient, names: list[str]) -> dict[str, str]:
+    """Run scenarios one after the other; return the broken promises by scenario."""
+    broken = {}
     for number, name in enumerate(names, start=1):
-        story = STORIES[name]
+        scenario = SCENARIOS[name]
         say()
-        say(paint(f"{number}. {headline(name, story.__doc__)}", "cyan"))
+        say(paint(f"{number}. {headline(name, scenario.__doc__)}", "cyan"))
         try:
-            story(world, Told())
-        except Differed as difference:
-            differed[name] = str(difference)
-        except (requests.RequestException, KeyError, TypeError, ValueError) as broken:
-            differed[name] = f"{type(broken).__name__}: {broken}"
-        if name in differed:
-            say(f"          {paint('✗', 'red')} {differed[name]}")
+            scenario(client, TerminalNarrator())
+        except PromiseBroken as difference:
+            broken[name] = str(difference)
+        except (requests.RequestException, KeyError, TypeError, ValueError) as error:
+            broken[name] = f"{type(error).__name__}: {error}"
+        if name in broken:
+            say(f"          {paint('✗', 'red')} {broken[name]}")
     say()
-    return differed
+    return broken
 
 
 def headline(name: str, about: str | None) -> str:
-    """The story's first sentence."""
+    """Return the first sentence of a scenario's docstring."""
     return (about or name).strip().splitlines()[0]

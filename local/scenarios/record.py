@@ -10,22 +10,22 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.scenarios.client import ScenarioClient
+from local.stack.local_stack import Stack
 from local.stack.ministack import ROOT
-from local.stack.stack import Stack
-from local.stack.world import World
 
 DOCS = ROOT / "docs"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 PAGE = """# The demo, as it ran
 
-`make demo` starts a whole Guzo on free ports, plays ten stories against it over HTTP, checks every step, and ends
-non-zero when anything differs from the promise. One story alone: `.venv/bin/python -m local demo --story late-and-gone`
-(`--story list` names them), and of another gateway: `make demo GATEWAY=paystack`. The same stories are tests:
-`tests/e2e/test_stories.py`.
+`make demo` starts a whole Guzo on free ports, runs ten scenarios against it over HTTP, checks every step, and ends
+non-zero when anything differs from the promise. One scenario alone:
+`.venv/bin/python -m local demo --scenario late-and-gone` (`--scenario list` names them); with another gateway:
+`make demo GATEWAY=paystack`. The same scenarios are tests: `tests/e2e/test_scenarios.py`.
 
 This page is written by `make record` from a real run: {day}, Python {python}.
-The seconds are counted from the beginning of each story.
+The seconds are counted from the beginning of each scenario.
 
 | | |
 |---|---|
@@ -44,7 +44,7 @@ The mailbox, `/mailbox`: every message that was handed to SES, here the guest's 
 """  # noqa: E501 - a row of a table is one line
 
 
-class RecordTrouble(Exception):
+class RecordError(Exception):
     """Nothing was recorded, or not all; the message says why."""
 
 
@@ -54,10 +54,10 @@ def main() -> int:
         log = play()
         browser = next(filter(None, map(shutil.which, BROWSERS)), None)
         if browser is None:
-            raise RecordTrouble("There is no Chromium, so the pictures stay as they are.")
+            raise RecordError("There is no Chromium, so the pictures stay as they are.")
         take_pictures(browser)
-    except RecordTrouble as trouble:
-        print(trouble, file=sys.stderr)
+    except RecordError as error:
+        print(error, file=sys.stderr)
         return 1
     page = PAGE.format(day=f"{datetime.now(UTC):%Y-%m-%d}", python=platform.python_version(), log=log)
     (DOCS / "demo.md").write_text(page, encoding="utf-8")
@@ -70,7 +70,7 @@ def play() -> str:
         [sys.executable, "-m", "local", "demo"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RecordTrouble(f"The demo differed from its promise:\n{done.stdout}{done.stderr}")
+        raise RecordError(f"The demo differed from its promise:\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
 
 
@@ -78,22 +78,22 @@ def take_pictures(browser: str) -> None:
     """Book, pay and look, on a stack of its own."""
     folder = Path(tempfile.mkdtemp(prefix="guzo-record-"))
     with Stack(folder=folder) as stack:
-        world = World(stack.addresses.api, stack.addresses.local)
-        guest = world.sign_in("hanna")
-        place = world.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"][0]
-        booking = world.book(guest, place)
+        client = ScenarioClient(stack.addresses.api, stack.addresses.local)
+        guest = client.sign_in("hanna")
+        place = client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"][0]
+        booking = client.book(guest, place)
         checkout = booking["payment"]["checkout_url"]
-        picture(browser, folder, f"{world.local}/shop", "storefront", (1000, 560))
+        picture(browser, folder, f"{client.local}/shop", "storefront", (1000, 560))
         picture(browser, folder, checkout, "checkout", (1000, 720))
-        back = world.pay_on_page(checkout)
-        world.becomes(guest, booking["booking_id"], "confirmed")
-        world.idle()
+        back = client.pay_on_page(checkout)
+        client.wait_for_status(guest, booking["booking_id"], "confirmed")
+        client.wait_until_idle()
         picture(browser, folder, back, "paid", (1000, 440))
-        letters = world.at_local("GET", "/emails")
+        letters = client.call_local("GET", "/emails")
         number = [letter["to"] for letter in letters].index(guest.email) + 1
-        picture(browser, folder, f"{world.local}/mailbox/{number}", "mailbox", (1000, 790))
-        waiting = world.book(guest, place, language="am")
-        picture(browser, folder, f"{world.api}/pay/{waiting['payment']['tx_ref']}", "waiting-am", (1000, 590))
+        picture(browser, folder, f"{client.local}/mailbox/{number}", "mailbox", (1000, 790))
+        waiting = client.book(guest, place, language="am")
+        picture(browser, folder, f"{client.api}/pay/{waiting['payment']['tx_ref']}", "waiting-am", (1000, 590))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -114,7 +114,7 @@ def picture(browser: str, folder: Path, url: str, name: str, size: tuple[int, in
     ]
     done = subprocess.run([browser, *options, url], capture_output=True, timeout=60, check=False)
     if done.returncode or not path.exists():
-        raise RecordTrouble(f"The browser took no picture of {url}.")
+        raise RecordError(f"The browser took no picture of {url}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Deploy a stage's real package to an emulated AWS and play the story through its API: `make verify-deploy`.
+"""Deploy a stage's real package to an emulated AWS and run a scenario through its API: `make verify-deploy`.
 
 Everything is what AWS would get, but for the processor: the zip, the template as the SAM translator expands it, the
 functions as the API and the queues start them, each with no more rights than its own role's policies give. What an
@@ -23,7 +23,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from local.sandboxes import chapa
-from local.scenarios.deploy_story import Story, StoryError, World, say
+from local.scenarios.deployment import Deployment, DeploymentScenario, ScenarioError, say
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
 from local.stack.ministack import REGION, MiniStack, MiniStackError, free_port, interpreter
 from ops import deploy
@@ -51,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not lint(package):
             return 1
         say("packaged, and both templates are clean")
-        with deployed(package, stage) as world:
-            Story(world).play()
-    except (PackageError, TargetError, MiniStackError, deploy.DeployError, StoryError) as error:
+        with deployed(package, stage) as deployment:
+            DeploymentScenario(deployment).run()
+    except (PackageError, TargetError, MiniStackError, deploy.DeployError, ScenarioError) as error:
         print(f"✗ {error}")
         return 1
     print(f"Deployed and verified in {time.monotonic() - started:.0f} s.")
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextmanager
-def deployed(package: Package, stage: str) -> Iterator[World]:
+def deployed(package: Package, stage: str) -> Iterator[Deployment]:
     """Start an emulated AWS, seed it and deploy; stop all of it at the end."""
     local = f"http://127.0.0.1:{free_port()}"
     issuer = Issuer(f"{local}/oidc")
@@ -83,7 +83,7 @@ def deployed(package: Package, stage: str) -> Iterator[World]:
             )
         )
         with _served(local, sandbox, issuer):
-            yield World(client, ministack.url, outputs["ApiUrl"], local, issuer, outputs)
+            yield Deployment(client, ministack.url, outputs["ApiUrl"], local, issuer, outputs)
         sandbox.sandbox.close()
 
 
@@ -100,7 +100,7 @@ def _target() -> Target:
 
 
 def seed(client: Callable[[str], Any], stage: str) -> None:
-    """What is there before a first deployment: the secrets, the sender's address, a bucket."""
+    """Put what a first deployment needs: the secrets, the verified sender, a bucket."""
     for name, value in SECRETS.items():
         client("ssm").put_parameter(Name=f"/guzo/{stage}/{name}", Type="SecureString", Value=value)
     client("ses").verify_email_identity(EmailAddress=MAIL_FROM)

@@ -1,6 +1,6 @@
-"""The local clock: the system's, plus an offset that lies in a file, so that all processes believe the same.
+"""`LocalClock`: the system's time plus an offset in a file, which all processes of a stack share.
 
-The app reads the file that `GUZO_CLOCK_FILE` names at each look at the time. Only `POST /clock` writes it.
+The app reads the file named by `GUZO_CLOCK_FILE` whenever it asks for the time. Only `POST /clock` writes it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ FURTHEST = timedelta(days=3650).total_seconds()
 
 
 class BadAdvance(Exception):
-    """The clock cannot be moved like that; the text says why."""
+    """The clock cannot be moved by this value; the text says why."""
 
 
 class LocalClock:
-    """A clock that can be pushed forward, never back."""
+    """A clock that can be moved forward, never back."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -28,30 +28,30 @@ class LocalClock:
 
     @property
     def file(self) -> Path:
-        """What belongs in `GUZO_CLOCK_FILE`."""
+        """The value of `GUZO_CLOCK_FILE`."""
         return self._file
 
     def reset(self) -> None:
-        """Go back to the system's time."""
+        """Set the offset to zero."""
         self._write(0.0)
 
     def keep(self) -> None:
-        """Go on from where it was."""
+        """Keep the stored offset; write the file if it is missing."""
         self._write(self.offset())
 
     def offset(self) -> float:
-        """How many seconds the local clock is ahead of the system's."""
+        """Return how many seconds the local clock is ahead of the system's."""
         try:
             return float(self._file.read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
             return 0.0
 
     def now(self) -> datetime:
-        """The instant that the app believes."""
+        """Return the instant of the local clock."""
         return datetime.now(UTC) + timedelta(seconds=self.offset())
 
     def advance(self, seconds: object) -> None:
-        """Push the clock forward. Raises BadAdvance for anything but a sensible number of seconds."""
+        """Move the clock forward by seconds. Raises BadAdvance."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
             raise BadAdvance("advance_seconds must be a number")
         if seconds < 0:
@@ -70,5 +70,5 @@ class LocalClock:
 
 
 def stamp(moment: datetime) -> str:
-    """Write an instant as the API does: whole seconds, UTC, Z."""
+    """Format an instant as the API does: whole seconds, UTC, Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

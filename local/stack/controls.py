@@ -1,4 +1,4 @@
-"""The controls of the local stack: move the clock, run the sweep, wait until nothing is left to do."""
+"""`Controls`: move the clock, run the sweep, wait until all queues are empty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StillBusy(Exception):
 
 @dataclass
 class Controls:
-    """What the controls' routes do."""
+    """The work of the routes `/clock`, `/sweep` and `/idle`."""
 
     clock: LocalClock
     workers: Workers
@@ -38,14 +38,14 @@ class Controls:
         self._one_sweep = threading.Lock()
 
     def tick(self) -> None:
-        """One tick of the schedule, as EventBridge makes it: a failure is in the log, and nobody's answer."""
+        """Run the sweep as the schedule does: a failure is logged."""
         try:
             self.workers.sweep()
         except Exception:
             log.exception("the sweep failed")
 
     def sweep(self) -> dict[str, int]:
-        """Run the sweep and wait for all that follows from it; say how much that was. Raises StillBusy."""
+        """Run the sweep, wait until all queues are empty, and count what was done. Raises StillBusy."""
         with self._one_sweep:
             reconciled, emails = self.workers.handled("reconcile"), len(self.mailbox.letters())
             due = self.workers.sweep()
@@ -57,16 +57,16 @@ class Controls:
             }
 
     def wait(self) -> None:
-        """Wait until all queues are empty, no worker works and no webhook is under way. Raises StillBusy."""
+        """Wait until all queues are empty and no function or delivery is running. Raises StillBusy."""
         deadline = time.monotonic() + PATIENCE
         while not self.workers.is_idle(self.sandboxes.idle):
             if time.monotonic() > deadline:
-                raise StillBusy(f"something is still at work after {PATIENCE:.0f} s")
+                raise StillBusy(f"a function or a delivery is still running after {PATIENCE:.0f} s")
             time.sleep(LOOK_AGAIN)
 
 
 def create_blueprint(controls: Controls) -> Blueprint:
-    """The routes `/clock`, `/sweep` and `/idle`."""
+    """Return the routes `/clock`, `/sweep` and `/idle`."""
     blueprint = Blueprint("controls", __name__)
 
     @blueprint.get("/clock")

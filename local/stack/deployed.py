@@ -1,4 +1,4 @@
-"""What a deployed stage was told about its gateways: by the parameters of its stack, and by its secrets."""
+"""Read a deployed stage's gateways from its stack's parameters and its secrets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chalicelib.settings import Settings
 
 
 def address_parameter(gateway: str) -> str:
-    """The stack's parameter that names a gateway's address: ChapaBaseUrl."""
+    """Return the name of the parameter for a gateway's address, such as ChapaBaseUrl."""
     return f"{gateway.title()}BaseUrl"
 
 
 def stack_called(cloudformation: Any, name: str) -> dict[str, Any] | None:
-    """The stack as CloudFormation describes it; None when there is none."""
+    """Return CloudFormation's description of the stack, or None."""
     try:
         found: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -29,12 +29,12 @@ def stack_called(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def parameters_of(stack: Mapping[str, Any] | None) -> dict[str, str]:
-    """The values that a stack remembers."""
+    """Return the values of a stack's parameters."""
     return {each["ParameterKey"]: each["ParameterValue"] for each in (stack or {}).get("Parameters", [])}
 
 
 def settings_of(stage: str, parameters: Mapping[str, str]) -> Settings:
-    """A stage's settings, as far as its gateways are concerned. Raises BadSetting."""
+    """Return a stage's settings about gateways. Raises BadSetting."""
     named = {"GATEWAYS": "Gateways", "PAYMENT_MODE": "PaymentMode"}
     named |= {address_setting(gateway): address_parameter(gateway) for gateway in GATEWAYS}
     given = {variable: parameters.get(parameter, "") for variable, parameter in named.items()}
@@ -42,11 +42,11 @@ def settings_of(stage: str, parameters: Mapping[str, str]) -> Settings:
 
 
 def secrets_path(stage: str) -> str:
-    """Where a stage's secrets lie in SSM, as the template says."""
+    """Return the SSM path of a stage's secrets, as in the template."""
     return f"/guzo/{stage}"
 
 
 def read_secrets(ssm: Any, path: str) -> dict[str, str]:
-    """The secrets right under a path, by their last names."""
+    """Return the secrets right under a path, by the last part of their names."""
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=path, WithDecryption=True)
     return {found["Name"].rpartition("/")[2]: found["Value"] for page in pages for found in page["Parameters"]}

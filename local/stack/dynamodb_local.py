@@ -58,11 +58,11 @@ child.wait()
 
 
 class DynamoDBLocalError(Exception):
-    """It could not be fetched, or did not start; the message says what to do."""
+    """DynamoDB Local could not be fetched or started; the message says what to do."""
 
 
 class NotFetched(DynamoDBLocalError):
-    """It is not on this machine yet."""
+    """DynamoDB Local is not on this machine yet."""
 
 
 class DynamoDBLocal:
@@ -72,7 +72,7 @@ class DynamoDBLocal:
     """
 
     def __init__(self, *, port: int | None = None) -> None:
-        """Without a port: a free one."""
+        """By default on a free port."""
         self._given = os.environ.get(ENDPOINT, "").strip().rstrip("/")
         self._port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,11 +80,11 @@ class DynamoDBLocal:
 
     @property
     def url(self) -> str:
-        """What belongs in `AWS_ENDPOINT_URL_DYNAMODB`."""
+        """The value of `AWS_ENDPOINT_URL_DYNAMODB`."""
         return self._given or f"http://127.0.0.1:{self._port}"
 
     def start(self, timeout: float = 60) -> Self:
-        """Start it and return when it answers. Raises NotFetched, DynamoDBLocalError."""
+        """Start it and wait until it answers. Raises NotFetched, DynamoDBLocalError."""
         command = [] if self._given else self._command()
         if command:
             self._launch(command)
@@ -100,7 +100,7 @@ class DynamoDBLocal:
         return self
 
     def stop(self) -> None:
-        """End it if we started it; harmless when it is not running."""
+        """Stop it if this object started it; harmless when it is not running."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             process.stdin.close()
@@ -162,7 +162,7 @@ class DynamoDBLocal:
 
 
 def fetch() -> None:
-    """Bring it onto this machine, once. Raises DynamoDBLocalError."""
+    """Download it once. Raises DynamoDBLocalError."""
     if os.environ.get(ENDPOINT, "").strip() or (FOLDER.exists() and shutil.which("java")) or _has_image():
         return
     how = _how_to_fetch()
@@ -223,7 +223,7 @@ def _run(*command: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fetch it or run it; return the exit code."""
+    """Run the command `fetch` or `run`; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m local.stack.dynamodb_local", description="Amazon's DynamoDB Local."
     )
@@ -236,8 +236,8 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{ENDPOINT}={engine.url}\nCtrl-C stops it.", flush=True)
                 while True:
                     time.sleep(3600)
-    except DynamoDBLocalError as trouble:
-        print(trouble, file=sys.stderr)
+    except DynamoDBLocalError as error:
+        print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

@@ -1,7 +1,7 @@
-"""A small OIDC issuer: real RS256 tokens, such as Cognito's, for anybody who asks, with discovery and keys.
+"""`Issuer`: a small OIDC issuer of RS256 tokens like Cognito's, with discovery and keys.
 
-`POST /token` has no password: it is for this machine. The key is made anew with every run and never leaves
-the memory, so no token outlives the stack that it was issued by.
+`POST /token` needs no password: it serves this machine only. The key is made anew with every run and is never stored,
+so no token outlives its stack.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ FIELDS = {"sub", "groups", "email", "expires_in"}
 
 
 class BadTokenRequest(Exception):
-    """What was asked for makes no token; the text says why."""
+    """The request body describes no token; the text says why."""
 
 
 class Issuer:
-    """Signs tokens with a key of its own. `url` is what they name as their issuer."""
+    """Signs tokens with a key of its own; `url` is the issuer that they name."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -64,7 +64,7 @@ class Issuer:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
 
     def token_for(self, asked: dict[str, object]) -> str:
-        """The token that a request body describes. Raises BadTokenRequest."""
+        """Return the token that a request body describes. Raises BadTokenRequest."""
         sub, groups, email = asked.get("sub"), asked.get("groups", []), asked.get("email")
         expires_in = asked.get("expires_in", TWELVE_HOURS)
         if unknown := asked.keys() - FIELDS:
@@ -80,7 +80,7 @@ class Issuer:
         return self.token(sub, groups=tuple(groups), email=email, expires_in=expires_in)
 
     def discovery(self) -> dict[str, Any]:
-        """The discovery document."""
+        """Return the discovery document."""
         return {
             "issuer": self.url,
             "jwks_uri": f"{self.url}/jwks.json",
@@ -91,13 +91,13 @@ class Issuer:
         }
 
     def keys(self) -> dict[str, Any]:
-        """The public half of the key, as a JWK set."""
+        """Return the public key as a JWK set."""
         key = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         return {"keys": [{**key, "kid": self._key_id, "use": "sig", "alg": "RS256"}]}
 
 
 def create_blueprint(issuer: Issuer) -> Blueprint:
-    """The issuer's routes: `/token`, and discovery and keys below `/oidc`."""
+    """Return the issuer's routes: `/token`, and discovery and keys below `/oidc`."""
     blueprint = Blueprint("issuer", __name__)
 
     @blueprint.post("/token")

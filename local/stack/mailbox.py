@@ -1,7 +1,7 @@
-"""The mailbox: every message that was handed to SES, as JSON for programs and as a page for people.
+"""`Mailbox`: every message that was sent through SES, as JSON for programs and as pages for people.
 
-Emulated SES forgets attachments, so messages are noted where they leave: botocore calls us for each SendEmail
-of this process, in which the workers run. For an app elsewhere (`make verify-deploy`) the emulator is asked.
+Emulated SES drops attachments, so messages are recorded where they leave: botocore calls a handler for each SendEmail
+of this process, in which the workers run. For an app elsewhere (`make verify-deploy`) they are read from the emulator.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from local.stack.clock import stamp
 CALLS = ("sesv2.SendEmail", "ses.SendEmail", "ses.SendRawEmail")
 
 RUNS_NOTHING = "sandbox allow-same-origin allow-top-navigation-by-user-activation"
-"""A message may run no script. The page around it may look into it, to show it whole; its links may be followed."""
+"""A message may run no script; the page around it may measure it, and its links may be followed."""
 
 Part = tuple[str, str, bytes]
 
@@ -43,30 +43,30 @@ class Letter:
     files: tuple[Part, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The form of `GET /emails`."""
+        """Return the item of `GET /emails`."""
         fields = asdict(self)
         del fields["files"]
         return {**fields, "attachments": [{"name": name, "type": kind} for name, kind, _ in self.files]}
 
 
 class Mailbox:
-    """Messages as they were handed over, oldest first."""
+    """Keeps the messages that were sent, oldest first."""
 
     def __init__(self, now: Callable[[], datetime], emulator: str | None = None) -> None:
-        """`now` dates what is noted here. With `emulator`, MiniStack's URL, that one's are shown."""
+        """`now` dates the messages. With `emulator`, a MiniStack's URL, its messages are shown instead."""
         self._now = now
         self._emulator = emulator
         self._lock = threading.Lock()
         self._letters: list[Letter] = []
 
     def listen(self) -> None:
-        """Note every message that this process hands to SES. Must come before the app makes its clients."""
+        """Record every message that this process sends through SES. Call it before the app makes its clients."""
         for call in CALLS:
             handlers.BUILTIN_HANDLERS.append((f"before-parameter-build.{call}", _keep))
             handlers.BUILTIN_HANDLERS.append((f"after-call.{call}", self._taken))
 
     def letters(self) -> list[Letter]:
-        """All messages so far."""
+        """Return all messages so far."""
         if self._emulator is not None:
             return emulator_letters(self._emulator)
         with self._lock:
@@ -83,7 +83,7 @@ def _keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
 
 
 def read_call(params: dict[str, Any], at: str) -> Letter:
-    """A message as SendEmail or SendRawEmail takes it."""
+    """Read the parameters of SendEmail or SendRawEmail."""
     content = params.get("Content", {})
     raw = content.get("Raw") or params.get("RawMessage")
     receivers = _receivers(params.get("Destination", {})) or ", ".join(params.get("Destinations", []))
@@ -102,7 +102,7 @@ def read_call(params: dict[str, Any], at: str) -> Letter:
 
 
 def read_mime(data: bytes, at: str, receivers: str = "") -> Letter:
-    """A MIME message, decoded: words of headers, transfer encodings, character sets."""
+    """Decode a MIME message: header words, transfer encodings, character sets."""
     message = BytesParser(policy=email.policy.default).parsebytes(data)
     named = ", ".join(address for _, address in getaddresses([str(message.get("To", ""))]))
     files = tuple(
@@ -120,7 +120,7 @@ def read_mime(data: bytes, at: str, receivers: str = "") -> Letter:
 
 
 def emulator_letters(url: str) -> list[Letter]:
-    """What MiniStack remembers: no attachments, and its own time."""
+    """Return the messages that MiniStack keeps: without attachments, dated by its own clock."""
     with urllib.request.urlopen(f"{url}/_ministack/ses/messages", timeout=10) as answer:
         accounts = json.load(answer)["messages"].values()
     sent = sorted((message for account in accounts for message in account), key=lambda each: each["Timestamp"])
@@ -153,7 +153,7 @@ def _body(message: EmailMessage, kind: str) -> str:
 
 
 def create_blueprint(mailbox: Mailbox) -> Blueprint:
-    """The mailbox's routes: `/emails`, and pages below `/mailbox`."""
+    """Return the mailbox's routes: `/emails`, and pages below `/mailbox`."""
     blueprint = Blueprint("mailbox", __name__)
 
     def letter(number: int) -> Letter:

@@ -41,10 +41,10 @@ class MiniStackError(Exception):
 
 
 class MiniStack:
-    """One emulated AWS, from `start()` to `stop()`; also a context manager."""
+    """One emulated AWS; also a context manager."""
 
     def __init__(self, *, port: int | None = None, runs_functions: bool = False, log: Path | None = None) -> None:
-        """Without a port: a free one. `runs_functions`: deployed functions run, each with its own role's rights."""
+        """By default on a free port. `runs_functions`: deployed functions run, each with its role's permissions."""
         self.port = port or free_port()
         self._runs_functions = runs_functions
         self._workdir = Path(tempfile.mkdtemp(prefix="guzo-ministack-"))
@@ -53,11 +53,11 @@ class MiniStack:
 
     @property
     def url(self) -> str:
-        """What belongs in `AWS_ENDPOINT_URL`."""
+        """The value of `AWS_ENDPOINT_URL`."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What points boto3, and everything built on it, at this emulator and at nothing else."""
+        """Return the variables that point boto3 at this emulator."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "test",  # who may do everything there
@@ -68,7 +68,7 @@ class MiniStack:
         }
 
     def start(self, timeout: float = 30) -> Self:
-        """Start it and return when it answers; `MiniStackError` when it cannot."""
+        """Start it and wait until it answers. Raises MiniStackError."""
         python = interpreter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -90,7 +90,7 @@ class MiniStack:
         return self
 
     def stop(self) -> None:
-        """End it, and take its files away; harmless when it is not running."""
+        """Stop it and delete its files; harmless when it is not running."""
         process, self._process = self._process, None
         if process is not None:
             process.terminate()
@@ -135,7 +135,7 @@ class MiniStack:
 
 
 def interpreter() -> Path:
-    """The Python that has MiniStack installed; `MiniStackError` with the remedy when there is none."""
+    """Return the Python that has MiniStack installed. Raises MiniStackError with the remedy."""
     venv = Path(os.environ.get("GUZO_MINISTACK_VENV") or ROOT / ".venv-ministack")
     python = venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
@@ -147,7 +147,7 @@ def interpreter() -> Path:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
+    """Return a port of this machine that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Refusals of the local controls, in the same form as the API's: problem documents (RFC 9457)."""
+"""Problem documents (RFC 9457) of the local controls, in the API's form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Response, jsonify, request
 
 
 def problem(status: int, code: str, detail: str) -> Response:
-    """One refusal."""
+    """Return a problem document."""
     response = jsonify(
         {
             "type": "about:blank",
@@ -27,7 +27,7 @@ def problem(status: int, code: str, detail: str) -> Response:
 
 
 def json_object() -> dict[str, object] | None:
-    """The request's body when it is a JSON object, whatever its content type; no body is an empty object."""
+    """Return the request's body as a JSON object, None when it is another value; no body is an empty object."""
     if not request.get_data():
         return {}
     body = request.get_json(silent=True, force=True)

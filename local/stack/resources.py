@@ -1,4 +1,4 @@
-"""Make the tables and queues of `.chalice/resources.json` in whatever engine answers: MiniStack, moto, …
+"""Create the tables and queues of `.chalice/resources.json` in an emulator: MiniStack, moto, DynamoDB Local.
 
 The template that is deployed is the only place that says what they look like, so local runs and tests cannot
 drift from it. Where they are made follows the usual settings of boto3 (`AWS_ENDPOINT_URL`, `mock_aws`, …).
@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).resolve().parents[2] / ".chalice" / "resources.json"
 
 @dataclass(frozen=True)
 class Resources:
-    """What was made: table names, and queue URLs."""
+    """Names of tables and URLs of queues."""
 
     listings_table: str
     bookings_table: str
@@ -31,7 +31,7 @@ class Resources:
     emails_dead_letters_url: str
 
     def environment(self) -> dict[str, str]:
-        """The part of the functions' environment that names these resources."""
+        """Return the environment variables that name these resources."""
         return {
             "LISTINGS_TABLE": self.listings_table,
             "BOOKINGS_TABLE": self.bookings_table,
@@ -41,7 +41,7 @@ class Resources:
 
 
 def create_all(prefix: str = "guzo") -> Resources:
-    """Make both tables and all queues, each name beginning with the prefix; what already exists is kept."""
+    """Create the tables and queues, with names that begin with the prefix; existing ones are kept."""
     dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
     urls = create_queues(sqs, prefix)
     return Resources(
@@ -55,7 +55,7 @@ def create_all(prefix: str = "guzo") -> Resources:
 
 
 def create_table(dynamodb: Any, prefix: str, logical_id: str) -> str:
-    """Make one table as the template defines it; return its name.
+    """Create one table as the template defines it; return its name.
 
     Keys, indexes and billing only: backups, encryption and deletion protection mean nothing in an emulator,
     and the older ones refuse a request that names them.
@@ -76,7 +76,7 @@ def create_table(dynamodb: Any, prefix: str, logical_id: str) -> str:
 
 
 def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
-    """Make every queue of the template, dead-letter queues first; return the URLs by logical id."""
+    """Create every queue of the template, dead-letter queues first; return the URLs by logical id."""
     queues = {
         logical_id: resource["Properties"]
         for logical_id, resource in template()["Resources"].items()
@@ -102,7 +102,7 @@ def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
 
 
 def _queue_url(sqs: Any, name: str, attributes: dict[str, str]) -> str:
-    """Of a queue that is made now; or of the one that is there, whatever somebody has set on it since."""
+    """Create a queue and return its URL; an existing one keeps its attributes."""
     try:
         answer = sqs.create_queue(QueueName=name, Attributes=attributes)
     except ClientError as error:
@@ -114,7 +114,7 @@ def _queue_url(sqs: Any, name: str, attributes: dict[str, str]) -> str:
 
 @cache
 def template() -> dict[str, Any]:
-    """The part of the CloudFormation template that is ours; Chalice makes the rest."""
+    """Return `.chalice/resources.json`, the part of the CloudFormation template that Chalice does not make."""
     loaded: dict[str, Any] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     return loaded
 

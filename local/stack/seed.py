@@ -1,4 +1,4 @@
-"""A few places to stay, so that a fresh stack has something to find. Published through the API, once."""
+"""The seed data: a few listings, published through the API once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HOST_ID = "host-1"
 Call = Callable[[str, str, dict[str, str], bytes | None], dict[str, Any]]
 
 
-class SeedTrouble(Exception):
-    """The API did not take a listing; the message shows its answer."""
+class SeedError(Exception):
+    """The API refused a listing; the message has its answer."""
 
 
-STAYS = "idempotency_key_reused"
-"""The answer when an earlier version published the place, with other words."""
+PUBLISHED_BEFORE = "idempotency_key_reused"
+"""The refusal of a listing that an earlier version published with another text."""
 
 COMMON = {"check_in_time": "14:00", "check_out_time": "11:00"}
 ZONES = {"ETB": "Africa/Addis_Ababa", "KES": "Africa/Nairobi"}
@@ -59,12 +59,12 @@ PLACES: list[dict[str, Any]] = [
 
 
 def places(currencies: Collection[str]) -> list[dict[str, Any]]:
-    """The places that can be paid for in these currencies."""
+    """Return the places with a price in one of these currencies."""
     return [place for place in PLACES if place["nightly_price"]["currency"] in currencies]
 
 
-def plant(call: Call, issuer: Issuer, places: Sequence[dict[str, Any]]) -> None:
-    """Publish the places as host-1. What an earlier run published stays as it is. Raises SeedTrouble."""
+def publish_seed(call: Call, issuer: Issuer, places: Sequence[dict[str, Any]]) -> None:
+    """Publish the places as host-1; those of an earlier run stay as they are. Raises SeedError."""
     token = issuer.token(HOST_ID, groups=("host",), email="host-1@guzo.example")
     for place in places:
         headers = {
@@ -73,5 +73,5 @@ def plant(call: Call, issuer: Issuer, places: Sequence[dict[str, Any]]) -> None:
             "Idempotency-Key": f"seed {place['city']} {place['title']}".replace(" ", "-"),
         }
         answer = call("POST", "/v1/listings", headers, json.dumps(place).encode())
-        if answer["statusCode"] != 201 and json.loads(answer["body"]).get("code") != STAYS:
-            raise SeedTrouble(f"Publishing {place['title']!r} was answered {answer['statusCode']}: {answer['body']}")
+        if answer["statusCode"] != 201 and json.loads(answer["body"]).get("code") != PUBLISHED_BEFORE:
+            raise SeedError(f"Publishing {place['title']!r} was answered {answer['statusCode']}: {answer['body']}")

@@ -1,4 +1,4 @@
-"""The site on the local port: one Flask app of blueprints, under a threaded server that keeps quiet."""
+"""The site on the local port: a Flask app of blueprints and its threaded server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("local.stack.site")
 
 
 def create_site(blueprints: Iterable[Blueprint]) -> Flask:
-    """Everything that is local, as one Flask app."""
+    """Return a Flask app of these blueprints, with CORS and without caching."""
     site = Flask(__name__, template_folder="templates", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
     site.json.sort_keys = False  # type: ignore[attr-defined]
@@ -42,14 +42,14 @@ def create_site(blueprints: Iterable[Blueprint]) -> Flask:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """HTTP/1.1 without Nagle's delay, and without a line on the terminal for each request."""
+    """HTTP/1.1 without Nagle's algorithm; requests are logged, not printed."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 60
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, the name is werkzeug's
-        """Write to our own log."""
+        """Write to the log."""
         log.log(logging.ERROR if type == "error" else logging.INFO, message, *args)
 
 
@@ -63,11 +63,11 @@ class SiteServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="site")
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start serving."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop serving."""
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""A little shop: find a place, book, pay, see your bookings. Its pages use the real API, as any frontend."""
+"""The storefront: search, book, pay, list bookings. Its pages call the API as any frontend does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 
 
 def create_blueprint(api: str, places: Sequence[dict[str, Any]]) -> Blueprint:
-    """The routes below `/shop`. The cities of `places` are offered in the search."""
+    """Return the routes below `/shop`. The search suggests the cities of `places`."""
     blueprint = Blueprint("shop", __name__, url_prefix="/shop")
     cities = list(dict.fromkeys(place["city"] for place in places))
 

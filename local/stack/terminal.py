@@ -1,4 +1,4 @@
-"""What a person sees: lines on the real terminal, in colour only where that is one."""
+"""Print lines on the terminal, in colour where it is one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 def terminal() -> TextIO:
-    """The standard output that the process was started with; `sys.stdout` may be the app's log."""
+    """Return the standard output that the process was started with; `sys.stdout` may be the app's log."""
     return sys.__stdout__ or sys.stderr
 
 
 def say(line: str = "") -> None:
-    """Print a line at once. A reader that went away is no reason to stop."""
+    """Print a line and flush. A closed terminal is ignored."""
     try:
         print(line, file=terminal(), flush=True)
     except (OSError, ValueError):
@@ -23,7 +23,7 @@ def say(line: str = "") -> None:
 
 
 def paint(text: str, colour: str) -> str:
-    """The text in a colour, if the terminal is one and nobody asked for none."""
+    """Return the text in a colour, where the terminal has colours and NO_COLOR is not set."""
     if "NO_COLOR" in os.environ or not terminal().isatty():
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"

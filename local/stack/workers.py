@@ -1,4 +1,4 @@
-"""Feeds the app's event handlers as Lambda's own pollers do: queues in batches, and the schedule.
+"""`Workers`: invoke the app's event handlers as Lambda's pollers do, from queues in batches and by schedule.
 
 A batch whose handler raises stays in the queue; of one that answers `batchItemFailures`, those stay. What
 stays comes again when its visibility time-out is over, and goes to the dead-letter queue after as many
@@ -37,7 +37,7 @@ Event = dict[str, Any]
 
 
 class Functions:
-    """The app's functions, called as Lambda calls them, with a count of what is at work."""
+    """Calls the app's functions as Lambda does, and counts the running calls."""
 
     def __init__(self, app: Chalice, timeouts: Mapping[str, int]) -> None:
         self._app = app
@@ -53,7 +53,7 @@ class Functions:
                 )
 
     def call(self, name: str, event: Event) -> Any:
-        """Invoke a function and return what it returns; it may raise."""
+        """Invoke a function and return its answer. Raises whatever it raises."""
         with self._lock:
             self._working += 1
             self._started += 1
@@ -64,7 +64,7 @@ class Functions:
                 self._working -= 1
 
     def activity(self) -> tuple[int, int]:
-        """How many calls are at work, and how many were ever started."""
+        """Return how many calls are running, and how many were ever started."""
         with self._lock:
             return self._working, self._started
 
@@ -76,7 +76,7 @@ class Functions:
 
 @dataclass
 class QueueWorker:
-    """Takes messages from one queue and hands them to one function, a few batches at once."""
+    """Polls one queue and invokes one function with batches, a few at the same time."""
 
     function: str
     url: str
@@ -91,9 +91,9 @@ class QueueWorker:
     _attributes: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         self._attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])["Attributes"]
-        # What a process that was killed had in hand is not our work until it comes again.
+        # Messages that a killed process was working on are not ours until they become visible again.
         left = int(self._attributes.get("ApproximateNumberOfMessagesNotVisible", 0))
         self._remember([{"MessageId": f"left behind {number}"} for number in range(left)])
         self._free = threading.Semaphore(self.at_once)
@@ -104,7 +104,7 @@ class QueueWorker:
         self._stopping.set()
 
     def is_empty(self) -> bool:
-        """Nothing waits, and nothing is at work but what failed and waits for its visibility time-out."""
+        """Whether the queue is empty, but for failed messages that wait for their visibility time-out."""
         names = ("", "NotVisible", "Delayed")
         attributes = [f"ApproximateNumberOfMessages{name}" for name in names]
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=attributes)["Attributes"]
@@ -191,7 +191,7 @@ class QueueWorker:
 
 
 class Schedule:
-    """Calls one function every minute, and whenever it is told to; one call after the other."""
+    """Invokes one function every minute and on demand, one call at a time."""
 
     def __init__(self, function: str, functions: Functions) -> None:
         self._function = function
@@ -200,15 +200,15 @@ class Schedule:
         self._one = threading.Lock()
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start the schedule."""
         threading.Thread(target=self._run, name="schedule", daemon=True).start()
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop the schedule."""
         self._stopping.set()
 
     def tick(self) -> Any:
-        """Call the function now and return what it returns; it may raise."""
+        """Invoke the function now and return its answer. Raises whatever it raises."""
         with self._one:
             return self._functions.call(self._function, scheduled_event())
 
@@ -221,13 +221,16 @@ class Schedule:
 
 
 class Workers:
-    """All event sources of the app: `queues` gives the URL for each queue name that app.py uses."""
+    """The pollers and schedules of all event sources of the app.
+
+    `queues` gives the URL of each queue that app.py names.
+    """
 
     def __init__(
         self, app: Chalice, queues: Mapping[str, str], timeouts: Mapping[str, int] | None = None, sqs: Any = None
     ) -> None:
         self.functions = Functions(app, timeouts or {})
-        # More connections than threads, and patience for a long poll; a failure is for the poller to see.
+        # More connections than threads, and a read time-out above a long poll; the poller handles failures.
         config = Config(max_pool_connections=50, read_timeout=LONG_POLL + 9, retries={"max_attempts": 2})
         sqs = sqs or boto3.client("sqs", config=config)
         self.queues = {
@@ -256,32 +259,32 @@ class Workers:
             schedule.start()
 
     def stop(self) -> None:
-        """Take nothing new; what is at work is left to end with the process."""
+        """Stop all of them; running calls end with the process."""
         for queue in self.queues.values():
             queue.stop()
         for schedule in self.schedules.values():
             schedule.stop()
 
     def sweep(self) -> int:
-        """Run the sweep now; return how many bookings it found due."""
+        """Run the sweep now; return how many bookings were due."""
         answer = self.schedules["sweep"].tick()
         return int(answer["due"]) if isinstance(answer, dict) and "due" in answer else 0
 
     def handled(self, function: str) -> int:
-        """How many messages a function has dealt with so far."""
+        """Return how many messages a function has processed so far."""
         return self.queues[function].handled
 
     def is_idle(self, others_idle: Callable[[], bool] = lambda: True) -> bool:
-        """Nothing at work, and all queues empty. `others_idle` tells of what else may send messages."""
+        """Whether no call is running and all queues are empty; `others_idle` does the same for other senders."""
         working, started = self.functions.activity()
         if working or not others_idle() or not all(queue.is_empty() for queue in self.queues.values()):
             return False
-        # Something may have moved from here to there while we looked: all must be as it was.
+        # A message may have moved on while the queues were read: the counts must be unchanged.
         return others_idle() and self.functions.activity() == (0, started)
 
 
 def failed_ids(answer: Any, batch: set[str]) -> set[str]:
-    """The ids that a handler's answer leaves in the queue; a senseless answer leaves all, as in Lambda."""
+    """Return the ids of messages that stay in the queue; after an unreadable answer all do, as in Lambda."""
     if not isinstance(answer, dict) or not answer.get("batchItemFailures"):
         return set()
     try:
@@ -292,7 +295,7 @@ def failed_ids(answer: Any, batch: set[str]) -> set[str]:
 
 
 def record(message: Message, queue_arn: str) -> Event:
-    """One message of a queue, as Lambda hands it to a function."""
+    """Return a message as a record of Lambda's SQS event."""
     attributes = {
         name: {key[0].lower() + key[1:]: value for key, value in attribute.items()}
         for name, attribute in message.get("MessageAttributes", {}).items()
@@ -311,7 +314,7 @@ def record(message: Message, queue_arn: str) -> Event:
 
 
 def scheduled_event() -> Event:
-    """What EventBridge sends for a schedule."""
+    """Return the event that EventBridge sends for a schedule."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -326,7 +329,7 @@ def scheduled_event() -> Event:
 
 
 def at_once(function: str) -> int:
-    """How many batches the template lets a function work on at once."""
+    """Return the function's maximum concurrency in the template."""
     name = "".join(word.capitalize() for word in function.split("_"))
     try:
         source = template()["Resources"][name]["Properties"]["Events"][f"{name}SqsEventSource"]["Properties"]

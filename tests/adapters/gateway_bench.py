@@ -21,7 +21,7 @@ from chalicelib.services.ports import Opening
 from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys
-from tests.local.chapa_bench import PATIENCE, Receiver
+from tests.local.sandbox_bench import PATIENCE, Receiver
 
 SECONDS = 0.4
 """How long the adapter waits for an answer."""

@@ -274,7 +274,7 @@ class GatewayContract:
             assert (notice.tx_ref, notice.claims_paid) == (bench.tx_ref, False)
 
     def test_a_webhook_that_is_not_signed_rightly_is_not_believed(self, bench: Bench) -> None:
-        signatures = set(bench.blueprint.sandbox.gateway.voice.signatures) - {"good"}
+        signatures = set(bench.blueprint.sandbox.gateway.format.signatures) - {"good"}
         assert {"none", "wrong", "tampered", "respaced"} <= signatures
         for signature in sorted(signatures):
             bench.webhook(signature=signature)
@@ -291,10 +291,10 @@ class GatewayContract:
                 bench.gateway.read_webhook(body, received.headers)
 
     def test_signed_bytes_that_are_no_object_are_told_apart(self, bench: Bench) -> None:
-        voice = bench.blueprint.sandbox.gateway.voice
-        keys = bench.blueprint.sandbox.delivery._keys
+        webhook_format = bench.blueprint.sandbox.gateway.format
+        keys = bench.blueprint.sandbox.webhooks._keys
         for raw in (b"", b"[]", b"{", b"null"):
-            body, headers = voice.signatures["good"][1](raw, keys)
+            body, headers = webhook_format.signatures["good"][1](raw, keys)
             with pytest.raises(NotJson):
                 bench.gateway.read_webhook(body, headers)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
-from tests.e2e.conftest import ROOT, stack, world
+from tests.e2e.conftest import ROOT, client, stack
 
-__all__ = ["stack", "world"]
+__all__ = ["client", "stack"]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_CHROMIUM = "There is neither a chromium nor a google-chrome here, so nothing is tried in a browser."

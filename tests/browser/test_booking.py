@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.stack.world import Json, Person, World
+from local.scenarios.client import Json, Person, ScenarioClient
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()
@@ -22,29 +22,29 @@ SHOWN_WHOLE = """() => {
 
 
 @pytest.fixture
-def guest(world: World) -> Person:
-    return world.sign_in("hanna")
+def guest(client: ScenarioClient) -> Person:
+    return client.sign_in("hanna")
 
 
-def booked(world: World, guest: Person, **changed: object) -> Json:
+def booked(client: ScenarioClient, guest: Person, **changed: object) -> Json:
     """A booking of a fresh listing's only unit, made by somebody's frontend."""
-    return world.book(guest, world.publish(world.sign_in("selam", "host"), units=1), **changed)
+    return client.book(guest, client.publish(client.sign_in("selam", "host"), units=1), **changed)
 
 
 def pay(page: Page) -> None:
     page.get_by_role("button", name=TEST_NUMBER).first.click()
 
 
-def test_search_book_pay_and_come_back(visitor: Visitor, world: World) -> None:
-    email = f"hanna.{world.mark}@gmail.com"
-    page = visitor.open(f"{world.local}/shop")
+def test_search_book_pay_and_come_back(visitor: Visitor, client: ScenarioClient) -> None:
+    email = f"hanna.{client.suffix}@gmail.com"
+    page = visitor.open(f"{client.local}/shop")
     page.get_by_role("button", name="Lalibela").click()
     place = page.get_by_role("link", name="Rock view lodge")
     expect(place).to_be_visible()
     place.click()
 
-    check_in = world.today() + timedelta(days=20)
-    expect(page.get_by_label("Check-in", exact=True)).to_have_value((world.today() + timedelta(days=7)).isoformat())
+    check_in = client.today() + timedelta(days=20)
+    expect(page.get_by_label("Check-in", exact=True)).to_have_value((client.today() + timedelta(days=7)).isoformat())
     page.get_by_label("Check-out", exact=True).fill((check_in + timedelta(days=2)).isoformat())
     page.get_by_label("Check-in", exact=True).fill(check_in.isoformat())
     page.get_by_label("E-mail").fill(email)
@@ -61,8 +61,8 @@ def test_search_book_pay_and_come_back(visitor: Visitor, world: World) -> None:
     expect(page.get_by_role("alert")).to_have_text("Your stay is booked. The receipt is in your mailbox.")
     expect(page.locator(".card", has_text=check_in.isoformat()).locator(".status")).to_have_text("confirmed")
 
-    world.idle()
-    visitor.open(f"{world.local}/mailbox")
+    client.wait_until_idle()
+    visitor.open(f"{client.local}/mailbox")
     page.get_by_role("link", name=email).click()
     expect(page.get_by_role("heading", name="Your stay is booked: Rock view lodge")).to_be_visible()
     expect(page.get_by_role("link", name=".ics")).to_be_visible()
@@ -70,8 +70,8 @@ def test_search_book_pay_and_come_back(visitor: Visitor, world: World) -> None:
     page.wait_for_function(SHOWN_WHOLE)
 
 
-def test_wrong_fields_are_told_in_the_words_of_the_form(visitor: Visitor, world: World) -> None:
-    page = visitor.open(f"{world.local}/shop")
+def test_wrong_fields_are_told_in_the_words_of_the_form(visitor: Visitor, client: ScenarioClient) -> None:
+    page = visitor.open(f"{client.local}/shop")
     page.get_by_role("link", name="Bole guest house").click()
     expect(page.locator("#quote")).to_contain_text("nights: ETB")
     page.get_by_label("Phone").fill("123")
@@ -81,19 +81,19 @@ def test_wrong_fields_are_told_in_the_words_of_the_form(visitor: Visitor, world:
     assert "400 (Bad Request)" in visitor.wrong.pop()
 
 
-def test_a_place_that_there_is_not_cannot_be_booked(visitor: Visitor, world: World) -> None:
-    page = visitor.open(f"{world.local}/shop/listings/lst_nope")
+def test_a_place_that_there_is_not_cannot_be_booked(visitor: Visitor, client: ScenarioClient) -> None:
+    page = visitor.open(f"{client.local}/shop/listings/lst_nope")
     expect(page.get_by_role("alert")).to_have_text("There is no such listing.")
     expect(page.get_by_role("button", name="Book and pay")).to_be_hidden()
     assert "404 (Not Found)" in visitor.wrong.pop()
 
 
-def test_cancelled_in_the_storefront(visitor: Visitor, world: World, guest: Person) -> None:
-    booking = booked(world, guest)
-    world.pay_on_page(booking["payment"]["checkout_url"])
-    world.becomes(guest, booking["booking_id"], "confirmed")
-    page = visitor.open(f"{world.local}/shop/bookings")
-    page.get_by_label("Signed in as").fill(f"hanna-{world.mark}")
+def test_cancelled_in_the_storefront(visitor: Visitor, client: ScenarioClient, guest: Person) -> None:
+    booking = booked(client, guest)
+    client.pay_on_page(booking["payment"]["checkout_url"])
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
+    page = visitor.open(f"{client.local}/shop/bookings")
+    page.get_by_label("Signed in as").fill(f"hanna-{client.suffix}")
     page.get_by_role("button", name="Sign in").click()
     card = page.locator(".card", has_text=booking["booking_id"])
     page.once("dialog", lambda asked: asked.accept())
@@ -102,14 +102,14 @@ def test_cancelled_in_the_storefront(visitor: Visitor, world: World, guest: Pers
     expect(card).to_contain_text("completed, ETB 7,350.00 is ")
 
 
-def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, world: World, guest: Person) -> None:
-    booking = booked(world, guest)
+def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, client: ScenarioClient, guest: Person) -> None:
+    booking = booked(client, guest)
     page = visitor.open(booking["payment"]["checkout_url"])
     page.get_by_role("button", name="Try this number").click()
     expect(page.get_by_role("alert")).to_contain_text("That payment failed.")
-    world.idle()
+    client.wait_until_idle()
     visitor.stand_still()
-    visitor.open(f"{world.api}/pay/{booking['payment']['tx_ref']}")
+    visitor.open(f"{client.api}/pay/{booking['payment']['tx_ref']}")
     expect(page.get_by_role("heading", name="The payment did not go through")).to_be_visible()
     visitor.look("pay-failed", title="The payment did not go through · Guzo")
 
@@ -120,15 +120,15 @@ def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, world: W
     pay(page)
     page.wait_for_url("**/pay/*")
     # Failed a moment ago, it is not asked for again at once: the webhook brings the news.
-    world.becomes(guest, booking["booking_id"], "confirmed")
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
     page.reload()
     expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()
 
 
-def test_a_hold_that_ended(visitor: Visitor, world: World, guest: Person) -> None:
-    booking = booked(world, guest)
-    world.advance(minutes=31)
-    visitor.open(f"{world.api}/pay/{booking['payment']['tx_ref']}")
+def test_a_hold_that_ended(visitor: Visitor, client: ScenarioClient, guest: Person) -> None:
+    booking = booked(client, guest)
+    client.advance(minutes=31)
+    visitor.open(f"{client.api}/pay/{booking['payment']['tx_ref']}")
     expect(visitor.page.get_by_role("heading", name="The time to pay is over")).to_be_visible()
     expect(visitor.page.get_by_role("button")).to_have_count(0)
     visitor.look("pay-expired", title="The time to pay is over · Guzo")
@@ -136,9 +136,9 @@ def test_a_hold_that_ended(visitor: Visitor, world: World, guest: Person) -> Non
     visitor.look("checkout-expired", title="Pay ETB 7,350.00")
 
 
-def test_in_amharic(visitor: Visitor, world: World, guest: Person) -> None:
-    booking = booked(world, guest, language="am")
-    back = f"{world.api}/pay/{booking['payment']['tx_ref']}"
+def test_in_amharic(visitor: Visitor, client: ScenarioClient, guest: Person) -> None:
+    booking = booked(client, guest, language="am")
+    back = f"{client.api}/pay/{booking['payment']['tx_ref']}"
     visitor.stand_still()
     visitor.open(back)
     visitor.look("pay-waiting-am", title="ክፍያዎን እየጠበቅን ነው · Guzo", language="am")
@@ -146,20 +146,20 @@ def test_in_amharic(visitor: Visitor, world: World, guest: Person) -> None:
     visitor.page.wait_for_url("**/chapa/checkout/*")
     pay(visitor.page)
     visitor.page.wait_for_url(f"{back}*")
-    world.becomes(guest, booking["booking_id"], "confirmed")
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
     visitor.page.reload()
     expect(visitor.page.get_by_role("heading", name="ቦታዎ ተይዟል")).to_be_visible()
     visitor.look("pay-paid-am", title="ቦታዎ ተይዟል · Guzo", language="am")
 
 
-def test_without_scripts(visitors: Callable[..., Visitor], world: World, guest: Person) -> None:
-    booking = booked(world, guest)
+def test_without_scripts(visitors: Callable[..., Visitor], client: ScenarioClient, guest: Person) -> None:
+    booking = booked(client, guest)
     page = visitors(scripts=False).open(booking["payment"]["checkout_url"])
     page.get_by_role("button", name="Try this number").click()
     expect(page.get_by_role("alert")).to_contain_text("tries left")
     pay(page)
     page.wait_for_url("**/pay/*")
     # Failed a moment ago, it is not asked for again at once: the webhook brings the news.
-    world.becomes(guest, booking["booking_id"], "confirmed")
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
     page.reload()
     expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()

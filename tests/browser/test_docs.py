@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
-from local.stack.world import World
+from local.scenarios.client import ScenarioClient
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()
 
 
-def test_a_call_is_tried_from_the_page(visitor: Visitor, world: World) -> None:
+def test_a_call_is_tried_from_the_page(visitor: Visitor, client: ScenarioClient) -> None:
     asked: list[str] = []
     visitor.page.on("request", lambda request: asked.append(request.url))
-    page = visitor.open(f"{world.api}/docs")
+    page = visitor.open(f"{client.api}/docs")
     page.get_by_role("button", name="Authorize").click()
-    page.get_by_label("auth-bearer-value").fill(world.sign_in("selam", "host").token)
+    page.get_by_label("auth-bearer-value").fill(client.sign_in("selam", "host").token)
     page.get_by_role("button", name="Apply credentials").click()
     page.locator(".btn-done").click()
 
@@ -29,6 +29,6 @@ def test_a_call_is_tried_from_the_page(visitor: Visitor, world: World) -> None:
     expect(answer.locator("tbody .response-col_status").first).to_contain_text("201")
     expect(answer).to_contain_text('"listing_id"')
 
-    elsewhere = {url for url in asked if urlsplit(url).scheme != "data" and not url.startswith(world.api + "/")}
+    elsewhere = {url for url in asked if urlsplit(url).scheme != "data" and not url.startswith(client.api + "/")}
     assert elsewhere == set()
     assert page.evaluate("Object.keys(localStorage).concat(Object.keys(sessionStorage))") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from local.stack.world import World
+from local.scenarios.client import ScenarioClient
 from tests.browser.conftest import Visitor, need_chromium
 
 need_chromium()
@@ -12,9 +12,9 @@ need_chromium()
 TEST_CARD = "4084 0840 8408 4081"
 
 
-def test_declined_then_paid_with_paystack(visitor: Visitor, world: World) -> None:
-    email = f"wanjiru.{world.mark}@gmail.com"
-    page = visitor.open(f"{world.local}/shop")
+def test_declined_then_paid_with_paystack(visitor: Visitor, client: ScenarioClient) -> None:
+    email = f"wanjiru.{client.suffix}@gmail.com"
+    page = visitor.open(f"{client.local}/shop")
     page.get_by_role("button", name="Nairobi").click()
     page.get_by_role("link", name="Acacia garden rooms").click()
     expect(page.locator("#quote")).to_have_text("3 nights: KES 22,500.00")
@@ -32,5 +32,5 @@ def test_declined_then_paid_with_paystack(visitor: Visitor, world: World) -> Non
     page.wait_for_url("**/shop/bookings*")
     assert any("/pay/" in url for url in visitor.been)
     expect(page.get_by_role("alert")).to_have_text("Your stay is booked. The receipt is in your mailbox.")
-    world.idle()
-    assert "KES 22,500.00" in next(each["text"] for each in world.at_local("GET", "/emails") if each["to"] == email)
+    client.wait_until_idle()
+    assert "KES 22,500.00" in next(each["text"] for each in client.call_local("GET", "/emails") if each["to"] == email)

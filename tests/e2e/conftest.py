@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from local.scenarios.client import ScenarioClient
 from local.stack.ministack import free_port
-from local.stack.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 30.0
@@ -121,12 +121,12 @@ def stack() -> Iterator[Process]:
 
 
 @pytest.fixture
-def world(stack: Process) -> Iterator[World]:
-    """The session's stack, reached as stories reach it."""
-    world = World(stack.api, stack.local)
-    yield world
-    world.at_local("POST", "/chapa/_control", {})
-    world.http.close()
+def client(stack: Process) -> Iterator[ScenarioClient]:
+    """The session's stack, reached as scenarios reach it."""
+    client = ScenarioClient(stack.api, stack.local)
+    yield client
+    client.call_local("POST", "/chapa/_control", {})
+    client.http.close()
 
 
 def forget(process: Process) -> None:

@@ -9,20 +9,20 @@ import subprocess
 
 import pytest
 
-from local.stack.world import World
+from local.scenarios.client import ScenarioClient
 from tests.e2e.conftest import ROOT
 
 EXAMPLE = ROOT / "client" / "build" / "examples" / "book-and-pay.js"
 
 
 @pytest.mark.e2e
-def test_the_example_books_and_pays_a_stay(world: World) -> None:
+def test_the_example_books_and_pays_a_stay(client: ScenarioClient) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not here: the TypeScript client is not tried")
     if not EXAMPLE.exists():
         pytest.skip("the TypeScript client is not compiled: run make client")
-    env = {"PATH": os.environ["PATH"], "API": world.api, "LOCAL": world.local}
+    env = {"PATH": os.environ["PATH"], "API": client.api, "LOCAL": client.local}
 
     done = subprocess.run([node, EXAMPLE], env=env, capture_output=True, text=True, check=False, timeout=90)
 

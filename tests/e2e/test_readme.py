@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.world import World
+from local.scenarios.client import ScenarioClient
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = re.compile(r"test_readme\.py\. -->\n```sh\n(.*?)```", re.DOTALL)
 
 
 @pytest.mark.e2e
-def test_the_tour_prints_what_the_readme_says(world: World, tmp_path: Path) -> None:
+def test_the_tour_prints_what_the_readme_says(client: ScenarioClient, tmp_path: Path) -> None:
     found = TOUR.search((ROOT / "README.md").read_text(encoding="utf-8"))
     assert found, "the README has its tour"
-    script = found[1].replace("http://127.0.0.1:8000", world.api).replace("http://127.0.0.1:8001", world.local)
+    script = found[1].replace("http://127.0.0.1:8000", client.api).replace("http://127.0.0.1:8001", client.local)
 
     script = script.replace("/tmp/", f"{tmp_path}/")
     bash = ["bash", "-euo", "pipefail", "-c", script]

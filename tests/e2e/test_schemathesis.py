@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from local.scenarios.client import ScenarioClient
 from local.stack.environment import SANDBOX_WEBHOOK_SECRET
-from local.stack.world import World
 from tests.e2e.conftest import ROOT, Process, a_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -37,14 +37,14 @@ def stack() -> Iterator[Process]:
         ("schemathesis.toml", "examples,fuzzing,stateful"),
     ],
 )
-def test_the_api_is_as_its_document_says(world: World, tmp_path: Path, config: str, phases: str) -> None:
+def test_the_api_is_as_its_document_says(client: ScenarioClient, tmp_path: Path, config: str, phases: str) -> None:
     command = [str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / config), "--no-color", "run"]
     ran = subprocess.run(
-        [*command, f"{world.api}/openapi.json", "--checks", "all", "--phases", phases, "--seed", SEED],
+        [*command, f"{client.api}/openapi.json", "--checks", "all", "--phases", phases, "--seed", SEED],
         cwd=tmp_path,
         env={
             **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
-            **things_that_are_there(world),
+            **things_that_are_there(client),
             "GUZO_WEBHOOK_SECRET": SANDBOX_WEBHOOK_SECRET,
             "PYTHONPATH": str(ROOT),
         },
@@ -57,15 +57,19 @@ def test_the_api_is_as_its_document_says(world: World, tmp_path: Path, config: s
     assert "No issues found" in ran.stdout, ran.stdout
 
 
-def things_that_are_there(world: World) -> dict[str, str]:
+def things_that_are_there(client: ScenarioClient) -> dict[str, str]:
     """People's tokens, and the ids of what is theirs."""
-    host, guest, operator = world.sign_in("host", "host"), world.sign_in("guest"), world.sign_in("operator", "operator")
-    listing = world.publish(host, units=1000)
-    booking = world.book(guest, listing)
-    world.pay_on_page(booking["payment"]["checkout_url"])
-    world.becomes(guest, booking["booking_id"], "confirmed")
+    host, guest, operator = (
+        client.sign_in("host", "host"),
+        client.sign_in("guest"),
+        client.sign_in("operator", "operator"),
+    )
+    listing = client.publish(host, units=1000)
+    booking = client.book(guest, listing)
+    client.pay_on_page(booking["payment"]["checkout_url"])
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
     tx_ref = booking["payment"]["tx_ref"]
-    refund = world.call(
+    refund = client.call(
         "POST",
         f"/v1/payments/{tx_ref}/refunds",
         expect=202,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.world import Json, Person, World
+from local.scenarios.client import Json, Person, ScenarioClient
 from tests.e2e.conftest import ROOT, Process, start
 
 pytestmark = pytest.mark.e2e
@@ -54,21 +54,21 @@ def test_it_is_ready_soon() -> None:
     assert [line for line in process.lines if "Traceback" in line] == []
 
 
-def test_the_seed_is_there_once(world: World) -> None:
+def test_the_seed_is_there_once(client: ScenarioClient) -> None:
     for city in ("Addis Ababa", "Lalibela", "Bahir Dar", "Gondar", "Hawassa"):
-        found = world.call("GET", f"/v1/listings?city={city}", expect=200)["items"]
+        found = client.call("GET", f"/v1/listings?city={city}", expect=200)["items"]
         titles = [listing["title"] for listing in found]
         assert titles
         assert len(titles) == len(set(titles))
 
 
-def test_the_pages_open(world: World) -> None:
+def test_the_pages_open(client: ScenarioClient) -> None:
     for path in ("/", "/shop", "/shop/listings/lst_x", "/shop/bookings", "/mailbox", "/chapa/_control"):
-        assert world.http.get(world.local + path).status_code == 200
-    page = world.http.get(world.local + "/").text
+        assert client.http.get(client.local + path).status_code == 200
+    page = client.http.get(client.local + "/").text
     for link in re.findall(r'href="([^"#]+)"', page):
         if not link.startswith("data:"):
-            answer = world.http.get(link if link.startswith("http") else world.local + link)
+            answer = client.http.get(link if link.startswith("http") else client.local + link)
             assert answer.status_code == 200, link
 
 
@@ -82,33 +82,33 @@ def test_a_port_that_is_taken_is_told_in_one_line(stack: Process) -> None:
     assert "Guzo runs there already" in second.lines[0]
 
 
-def test_two_stacks_do_not_disturb_each_other(world: World, stacks: Stacks) -> None:
+def test_two_stacks_do_not_disturb_each_other(client: ScenarioClient, stacks: Stacks) -> None:
     other = stacks()
-    there = World(other.api, other.local)
-    before = world.at_local("GET", "/emails")
-    clock = world.now()
+    there = ScenarioClient(other.api, other.local)
+    before = client.call_local("GET", "/emails")
+    clock = client.now()
     host, guest = there.sign_in("selam", "host"), there.sign_in("hanna")
     listing = there.publish(host)
     booking = there.book(guest, listing)
     there.pay_on_page(booking["payment"]["checkout_url"])
-    there.becomes(guest, booking["booking_id"], "confirmed")
+    there.wait_for_status(guest, booking["booking_id"], "confirmed")
     there.advance(days=1)
-    world.call("GET", f"/v1/listings/{listing['listing_id']}", expect=404)
-    world.call("GET", "/v1/bookings", expect=401, by=guest)
-    assert world.at_local("GET", "/emails") == before
-    assert (world.now() - clock).total_seconds() < 60
+    client.call("GET", f"/v1/listings/{listing['listing_id']}", expect=404)
+    client.call("GET", "/v1/bookings", expect=401, by=guest)
+    assert client.call_local("GET", "/emails") == before
+    assert (client.now() - clock).total_seconds() < 60
     there.http.close()
 
 
 def test_a_stage_with_one_gateway_says_which_currencies_it_takes(stacks: Stacks) -> None:
     process = stacks(GATEWAYS="KES:paystack")
     assert process.line_with("takes").endswith("/paystack/_control (takes KES)")
-    there = World(process.api, process.local)
+    there = ScenarioClient(process.api, process.local)
     assert there.call("GET", "/v1/config", expect=200)["currencies"] == ["KES"]
     host = there.sign_in("selam", "host")
     price = {"nightly_price": {"amount": 245000, "currency": "ETB"}}
     answer = there.http.post(
-        f"{there.api}/v1/listings", json=there.draft(**price), headers={"Authorization": f"Bearer {host.token}"}
+        f"{there.api}/v1/listings", json=there.listing_body(**price), headers={"Authorization": f"Bearer {host.token}"}
     )
     assert (answer.status_code, answer.json()["errors"]) == (
         400,
@@ -157,37 +157,37 @@ def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
         stderr=subprocess.DEVNULL,
     ) as chalice:
         try:
-            world = World(services.api, services.local)
-            world.until("the API answers", lambda: not port_is_free(services.api))
-            guest = world.sign_in("hanna")
-            found = world.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]
-            booking = world.book(guest, found[0])
+            client = ScenarioClient(services.api, services.local)
+            client.wait_until("the API answers", lambda: not port_is_free(services.api))
+            guest = client.sign_in("hanna")
+            found = client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]
+            booking = client.book(guest, found[0])
             # Plain Chalice keeps the current request on the app, for all threads: two at once may lose one.
-            with world.switched(callback="never"):
-                world.pay_on_page(booking["payment"]["checkout_url"])
-                world.idle()
-            world.becomes(guest, booking["booking_id"], "confirmed")
-            assert {letter["to"] for letter in world.letters(booking["booking_id"])} >= {guest.email}
-            world.http.close()
+            with client.switches(callback="never"):
+                client.pay_on_page(booking["payment"]["checkout_url"])
+                client.wait_until_idle()
+            client.wait_for_status(guest, booking["booking_id"], "confirmed")
+            assert {letter["to"] for letter in client.emails_about(booking["booking_id"])} >= {guest.email}
+            client.http.close()
         finally:
             chalice.terminate()
             chalice.wait(timeout=10)
 
 
-def test_tokens_live_by_the_real_clock(world: World) -> None:
-    guest = world.sign_in("hanna")
-    world.advance(days=3)
-    world.call("GET", "/v1/bookings", expect=200, by=guest)
-    world.call("GET", "/v1/bookings", expect=200, by=world.sign_in("hanna"))
+def test_tokens_live_by_the_real_clock(client: ScenarioClient) -> None:
+    guest = client.sign_in("hanna")
+    client.advance(days=3)
+    client.call("GET", "/v1/bookings", expect=200, by=guest)
+    client.call("GET", "/v1/bookings", expect=200, by=client.sign_in("hanna"))
 
 
-def test_eight_bookings_are_worked_on_at_once(world: World) -> None:
+def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
     """A slow gateway holds each look for a while: eight looks take no longer than one."""
-    host = world.sign_in("selam", "host")
-    listing = world.publish(host, units=10)
+    host = client.sign_in("selam", "host")
+    listing = client.publish(host, units=10)
 
     def book(number: int) -> tuple[Person, Json]:
-        own = World(world.api, world.local)
+        own = ScenarioClient(client.api, client.local)
         guest = own.sign_in(f"guest{number}")
         booking = own.book(guest, listing)
         own.http.close()
@@ -195,26 +195,26 @@ def test_eight_bookings_are_worked_on_at_once(world: World) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         booked = list(pool.map(book, range(8)))
-    with world.switched(webhook="never", callback="never"):
+    with client.switches(webhook="never", callback="never"):
         for _, booking in booked:
-            world.pay_on_page(booking["payment"]["checkout_url"])
-        with world.switched(verify="slow", slow_seconds=1.0):
-            world.at_local("POST", "/clock", {"advance_seconds": 180})
+            client.pay_on_page(booking["payment"]["checkout_url"])
+        with client.switches(verify="slow", slow_seconds=1.0):
+            client.call_local("POST", "/clock", {"advance_seconds": 180})
             began = time.monotonic()
-            swept = world.sweep()
+            swept = client.sweep()
     assert time.monotonic() - began < 4, "one after the other would be eight seconds and more"
     assert set(swept) == {"due", "reconciled", "emails"}
     for guest, booking in booked:
-        assert world.booking(guest, booking["booking_id"])["status"] == "confirmed"
+        assert client.booking(guest, booking["booking_id"])["status"] == "confirmed"
 
 
-def test_refusals_at_the_edge(world: World) -> None:
+def test_refusals_at_the_edge(client: ScenarioClient) -> None:
     for method, path, code, status in (
         ("GET", "/nothing", "route_not_found", 404),
         ("PUT", "/health", "route_not_found", 404),
         ("GET", "/v1/bookings", "unauthenticated", 401),
     ):
-        answer = world.http.request(method, world.api + path)
+        answer = client.http.request(method, client.api + path)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["X-Request-Id"]

@@ -1,7 +1,7 @@
-"""A whole local stack, driven by steps that Hypothesis makes up; after each one, its promises must be kept.
+"""A whole local stack, driven by steps that Hypothesis draws; the invariants must hold after each one.
 
-Guests, host and operators act, the sandbox's switches are turned, the clock is pushed; in the end all is put right,
-days pass, and nothing may be left in the air. A failing example is told call by call.
+Guests, host and operators act, the sandbox's switches are set, the clock is moved; at the end the gateway is healthy,
+days pass, and nothing may be left undone. A failing example is printed call by call.
 
     HYPOTHESIS_PROFILE=thorough make test ARGS="-k state_machine"     hundreds of examples instead of a few
 """
@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from local.stack.world import World
+from local.scenarios.client import ScenarioClient
 from tests.e2e.conftest import Process, a_stack
-from tests.e2e.machine import ending
-from tests.e2e.machine.others import Others
+from tests.e2e.state_machine import final_state
+from tests.e2e.state_machine.other_steps import AllSteps
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -32,24 +32,24 @@ EXAMPLES = settings(
     derandomize="HYPOTHESIS_PROFILE" not in os.environ,
 )
 EXAMPLES_A_STACK = 40
-"""Then a fresh one: mailboxes grow, and a local clock ends ten years ahead."""
+"""After these a fresh stack: mailboxes grow, and the local clock ends ten years ahead."""
 
 
 class Stacks:
-    """Gives each example a world of its own on a stack that runs."""
+    """Gives each example a client of its own, on a running stack."""
 
     def __init__(self, running: ExitStack) -> None:
         self._running = running
         self._left = 0
         self._stack: Process
 
-    def world(self) -> World:
+    def client(self) -> ScenarioClient:
         if not self._left:
             self._running.close()
             self._stack = self._running.enter_context(contextmanager(a_stack)())
             self._left = EXAMPLES_A_STACK
         self._left -= 1
-        return World(self._stack.api, self._stack.local)
+        return ScenarioClient(self._stack.api, self._stack.local)
 
 
 @pytest.fixture
@@ -58,36 +58,36 @@ def stacks() -> Iterator[Stacks]:
         yield Stacks(running)
 
 
-def test_the_promises_are_kept_whatever_happens(stacks: Stacks) -> None:
-    stories: list[str] = []
+def test_the_invariants_hold_whatever_happens(stacks: Stacks) -> None:
+    failures: list[str] = []
 
-    class Example(Others):
-        """From its beginning to its end."""
+    class Example(AllSteps):
+        """One example, on a stack of its own."""
 
         def __init__(self) -> None:
-            super().__init__(stacks.world())
+            super().__init__(stacks.client())
 
         def teardown(self) -> None:
             try:
                 if sys.exc_info()[0] is None and self.seen is not None:
-                    ending.come_to_rest(self.town)
+                    final_state.run_until_final(self.driver)
             except AssertionError as broken:
                 self.keep(broken)
                 raise
             else:
                 self.keep(sys.exc_info()[1])
             finally:
-                self.town.be_well()
-                self.town.world.http.close()
+                self.driver.restore_gateway()
+                self.driver.client.http.close()
 
         def keep(self, broken: BaseException | None) -> None:
-            """What was broken once is told, even if Hypothesis cannot make it happen again."""
+            """Keep the steps of a failure, even if Hypothesis cannot reproduce it."""
             if isinstance(broken, AssertionError):
-                stories.append("\n".join([*self.town.story, f"AssertionError: {broken}"]))
+                failures.append("\n".join([*self.driver.steps, f"AssertionError: {broken}"]))
 
     try:
         run_state_machine_as_test(Example, settings=EXAMPLES)
     except BaseException as failure:
-        if stories:
-            failure.add_note(f"The first time that a promise was broken:\n{stories[0]}")
+        if failures:
+            failure.add_note(f"The first failure:\n{failures[0]}")
         raise

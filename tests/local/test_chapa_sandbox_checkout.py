@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.chapa_bench import TX_REF, Bench, Reply, a_bench
+from tests.local.sandbox_bench import TX_REF, Bench, Reply, a_bench
 
 HOME = f"https://shop.et/pay/{TX_REF}"
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.sandboxes.chapa.switches import SWITCHES
 from local.sandboxes.core.switches import Choice
-from tests.local.chapa_bench import KEY, TX_REF, Bench, a_bench
+from tests.local.sandbox_bench import KEY, TX_REF, Bench, a_bench
 
 
 @pytest.fixture
@@ -117,13 +117,13 @@ def test_the_log_names_the_behaviour_and_keeps_no_key(bench: Bench) -> None:
 
 
 def test_the_ledger_tells_the_truth_whatever_the_switches_say(bench: Bench) -> None:
-    assert bench.get("/chapa/_ledger").json == []
+    assert bench.get("/chapa/_transactions").json == []
     bench.initialize(tx_ref="other")
     bench.paid()
     reference = bench.verified()["reference"]
     bench.control(verify="pending", refund="simulated")
     bench.call("POST", f"/refund/{reference}", data={"amount": "61.25", "reference": "R1"})
-    other, paid = bench.get("/chapa/_ledger").json
+    other, paid = bench.get("/chapa/_transactions").json
     assert (other["tx_ref"], other["status"], other["refunds"]) == ("other", "pending", [])
     assert paid == {
         "tx_ref": TX_REF,
@@ -133,7 +133,7 @@ def test_the_ledger_tells_the_truth_whatever_the_switches_say(bench: Bench) -> N
         "currency": "ETB",
         "refunds": [{"reference": "R1", "amount": "61.25"}],
     }
-    assert bench.get(f"/chapa/_ledger?tx_ref={TX_REF}").json == [paid]
+    assert bench.get(f"/chapa/_transactions?tx_ref={TX_REF}").json == [paid]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_pay_in_silence(bench: Bench, webhook: bool, callback: bool) -> None:
 def test_idle_counts_what_is_under_way(bench: Bench) -> None:
     assert bench.sandbox.idle()
     counted: list[int] = []
-    bench.receiver.on_request = lambda received: counted.append(bench.sandbox.deliveries_under_way())
+    bench.receiver.on_request = lambda received: counted.append(bench.sandbox.active_deliveries())
     bench.paid()
     assert len(counted) == 2
     assert all(counted)

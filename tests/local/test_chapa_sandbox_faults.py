@@ -9,8 +9,8 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
-from local.sandboxes.chapa.words import FAULTS
-from tests.local.chapa_bench import KEY, TX_REF, Bench, a_bench
+from local.sandboxes.chapa.faults import FAULTS
+from tests.local.sandbox_bench import KEY, TX_REF, Bench, a_bench
 
 HELD = 0.6
 

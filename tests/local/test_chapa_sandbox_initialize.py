@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.sandboxes.chapa import rules
-from tests.local.chapa_bench import TX_REF, Bench, a_bench
+from local.sandboxes.chapa import validation
+from tests.local.sandbox_bench import TX_REF, Bench, a_bench
 
 REQUIRED = ["validation.required"]
 
@@ -191,8 +191,8 @@ FIELDS = ["amount", "currency", "tx_ref", "email", "phone_number", "customizatio
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values))
 def test_rules_are_total(form: dict[str, Any]) -> None:
     try:
-        fields = rules.accepted(form, rules.Strictness())
-    except rules.RefusedError:
+        fields = validation.validated(form, validation.Strictness())
+    except validation.RefusedRequestError:
         return
-    assert 0 < fields["amount"] <= rules.LARGEST
+    assert 0 < fields["amount"] <= validation.LARGEST
     assert 0 < len(fields["tx_ref"]) <= 50

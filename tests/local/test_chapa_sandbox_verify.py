@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.chapa_bench import TX_REF, Bench, a_bench
+from tests.local.sandbox_bench import TX_REF, Bench, a_bench
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from local.sandboxes.chapa import webhooks
-from local.sandboxes.chapa.answers import php_json
-from local.sandboxes.core.delivery import Keys
-from tests.local.chapa_bench import KEY, SECRET, TX_REF, Bench, Received, a_bench
+from local.sandboxes.chapa.answers_v1 import json_as_php
+from local.sandboxes.core.webhook_sender import SigningKeys
+from tests.local.sandbox_bench import KEY, SECRET, TX_REF, Bench, Received, a_bench
 
 CONSTANT = "9b052bd56b5798cacd132759a3ce04f5c918015c8423c1e4d5225271e23ed6dc"
 BODY_A = {
@@ -37,15 +37,15 @@ def signed_rightly(received: Received) -> bool:
 
 def test_the_test_vectors() -> None:
     vectors = {
-        php_json(BODY_A): "02ec49948d642925704e9ac944e1521abe0e60aaa8ce49f4416ac5a1872aa34c",
+        json_as_php(BODY_A): "02ec49948d642925704e9ac944e1521abe0e60aaa8ce49f4416ac5a1872aa34c",
         json.dumps(BODY_A).encode(): "7037e68073459e309ee2a2ba81b455c60eca6910ef0776682072f4b795dcb901",
-        php_json(BODY_B): "f080d4df74e4b8a4dc2208b2348d0504198383c8b5d9c15f4124d89638a86c0c",
-        php_json(BODY_B).replace(b"\\", b""): ("d136477f0706b25ee4918b37e6f917f13f1e886da115bed0bf415d4b947a2e25"),
+        json_as_php(BODY_B): "f080d4df74e4b8a4dc2208b2348d0504198383c8b5d9c15f4124d89638a86c0c",
+        json_as_php(BODY_B).replace(b"\\", b""): ("d136477f0706b25ee4918b37e6f917f13f1e886da115bed0bf415d4b947a2e25"),
     }
     for body, signature in vectors.items():
         assert webhooks.body_signature(body, SECRET) == signature
     assert webhooks.constant_signature(SECRET) == CONSTANT
-    assert php_json(BODY_B) == rb'{"event":"charge.failed\/cancelled","tx_ref":"BK7Q2M-a1-9f3c"}'
+    assert json_as_php(BODY_B) == rb'{"event":"charge.failed\/cancelled","tx_ref":"BK7Q2M-a1-9f3c"}'
 
 
 def test_a_success(bench: Bench) -> None:
@@ -96,7 +96,7 @@ def test_amharic_is_escaped_or_plain(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manner", "headers"),
+    ("pattern", "headers"),
     [
         ("constant_signature", {"chapa-signature"}),
         ("no_signature", set()),
@@ -106,8 +106,8 @@ def test_amharic_is_escaped_or_plain(bench: Bench) -> None:
         ("respaced", {"chapa-signature", "x-chapa-signature"}),
     ],
 )
-def test_webhooks_that_must_be_refused(bench: Bench, manner: str, headers: set[str]) -> None:
-    bench.paid(webhook=manner, callback="never")
+def test_webhooks_that_must_be_refused(bench: Bench, pattern: str, headers: set[str]) -> None:
+    bench.paid(webhook=pattern, callback="never")
     [received] = bench.webhooks()
     assert {name for name in received.headers if name.endswith("chapa-signature")} == headers
     assert not signed_rightly(received)
@@ -115,8 +115,8 @@ def test_webhooks_that_must_be_refused(bench: Bench, manner: str, headers: set[s
 
 
 def test_what_each_bad_signature_is(bench: Bench) -> None:
-    keys = Keys(SECRET, KEY)
-    body = php_json(BODY_A)
+    keys = SigningKeys(SECRET, KEY)
+    body = json_as_php(BODY_A)
     signed = {name: sign(body, keys) for name, (_, sign) in webhooks.SIGNATURES.items()}
     assert signed["constant"] == (body, {"Chapa-Signature": CONSTANT})
     assert signed["constant_as_x"][1]["x-chapa-signature"] == CONSTANT
@@ -195,14 +195,14 @@ def test_triple(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("manner", "events"),
+    ("pattern", "events"),
     [
         ("success_after_failed", ["charge.failed/cancelled", "charge.success"]),
         ("failed_after_success", ["charge.success", "charge.failed/cancelled"]),
     ],
 )
-def test_order_of_events(bench: Bench, manner: str, events: list[str]) -> None:
-    bench.paid(webhook=manner, callback="never")
+def test_order_of_events(bench: Bench, pattern: str, events: list[str]) -> None:
+    bench.paid(webhook=pattern, callback="never")
     assert [received.json["event"] for received in bench.webhooks()] == events
     assert bench.verified()["status"] == "success"
 
@@ -235,7 +235,7 @@ def test_tries_again_until_200(bench: Bench) -> None:
     bench.paid(callback="never")
     assert len(bench.receiver.wait_for(4)) == 4
     bench.settle()
-    assert bench.sandbox.courier.waiting() == 0
+    assert bench.sandbox.scheduler.waiting() == 0
     assert len({received.body for received in bench.webhooks()}) == 1
 
 
@@ -244,7 +244,7 @@ def test_gives_up_after_ten_times(bench: Bench) -> None:
     bench.paid(callback="never")
     bench.receiver.wait_for(11)
     bench.settle()
-    assert bench.sandbox.courier.waiting() == 0
+    assert bench.sandbox.scheduler.waiting() == 0
     assert len(bench.webhooks()) == 11
 
 
@@ -260,7 +260,7 @@ def test_a_retry_comes_when_the_clock_moves() -> None:
             return len(bench.receiver.got) == 1
 
         bench.wait_until(came_within_a_minute)
-        bench.wait_until(lambda: bench.sandbox.courier.waiting() == 1)
+        bench.wait_until(lambda: bench.sandbox.scheduler.waiting() == 1)
         bench.move_clock(minutes=11)
         bench.receiver.wait_for(2)
         bench.settle()
@@ -270,7 +270,7 @@ def test_a_retry_comes_when_the_clock_moves() -> None:
 def test_retry_never(bench: Bench) -> None:
     bench.receiver.statuses = [500]
     bench.paid(callback="never", retry="never")
-    assert bench.sandbox.courier.waiting() == 0
+    assert bench.sandbox.scheduler.waiting() == 0
     assert len(bench.webhooks()) == 1
 
 

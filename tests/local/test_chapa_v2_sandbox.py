@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 
 from local.sandboxes.chapa import SandboxSettings, create_blueprint
-from local.sandboxes.chapa.v2 import VERIFY
-from local.sandboxes.chapa.words import FAULTS_OF_V2
-from tests.local.chapa_bench import KEY, SECRET, TX_REF, Bench, Receiver, Reply
+from local.sandboxes.chapa.answers_v2 import VERIFY
+from local.sandboxes.chapa.faults import FAULTS_OF_V2
+from tests.local.sandbox_bench import KEY, SECRET, TX_REF, Bench, Receiver, Reply
 
 KEY_V2 = "CHAPA_TEST_PRIV_bench"
 REDIRECT = "https://tour.et/back"

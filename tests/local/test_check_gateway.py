@@ -12,9 +12,9 @@ from moto import mock_aws
 
 from chalicelib import settings
 from chalicelib.gateways import GATEWAYS, Mode
-from local.sandboxes.chapa.sheet import SHEET as CHAPA_SHEET
-from local.sandboxes.paystack.sheet import SHEET as PAYSTACK_SHEET
-from local.stack.sheets import table
+from local.sandboxes.chapa.known_answers import KNOWN_CALLS as CHAPA_CALLS
+from local.sandboxes.core.known_answers import table
+from local.sandboxes.paystack.known_answers import KNOWN_CALLS as PAYSTACK_CALLS
 from ops import check_gateway
 from ops.check_gateway import DIFFERS, EXPECTED, NOT_ASKED, Stage
 from tests.adapters.gateway_bench import Bench, Kind, bench_of
@@ -209,6 +209,6 @@ def test_every_gateway_has_a_currency_to_be_asked_in(mode: Mode) -> None:
     assert set(stage.settings.gateways.values()) == set(GATEWAYS)
 
 
-@pytest.mark.parametrize("sheet", [CHAPA_SHEET, PAYSTACK_SHEET])
-def test_the_guide_shows_the_sheet_that_is_checked(sheet: Any) -> None:
-    assert "\n".join(table(sheet)) in GUIDE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("calls", [CHAPA_CALLS, PAYSTACK_CALLS])
+def test_the_guide_shows_the_answers_that_are_checked(calls: Any) -> None:
+    assert "\n".join(table(calls)) in GUIDE.read_text(encoding="utf-8")

@@ -10,14 +10,14 @@ from chalicelib import settings
 from chalicelib.domain.money import EXPONENTS
 from local.stack.environment import (
     Addresses,
-    EnvironmentTrouble,
+    BadEnvironment,
     app_environment,
+    chapa_access,
     currencies,
     export_lines,
-    gateway,
     keep_to_this_machine,
 )
-from local.stack.listeners import PortTrouble, from_environment, hold, port_of
+from local.stack.ports import PortError, from_environment, listen, port_of
 from local.stack.resources import Resources
 from local.stack.seed import PLACES, places
 
@@ -34,21 +34,21 @@ def test_the_usual_ports() -> None:
     "given", [{"GUZO_PORT": "0"}, {"GUZO_PORT": "x"}, {"GUZO_LOCAL_PORT": "65536"}, {"GUZO_PORT": "8001"}]
 )
 def test_ports_that_are_none(given: dict[str, str]) -> None:
-    with pytest.raises(PortTrouble) as refused:
+    with pytest.raises(PortError) as refused:
         from_environment(given)
     assert "\n" not in str(refused.value)
 
 
 def test_a_port_is_held_once() -> None:
-    with hold() as listener, pytest.raises(PortTrouble, match=f"Port {port_of(listener)} is taken") as refused:
-        hold(port_of(listener))
+    with listen() as listener, pytest.raises(PortError, match=f"Port {port_of(listener)} is taken") as refused:
+        listen(port_of(listener))
     assert "\n" not in str(refused.value)
 
 
 def test_the_app_understands_what_it_is_given(tmp_path: Path) -> None:
     outer = {"SECRETS_PATH": "/guzo/local", "MAIL_FROM": "bookings@guzo.example"}
     given = app_environment(
-        {}, addresses=HERE, resources=RESOURCES, chapa=gateway({}, HERE), clock_file=tmp_path / "clock"
+        {}, addresses=HERE, resources=RESOURCES, chapa=chapa_access({}, HERE), clock_file=tmp_path / "clock"
     )
     read = settings.read({**outer, **given})
     assert read.gateway_urls["chapa"] == "http://127.0.0.1:8001/chapa/v1"
@@ -61,7 +61,7 @@ def test_the_app_understands_what_it_is_given(tmp_path: Path) -> None:
 def test_every_currency_can_be_tried_unless_it_is_said_which(tmp_path: Path) -> None:
     def told(outer: dict[str, str]) -> dict[str, str]:
         given = app_environment(
-            outer, addresses=HERE, resources=RESOURCES, chapa=gateway({}, HERE), clock_file=tmp_path / "clock"
+            outer, addresses=HERE, resources=RESOURCES, chapa=chapa_access({}, HERE), clock_file=tmp_path / "clock"
         )
         return dict(settings.read({"GUZO_STAGE": "local", **given}).gateways)
 
@@ -69,7 +69,7 @@ def test_every_currency_can_be_tried_unless_it_is_said_which(tmp_path: Path) -> 
     assert told({}) == told({"GATEWAYS": " "}) == everything == currencies({})
     assert set(everything) == set(EXPONENTS)
     assert told({"GATEWAYS": "USD:paystack KES:paystack"}) == {"USD": "paystack", "KES": "paystack"}
-    with pytest.raises(EnvironmentTrouble, match="GATEWAYS names a gateway for each currency") as refused:
+    with pytest.raises(BadEnvironment, match="GATEWAYS names a gateway for each currency") as refused:
         told({"GATEWAYS": "ETB:stripe"})
     assert "\n" not in str(refused.value)
 
@@ -86,10 +86,10 @@ def test_another_gateway_takes_the_sandboxs_place() -> None:
         "CHAPA_SECRET_KEY": "CHASECK_TEST-x",
         "CHAPA_WEBHOOK_SECRET": "hush",
     }
-    assert gateway(given, HERE).base_url == "https://api.chapa.co/v1"
-    assert gateway(given, HERE).webhook_secret == "hush"
-    with pytest.raises(EnvironmentTrouble, match="CHAPA_SECRET_KEY"):
-        gateway({"CHAPA_BASE_URL": "https://api.chapa.co/v1"}, HERE)
+    assert chapa_access(given, HERE).base_url == "https://api.chapa.co/v1"
+    assert chapa_access(given, HERE).webhook_secret == "hush"
+    with pytest.raises(BadEnvironment, match="CHAPA_SECRET_KEY"):
+        chapa_access({"CHAPA_BASE_URL": "https://api.chapa.co/v1"}, HERE)
 
 
 def test_nobodys_account_is_reached() -> None:
@@ -106,7 +106,7 @@ def test_nobodys_account_is_reached() -> None:
 
 
 def test_a_given_engine_is_kept() -> None:
-    with hold() as listener:
+    with listen() as listener:
         url = f"http://127.0.0.1:{port_of(listener)}"
         for name, private in (("AWS_ENDPOINT_URL", True), ("AWS_ENDPOINT_URL_DYNAMODB", False)):
             environment = {name: url, "AWS_ACCESS_KEY_ID": "mine"}
@@ -119,7 +119,7 @@ def test_a_given_engine_is_kept() -> None:
     "url", ["https://dynamodb.us-east-1.amazonaws.com", "http://127.0.0.1:9", "127.0.0.1:8000", "http://x:y"]
 )
 def test_engines_that_cannot_work(url: str) -> None:
-    with pytest.raises(EnvironmentTrouble) as refused:
+    with pytest.raises(BadEnvironment) as refused:
         keep_to_this_machine({"AWS_ENDPOINT_URL": url})
     assert "\n" not in str(refused.value)
 

@@ -18,7 +18,7 @@ from local.sandboxes.core.switches import Choice
 from local.sandboxes.paystack import SandboxBlueprint, SandboxSettings, create_blueprint
 from local.sandboxes.paystack.answers import FAULTS
 from local.sandboxes.paystack.switches import SWITCHES
-from tests.local.chapa_bench import Receiver, Reply
+from tests.local.sandbox_bench import Receiver, Reply
 
 KEY = "sk_test_bench"
 REFERENCE = "GZ4T1B8WCD7K2M9Q-1"
@@ -278,7 +278,7 @@ def test_the_page_takes_the_test_card_only_and_leads_back_with_the_reference(ben
 def test_a_webhook_that_is_not_taken_comes_again(retry: str, pauses: list[float]) -> None:
     again = create_blueprint(
         SandboxSettings(secret_key=KEY, webhook_secret="", webhook_url="http://x", public_url="http://x")
-    ).sandbox.gateway.voice.again_after
+    ).sandbox.gateway.format.retry_delay
     found: list[float] = []
     while (pause := again(retry, len(found))) is not None:
         found.append(pause)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.sandboxes.core.switches import BadControlError, Choice, Number, Switches
-from tests.local.chapa_bench import TX_REF, Bench, a_bench
+from tests.local.sandbox_bench import TX_REF, Bench, a_bench
 
 TABLE: dict[str, Choice | Number] = {
     "verify": Choice("a call", "normal", {"normal": "", "timeout": "", "500": ""}, of_a_call=True),

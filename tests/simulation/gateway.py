@@ -258,20 +258,20 @@ class SimGateway:
         self._schedule_webhook(charge, "charge.refunded", Random(refund_made.refund_id))
 
     def _schedule_webhook(self, charge: Charge, event: str, rng: Random) -> None:
-        """The webhook, in one of its manners."""
+        """The webhook, in one of its delivery patterns."""
         drawn = rng.random()
         if drawn < 0.15:
             covered("webhook", "never sent")
             return
         delays = [1 + 5 * rng.random()]
-        manner = "in time"
+        pattern = "in time"
         if drawn < 0.25:
-            manner, delays = "three times", [0.01, 2 * rng.random(), 4 * rng.random()]
+            pattern, delays = "three times", [0.01, 2 * rng.random(), 4 * rng.random()]
         elif drawn < 0.4:
-            manner, delays = "late", [60 * 40 * (1 + 29 * rng.random())]
+            pattern, delays = "late", [60 * 40 * (1 + 29 * rng.random())]
         elif drawn < 0.5:
-            manner, delays = "at once", [0.0]
-        covered("webhook", manner)
+            pattern, delays = "at once", [0.0]
+        covered("webhook", pattern)
         for delay in delays:
             at = self.scheduler.ms + int(delay * SECOND)
             self.scheduler.at(at, lambda: self._deliver_webhook(charge.tx_ref, event))

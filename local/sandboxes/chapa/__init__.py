@@ -1,21 +1,22 @@
 """A sandbox that behaves as Chapa does, both versions of its API, for a laptop and for tests. It is never deployed.
 
-    from local.chapa import SandboxSettings, create_blueprint
+    from local.sandboxes.chapa import SandboxSettings, create_blueprint
 
     blueprint = create_blueprint(SandboxSettings(secret_key=…, webhook_secret=…, webhook_url=…, public_url=…))
     app.register_blueprint(blueprint)      # below /chapa; the APIs are below /chapa/v1 and /chapa/v2
-    blueprint.sandbox.idle()               # is no webhook or callback under way?
-    blueprint.sandbox.close()              # let go of held answers, send nothing more
+    blueprint.sandbox.idle()               # whether no webhook or callback is being sent
+    blueprint.sandbox.close()              # release held answers, send nothing more
 
-The map, on top of `local/sandbox`:
+On top of `local/sandboxes/core`:
 
-    api.py        the calls of version 1            api_v2.py     the calls of version 2
-    rules.py      what initialize accepts           v2.py         its bodies, variants and webhooks
-    answers.py    the bodies and their variants     switches.py   every switch, in one table
-    webhooks.py   payloads, signatures, manners     gateway.py    what is Chapa's own, for the shared parts
+    api_v1.py         the calls of version 1             api_v2.py        the calls of version 2
+    validation.py     what its initialize accepts        answers_v2.py    its answers, variants and webhooks
+    answers_v1.py     its answers and their variants     switches.py      every switch, in one table
+    webhooks.py       payloads, signatures, patterns     faults.py        faults in the words of each version
+    known_answers.py  what the real one answers          gateway.py       Chapa's profile for the shared parts
 """
 
-from local.sandboxes.chapa.api import Api
+from local.sandboxes.chapa.api_v1 import Api
 from local.sandboxes.chapa.api_v2 import ApiV2
 from local.sandboxes.chapa.gateway import CHAPA
 from local.sandboxes.core.blueprint import SandboxBlueprint

@@ -1,4 +1,4 @@
-"""Version 2 of Chapa's API, below /chapa/v2: another key, minor units, its own payments, the same ledger and pages."""
+"""Version 2 of Chapa's API, below /chapa/v2: another key, minor units, its own payments; the same store and pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from local.sandboxes.chapa import v2
-from local.sandboxes.chapa.words import FAULTS_OF_V2
-from local.sandboxes.core.desk import Answer, Desk, is_key, sent_fields, sent_key
-from local.sandboxes.core.ledger import UsedBeforeError
+from local.sandboxes.chapa import answers_v2
+from local.sandboxes.chapa.faults import FAULTS_OF_V2
+from local.sandboxes.core.calls import Answer, CallHandler, keys_match, sent_fields, sent_key
 from local.sandboxes.core.sandbox import Sandbox
+from local.sandboxes.core.transactions import UsedBeforeError
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class ApiV2:
             before = self.answered.get(once)
             if before is not None and before[0] == fields:
                 return before[1]
-            kept, refusal = v2.accepted(fields)
+            kept, refusal = answers_v2.validated(fields)
             if kept is None:
                 return refusal or (500, {})
             kept["amount"] = Decimal(kept["amount"]) / 100
             try:
-                transaction = self.sandbox.ledger.initialize(now=self.sandbox.now(), api="v2", **kept)
+                transaction = self.sandbox.transactions.initialize(now=self.sandbox.now(), api="v2", **kept)
             except UsedBeforeError:
-                return 409, v2.error("INVALID_STATE", "merchant_reference already exists")
-            answer = 200, v2.opened(transaction, self.sandbox.checkout_url(transaction))
+                return 409, answers_v2.error("INVALID_STATE", "merchant_reference already exists")
+            answer = 200, answers_v2.opened(transaction, self.sandbox.checkout_url(transaction))
             if once:
                 self.answered[once] = (fields, answer)
             return answer
@@ -55,27 +55,27 @@ class ApiV2:
 
     def verify(self, reference: str) -> Response:
         """GET /payments/{reference}/verify, by the merchant's reference or Chapa's."""
-        ledger = self.sandbox.ledger
-        known = ledger.find(reference) or ledger.find_by_reference(reference)
+        transactions = self.sandbox.transactions
+        known = transactions.find(reference) or transactions.find_by_reference(reference)
         transaction = known if known and known.api == "v2" else None
 
         def work(behaviour: str) -> Answer:
             if transaction is None:
-                return 404, v2.error("NOT_FOUND", "Payment not found")
-            return v2.verification(transaction, behaviour)
+                return 404, answers_v2.error("NOT_FOUND", "Payment not found")
+            return answers_v2.verification(transaction, behaviour)
 
         return self._answer("v2_verify", transaction.tx_ref if transaction else reference, work)
 
     def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
         """Answer for any other path."""
-        return self._answer(None, None, lambda _: (404, v2.error("NOT_FOUND", "Not found")))
+        return self._answer(None, None, lambda _: (404, answers_v2.error("NOT_FOUND", "Not found")))
 
     def _answer(self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer]) -> Response:
-        desk = Desk(self.sandbox, FAULTS_OF_V2, v2.CANNED, v2.write)
-        return desk.answer(call, tx_ref, work, refuse=self._key_refusal)
+        handler = CallHandler(self.sandbox, FAULTS_OF_V2, answers_v2.FIXED_ANSWERS, answers_v2.write)
+        return handler.handle(call, tx_ref, work, refuse=self._key_refusal)
 
     def _key_refusal(self) -> Answer | None:
         right = self.sandbox.settings.secret_key_v2
-        if right and is_key(sent_key(), right):
+        if right and keys_match(sent_key(), right):
             return None
-        return 401, {"status": "error", "message": v2.BAD_KEY, "error": None}
+        return 401, {"status": "error", "message": answers_v2.BAD_KEY, "error": None}

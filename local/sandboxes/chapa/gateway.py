@@ -1,10 +1,10 @@
-"""What is Chapa's own in its sandbox."""
+"""Chapa's profile: what its sandbox adds to the shared parts."""
 
 from local.sandboxes.chapa import webhooks
-from local.sandboxes.chapa.answers import new_reference, refund_progress
+from local.sandboxes.chapa.answers_v1 import new_reference, refund_progress
 from local.sandboxes.chapa.switches import SWITCHES
-from local.sandboxes.core.ledger import Transaction
-from local.sandboxes.core.sandbox import Gateway, Section
+from local.sandboxes.core.sandbox import GatewayProfile, Section
+from local.sandboxes.core.transactions import Transaction
 
 WALLET_NUMBERS = ("0900123456", "0900112233", "0900881111")
 MPESA_NUMBERS = ("0700123456", "0700112233", "0700881111")
@@ -47,19 +47,19 @@ def sections(transaction: Transaction) -> list[Section]:
 
 
 def return_facts(transaction: Transaction, status: str) -> dict[str, str]:
-    """Return what Chapa appends where a guest comes back to; what version 2 appends is not documented."""
+    """Return what Chapa appends to the return address; for version 2 this is not documented."""
     if transaction.api == "v2":
         return {"merchant_reference": transaction.tx_ref, "status": status}
     return {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
 
 
-CHAPA = Gateway(
+CHAPA = GatewayProfile(
     name="chapa",
     brand="Chapa",
     table=SWITCHES,
     new_reference=new_reference,
-    voice=webhooks.VOICE,
-    delivery=webhooks.ChapaDelivery,
+    format=webhooks.WEBHOOK_FORMAT,
+    delivery=webhooks.ChapaWebhookSender,
     methods={**WALLETS, **MPESA, **CARD},
     sections=sections,
     declined=DECLINED,

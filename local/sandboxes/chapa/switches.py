@@ -1,14 +1,17 @@
-"""The switches of Chapa's sandbox: each way of Chapa that sources disagree about, or that goes wrong, by a name."""
+"""The switches of Chapa's sandbox: everything that sources disagree about or that can fail, by name."""
 
-from local.sandboxes.chapa import answers, v2, webhooks
-from local.sandboxes.chapa.words import FAULTS
-from local.sandboxes.core.faults import faults_of_a_call
+from local.sandboxes.chapa import answers_v1, answers_v2, webhooks
+from local.sandboxes.chapa.faults import FAULTS
+from local.sandboxes.core.faults import fault_names
 from local.sandboxes.core.switches import DELAYS, Choice, Number
 
 
 def _call(about: str, call: str, normal: dict[str, str], *, changes: bool, default: str = "") -> Choice:
-    canned = {name: answer.about for name, answer in (v2.CANNED.get(call) or answers.CANNED[call]).items()}
-    values = {**normal, **canned, **faults_of_a_call(FAULTS, changes_something=changes)}
+    canned = {
+        name: answer.about
+        for name, answer in (answers_v2.FIXED_ANSWERS.get(call) or answers_v1.FIXED_ANSWERS[call]).items()
+    }
+    values = {**normal, **canned, **fault_names(FAULTS, changes_something=changes)}
     return Choice(about, default or next(iter(normal)), values, of_a_call=True)
 
 
@@ -19,14 +22,14 @@ SWITCHES: dict[str, Choice | Number] = {
     "verify": _call(
         "GET /transaction/verify/{tx_ref}",
         "verify",
-        {name: variant.about for name, variant in answers.VERIFY.items()},
+        {name: variant.about for name, variant in answers_v1.VERIFY.items()},
         changes=False,
     ),
     "cancel": _call("PUT /transaction/cancel/{tx_ref}", "cancel", _TRUE, changes=True),
     "refund": _call(
         "POST /refund/{reference}",
         "refund",
-        {name: about for name, (about, _) in answers.REFUND.items()},
+        {name: about for name, (about, _) in answers_v1.REFUND.items()},
         changes=True,
         default="test_mode",
     ),
@@ -35,7 +38,7 @@ SWITCHES: dict[str, Choice | Number] = {
         "refund_verify",
         {
             "by_time": "initiated, processing after half of refund_seconds, refunded after all of it",
-            **{status: f"status {status}" for status in answers.REFUND_STATUSES},
+            **{status: f"status {status}" for status in answers_v1.REFUND_STATUSES},
         },
         changes=False,
     ),
@@ -44,15 +47,15 @@ SWITCHES: dict[str, Choice | Number] = {
     "v2_verify": _call(
         "version 2: GET /payments/{reference}/verify",
         "v2_verify",
-        {name: variant.about for name, variant in v2.VERIFY.items()},
+        {name: variant.about for name, variant in answers_v2.VERIFY.items()},
         changes=False,
     ),
     "verify_unknown": Choice(
         "verify of a tx_ref that was never initialised",
         "400",
         {
-            "400": f"400 {answers.UNKNOWN_TRANSACTION}, as recorded",
-            "404": f"404 {answers.UNKNOWN_TRANSACTION_404}, as the documents say",
+            "400": f"400 {answers_v1.UNKNOWN_TRANSACTION}, as recorded",
+            "404": f"404 {answers_v1.UNKNOWN_TRANSACTION_404}, as the documents say",
         },
     ),
     "verify_after_cancel": Choice(
@@ -88,7 +91,7 @@ SWITCHES: dict[str, Choice | Number] = {
     "webhook": Choice(
         "the webhook after a payment or a failure",
         "normal",
-        {name: manner.about for name, manner in webhooks.MANNERS.items()},
+        {name: pattern.about for name, pattern in webhooks.DELIVERY_PATTERNS.items()},
     ),
     "retry": Choice(
         "what follows when a webhook is not answered with 200",

@@ -1,6 +1,6 @@
-"""What a webhook is made of: the payload, the signatures, and the manners in which it may come; and the callbacks.
+"""Chapa's webhooks (payload, signatures, delivery patterns, retries) and callbacks.
 
-`local/sandboxes/core/delivery.py` sends webhooks. The tables here are also the values of the switches `webhook`,
+`local/sandboxes/core/webhook_sender.py` sends webhooks. The tables here are also the values of the switches `webhook`,
 `callback` and `retry`, and of `signature` in `POST /chapa/_webhook`.
 """
 
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.sandboxes.chapa import v2
-from local.sandboxes.chapa.answers import customization, international, new_reference, php_json, plain_json
-from local.sandboxes.core.delivery import Delivery, Keys, Manner, Signed, Voice
-from local.sandboxes.core.forgeries import forgeries
-from local.sandboxes.core.journal import stamp
-from local.sandboxes.core.ledger import Transaction
+from local.sandboxes.chapa import answers_v2
+from local.sandboxes.chapa.answers_v1 import customization, international, json_as_php, new_reference, plain_json
+from local.sandboxes.core.call_log import stamp
+from local.sandboxes.core.forged_signatures import forged_signatures
+from local.sandboxes.core.transactions import Transaction
+from local.sandboxes.core.webhook_sender import DeliveryPattern, Signed, SigningKeys, WebhookFormat, WebhookSender
 
 SUCCESS = "charge.success"
 FAILED = "charge.failed/cancelled"
@@ -43,7 +43,7 @@ def constant_signature(key: str) -> str:
 def charge_payload(transaction: Transaction, event: str) -> dict[str, Any]:
     """Return the flat payload of a charge event. Amounts are strings with two decimals here."""
     if transaction.api == "v2":
-        return v2.payment_payload(transaction, EVENTS_OF_V2.get(event, event))
+        return answers_v2.payment_payload(transaction, EVENTS_OF_V2.get(event, event))
     status = event.partition(".")[2]
     reason = transaction.failure_reason or "Cancelled by the customer" if event == FAILED else None
     return {
@@ -65,17 +65,17 @@ def _both(body: bytes, key: str) -> dict[str, str]:
     return {BODY_HEADER: body_signature(body, key), CONSTANT_HEADER: constant_signature(key)}
 
 
-def _tampered(body: bytes, keys: Keys) -> Signed:
+def _tampered(body: bytes, keys: SigningKeys) -> Signed:
     changed = re.sub(rb'("amount":"[0-9]*)', rb"\g<1>0", body, count=1)
     return changed, _both(body, keys.webhook_secret)
 
 
-def _respaced(body: bytes, keys: Keys) -> Signed:
+def _respaced(body: bytes, keys: SigningKeys) -> Signed:
     # The same JSON in other bytes: what a proxy, or a check of re-serialised JSON, would make of it.
     return json.dumps(json.loads(body)).encode(), _both(body, keys.webhook_secret)
 
 
-SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
+SIGNATURES: dict[str, tuple[str, Callable[[bytes, SigningKeys], Signed]]] = {
     "good": ("both headers", lambda body, keys: (body, _both(body, keys.webhook_secret))),
     "constant": (
         "only Chapa-Signature, which is a constant",
@@ -88,7 +88,7 @@ SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
             dict.fromkeys((BODY_HEADER, CONSTANT_HEADER), constant_signature(keys.webhook_secret)),
         ),
     ),
-    **forgeries(BODY_HEADER, lambda body, keys: body_signature(body, keys.webhook_secret), hashlib.sha256),
+    **forged_signatures(BODY_HEADER, lambda body, keys: body_signature(body, keys.webhook_secret), hashlib.sha256),
     "wrong": ("both headers, under another key", lambda body, _keys: (body, _both(body, "another-secret"))),
     "api_key": ("both headers, under the API key", lambda body, keys: (body, _both(body, keys.api_key))),
     "tampered": ("both headers, but the amount was made ten times as much after signing", _tampered),
@@ -96,28 +96,30 @@ SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
 }
 
 
-MANNERS: dict[str, Manner] = {
-    "normal": Manner("once, after the callback, signed, compact JSON with PHP's escapes"),
-    "never": Manner("not sent", copies=0),
-    "late": Manner("late_seconds late by the local clock", late=True),
-    "triple": Manner("three times at once", copies=3),
-    "before_initialize": Manner(
+DELIVERY_PATTERNS: dict[str, DeliveryPattern] = {
+    "normal": DeliveryPattern("once, after the callback, signed, compact JSON with PHP's escapes"),
+    "never": DeliveryPattern("not sent", copies=0),
+    "late": DeliveryPattern("late_seconds late by the local clock", late=True),
+    "triple": DeliveryPattern("three times at once", copies=3),
+    "before_initialize": DeliveryPattern(
         "initialize marks the payment paid, and answers only after its webhook was sent",
         before_initialize=True,
     ),
-    "success_after_failed": Manner("a failure first, then the true event", events_before=(FAILED,)),
-    "failed_after_success": Manner("the true event, then a failure that is out of date", events_after=(FAILED,)),
-    "constant_signature": Manner("with Chapa-Signature only", signature="constant"),
-    "no_signature": Manner("without signature headers", signature="none"),
-    "wrong_key": Manner("signed with another key", signature="wrong"),
-    "api_key_signature": Manner("signed with the API key", signature="api_key"),
-    "tampered": Manner("its amount changed after it was signed", signature="tampered"),
-    "respaced": Manner("its JSON written anew after it was signed", signature="respaced"),
-    "plain_json": Manner("signed, JSON without PHP's escapes", plain=True),
+    "success_after_failed": DeliveryPattern("a failure first, then the true event", events_before=(FAILED,)),
+    "failed_after_success": DeliveryPattern(
+        "the true event, then a failure that is out of date", events_after=(FAILED,)
+    ),
+    "constant_signature": DeliveryPattern("with Chapa-Signature only", signature="constant"),
+    "no_signature": DeliveryPattern("without signature headers", signature="none"),
+    "wrong_key": DeliveryPattern("signed with another key", signature="wrong"),
+    "api_key_signature": DeliveryPattern("signed with the API key", signature="api_key"),
+    "tampered": DeliveryPattern("its amount changed after it was signed", signature="tampered"),
+    "respaced": DeliveryPattern("its JSON written anew after it was signed", signature="respaced"),
+    "plain_json": DeliveryPattern("signed, JSON without PHP's escapes", plain=True),
 }
 
 
-def again_after(retry: str, tries: int) -> float | None:
+def retry_delay(retry: str, tries: int) -> float | None:
     """Return the pause before the next try, or None when there is none."""
     return TEN_MINUTES if tries < RETRIES[retry][1] else None
 
@@ -131,7 +133,7 @@ RETRIES: dict[str, tuple[str, int]] = {
 
 @dataclass(frozen=True)
 class Callback:
-    """How callback_url is called: a query or a JSON body, with whose reference, and how true."""
+    """How callback_url is called: with a query or a JSON body, with which reference, true or forged."""
 
     about: str
     method: str = "GET"
@@ -148,48 +150,48 @@ CALLBACKS: dict[str, Callback] = {
         method="POST",
         as_json=True,
     ),
-    "forged": Callback("GET that says success, with an invented ref_id, whatever happened", forged=True),
+    "forged": Callback("GET that says success, with an build ref_id, whatever happened", forged=True),
     "never": Callback("not called", sent=False),
 }
 
 
-def callback_facts(transaction: Transaction, manner: Callback, status: str) -> dict[str, str]:
-    """Return what a callback says about a payment. It is unsigned: nobody should believe it."""
-    if manner.method == "POST":
+def callback_facts(transaction: Transaction, pattern: Callback, status: str) -> dict[str, str]:
+    """Return the fields of a callback. It is unsigned, so a merchant must not trust them."""
+    if pattern.method == "POST":
         return {"tx_ref": transaction.reference, "status": status}
-    if manner.forged:
+    if pattern.forged:
         return {"trx_ref": transaction.tx_ref, "ref_id": new_reference(), "status": "success"}
     return {"trx_ref": transaction.tx_ref, "ref_id": transaction.reference, "status": status}
 
 
-class ChapaDelivery(Delivery):
-    """Chapa's way out: version 1 calls each payment's callback_url too, before it sends the webhook."""
+class ChapaWebhookSender(WebhookSender):
+    """Sends Chapa's webhooks; for version 1 it also calls each payment's callback_url before."""
 
     def call_back(self, transaction: Transaction, event: str) -> None:
         """Call the payment's callback_url once, if it has one."""
-        manner = CALLBACKS[self._switches.of("callback", transaction.tx_ref)]
-        if not manner.sent or not transaction.callback_url:
+        pattern = CALLBACKS[self._switches.of("callback", transaction.tx_ref)]
+        if not pattern.sent or not transaction.callback_url:
             return
-        facts = callback_facts(transaction, manner, event.partition(".")[2])
+        facts = callback_facts(transaction, pattern, event.partition(".")[2])
         entry = self._journal.begin(
             "callback",
-            method=manner.method,
+            method=pattern.method,
             path=transaction.callback_url,
             tx_ref=transaction.tx_ref,
             body=facts,
         )
-        if manner.as_json:
+        if pattern.as_json:
             self.exchange(entry, json.dumps(facts).encode(), {"Content-Type": "application/json"})
         else:
             self.exchange(entry, None, {}, query=facts)
 
 
-VOICE = Voice(
+WEBHOOK_FORMAT = WebhookFormat(
     agent="Chapa-Sandbox",
     payload=charge_payload,
-    write=php_json,
+    write=json_as_php,
     plain=plain_json,
     signatures=SIGNATURES,
-    manners=MANNERS,
-    again_after=again_after,
+    patterns=DELIVERY_PATTERNS,
+    retry_delay=retry_delay,
 )

@@ -1,10 +1,18 @@
-"""What the sandboxes of all payment gateways are made of. It is never deployed.
+"""The parts that the sandboxes of all payment gateways share. They are never deployed.
 
-    desk.py       a call, from its switch to its answer     checkout.py   the hosted payment page
-    ledger.py     transactions and refunds, in memory       control.py    _control, _log, _webhook, _pay
-    switches.py   switches: for all, one payment, once      faults.py     time-outs, resets, HTML pages
-    delivery.py   sending webhooks, and trying again        journal.py    what was asked and sent
-    courier.py    doing things later                        sandbox.py    the parts joined
+    calls.py            handles an API call: logs it, reads its switch, answers
+    transactions.py     stores transactions and refunds in memory
+    switches.py         holds behaviours: for all calls, for one payment, for some calls
+    faults.py           time-outs, resets and HTML pages in place of answers
+    webhook_sender.py   sends webhooks and retries them
+    scheduler.py        runs jobs later
+    call_log.py         records requests and deliveries
+    checkout.py         the hosted payment page
+    control.py          _control, _log, _transactions, _webhook, _pay
+    control_page.py     the controls as an HTML form
+    known_answers.py    compares a gateway's answers with the known ones
+    sandbox.py          joins the parts
 
-A gateway's own words are in a package of its own: `local/chapa` (both versions of it), `local/paystack`.
+What belongs to one gateway is in a package of its own: `local/sandboxes/chapa` (both versions) and
+`local/sandboxes/paystack`.
 """

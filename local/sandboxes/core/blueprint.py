@@ -1,4 +1,4 @@
-"""A sandbox as a blueprint: its checkout page and its controls, to which a gateway adds its calls."""
+"""`SandboxBlueprint`: a sandbox's checkout page and controls, to which a gateway adds its API calls."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""The hosted checkout page: what a customer sees after following a checkout_url.
+"""`Checkout`: the hosted payment page behind a checkout_url.
 
 Plain forms, no scripts. As in a gateway's test mode, its test numbers and cards succeed, all others fail.
 """
@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from local.sandboxes.core.ledger import CHECKOUT_WINDOW, TRIES, NotOpenError, Transaction
 from local.sandboxes.core.sandbox import Sandbox
+from local.sandboxes.core.transactions import CHECKOUT_WINDOW, TRIES, NotOpenError, Transaction
 
 
 def grouped(digits: str) -> str:
@@ -32,7 +32,7 @@ class Checkout:
 
     def show(self, token: str) -> AnyResponse:
         """Show the page, in the state that the payment is in."""
-        transaction = self.sandbox.ledger.find_by_token(token)
+        transaction = self.sandbox.transactions.find_by_token(token)
         if transaction is None:
             return self._page("missing.html", 404)
         now = self.sandbox.now()
@@ -43,7 +43,7 @@ class Checkout:
             open=transaction.open_at(now),
             closes=f"{transaction.created_at + CHECKOUT_WINDOW:%H:%M} UTC",
             tries_left=TRIES - transaction.tries,
-            back=self._way_back(transaction),
+            back=self._return_address(transaction),
             paid_with=self.sandbox.gateway.methods.get(transaction.method or "", transaction.method),
             sections=self.sandbox.gateway.sections(transaction),
             other_method=self.sandbox.gateway.default_method,
@@ -53,11 +53,11 @@ class Checkout:
 
     def choose(self, token: str) -> AnyResponse:
         """Take what the customer pressed: `do` is pay or cancel; `method` and `account` say with what."""
-        transaction = self.sandbox.ledger.find_by_token(token)
+        transaction = self.sandbox.transactions.find_by_token(token)
         if transaction is None:
             return self._page("missing.html", 404)
         here = url_for(".checkout", token=token)
-        entry = self.sandbox.journal.begin(
+        entry = self.sandbox.call_log.begin(
             "checkout",
             method="POST",
             path=request.path,
@@ -70,13 +70,13 @@ class Checkout:
                 goal = self._carry_out(transaction) or here
             except NotOpenError:
                 goal = here
-        self.sandbox.journal.finish(entry, 303, goal)
+        self.sandbox.call_log.finish(entry, 303, goal)
         return redirect(goal, 303)
 
     def _carry_out(self, transaction: Transaction) -> str | None:
         """Do what was chosen, and return where the browser goes; None is back to the page."""
         if request.form.get("do") == "cancel":
-            return self._way_back(self.sandbox.conclude(transaction.tx_ref, "cancel"))
+            return self._return_address(self.sandbox.finish_checkout(transaction.tx_ref, "cancel"))
         method = request.form.get("method", "")
         account = re.sub(r"[\s-]", "", request.form.get("account", ""))
         gateway = self.sandbox.gateway
@@ -84,16 +84,16 @@ class Checkout:
             return None
         mobile = None if method == "card" else account
         if gateway.takes(transaction, method, account):
-            paid = self.sandbox.conclude(transaction.tx_ref, "success", method=method, mobile=mobile)
-            return self._way_back(paid)
+            paid = self.sandbox.finish_checkout(transaction.tx_ref, "success", method=method, mobile=mobile)
+            return self._return_address(paid)
         tried = grouped(account[:20]) if method == "card" else account[:20]
         reason = f"{gateway.methods[method]} {tried} was declined"
         if account in gateway.declined:
             reason += f": {gateway.declined[account]}"
-        self.sandbox.conclude(transaction.tx_ref, "failed", method=method, mobile=mobile, reason=reason)
+        self.sandbox.finish_checkout(transaction.tx_ref, "failed", method=method, mobile=mobile, reason=reason)
         return None
 
-    def _way_back(self, transaction: Transaction) -> str | None:
+    def _return_address(self, transaction: Transaction) -> str | None:
         """Return the merchant's address for the guest, with what the gateway may append to it."""
         tx_ref, told = transaction.tx_ref, transaction.return_url is not None
         url = transaction.return_url or self.sandbox.settings.redirect_url

@@ -1,4 +1,4 @@
-"""A sandbox's own controls, which no gateway has: switches, the log, the ledger, webhooks at will, paying."""
+"""`Control`: the controls of a sandbox, which no gateway has: switches, log, transactions, webhooks, payments."""
 
 import re
 from collections.abc import Collection
@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from local.sandboxes.core.desk import sent_fields
-from local.sandboxes.core.ledger import NotOpenError, Transaction
-from local.sandboxes.core.panel import Panel
+from local.sandboxes.core.calls import sent_fields
+from local.sandboxes.core.control_page import ControlPage
 from local.sandboxes.core.sandbox import Sandbox
 from local.sandboxes.core.switches import BadControlError, Choice
+from local.sandboxes.core.transactions import NotOpenError, Transaction
 
 OUTCOMES = ("success", "failed", "cancel")
 MOST_TIMES = 100
@@ -20,8 +20,8 @@ INVENTED_AMOUNT = Decimal("100.00")
 NUMBER = re.compile(r"\d{1,12}(\.\d{1,2})?")
 
 
-class BadCallError(Exception):
-    """A control call that makes no sense; the text says why."""
+class BadControlCallError(Exception):
+    """A control call with a wrong body; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Control:
         blueprint.add_url_rule("/_control", "switches", self.switches)
         blueprint.add_url_rule("/_control", "switch", self.switch, methods=["POST"])
         blueprint.add_url_rule("/_log", "log", self.log)
-        blueprint.add_url_rule("/_ledger", "ledger", self.ledger)
+        blueprint.add_url_rule("/_transactions", "transactions", self.transactions)
         blueprint.add_url_rule("/_webhook", "webhook", self.webhook, methods=["POST"])
         blueprint.add_url_rule("/_pay", "pay", self.pay, methods=["POST"])
-        blueprint.register_error_handler(BadCallError, _refuse)
+        blueprint.register_error_handler(BadControlCallError, _refuse)
         blueprint.register_error_handler(BadControlError, self._refuse_control)
 
     def switches(self) -> Response | str:
         """GET /_control: every switch, what it can be, what that does, and what it is now; a page for a browser."""
-        panel = Panel(self.sandbox)
-        if panel.is_wanted:
+        panel = ControlPage(self.sandbox)
+        if panel.wants_html:
             return panel.show()
         table = [
             {
@@ -63,45 +63,45 @@ class Control:
         What a call does may hold for the next calls only (`"once": true`, or how many), or for a share of them
         (`"share": 0.2`, drawn by `"seed": 7`).
         """
-        panel = Panel(self.sandbox)
-        if panel.was_used:
+        panel = ControlPage(self.sandbox)
+        if panel.is_form:
             return panel.take()
         control = request.get_json(silent=True, force=True)
         if not isinstance(control, dict):
-            raise BadCallError("the body is not a JSON object")
+            raise BadControlCallError("the body is not a JSON object")
         self.sandbox.switches.set(control)
         return jsonify(self.sandbox.switches.settings())
 
     def log(self) -> Response:
-        """GET /_log: the journal, oldest first; `?kind=`, `?call=`, `?tx_ref=`, `?event=` narrow it down."""
+        """GET /_log: the call log, oldest first; `?kind=`, `?call=`, `?tx_ref=`, `?event=` narrow it down."""
         names = ("kind", "call", "tx_ref", "event")
         wanted = {name: request.args[name] for name in names if name in request.args}
-        return jsonify(self.sandbox.journal.entries(**wanted))
+        return jsonify(self.sandbox.call_log.entries(**wanted))
 
-    def ledger(self) -> Response:
-        """GET /_ledger: the truth about every payment, oldest first, whatever the switches say; `?tx_ref=` for one."""
+    def transactions(self) -> Response:
+        """GET /_transactions: every payment as it is stored, whatever the switches say; `?tx_ref=` for one."""
         wanted = request.args.get("tx_ref")
-        found = [each for each in self.sandbox.ledger.transactions() if wanted in (None, each.tx_ref)]
-        return jsonify([_truth(transaction) for transaction in found])
+        found = [each for each in self.sandbox.transactions.transactions() if wanted in (None, each.tx_ref)]
+        return jsonify([_transaction_json(transaction) for transaction in found])
 
     def webhook(self) -> tuple[Response, int]:
-        """POST /_webhook: send webhooks as told, once each, without retries.
+        """POST /_webhook: send webhooks as asked, once each, without retries.
 
-        `tx_ref`; `event` (that of a success); `signature` (good); `times` (1); `delay_seconds` (0); `together`
-        (false: one after the other); `paid` (false): the ledger is given the money, so that verify confirms
-        it, even of a tx_ref that was never initialised; `amount` (in major units), `currency`: what the payload
-        says; `api`: the version that an invented payment is of.
+        `tx_ref`; `event` (that of a success); `signature` (good); `times` (1); `delay_seconds` (0); `together` (false:
+        one after the other); `paid` (false): the transaction is stored as paid, so that verify confirms it, even of a
+        tx_ref that was never initialised; `amount` (in major units) and `currency`: those of the payload; `api`: the
+        API version of a transaction that is not stored.
         """
-        asked = _Webhooks.from_fields(_asked(), self.sandbox.gateway.voice.signatures)
+        asked = _Webhooks.from_fields(_request_fields(), self.sandbox.gateway.format.signatures)
         event = asked.event or self.sandbox.gateway.events["success"] or ""
-        transaction = self._subject(asked)
+        transaction = self._webhook_transaction(asked)
 
         def send() -> dict[str, Any]:
-            return self.sandbox.delivery.send(transaction, event, asked.signature, plain=False)
+            return self.sandbox.webhooks.send(transaction, event, asked.signature, plain=False)
 
         if asked.delay_seconds or asked.together:
             for _ in range(asked.times):
-                self.sandbox.courier.schedule(
+                self.sandbox.scheduler.schedule(
                     lambda: (send(), None)[1],
                     after_seconds=asked.delay_seconds,
                     real_seconds=True,
@@ -118,12 +118,12 @@ class Control:
         `tx_ref`; `outcome` (success, failed or cancel); `webhook`, `callback` (true): whether each is sent.
         Unlike the page it also pays an expired link: a customer may have approved a prompt before.
         """
-        fields = _asked()
+        fields = _request_fields()
         tx_ref, outcome = str(fields.get("tx_ref", "")), fields.get("outcome", "success")
         if outcome not in OUTCOMES:
-            raise BadCallError(f"outcome is none of: {', '.join(OUTCOMES)}")
+            raise BadControlCallError(f"outcome is none of: {', '.join(OUTCOMES)}")
         try:
-            transaction = self.sandbox.conclude(
+            transaction = self.sandbox.finish_checkout(
                 tx_ref,
                 outcome,
                 webhook=fields.get("webhook", True) is True,
@@ -140,22 +140,22 @@ class Control:
         names = list(self.sandbox.switches.table)
         return jsonify({"error": str(problem), "problems": problem.problems, "switches": names}), 400
 
-    def _subject(self, asked: "_Webhooks") -> Transaction:
-        """Return what the webhook is about: a known transaction, or an invented one."""
-        ledger, now = self.sandbox.ledger, self.sandbox.now()
+    def _webhook_transaction(self, asked: "_Webhooks") -> Transaction:
+        """Return the transaction that the webhook is about: a stored one, or a new one that is not stored."""
+        transactions, now = self.sandbox.transactions, self.sandbox.now()
         money: dict[str, Any] = {
             "amount": asked.amount or INVENTED_AMOUNT,
             "currency": asked.currency or self.sandbox.gateway.currency,
             "api": asked.api,
         }
         usual = self.sandbox.gateway.default_method
-        transaction = ledger.find(asked.tx_ref)
+        transaction = transactions.find(asked.tx_ref)
         if transaction is None and not asked.paid:
-            return ledger.invented(tx_ref=asked.tx_ref, now=now, method=usual, **money)
+            return transactions.build(tx_ref=asked.tx_ref, now=now, method=usual, **money)
         if transaction is None:
-            transaction = ledger.initialize(tx_ref=asked.tx_ref, now=now, **money)
+            transaction = transactions.initialize(tx_ref=asked.tx_ref, now=now, **money)
         if asked.paid and transaction.status != "paid":
-            transaction = ledger.pay(asked.tx_ref, now, method=usual, mobile=None)
+            transaction = transactions.pay(asked.tx_ref, now, method=usual, mobile=None)
         amount, currency = asked.amount or transaction.amount, asked.currency or transaction.currency
         method = transaction.method or usual
         return replace(transaction, amount=amount, currency=currency, method=method)
@@ -178,7 +178,7 @@ class _Webhooks:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any], signatures: Collection[str]) -> "_Webhooks":
-        """Read and check the fields. Raises BadCallError."""
+        """Read and check the fields. Raises BadControlCallError."""
         known = ("tx_ref", "event", "signature", "times", "delay_seconds", "together", "paid")
         unknown = set(fields) - {*known, "amount", "currency", "api"}
         times, delay = fields.get("times", 1), fields.get("delay_seconds", 0)
@@ -192,7 +192,7 @@ class _Webhooks:
             (amount is not None and not NUMBER.fullmatch(str(amount)), "amount is not a number"),
         ]
         if found := [text for wrong, text in problems if wrong]:
-            raise BadCallError("; ".join(found))
+            raise BadControlCallError("; ".join(found))
         return cls(
             tx_ref=str(fields["tx_ref"]),
             event=None if fields.get("event") is None else str(fields["event"]),
@@ -207,8 +207,8 @@ class _Webhooks:
         )
 
 
-def _truth(transaction: Transaction) -> dict[str, Any]:
-    """Return what the ledger holds of a payment; amounts in major units, as text."""
+def _transaction_json(transaction: Transaction) -> dict[str, Any]:
+    """Return a stored payment as JSON; amounts in major units, as text."""
     refunds = [{"reference": each.reference, "amount": f"{each.amount:.2f}"} for each in transaction.refunds]
     return {
         "tx_ref": transaction.tx_ref,
@@ -220,11 +220,11 @@ def _truth(transaction: Transaction) -> dict[str, Any]:
     }
 
 
-def _asked() -> dict[str, Any]:
+def _request_fields() -> dict[str, Any]:
     """Return the fields of a call: JSON, whatever it is said to be (curl's -d calls all a form), or a form."""
     fields = request.get_json(silent=True, force=True)
     return fields if isinstance(fields, dict) else sent_fields()
 
 
-def _refuse(problem: BadCallError) -> tuple[Response, int]:
+def _refuse(problem: BadControlCallError) -> tuple[Response, int]:
     return jsonify({"error": str(problem)}), 400

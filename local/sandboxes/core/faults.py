@@ -1,8 +1,8 @@
-"""What goes wrong between a client and a gateway, whatever the call is: time-outs, resets, HTML, cut answers.
+"""Faults between a client and a gateway, the same for every call: time-outs, resets, HTML pages, cut answers.
 
-`faults_in` makes the table. A fault either stands in place of the true answer (then nothing was done), or spoils
-the true answer on its way (then it was done). Calls that change something also know `…_after_storing`: it was
-done, and the answer was lost all the same.
+`build_faults` makes the table. A fault either replaces the answer (then the call had no effect), or damages it on its
+way (then the call was executed). Calls that change state also have `…_after_storing` faults: the call was executed,
+and its answer is lost.
 """
 
 import os
@@ -17,7 +17,7 @@ from flask import Response, request
 AFTER_STORING = "_after_storing"
 MAY_COME_AFTER = ("timeout", "reset", "500", "502_html")
 
-# The status of an answer that is never sent, so that the journal can tell.
+# The status of an answer that is never sent, for the call log.
 NO_ANSWER = 444
 
 CLOUDFRONT_PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN">
@@ -29,8 +29,8 @@ CLOUDFRONT_PAGE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long answers are held, and what ends all holding when the sandbox closes."""
+class HoldTimes:
+    """Seconds for which answers are held back; `closed` ends all waiting when the sandbox closes."""
 
     closed: threading.Event
     hold_seconds: float
@@ -39,10 +39,10 @@ class Patience:
 
 @dataclass(frozen=True)
 class Fault:
-    """A way to fail: what it does, and how. With `spoils`, it is given the true answer."""
+    """A fault and its description. With `spoils` it gets the true answer and damages it."""
 
     about: str
-    make: Callable[[Patience, Response], Response]
+    make: Callable[[HoldTimes, Response], Response]
     spoils: bool = False
 
 
@@ -56,12 +56,12 @@ def _json(status: int, text: str, headers: dict[str, str] | None = None) -> Resp
     return Response(text, status, headers, content_type="application/json")
 
 
-def _timeout(patience: Patience, _answer: Response) -> Response:
-    patience.closed.wait(patience.hold_seconds)
+def _timeout(times: HoldTimes, _answer: Response) -> Response:
+    times.closed.wait(times.hold_seconds)
     return html_page(504, "Gateway time-out.")
 
 
-def _reset(_patience: Patience, _answer: Response) -> Response:
+def _reset(_times: HoldTimes, _answer: Response) -> Response:
     connection: socket.socket | None = request.environ.get("werkzeug.socket")
 
     def gone(_: int) -> bytes:
@@ -85,29 +85,29 @@ def _abort(connection: socket.socket) -> None:
         os.dup2(dead.fileno(), connection.fileno())
 
 
-def _truncated(_patience: Patience, answer: Response) -> Response:
+def _truncated(_times: HoldTimes, answer: Response) -> Response:
     whole = answer.get_data()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(whole))}
     return Response(iter([whole[: len(whole) // 2]]), answer.status_code, headers)
 
 
-def _broken_json(_patience: Patience, answer: Response) -> Response:
+def _broken_json(_times: HoldTimes, answer: Response) -> Response:
     whole = answer.get_data(as_text=True)
     return _json(answer.status_code, whole[: len(whole) // 2])
 
 
-def _slow(patience: Patience, answer: Response) -> Response:
-    patience.closed.wait(patience.slow_seconds)
+def _slow(times: HoldTimes, answer: Response) -> Response:
+    times.closed.wait(times.slow_seconds)
     return answer
 
 
-def _drip(patience: Patience, answer: Response) -> Response:
+def _drip(times: HoldTimes, answer: Response) -> Response:
     whole = answer.get_data()
-    pause = patience.hold_seconds / max(len(whole), 1)
+    pause = times.hold_seconds / max(len(whole), 1)
 
     def body() -> Iterator[bytes]:
         for byte in whole:
-            patience.closed.wait(pause)
+            times.closed.wait(pause)
             yield bytes([byte])
 
     headers = {"Content-Type": "application/json", "Content-Length": str(len(whole))}
@@ -115,27 +115,27 @@ def _drip(patience: Patience, answer: Response) -> Response:
 
 
 def _fixed(status: int, text: str, headers: dict[str, str] | None = None) -> Callable[..., Response]:
-    return lambda _patience, _answer: _json(status, text, headers)
+    return lambda _times, _answer: _json(status, text, headers)
 
 
 def _page(status: int, reason: str) -> Callable[..., Response]:
-    return lambda _patience, _answer: html_page(status, reason)
+    return lambda _times, _answer: html_page(status, reason)
 
 
 RATE_LIMITED = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "0"}
 
 
 @dataclass(frozen=True)
-class Words:
-    """What the faults that come in a gateway's own envelope say, as JSON."""
+class FaultBodies:
+    """The JSON bodies of the faults that a gateway answers in its own envelope."""
 
     too_many: str
     bad_key: str
     server_error: str = '{"message":"Server Error"}'
 
 
-def faults_in(words: Words) -> dict[str, Fault]:
-    """Return every fault by its name, in a gateway's words."""
+def build_faults(words: FaultBodies) -> dict[str, Fault]:
+    """Return every fault by name, with a gateway's bodies."""
     return {
         "timeout": Fault("no answer for `hold_seconds`; nothing was done", _timeout),
         "reset": Fault("the connection is reset without a byte; nothing was done", _reset),
@@ -156,7 +156,7 @@ def faults_in(words: Words) -> dict[str, Fault]:
     }
 
 
-def faults_of_a_call(faults: Mapping[str, Fault], *, changes_something: bool) -> dict[str, str]:
+def fault_names(faults: Mapping[str, Fault], *, changes_something: bool) -> dict[str, str]:
     """Return the names of the faults that a call can have, each with what it does."""
     names = {name: fault.about for name, fault in faults.items()}
     if changes_something:
@@ -165,13 +165,13 @@ def faults_of_a_call(faults: Mapping[str, Fault], *, changes_something: bool) ->
     return names
 
 
-def with_fault(
-    faults: Mapping[str, Fault], behaviour: str, patience: Patience, work: Callable[[], Response]
+def answer_with_fault(
+    faults: Mapping[str, Fault], behaviour: str, times: HoldTimes, work: Callable[[], Response]
 ) -> Response:
-    """Answer with the true answer that `work` makes, or with what the behaviour makes of it."""
+    """Return the answer of `work`, or what the fault named by `behaviour` makes of it."""
     name = behaviour.removesuffix(AFTER_STORING)
     fault = faults.get(name)
     if fault is None:
         return work()
     done = fault.spoils or behaviour != name
-    return fault.make(patience, work() if done else Response())
+    return fault.make(times, work() if done else Response())

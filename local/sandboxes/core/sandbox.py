@@ -1,4 +1,4 @@
-"""A sandbox as a whole: its settings, its parts, and what follows when somebody pays."""
+"""`Sandbox`: settings and parts of one gateway's sandbox, and the effects of a payment or a refund."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from local.sandboxes.core.courier import Courier
-from local.sandboxes.core.delivery import Delivery, Voice
-from local.sandboxes.core.faults import Patience
-from local.sandboxes.core.journal import Journal
-from local.sandboxes.core.ledger import Ledger, Refund, Transaction
+from local.sandboxes.core.call_log import CallLog
+from local.sandboxes.core.faults import HoldTimes
+from local.sandboxes.core.scheduler import Scheduler
 from local.sandboxes.core.switches import Switches, Table
+from local.sandboxes.core.transactions import Refund, Transaction, TransactionStore
+from local.sandboxes.core.webhook_sender import WebhookFormat, WebhookSender
 
 Outcome = Literal["success", "failed", "cancel"]
 
@@ -24,13 +24,12 @@ def system_clock() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
-    """How a sandbox is set up.
+    """Settings of a sandbox.
 
-    `secret_key` is what it is asked with, and `secret_key_v2` the key for version 2 of its API, where there is one.
-    `webhook_url` is what a merchant types into the dashboard, and so is `redirect_url`, for gateways that are not told
-    with each payment where the guest comes back to. `public_url` is where the app is served, so that links to
-    checkout pages can be built. `now` is the local clock, which may jump. `time_scale` divides the delays of
-    webhooks and retries: with 600, ten minutes are a second.
+    `secret_key` is the merchant's API key, `secret_key_v2` the one for version 2 where there is one. `webhook_url` and
+    `redirect_url` are what a merchant enters in the dashboard; the latter only for gateways that take no return address
+    with each payment. `public_url` is where the sandbox is served, for links to its checkout pages. `now` is the local
+    clock, which may jump. `time_scale` divides the delays of webhooks and retries: with 600, ten minutes are a second.
     """
 
     secret_key: str
@@ -45,7 +44,7 @@ class SandboxSettings:
 
 @dataclass(frozen=True)
 class Section:
-    """A way to pay on the checkout page: one of some methods, by one of some accounts, each with what it is called."""
+    """A section of the checkout page: payment methods and test accounts, each with its label."""
 
     title: str
     methods: Mapping[str, str]
@@ -54,19 +53,19 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gateway:
-    """What is one gateway's own: its name, its switches, its webhooks and its ways to pay.
+class GatewayProfile:
+    """What one gateway adds to the shared parts: its name, switches, webhooks and payment methods.
 
-    The accounts that its `sections` offer pay, and all others fail; `declined` are those that are offered, and fail.
-    `events` names the event of an outcome (None: there is none).
+    The accounts in `sections` pay, except those in `declined`; all other accounts fail. `events` maps an outcome to
+    its webhook event, None where the gateway sends none.
     """
 
     name: str
     brand: str
     table: Table
     new_reference: Callable[[], str]
-    voice: Voice
-    delivery: type[Delivery]
+    format: WebhookFormat
+    delivery: type[WebhookSender]
     methods: Mapping[str, str]
     sections: Callable[[Transaction], list[Section]]
     declined: Mapping[str, str]
@@ -80,55 +79,55 @@ class Gateway:
     return_facts: Callable[[Transaction, str], dict[str, str]]
 
     def takes(self, transaction: Transaction, method: str, account: str) -> bool:
-        """Say whether a number or card pays in test mode."""
+        """Whether a number or card pays in test mode."""
         offered = (each for each in self.sections(transaction) if method in each.methods)
         return account not in self.declined and any(account in each.accounts for each in offered)
 
 
 class Sandbox:
-    """The parts, joined. Routes are in each gateway's `api`, and in `checkout` and `control`."""
+    """One gateway's sandbox. Its routes are in the gateway's `api` modules, and in `checkout` and `control`."""
 
-    def __init__(self, settings: SandboxSettings, gateway: Gateway) -> None:
+    def __init__(self, settings: SandboxSettings, gateway: GatewayProfile) -> None:
         self.settings = settings
         self.gateway = gateway
-        self.ledger = Ledger(gateway.new_reference)
+        self.transactions = TransactionStore(gateway.new_reference)
         self.switches = Switches(gateway.table)
-        self.journal = Journal(self.now)
-        self.courier = Courier(self.now, settings.time_scale)
+        self.call_log = CallLog(self.now)
+        self.scheduler = Scheduler(self.now, settings.time_scale)
         self.closed = threading.Event()
-        self.delivery = gateway.delivery(
-            voice=gateway.voice,
+        self.webhooks = gateway.delivery(
+            webhook_format=gateway.format,
             webhook_url=settings.webhook_url,
             webhook_secret=settings.webhook_secret,
             api_key=settings.secret_key,
             switches=self.switches,
-            journal=self.journal,
-            courier=self.courier,
+            call_log=self.call_log,
+            scheduler=self.scheduler,
         )
 
     def now(self) -> datetime:
         """Return the instant by the local clock."""
         return self.settings.now()
 
-    def deliveries_under_way(self) -> int:
-        """Return how many callbacks and webhooks are being sent, or will be in a moment.
+    def active_deliveries(self) -> int:
+        """Return how many callbacks and webhooks are being sent or about to be.
 
-        What waits for a long time, such as a late webhook or a retry, does not count.
+        Late webhooks and retries, which wait for minutes, do not count.
         """
-        return self.courier.under_way()
+        return self.scheduler.active_jobs()
 
     def idle(self) -> bool:
-        """Say whether nothing is under way."""
-        return self.deliveries_under_way() == 0
+        """Whether no delivery is running or about to be."""
+        return self.active_deliveries() == 0
 
     def close(self) -> None:
-        """End what is being held, and send nothing more."""
+        """Release the answers that are held, and send nothing more."""
         self.closed.set()
-        self.courier.close()
+        self.scheduler.close()
 
-    def patience(self, tx_ref: str | None) -> Patience:
+    def hold_times(self, tx_ref: str | None) -> HoldTimes:
         """Return how long answers about a payment are held."""
-        return Patience(
+        return HoldTimes(
             self.closed,
             self.switches.seconds("hold_seconds", tx_ref),
             self.switches.seconds("slow_seconds", tx_ref),
@@ -138,7 +137,7 @@ class Sandbox:
         """Return the address of a payment's hosted page."""
         return f"{self.settings.public_url.rstrip('/')}/{self.gateway.name}/checkout/{transaction.token}"
 
-    def conclude(
+    def finish_checkout(
         self,
         tx_ref: str,
         outcome: Outcome,
@@ -149,43 +148,46 @@ class Sandbox:
         webhook: bool = True,
         callback: bool = True,
     ) -> Transaction:
-        """Let the customer pay, fail or cancel, and tell the merchant. Raises NotOpenError, KeyError."""
+        """Record the customer's payment, failure or cancellation, and notify the merchant.
+
+        Raises NotOpenError for a payment that is paid already, KeyError for an unknown tx_ref.
+        """
         now = self.now()
         how: dict[str, Any] = {"method": method or self.gateway.default_method, "mobile": mobile}
         if method is None:
             how["mobile"] = self.gateway.default_mobile
         if outcome == "success":
-            transaction = self.ledger.pay(tx_ref, now, **how)
+            transaction = self.transactions.pay(tx_ref, now, **how)
         elif outcome == "failed":
-            transaction = self.ledger.fail(tx_ref, now, reason=reason, **how)
+            transaction = self.transactions.fail(tx_ref, now, reason=reason, **how)
         else:
-            transaction = self.ledger.walk_away(tx_ref, now)
+            transaction = self.transactions.cancel_by_customer(tx_ref, now)
         event = self.gateway.events[outcome]
         if event is not None:
-            self.delivery.announce(transaction, event, webhook=webhook, callback=callback)
+            self.webhooks.notify_merchant(transaction, event, webhook=webhook, callback=callback)
         return transaction
 
     def refund(
         self, transaction: Transaction, *, amount: Decimal | None, reference: str | None, reason: str | None
     ) -> Refund:
-        """Take a simulated refund; its webhook follows when the local clock says that it is done.
+        """Accept a simulated refund, and send its webhook when it is done by the local clock.
 
         Raises TooMuchError, UsedBeforeError.
         """
         tx_ref = transaction.tx_ref
-        refund = self.ledger.refund(tx_ref, self.now(), amount=amount, reference=reference, reason=reason)
+        refund = self.transactions.refund(tx_ref, self.now(), amount=amount, reference=reference, reason=reason)
 
         def tell() -> None:
             event = self.gateway.events["refunded"]
             if event is not None and self.refund_status(transaction, refund) == self.gateway.refund_done:
-                self.delivery.schedule_webhooks(self.ledger.find(tx_ref) or transaction, event)
+                self.webhooks.schedule_webhooks(self.transactions.find(tx_ref) or transaction, event)
 
         takes = self.switches.seconds("refund_seconds", tx_ref)
-        self.courier.schedule(tell, after_seconds=takes, clock_only=True, counts=False)
+        self.scheduler.schedule(tell, after_seconds=takes, clock_only=True, counts=False)
         return refund
 
     def refund_status(self, transaction: Transaction, refund: Refund, forced: str | None = None) -> str:
-        """Return how far a refund is; `forced` is what its switch says, where that was taken already."""
+        """Return a refund's status; `forced` is the value of its switch, where the caller has read it already."""
         takes = timedelta(seconds=self.switches.seconds("refund_seconds", transaction.tx_ref))
         forced = forced or self.switches.of("refund_verify", transaction.tx_ref)
         return self.gateway.refund_progress(self.now() - refund.created_at, takes, forced)
@@ -198,13 +200,13 @@ class Sandbox:
 
 
 class Sandboxes:
-    """Several sandboxes, waited for and closed together."""
+    """Several sandboxes that are waited for and closed together."""
 
     def __init__(self, *sandboxes: Sandbox) -> None:
         self._sandboxes = sandboxes
 
     def idle(self) -> bool:
-        """Say whether nothing is under way in any."""
+        """Whether all of them are idle."""
         return all(sandbox.idle() for sandbox in self._sandboxes)
 
     def close(self) -> None:

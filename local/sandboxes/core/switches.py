@@ -1,8 +1,8 @@
-"""The switches of a sandbox: each way of a gateway that sources disagree about, or that goes wrong, by a name.
+"""`Switches`: the behaviours of a sandbox by name, for all that sources disagree about and all that can fail.
 
-A sandbox has one table: what can be set, to what, and what that does. `GET …/_control` serves it, `POST …/_control`
-sets it, and the rest of the package asks `Switches.of(name, tx_ref)`, or `take` once a call. What a call does can be
-switched for everybody, for one payment, for the next few calls, or for a share of them:
+A sandbox has one table of switches, their values and what these do. `GET …/_control` serves it, `POST …/_control`
+sets it; the other parts read `Switches.of(name, tx_ref)`, or `take` once per call. A call's behaviour can be set for
+everybody, for one payment, for the next few calls, or for a share of them:
 
     {"verify": "timeout"}    {"verify": "timeout", "tx_ref": "GZ…-1"}    {"verify": "timeout", "once": true}
     {"verify": "timeout", "once": 3}    {"verify": "timeout", "share": 0.2, "seed": 7}
@@ -27,7 +27,7 @@ class BadControlError(Exception):
 
 @dataclass(frozen=True)
 class Choice:
-    """A switch with named values, each with what it does. That of a call may hold for some calls only."""
+    """A switch with named values and their descriptions. With `of_a_call` it may be set for some calls only."""
 
     about: str
     default: str
@@ -98,7 +98,7 @@ class Limited:
 
 
 class Switches:
-    """The switches as they are set: for everybody, for single payments, and for some calls."""
+    """The values that are set: for everybody, for single payments, and for some calls."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -108,7 +108,7 @@ class Switches:
         self._limited: list[Limited] = []
 
     def take(self, name: str, tx_ref: str | None = None) -> str:
-        """Return what this call does; a value that holds for some calls is used up by it. Ask once a call."""
+        """Return the value for this call, and use up one call of a limited value. Read it once per call."""
         with self._lock:
             for limited in reversed(self._limited):
                 if limited.meets(name, tx_ref):
@@ -207,7 +207,7 @@ def _limited(control: dict[str, Any], wanted: dict[str, Any], tx_ref: str | None
 
 
 def _is_reset(limited: Limited, wanted: dict[str, Any], tx_ref: str | None) -> bool:
-    """Setting a switch anew ends what was set of it for some calls; `{"tx_ref": …}` alone ends all of that one's."""
+    """Whether a new setting ends a limited one: of the same switch, or all of a payment with `{"tx_ref": …}` alone."""
     return limited.tx_ref == tx_ref and (limited.name in wanted or not wanted)
 
 

@@ -3,11 +3,12 @@
     blueprint = create_blueprint(SandboxSettings(secret_key="sk_test_…", webhook_secret="", webhook_url=…, …))
     app.register_blueprint(blueprint)      # below /paystack, and so is the API: PAYSTACK_BASE_URL=…/paystack
 
-Webhooks are signed with the secret key: there is no other secret. The map, on top of `local/sandbox`:
+Webhooks are signed with the secret key: there is no other secret. On top of `local/sandboxes/core`:
 
-    api.py        the calls                         webhooks.py   payloads, signatures, manners
-    answers.py    the bodies and their variants     switches.py   every switch, in one table
-    rules.py      what initialize accepts           gateway.py    what is Paystack's own, for the shared parts
+    api.py            the calls                          webhooks.py   payloads, signatures, patterns
+    answers.py        the answers and their variants     switches.py   every switch, in one table
+    validation.py     what initialize accepts            gateway.py    Paystack's profile for the shared parts
+    known_answers.py  what the real one answers
 """
 
 from local.sandboxes.core.blueprint import SandboxBlueprint

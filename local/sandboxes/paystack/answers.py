@@ -1,6 +1,7 @@
-"""The bodies of Paystack's answers, and the ways in which each call's answer can differ. Amounts are in minor units.
+"""The answers of Paystack's API, and the variants of each call's answer. Amounts are in minor units.
 
-The tables `VERIFY`, `CANNED` and `REFUND_STATUSES` are both the implementation and what `GET /paystack/_control` shows.
+The tables `VERIFY`, `FIXED_ANSWERS` and `REFUND_STATUSES` are both the implementation and what
+`GET /paystack/_control` shows.
 """
 
 import json
@@ -11,14 +12,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from local.sandboxes.core.desk import Answer, Body, Canned
-from local.sandboxes.core.faults import Words, faults_in
-from local.sandboxes.core.ledger import Refund, Transaction
+from local.sandboxes.core.calls import Answer, Body, FixedAnswer
+from local.sandboxes.core.faults import FaultBodies, build_faults
+from local.sandboxes.core.transactions import Refund, Transaction
 
 INTEGRATION = 733019
 
-FAULTS = faults_in(
-    Words(
+FAULTS = build_faults(
+    FaultBodies(
         too_many='{"status":false,"message":"Too many requests"}',
         bad_key='{"status":false,"message":"Invalid key"}',
         server_error='{"status":false,"message":"Server error"}',
@@ -64,7 +65,7 @@ USED = refusal("Duplicate Transaction Reference", "duplicate_reference")
 
 
 def customer(transaction: Transaction) -> Body:
-    """Return what is told of whoever pays."""
+    """Return the customer of a payment."""
     return {
         "id": 190338214, "first_name": None, "last_name": None, "email": transaction.email,
         "customer_code": "CUS_4t9y2b7n1k", "phone": None, "metadata": None, "risk_action": "default",
@@ -77,10 +78,10 @@ def payment(transaction: Transaction, status: str) -> Body:
     paid = stamp(transaction.updated_at) if status in ("success", "reversed") else None
     made, amount = stamp(transaction.created_at), minor(transaction.amount)
     card = {"authorization_code": "AUTH_7h2k9m1x4q", "bin": "408408", "last4": "4081", "channel": "card"}
-    said = {"success": "Successful", "failed": "Declined"}.get(status, "The transaction was not completed")
+    result = {"success": "Successful", "failed": "Declined"}.get(status, "The transaction was not completed")
     return {
         "id": int(transaction.reference), "domain": "test", "status": status, "reference": transaction.tx_ref,
-        "receipt_number": None, "amount": amount, "message": None, "gateway_response": said, "paid_at": paid,
+        "receipt_number": None, "amount": amount, "message": None, "gateway_response": result, "paid_at": paid,
         "created_at": made, "channel": transaction.method or "card", "currency": transaction.currency,
         "ip_address": "196.188.10.20", "metadata": dict(transaction.meta) if transaction.meta else "", "log": None,
         "fees": minor(transaction.charge) if paid else None, "fees_split": None, "authorization": card if paid else {},
@@ -92,8 +93,8 @@ def payment(transaction: Transaction, status: str) -> Body:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A way to verify: `status` stands in for the true one, `change` for some of the true answer's data."""
+class VerifyVariant:
+    """A variant of verify's answer: `status` replaces the true one, `change` alters the data."""
 
     about: str
     status: str | None = None
@@ -112,55 +113,57 @@ def _paid(by: int) -> Callable[[Body], Body]:
     return lambda data: {**data, "amount": data["amount"] + by}
 
 
-def _asked(by: int) -> Callable[[Body], Body]:
+def _request_fields(by: int) -> Callable[[Body], Body]:
     return lambda data: {**data, "amount": data["amount"] + by, "requested_amount": data["amount"] + by}
 
 
 STATUSES = ("abandoned", "ongoing", "pending", "processing", "queued", "failed", "reversed")
 
-VERIFY: dict[str, Variant] = {
-    "normal": Variant("the truth; a fresh link is abandoned"),
-    "fee_on_top": Variant("the truth, the guest carries the fee: amount is above requested_amount", change=_paid(7105)),
-    "no_requested": Variant("the truth without requested_amount", change=_without("requested_amount")),
-    "part_paid": Variant("the truth, but less paid than asked", change=_paid(-1)),
-    "wrong_amount": Variant("the truth, but of one less", change=_asked(-1)),
-    "wrong_currency": Variant("the truth, but in USD", change=_with(currency="USD")),
-    "wrong_domain": Variant("the truth, but domain live", change=_with(domain="live")),
-    "wrong_reference": Variant("the truth, but of another reference", change=_with(reference="SOMEBODY-ELSE-1")),
-    "no_amount": Variant("the truth without amount", change=_without("amount", "requested_amount")),
-    "no_domain": Variant("the truth without domain", change=_without("domain")),
-    "no_id": Variant("the truth without Paystack's id", change=_without("id")),
-    "no_data": Variant("status true, data null", change=lambda _data: {}),
-    "success_unpaid": Variant("success, even if nobody paid", status="success"),
-    **{status: Variant(f"data.status {status}", status=status) for status in STATUSES},
-    "unheard_of": Variant("a data.status that nobody documented", status="under_review"),
+VERIFY: dict[str, VerifyVariant] = {
+    "normal": VerifyVariant("the truth; a fresh link is abandoned"),
+    "fee_on_top": VerifyVariant(
+        "the truth, the guest carries the fee: amount is above requested_amount", change=_paid(7105)
+    ),
+    "no_requested": VerifyVariant("the truth without requested_amount", change=_without("requested_amount")),
+    "part_paid": VerifyVariant("the truth, but less paid than asked", change=_paid(-1)),
+    "wrong_amount": VerifyVariant("the truth, but of one less", change=_request_fields(-1)),
+    "wrong_currency": VerifyVariant("the truth, but in USD", change=_with(currency="USD")),
+    "wrong_domain": VerifyVariant("the truth, but domain live", change=_with(domain="live")),
+    "wrong_reference": VerifyVariant("the truth, but of another reference", change=_with(reference="SOMEBODY-ELSE-1")),
+    "no_amount": VerifyVariant("the truth without amount", change=_without("amount", "requested_amount")),
+    "no_domain": VerifyVariant("the truth without domain", change=_without("domain")),
+    "no_id": VerifyVariant("the truth without Paystack's id", change=_without("id")),
+    "no_data": VerifyVariant("status true, data null", change=lambda _data: {}),
+    "success_unpaid": VerifyVariant("success, even if nobody paid", status="success"),
+    **{status: VerifyVariant(f"data.status {status}", status=status) for status in STATUSES},
+    "unheard_of": VerifyVariant("a data.status that nobody documented", status="under_review"),
 }
 
-CANNED: Mapping[str, Mapping[str, Canned]] = {
+FIXED_ANSWERS: Mapping[str, Mapping[str, FixedAnswer]] = {
     "initialize": {
-        "duplicate_reference": Canned("400 duplicate_reference", 400, USED),
-        "duplicate_by_text": Canned("400 Duplicate Transaction Reference without a code", 400, {
+        "duplicate_reference": FixedAnswer("400 duplicate_reference", 400, USED),
+        "duplicate_by_text": FixedAnswer("400 Duplicate Transaction Reference without a code", 400, {
             "status": "false", "message": "Duplicate Transaction Reference",
         }),
-        "missing_email": Canned("400 missing_params", 400, refusal("Email Address is required", "missing_params")),
-        "key_as_400": Canned("400 Invalid key", 400, BAD_KEY),
-        "no_link": Canned("200 without an authorization_url", 200, success("Authorization URL created", {})),
+        "missing_email": FixedAnswer("400 missing_params", 400, refusal("Email Address is required", "missing_params")),
+        "key_as_400": FixedAnswer("400 Invalid key", 400, BAD_KEY),
+        "no_link": FixedAnswer("200 without an authorization_url", 200, success("Authorization URL created", {})),
     },
     "verify": {
-        "unknown": Canned("404 Entity not found", 404, NOT_FOUND),
-        "unknown_as_400": Canned("400 Transaction reference not found.", 400, {
+        "unknown": FixedAnswer("404 Entity not found", 404, NOT_FOUND),
+        "unknown_as_400": FixedAnswer("400 Transaction reference not found.", 400, {
             "status": False, "message": "Transaction reference not found.",
         }),
-        "key_as_400": Canned("400 Invalid key", 400, BAD_KEY),
+        "key_as_400": FixedAnswer("400 Invalid key", 400, BAD_KEY),
     },
     "refund": {
-        "refused": Canned("400 as for a payment that cannot be refunded", 400, refusal(
+        "refused": FixedAnswer("400 as for a payment that cannot be refunded", 400, refusal(
             "Transaction cannot be refunded", "invalid_transaction",
         )),
-        "no_id": Canned("200 without data", 200, success("Refund has been queued for processing", None)),
+        "no_id": FixedAnswer("200 without data", 200, success("Refund has been queued for processing", None)),
     },
-    "refund_verify": {"unknown": Canned("404 Entity not found", 404, NOT_FOUND)},
-    "refund_list": {"empty": Canned("200 and none at all", 200, success("Refunds retrieved", []))},
+    "refund_verify": {"unknown": FixedAnswer("404 Entity not found", 404, NOT_FOUND)},
+    "refund_list": {"empty": FixedAnswer("200 and none at all", 200, success("Refunds retrieved", []))},
 }  # fmt: skip
 
 REFUND_STATUSES = ("pending", "processing", "processed", "failed", "needs-attention")
@@ -171,10 +174,10 @@ REVERSES = {
 }
 
 
-def true_status(transaction: Transaction, *, reverses: str, refunds_done: Decimal) -> str:
-    """Return what `data.status` is by the ledger."""
+def actual_status(transaction: Transaction, *, reverses: str, refunds_done: Decimal) -> str:
+    """Return `data.status` as the stored transaction has it."""
     if transaction.status != "paid":
-        return "failed" if transaction.status == "failed" and not transaction.walked_away else "abandoned"
+        return "failed" if transaction.status == "failed" and not transaction.cancelled_by_customer else "abandoned"
     whole = refunds_done >= transaction.amount
     some = reverses == "any" and refunds_done > 0
     asked = reverses == "at_once" and transaction.refunds

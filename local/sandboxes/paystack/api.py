@@ -1,4 +1,4 @@
-"""Paystack's API as Guzo's client sees it, below /paystack."""
+"""Paystack's API, below /paystack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from flask import Blueprint, Response, request
 
-from local.sandboxes.core.desk import Answer, Desk, is_key, sent_fields, sent_key
-from local.sandboxes.core.ledger import TooMuchError, Transaction, UsedBeforeError
+from local.sandboxes.core.calls import Answer, CallHandler, keys_match, sent_fields, sent_key
 from local.sandboxes.core.sandbox import Sandbox
-from local.sandboxes.paystack import answers, rules, webhooks
+from local.sandboxes.core.transactions import TooMuchError, Transaction, UsedBeforeError
+from local.sandboxes.paystack import answers, validation, webhooks
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Api:
 
         def work(_behaviour: str) -> Answer:
             try:
-                fields = rules.accepted(sent_fields())
-                transaction = self.sandbox.ledger.initialize(now=self.sandbox.now(), **fields)
-            except rules.RefusedError as refused:
+                fields = validation.validated(sent_fields())
+                transaction = self.sandbox.transactions.initialize(now=self.sandbox.now(), **fields)
+            except validation.RefusedRequestError as refused:
                 return 400, refused.body
             except UsedBeforeError:
                 return 400, answers.USED
-            self._overtake(transaction)
+            self._send_webhook_first(transaction)
             data = {
                 "authorization_url": self.sandbox.checkout_url(transaction),
                 "access_code": transaction.token[:15],
@@ -56,13 +56,13 @@ class Api:
         return self._answer("initialize", tx_ref, work)
 
     def verify(self, reference: str) -> Response:
-        """GET /transaction/verify/{reference}: what became of it."""
+        """GET /transaction/verify/{reference}: the status of a payment."""
 
         def work(behaviour: str) -> Answer:
-            transaction = self.sandbox.ledger.find(reference)
+            transaction = self.sandbox.transactions.find(reference)
             if transaction is None:
                 return 404, answers.NOT_FOUND
-            true = answers.true_status(
+            true = answers.actual_status(
                 transaction,
                 reverses=self.sandbox.switches.of("refund_reverses", reference),
                 refunds_done=self.sandbox.refunds_done(transaction),
@@ -73,9 +73,9 @@ class Api:
 
     def refund(self) -> Response:
         """POST /refund: of a payment, by its reference or its id."""
-        fields, ledger = sent_fields(), self.sandbox.ledger
+        fields, transactions = sent_fields(), self.sandbox.transactions
         named = str(fields.get("transaction") or "")
-        transaction = ledger.find(named) or ledger.find_by_reference(named)
+        transaction = transactions.find(named) or transactions.find_by_reference(named)
 
         def work(_behaviour: str) -> Answer:
             if transaction is None:
@@ -83,7 +83,7 @@ class Api:
             if transaction.status != "paid":
                 return 400, answers.refusal("Transaction has not been paid", "invalid_transaction")
             amount, note = fields.get("amount"), fields.get("merchant_note")
-            if amount is not None and not rules.DIGITS.fullmatch(str(amount)):
+            if amount is not None and not validation.DIGITS.fullmatch(str(amount)):
                 return 400, answers.refusal("Invalid Amount Sent", "invalid_amount")
             try:
                 refund = self.sandbox.refund(
@@ -95,14 +95,16 @@ class Api:
             except TooMuchError:
                 message = "Refund amount cannot be more than what is left of the transaction"
                 return 400, answers.refusal(message, "invalid_amount")
-            self.sandbox.delivery.schedule_webhooks(ledger.find(transaction.tx_ref) or transaction, webhooks.PENDING)
+            self.sandbox.webhooks.schedule_webhooks(
+                transactions.find(transaction.tx_ref) or transaction, webhooks.PENDING
+            )
             return 200, answers.refund_made(transaction, refund)
 
         return self._answer("refund", transaction.tx_ref if transaction else None, work)
 
     def refund_verify(self, refund_id: str) -> Response:
-        """GET /refund/{id}: how far a refund is."""
-        found = self.sandbox.ledger.find_by_refund(refund_id)
+        """GET /refund/{id}: the status of a refund."""
+        found = self.sandbox.transactions.find_by_refund(refund_id)
 
         def work(behaviour: str) -> Answer:
             if found is None:
@@ -121,7 +123,7 @@ class Api:
         def work(_behaviour: str) -> Answer:
             made = [
                 (transaction, refund)
-                for transaction in self.sandbox.ledger.transactions()
+                for transaction in self.sandbox.transactions.transactions()
                 for refund in transaction.refunds
                 if answers.stamp(refund.created_at) >= since
             ]
@@ -137,17 +139,17 @@ class Api:
         """Answer for any other path."""
         return self._answer(None, None, lambda _: (404, answers.NOT_FOUND))
 
-    def _overtake(self, transaction: Transaction) -> None:
+    def _send_webhook_first(self, transaction: Transaction) -> None:
         """With the switch `before_initialize`: let the webhook arrive before initialize has answered."""
         tx_ref = transaction.tx_ref
-        if not webhooks.MANNERS[self.sandbox.switches.of("webhook", tx_ref)].before_initialize:
+        if not webhooks.DELIVERY_PATTERNS[self.sandbox.switches.of("webhook", tx_ref)].before_initialize:
             return
-        paid = self.sandbox.ledger.pay(tx_ref, self.sandbox.now(), method="card", mobile=None)
-        self.sandbox.delivery.overtake(paid, webhooks.SUCCESS)
+        paid = self.sandbox.transactions.pay(tx_ref, self.sandbox.now(), method="card", mobile=None)
+        self.sandbox.webhooks.send_and_wait(paid, webhooks.SUCCESS)
 
     def _answer(self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer]) -> Response:
-        desk = Desk(self.sandbox, answers.FAULTS, answers.CANNED, answers.write)
-        return desk.answer(call, tx_ref, work, refuse=self._key_refusal)
+        handler = CallHandler(self.sandbox, answers.FAULTS, answers.FIXED_ANSWERS, answers.write)
+        return handler.handle(call, tx_ref, work, refuse=self._key_refusal)
 
     def _key_refusal(self) -> Answer | None:
-        return None if is_key(sent_key(), self.sandbox.settings.secret_key) else (401, answers.BAD_KEY)
+        return None if keys_match(sent_key(), self.sandbox.settings.secret_key) else (401, answers.BAD_KEY)

@@ -1,8 +1,8 @@
-"""What is Paystack's own in its sandbox."""
+"""Paystack's profile: what its sandbox adds to the shared parts."""
 
-from local.sandboxes.core.delivery import Delivery
-from local.sandboxes.core.ledger import Transaction
-from local.sandboxes.core.sandbox import Gateway, Section
+from local.sandboxes.core.sandbox import GatewayProfile, Section
+from local.sandboxes.core.transactions import Transaction
+from local.sandboxes.core.webhook_sender import WebhookSender
 from local.sandboxes.paystack import webhooks
 from local.sandboxes.paystack.answers import new_id, refund_progress
 from local.sandboxes.paystack.switches import SWITCHES
@@ -17,17 +17,17 @@ def sections(transaction: Transaction) -> list[Section]:  # noqa: ARG001 - the s
 
 
 def return_facts(transaction: Transaction, status: str) -> dict[str, str]:  # noqa: ARG001 - likewise
-    """Return what Paystack appends to callback_url: whatever became of the payment, only its reference."""
+    """Return what Paystack appends to callback_url: the reference, whatever the payment's status is."""
     return {"trxref": transaction.tx_ref, "reference": transaction.tx_ref}
 
 
-PAYSTACK = Gateway(
+PAYSTACK = GatewayProfile(
     name="paystack",
     brand="Paystack",
     table=SWITCHES,
     new_reference=new_id,
-    voice=webhooks.VOICE,
-    delivery=Delivery,
+    format=webhooks.WEBHOOK_FORMAT,
+    delivery=WebhookSender,
     methods=CARD,
     sections=sections,
     declined={},

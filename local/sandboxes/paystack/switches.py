@@ -1,13 +1,13 @@
-"""The switches of Paystack's sandbox: each way of Paystack that sources leave open, or that goes wrong, by a name."""
+"""The switches of Paystack's sandbox: everything that sources leave open or that can fail, by name."""
 
-from local.sandboxes.core.faults import faults_of_a_call
+from local.sandboxes.core.faults import fault_names
 from local.sandboxes.core.switches import DELAYS, Choice, Number
 from local.sandboxes.paystack import answers, webhooks
 
 
 def _call(about: str, call: str, normal: dict[str, str], *, changes: bool) -> Choice:
-    canned = {name: answer.about for name, answer in answers.CANNED[call].items()}
-    values = {**normal, **canned, **faults_of_a_call(answers.FAULTS, changes_something=changes)}
+    canned = {name: answer.about for name, answer in answers.FIXED_ANSWERS[call].items()}
+    values = {**normal, **canned, **fault_names(answers.FAULTS, changes_something=changes)}
     return Choice(about, next(iter(normal)), values, of_a_call=True)
 
 
@@ -41,7 +41,7 @@ SWITCHES: dict[str, Choice | Number] = {
     "webhook": Choice(
         "the webhook after a payment or a refund",
         "normal",
-        {name: manner.about for name, manner in webhooks.MANNERS.items()},
+        {name: pattern.about for name, pattern in webhooks.DELIVERY_PATTERNS.items()},
     ),
     "retry": Choice("what follows when a webhook is not answered with 200", "test", webhooks.RETRIES),
     **DELAYS,

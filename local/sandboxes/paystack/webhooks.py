@@ -1,4 +1,4 @@
-"""What a webhook is made of: the payload, the signatures, and the manners in which it may come.
+"""Paystack's webhooks: payload, signatures, delivery patterns, retries.
 
 Only what succeeded is announced: of failures and of guests who left, Paystack says nothing.
 """
@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from local.sandboxes.core.delivery import Keys, Manner, Signed, Voice
-from local.sandboxes.core.forgeries import forgeries
-from local.sandboxes.core.ledger import Transaction
+from local.sandboxes.core.forged_signatures import forged_signatures
+from local.sandboxes.core.transactions import Transaction
+from local.sandboxes.core.webhook_sender import DeliveryPattern, Signed, SigningKeys, WebhookFormat
 from local.sandboxes.paystack.answers import INTEGRATION, minor, payment, write
 
 SUCCESS = "charge.success"
@@ -47,19 +47,19 @@ def event_payload(transaction: Transaction, event: str) -> dict[str, Any]:
     return {"event": event, "data": data}
 
 
-def _tampered(body: bytes, keys: Keys) -> Signed:
+def _tampered(body: bytes, keys: SigningKeys) -> Signed:
     changed = re.sub(rb'("amount":"?)(\d)', rb"\g<1>9\2", body, count=1)
     return changed, {HEADER: signature(body, keys.api_key)}
 
 
-def _respaced(body: bytes, keys: Keys) -> Signed:
+def _respaced(body: bytes, keys: SigningKeys) -> Signed:
     # The same JSON in other bytes: what a check of re-serialised JSON would make of it.
     return json.dumps(json.loads(body)).encode(), {HEADER: signature(body, keys.api_key)}
 
 
-SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
+SIGNATURES: dict[str, tuple[str, Callable[[bytes, SigningKeys], Signed]]] = {
     "good": ("HMAC-SHA512 under the secret key", lambda body, keys: (body, {HEADER: signature(body, keys.api_key)})),
-    **forgeries(HEADER, lambda body, keys: signature(body, keys.api_key), hashlib.sha512),
+    **forged_signatures(HEADER, lambda body, keys: signature(body, keys.api_key), hashlib.sha512),
     "sha256": (
         "HMAC-SHA256 in place of SHA512",
         lambda body, keys: (body, {HEADER: signature(body, keys.api_key, hashlib.sha256)}),
@@ -68,18 +68,18 @@ SIGNATURES: dict[str, tuple[str, Callable[[bytes, Keys], Signed]]] = {
     "respaced": ("the JSON was written anew, with spaces, after signing", _respaced),
 }
 
-MANNERS: dict[str, Manner] = {
-    "normal": Manner("once, signed"),
-    "never": Manner("not sent", copies=0),
-    "late": Manner("late_seconds late by the local clock", late=True),
-    "triple": Manner("three times at once", copies=3),
-    "before_initialize": Manner(
+DELIVERY_PATTERNS: dict[str, DeliveryPattern] = {
+    "normal": DeliveryPattern("once, signed"),
+    "never": DeliveryPattern("not sent", copies=0),
+    "late": DeliveryPattern("late_seconds late by the local clock", late=True),
+    "triple": DeliveryPattern("three times at once", copies=3),
+    "before_initialize": DeliveryPattern(
         "initialize marks the payment paid, and answers only after its webhook was sent", before_initialize=True
     ),
-    "no_signature": Manner("without a signature header", signature="none"),
-    "wrong_key": Manner("signed with another key", signature="wrong"),
-    "tampered": Manner("its amount changed after it was signed", signature="tampered"),
-    "respaced": Manner("its JSON written anew after it was signed", signature="respaced"),
+    "no_signature": DeliveryPattern("without a signature header", signature="none"),
+    "wrong_key": DeliveryPattern("signed with another key", signature="wrong"),
+    "tampered": DeliveryPattern("its amount changed after it was signed", signature="tampered"),
+    "respaced": DeliveryPattern("its JSON written anew after it was signed", signature="respaced"),
 }
 
 RETRIES: dict[str, str] = {
@@ -89,19 +89,19 @@ RETRIES: dict[str, str] = {
 }
 
 
-def again_after(retry: str, tries: int) -> float | None:
+def retry_delay(retry: str, tries: int) -> float | None:
     """Return the pause before the next try, or None when there is none."""
     if retry == "never" or tries >= 72:
         return None
     return 3 * MINUTE if retry == "live" and tries < 4 else HOUR
 
 
-VOICE = Voice(
+WEBHOOK_FORMAT = WebhookFormat(
     agent="Paystack-Sandbox",
     payload=event_payload,
     write=write,
     plain=write,
     signatures=SIGNATURES,
-    manners=MANNERS,
-    again_after=again_after,
+    patterns=DELIVERY_PATTERNS,
+    retry_delay=retry_delay,
 )

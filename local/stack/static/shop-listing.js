@@ -40,7 +40,7 @@ async function price() {
   quote.textContent = `${nights.length} nights: ${nights[0].price.currency} ${(total / 100).toLocaleString("en", { minimumFractionDigits: 2 })}`;
 }
 
-// Another wish is another intent, with a key of its own; the same one sent twice is one booking.
+// Another request has a key of its own; the same request sent twice is one booking.
 form.oninput = () => (key = crypto.randomUUID());
 for (const name of ["check_in", "check_out", "units"]) field[name].onchange = () => attempt(null, price);
 

@@ -62,7 +62,7 @@ export async function today() {
   return new Date(Date.parse(now) + 3 * 3600e3).toISOString().slice(0, 10);
 }
 
-// Runs a form's or a button's work: one at a time, and trouble is told.
+// Runs a form's or a button's work, one at a time, and shows its error.
 export async function attempt(button, work) {
   say("");
   if (button) button.disabled = true;

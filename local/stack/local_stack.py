@@ -1,0 +1,244 @@
+"""`Stack`: all of Guzo on one machine.
+
+    with Stack(ports=(8000, 8001), folder=Path(".local")) as stack:
+        stack.addresses.api
+
+One process holds the API, the site, the workers and the schedule; the emulated AWS is a process of its own
+and ends with this one. Since the app reads its environment once, a process can run one stack only.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from chalice.app import Chalice
+from chalice.cli.factory import CLIFactory
+from chalice.config import Config
+
+from local.sandboxes import chapa as chapa_sandbox
+from local.sandboxes import paystack as paystack_sandbox
+from local.sandboxes.core.sandbox import Sandboxes, SandboxSettings
+from local.stack import controls, home_page, issuer, mailbox, seed, storefront
+from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
+from local.stack.clock import LocalClock
+from local.stack.environment import (
+    SANDBOX_SECRET_KEY,
+    SANDBOX_SECRET_KEY_V2,
+    Addresses,
+    app_environment,
+    aws_variables,
+    chapa_access,
+    currencies,
+    export_lines,
+    keep_to_this_machine,
+    paystack_access,
+    put_secrets,
+    verify_sender,
+)
+from local.stack.gateway_keys import mode_of_local_stack
+from local.stack.ministack import ROOT, MiniStack
+from local.stack.ports import HOST, listen, port_of
+from local.stack.resources import Resources, create_all
+from local.stack.site import SiteServer, create_site
+from local.stack.workers import Workers
+
+STAGE = "local"
+HEALTHY_WITHIN = 10.0
+# The names of the queues in app.py, and where they are.
+QUEUES = {"guzo-reconcile": "reconcile_queue_url", "guzo-emails": "emails_queue_url"}
+
+
+class StackError(Exception):
+    """The stack did not start; the message says what to do."""
+
+
+class Stack:
+    """One local Guzo. Port 0 takes a free one. Without `with_api`, `chalice local` serves the API."""
+
+    def __init__(
+        self, *, ports: tuple[int, int] = (0, 0), folder: Path, with_api: bool = True, project: Path = ROOT
+    ) -> None:
+        self._ports = ports
+        self._folder = folder
+        self._with_api = with_api
+        self._project = project
+        self._undo = ExitStack()
+        self.addresses = Addresses("", "")
+        self.gateways_by_currency: Mapping[str, str] = {}
+
+    @property
+    def log_file(self) -> Path:
+        """The file of the app's log."""
+        return self._folder / "guzo.log"
+
+    @property
+    def env_file(self) -> Path:
+        """The file of `export` lines for `chalice local`."""
+        return self._folder / "env"
+
+    def start(self) -> Self:
+        """Start every part. Raises StackError, PortError, BadEnvironment, MiniStackError."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop every part in reverse order; harmless when it is not running."""
+        self._undo.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        api_port, local_port = self._ports
+        site_listener = self._hold(local_port)
+        api_listener = self._hold(api_port) if self._with_api else None
+        api_port = port_of(api_listener) if api_listener else api_port
+        self.addresses = Addresses(f"http://{HOST}:{api_port}", f"http://{HOST}:{port_of(site_listener)}")
+
+        given = keep_to_this_machine(os.environ)
+        chapa, other = chapa_access(os.environ, self.addresses), paystack_access(os.environ, self.addresses)
+        mode = mode_of_local_stack(os.environ, {"chapa": chapa, "paystack": other})
+        self.gateways_by_currency = currencies(os.environ)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._divert_logs()
+        if not given:
+            ministack = self._undo.enter_context(MiniStack())
+            os.environ.update(ministack.environment())
+        # In a given engine, the names let a stack on the same ports find its own tables again.
+        resources = create_all(f"guzo-{api_port}")
+        clock = LocalClock(self._folder / "clock")
+        if given or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
+            # Time must not go back for bookings that exist already.
+            clock.keep()
+        else:
+            clock.reset()
+
+        config = CLIFactory(str(self._project), environ=os.environ).create_config_obj(chalice_stage_name=STAGE)
+        os.environ.update({name: str(value) for name, value in config.environment_variables.items()})
+        ours = app_environment(
+            os.environ, addresses=self.addresses, resources=resources, chapa=chapa, clock_file=clock.file
+        )
+        ours["PAYMENT_MODE"] = mode
+        os.environ.update(ours)
+        put_secrets(os.environ["SECRETS_PATH"], chapa, other)
+        verify_sender(os.environ["MAIL_FROM"])
+        self.env_file.write_text(export_lines({**aws_variables(), **ours}), encoding="utf-8")
+
+        post = mailbox.Mailbox(clock.now)
+        post.listen()
+        app = config.chalice_app
+        isolate_threads(app)
+
+        pages = chapa_sandbox.create_blueprint(
+            SandboxSettings(
+                secret_key=SANDBOX_SECRET_KEY if chapa.is_of_v2 else chapa.secret_key,
+                secret_key_v2=chapa.secret_key if chapa.is_of_v2 else SANDBOX_SECRET_KEY_V2,
+                webhook_secret=chapa.webhook_secret,
+                webhook_url=self.addresses.webhook,
+                redirect_url=self.addresses.chapa_return,
+                public_url=self.addresses.local,
+                now=clock.now,
+            )
+        )
+        other_pages = paystack_sandbox.create_blueprint(
+            SandboxSettings(
+                secret_key=other.secret_key,
+                webhook_secret="",
+                webhook_url=self.addresses.paystack_webhook,
+                public_url=self.addresses.local,
+                now=clock.now,
+            )
+        )
+        sandboxes = Sandboxes(pages.sandbox, other_pages.sandbox)
+        self._undo.callback(sandboxes.close)
+        workers = Workers(app, queue_urls(resources), timeouts(config, app))
+        tokens = issuer.Issuer(self.addresses.issuer)
+        site = create_site(
+            [
+                pages,
+                other_pages,
+                issuer.create_blueprint(tokens),
+                mailbox.create_blueprint(post),
+                controls.create_blueprint(controls.Controls(clock, workers, sandboxes, post)),
+                storefront.create_blueprint(self.addresses.api, seed.places(self.gateways_by_currency)),
+                home_page.create_blueprint(self.addresses),
+            ]
+        )
+        site_server = SiteServer(site, site_listener)
+        site_server.start()
+        self._undo.callback(site_server.stop)
+        if api_listener:
+            api = ApiServer(app, config, api_listener)
+            api.start()
+            self._undo.callback(api.stop)
+            wait_until_healthy(self.addresses.api)
+        workers.start()
+        self._undo.callback(workers.stop)
+        seed.publish_seed(
+            ApiGateway(app, config, f"{HOST}:{api_port}").answer, tokens, seed.places(self.gateways_by_currency)
+        )
+
+    def _hold(self, port: int) -> socket.socket:
+        listener = listen(port)
+        self._undo.callback(listener.close)
+        return listener
+
+    def _divert_logs(self) -> None:
+        """Send standard output, which is the log in Lambda, to the log file."""
+        log = self._undo.enter_context(self.log_file.open("w", buffering=1, encoding="utf-8"))
+        terminal, sys.stdout = sys.stdout, log
+        self._undo.callback(setattr, sys, "stdout", terminal)
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        # The local stack's own lines are not filtered: they may hold what the app's may not.
+        ours = logging.getLogger("local")
+        ours.addHandler(handler)
+        ours.propagate = False
+        self._undo.callback(ours.removeHandler, handler)
+
+
+def queue_urls(resources: Resources) -> dict[str, str]:
+    """The URL of each queue that app.py names."""
+    return {name: getattr(resources, field) for name, field in QUEUES.items()}
+
+
+def timeouts(config: Config, app: Chalice) -> dict[str, int]:
+    """Each function's time-out in seconds, from `.chalice/config.json`."""
+    scoped = {name: config.scope(STAGE, name) for name in app.handler_map}
+    return {name: each.lambda_timeout for name, each in scoped.items() if each.lambda_timeout}
+
+
+def wait_until_healthy(api: str) -> None:
+    """Wait until `GET /health` answers 200. Raises StackError."""
+    deadline = time.monotonic() + HEALTHY_WITHIN
+    while True:
+        try:
+            with urllib.request.urlopen(f"{api}/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+                last = str(answer.status)
+        except (urllib.error.URLError, OSError) as problem:
+            last = str(problem)
+        if time.monotonic() > deadline:
+            raise StackError(f"GET {api}/health does not answer 200, but: {last}")
+        time.sleep(0.05)

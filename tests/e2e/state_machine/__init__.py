@@ -1,0 +1,1 @@
+"""A Hypothesis state machine over the HTTP API: its steps, its observations, and the invariants on them."""
