@@ -2,7 +2,7 @@
 
 A local stack as `make run` starts it, on free ports, and one listing with room for everybody. Each booking is a whole
 one: nights held, payment opened at the sandbox, link answered. The peer is the bare transaction of a hold (booking,
-slot, three nights) sent with botocore to the same emulated DynamoDB by as many threads: nothing on it can be faster.
+slot, one month) sent with botocore to the same emulated DynamoDB by as many threads: nothing on it can be faster.
 Wall clock: client, API, sandbox and emulator share this machine's processors. It says little about AWS; it is here
 to be compared with itself.
 """
@@ -27,7 +27,6 @@ from local.stack.terminal import say
 
 BOOKINGS = 60
 GUESTS_AT_ONCE = 8
-NIGHTS = 3
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -93,11 +92,8 @@ def _transactions() -> Callable[[int], object]:
         booking_id = f"GZ{uuid.uuid4().hex[:14]}"
         put = {"TableName": bookings, "Item": {"booking_id": {"S": booking_id}, "body": {"S": "x" * 1500}}}
         guest = update(bookings, {"booking_id": {"S": f"GUEST#{booking_id}"}}, "slot_1", {"S": booking_id})
-        nights = [
-            update(listings, {"listing_id": {"S": hot}, "part": {"S": f"NIGHT#{night}"}}, "taken", {"N": "1"})
-            for night in range(NIGHTS)
-        ]
-        client.transact_write_items(TransactItems=[{"Put": put}, guest, *nights])
+        month = update(listings, {"listing_id": {"S": hot}, "part": {"S": "MONTH#2027-01"}}, "t14", {"N": "1"})
+        client.transact_write_items(TransactItems=[{"Put": put}, guest, month])
 
     return send
 

@@ -1,6 +1,6 @@
 """Warm path: processor time of a POST /v1/bookings in a warm process, against raw botocore making the same calls.
 
-Our side is everything between API Gateway's event and its answer: routing, validation, prices, the aggregate, six
+Our side is everything between API Gateway's event and its answer: routing, validation, prices, the aggregate, five
 calls of DynamoDB through PynamoDB, one of Chapa, two log lines and a metric. The peer replays just the calls, with
 the parameters that ours were recorded with: botocore without parameter validation, and requests for the gateway's.
 Both talk to canned answers on the loopback, over connections that stay open.
@@ -107,8 +107,8 @@ def _answers() -> Answers:
     ]
     opened = {"message": "Hosted Link", "status": "success", "data": {"checkout_url": "https://checkout.chapa.co/x"}}
     return {
-        "DynamoDB_20120810.GetItem": {'"SALT"': {"Item": salt}, '"LISTING"': {"Item": item}, "": {}},
-        "DynamoDB_20120810.Query": {"": {"Items": [], "Count": 0, "ScannedCount": 0}},
+        "DynamoDB_20120810.GetItem": {'"SALT"': {"Item": salt}, "": {}},
+        "DynamoDB_20120810.BatchGetItem": {"": {"Responses": {"listings": [item]}, "UnprocessedKeys": {}}},
         "DynamoDB_20120810.TransactWriteItems": {"": {}},
         "DynamoDB_20120810.PutItem": {"": {}},
         "AmazonSSM.GetParametersByPath": {"": {"Parameters": secrets}},

@@ -21,7 +21,7 @@ from pynamodb.connection import Connection
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.listings import DynamoListings
-from chalicelib.adapters.dynamodb.tables import BookingItem, GuestItem, ListingItem, NightItem, SaltItem, connect
+from chalicelib.adapters.dynamodb.tables import BookingItem, GuestItem, ListingItem, MonthItem, SaltItem, connect
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import BookingStore, ListingStore
@@ -77,6 +77,10 @@ class Wire:
             error["CancellationReasons"] = [{"Code": reason} for reason in reasons]
         self._answers += [(operation, (AWSResponse("", 400, {}, None), error))] * times
 
+    def answer(self, operation: str, answer: dict[str, Any]) -> None:
+        """DynamoDB answers the next call of ``operation`` with this."""
+        self._answers.append((operation, (AWSResponse("", 200, {}, None), answer)))
+
     def cancel(self, *reasons: str, times: int = 1) -> None:
         """The next transactions are cancelled for these reasons, one for each item."""
         self.refuse("TransactWriteItems", "TransactionCanceledException", reasons=reasons, times=times)
@@ -124,13 +128,25 @@ class DynamoBench:
         return DynamoBookings(self.connection, self.writes)
 
     def put_night(self, listing_id: ListingId, night: Night) -> None:
-        item: dict[str, Any] = {"listing_id": {"S": listing_id}, "part": {"S": f"NIGHT#{night.date}"}}
-        item["closed"] = {"BOOL": night.closed}
+        """Make the night what it is said to be, whatever it was."""
+        day = night.date.strftime("%d")
+        part = f"MONTH#{night.date:%Y-%m}"
+        found = self.listing_item(listing_id, part)
+        item = {name: value for name, value in found.items() if name not in (f"t{day}", f"p{day}", f"c{day}")}
+        item |= {"listing_id": {"S": listing_id}, "part": {"S": part}, "schema": {"N": "1"}}
         if night.taken:
-            item["taken"] = {"N": str(night.taken)}
+            item[f"t{day}"] = {"N": str(night.taken)}
         if night.price:
-            item |= {"price": {"N": str(night.price.minor)}, "currency": {"S": night.price.currency}}
+            item |= {f"p{day}": {"N": str(night.price.minor)}, "currency": {"S": night.price.currency}}
+        if night.closed:
+            item[f"c{day}"] = {"BOOL": True}
         self.admin.put_item(TableName=LISTINGS, Item=item)
+
+    def listing_item(self, listing_id: ListingId, part: str) -> dict[str, Any]:
+        """One raw item of the listings table; empty when it is not there."""
+        key = {"listing_id": {"S": listing_id}, "part": {"S": part}}
+        found: dict[str, Any] = self.admin.get_item(TableName=LISTINGS, Key=key, ConsistentRead=True).get("Item", {})
+        return found
 
     def item(self, key: str) -> dict[str, Any] | None:
         """One raw item of the bookings table."""
@@ -173,7 +189,7 @@ def bind() -> Connection:
 @contextmanager
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
-    models: tuple[Any, ...] = (ListingItem, NightItem, BookingItem, GuestItem, SaltItem)
+    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, SaltItem)
     before = [model._connection for model in models]
     try:
         yield

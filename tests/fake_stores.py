@@ -11,11 +11,10 @@ from typing import TypeVar
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
@@ -258,11 +257,21 @@ class FakeListings(Logged):
             return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
 
     @logged
+    def load_with_nights(
+        self, listing_ids: Sequence[ListingId], start: date, end: date
+    ) -> list[tuple[Listing, Nights]]:
+        with self.tables.lock:
+            found = [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+            return [(listing, self._nights(listing.listing_id, start, end)) for listing in found]
+
+    @logged
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         with self.tables.lock:
-            return {
-                day: night for (of, day), night in self.tables.nights.items() if of == listing_id and start <= day < end
-            }
+            return self._nights(listing_id, start, end)
+
+    def _nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
+        own = {day: night for (of, day), night in self.tables.nights.items() if of == listing_id}
+        return {day: night for day, night in own.items() if start <= day < end and night != Night(day)}
 
     @logged
     def save(self, before: Listing, after: Listing) -> Listing:
@@ -274,11 +283,10 @@ class FakeListings(Logged):
             return saved
 
     @logged
-    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], change: NightChange) -> None:
         with self.tables.lock:
             for day in days:
-                night = self.tables.night(listing_id, day)
-                self.tables.nights[listing_id, day] = replace(night, price=price, closed=closed)
+                self.tables.nights[listing_id, day] = change.of(self.tables.night(listing_id, day))
 
     @logged
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:

@@ -96,12 +96,15 @@ class Meter:
                 size = size_of(parsed.get("Item", {}))
                 self._charge_read(f"get {self._name(self._request['Key'])}", size)
             case "Query":
-                what = self._request.get("IndexName") or "nights"
+                what = self._request.get("IndexName") or "reviews"
                 self._charge_read(f"query {what}", sum(size_of(item) for item in parsed["Items"]))
             case "BatchGetItem":
-                for items in parsed["Responses"].values():
-                    for item in items:
-                        self._charge_read("get one of a batch", size_of(item), consistent=True)
+                for table, asked in self._request["RequestItems"].items():
+                    strong = bool(asked.get("ConsistentRead"))
+                    found = [(self._key(table, item), size_of(item)) for item in parsed["Responses"].get(table, ())]
+                    absent = [(key, 0) for key in asked["Keys"] if key not in [known for known, _ in found]]
+                    for key, size in found + absent:
+                        self._charge_read(f"get {self._name(key)} of a batch", size, consistent=strong)
 
     def _charge_write(self, table: str, key: Item, old: Item | None, *, twice: bool) -> None:
         new = self._look(table, key)

@@ -1,21 +1,31 @@
-"""TODO-DOC"""
+"""Nights and stays: what a stay costs, which of its nights are short, and what a host changes of a night."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from itertools import groupby
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money, zero
 
 MAX_NIGHTS = 90
-"""One hold is one transaction: a booking, a slot and its nights stay below DynamoDB's 100 items."""
-
+"""Of one stay, and of one change by a host: at most four months, each of them one item."""
 
 MAX_DAYS_AHEAD = 540
+
+
+class Unchanged(Enum):
+    """That a value stays as it is, where None means something else."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,22 @@ class Night:
     taken: int = 0
     price: Money | None = None
     closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NightChange:
+    """What a host changes of a night; what is left out stays as it is. A ``price`` of None is the listing's own."""
+
+    price: Money | Literal[Unchanged.UNCHANGED] | None = UNCHANGED
+    closed: bool | None = None
+
+    def of(self, night: Night) -> Night:
+        """The night with this change made."""
+        return replace(
+            night,
+            price=night.price if self.price is UNCHANGED else self.price,
+            closed=night.closed if self.closed is None else self.closed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +69,7 @@ class Stay:
 
     @property
     def dates(self) -> tuple[date, ...]:
-        return tuple(self.check_in + timedelta(days=n) for n in range(self.nights))
+        return dates_between(self.check_in, self.check_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +90,16 @@ class Quote:
 
 Nights = Mapping[date, Night]
 """The nights that differ from an untouched one, by date. A missing date is free, open, at the listing's price."""
+
+
+def dates_between(start: date, end: date) -> tuple[date, ...]:
+    """Every date from ``start`` up to, not including, ``end``."""
+    return tuple(start + timedelta(days=n) for n in range((end - start).days))
+
+
+def by_month(days: Iterable[date]) -> tuple[tuple[date, ...], ...]:
+    """The days of each calendar month, for days in their order."""
+    return tuple(tuple(month) for _, month in groupby(days, key=lambda day: (day.year, day.month)))
 
 
 def price_of(listing: Listing, night: Night | None) -> Money:

@@ -28,7 +28,7 @@ from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
 from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
-from chalicelib.services.search import listing_of
+from chalicelib.services.search import listing_with_nights
 
 TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
@@ -135,17 +135,19 @@ def _hold(
 
 def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
     """What can be held for this wish at ``now``, as far as reading tells."""
-    listing = listing_of(ports, request.listing_id)
-    check_stay(listing, request.stay, today=listing.today(now))
+    stay = request.stay
+    # A stay that is too long is refused below, and none of its months is read.
+    end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in
+    listing, nights = listing_with_nights(ports, request.listing_id, stay.check_in, end)
+    check_stay(listing, stay, today=listing.today(now))
     if listing.status != "open":
         raise ListingClosed("The listing takes no bookings.")
     gateway = ports.gateways.for_currency(listing.nightly_price.currency)
     if gateway is None:
         raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
-    nights = ports.listings.nights(listing.listing_id, request.stay.check_in, request.stay.check_out)
-    if short := calendar.short_nights(listing, nights, request.stay):
+    if short := calendar.short_nights(listing, nights, stay):
         raise DatesUnavailable(short)
-    quote = calendar.quote(listing, nights, request.stay)
+    quote = calendar.quote(listing, nights, stay)
     if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
     slot = ports.bookings.free_slot(guest, now)

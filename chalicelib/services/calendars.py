@@ -1,17 +1,17 @@
-"""TODO-DOC"""
+"""A listing's calendar: what a host sets of its nights, and what anybody sees of them."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
-from chalicelib.domain.calendar import MAX_NIGHTS, Night, Nights
+from chalicelib.domain.calendar import MAX_NIGHTS, Night, NightChange, Nights, dates_between
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.hosting import own_listing
 from chalicelib.services.ports import Ports
-from chalicelib.services.search import listing_of
+from chalicelib.services.search import listing_with_nights
 
 
 def set_nights(
@@ -21,10 +21,9 @@ def set_nights(
     start: date,
     end: date,
     *,
-    price: Money | None,
-    closed: bool,
+    change: NightChange,
 ) -> tuple[Listing, tuple[Night, ...]]:
-    """Price (None: the listing's own) and closing of the nights from ``start`` up to, not including, ``end``.
+    """Change the nights from ``start`` up to, not including, ``end``; answers them as they are now.
 
     Raises Forbidden, ListingNotFound, InvalidRequest, Busy.
     """
@@ -34,14 +33,12 @@ def set_nights(
         wrong.append(FieldError("to", "must be after from"))
     elif (end - start).days > MAX_NIGHTS:
         wrong.append(FieldError("to", f"must be at most {MAX_NIGHTS} nights after from"))
-    if price is not None and price.currency != listing.nightly_price.currency:
+    if isinstance(change.price, Money) and change.price.currency != listing.nightly_price.currency:
         wrong.append(FieldError("price.currency", f"must be {listing.nightly_price.currency}"))
     if wrong:
         raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
-    days = [start + timedelta(days=n) for n in range((end - start).days)]
-    ports.listings.set_nights(listing.listing_id, days, price=price, closed=closed)
-    nights = ports.listings.nights(listing.listing_id, start, end)
-    return listing, tuple(nights.get(day, Night(day)) for day in days)
+    ports.listings.set_nights(listing.listing_id, dates_between(start, end), change)
+    return listing, _every_night(ports.listings.nights(listing.listing_id, start, end), start, end)
 
 
 AVAILABILITY_NIGHTS = 120
@@ -56,7 +53,9 @@ def availability(ports: Ports, listing_id: str, start: date, end: date) -> tuple
         wrong.append(FieldError("to", f"at most {AVAILABILITY_NIGHTS} nights"))
     if wrong:
         raise InvalidRequest("The range does not fit.", errors=tuple(wrong))
-    listing = listing_of(ports, listing_id)
-    nights: Nights = ports.listings.nights(listing.listing_id, start, end)
-    days = (start + timedelta(days=n) for n in range((end - start).days))
-    return listing, tuple(nights.get(day, Night(day)) for day in days)
+    listing, nights = listing_with_nights(ports, listing_id, start, end)
+    return listing, _every_night(nights, start, end)
+
+
+def _every_night(nights: Nights, start: date, end: date) -> tuple[Night, ...]:
+    return tuple(nights.get(day, Night(day)) for day in dates_between(start, end))

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from chalicelib.domain.booking import Booking, Email
-from chalicelib.domain.calendar import Nights
+from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
@@ -184,11 +184,19 @@ class ListingStore(Protocol):
     def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
         """Fresh, in the order asked; ids that are gone are left out. At most 100."""
 
+    def load_with_nights(
+        self, listing_ids: Sequence[ListingId], start: date, end: date
+    ) -> list[tuple[Listing, Nights]]:
+        """Each listing with its nights from ``start`` up to, not including, ``end``, read in one batch.
+
+        Fresh, in the order asked; ids that are gone are left out.
+        """
+
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         """The nights from ``start`` up to, not including, ``end`` that differ from an untouched one."""
 
-    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
-        """Price and closing of these nights (at most 90), all or none; what is taken stays. Raises StoreBusy."""
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], change: NightChange) -> None:
+        """Change these nights (at most 90, in their order), all or none; what is taken stays. Raises StoreBusy."""
 
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         """Keep a review and the listing with its new average, both or neither.

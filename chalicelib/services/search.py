@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from chalicelib.domain import calendar
-from chalicelib.domain.calendar import Quote, Stay
+from chalicelib.domain.calendar import Nights, Quote, Stay
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
@@ -45,27 +45,38 @@ def listing_of(ports: Ports, listing_id: str) -> Listing:
     return listing
 
 
+def listing_with_nights(ports: Ports, listing_id: str, start: date, end: date) -> tuple[Listing, Nights]:
+    """The listing and its nights from ``start`` up to, not including, ``end``. Raises ListingNotFound."""
+    found = ports.listings.load_with_nights([ListingId(listing_id)], start, end) if is_listing_id(listing_id) else []
+    if not found:
+        raise ListingNotFound("There is no such listing.")
+    return found[0]
+
+
 def search(ports: Ports, wanted: Search) -> Page[SearchResult]:
     """Open listings of a city, cheapest first; with dates, only what is free on every night."""
     stay = _stay(wanted)
     page = ports.listings.in_city(
         fold_city(wanted.city), max_price=wanted.max_price, limit=wanted.limit, after=wanted.after
     )
-    found: list[SearchResult] = []
-    for listing in ports.listings.load_many(page.items):
-        # The index may lag behind a host who just closed.
-        if listing.status != "open":
-            continue
-        if stay is None:
-            if wanted.guests <= listing.units * listing.guests_per_unit:
-                found.append(SearchResult(listing, None))
-            continue
-        units = -(-stay.guests // listing.guests_per_unit)
-        fitting = replace(stay, units=units)
-        nights = ports.listings.nights(listing.listing_id, stay.check_in, stay.check_out)
-        if stay.check_in >= listing.today(ports.clock.now()) and not calendar.short_nights(listing, nights, fitting):
-            found.append(SearchResult(listing, calendar.quote(listing, nights, fitting)))
-    return Page(tuple(found), page.next_cursor)
+    if stay is None:
+        listings = ports.listings.load_many(page.items)
+        found = [SearchResult(each, None) for each in listings if wanted.guests <= each.units * each.guests_per_unit]
+    else:
+        now = ports.clock.now()
+        read = ports.listings.load_with_nights(page.items, stay.check_in, stay.check_out)
+        quotes = [(listing, _quote_if_free(listing, nights, stay, now)) for listing, nights in read]
+        found = [SearchResult(listing, quote) for listing, quote in quotes if quote is not None]
+    # The index may lag behind a host who just closed.
+    return Page(tuple(each for each in found if each.listing.status == "open"), page.next_cursor)
+
+
+def _quote_if_free(listing: Listing, nights: Nights, stay: Stay, now: datetime) -> Quote | None:
+    """What the stay costs in as many units as its guests need; None where it cannot be booked."""
+    fitting = replace(stay, units=-(-stay.guests // listing.guests_per_unit))
+    if stay.check_in < listing.today(now) or calendar.short_nights(listing, nights, fitting):
+        return None
+    return calendar.quote(listing, nights, fitting)
 
 
 def _stay(wanted: Search) -> Stay | None:

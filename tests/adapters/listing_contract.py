@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.domain.calendar import Night
+from chalicelib.domain.calendar import UNCHANGED, Night, NightChange
 from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
@@ -57,12 +57,39 @@ class ListingContract:
         assert found == {date(2027, 1, day): Night(date(2027, 1, day), day) for day in (14, 15, 16)}
         assert bench.listings.nights(listing.listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 14)}
 
+    def test_listings_are_read_with_their_nights(self, bench: Bench) -> None:
+        made = [published(bench, name) for name in ("a", "b", "c")]
+        june, july = date(2027, 6, 30), date(2027, 7, 1)
+        for n, listing in enumerate(made[:2], start=1):
+            for day in (june - DAY, june, july, july + DAY):
+                bench.put_night(listing.listing_id, Night(day, n))
+        missing = derive_listing_id(SALT, HOST, "missing")
+        ids = [made[2].listing_id, made[1].listing_id, missing, made[0].listing_id]
+        assert bench.listings.load_with_nights(ids, june, july + DAY) == [
+            (made[2], {}),
+            (made[1], {june: Night(june, 2), july: Night(july, 2)}),
+            (made[0], {june: Night(june, 1), july: Night(july, 1)}),
+        ]
+        assert bench.listings.load_with_nights(ids[:1], june, june) == [(made[2], {})]
+        assert bench.listings.load_with_nights([], june, july) == []
+
+    def test_a_hundred_listings_are_read_with_three_months_each(self, bench: Bench) -> None:
+        made = [published(bench, f"{n}") for n in range(100)]
+        start, end = date(2027, 1, 31), date(2027, 3, 2)
+        for listing in (made[0], made[50], made[99]):
+            for day in (start, date(2027, 2, 14), end - DAY, end):
+                bench.put_night(listing.listing_id, Night(day, 3))
+        found = bench.listings.load_with_nights([listing.listing_id for listing in made], start, end)
+        assert [listing for listing, _ in found] == made
+        full = {day: Night(day, 3) for day in (start, date(2027, 2, 14), end - DAY)}
+        assert [nights for _, nights in found] == [full if n in (0, 50, 99) else {} for n in range(100)]
+
     def test_a_night_keeps_its_price_and_its_closing(self, bench: Bench) -> None:
         listing_id = a_listing().listing_id
-        nights = {FIRST: Night(FIRST, 2, etb(310000), closed=True), SECOND: Night(SECOND, 0, None)}
-        for night in nights.values():
+        nights = {FIRST: Night(FIRST, 2, etb(310000), closed=True), SECOND: Night(SECOND, 0, etb(5))}
+        for night in (*nights.values(), Night(THIRD)):
             bench.put_night(listing_id, night)
-        assert bench.listings.nights(listing_id, FIRST, THIRD) == nights
+        assert bench.listings.nights(listing_id, FIRST, THIRD + DAY) == nights
 
     @pytest.mark.parametrize("limit", [1, 2, 4, 100])
     def test_a_city_cheapest_first(self, bench: Bench, limit: int) -> None:
@@ -121,25 +148,46 @@ class ListingContract:
     def test_nights_are_priced_and_closed_without_touching_what_is_taken(self, bench: Bench) -> None:
         held(bench)
         listing_id = a_listing().listing_id
-        bench.listings.set_nights(listing_id, [FIRST, SECOND], price=etb(310000), closed=True)
+        bench.listings.set_nights(listing_id, [FIRST, SECOND], NightChange(etb(310000), closed=True))
         assert bench.listings.nights(listing_id, FIRST, THIRD + DAY) == {
             FIRST: Night(FIRST, 1, etb(310000), closed=True),
             SECOND: Night(SECOND, 1, etb(310000), closed=True),
             THIRD: Night(THIRD, 1),
         }
-        bench.listings.set_nights(listing_id, [FIRST], price=None, closed=False)
+        bench.listings.set_nights(listing_id, [FIRST], NightChange(None, closed=False))
         assert bench.listings.nights(listing_id, FIRST, SECOND) == {FIRST: Night(FIRST, 1)}
+
+    @pytest.mark.parametrize(
+        ("change", "night"),
+        [
+            (NightChange(), Night(SECOND, 1, etb(310000), closed=True)),
+            (NightChange(UNCHANGED, closed=False), Night(SECOND, 1, etb(310000))),
+            (NightChange(None), Night(SECOND, 1, closed=True)),
+            (NightChange(etb(5)), Night(SECOND, 1, etb(5), closed=True)),
+        ],
+    )
+    def test_what_a_change_leaves_out_stays(self, bench: Bench, change: NightChange, night: Night) -> None:
+        listing_id = a_listing().listing_id
+        before = {day: Night(day, 1, etb(310000), closed=True) for day in (FIRST, SECOND, THIRD)}
+        for each in before.values():
+            bench.put_night(listing_id, each)
+        bench.listings.set_nights(listing_id, [SECOND], change)
+        assert bench.listings.nights(listing_id, FIRST, THIRD + DAY) == before | {SECOND: night}
+
+    def test_a_change_of_nothing_leaves_untouched_nights_untouched(self, bench: Bench) -> None:
+        bench.listings.set_nights(a_listing().listing_id, [FIRST], NightChange())
+        assert bench.listings.nights(a_listing().listing_id, FIRST, SECOND) == {}
 
     def test_ninety_nights_are_set_at_once(self, bench: Bench) -> None:
         days = [FIRST + timedelta(days=n) for n in range(90)]
-        bench.listings.set_nights(a_listing().listing_id, days, price=etb(5), closed=False)
+        bench.listings.set_nights(a_listing().listing_id, days, NightChange(etb(5), closed=False))
         found = bench.listings.nights(a_listing().listing_id, FIRST, FIRST + timedelta(days=99))
         assert found == {day: Night(day, 0, etb(5)) for day in days}
 
     def test_a_night_set_back_to_the_listings_price_is_sold_at_it(self, bench: Bench) -> None:
         listing = a_listing()
-        bench.listings.set_nights(listing.listing_id, [SECOND], price=etb(310000), closed=True)
-        bench.listings.set_nights(listing.listing_id, [SECOND], price=None, closed=False)
+        bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(etb(310000), closed=True))
+        bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(None, closed=False))
         read = bench.listings.nights(listing.listing_id, FIRST, THIRD)
         bench.bookings.hold(a_hold(), listing, read)
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import accumulate
 from typing import Any
 
 import boto3
@@ -19,8 +22,8 @@ from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import TRIES
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.tables import connect
-from chalicelib.domain.calendar import Night
-from chalicelib.domain.ids import BookingId, PersonId
+from chalicelib.domain.calendar import Night, NightChange
+from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.review import Review, rated
 from chalicelib.domain.verification import Verification
@@ -33,15 +36,23 @@ from chalicelib.services.ports import (
     Unreadable,
     VersionLost,
 )
-from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, gone, held, published, taken
-from tests.builders import GUEST, HOST, NOW, a_booking_id, a_listing, a_stay, expired, opened, paid
+from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, etb, gone, held, published, taken
+from tests.builders import GUEST, HOST, NOW, SALT, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
+from tests.units import size_of
 
 THROTTLED = [
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
 ]
+
+
+def deepest(expression: str) -> int:
+    """How many parentheses are open at once."""
+    return max(accumulate({"(": 1, ")": -1}.get(character, 0) for character in expression))
+
+
 PAUSES = [0.5 * 0.05 * 2**tries for tries in range(TRIES)]
 
 
@@ -52,7 +63,7 @@ def test_a_hold_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
     bench.bookings.hold(a_hold(), a_listing(), {})
     assert wire.operations == ["TransactWriteItems"]
     items = wire.requests[0].body["TransactItems"]
-    assert [next(iter(item)) for item in items] == ["Put", "Update", "Update", "Update", "Update"]
+    assert [next(iter(item)) for item in items] == ["Put", "Update", "Update"]
     assert all("ConditionExpression" in next(iter(item.values())) for item in items)
 
 
@@ -64,14 +75,16 @@ def test_a_save_that_moves_nights_is_one_transaction(bench: DynamoBench, wire: W
     assert wire.operations == ["TransactWriteItems"] * 2
     for request in wire.requests:
         items = request.body["TransactItems"]
-        assert [next(iter(item)) for item in items] == ["Put", "Update", "Update", "Update"]
+        assert [next(iter(item)) for item in items] == ["Put", "Update"]
         assert all("ConditionExpression" in next(iter(item.values())) for item in items)
 
 
 def test_nights_are_set_in_one_transaction(bench: DynamoBench, wire: Wire) -> None:
-    bench.listings.set_nights(a_listing().listing_id, [FIRST, SECOND, THIRD], price=None, closed=True)
+    bench.listings.set_nights(a_listing().listing_id, [FIRST, SECOND, date(2027, 2, 1)], NightChange(closed=True))
     assert wire.operations == ["TransactWriteItems"]
-    assert len(wire.requests[0].body["TransactItems"]) == 3
+    assert len(wire.requests[0].body["TransactItems"]) == 2
+    bench.listings.set_nights(a_listing().listing_id, [FIRST], NightChange())
+    assert wire.operations == ["TransactWriteItems"]
 
 
 def test_a_review_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
@@ -141,29 +154,47 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
     bench.bookings.load(booking.booking_id)
     bench.bookings.free_slot(GUEST, NOW)
     bench.listings.load(listing.listing_id)
-    bench.listings.nights(listing.listing_id, FIRST, THIRD)
     bench.listings.review_under(listing.listing_id, "key")
     bench.bookings.is_failing(booking.booking_id)
-    assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 7
+    assert [request.body.get("ConsistentRead") for request in wire.requests] == [True] * 6
     wire.requests.clear()
     bench.bookings.load_many([booking.booking_id])
     bench.listings.load_many([listing.listing_id])
+    bench.listings.load_with_nights([listing.listing_id], FIRST, THIRD)
+    bench.listings.nights(listing.listing_id, FIRST, THIRD)
     for request in wire.requests:
         [keys] = request.body["RequestItems"].values()
         assert keys["ConsistentRead"] is True
 
 
-def test_nights_are_one_query_of_their_own(bench: DynamoBench, wire: Wire) -> None:
-    listing = published(bench, "a")
+def test_listings_and_their_months_are_one_batch(bench: DynamoBench, wire: Wire) -> None:
+    made = [published(bench, name) for name in "ab"]
     wire.requests.clear()
-    bench.listings.nights(listing.listing_id, FIRST, THIRD)
+    bench.listings.load_with_nights([listing.listing_id for listing in made], FIRST, date(2027, 2, 2))
     [request] = wire.requests
-    assert request.operation == "Query"
-    assert sorted(value["S"] for value in request.body["ExpressionAttributeValues"].values()) == [
-        "NIGHT#2027-01-14",
-        "NIGHT#2027-01-15",
-        listing.listing_id,
+    assert request.operation == "BatchGetItem"
+    [asked] = request.body["RequestItems"].values()
+    assert [(key["listing_id"]["S"], key["part"]["S"]) for key in asked["Keys"]] == [
+        (listing.listing_id, part) for listing in made for part in ("LISTING", "MONTH#2027-01", "MONTH#2027-02")
     ]
+    for listings, calls in ((50, 1), (51, 2)):
+        wire.requests.clear()
+        many = [derive_listing_id(SALT, HOST, f"{n}") for n in range(listings)]
+        assert bench.listings.load_with_nights(many, FIRST, SECOND) == []
+        assert wire.operations == ["BatchGetItem"] * calls
+
+
+def test_keys_that_dynamodb_leaves_for_later_are_asked_for_again(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    bench.put_night(listing.listing_id, Night(FIRST, 3))
+    month = {"listing_id": {"S": listing.listing_id}, "part": {"S": "MONTH#2027-01"}}
+    part = {"Responses": {LISTINGS: [bench.listing_item(listing.listing_id, "LISTING")]}}
+    wire.answer("BatchGetItem", part | {"UnprocessedKeys": {LISTINGS: {"Keys": [month]}}})
+    assert bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND) == [(listing, {FIRST: Night(FIRST, 3)})]
+    both = [month, month | {"part": {"S": "LISTING"}}]
+    wire.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": {LISTINGS: {"Keys": both}}})
+    with pytest.raises(StoreBusy):
+        bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND)
 
 
 def test_the_salt_is_read_once_in_a_process(bench: DynamoBench, wire: Wire) -> None:
@@ -184,11 +215,10 @@ def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
     bench.listings.publish(a_listing())
     said = Review(booking.booking_id, 5, "Quiet.", NOW)
     bench.listings.add_review(a_listing(), rated(a_listing(), said), said)
-    new, old = THIRD + timedelta(days=1), THIRD + timedelta(days=2)
-    bench.put_night(a_listing().listing_id, Night(old))
-    bench.listings.set_nights(a_listing().listing_id, [THIRD, new, old], price=None, closed=True)
+    new = date(2027, 2, 1)
+    bench.listings.set_nights(a_listing().listing_id, [THIRD, new], NightChange(closed=True))
     items = bench.items()
-    assert len(items) == 4 + 1 + 3 + 2 + 2
+    assert len(items) == 4 + 1 + 1 + 1 + 2
     assert {json.dumps(item.get("schema")) for item in items} == {'{"N": "1"}'}
 
 
@@ -230,14 +260,14 @@ def test_a_booking_that_rests_is_in_no_index_of_what_is_to_be_done(bench: Dynamo
 @pytest.mark.parametrize(
     ("reasons", "error"),
     [
-        ((FAILED, FAILED, FAILED, NONE, NONE), BookingExists),
-        ((FAILED, CONFLICT, NONE, NONE, NONE), BookingExists),
-        ((NONE, FAILED, FAILED, NONE, NONE), SlotTaken),
-        ((NONE, FAILED, NONE, NONE, FAILED), SlotTaken),
-        ((NONE, NONE, FAILED, NONE, NONE), NightsShort),
-        ((NONE, NONE, NONE, NONE, FAILED), NightsShort),
-        ((NONE, NONE, NONE, NONE, "ItemCollectionSizeLimitExceeded"), StoreBusy),
-        ((NONE, NONE, NONE, NONE, "ValidationError"), StoreBusy),
+        ((FAILED, FAILED, FAILED, NONE), BookingExists),
+        ((FAILED, CONFLICT, NONE, NONE), BookingExists),
+        ((NONE, FAILED, FAILED, NONE), SlotTaken),
+        ((NONE, FAILED, NONE, FAILED), SlotTaken),
+        ((NONE, NONE, FAILED, NONE), NightsShort),
+        ((NONE, NONE, NONE, FAILED), NightsShort),
+        ((NONE, NONE, NONE, "ItemCollectionSizeLimitExceeded"), StoreBusy),
+        ((NONE, NONE, NONE, "ValidationError"), StoreBusy),
     ],
 )
 def test_reasons_of_a_hold_in_their_order(
@@ -254,12 +284,12 @@ def test_reasons_of_a_hold_in_their_order(
 @pytest.mark.parametrize(
     "reasons",
     [
-        (NONE, FAILED, CONFLICT, NONE, NONE),
-        (NONE, CONFLICT, FAILED, NONE, NONE),
-        (CONFLICT, NONE, NONE, NONE, FAILED),
-        (NONE, NONE, NONE, NONE, "ThrottlingError"),
-        (NONE, FAILED, NONE, NONE, "ThrottlingError"),
-        (NONE, FAILED, NONE, NONE, "ProvisionedThroughputExceeded"),
+        (NONE, FAILED, CONFLICT, NONE),
+        (NONE, CONFLICT, FAILED, NONE),
+        (CONFLICT, NONE, NONE, FAILED),
+        (NONE, NONE, NONE, "ThrottlingError"),
+        (NONE, FAILED, NONE, "ThrottlingError"),
+        (NONE, FAILED, NONE, "ProvisionedThroughputExceeded"),
     ],
 )
 def test_a_conflict_proves_nothing_about_slot_and_nights(
@@ -276,15 +306,15 @@ def test_a_conflict_proves_nothing_about_slot_and_nights(
 def test_reasons_of_a_save_that_moves_nights(bench: DynamoBench, wire: Wire) -> None:
     booking = gone(bench)
     for reasons, error in (
-        ((FAILED, FAILED, NONE, NONE), VersionLost),
-        ((FAILED, CONFLICT, NONE, NONE), VersionLost),
-        ((NONE, FAILED, NONE, NONE), NightsShort),
-        ((NONE, NONE, NONE, FAILED), NightsShort),
+        ((FAILED, FAILED, NONE), VersionLost),
+        ((FAILED, CONFLICT, NONE), VersionLost),
+        ((NONE, FAILED, NONE), NightsShort),
+        ((NONE, NONE, FAILED), NightsShort),
     ):
         wire.cancel(*reasons)
         with pytest.raises(error):
             bench.bookings.save(booking, paid(booking), a_listing())
-    wire.cancel(NONE, FAILED, NONE, CONFLICT)
+    wire.cancel(NONE, FAILED, CONFLICT)
     bench.bookings.save(booking, paid(booking), a_listing())
     assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
@@ -333,7 +363,7 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
 
 
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
-    wire.cancel(NONE, NONE, CONFLICT, NONE, NONE, times=TRIES)
+    wire.cancel(NONE, NONE, CONFLICT, times=TRIES)
     with pytest.raises(StoreBusy):
         bench.bookings.hold(a_hold(), a_listing(), {})
     assert wire.operations == ["TransactWriteItems"] * TRIES
@@ -358,7 +388,7 @@ def test_other_refusals_are_said_once(bench: DynamoBench, wire: Wire, code: str)
 
 def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wire) -> None:
     """So that DynamoDB takes a repeat after a lost answer for the same transaction."""
-    wire.cancel(CONFLICT, NONE, NONE, NONE, NONE, times=2)
+    wire.cancel(CONFLICT, NONE, NONE, times=2)
     booking = held(bench)
     bench.bookings.save(booking, expired(booking))
     tokens = [request.body["ClientRequestToken"] for request in wire.requests]
@@ -383,7 +413,8 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
         ("Query", lambda bench: bench.bookings.of_listing(a_listing().listing_id, limit=1, after=None)),
         ("GetItem", lambda bench: bench.listings.load(a_listing().listing_id)),
         ("BatchGetItem", lambda bench: bench.listings.load_many([a_listing().listing_id])),
-        ("Query", lambda bench: bench.listings.nights(a_listing().listing_id, FIRST, THIRD)),
+        ("BatchGetItem", lambda bench: bench.listings.nights(a_listing().listing_id, FIRST, THIRD)),
+        ("BatchGetItem", lambda bench: bench.listings.load_with_nights([a_listing().listing_id], FIRST, THIRD)),
         ("Query", lambda bench: bench.listings.in_city("bishoftu", max_price=None, limit=1, after=None)),
         ("Query", lambda bench: bench.listings.of_host(HOST, limit=1, after=None)),
     ],
@@ -551,14 +582,76 @@ def test_a_page_reads_no_more_than_it_shows(bench: DynamoBench, wire: Wire) -> N
     assert (request.operation, request.body["Limit"], request.body["IndexName"]) == ("Query", 2, "by_guest")
 
 
-def test_a_night_closed_by_an_older_hand_is_closed(bench: DynamoBench) -> None:
-    """A night item that says nothing of being closed is open; one that says so is not."""
+# -- a month is one item
+
+
+def test_a_month_says_nothing_of_days_that_are_untouched(bench: DynamoBench) -> None:
+    held(bench)
     listing_id = a_listing().listing_id
-    key = {"listing_id": {"S": listing_id}, "part": {"S": "NIGHT#2027-01-14"}}
-    bench.admin.put_item(TableName=LISTINGS, Item=key)
-    assert bench.listings.nights(listing_id, FIRST, SECOND) == {FIRST: Night(FIRST)}
-    bench.bookings.hold(a_hold(stay=a_stay(nights=1)), a_listing(), {})
-    assert taken(bench) == {FIRST: 1}
+    bench.listings.set_nights(listing_id, [THIRD], NightChange(etb(310000), closed=True))
+    month = bench.listing_item(listing_id, "MONTH#2027-01")
+    assert month == {
+        "listing_id": {"S": listing_id},
+        "part": {"S": "MONTH#2027-01"},
+        "schema": {"N": "1"},
+        "currency": {"S": "ETB"},
+        "t14": {"N": "1"},
+        "t15": {"N": "1"},
+        "t16": {"N": "1"},
+        "p16": {"N": "310000"},
+        "c16": {"BOOL": True},
+    }
+    bench.listings.set_nights(listing_id, [THIRD], NightChange(None, closed=False))
+    month = bench.listing_item(listing_id, "MONTH#2027-01")
+    assert {name for name in month if name.endswith("16")} == {"t16"}
+
+
+@pytest.mark.parametrize("month", [1, 2])
+def test_a_whole_month_fits_one_expression(bench: DynamoBench, wire: Wire, month: int) -> None:
+    """DynamoDB takes at most 300 operators and functions, and 4 KB of text, in one expression."""
+    stay = a_stay(date(2027, 1, 1), nights=59)
+    nights = {day: Night(day, 3, etb(99_999_999)) for day in stay.dates}
+    for night in nights.values():
+        bench.put_night(a_listing().listing_id, night)
+    booking = a_hold(stay=stay, nights=nights)
+    wire.requests.clear()
+    bench.bookings.hold(booking, a_listing(), nights)
+    update = wire.requests[0].body["TransactItems"][1 + month]["Update"]
+    assert update["Key"]["part"] == {"S": f"MONTH#2027-{month:02}"}
+    condition = update["ConditionExpression"]
+    operators = re.findall(r"AND|OR|<=|=|attribute_not_exists", condition)
+    assert len(operators) == 8 * monthrange(2027, month)[1] - 1 <= 300
+    assert len(condition) <= 4096
+    assert deepest(condition) <= 10
+    assert len(update["UpdateExpression"]) <= 4096
+
+
+def test_a_month_of_which_everything_is_said_costs_one_unit(bench: DynamoBench) -> None:
+    """A write is billed by the item's size in whole KB; every hold in the month would cost twice as much."""
+    listing_id = a_listing().listing_id
+    days = [date(2027, 1, day) for day in range(1, 32)]
+    for day in days:
+        bench.put_night(listing_id, Night(day, 12))
+    bench.listings.set_nights(listing_id, days, NightChange(etb(99_999_999), closed=True))
+    size = size_of(bench.listing_item(listing_id, "MONTH#2027-01"))
+    # And there is room for one more number a day, as a shortest stay would be.
+    assert size + 31 * (len("m01") + 2) <= 1024
+
+
+def test_a_month_of_a_newer_form_is_not_half_read(bench: DynamoBench) -> None:
+    listing = published(bench, "a")
+    held(bench, listing=listing)
+    item = bench.listing_item(listing.listing_id, "MONTH#2027-01")
+    bench.admin.put_item(TableName=LISTINGS, Item=item | {"schema": {"N": "99"}})
+    for read in (
+        lambda: bench.listings.nights(listing.listing_id, FIRST, SECOND),
+        lambda: bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND),
+    ):
+        with pytest.raises(Unreadable, match=r"MONTH#2027-01"):
+            read()
+    # What is held and released meanwhile does not make it look like an older one.
+    held(bench, listing=listing, key="second", slot=2)
+    assert bench.listing_item(listing.listing_id, "MONTH#2027-01")["schema"] == {"N": "99"}
 
 
 def test_an_orphan_keeps_what_the_gateway_said(bench: DynamoBench) -> None:

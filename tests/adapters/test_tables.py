@@ -12,18 +12,18 @@ from chalicelib.adapters.dynamodb.tables import (
     BookingItem,
     GuestItem,
     ListingItem,
-    NightItem,
+    MonthItem,
     ReviewItem,
     SaltItem,
     instant_key,
-    night_part,
+    month_part,
     price_key,
 )
 from chalicelib.domain.lifecycle import SLOTS
 from local.stack.resources import template
 from tests.builders import NOW, a_listing
 
-OF_LISTINGS: list[type[Model]] = [ListingItem, NightItem, ReviewItem]
+OF_LISTINGS: list[type[Model]] = [ListingItem, MonthItem, ReviewItem]
 OF_BOOKINGS: list[type[Model]] = [BookingItem, GuestItem, SaltItem]
 
 
@@ -97,8 +97,8 @@ def test_prices_sort_as_text_and_equal_ones_stay_apart() -> None:
     assert price_key(245000, max(ids)) < price_key(245000, "~") < price_key(245001, "")
 
 
-def test_nights_sort_by_date_and_stand_apart_from_other_parts() -> None:
-    days = [date(2027, 1, 9), date(2027, 1, 10), date(2027, 10, 1), date(2028, 1, 1)]
-    parts = [night_part(day) for day in days]
+def test_months_sort_by_date() -> None:
+    days = [date(2027, 1, 9), date(2027, 2, 10), date(2027, 10, 1), date(2028, 1, 1)]
+    parts = [month_part(day) for day in days]
     assert parts == sorted(parts)
-    assert parts[0] == "NIGHT#2027-01-09"
+    assert parts[0] == "MONTH#2027-01"

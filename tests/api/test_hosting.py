@@ -152,10 +152,24 @@ def test_nights_at_another_price_or_closed(world: World) -> None:
     assert [(night["price"]["amount"], night["left"], night["closed"]) for night in again] == [(245000, 3, False)] * 2
 
 
+def test_what_a_change_of_nights_leaves_out_stays(world: World) -> None:
+    path = f"/v1/listings/{world.listing()['listing_id']}/nights"
+    for change, shown in (
+        ({"price": {"amount": 300000, "currency": "ETB"}}, (300000, False)),
+        ({"closed": True}, (300000, True)),
+        ({}, (300000, True)),
+        ({"price": None}, (245000, True)),
+        ({"closed": False}, (245000, False)),
+    ):
+        reply = world.call("PUT", path, {"from": "2027-01-15", "to": "2027-01-17"} | change, by=world.host())
+        assert [(night["price"]["amount"], night["closed"]) for night in reply.body["nights"]] == [shown] * 2
+
+
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
         ({"from": "2027-01-17"}, {"to"}),
+        ({"closed": None}, {"closed"}),
         ({"to": "2027-04-16"}, {"to"}),
         ({"price": {"amount": 100, "currency": "USD"}}, {"price.currency"}),
         ({"price": {"amount": 0, "currency": "ETB"}, "closed": 1, "from": "x"}, {"price.amount", "closed", "from"}),

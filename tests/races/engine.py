@@ -126,8 +126,8 @@ def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
         if part == "LISTING":
             found.listings[listing_id] = decode_listing(item["body"]["S"], int(item["version"]["N"]))
         else:
-            day = date.fromisoformat(part.removeprefix("NIGHT#"))
-            found.nights[listing_id, day] = _night(item, day)
+            for night in _nights(item, part.removeprefix("MONTH#")):
+                found.nights[listing_id, night.date] = night
     return found
 
 
@@ -148,10 +148,14 @@ def _row(item: dict[str, Any]) -> Row:
     return Row(booking, due, kind or None, datetime.fromisoformat(since) if since else booking.created_at)
 
 
-def _night(item: dict[str, Any], day: date) -> Night:
-    price = Money(int(item["price"]["N"]), item["currency"]["S"]) if "price" in item else None
-    closed = item.get("closed", {}).get("BOOL", False)
-    return Night(day, int(item.get("taken", {}).get("N", 0)), price, closed)
+def _nights(item: dict[str, Any], month: str) -> Iterator[Night]:
+    for number in (f"{day:02}" for day in range(1, 32)):
+        taken, price, closed = (item.get(f"{what}{number}") for what in "tpc")
+        if taken or price or closed:
+            money = Money(int(price["N"]), item["currency"]["S"]) if price else None
+            yield Night(
+                date.fromisoformat(f"{month}-{number}"), int(taken["N"]) if taken else 0, money, closed is not None
+            )
 
 
 @contextmanager

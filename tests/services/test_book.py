@@ -381,7 +381,7 @@ def test_twenty_equal_calls_at_once_are_one_booking(harness: Harness, ports: Fak
 # -- a twin of the same call gets in between
 
 
-@pytest.mark.parametrize("at", ["bookings.hold", "bookings.free_slot", "listings.nights", "listings.load"])
+@pytest.mark.parametrize("at", ["bookings.hold", "bookings.free_slot", "listings.load_with_nights"])
 def test_a_twin_is_met_wherever_it_gets_in(harness: Harness, ports: Fakes, at: str) -> None:
     twins: list[BookingResult] = []
     ports.run_before(at, lambda: twins.append(harness.book()))
@@ -393,7 +393,7 @@ def test_a_twin_is_met_wherever_it_gets_in(harness: Harness, ports: Fakes, at: s
 
 
 def test_a_twin_is_found_instead_of_short_nights(harness: Harness, ports: Fakes) -> None:
-    ports.run_before("listings.nights", lambda: harness.book(stay=a_stay(units=4)))
+    ports.run_before("listings.load_with_nights", lambda: harness.book(stay=a_stay(units=4)))
     assert harness.book(stay=a_stay(units=4)).replayed
 
 
@@ -409,7 +409,7 @@ def test_a_twin_is_found_instead_of_a_changed_price(harness: Harness, ports: Fak
         harness.book(expected_total=735000)
         ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, nightly_price=Money(1, "ETB"))
 
-    ports.run_before("listings.load", twin_then_dearer)
+    ports.run_before("listings.load_with_nights", twin_then_dearer)
     assert harness.book(expected_total=735000).replayed
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Night
+from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.errors import (
     Busy,
     DatesUnavailable,
@@ -39,18 +39,19 @@ def change(
     return hosting.update(harness.ports, who, harness.listing.listing_id, changes, only_versions=only_versions)
 
 
+CLOSING = NightChange(closed=True)
+
+
 def set_nights(
-    harness: Harness, who: Principal | None = HOST_ABEBE, *, price: int | None = None, closed: bool = False
+    harness: Harness, who: Principal | None = HOST_ABEBE, change: NightChange = CLOSING
 ) -> tuple[Night, ...]:
-    money = None if price is None else Money(price, "ETB")
-    place = harness.listing.listing_id
-    return calendars.set_nights(harness.ports, who, place, FIRST, END, price=money, closed=closed)[1]
+    return calendars.set_nights(harness.ports, who, harness.listing.listing_id, FIRST, END, change=change)[1]
 
 
 USES: list[Any] = [
     lambda harness, who: change(harness, who, title="Mine"),
     lambda harness, who: hosting.close(harness.ports, who, harness.listing.listing_id),
-    lambda harness, who: set_nights(harness, who, closed=True),
+    set_nights,
     lambda harness, who: hosting.bookings(
         harness.ports, who, listing_id=harness.listing.listing_id, status=None, limit=9, after=None
     ),
@@ -143,13 +144,23 @@ def test_a_closed_listing_takes_no_more_bookings_and_keeps_its_own(harness: Harn
 
 def test_nights_are_priced_and_closed(harness: Harness, ports: Fakes) -> None:
     harness.held_booking()
-    assert set_nights(harness, price=300000, closed=True) == tuple(
-        Night(day, 1, Money(300000, "ETB"), closed=True) for day in NIGHTS
+    dear = Money(300000, "ETB")
+    assert set_nights(harness, change=NightChange(dear, closed=True)) == tuple(
+        Night(day, 1, dear, closed=True) for day in NIGHTS
     )
     with pytest.raises(DatesUnavailable):
         harness.book(key="second")
-    assert set_nights(harness) == tuple(Night(day, 1) for day in NIGHTS)
+    assert set_nights(harness, change=NightChange(None, closed=False)) == tuple(Night(day, 1) for day in NIGHTS)
     assert harness.book(key="second").booking.total == Money(735000, "ETB")
+
+
+def test_closing_nights_and_opening_them_again_keeps_their_price(harness: Harness, ports: Fakes) -> None:
+    dear = Money(300000, "ETB")
+    set_nights(harness, change=NightChange(dear))
+    assert set_nights(harness, change=NightChange(closed=True)) == tuple(
+        Night(day, 0, dear, closed=True) for day in NIGHTS
+    )
+    assert set_nights(harness, change=NightChange(closed=False)) == tuple(Night(day, 0, dear) for day in NIGHTS)
 
 
 @pytest.mark.parametrize(
@@ -166,21 +177,21 @@ def test_nights_that_do_not_fit(start: date, end: date, currency: str, fields: l
     harness = Harness()
     place = harness.listing.listing_id
     with pytest.raises(InvalidRequest) as refused:
-        calendars.set_nights(harness.ports, HOST_ABEBE, place, start, end, price=Money(1, currency), closed=False)
+        calendars.set_nights(harness.ports, HOST_ABEBE, place, start, end, change=NightChange(Money(1, currency)))
     assert [error.field for error in refused.value.errors] == fields
     assert harness.ports.tables.nights == {}
 
 
 def test_ninety_nights_fit(harness: Harness, ports: Fakes) -> None:
     end = FIRST + timedelta(days=90)
-    _, nights = calendars.set_nights(ports, HOST_ABEBE, harness.listing.listing_id, FIRST, end, price=None, closed=True)
+    _, nights = calendars.set_nights(ports, HOST_ABEBE, harness.listing.listing_id, FIRST, end, change=CLOSING)
     assert [night.date for night in nights if night.closed] == [FIRST + timedelta(days=n) for n in range(90)]
 
 
 def test_nights_of_a_busy_store(harness: Harness, ports: Fakes) -> None:
     ports.run_before("listings.set_nights", raises(StoreBusy()))
     with pytest.raises(Busy):
-        set_nights(harness, closed=True)
+        set_nights(harness)
 
 
 # -- who comes

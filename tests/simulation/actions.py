@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Stay
+from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
 from chalicelib.domain.errors import NotFound
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
@@ -287,9 +287,10 @@ def _host_edits(context: ActionContext) -> None:
         hosting.update(context.ports, HOST, listing_id, changes, only_versions=rng.choice((None, None, {1})))
         return
     start = request.stay.check_in if beside else START.date() + timedelta(days=rng.randint(0, 4))
-    price = rng.choice((None, Money(777, "ETB")))
+    price = rng.choice((UNCHANGED, None, Money(777, "ETB")))
+    change = NightChange(price, rng.choice((None, True, False)))
     end = start + timedelta(days=rng.randint(1, 2))
-    calendars.set_nights(context.ports, HOST, listing_id, start, end, price=price, closed=rng.random() < 0.5)
+    calendars.set_nights(context.ports, HOST, listing_id, start, end, change=change)
 
 
 def _praise(context: ActionContext) -> None:

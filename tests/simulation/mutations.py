@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import booking as payment
-from chalicelib.domain import errors, lifecycle, verification
+from chalicelib.domain import checkout, errors, lifecycle, verification
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import payment_of
@@ -143,7 +143,7 @@ def _blind(look_up: Any) -> Any:
     return blind
 
 
-def _looks_once(_next_look: Any) -> Any:
+def _looks_once(_next_verification: Any) -> Any:
     def next_verification(each: Any, *, hold_ends: Any, now: Any) -> Any:
         del hold_ends
         first = each.created_at + timedelta(minutes=2)
@@ -228,8 +228,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
     _swap("a reversed payment ends its refunds", verification, "_has_its_own_word", lambda _: lambda _refund: False),
     _swap("every trouble is taken for certain", errors.GatewayError, "__init__", _certain),
-    _swap("a payment is looked at once", (aggregate, payment, verification), "next_look", _looks_once),
-    _swap("due_at is late", (store, aggregate, saving), "due_at", _later),
+    _swap("a payment is looked at once", (checkout, lifecycle, verification), "next_verification", _looks_once),
+    _swap("due_at is late", (lifecycle, store, saving), "due_at", _later),
     _swap("an opening has any number of owners", payment.Payment, "is_opening", lambda _: lambda _self, _now: False),
     _swap(
         "an e-mail is marked before it is sent",

@@ -10,11 +10,10 @@ from typing import TypeVar
 from chalicelib.adapters.dynamodb.records import decode_booking, encode_booking
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
@@ -291,10 +290,10 @@ class SimListings:
         self._changed(after)
         return after
 
-    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], change: NightChange) -> None:
         for day in days:
             night = self.tables.nights.get((listing_id, day), Night(day))
-            self.tables.nights[listing_id, day] = replace(night, price=price, closed=closed)
+            self.tables.nights[listing_id, day] = change.of(night)
 
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         key = after.listing_id, review.booking_id
@@ -319,6 +318,11 @@ class SimListings:
 
     def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
         return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+
+    def load_with_nights(
+        self, listing_ids: Sequence[ListingId], start: date, end: date
+    ) -> list[tuple[Listing, Nights]]:
+        return [(each, self.nights(each.listing_id, start, end)) for each in self.load_many(listing_ids)]
 
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         every = self.tables.nights.items()

@@ -14,11 +14,11 @@ from datetime import date, datetime
 
 import msgspec
 from pynamodb.connection import Connection
-from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
+from chalicelib.adapters.dynamodb.months import release, take
 from chalicelib.adapters.dynamodb.records import (
     SCHEMA,
     decode_acknowledgement,
@@ -33,14 +33,12 @@ from chalicelib.adapters.dynamodb.tables import (
     SALT,
     BookingItem,
     GuestItem,
-    NightItem,
     SaltItem,
     instant_key,
-    night_part,
 )
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.calendar import Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.lifecycle import SLOTS, due_at
 from chalicelib.domain.listing import Listing
@@ -126,8 +124,7 @@ class DynamoBookings:
                 actions=[slot.set(_slot(booking)), GuestItem.schema.set(SCHEMA)],
                 condition=slot.does_not_exist() | (slot <= instant_key(booking.created_at)),
             )
-            for day in booking.stay.dates:
-                _take(transaction, listing, day, booking.stay.units, _still_at(nights.get(day)))
+            take(transaction, listing, booking.stay.dates, booking.stay.units, priced=nights)
 
         self._writes.all(self._connection, fill, lost=(BookingExists, SlotTaken, NightsShort))
 
@@ -141,13 +138,12 @@ class DynamoBookings:
 
         def fill(transaction: TransactWrite) -> None:
             transaction.save(_booking_item(after), condition=unchanged)
-            for day in after.stay.dates:
-                if after.holds_nights:
-                    if listing is None:
-                        raise ValueError("taking nights needs the listing's units")
-                    _take(transaction, listing, day, after.stay.units, None)
-                else:
-                    _release(transaction, after.place.listing_id, day, after.stay.units)
+            if not after.holds_nights:
+                release(transaction, after.place.listing_id, after.stay.dates, after.stay.units)
+            elif listing is None:
+                raise ValueError("taking nights needs the listing's units")
+            else:
+                take(transaction, listing, after.stay.dates, after.stay.units, priced=None)
 
         self._writes.all(self._connection, fill, lost=(VersionLost, NightsShort))
         return after
@@ -272,33 +268,6 @@ def _read_salt() -> bytes | None:
         return bytes(SaltItem.get(SALT, consistent_read=True).salt)
     except SaltItem.DoesNotExist:
         return None
-
-
-def _take(transaction: TransactWrite, listing: Listing, day: date, units: int, priced: Condition | None) -> None:
-    night = NightItem(listing.listing_id, night_part(day))
-    # Conditions have no arithmetic, so the room that must be left is computed here.
-    room = NightItem.taken <= listing.units - units
-    if listing.units >= units:
-        room = NightItem.taken.does_not_exist() | room
-    open_ = NightItem.closed.does_not_exist() | (NightItem.closed == False)  # noqa: E712 - a condition, not a test
-    condition = room & open_ if priced is None else room & open_ & priced
-    transaction.update(night, actions=[NightItem.taken.add(units), NightItem.schema.set(SCHEMA)], condition=condition)
-
-
-def _still_at(night: Night | None) -> Condition:
-    """The night's own price is still the one that the guest was quoted."""
-    if night is None or night.price is None:
-        return NightItem.price.does_not_exist()
-    return NightItem.price == night.price.minor
-
-
-def _release(transaction: TransactWrite, listing_id: ListingId, day: date, units: int) -> None:
-    # A night is never given back twice.
-    transaction.update(
-        NightItem(listing_id, night_part(day)),
-        actions=[NightItem.taken.add(-units)],
-        condition=NightItem.taken >= units,
-    )
 
 
 def _slot(booking: Booking) -> str:

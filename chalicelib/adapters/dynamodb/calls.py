@@ -23,6 +23,12 @@ T = TypeVar("T")
 TRIES = 6
 """How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
 
+BATCH = 100
+"""How many keys DynamoDB takes in one call."""
+
+Item = dict[str, dict[str, Any]]
+"""An item as DynamoDB answers it: each value under its type."""
+
 _CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
 _PROVES_NOTHING = {
     "TransactionConflict",
@@ -123,6 +129,22 @@ def reading() -> Iterator[None]:
         yield
     except PynamoDBException as error:
         raise _busy(error) from error
+
+
+def batch_read(connection: Connection, table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
+    """Every item of these keys that is there, in no order, read consistently: 100 keys a call.
+
+    DynamoDB may leave some keys for another call; one that brings nothing at all is throttled: raises StoreBusy.
+    """
+    waiting = list(keys)
+    while waiting:
+        asked: Any = waiting[:BATCH]
+        answer = connection.batch_get_item(table_name, asked, consistent_read=True)
+        yield from answer["Responses"].get(table_name, ())
+        left = answer.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", [])
+        if len(left) == len(asked):
+            raise StoreBusy("the store left all of a batch for later")
+        waiting = waiting[BATCH:] + left
 
 
 @reading()

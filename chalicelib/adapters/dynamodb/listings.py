@@ -1,30 +1,27 @@
-"""The listing store on DynamoDB: listings, their nights and reviews; each condition with the sentence that says why."""
+"""The listing store on DynamoDB: listings, their months and reviews; each condition with the sentence that says why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from pynamodb.connection import Connection
-from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
+from chalicelib.adapters.dynamodb.calls import Item, Writes, batch_read, page_of, reading
+from chalicelib.adapters.dynamodb.months import edit, month_parts, nights_of
 from chalicelib.adapters.dynamodb.records import SCHEMA, decode_listing, decode_review, encode_listing, encode_review
 from chalicelib.adapters.dynamodb.tables import (
     LISTING,
     ListingItem,
-    NightItem,
     ReviewItem,
     instant_key,
-    night_part,
     price_key,
 )
-from chalicelib.domain.calendar import Night, Nights
+from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
 from chalicelib.services.ports import Page, ReviewExists, StoreBusy, VersionLost
 
@@ -70,25 +67,31 @@ class DynamoListings:
         return [_listing(found[key]) for key in listing_ids if key in found]
 
     @reading()
+    def load_with_nights(
+        self, listing_ids: Sequence[ListingId], start: date, end: date
+    ) -> list[tuple[Listing, Nights]]:
+        parts = month_parts(start, end)
+        found = self._read([(listing_id, part) for listing_id in listing_ids for part in (LISTING, *parts)])
+        return [
+            (
+                _listing(ListingItem.from_raw_data(found[listing_id, LISTING])),
+                nights_of((found.get((listing_id, part)) for part in parts), start, end),
+            )
+            for listing_id in listing_ids
+            if (listing_id, LISTING) in found
+        ]
+
+    @reading()
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
-        between = NightItem.part.between(night_part(start), night_part(end - timedelta(days=1)))
-        found = [_night(item) for item in NightItem.query(listing_id, between, consistent_read=True)]
-        return {night.date: night for night in found}
+        found = self._read([(listing_id, part) for part in month_parts(start, end)])
+        return nights_of(found.values(), start, end)
 
-    def set_nights(self, listing_id: ListingId, days: Sequence[date], *, price: Money | None, closed: bool) -> None:
-        priced: list[Action] = (
-            [NightItem.price.remove(), NightItem.currency.remove()]
-            if price is None
-            else [NightItem.price.set(price.minor), NightItem.currency.set(price.currency)]
+    def set_nights(self, listing_id: ListingId, days: Sequence[date], change: NightChange) -> None:
+        if change == NightChange():
+            return
+        self._writes.all(
+            self._connection, lambda transaction: edit(transaction, listing_id, days, change), lost=(StoreBusy,)
         )
-        actions: list[Action] = [*priced, NightItem.closed.set(closed), NightItem.schema.set(SCHEMA)]
-
-        def fill(transaction: TransactWrite) -> None:
-            # No condition: what is taken is not touched, and the last word of a host counts.
-            for day in days:
-                transaction.update(NightItem(listing_id, night_part(day)), actions=actions)
-
-        self._writes.all(self._connection, fill, lost=(StoreBusy,))
 
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         after = replace(after, version=before.version + 1)
@@ -127,6 +130,12 @@ class DynamoListings:
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         return page_of(ListingItem.by_host, host_id, _listing_id, limit=limit, after=after, newest_first=True)
 
+    def _read(self, keys: Sequence[tuple[ListingId, str]]) -> dict[tuple[str, str], Item]:
+        """The items of these keys that are there."""
+        named: list[Item] = [{"listing_id": {"S": listing_id}, "part": {"S": part}} for listing_id, part in keys]
+        items = batch_read(self._connection, ListingItem.Meta.table_name or "", named)
+        return {(item["listing_id"]["S"], item["part"]["S"]): item for item in items}
+
 
 def _listing_id(item: ListingItem) -> ListingId:
     return ListingId(item.listing_id)
@@ -154,8 +163,3 @@ def _listing_item(listing: Listing) -> ListingItem:
 
 def _listing(item: ListingItem) -> Listing:
     return decode_listing(item.body, int(item.version))
-
-
-def _night(item: NightItem) -> Night:
-    price = Money(int(item.price), item.currency) if item.currency else None
-    return Night(date.fromisoformat(item.part.removeprefix("NIGHT#")), int(item.taken or 0), price, bool(item.closed))

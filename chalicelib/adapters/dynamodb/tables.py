@@ -1,6 +1,6 @@
 """The two tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
 
-``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``NIGHT#2027-01-14``,
+``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``,
 ``REVIEW#…``. ``bookings`` has key
 ``booking_id``; beside the bookings lie small items: ``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a
 reference that we do not hold) and ``SALT``. ``.chalice/resources.json`` defines the same tables; a test compares them.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -19,6 +19,7 @@ from pynamodb.models import Model
 from chalicelib.domain.timing import DYNAMODB_CONNECT, DYNAMODB_READ
 
 LISTING = "LISTING"
+MONTH = "MONTH#"
 SALT = "SALT"
 DUE_SHARDS = 4
 DAY_SHARDS = 4
@@ -76,8 +77,8 @@ class ListingItem(Model):
     by_host = HostIndex()
 
 
-class NightItem(Model):
-    """One night: units ``taken``; ``price`` (minor units of ``currency``) where it is not the listing's; ``closed``."""
+class MonthItem(Model):
+    """One month of a listing. Its attributes by day are in ``months``; ``currency`` is that of the month's prices."""
 
     class Meta(_Meta):
         pass
@@ -85,10 +86,7 @@ class NightItem(Model):
     listing_id = UnicodeAttribute(hash_key=True)
     part = UnicodeAttribute(range_key=True)
     schema = NumberAttribute(null=True)
-    taken = NumberAttribute(null=True)
-    price = NumberAttribute(null=True)
     currency = UnicodeAttribute(null=True)
-    closed = BooleanAttribute(null=True)
 
 
 class ReviewItem(Model):
@@ -225,7 +223,7 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
     PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
     """
     shared: Connection | None = None
-    tables = {listings_table: (ListingItem, NightItem, ReviewItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
+    tables = {listings_table: (ListingItem, MonthItem, ReviewItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
     for name, models in tables.items():
         first: Any = models[0]
         for model in models:
@@ -247,9 +245,9 @@ def instant_key(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
 
 
-def night_part(day: date) -> str:
-    """The sort key of a night."""
-    return f"NIGHT#{day.isoformat()}"
+def month_part(day: date) -> str:
+    """The sort key of the month of ``day``."""
+    return MONTH + day.isoformat()[:7]
 
 
 def price_key(minor: int, listing_id: str) -> str:

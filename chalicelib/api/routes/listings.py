@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from chalicelib.api.answers import FoundListingOut, ListingOut, NightOut, Nights
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
 from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.money import Money
 from chalicelib.services import calendars, hosting
@@ -42,7 +44,7 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 LEFT: Any = msgspec.UNSET
-"""Stands for a field that a change leaves as it is. A null is not that: no field of a listing can be null."""
+"""Stands for a field that a change leaves as it is. A null is not that."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -64,12 +66,15 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """Price (null: the listing's own) and closing of the nights from ``from`` up to, not including, ``to``."""
+    """What changes of the nights from ``from`` up to, not including, ``to``; what is left out stays as it is.
+
+    A null ``price`` is the listing's own.
+    """
 
     start: date
     end: date
-    price: MoneyIn | None
-    closed: bool
+    price: MoneyIn | None = LEFT
+    closed: bool = LEFT
 
 
 class SearchQuery(Paged, frozen=True):
@@ -228,20 +233,22 @@ def close_listing(call: Call) -> Answer:
     refuses=("listing_not_found",),
 )
 def set_nights(call: Call) -> Answer:
-    """Set the price, or the closing, of a range of nights.
+    """Set the price, or the closing, of a range of nights; what is left out stays as it is.
 
     At most 90 of them.
     """
     wanted: NightsIn = call.body
-    price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
+    change = NightChange(closed=None if wanted.closed is LEFT else wanted.closed)
+    if wanted.price is not LEFT:
+        price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
+        change = replace(change, price=price)
     listing, nights = calendars.set_nights(
         call.container,
         call.principal,
         call.path["listing_id"],
         wanted.start,
         wanted.end,
-        price=price,
-        closed=wanted.closed,
+        change=change,
     )
     return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
