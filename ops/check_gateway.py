@@ -102,9 +102,13 @@ def from_environment(name: str, environment: Mapping[str, str]) -> Stage | None:
     given = [gateway for gateway, row in GATEWAYS.items() if keys[row.secrets[0]]]
     if not given:
         return None
-    told = {setting: environment.get(setting, "") for setting in (*map(address_setting, GATEWAYS), "PAYMENT_MODE")}
-    told["GATEWAYS"] = " ".join(f"{GATEWAYS[gateway].currencies[0]}:{gateway}" for gateway in given)
-    return Stage(settings.read({"GUZO_STAGE": name, **told}), {secret: key for secret, key in keys.items() if key})
+    stage_settings = {
+        setting: environment.get(setting, "") for setting in (*map(address_setting, GATEWAYS), "PAYMENT_MODE")
+    }
+    stage_settings["GATEWAYS"] = " ".join(f"{GATEWAYS[gateway].currencies[0]}:{gateway}" for gateway in given)
+    return Stage(
+        settings.read({"GUZO_STAGE": name, **stage_settings}), {secret: key for secret, key in keys.items() if key}
+    )
 
 
 def deployed(name: str) -> Stage:
@@ -117,8 +121,12 @@ def deployed(name: str) -> Stage:
     if stack is None:
         raise NotAsked(f"There is no stack guzo-{name} in {session.region_name}.")
     parameters = parameters_of(stack)
-    told = settings_of(name, parameters)
-    return Stage(told, read_secrets(session.client("ssm"), told.secrets_path), parameters.get("MailFrom") or SENDER)
+    stage_settings = settings_of(name, parameters)
+    return Stage(
+        stage_settings,
+        read_secrets(session.client("ssm"), stage_settings.secrets_path),
+        parameters.get("MailFrom") or SENDER,
+    )
 
 
 def check(stage: Stage, *, live: bool, say: Say) -> int:
@@ -136,21 +144,21 @@ def check(stage: Stage, *, live: bool, say: Say) -> int:
 
 
 class Check:
-    """One gateway, asked step by step; what differs is said and counted. Raises NotAsked for a key that is not used."""
+    """Asks one gateway step by step; prints and counts differences. Raises NotAsked for a key that is not used."""
 
     def __init__(self, name: str, stage: Stage, *, say: Say, live: bool) -> None:
-        row, told = GATEWAYS[name], stage.settings
+        row, stage_settings = GATEWAYS[name], stage.settings
         _check_key(name, stage, live=live)
         self._brand = row.brand
         self._say = say
         self._transport = Listening()
         at_hand = GivenSecrets({secret: stage.secrets[secret] for secret in row.secrets if secret in stage.secrets})
-        self._gateway = composition.gateway_of(name, told, at_hand, transport=self._transport)
-        currency = next(currency for currency, of in told.gateways.items() if of == name)
+        self._gateway = composition.gateway_of(name, stage_settings, at_hand, transport=self._transport)
+        currency = next(currency for currency, of in stage_settings.gateways.items() if of == name)
         self._opening = _opening(Money(10_000, currency), stage.sender)
-        self._asked = OpenedPayment(self._opening.tx_ref, self._opening.amount, told.mode)
+        self._asked = OpenedPayment(self._opening.tx_ref, self._opening.amount, stage_settings.mode)
         self._known = import_module(f"local.sandboxes.{name}.known_answers").KNOWN_CALLS
-        self._secure = told.gateway_urls[name].startswith("https:")
+        self._secure = stage_settings.gateway_urls[name].startswith("https:")
         self._differing = 0
 
     def run(self) -> int:
@@ -182,15 +190,11 @@ class Check:
         """What our adapter makes of the answer."""
         try:
             return call()
-        except (GatewayUnreachable, GatewayTimeout) as trouble:
-            raise NotAsked(trouble.detail) from trouble
-        except GatewayBadAnswer as trouble:
-            if (
-                trouble.definitely_not_executed
-                or self._transport.heard is None
-                or self._transport.heard[2].status >= 500
-            ):
-                raise NotAsked(trouble.detail) from trouble
+        except (GatewayUnreachable, GatewayTimeout) as error:
+            raise NotAsked(error.detail) from error
+        except GatewayBadAnswer as error:
+            if error.definitely_not_executed or self._transport.heard is None or self._transport.heard[2].status >= 500:
+                raise NotAsked(error.detail) from error
             return "nothing"
         except GatewayError:
             return "a refusal"

@@ -209,22 +209,26 @@ def check_secrets(ssm: Any, stage: str, parameters: Mapping[str, str]) -> list[s
     first guest who wants to pay.
     """
     try:
-        told = settings_of(stage, parameters)
+        stage_settings = settings_of(stage, parameters)
     except BadSetting as wrong:
         raise DeployError(f"The parameters make no sense: {wrong}.") from wrong
-    gateways = sorted(set(told.gateways.values()))
+    gateways = sorted(set(stage_settings.gateways.values()))
     try:
-        secrets = read_secrets(ssm, told.secrets_path)
+        secrets = read_secrets(ssm, stage_settings.secrets_path)
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDeniedException":
             raise
-        print(f"You may not read the secrets under {told.secrets_path}, so nobody has looked whether they can work.")
+        print(
+            f"You may not read the secrets under {stage_settings.secrets_path}: whether they can work was not checked."
+        )
         return []
-    wrong_keys = [wrong_key(gateway, secrets, mode=told.mode) for gateway in gateways]
-    if said := [wrong for wrong in wrong_keys if wrong]:
-        raise DeployError("\n".join([*said, f"They lie in SSM under {told.secrets_path}; nothing was deployed."]))
+    wrong_keys = [wrong_key(gateway, secrets, mode=stage_settings.mode) for gateway in gateways]
+    if problems := [wrong for wrong in wrong_keys if wrong]:
+        raise DeployError(
+            "\n".join([*problems, f"They lie in SSM under {stage_settings.secrets_path}; nothing was deployed."])
+        )
     needed = [name for gateway in gateways for name in GATEWAYS[gateway].secrets]
-    return [f"{told.secrets_path}/{name}" for name in needed if name not in secrets]
+    return [f"{stage_settings.secrets_path}/{name}" for name in needed if name not in secrets]
 
 
 def _pairs(arguments: list[str]) -> dict[str, str]:

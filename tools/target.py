@@ -56,12 +56,12 @@ class Target:
         """A Python of the runtime's version, which compiles byte code for it. Raises TargetError."""
         if sys.version_info[:2] == tuple(map(int, self.python.split("."))):
             return sys.executable
-        found, trouble = self._uv("find")
+        found, error = self._uv("find")
         if not found:
             self._uv("install")
-            found, trouble = self._uv("find")
+            found, error = self._uv("find")
         if not found:
-            raise TargetError(f"Byte code for {self.runtime} is compiled by that Python, which is not here:\n{trouble}")
+            raise TargetError(f"Byte code for {self.runtime} is compiled by that Python, which is not here:\n{error}")
         return found
 
     def _uv(self, command: str) -> tuple[str, str]:

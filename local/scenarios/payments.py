@@ -173,7 +173,7 @@ def second_try(client: ScenarioClient, narrator: Narrator) -> None:
             f"the gateway says {status_at_gateway!r}; the payment is {asked['status']} still, and the nights are held"
         )
     if not client.gateway.announces_failures:
-        check("no webhook told of either", answered_deliveries(client, tx_ref, "webhook"), [])
+        check("no webhook was sent for either", answered_deliveries(client, tx_ref, "webhook"), [])
         narrator.reason("this gateway announces nothing but success: what failed is found by asking")
     narrator.step("She pays on the same link")
     client.pay_on_page(payment["checkout_url"])
@@ -205,7 +205,7 @@ def expired(client: ScenarioClient, narrator: Narrator) -> None:
         )
     client.wait_until_idle()
     letters = client.emails_about(booking["booking_id"])
-    check("the guest is told, and nobody else", [each["to"] for each in letters], [guest.email])
+    check("the guest gets an e-mail, and nobody else", [each["to"] for each in letters], [guest.email])
     show_emails(narrator, letters)
 
 

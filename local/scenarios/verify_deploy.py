@@ -132,7 +132,7 @@ def put_stack(
 
 
 def _put_gateway_responses(apigateway: Any, api_id: str, package: Package) -> None:
-    """What AWS takes from the API's definition by itself; the emulator must be told one by one."""
+    """Put the gateway responses one by one: the emulator does not read them from the API's definition, as AWS does."""
     template = json.loads(package.translated.read_text(encoding="utf-8"))
     definition = template["Resources"]["RestAPI"]["Properties"]["Body"]
     for response_type, response in definition["x-amazon-apigateway-gateway-responses"].items():

@@ -32,7 +32,7 @@ IMAGE = f"amazon/dynamodb-local:{VERSION}"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 
 MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
-# One database for everybody, whatever their keys and region; nothing is told to Amazon.
+# One database for everybody, whatever their keys and region; without telemetry.
 SETTINGS = ["-inMemory", "-sharedDb", "-disableTelemetry"]
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 FETCH_WITHIN = 600
@@ -93,9 +93,9 @@ class DynamoDBLocal:
             if self._given:
                 raise DynamoDBLocalError(f"{ENDPOINT} is {self._given}, and no DynamoDB answers there.")
             if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
-                said = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                tail = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 self.stop()
-                raise DynamoDBLocalError(f"DynamoDB Local did not start on port {self._port}:\n{said}")
+                raise DynamoDBLocalError(f"DynamoDB Local did not start on port {self._port}:\n{tail}")
             time.sleep(0.1)
         return self
 

@@ -28,9 +28,9 @@ def test_a_day_that_is_none_is_told(visitor: Visitor, client: ScenarioClient) ->
     page = visitor.open(f"{client.local}/shop")
     field = page.get_by_label("Check-in", exact=True)
     expect(field).to_have_value((client.today() + timedelta(days=7)).isoformat())
-    for wrong, told in (("2031-02-30", "Write the day"), ("11/12/2031", "Write the day"), ("2020-01-01", "Choose")):
+    for wrong, message in (("2031-02-30", "Write the day"), ("11/12/2031", "Write the day"), ("2020-01-01", "Choose")):
         field.fill(wrong)
-        assert told in str(field.evaluate("field => field.validationMessage")), wrong
+        assert message in str(field.evaluate("field => field.validationMessage")), wrong
     field.fill("2031-02-28")
     assert field.evaluate("field => field.validationMessage") == ""
 

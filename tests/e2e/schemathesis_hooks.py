@@ -1,4 +1,4 @@
-"""What Schemathesis is told about Guzo that no schema can say: who calls, and which refusals of a valid request are
+"""What Schemathesis must know about Guzo that no schema can say: who calls, and which refusals of a valid request are
 right all the same.
 
 Loaded by ``st run``. The tokens and the webhooks' secret come in the environment.

@@ -55,11 +55,11 @@ def test_scenario(name: str, client: ScenarioClient) -> None:
 
 
 def test_every_scenario_is_told_of_some_gateway_and_the_promises_of_all() -> None:
-    told = {gateway: set(scenarios_of(facts)) for gateway, facts in SCENARIO_GATEWAYS.items()}
-    assert set.union(*told.values()) == set(SCENARIOS)
+    by_gateway = {gateway: set(scenarios_of(facts)) for gateway, facts in SCENARIO_GATEWAYS.items()}
+    assert set.union(*by_gateway.values()) == set(SCENARIOS)
     everywhere = set(SCENARIOS) - {"late-and-gone", "in-parts", "by-hand"}
-    assert all(everywhere < scenarios for scenarios in told.values())
-    assert all(("by-hand" in scenarios) != ("late-and-gone" in scenarios) for scenarios in told.values())
+    assert all(everywhere < scenarios for scenarios in by_gateway.values())
+    assert all(("by-hand" in scenarios) != ("late-and-gone" in scenarios) for scenarios in by_gateway.values())
 
 
 def test_the_command_line_knows_the_gateways() -> None:

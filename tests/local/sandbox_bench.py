@@ -151,7 +151,7 @@ class Bench:
         self.control(**switches)
         assert self.initialize().status_code == 200
         assert self.pay().status_code == 200
-        self.settle()
+        self.wait_until_idle()
 
     def log(self, **wanted: str) -> Any:
         return self.get("/chapa/_log", query_string=wanted).json
@@ -162,7 +162,7 @@ class Bench:
     def callbacks(self) -> list[Received]:
         return [received for received in self.receiver.got if received.path.startswith("/callback/")]
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until the sandbox has nothing under way."""
         self.wait_until(self.sandbox.idle)
 

@@ -87,7 +87,7 @@ def test_a_failure_can_be_followed_by_a_payment(bench: Bench) -> None:
     path = opened(bench)
     for number in ("0911223344", "0900123456"):
         press(bench, path, "telebirr", number)
-        bench.settle()
+        bench.wait_until_idle()
     assert [received.json["status"] for received in bench.webhooks()] == ["failed/cancelled", "success"]
 
 
@@ -95,7 +95,7 @@ def test_paid_once_is_enough(bench: Bench) -> None:
     path = opened(bench)
     press(bench, path, "telebirr", "0900123456")
     assert press(bench, path, "telebirr", "0900123456").location == path
-    bench.settle()
+    bench.wait_until_idle()
     assert len(bench.webhooks()) == 1
     page = bench.get(path).text
     assert "Paid" in page
@@ -108,7 +108,7 @@ def test_cancel_goes_home_and_leaves_the_link_open(bench: Bench) -> None:
     path = opened(bench)
     answer = bench.post(path, data={"do": "cancel"})
     assert (answer.status_code, answer.location) == (303, HOME)
-    bench.settle()
+    bench.wait_until_idle()
     assert [received.json["status"] for received in bench.webhooks()] == ["failed/cancelled"]
     assert bench.verified()["status"] == "pending"
     bench.control(verify_after_cancel="cancelled")

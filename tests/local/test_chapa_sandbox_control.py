@@ -79,8 +79,8 @@ def test_what_there_is_not(bench: Bench, control: dict[str, Any], problem: str, 
 def test_control_as_the_page_says_to_send_it(bench: Bench) -> None:
     """By curl's -d, which calls it a form."""
     assert 'curl -d \'{"verify": "timeout"}\'' in shown(bench)
-    said = "application/x-www-form-urlencoded"
-    answer = bench.post("/chapa/_control", data=json.dumps({"verify": "timeout"}), content_type=said)
+    content_type = "application/x-www-form-urlencoded"
+    answer = bench.post("/chapa/_control", data=json.dumps({"verify": "timeout"}), content_type=content_type)
     assert answer.json["switches"]["verify"] == "timeout"
 
 
@@ -225,14 +225,14 @@ def test_pay_does_what_the_page_does(bench: Bench) -> None:
 
 @pytest.mark.parametrize("form", [True, False])
 def test_a_call_is_json_whatever_it_is_said_to_be(bench: Bench, form: bool) -> None:
-    """As curl's -d sends it: said to be a form. A true form will do as well."""
-    said = "application/x-www-form-urlencoded"
+    """As curl's -d sends it: JSON with the content type of a form. A real form works as well."""
+    content_type = "application/x-www-form-urlencoded"
     bench.initialize()
     paying = {"tx_ref": TX_REF, "outcome": "failed"}
     data = paying if form else json.dumps(paying)
-    assert bench.post("/chapa/_pay", data=data, content_type=said).json["status"] == "failed"
+    assert bench.post("/chapa/_pay", data=data, content_type=content_type).json["status"] == "failed"
     event = {"tx_ref": TX_REF, "event": "charge.reversed"}
-    sent = bench.post("/chapa/_webhook", data=event if form else json.dumps(event), content_type=said)
+    sent = bench.post("/chapa/_webhook", data=event if form else json.dumps(event), content_type=content_type)
     assert (sent.status_code, len(sent.json["answers"])) == (200, 1)
 
 
@@ -240,7 +240,7 @@ def test_a_call_is_json_whatever_it_is_said_to_be(bench: Bench, form: bool) -> N
 def test_pay_in_silence(bench: Bench, webhook: bool, callback: bool) -> None:
     bench.initialize()
     bench.pay(webhook=webhook, callback=callback)
-    bench.settle()
+    bench.wait_until_idle()
     assert len(bench.webhooks()) == webhook
     assert len(bench.callbacks()) == callback
     assert bench.verified()["status"] == "success"

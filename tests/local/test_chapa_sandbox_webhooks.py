@@ -71,7 +71,7 @@ def test_a_success(bench: Bench) -> None:
 def test_a_failure_has_a_slash_that_php_escapes(bench: Bench, outcome: str) -> None:
     bench.initialize()
     bench.pay(outcome)
-    bench.settle()
+    bench.wait_until_idle()
     [received] = bench.webhooks()
     assert rb'"event":"charge.failed\/cancelled"' in received.body
     assert received.json["status"] == "failed/cancelled"
@@ -83,10 +83,10 @@ def test_amharic_is_escaped_or_plain(bench: Bench) -> None:
     bench.control(webhook="plain_json")
     bench.initialize(first_name="ሃና")
     bench.pay("failed")
-    bench.settle()
+    bench.wait_until_idle()
     bench.control(webhook="normal")
     bench.pay()
-    bench.settle()
+    bench.wait_until_idle()
     plain, escaped = bench.webhooks()
     assert "ሃና".encode() in plain.body
     assert b"charge.failed/cancelled" in plain.body
@@ -165,7 +165,7 @@ def test_a_forged_callback_says_success_of_a_failure(bench: Bench) -> None:
     bench.control(webhook="never", callback="forged")
     bench.initialize()
     bench.pay("failed")
-    bench.settle()
+    bench.wait_until_idle()
     [callback] = bench.callbacks()
     query = parse_qs(urlsplit(callback.path).query)
     assert query["status"] == ["success"]
@@ -178,7 +178,7 @@ def test_callback_never_or_nowhere(bench: Bench) -> None:
     bench.control(callback="query")
     bench.initialize(tx_ref="other", callback_url=...)
     bench.pay(tx_ref="other")
-    bench.settle()
+    bench.wait_until_idle()
     assert bench.receiver.got == []
 
 
@@ -234,7 +234,7 @@ def test_tries_again_until_200(bench: Bench) -> None:
     bench.receiver.statuses = [500, 202, 302]
     bench.paid(callback="never")
     assert len(bench.receiver.wait_for(4)) == 4
-    bench.settle()
+    bench.wait_until_idle()
     assert bench.sandbox.scheduler.waiting() == 0
     assert len({received.body for received in bench.webhooks()}) == 1
 
@@ -243,7 +243,7 @@ def test_gives_up_after_ten_times(bench: Bench) -> None:
     bench.receiver.statuses = [500] * 20
     bench.paid(callback="never")
     bench.receiver.wait_for(11)
-    bench.settle()
+    bench.wait_until_idle()
     assert bench.sandbox.scheduler.waiting() == 0
     assert len(bench.webhooks()) == 11
 
@@ -263,7 +263,7 @@ def test_a_retry_comes_when_the_clock_moves() -> None:
         bench.wait_until(lambda: bench.sandbox.scheduler.waiting() == 1)
         bench.move_clock(minutes=11)
         bench.receiver.wait_for(2)
-        bench.settle()
+        bench.wait_until_idle()
         assert [entry["status"] for entry in bench.log(kind="webhook")] == [500, 200]
 
 
@@ -279,7 +279,7 @@ def test_nobody_listens(bench: Bench) -> None:
     bench.initialize()
     bench.receiver.close()
     bench.pay()
-    bench.settle()
+    bench.wait_until_idle()
     [entry] = bench.log(kind="webhook")
     assert entry["status"] is None
     assert "Connection" in entry["answer"]
@@ -297,5 +297,5 @@ def test_the_switch_for_one_payment(bench: Bench) -> None:
     assert bench.webhooks() == []
     bench.initialize(tx_ref="other")
     bench.pay(tx_ref="other")
-    bench.settle()
+    bench.wait_until_idle()
     assert [received.json["tx_ref"] for received in bench.webhooks()] == ["other"]

@@ -127,7 +127,7 @@ def test_neither_version_knows_the_others_payments(bench: Bench) -> None:
 def test_its_webhook_is_flat_and_in_its_own_words(bench: Bench) -> None:
     opened(bench)
     bench.pay()
-    bench.settle()
+    bench.wait_until_idle()
     [received] = bench.receiver.got
     assert received.headers["x-chapa-signature"] == hmac.new(SECRET.encode(), received.body, hashlib.sha256).hexdigest()
     assert (received.json["event"], received.json["status"]) == ("payment.success", "SUCCESS")

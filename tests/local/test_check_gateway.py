@@ -67,7 +67,7 @@ def test_a_gateway_that_is_as_we_know_it(bench: Bench, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("kind", "switches", "said"),
+    ("kind", "switches", "printed"),
     [
         (CHAPA, {"initialize": "no_link"}, ["it means nothing to us, not a link", "data.checkout_url is missing"]),
         (CHAPA, {"initialize": "used_before"}, ["it means a refusal to us", "the status is 400, not 200"]),
@@ -87,12 +87,12 @@ def test_a_gateway_that_is_as_we_know_it(bench: Bench, capsys: pytest.CaptureFix
     ],
 )
 def test_what_differs_is_said(
-    bench: Bench, capsys: pytest.CaptureFixture[str], switches: dict[str, str], said: list[str]
+    bench: Bench, capsys: pytest.CaptureFixture[str], switches: dict[str, str], printed: list[str]
 ) -> None:
     bench.switch(**switches)
     status, printed = checked(bench, capsys)
     assert status == DIFFERS
-    for part in said:
+    for part in printed:
         assert any(part in line for line in printed), printed
 
 
@@ -143,14 +143,14 @@ def test_it_never_runs_in_ci(bench: Bench, capsys: pytest.CaptureFixture[str]) -
 
 def test_when_one_differs_and_one_is_away_the_difference_counts(bench: Bench) -> None:
     bench.switch(verify="no_mode")
-    told = settings.read(
+    given = settings.read(
         {"GUZO_STAGE": "dev", "GATEWAYS": "ETB:chapa KES:paystack", **environment_of(bench)}
         | {"PAYSTACK_BASE_URL": "http://127.0.0.1:1"}
     )
-    stage = Stage(told, {**bench.kind.secrets, "paystack_secret_key": "sk_test_x"})
-    said: list[str] = []
-    assert check_gateway.check(stage, live=False, say=said.append) == DIFFERS
-    assert any(line.startswith("Paystack could not be asked. ") for line in said)
+    stage = Stage(given, {**bench.kind.secrets, "paystack_secret_key": "sk_test_x"})
+    printed: list[str] = []
+    assert check_gateway.check(stage, live=False, say=printed.append) == DIFFERS
+    assert any(line.startswith("Paystack could not be asked. ") for line in printed)
 
 
 @pytest.fixture
@@ -173,8 +173,8 @@ TEMPLATE = """{"Parameters": {"ChapaBaseUrl": {"Type": "String"}, "MailFrom": {"
 def test_a_deployed_stages_keys_are_read_where_they_lie(
     bench: Bench, aws: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = {"ChapaBaseUrl": f"{bench.url}/v1", "MailFrom": "bookings@guzo-travel.et"}
-    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in told.items()]
+    given = {"ChapaBaseUrl": f"{bench.url}/v1", "MailFrom": "bookings@guzo-travel.et"}
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
     aws.client("cloudformation").create_stack(StackName="guzo-dev", TemplateBody=TEMPLATE, Parameters=parameters)
     assert check_gateway.main(["dev"], {}) == NOT_ASKED
     assert "There is no secret chapa_secret_key" in capsys.readouterr().out

@@ -60,9 +60,9 @@ def test_one_that_was_given_and_does_not_answer_is_told(monkeypatch: pytest.Monk
 
 
 def test_a_machine_that_has_nothing_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(NotFetched) as told:
+    with pytest.raises(NotFetched) as caught:
         DynamoDBLocal().start()
-    assert str(told.value) == NOWHERE
+    assert str(caught.value) == NOWHERE
     assert dynamodb_local.main(["fetch"]) == 1
     assert capsys.readouterr().err == f"{NOWHERE}\n"
 

@@ -59,18 +59,18 @@ def test_the_app_understands_what_it_is_given(tmp_path: Path) -> None:
 
 
 def test_every_currency_can_be_tried_unless_it_is_said_which(tmp_path: Path) -> None:
-    def told(outer: dict[str, str]) -> dict[str, str]:
+    def gateways_of(outer: dict[str, str]) -> dict[str, str]:
         given = app_environment(
             outer, addresses=HERE, resources=RESOURCES, chapa=chapa_access({}, HERE), clock_file=tmp_path / "clock"
         )
         return dict(settings.read({"GUZO_STAGE": "local", **given}).gateways)
 
     everything = dict.fromkeys(("ETB", "USD"), "chapa") | dict.fromkeys(("KES", "NGN", "GHS", "ZAR"), "paystack")
-    assert told({}) == told({"GATEWAYS": " "}) == everything == currencies({})
+    assert gateways_of({}) == gateways_of({"GATEWAYS": " "}) == everything == currencies({})
     assert set(everything) == set(EXPONENTS)
-    assert told({"GATEWAYS": "USD:paystack KES:paystack"}) == {"USD": "paystack", "KES": "paystack"}
+    assert gateways_of({"GATEWAYS": "USD:paystack KES:paystack"}) == {"USD": "paystack", "KES": "paystack"}
     with pytest.raises(BadEnvironment, match="GATEWAYS names a gateway for each currency") as refused:
-        told({"GATEWAYS": "ETB:stripe"})
+        gateways_of({"GATEWAYS": "ETB:stripe"})
     assert "\n" not in str(refused.value)
 
 

@@ -60,7 +60,7 @@ class Bench:
 
     def pay(self, outcome: str = "success") -> None:
         assert self.call("POST", "/_pay", json={"tx_ref": REFERENCE, "outcome": outcome}).status_code == 200
-        self.settle()
+        self.wait_until_idle()
 
     def paid(self) -> None:
         assert self.initialize().status_code == 200
@@ -69,7 +69,7 @@ class Bench:
     def refund(self, **fields: Any) -> Reply:
         return self.call("POST", "/refund", json={"transaction": REFERENCE, **fields})
 
-    def settle(self) -> None:
+    def wait_until_idle(self) -> None:
         while not self.blueprint.sandbox.idle():
             pass
 
@@ -182,7 +182,7 @@ def test_the_webhook_is_signed_under_the_secret_key(bench: Bench) -> None:
 def test_a_refund_from_asked_for_to_done(bench: Bench) -> None:
     bench.paid()
     made = bench.refund(amount=245000, merchant_note="over").json["data"]
-    bench.settle()
+    bench.wait_until_idle()
     assert (made["status"], made["amount"], made["merchant_note"]) == ("pending", 245000, "over")
     assert made["transaction"]["reference"] == REFERENCE
     path = f"/refund/{made['id']}"
@@ -201,12 +201,12 @@ def test_a_refund_from_asked_for_to_done(bench: Bench) -> None:
     assert (last["data"]["transaction_reference"], last["data"]["amount"]) == (REFERENCE, "245000")
 
 
-@pytest.mark.parametrize(("reverses", "said"), [("whole", "success"), ("any", "success"), ("at_once", "reversed")])
-def test_when_a_refund_reverses_the_payment_is_switched(bench: Bench, reverses: str, said: str) -> None:
+@pytest.mark.parametrize(("reverses", "status"), [("whole", "success"), ("any", "success"), ("at_once", "reversed")])
+def test_when_a_refund_reverses_the_payment_is_switched(bench: Bench, reverses: str, status: str) -> None:
     bench.control(refund_reverses=reverses)
     bench.paid()
     bench.refund(amount=1000)
-    assert bench.verified()["status"] == said
+    assert bench.verified()["status"] == status
     bench.clock[0] += timedelta(days=2)
     assert bench.verified()["status"] == ("success" if reverses == "whole" else "reversed")
 

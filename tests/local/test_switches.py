@@ -145,8 +145,8 @@ def test_a_sandboxs_call_uses_up_what_is_set_for_it(bench: Bench) -> None:
     bench.control(refund="simulated", refund_verify="refunded", once=True)
     reference = bench.pay().json["reference"]
     assert bench.call("POST", f"/refund/{reference}", data={"reference": "GZ-R1"}).status_code == 200
-    said = [bench.call("GET", "/refund/GZ-R1/verify").json["data"]["status"] for _ in range(2)]
-    assert said == ["refunded", "initiated"]
+    statuses = [bench.call("GET", "/refund/GZ-R1/verify").json["data"]["status"] for _ in range(2)]
+    assert statuses == ["refunded", "initiated"]
 
 
 def test_a_share_of_a_sandboxs_calls(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 Each row is played twice: in order, one of the two getting in just before every single call of the other; and with
 real threads. ``end`` looks when both are done and the queues are drained, and names exact states; ``later`` looks
-hours afterwards. What either of the two may be told instead of a result is in ``refused``.
+hours afterwards. What either of the two may get instead of a result is in ``refused``.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def owing_a_refund(harness: Harness) -> None:
 
 
 def without_a_link(harness: Harness) -> None:
-    """The gateway said nothing when the payment was opened, and the hold is nearly over."""
+    """The gateway did not answer when the payment was opened, and the hold is nearly over."""
     harness.ports.gateway.fail_next("initialize", GatewayUnreachable("down", definitely_not_executed=False))
     harness.book()
     harness.ports.clock.move_to(HOLD_ENDS - timedelta(minutes=3))

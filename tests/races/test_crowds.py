@@ -57,7 +57,7 @@ def at_once(calls: list[Callable[[], object]]) -> list[object]:
 
 
 def fifty_guests(harness: Harness) -> None:
-    """As many book as there is room for; the others are told so, or to try again; nothing is half done."""
+    """As many guests book as there are units; the others are refused or asked to retry; nothing is half done."""
     harness.ports.clock.on_sleep = lambda: time.sleep(0.01)
 
     def call(number: int) -> Callable[[], object]:

@@ -27,7 +27,7 @@ REAL_PAUSE = 0.1  # what a pause of the use cases takes: the harness's clock sta
 
 
 def all_at_once(harness: Harness, race: Race, plays: list[Callable[[Harness], object]]) -> list[object]:
-    """What everybody was answered. Under such a crowd anybody may be told to try again."""
+    """The answers of all callers. With so many at once, any may be asked to retry."""
     harness.ports.clock.on_sleep = lambda: time.sleep(REAL_PAUSE)
     race = replace(race, refused=(*race.refused, InProgress, Busy))
     together = threading.Barrier(len(plays))
@@ -77,7 +77,7 @@ def test_twelve_guests_for_five_units(tables: tuple[Connection, Any]) -> None:
     assert harness.units_taken == dict.fromkeys(NIGHTS, len(booked))
     assert {done.booking.booking_id for done in booked} == set(harness.ports.tables.bookings)
     assert initialized(harness) == len(booked)
-    # Nobody was told "no" while there was room; "try again" is no such answer.
+    # Nobody was refused while there was a unit left; "retry" is no refusal.
     assert len(booked) == 5 or not any(isinstance(done, DatesUnavailable) for done in outcomes)
     assert len(booked) <= 5
     harness.check_invariants()

@@ -134,26 +134,26 @@ def statuses(route: Route) -> set[int]:
 def response(route: Route, status: int) -> Json:
     """All that a route may answer with this status."""
     own, gateway = refusals(route).get(status, set()), at_the_gateway(route).get(status, set())
-    said: list[str] = []
+    sentences: list[str] = []
     headers = {"X-Request-Id"}
     contents: Json = {}
     links: Json = {}
     for outcome in route.outcomes:
         if outcome.status == status:
-            said.append(_OUTCOMES[status])
+            sentences.append(_OUTCOMES[status])
             links = _links(outcome)
             headers |= set(outcome.headers)
             if route.idempotent:
                 headers.add("Idempotent-Replayed")
             contents |= _contents(outcome)
     if codes := sorted(own | gateway):
-        said += [f"`{code}`: {_title(code)}" for code in codes]
+        sentences += [f"`{code}`: {_title(code)}" for code in codes]
         contents[PROBLEM] = {"schema": _problem_of(status, codes)}
         headers |= {"Retry-After"} if not _WAITS.isdisjoint(codes) else set()
         headers |= {"WWW-Authenticate"} if "unauthenticated" in codes else set()
         if route.error_page is not None and own & {"internal_error", "busy"}:
             contents["text/html"] = {"schema": TEXT}
-    made: Json = {"description": "\n\n".join(said) + "."}
+    made: Json = {"description": "\n\n".join(sentences) + "."}
     made["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(headers)}
     return made | {name: part for name, part in (("content", contents), ("links", links)) if part}
 

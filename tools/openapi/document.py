@@ -139,9 +139,9 @@ def _parameters(route: Route) -> Iterator[Json]:
     if route.conditional:
         yield _taken("If-Match", required=False)
     if route.signed_by is not None:
-        said = f"Lower-case hex HMAC of the body's bytes under the webhook secret. Sent as `{route.signed_by}`."
+        description = f"Lower-case hex HMAC of the body's bytes under the webhook secret. Sent as `{route.signed_by}`."
         yield {"name": route.signed_by, "in": "header", "required": True, "schema": {"type": "string"}} | {
-            "description": said
+            "description": description
         }
 
 

@@ -173,7 +173,7 @@ class ChapaWebhookSender(WebhookSender):
         if not pattern.sent or not transaction.callback_url:
             return
         facts = callback_facts(transaction, pattern, event.partition(".")[2])
-        entry = self._journal.begin(
+        entry = self._call_log.begin(
             "callback",
             method=pattern.method,
             path=transaction.callback_url,

@@ -95,9 +95,9 @@ class Checkout:
 
     def _return_address(self, transaction: Transaction) -> str | None:
         """Return the merchant's address for the guest, with what the gateway may append to it."""
-        tx_ref, told = transaction.tx_ref, transaction.return_url is not None
+        tx_ref, given = transaction.tx_ref, transaction.return_url is not None
         url = transaction.return_url or self.sandbox.settings.redirect_url
-        if not url or (told and self.sandbox.switches.of("return_url", tx_ref) == "plain"):
+        if not url or (given and self.sandbox.switches.of("return_url", tx_ref) == "plain"):
             return url
         status = "success" if transaction.status == "paid" else "failed/cancelled"
         more = self.sandbox.gateway.return_facts(transaction, status)

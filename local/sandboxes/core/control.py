@@ -221,7 +221,7 @@ def _transaction_json(transaction: Transaction) -> dict[str, Any]:
 
 
 def _request_fields() -> dict[str, Any]:
-    """Return the fields of a call: JSON, whatever it is said to be (curl's -d calls all a form), or a form."""
+    """Return the fields of a call: JSON, whatever its content type is (curl's -d sends that of a form), or a form."""
     fields = request.get_json(silent=True, force=True)
     return fields if isinstance(fields, dict) else sent_fields()
 

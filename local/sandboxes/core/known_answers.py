@@ -70,8 +70,8 @@ def differences(row: KnownCall, answer: Answer, asked: OpenedPayment, *, secure:
     The sentences hold names of fields and short words, never a text that could be personal data or a key. ``secure``:
     links must be over TLS (those of a sandbox are not).
     """
-    said = [list(_differences(form, answer, asked, secure=secure)) for form in row.forms]
-    return min(said, key=len)
+    differing = [list(_differences(form, answer, asked, secure=secure)) for form in row.forms]
+    return min(differing, key=len)
 
 
 def _differences(form: AnswerForm, answer: Answer, asked: OpenedPayment, *, secure: bool) -> Iterator[str]:

@@ -177,13 +177,13 @@ class Sandbox:
         tx_ref = transaction.tx_ref
         refund = self.transactions.refund(tx_ref, self.now(), amount=amount, reference=reference, reason=reason)
 
-        def tell() -> None:
+        def notify() -> None:
             event = self.gateway.events["refunded"]
             if event is not None and self.refund_status(transaction, refund) == self.gateway.refund_done:
                 self.webhooks.schedule_webhooks(self.transactions.find(tx_ref) or transaction, event)
 
         takes = self.switches.seconds("refund_seconds", tx_ref)
-        self.scheduler.schedule(tell, after_seconds=takes, clock_only=True, counts=False)
+        self.scheduler.schedule(notify, after_seconds=takes, clock_only=True, counts=False)
         return refund
 
     def refund_status(self, transaction: Transaction, refund: Refund, forced: str | None = None) -> str:

@@ -85,21 +85,21 @@ class WebhookSender:
         self._webhook_url = webhook_url
         self._keys = SigningKeys(webhook_secret, api_key)
         self._switches = switches
-        self._journal = call_log
-        self._courier = scheduler
+        self._call_log = call_log
+        self._scheduler = scheduler
 
     def notify_merchant(
         self, transaction: Transaction, event: str, *, webhook: bool = True, callback: bool = True
     ) -> None:
         """Notify the merchant of a payment's outcome: the callback first, the webhook a little later."""
 
-        def tell() -> None:
+        def notify() -> None:
             if callback:
                 self.call_back(transaction, event)
             if webhook:
                 self.schedule_webhooks(transaction, event)
 
-        self._courier.schedule(tell)
+        self._scheduler.schedule(notify)
 
     def schedule_webhooks(self, transaction: Transaction, event: str) -> None:
         """Schedule the webhooks of an event, in the pattern that the `webhook` switch names."""
@@ -107,7 +107,7 @@ class WebhookSender:
         wait = self._switches.seconds("late_seconds", transaction.tx_ref) if pattern.late else PAUSE
         events = (*pattern.events_before, event, *pattern.events_after)
         for _ in range(pattern.copies):
-            self._courier.schedule(
+            self._scheduler.schedule(
                 partial(self._send_events, transaction, events, pattern),
                 after_seconds=wait,
                 clock_only=pattern.late,
@@ -122,7 +122,7 @@ class WebhookSender:
             self.send(transaction, event, "good", plain=False)
             answered.set()
 
-        self._courier.schedule(send)
+        self._scheduler.schedule(send)
         answered.wait(ANSWER_PATIENCE)
 
     def send(self, transaction: Transaction, event: str, signature: str, *, plain: bool) -> Entry:
@@ -130,7 +130,7 @@ class WebhookSender:
         payload = self._format.payload(transaction, event)
         body = self._format.plain(payload) if plain else self._format.write(payload)
         body, headers = self._format.signatures[signature][1](body, self._keys)
-        entry = self._journal.begin(
+        entry = self._call_log.begin(
             "webhook",
             method="POST",
             path=self._webhook_url,
@@ -148,13 +148,13 @@ class WebhookSender:
         self._send_with_retries(transaction, events[0], pattern, 0)
         if events[1:]:
             rest = partial(self._send_events, transaction, events[1:], pattern)
-            self._courier.schedule(rest, after_seconds=PAUSE)
+            self._scheduler.schedule(rest, after_seconds=PAUSE)
 
     def _send_with_retries(self, transaction: Transaction, event: str, pattern: DeliveryPattern, tries: int) -> None:
         entry = self.send(transaction, event, pattern.signature, plain=pattern.plain)
         pause = self._format.retry_delay(self._switches.of("retry", transaction.tx_ref), tries)
         if entry["status"] != 200 and pause is not None:
-            self._courier.schedule(
+            self._scheduler.schedule(
                 partial(self._send_with_retries, transaction, event, pattern, tries + 1),
                 after_seconds=pause,
                 counts=False,
@@ -178,7 +178,7 @@ class WebhookSender:
                     allow_redirects=False,
                 )
         except (requests.RequestException, ValueError) as problem:
-            self._journal.finish(entry, None, f"{type(problem).__name__}: {problem}")
+            self._call_log.finish(entry, None, f"{type(problem).__name__}: {problem}")
         else:
-            self._journal.finish(entry, answer.status_code, answer.text[:KEPT_OF_AN_ANSWER])
+            self._call_log.finish(entry, answer.status_code, answer.text[:KEPT_OF_AN_ANSWER])
         return entry

@@ -59,7 +59,7 @@ async function load(cursor) {
 }
 
 // Back from the gateway: ask once, then look every 3 s for a minute, as the API's documents advise.
-async function settle(bookingId, txRef) {
+async function awaitPayment(bookingId, txRef) {
   await call("POST", `/v1/payments/${txRef}/verify`, { signedIn: true }).catch(() => null);
   for (let looks = 0; looks < 20; looks += 1) {
     const booking = await call("GET", `/v1/bookings/${bookingId}`, { signedIn: true });
@@ -67,7 +67,7 @@ async function settle(bookingId, txRef) {
     say("Waiting for the gateway’s word…");
     await new Promise((done) => setTimeout(done, 3000));
   }
-  return say("The gateway has said nothing yet. Guzo keeps looking, and writes to you.");
+  return say("The gateway has not answered yet. Guzo keeps asking, and writes to you.");
 }
 
 form.elements.sub.value = who();
@@ -81,7 +81,7 @@ attempt(null, async () => {
   const given = new URLSearchParams(location.search);
   await load(null);
   if (given.get("booking_id") && given.get("tx_ref")) {
-    await settle(given.get("booking_id"), given.get("tx_ref"));
+    await awaitPayment(given.get("booking_id"), given.get("tx_ref"));
     history.replaceState(null, "", "/shop/bookings");
     await load(null);
   }

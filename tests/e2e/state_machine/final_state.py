@@ -45,7 +45,7 @@ def run_until_final(driver: Driver) -> None:
     concerns = {each["subject"] for each in driver.listed("/v1/ops/attention", driver.operator)}
     for booking, payment in now.payments():
         _check_money(booking, payment, now, concerns)
-    assert driver.orphans <= concerns, f"nobody is told of {driver.orphans - concerns}"
+    assert driver.orphans <= concerns, f"not in attention: {driver.orphans - concerns}"
     letters = driver.client.call_local("GET", "/emails")
     for booking in now.bookings.values():
         own = [letter for letter in letters if booking["booking_id"] in letter["text"]]

@@ -25,7 +25,7 @@ attempts = st.integers(0, 2)
 """Which payment of a booking, counted back from the latest."""
 presses = st.sampled_from(["pay", "pay", "pay", "telephone", "fail", "cancel"])
 """What a guest does with a link; by telephone it can be paid whatever its state is."""
-checkout_trouble = gateway_fault("verify", "verify", "verify", "webhook", "callback")
+checkout_fault = gateway_fault("verify", "verify", "verify", "webhook", "callback")
 
 
 class GuestSteps(RuleBasedStateMachine):
@@ -50,15 +50,15 @@ class GuestSteps(RuleBasedStateMachine):
         units=st.integers(1, 2),
         policy=st.sampled_from(["flexible", "moderate", "strict"]),
         pays=st.none() | presses,
-        trouble=checkout_trouble,
+        fault=checkout_fault,
     )
-    def publish(self, units: int, policy: str, pays: str | None, trouble: SwitchSetting | None) -> None:
+    def publish(self, units: int, policy: str, pays: str | None, fault: SwitchSetting | None) -> None:
         """The host publishes, and a guest books."""
         self.driver.open(units, policy)
         self.seen = observation.observe(self.driver)
         self._book(0, first=1, nights=2, units=1, right_total=True)
         if pays:
-            self._pay_at_once(pays, trouble)
+            self._pay_at_once(pays, fault)
 
     @invariant()
     def invariants_hold(self) -> None:
@@ -81,9 +81,9 @@ class GuestSteps(RuleBasedStateMachine):
         nights=st.integers(1, 2),
         units=st.sampled_from([1, 1, 1, 2]),
         right_total=st.sampled_from([None, True, True, False]),
-        trouble=gateway_fault("initialize"),
+        fault=gateway_fault("initialize"),
         pays=st.none() | presses,
-        checkout_trouble=checkout_trouble,
+        checkout_fault=checkout_fault,
     )
     def book(
         self,
@@ -91,17 +91,17 @@ class GuestSteps(RuleBasedStateMachine):
         guest: int,
         first: int,
         apart: bool,
-        trouble: SwitchSetting | None,
+        fault: SwitchSetting | None,
         pays: str | None,
-        checkout_trouble: SwitchSetting | None,
+        checkout_fault: SwitchSetting | None,
         **stay: Any,
     ) -> None:
         """A guest books nights of her own or some that others book too, and often pays at once."""
-        if trouble:
-            self.driver.set_switch(trouble, once=2)
+        if fault:
+            self.driver.set_switch(fault, once=2)
         first += 2 * len(self.driver.requests) if apart else 0
         if self._book(guest, first=first, **stay) and pays:
-            self._pay_at_once(pays, checkout_trouble)
+            self._pay_at_once(pays, checkout_fault)
 
     def _book(self, guest: int, *, first: int, nights: int, units: int, right_total: bool | None) -> bool:
         driver, who, before = self.driver, self.driver.guests[guest], self.now
@@ -167,14 +167,14 @@ class GuestSteps(RuleBasedStateMachine):
         else:
             assert reply.code in (*GATEWAY_ERRORS, "gateway_rejected"), reply.text
 
-    @rule(which=bookings, back=attempts, do=presses, comes_back=st.booleans(), trouble=checkout_trouble)
-    def at_checkout(self, which: int, back: int, do: str, comes_back: bool, trouble: SwitchSetting | None) -> None:
+    @rule(which=bookings, back=attempts, do=presses, comes_back=st.booleans(), fault=checkout_fault)
+    def at_checkout(self, which: int, back: int, do: str, comes_back: bool, fault: SwitchSetting | None) -> None:
         """A guest presses a button of any checkout page that they were ever shown, and perhaps comes back."""
         booking_id = self._one(which)
         payment = self._payment(booking_id, back)
         tx_ref = payment["tx_ref"]
-        if trouble:
-            self.driver.set_switch(trouble, tx_ref=tx_ref)
+        if fault:
+            self.driver.set_switch(fault, tx_ref=tx_ref)
         if do == "telephone":
             self._by_telephone(payment, notify=comes_back)
         elif tx_ref in self.driver.links:
@@ -228,9 +228,9 @@ class GuestSteps(RuleBasedStateMachine):
 
     # What the rules share
 
-    def _pay_at_once(self, do: str, trouble: SwitchSetting | None) -> None:
+    def _pay_at_once(self, do: str, fault: SwitchSetting | None) -> None:
         self.invariants_hold()
-        self.at_checkout(0, 0, do, comes_back=True, trouble=trouble)
+        self.at_checkout(0, 0, do, comes_back=True, fault=fault)
 
     def _one(self, which: int) -> str:
         """Return a booking's id."""

@@ -104,9 +104,9 @@ def _check_events(booking: Json, payment: Json, now: Observation) -> None:
 def _check_money(booking: Json, payment: Json, now: Observation, driver: Driver) -> None:
     tx_ref, completed = payment["tx_ref"], payment["status"] == "completed"
     answers = now.answers_paid(payment)
-    assert completed or not answers, f"the gateway said that {tx_ref} is paid, and it is {payment['status']}"
+    assert completed or not answers, f"the gateway reported {tx_ref} as paid, and it is {payment['status']}"
     if completed and tx_ref not in driver.resolved:
-        assert answers, f"{tx_ref} is completed, and the gateway never said so"
+        assert answers, f"{tx_ref} is completed, and the gateway never reported it as paid"
         truth = now.transactions.get(tx_ref, {})
         paid = truth.get("status") == "paid" and truth["amount"] == f"{major(payment['amount']):.2f}"
         misreported = any(entry["behaviour"] == "success_unpaid" for entry in answers)

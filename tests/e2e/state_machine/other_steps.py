@@ -70,12 +70,12 @@ class AllSteps(GuestSteps):
 
     @rule(
         minutes=st.sampled_from([1, 3, 10, 31, 31, 60, 6 * 60, 13 * 60, 24 * 60, 72 * 60]),
-        trouble=gateway_fault("verify", "verify", "cancel", "refund", "refund_verify"),
+        fault=gateway_fault("verify", "verify", "cancel", "refund", "refund_verify"),
     )
-    def time_passes(self, minutes: int, trouble: SwitchSetting | None) -> None:
+    def time_passes(self, minutes: int, fault: SwitchSetting | None) -> None:
         """Time passes, often with a fault; but false answers end before a payment's watch does."""
-        if trouble:
-            self.driver.set_switch(trouble)
+        if fault:
+            self.driver.set_switch(fault)
         if minutes >= 60 and self.driver.gateway_misreports:
             self.driver.restore_gateway()
         if self.now.now < self.driver.began + LONGEST:
@@ -109,17 +109,17 @@ class AllSteps(GuestSteps):
         by=st.sampled_from(["host", "host", "operator", "operator", "guest", "stranger"]),
         amount=st.sampled_from([None, 1, 50000, 10**9]),
         key=st.sampled_from(["one", "two"]),
-        trouble=gateway_fault("refund", "refund", "refund_verify"),
+        fault=gateway_fault("refund", "refund", "refund_verify"),
     )
     def refund(
-        self, *, which: int, back: int, by: str, amount: int | None, key: str, trouble: SwitchSetting | None
+        self, *, which: int, back: int, by: str, amount: int | None, key: str, fault: SwitchSetting | None
     ) -> None:
         """One Idempotency-Key is one refund, and refunds never exceed the payment."""
         booking_id = self._one(which)
         payment = self.driver.read(f"/v1/payments/{self._payment(booking_id, back)['tx_ref']}", self.driver.operator)
         tx_ref, who = payment["tx_ref"], self._person(booking_id, by)
-        if trouble:
-            self.driver.set_switch(trouble, tx_ref=tx_ref)
+        if fault:
+            self.driver.set_switch(fault, tx_ref=tx_ref)
         body = {"reason": "a kindness"} | ({} if amount is None else {"amount": amount})
         reply = self.driver.call("POST", f"/v1/payments/{tx_ref}/refunds", by=who, body=body, key=key)
         if by in ("guest", "stranger"):
