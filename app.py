@@ -14,12 +14,13 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, COR
 from chalicelib import container as composition
 from chalicelib import events
 from chalicelib.api.core import authorizer as sign_in
-from chalicelib.api.core import http
+from chalicelib.api.core import cors, http
 from chalicelib.api.routes import (  # noqa: F401 - their routes
     attention,
     bookings,
     callbacks,
     documents,
+    hosts,
     listings,
     operators,
     pages,
@@ -32,8 +33,8 @@ from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(
     allow_origin="*",
-    allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Accept-Language"],
-    expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replayed"],
+    allow_headers=list(cors.ALLOWED_HEADERS),
+    expose_headers=list(cors.EXPOSED_HEADERS),
     max_age=int(CORS_CACHE.total_seconds()),
 )
 

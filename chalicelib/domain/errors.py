@@ -65,7 +65,6 @@ class Refusal(Exception):
     """Something that Guzo will not do, said so that a program (``code``) and a person can understand it."""
 
     code = "refused"
-    retryable = False
 
     def __init__(
         self, detail: str = "", *, errors: tuple[FieldError, ...] = (), retry_after: timedelta | None = None
@@ -191,7 +190,6 @@ class RefundExceedsPayment(Conflict):
 
 class InProgress(Conflict):
     code = "in_progress"
-    retryable = True
 
 
 class PreconditionFailed(Refusal):
@@ -204,14 +202,12 @@ class IdempotencyKeyReused(Refusal):
 
 class TooManyOpenHolds(Refusal):
     code = "too_many_open_holds"
-    retryable = True
 
 
 class Busy(Refusal):
     """The store could not answer, or others were faster, however often it was tried: the call may succeed later."""
 
     code = "busy"
-    retryable = True
 
 
 class GatewayError(Refusal):
@@ -221,7 +217,6 @@ class GatewayError(Refusal):
     """
 
     code = "gateway_error"
-    retryable = True
 
     def __init__(
         self,
@@ -237,7 +232,6 @@ class GatewayError(Refusal):
 
 class GatewayRejected(GatewayError):
     code = "gateway_rejected"
-    retryable = False
 
 
 class ReferenceUsed(GatewayRejected):

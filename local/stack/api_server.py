@@ -5,6 +5,7 @@ What `chalice local` does otherwise, and the remedy:
 - a keep-alive answer waits 40 ms for the client's acknowledgement: Nagle's algorithm is off;
 - the sixth of simultaneous connections waits a second: the backlog is longer;
 - `current_request` and `lambda_context` are shared by all threads: each thread has its own;
+- a method that a path does not have is let through to the app, which refuses it with 405 and names those it has;
 - an unknown path, a missing token and the like get Amazon's default answers, an authorizer that raises gets
   none: they come from the same table as the deployed API's (`chalicelib/api/core/gateway_responses.py`);
 - chunked bodies are lost, a malformed request ends in a traceback: `requests_in.py` reads them.
@@ -35,6 +36,7 @@ from chalice.local import (
 )
 
 from chalicelib.api.core import gateway_responses
+from chalicelib.api.core.cors import CORS_HEADERS
 from local.stack.request_reading import MOST_BYTES, Malformed, TooLarge, clean_target, drain, read_body
 
 __all__ = ["MOST_BYTES", "ApiGateway", "ApiServer", "Refused", "isolate_threads"]
@@ -70,11 +72,13 @@ class ApiGateway(LocalGateway):
 
     def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes | None, request_id: str) -> Answer:
         event = self._event(method, target, headers, body, request_id)
-        if method == "OPTIONS" and "OPTIONS" not in self._app.routes[event["requestContext"]["resourcePath"]]:
-            preflight = gateway_responses.CORS_HEADERS | self._autogen_options_headers(event)
+        methods = self._app.routes[event["requestContext"]["resourcePath"]]
+        if method == "OPTIONS" and "OPTIONS" not in methods:
+            preflight = {**CORS_HEADERS, **self._autogen_options_headers(event)}
             return {"statusCode": 200, "headers": {**preflight, "X-Request-Id": request_id}, "body": None}
         context = self._generate_lambda_context()
-        event = self._authorized(target, event, context)
+        if method in methods:
+            event = self._authorized(target, event, context)
         try:
             return self._app(event, context)
         except Exception as fault:
@@ -92,8 +96,7 @@ class ApiGateway(LocalGateway):
         # Chalice's matcher lets an empty segment stand for a parameter, and takes //x for the host x.
         names = [part[1:-1] for part in route.split("/") if part.startswith("{")]
         parameters = {name: event["pathParameters"][name] for name in names}
-        known = method == "OPTIONS" or method in self._app.routes[route]
-        if not known or path.startswith("//") or not all(parameters.values()):
+        if path.startswith("//") or not all(parameters.values()):
             raise Refused("MISSING_AUTHENTICATION_TOKEN")
         many = event["multiValueQueryStringParameters"]
         now = datetime.now(UTC)
@@ -142,7 +145,7 @@ class ApiGateway(LocalGateway):
 def refusal(kind: str, target: str, request_id: str) -> Answer:
     """Return the gateway response of this name."""
     path = target.partition("?")[0]
-    status, headers, body = gateway_responses.problem(kind, instance=path, request_id=request_id)
+    status, headers, body = gateway_responses.refusal(kind, instance=path, request_id=request_id)
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
@@ -200,6 +203,7 @@ class _Handler(ChaliceRequestHandler):
     def _write(self, answer: Answer) -> None:
         status, body = answer["statusCode"], self._handle_binary(answer)["body"] or b""
         payload = body if isinstance(body, bytes) else body.encode()
+        # To HEAD, Content-Length would have to be the length of what GET answers.
         bare = self.command == "HEAD" or status in (204, 304)
         headers = {**answer["headers"], **answer.get("multiValueHeaders", {})}
         if payload and not any(name.lower() == "content-type" for name in headers):
@@ -209,7 +213,7 @@ class _Handler(ChaliceRequestHandler):
             for each in value if isinstance(value, list) else [value]:
                 # http.server writes Latin-1; what is not ASCII goes out as UTF-8, as API Gateway does.
                 self.send_header(name, str(each).encode().decode("latin-1"))
-        if status not in (204, 304):
+        if not bare:
             self.send_header("Content-Length", str(len(payload)))
         if self.close_connection:
             self.send_header("Connection", "close")

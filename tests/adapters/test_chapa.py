@@ -321,7 +321,6 @@ def test_a_refusal_of_chapas_is_told_in_its_own_words_if_those_can_be_shown(
     trouble = refused(status, failed(message))
     assert type(trouble) is GatewayRejected
     assert trouble.definitely_not_executed
-    assert not trouble.retryable
     assert trouble.detail == "The payment gateway refused this payment." + detail
     assert trouble.errors == ()
 

@@ -13,7 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.validators import validator_for
 
-from chalicelib.api.core.http import Route
+from chalicelib.api.core.routing import Route
 from tools.openapi.document import document
 
 Json = dict[str, Any]

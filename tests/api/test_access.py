@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.api.core import http
+from chalicelib.api.core import routing
 from tests.api.harness import Person, Reply, World, sample
 
-SIGNED_IN = [route for route in http.ROUTES if route.signed_in]
+SIGNED_IN = [route for route in routing.ROUTES if route.signed_in]
 PUBLIC = {
     ("GET", "/health"),
     ("GET", "/openapi.json"),
@@ -32,21 +32,21 @@ PUBLIC = {
 }
 
 
-def named(route: http.Route) -> str:
+def named(route: routing.Route) -> str:
     return f"{route.method} {route.path}"
 
 
-def a_call(world: World, route: http.Route, by: Person | None) -> Reply:
+def a_call(world: World, route: routing.Route, by: Person | None) -> Reply:
     world.touched.clear()
     return world.call(route.method, sample(route.path), {} if route.body else None, by=by, key="k")
 
 
 def test_only_what_the_contract_calls_public_is_public() -> None:
-    assert {(route.method, route.path) for route in http.ROUTES if not route.signed_in} <= PUBLIC
+    assert {(route.method, route.path) for route in routing.ROUTES if not route.signed_in} <= PUBLIC
 
 
 @pytest.mark.parametrize("route", SIGNED_IN, ids=named)
-def test_without_a_token_that_is_good_now(world: World, route: http.Route) -> None:
+def test_without_a_token_that_is_good_now(world: World, route: routing.Route) -> None:
     now = int(time.time())
     for by in (
         None,
@@ -84,8 +84,8 @@ def test_a_role_that_one_lacks(world: World, groups: str) -> None:
         assert world.touched == []
 
 
-@pytest.mark.parametrize("route", [route for route in http.ROUTES if route.role], ids=named)
-def test_the_role_comes_before_what_is_wrong_with_the_request(world: World, route: http.Route) -> None:
+@pytest.mark.parametrize("route", [route for route in routing.ROUTES if route.role], ids=named)
+def test_the_role_comes_before_what_is_wrong_with_the_request(world: World, route: routing.Route) -> None:
     world.touched.clear()
     reply = world.call(route.method, sample(route.path), raw="{", by=world.guest(), key="", query={"limit": "x"})
     assert (reply.status, reply.code) == (403, "forbidden")

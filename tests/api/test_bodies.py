@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.api.core import http
+from chalicelib.api.core import routing
 from chalicelib.api.core.fields import MAX_PRICE, NoBody
 from tests.api.harness import SHOP, World, sample
 
-TAKE_A_BODY = {sample(route.path): route for route in http.ROUTES if route.body is not None}
+TAKE_A_BODY = {sample(route.path): route for route in routing.ROUTES if route.body is not None}
 PATHS = sorted(TAKE_A_BODY)
 NEED_A_FIELD = [
     path for path in PATHS if any(field.required for field in msgspec.structs.fields(TAKE_A_BODY[path].body or NoBody))
@@ -92,7 +92,7 @@ def test_a_body_that_is_too_large(world: World, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted({sample(route.path) for route in http.ROUTES if route.method == "POST" and route.body is None})
+    "path", sorted({sample(route.path) for route in routing.ROUTES if route.method == "POST" and route.body is None})
 )
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "text/plain", None])
 def test_too_much_for_a_route_that_reads_no_json(world: World, path: str, content_type: str | None) -> None:

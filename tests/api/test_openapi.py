@@ -16,9 +16,10 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from chalicelib.api.core import http, problems
+from chalicelib.api.core import routing
 from chalicelib.api.core.fields import FORMATS
 from chalicelib.api.core.gateway_responses import RESPONSES
+from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.api.core.validation import read_body
 from chalicelib.api.routes import documents
 from tests.api.conformance import complaints, described
@@ -69,8 +70,8 @@ def test_it_does_not_hang_on_the_order_of_imports() -> None:
 
 
 def test_every_route_is_in_it_and_nothing_else() -> None:
-    assert OPERATIONS.keys() == {(route.method.lower(), route.path) for route in http.ROUTES}
-    for route in http.ROUTES:
+    assert OPERATIONS.keys() == {(route.method.lower(), route.path) for route in routing.ROUTES}
+    for route in routing.ROUTES:
         made = OPERATIONS[route.method.lower(), route.path]
         assert made["operationId"] == route.name
         assert bool(made["security"]) == route.signed_in
@@ -100,10 +101,9 @@ def test_every_code_that_is_documented_exists_and_the_other_way_round() -> None:
         if isinstance(each.get("code"), dict) and "enum" in each["code"]
     ]
     documented = {code for enum in enums for code in enum}
-    of_the_gateway = {RESPONSES[kind].code for kind in (*openapi_answers.AT_THE_GATEWAY, *openapi_answers.FOR_A_TOKEN)}
-    # These are never answered as such: a more exact one is.
-    general = {"not_found"}
-    assert documented == (problems.STATUS.keys() | of_the_gateway) - general
+    # A more exact one is always answered instead; and API Gateway never lets a method through that no path has.
+    nowhere = {"not_found", "method_not_allowed"}
+    assert documented == PROBLEM_TYPES.keys() - nowhere
 
 
 def test_every_answer_of_api_gateway_is_thought_of() -> None:
@@ -122,7 +122,7 @@ def test_the_bodies_of_examples_are_taken(kind: type[msgspec.Struct]) -> None:
 
 
 def test_every_body_and_every_answer_has_an_example() -> None:
-    for route in http.ROUTES:
+    for route in routing.ROUTES:
         for kind in (route.body, *(outcome.body for outcome in route.outcomes)):
             assert kind in (None, dict) or examples.of(kind) is not None, route.name
 

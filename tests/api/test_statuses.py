@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.gateways.paystack import Paystack
-from chalicelib.api.core import http
+from chalicelib.api.core import routing
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import StoreBusy
@@ -27,7 +27,7 @@ from tools.openapi import examples
 KEY = "sk_test_marked-2026"
 
 
-def named(route: http.Route) -> str:
+def named(route: routing.Route) -> str:
     return f"{route.method} {route.path}"
 
 
@@ -49,13 +49,13 @@ def paystack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world.container, "settings", stage)
 
 
-def signed(route: http.Route, raw: bytes) -> dict[str, str]:
+def signed(route: routing.Route, raw: bytes) -> dict[str, str]:
     if route.signed_by == "x-paystack-signature":
         return {route.signed_by: hmac.new(KEY.encode(), raw, hashlib.sha512).hexdigest()}
     return {route.signed_by: signature(raw)} if route.signed_by else {}
 
 
-def a_right_call(world: World, route: http.Route) -> Reply:
+def a_right_call(world: World, route: routing.Route, *, method: str | None = None) -> Reply:
     """A call that is right as far as can be seen without the store."""
     raw = None
     if route.signed_by is not None:
@@ -63,7 +63,7 @@ def a_right_call(world: World, route: http.Route) -> Reply:
         raw = raw.replace('""', f'"{examples.TX_REF}"')
     parameters = operation_of(route).get("parameters", ())
     return world.call(
-        route.method,
+        method or route.method,
         sample(route.path),
         None if route.body is None else examples.BODIES[route.body],
         by=world.staff(),
@@ -74,9 +74,9 @@ def a_right_call(world: World, route: http.Route) -> Reply:
     )
 
 
-@pytest.mark.parametrize("route", http.ROUTES, ids=named)
+@pytest.mark.parametrize("route", routing.ROUTES, ids=named)
 def test_a_fault_of_ours_is_a_500_that_tells_nothing(
-    world: World, route: http.Route, monkeypatch: pytest.MonkeyPatch
+    world: World, route: routing.Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: float) -> Any:
         raise RuntimeError("marked")
@@ -89,9 +89,9 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(
 
 
 @pytest.mark.usefixtures("paystack")
-@pytest.mark.parametrize("route", http.ROUTES, ids=named)
+@pytest.mark.parametrize("route", routing.ROUTES, ids=named)
 def test_a_store_that_is_down_is_a_503_where_it_is_needed(
-    world: World, route: http.Route, monkeypatch: pytest.MonkeyPatch
+    world: World, route: routing.Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for part in ("bookings", "listings", "queue"):
         monkeypatch.setattr(world.container, part, Down())
@@ -176,7 +176,7 @@ def test_every_documented_status_is_reached() -> None:
     # Others only API Gateway makes. Their form is that of its table, from which the local server answers, too.
     ours = {
         (route.name, status)
-        for route in http.ROUTES
+        for route in routing.ROUTES
         for status in {outcome.status for outcome in route.outcomes} | openapi_answers.refusals(route).keys()
     }
     assert not (missing := ours - SEEN), "\n".join(f"{name}: {status}" for name, status in sorted(missing))

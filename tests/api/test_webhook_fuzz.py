@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.gateways.paystack import Paystack
-from chalicelib.api.core.http import MAX_BODY
+from chalicelib.api.core.request import MAX_BODY
 from tests.adapters.chapa_server import KEY, Keys, Talk, failed
 from tests.adapters.test_gateway_fuzz import answers, anything
 from tests.api.harness import WEBHOOK_SECRET, World

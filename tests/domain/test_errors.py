@@ -9,16 +9,6 @@ from chalicelib.domain import errors
 from chalicelib.domain.errors import DatesUnavailable, FieldError, GatewayError, PriceChanged, Refusal
 from chalicelib.domain.money import Money
 
-RETRYABLE = {
-    "in_progress",
-    "too_many_open_holds",
-    "busy",
-    "gateway_bad_answer",
-    "gateway_unreachable",
-    "gateway_timeout",
-}
-"""The very same request can succeed later, without the caller changing anything."""
-
 
 def refusals() -> list[type[Refusal]]:
     found = [Refusal]
@@ -70,12 +60,6 @@ def test_no_two_refusals_share_a_code_but_the_used_reference() -> None:
     assert len(codes) == len(set(codes))
     assert errors.ReferenceUsed.code == errors.GatewayRejected.code
     assert all(re.fullmatch("[a-z]+(_[a-z]+)*", code) for code in codes)
-
-
-@pytest.mark.parametrize("kind", refusals(), ids=lambda kind: kind.__name__)
-def test_what_can_succeed_later_says_so(kind: type[Refusal]) -> None:
-    if kind is not GatewayError:
-        assert kind.retryable is (kind.code in RETRYABLE)
 
 
 @pytest.mark.parametrize("kind", refusals(), ids=lambda kind: kind.__name__)

@@ -7,6 +7,8 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CORSConfig, Rate, Response
 
+from chalicelib.api.core.http import refuse_method
+
 ANYTHING = ["*/*"]
 
 
@@ -45,6 +47,10 @@ def make_probe() -> Chalice:
             return Response("", status_code=204)
         return Response({"thing": thing_id}, headers={"Location": "/ጉዞ"})
 
+    @app.route("/headed", methods=["GET", "HEAD"])
+    def headed() -> Any:
+        return {"head": "and body"}
+
     @app.route("/secret", authorizer=authorize)
     def secret() -> Any:
         assert app.current_request is not None
@@ -58,4 +64,5 @@ def make_probe() -> Chalice:
     def sweep(event: Any) -> dict[str, int]:
         return {"due": 3}
 
+    app.register_middleware(refuse_method, "http")
     return app

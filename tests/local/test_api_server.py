@@ -68,21 +68,28 @@ def assert_problem(answer: requests.Response, status: int, code: str) -> None:
     ("method", "path"),
     [
         ("GET", "/nothing"),
-        ("DELETE", "/echo"),
         ("OPTIONS", "/nothing"),
-        ("BREW", "/echo"),
         ("GET", "/things/"),
         ("GET", "/things/a/b"),
         ("TRACE", "/nothing"),
     ],
 )
-def test_an_unknown_path_or_method_is_one_refusal(api: requests.Session, url: str, method: str, path: str) -> None:
+def test_an_unknown_path_is_refused_by_any_method(api: requests.Session, url: str, method: str, path: str) -> None:
     assert_problem(api.request(method, url + path), 404, "route_not_found")
 
 
-def test_head_is_unknown_too_and_has_no_body(api: requests.Session, url: str) -> None:
-    answer = api.head(url + "/echo")
-    assert (answer.status_code, answer.content) == (404, b"")
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/echo"), ("BREW", "/echo"), ("POST", "/secret")])
+def test_a_method_that_a_known_path_does_not_have(api: requests.Session, url: str, method: str, path: str) -> None:
+    answer = api.request(method, url + path)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == ("GET, OPTIONS" if path == "/secret" else "GET, POST, OPTIONS")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/echo", 405), ("/headed", 200)])
+def test_head_has_no_body(api: requests.Session, url: str, path: str, status: int) -> None:
+    answer = api.head(url + path)
+    assert (answer.status_code, answer.content) == (status, b"")
+    assert "Content-Length" not in answer.headers
     assert api.get(url + "/echo").status_code == 200  # the connection is still in step
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from chalicelib import settings, telemetry
-from chalicelib.api.core import gateway_responses, problems
-from chalicelib.api.core.http import ROUTES
+from chalicelib.api.core import gateway_responses
+from chalicelib.api.core.routing import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
 from local.stack.resources import TEMPLATE
 from tests.package.conftest import STAGES
@@ -286,13 +286,6 @@ def test_no_secret_is_a_parameter_or_a_variable(template: Template) -> None:
 def test_what_the_gateway_answers_is_generated(template: Template) -> None:
     assert generator.generated(TEMPLATE.read_text()) == TEMPLATE.read_text(), "run make template"
     assert properties(template, "RestAPI")["GatewayResponses"] == gateway_responses.template_fragment()
-
-
-def test_the_gateway_speaks_as_the_api_does() -> None:
-    for response in gateway_responses.RESPONSES.values():
-        if response.code in problems.TITLES:
-            assert response.title == problems.TITLES[response.code]
-            assert response.retryable == (response.code in problems.RETRYABLE)
 
 
 @pytest.mark.parametrize("stage", STAGES)

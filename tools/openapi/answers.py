@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.api.core import gateway_responses, problems
-from chalicelib.api.core.http import ROUTES, Outcome, Route
+from chalicelib.api.core import gateway_responses
 from chalicelib.api.core.paging import Paged
+from chalicelib.api.core.problems import PROBLEM_TYPES
+from chalicelib.api.core.routing import ROUTES, Outcome, Route
 from tools.openapi import examples, schemas
 from tools.openapi.schemas import Json
 
@@ -57,13 +58,11 @@ _OUTCOMES = {
 _WAITS = frozenset({"in_progress", "too_many_open_holds", "busy", "gateway_unreachable", "too_many_requests"})
 """Codes whose answers may say how long to wait."""
 
-_GATEWAY_TITLES = {answer.code: answer.title for answer in gateway_responses.RESPONSES.values()}
-
 SCHEMAS: Mapping[str, Json] = {
     "ProblemCode": {
         "description": "What a program decides by. More may come: one that it does not know, it treats by `status`.",
         "type": "string",
-        "enum": sorted(problems.STATUS.keys() | _GATEWAY_TITLES.keys()),
+        "enum": sorted(PROBLEM_TYPES),
     },
     "WrongField": {
         "description": "One wrong field, by its dotted path, and a sentence for a person.",
@@ -113,7 +112,7 @@ def refusals(route: Route) -> dict[int, set[str]]:
             codes |= follow
     found: dict[int, set[str]] = {}
     for code in codes:
-        found.setdefault(problems.STATUS[code], set()).add(code)
+        found.setdefault(PROBLEM_TYPES[code].status, set()).add(code)
     return found
 
 
@@ -147,7 +146,7 @@ def response(route: Route, status: int) -> Json:
                 headers.add("Idempotent-Replayed")
             contents |= _contents(outcome)
     if codes := sorted(own | gateway):
-        sentences += [f"`{code}`: {_title(code)}" for code in codes]
+        sentences += [f"`{code}`: {PROBLEM_TYPES[code].title}" for code in codes]
         contents[PROBLEM] = {"schema": _problem_of(status, codes)}
         headers |= {"Retry-After"} if not _WAITS.isdisjoint(codes) else set()
         headers |= {"WWW-Authenticate"} if "unauthenticated" in codes else set()
@@ -189,10 +188,6 @@ def content(kind: Any) -> Json:
 def _problem_of(status: int, codes: list[str]) -> Json:
     of_this = {"status": {"const": status}, "code": {"type": "string", "enum": codes}}
     return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": of_this}]}
-
-
-def _title(code: str) -> str:
-    return problems.TITLES.get(code) or _GATEWAY_TITLES[code]
 
 
 def share(responses: list[Json], shared: Json) -> None:

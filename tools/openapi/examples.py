@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
-from chalicelib.api import answers
+import msgspec
+
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.listings import FoundListingOut, ListingOut, NightsOut, ReviewOut
+from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
+from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.routes import attention, bookings, callbacks, documents, listings, operators, payments, reviews
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Page
@@ -31,8 +36,8 @@ PARAMETERS: Mapping[str, str] = {
 
 
 def _money(minor: int) -> Json:
-    shown: Json = answers.to_builtins(answers.MoneyOut.of(Money(minor, "ETB")))
-    return shown
+    answered: Json = msgspec.to_builtins(MoneyOut.of(Money(minor, "ETB")))
+    return answered
 
 
 _AT = {"created_at": "2027-01-02T09:15:30Z", "updated_at": "2027-01-02T09:15:32Z"}
@@ -129,14 +134,14 @@ BODIES: Mapping[type, Json] = {
 }
 
 ANSWERS: Mapping[type, Json] = {
-    answers.ListingOut: _LISTING,
-    answers.FoundListingOut: _LISTING | {"quote": {"nights": 3, "total": _money(735000)}},
-    answers.NightsOut: _NIGHTS,
-    answers.ReviewOut: {"rating": 5, "text": "Quiet, and the coffee was good.", "created_at": _AT["created_at"]},
-    answers.BookingOut: _BOOKING,
-    answers.PaymentOut: _PAYMENT,
-    answers.RefundOut: _REFUND,
-    answers.EventOut: {
+    ListingOut: _LISTING,
+    FoundListingOut: _LISTING | {"quote": {"nights": 3, "total": _money(735000)}},
+    NightsOut: _NIGHTS,
+    ReviewOut: {"rating": 5, "text": "Quiet, and the coffee was good.", "created_at": _AT["created_at"]},
+    BookingOut: _BOOKING,
+    PaymentOut: _PAYMENT,
+    RefundOut: _REFUND,
+    EventOut: {
         "at": "2027-01-02T09:15:32Z",
         "kind": "payment_opened",
         "cause": "guest",

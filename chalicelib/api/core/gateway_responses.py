@@ -1,7 +1,7 @@
 """What API Gateway answers itself, before or instead of our code: one table.
 
 The deployed template's ``GatewayResponses`` are generated from it (``make template``), and the local server
-answers from it too, so that a frontend meets the same problem documents everywhere. Standard library only.
+answers from it too, so that a frontend meets the same problem documents everywhere.
 
 API Gateway fills in ``$context.…`` by plain replacement in the body, and in headers when the whole value is
 ``context.…`` without quotes; a constant header stands in single quotes.
@@ -10,74 +10,44 @@ API Gateway fills in ``$context.…`` by plain replacement in the body, and in h
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-CORS_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, Accept-Language",
-    "Access-Control-Expose-Headers": "ETag, Location, Retry-After, X-Request-Id, Idempotent-Replayed",
-}
+from chalicelib.api.core.cors import CORS_HEADERS
+from chalicelib.api.core.problems import PROBLEM_TYPES, problem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """One refusal of the gateway, in our words."""
+    """One refusal of the gateway, in our words. ``other_status`` stands in for the status of its code."""
 
-    status: int
     code: str
-    title: str
     detail: str
-    retryable: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    other_status: int | None = None
+
+    @property
+    def status(self) -> int:
+        return self.other_status or PROBLEM_TYPES[self.code].status
 
     def body(self, instance: str) -> dict[str, Any]:
         """The problem document (RFC 9457), in the form of every other one that Guzo answers."""
-        return {
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
-            "code": self.code,
-            "retryable": self.retryable,
-            "errors": [],
-        }
+        return problem(self.code, self.detail, instance=instance) | {"status": self.status}
 
 
 _UNAUTHENTICATED = GatewayResponse(
-    401,
     "unauthenticated",
-    "Sign in first",
     "The access token is missing, expired or not valid here.",
     headers={"WWW-Authenticate": "Bearer"},
 )
-_NO_ROUTE = GatewayResponse(404, "route_not_found", "No such route", "Nothing answers this method on this path.")
-_BAD_REQUEST = GatewayResponse(
-    400, "invalid_request", "The request is not right", "The request could not be understood."
-)
-_FORBIDDEN = GatewayResponse(403, "forbidden", "Forbidden", "This request is not let through.")
-_THROTTLED = GatewayResponse(
-    429,
-    "too_many_requests",
-    "Too many requests",
-    "Wait a moment, then try again.",
-    retryable=True,
-    headers={"Retry-After": "1"},
-)
-_TIMEOUT = GatewayResponse(
-    504,
-    "timeout",
-    "No answer in time",
-    "The request may have been carried out: repeat it with the same Idempotency-Key.",
-    retryable=True,
-)
-_BROKEN = GatewayResponse(
-    500, "internal_error", "Something went wrong", "The fault is ours and has been logged.", retryable=True
-)
-_BAD_ANSWER = GatewayResponse(
-    502, "internal_error", "Something went wrong", "The fault is ours and has been logged.", retryable=True
-)
+_NO_ROUTE = GatewayResponse("route_not_found", "Nothing answers this method on this path.")
+_BAD_REQUEST = GatewayResponse("invalid_request", "The request could not be understood.")
+_FORBIDDEN = GatewayResponse("forbidden", "This request is not let through.")
+_THROTTLED = GatewayResponse("too_many_requests", "Wait a moment, then try again.", headers={"Retry-After": "1"})
+_TIMEOUT = GatewayResponse("timeout", "The request may have been carried out: repeat it with the same Idempotency-Key.")
+_BROKEN = GatewayResponse("internal_error", "The fault is ours and has been logged.")
+_BAD_ANSWER = replace(_BROKEN, other_status=502)
 
 RESPONSES: dict[str, GatewayResponse] = {
     # The authorizer denies only for a bad token, and never for a missing role: denied is "not signed in".
@@ -91,12 +61,8 @@ RESPONSES: dict[str, GatewayResponse] = {
     "BAD_REQUEST_BODY": _BAD_REQUEST,
     "BAD_REQUEST_PARAMETERS": _BAD_REQUEST,
     "DEFAULT_4XX": _BAD_REQUEST,
-    "REQUEST_TOO_LARGE": GatewayResponse(
-        413, "body_too_large", "The body is too large", "A request body may have at most 64 KiB."
-    ),
-    "UNSUPPORTED_MEDIA_TYPE": GatewayResponse(
-        415, "unsupported_media_type", "Unsupported media type", "Send JSON, as application/json."
-    ),
+    "REQUEST_TOO_LARGE": GatewayResponse("body_too_large", "A request body may have at most 64 KiB."),
+    "UNSUPPORTED_MEDIA_TYPE": GatewayResponse("unsupported_media_type", "Send JSON, as application/json."),
     "INVALID_API_KEY": _FORBIDDEN,
     "WAF_FILTERED": _FORBIDDEN,
     "QUOTA_EXCEEDED": _THROTTLED,
@@ -110,7 +76,7 @@ RESPONSES: dict[str, GatewayResponse] = {
 }
 
 
-def problem(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+def refusal(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Status, headers and body of what the gateway would answer; for a server that stands in for it."""
     response = RESPONSES[response_type]
     headers = {"Content-Type": "application/problem+json", **CORS_HEADERS, **response.headers}
@@ -123,7 +89,7 @@ def template_fragment() -> dict[str, Any]:
 
 
 def _in_template(response: GatewayResponse) -> dict[str, Any]:
-    headers = {name: f"'{value}'" for name, value in (CORS_HEADERS | response.headers).items()}
+    headers = {name: f"'{value}'" for name, value in {**CORS_HEADERS, **response.headers}.items()}
     # The gateway finds its templates by application/json only: the true type must be said as a header.
     headers["Content-Type"] = "'application/problem+json'"
     headers["X-Request-Id"] = "context.requestId"

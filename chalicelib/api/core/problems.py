@@ -1,130 +1,96 @@
-"""From a refusal to the problem document (RFC 9457) that a caller sees: the one table from code to HTTP status."""
+"""From a refusal to the problem document (RFC 9457) that a caller sees, and the one table of all refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.api.answers import MoneyOut, to_builtins
-from chalicelib.domain.errors import DatesUnavailable, PriceChanged, Refusal
+import msgspec
 
-STATUS: Mapping[str, int] = {
-    "invalid_request": 400,
-    "invalid_json": 400,
-    "invalid_cursor": 400,
-    "idempotency_key_required": 400,
-    "gateway_rejected": 400,
-    "unauthenticated": 401,
-    "bad_signature": 401,
-    "forbidden": 403,
-    "not_found": 404,
-    "route_not_found": 404,
-    "listing_not_found": 404,
-    "booking_not_found": 404,
-    "payment_not_found": 404,
-    "refund_not_found": 404,
-    "attention_item_not_found": 404,
-    "dates_unavailable": 409,
-    "price_changed": 409,
-    "listing_closed": 409,
-    "currency_not_taken": 409,
-    "booking_not_payable": 409,
-    "payment_in_review": 409,
-    "not_in_review": 409,
-    "not_in_attention": 409,
-    "wrong_resolution_call": 409,
-    "stay_begun": 409,
-    "stay_not_over": 409,
-    "already_reviewed": 409,
-    "refund_exceeds_payment": 409,
-    "in_progress": 409,
-    "precondition_failed": 412,
-    "body_too_large": 413,
-    "unsupported_media_type": 415,
-    "idempotency_key_reused": 422,
-    "too_many_open_holds": 429,
-    "internal_error": 500,
-    "gateway_bad_answer": 502,
-    "busy": 503,
-    "gateway_unreachable": 503,
-    "gateway_timeout": 504,
+from chalicelib.api.core.formats import MoneyOut
+from chalicelib.domain.errors import DatesUnavailable, FieldError, PriceChanged, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One refusal: its HTTP status, its title, and whether the very same request can succeed later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+PROBLEM_TYPES: Mapping[str, ProblemType] = {
+    "invalid_request": ProblemType(400, "The request is not right"),
+    "invalid_json": ProblemType(400, "The body is no JSON object"),
+    "invalid_cursor": ProblemType(400, "The cursor does not belong to this list"),
+    "idempotency_key_required": ProblemType(400, "An Idempotency-Key is needed"),
+    "gateway_rejected": ProblemType(400, "The payment gateway refused"),
+    "unauthenticated": ProblemType(401, "Sign in first"),
+    "bad_signature": ProblemType(401, "Not signed by the gateway"),
+    "forbidden": ProblemType(403, "Forbidden"),
+    "not_found": ProblemType(404, "Not found"),
+    "route_not_found": ProblemType(404, "No such route"),
+    "listing_not_found": ProblemType(404, "No such listing"),
+    "booking_not_found": ProblemType(404, "No such booking"),
+    "payment_not_found": ProblemType(404, "No such payment"),
+    "refund_not_found": ProblemType(404, "No such refund"),
+    "attention_item_not_found": ProblemType(404, "No such attention item"),
+    "method_not_allowed": ProblemType(405, "This path does not have that method"),
+    "dates_unavailable": ProblemType(409, "The dates are not free"),
+    "price_changed": ProblemType(409, "The price has changed"),
+    "listing_closed": ProblemType(409, "The listing is closed"),
+    "currency_not_taken": ProblemType(409, "No gateway takes this currency"),
+    "booking_not_payable": ProblemType(409, "The booking cannot be paid"),
+    "payment_in_review": ProblemType(409, "A payment is being looked at"),
+    "not_in_review": ProblemType(409, "Nothing to resolve"),
+    "not_in_attention": ProblemType(409, "Nothing to resolve"),
+    "wrong_resolution_call": ProblemType(409, "It has a call of its own"),
+    "stay_begun": ProblemType(409, "The stay has begun"),
+    "stay_not_over": ProblemType(409, "The stay is not over"),
+    "already_reviewed": ProblemType(409, "Reviewed before"),
+    "refund_exceeds_payment": ProblemType(409, "More than can be given back"),
+    "in_progress": ProblemType(409, "Still at work", retryable=True),
+    "precondition_failed": ProblemType(412, "It changed since it was read"),
+    "body_too_large": ProblemType(413, "The body is too large"),
+    "unsupported_media_type": ProblemType(415, "Unsupported media type"),
+    "idempotency_key_reused": ProblemType(422, "The Idempotency-Key was used for something else"),
+    "too_many_open_holds": ProblemType(429, "Too many unpaid bookings", retryable=True),
+    "too_many_requests": ProblemType(429, "Too many requests", retryable=True),
+    "internal_error": ProblemType(500, "Something went wrong", retryable=True),
+    "gateway_bad_answer": ProblemType(502, "The payment gateway answered nonsense", retryable=True),
+    "busy": ProblemType(503, "Busy", retryable=True),
+    "gateway_unreachable": ProblemType(503, "The payment gateway cannot be reached", retryable=True),
+    "gateway_timeout": ProblemType(504, "The payment gateway did not answer in time", retryable=True),
+    "timeout": ProblemType(504, "No answer in time", retryable=True),
 }
-
-TITLES: Mapping[str, str] = {
-    "invalid_request": "The request is not right",
-    "invalid_json": "The body is no JSON object",
-    "invalid_cursor": "The cursor does not belong to this list",
-    "idempotency_key_required": "An Idempotency-Key is needed",
-    "gateway_rejected": "The payment gateway refused",
-    "unauthenticated": "Sign in first",
-    "bad_signature": "Not signed by the gateway",
-    "forbidden": "Forbidden",
-    "not_found": "Not found",
-    "route_not_found": "No such route",
-    "listing_not_found": "No such listing",
-    "booking_not_found": "No such booking",
-    "payment_not_found": "No such payment",
-    "refund_not_found": "No such refund",
-    "attention_item_not_found": "No such matter",
-    "dates_unavailable": "The dates are not free",
-    "price_changed": "The price has changed",
-    "listing_closed": "The listing is closed",
-    "currency_not_taken": "No gateway takes this currency",
-    "booking_not_payable": "The booking cannot be paid",
-    "payment_in_review": "A payment is being looked at",
-    "not_in_review": "Nothing to resolve",
-    "not_in_attention": "Nothing to retry",
-    "wrong_resolution_call": "It has a call of its own",
-    "stay_begun": "The stay has begun",
-    "stay_not_over": "The stay is not over",
-    "already_reviewed": "Reviewed before",
-    "refund_exceeds_payment": "More than can be given back",
-    "in_progress": "Still at work",
-    "precondition_failed": "It changed since it was read",
-    "body_too_large": "The body is too large",
-    "unsupported_media_type": "Unsupported media type",
-    "idempotency_key_reused": "The Idempotency-Key was used for something else",
-    "too_many_open_holds": "Too many unpaid bookings",
-    "internal_error": "Something went wrong",
-    "gateway_bad_answer": "The payment gateway answered nonsense",
-    "busy": "Busy",
-    "gateway_unreachable": "The payment gateway cannot be reached",
-    "gateway_timeout": "The payment gateway did not answer in time",
-}
-
-RETRYABLE = frozenset(
-    {
-        "in_progress",
-        "too_many_open_holds",
-        "internal_error",
-        "busy",
-        "gateway_bad_answer",
-        "gateway_unreachable",
-        "gateway_timeout",
-    }
-)
+"""By their code, which is stable: programs decide by it, and translators translate by it."""
 
 
-def problem(code: str, detail: str, *, instance: str, errors: tuple[Any, ...] = (), **more: Any) -> dict[str, Any]:
-    """The document's members; ``errors`` are FieldErrors, ``more`` are members of this code alone."""
+def problem(
+    code: str, detail: str, *, instance: str, errors: Iterable[FieldError] = (), **members: object
+) -> dict[str, Any]:
+    """The members of a problem document; ``members`` are those that this code alone has."""
+    kind = PROBLEM_TYPES[code]
     return {
         "type": "about:blank",
-        "title": TITLES[code],
-        "status": STATUS[code],
-        "detail": detail or TITLES[code] + ".",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail or kind.title + ".",
         "instance": instance,
         "code": code,
-        "retryable": code in RETRYABLE,
+        "retryable": kind.retryable,
         "errors": [{"field": error.field, "message": error.message} for error in errors],
-        **more,
+        **members,
     }
 
 
 def problem_of(refusal: Refusal, *, instance: str) -> dict[str, Any]:
     """The document for a refusal of the domain, with what this refusal alone carries."""
-    more: dict[str, Any] = {}
+    members: dict[str, object] = {}
     if isinstance(refusal, DatesUnavailable):
-        more["nights"] = [night.isoformat() for night in refusal.nights]
+        members["nights"] = [night.isoformat() for night in refusal.nights]
     if isinstance(refusal, PriceChanged):
-        more["total"] = to_builtins(MoneyOut.of(refusal.total))
-    return problem(refusal.code, refusal.detail, instance=instance, errors=refusal.errors, **more)
+        members["total"] = msgspec.to_builtins(MoneyOut.of(refusal.total))
+    return problem(refusal.code, refusal.detail, instance=instance, errors=refusal.errors, **members)

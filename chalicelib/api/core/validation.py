@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from chalicelib.api.core.refusals import InvalidJson
 from chalicelib.domain.errors import FieldError, InvalidRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -40,12 +41,6 @@ _LIMITS = {
 }
 
 
-class InvalidJson(InvalidRequest):
-    """The body is no JSON object."""
-
-    code = "invalid_json"
-
-
 def read_body(raw: bytes, kind: type[T]) -> T:
     """A JSON object as ``kind``. Raises InvalidJson, InvalidRequest with every wrong field."""
     try:
@@ -63,7 +58,7 @@ def read_query(params: Mapping[str, list[str]], kind: type[T]) -> T:
     """Query parameters as ``kind``: numbers and dates are read from their text. Raises InvalidRequest."""
     repeated = [name for name, values in params.items() if len(values) > 1]
     if repeated:
-        errors = tuple(FieldError(_shown(name), "is given twice") for name in sorted(repeated))
+        errors = tuple(FieldError(_printable(name), "is given twice") for name in sorted(repeated))
         raise InvalidRequest("The query is not right.", errors=errors)
     return _read({name: values[0] for name, values in params.items()}, kind, strict=False)
 
@@ -85,7 +80,7 @@ def _struct(value: Mapping[str, Any], kind: type[T], path: str, errors: list[Fie
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     before = len(errors)
-    errors += [FieldError(path + _shown(name), "is not a field here") for name in value if name not in fields]
+    errors += [FieldError(path + _printable(name), "is not a field here") for name in value if name not in fields]
     right: dict[str, Any] = {}
     for encoded, field in fields.items():
         if encoded not in value:
@@ -161,13 +156,13 @@ def _checks(hint: Any) -> Iterator[Check]:
                 yield meta.extra["check"]
 
 
-def _sentence(said: str, hint: Any) -> str:
-    """What msgspec said of a value, for a person, and without the value."""
+def _sentence(complaint: str, hint: Any) -> str:
+    """What msgspec complains of, for a person, and without the value."""
     if get_origin(hint) is Literal:
         return "must be one of " + ", ".join(str(word) for word in get_args(hint))
     if hint is date:
         return _KINDS["date"]
-    match = _EXPECTED.match(said)
+    match = _EXPECTED.match(complaint)
     if match is None:
         return "is not right"
     kind, limit, number = match.groups()
@@ -176,6 +171,6 @@ def _sentence(said: str, hint: Any) -> str:
     return _LIMITS[kind, limit].format(number) if limit else _KINDS.get(kind, "is not right")
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
     """An unknown field's name as it may be shown again: short and printable."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:60])

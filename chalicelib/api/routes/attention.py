@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import Instant, instant
 from chalicelib.api.core.fields import Sentence
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.formats import Instant, instant
 from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, settle
 from chalicelib.services.operators.lists import Action, AttentionItem, Kind
@@ -45,17 +47,17 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
     actions: tuple[Action, ...]
 
     @classmethod
-    def of(cls, matter: AttentionItem, call: Call) -> AttentionItemOut:
-        age = int((call.container.clock.now() - matter.since).total_seconds())
+    def of(cls, item: AttentionItem, now: datetime) -> AttentionItemOut:
+        age = int((now - item.since).total_seconds())
         return cls(
-            matter.item_id,
-            matter.kind,
-            matter.subject,
-            matter.booking_id,
-            matter.reason,
-            instant(matter.since),
+            item.item_id,
+            item.kind,
+            item.subject,
+            item.booking_id,
+            item.reason,
+            instant(item.since),
             age,
-            matter.actions,
+            item.actions,
         )
 
 
@@ -78,35 +80,30 @@ class AcknowledgedOut(msgspec.Struct, frozen=True):
     routes,
     "GET",
     "/v1/ops/attention",
-    query=AttentionQuery,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=Page[AttentionItemOut]),),
 )
-def list_attention(call: Call) -> Answer:
+def list_attention(call: Call, query: AttentionQuery) -> Answer:
     """List what needs a person, oldest first."""
-    query: AttentionQuery = call.query
     found = operators.attention(
-        call.container, call.principal, kind=query.kind, limit=query.limit, after=position(call)
+        call.container, call.principal, kind=query.kind, limit=query.limit, after=position(call, query)
     )
-    return page(call, [AttentionItemOut.of(matter, call) for matter in found.items], found.next_cursor)
+    now = call.now()
+    return page(call, query, found, lambda item: AttentionItemOut.of(item, now))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/ops/attention/{item_id}/acknowledge",
-    body=AcknowledgeIn,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=AcknowledgedOut),),
     refuses=("attention_item_not_found", "wrong_resolution_call"),
 )
-def acknowledge_item(call: Call) -> Answer:
+def acknowledge_item(call: Call, body: AcknowledgeIn) -> Answer:
     """Take something off the attention list that a person has dealt with.
 
     For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these
     come back if they go on failing for another day. A repeat answers what the first one left.
     """
-    wanted: AcknowledgeIn = call.body
-    return Answer(AcknowledgedOut.of(settle(call.container, call.principal, call.path["item_id"], note=wanted.note)))
+    return Answer(AcknowledgedOut.of(settle(call.container, call.principal, call.path["item_id"], note=body.note)))

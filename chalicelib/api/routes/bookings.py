@@ -9,17 +9,16 @@ from typing import Annotated, Any
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import BookingOut, PaymentOut
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.payments import PaymentOut
 from chalicelib.api.core.fields import Count, Email, Name, NoBody, Phone, Price, Sentence, checked, url_parts
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Paged, page, position
-from chalicelib.api.views import booking_out, payment_out
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.container import container
 from chalicelib.domain.booking import BookingStatus, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.services import hosting
 from chalicelib.services import queries as reading
 from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book
@@ -84,17 +83,10 @@ class BookingsQuery(Paged, frozen=True):
     status: BookingStatus | None = None
 
 
-class HostBookingsQuery(BookingsQuery, frozen=True):
-    """The bookings of one of the host's listings."""
-
-    listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
-
-
 @endpoint(
     routes,
     "POST",
     "/v1/bookings",
-    body=NewBooking,
     signed_in=True,
     idempotent=True,
     outcomes=(Outcome(201, BookingOut, headers=("Location",)),),
@@ -110,7 +102,7 @@ class HostBookingsQuery(BookingsQuery, frozen=True):
         "too_many_open_holds",
     ),
 )
-def create_booking(call: Call) -> Answer:
+def create_booking(call: Call, body: NewBooking) -> Answer:
     """Hold a stay, open its payment and give the link to pay on.
 
     ``check_in`` is today or later in the listing's zone and within 540 days; ``guests`` at most ``units`` times what
@@ -118,61 +110,33 @@ def create_booking(call: Call) -> Answer:
     is null, and ``payment.problem`` is what opening a payment would have answered; open one then.
     """
     key = call.required_key()
-    wanted: NewBooking = call.body
     done = book(
         call.container,
         call.principal,
         BookingRequest(
-            listing_id=wanted.listing_id,
-            stay=Stay(wanted.check_in, wanted.check_out, wanted.units, wanted.guests),
-            contact=Contact(
-                wanted.contact.first_name, wanted.contact.last_name, wanted.contact.email, wanted.contact.phone
-            ),
-            language=wanted.language,
-            expected_total=wanted.expected_total,
-            return_url=wanted.return_url,
+            listing_id=body.listing_id,
+            stay=Stay(body.check_in, body.check_out, body.units, body.guests),
+            contact=Contact(body.contact.first_name, body.contact.last_name, body.contact.email, body.contact.phone),
+            language=body.language,
+            expected_total=body.expected_total,
+            return_url=body.return_url,
         ),
         key=key,
         public_url=call.public_url,
         request_id=call.request_id,
     )
     headers = {"Location": f"bookings/{done.booking.booking_id}"}
-    return Answer(booking_out(call, done.booking, "guest"), 201, headers, replayed=done.replayed)
+    return Answer(BookingOut.of(done.booking, "guest", now=call.now()), 201, headers, replayed=done.replayed)
 
 
-@endpoint(
-    routes, "GET", "/v1/bookings", query=BookingsQuery, signed_in=True, outcomes=(Outcome(body=Page[BookingOut]),)
-)
-def list_bookings(call: Call) -> Answer:
+@endpoint(routes, "GET", "/v1/bookings", signed_in=True, outcomes=(Outcome(body=Page[BookingOut]),))
+def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     """List the caller's own bookings, newest first."""
     found = reading.own_bookings(
-        call.container, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
+        call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
     )
-    return page(call, [booking_out(call, booking, "guest") for booking in found.items], found.next_cursor)
-
-
-@endpoint(
-    routes,
-    "GET",
-    "/v1/hosts/me/bookings",
-    query=HostBookingsQuery,
-    signed_in=True,
-    role="host",
-    outcomes=(Outcome(body=Page[BookingOut]),),
-    refuses=("listing_not_found",),
-)
-def list_hosted_bookings(call: Call) -> Answer:
-    """List the bookings of the caller's listings, latest stays first for each."""
-    query: HostBookingsQuery = call.query
-    found = hosting.bookings(
-        call.container,
-        call.principal,
-        listing_id=query.listing_id,
-        status=query.status,
-        limit=query.limit,
-        after=position(call),
-    )
-    return page(call, [booking_out(call, booking, "host") for booking in found.items], found.next_cursor)
+    now = call.now()
+    return page(call, query, found, lambda booking: BookingOut.of(booking, "guest", now=now))
 
 
 @endpoint(
@@ -188,14 +152,13 @@ def read_booking(call: Call) -> Answer:
     booking, role = visible_booking(
         call.container, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
     )
-    return Answer(booking_out(call, booking, role, with_attempts=True))
+    return Answer(BookingOut.of(booking, role, now=call.now(), with_attempts=True))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/bookings/{booking_id}/payments",
-    body=NoBody,
     signed_in=True,
     idempotent=True,
     outcomes=(Outcome(201, PaymentOut, headers=("Location",)), Outcome(200, PaymentOut)),
@@ -211,26 +174,24 @@ def read_booking(call: Call) -> Answer:
         "gateway_timeout",
     ),
 )
-def open_payment(call: Call) -> Answer:
+def open_payment(call: Call, _body: NoBody) -> Answer:
     """Give a link to pay on: the open one while it is usable, else a new payment's."""
     done = pay(call.container, call.principal, call.path["booking_id"], key=call.key, public_url=call.public_url)
-    shown = payment_out(done.booking, done.payment)
+    answer = PaymentOut.of(done.booking, done.payment)
     if not done.opened:
-        return Answer(shown, replayed=done.replayed)
-    return Answer(shown, 201, {"Location": f"../../payments/{done.payment.tx_ref}"}, replayed=done.replayed)
+        return Answer(answer, replayed=done.replayed)
+    return Answer(answer, 201, {"Location": f"../../payments/{done.payment.tx_ref}"}, replayed=done.replayed)
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/bookings/{booking_id}/cancel",
-    body=CancelBooking,
     signed_in=True,
     outcomes=(Outcome(body=BookingOut),),
     refuses=("booking_not_found", "stay_begun"),
 )
-def cancel_booking(call: Call) -> Answer:
+def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     """Cancel a booking; what the policy gives back is owed at once."""
-    wanted: CancelBooking = call.body
-    booking, role = cancel(call.container, call.principal, call.path["booking_id"], reason=wanted.reason or "")
-    return Answer(booking_out(call, booking, role, with_refunds=True))
+    booking, role = cancel(call.container, call.principal, call.path["booking_id"], reason=body.reason or "")
+    return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))

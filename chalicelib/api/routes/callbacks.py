@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.ids import booking_of
 from chalicelib.gateways import GATEWAYS, GatewayRow
 from chalicelib.services.reconcile import reconcile
@@ -52,8 +52,9 @@ def _declare(gateway: str, row: GatewayRow) -> None:
 
     from_a_browser.__name__ = f"{gateway}_callback_from_a_browser"
     from_a_browser.__doc__ = "The same nudge, as a page's script posts it."
-    for method, handler in (("GET", callback), ("POST", from_a_browser)):
-        endpoint(routes, method, where + "/{tx_ref}", uses_store=False, outcomes=(Outcome(body=Received),))(handler)
+    received = (Outcome(body=Received),)
+    endpoint(routes, "GET", where + "/{tx_ref}", uses_store=False, outcomes=received)(callback)
+    endpoint(routes, "POST", where + "/{tx_ref}", uses_store=False, outcomes=received)(from_a_browser)
 
 
 def _to_the_page(call: Call) -> Answer:

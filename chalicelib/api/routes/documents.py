@@ -11,7 +11,8 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib import __version__
-from chalicelib.api.core.http import Answer, Call, Outcome, RouteNotFound, endpoint
+from chalicelib.api.core.refusals import RouteNotFound
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Language
 from chalicelib.domain.timing import STATIC_CACHE
 from chalicelib.settings import Settings

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import FoundListingOut, ListingOut, NightOut, NightsOut, QuoteOut
+from chalicelib.api.answers.listings import FoundListingOut, ListingOut, NightOut, NightsOut
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.money import Money
@@ -94,10 +94,9 @@ class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     end: date
 
 
-@endpoint(routes, "GET", "/v1/listings", query=SearchQuery, outcomes=(Outcome(body=Page[FoundListingOut]),))
-def search_listings(call: Call) -> Answer:
+@endpoint(routes, "GET", "/v1/listings", outcomes=(Outcome(body=Page[FoundListingOut]),))
+def search_listings(call: Call, query: SearchQuery) -> Answer:
     """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
-    query: SearchQuery = call.query
     found = catalogue.search(
         call.container,
         catalogue.Search(
@@ -107,16 +106,11 @@ def search_listings(call: Call) -> Answer:
             guests=query.guests,
             max_price=query.max_price,
             limit=query.limit,
-            after=position(call),
+            after=position(call, query),
         ),
     )
-    items = []
-    for listing, quote in found.items:
-        shown: QuoteOut | msgspec.UnsetType = msgspec.UNSET
-        if quote is not None and query.check_in and query.check_out:
-            shown = QuoteOut.of(quote, (query.check_out - query.check_in).days)
-        items.append(FoundListingOut.found(listing, shown))
-    return page(call, items, found.next_cursor)
+    nights = (query.check_out - query.check_in).days if query.check_in and query.check_out else 0
+    return page(call, query, found, lambda result: FoundListingOut.found(result.listing, result.quote, nights))
 
 
 @endpoint(
@@ -136,16 +130,14 @@ def read_listing(call: Call) -> Answer:
     routes,
     "GET",
     "/v1/listings/{listing_id}/availability",
-    query=Range,
     outcomes=(Outcome(body=NightsOut),),
     refuses=("listing_not_found",),
 )
-def read_availability(call: Call) -> Answer:
+def read_availability(call: Call, query: Range) -> Answer:
     """Read what is left, and what it costs, on each night of a range.
 
     ``to`` is not included; at most 120 nights.
     """
-    query: Range = call.query
     listing, nights = calendars.availability(call.container, call.path["listing_id"], query.start, query.end)
     return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
@@ -154,53 +146,32 @@ def read_availability(call: Call) -> Answer:
     routes,
     "POST",
     "/v1/listings",
-    body=Draft,
-    signed_in=True,
     role="host",
     idempotent=True,
     outcomes=(Outcome(201, ListingOut, headers=("ETag", "Location")),),
     refuses=("idempotency_key_reused",),
 )
-def publish_listing(call: Call) -> Answer:
+def publish_listing(call: Call, body: Draft) -> Answer:
     """Publish a listing."""
-    draft: Draft = call.body
-    listing, replayed = hosting.publish(call.container, call.principal, _draft(draft), key=call.key)
+    listing, replayed = hosting.publish(call.container, call.principal, _draft(body), key=call.key)
     headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
     return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
 
 
 @endpoint(
     routes,
-    "GET",
-    "/v1/hosts/me/listings",
-    query=Paged,
-    signed_in=True,
-    role="host",
-    outcomes=(Outcome(body=Page[ListingOut]),),
-)
-def list_own_listings(call: Call) -> Answer:
-    """List the caller's own listings, newest first."""
-    found = hosting.of_host(call.container, call.principal, limit=call.query.limit, after=position(call))
-    return page(call, [ListingOut.of(listing) for listing in found.items], found.next_cursor)
-
-
-@endpoint(
-    routes,
     "PATCH",
     "/v1/listings/{listing_id}",
-    body=Change,
-    signed_in=True,
     role="host",
     conditional=True,
     outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
     refuses=("listing_not_found",),
 )
-def change_listing(call: Call) -> Answer:
+def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
-    wanted: Change = call.body
-    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(wanted, name)) is not LEFT}
+    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(body, name)) is not LEFT}
     if "nightly_price" in changes:
-        changes["nightly_price"] = Money(wanted.nightly_price.amount, wanted.nightly_price.currency)
+        changes["nightly_price"] = Money(body.nightly_price.amount, body.nightly_price.currency)
     listing = hosting.update(
         call.container, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
     )
@@ -211,7 +182,6 @@ def change_listing(call: Call) -> Answer:
     routes,
     "DELETE",
     "/v1/listings/{listing_id}",
-    signed_in=True,
     role="host",
     outcomes=(Outcome(204),),
     refuses=("listing_not_found",),
@@ -226,28 +196,25 @@ def close_listing(call: Call) -> Answer:
     routes,
     "PUT",
     "/v1/listings/{listing_id}/nights",
-    body=NightsIn,
-    signed_in=True,
     role="host",
     outcomes=(Outcome(body=NightsOut),),
     refuses=("listing_not_found",),
 )
-def set_nights(call: Call) -> Answer:
+def set_nights(call: Call, body: NightsIn) -> Answer:
     """Set the price, or the closing, of a range of nights; what is left out stays as it is.
 
     At most 90 of them.
     """
-    wanted: NightsIn = call.body
-    change = NightChange(closed=None if wanted.closed is LEFT else wanted.closed)
-    if wanted.price is not LEFT:
-        price = None if wanted.price is None else Money(wanted.price.amount, wanted.price.currency)
+    change = NightChange(closed=None if body.closed is LEFT else body.closed)
+    if body.price is not LEFT:
+        price = None if body.price is None else Money(body.price.amount, body.price.currency)
         change = replace(change, price=price)
     listing, nights = calendars.set_nights(
         call.container,
         call.principal,
         call.path["listing_id"],
-        wanted.start,
-        wanted.end,
+        body.start,
+        body.end,
         change=change,
     )
     return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))

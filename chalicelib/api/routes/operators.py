@@ -10,12 +10,13 @@ from typing import Literal
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import BookingOut, Day, Instant, MoneyOut, PaymentOut, RefundOut, instant
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.fields import Sentence
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
+from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.negotiation import by_preference
 from chalicelib.api.core.paging import Paged, page, position
-from chalicelib.api.views import booking_out, payment_out
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
 from chalicelib.services import queries as reading
 from chalicelib.services.operators import lists as operators
@@ -108,14 +109,11 @@ class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     routes,
     "GET",
     "/v1/ops/bookings",
-    query=BookingsOfDays,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=Page[BookingOut]),),
 )
-def list_bookings_by_day(call: Call) -> Answer:
+def list_bookings_by_day(call: Call, query: BookingsOfDays) -> Answer:
     """List bookings by day of creation."""
-    query: BookingsOfDays = call.query
     found = operators.bookings_by_day(
         call.container,
         call.principal,
@@ -123,23 +121,21 @@ def list_bookings_by_day(call: Call) -> Answer:
         query.end,
         status=query.status,
         limit=query.limit,
-        after=position(call),
+        after=position(call, query),
     )
-    return page(call, [booking_out(call, booking, "operator") for booking in found.items], found.next_cursor)
+    now = call.now()
+    return page(call, query, found, lambda booking: BookingOut.of(booking, "operator", now=now))
 
 
 @endpoint(
     routes,
     "GET",
     "/v1/ops/payments",
-    query=PaymentsOfDays,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=Page[PaymentOut]),),
 )
-def list_payments_by_day(call: Call) -> Answer:
+def list_payments_by_day(call: Call, query: PaymentsOfDays) -> Answer:
     """List payments by their booking's day of creation."""
-    query: PaymentsOfDays = call.query
     found = operators.payments_by_day(
         call.container,
         call.principal,
@@ -147,16 +143,15 @@ def list_payments_by_day(call: Call) -> Answer:
         query.end,
         status=query.status,
         limit=query.limit,
-        after=position(call),
+        after=position(call, query),
     )
-    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.next_cursor)
+    return page(call, query, found, lambda pair: PaymentOut.of(*pair))
 
 
 @endpoint(
     routes,
     "GET",
     "/v1/ops/payments/{tx_ref}/gateway-events",
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=Page[GatewayEventOut]),),
     refuses=("payment_not_found", "gateway_bad_answer", "gateway_unreachable", "gateway_timeout"),
@@ -164,42 +159,36 @@ def list_payments_by_day(call: Call) -> Answer:
 def list_gateway_events(call: Call) -> Answer:
     """List what the gateway's own log tells of a payment, oldest first; nothing where it keeps none."""
     found = reading.gateway_events(call.container, call.principal, call.path["tx_ref"])
-    return page(call, [GatewayEventOut(instant(event.at), event.text) for event in found], None)
+    return Answer(Page(tuple(GatewayEventOut(instant(event.at), event.text) for event in found), None))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/ops/payments/{tx_ref}/resolve",
-    body=Resolution,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", "not_in_review"),
 )
-def resolve_payment(call: Call) -> Answer:
+def resolve_payment(call: Call, body: Resolution) -> Answer:
     """Settle a payment in review: accept it, or give it back."""
-    wanted: Resolution = call.body
     booking, payment = operators.resolve_review(
-        call.container, call.principal, call.path["tx_ref"], as_=wanted.as_, note=wanted.note
+        call.container, call.principal, call.path["tx_ref"], as_=body.as_, note=body.note
     )
-    return Answer(payment_out(booking, payment))
+    return Answer(PaymentOut.of(booking, payment))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/ops/refunds/{refund_id}/resolve",
-    body=RefundResolution,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(202, RefundOut),),
     refuses=("refund_not_found", "not_in_attention"),
 )
-def resolve_refund(call: Call) -> Answer:
+def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     """Settle a refund in attention: post it again, or record that it was done some other way."""
-    wanted: RefundResolution = call.body
-    done = retry(call.container, call.principal, call.path["refund_id"], as_=wanted.as_, said=wanted.note)
+    done = retry(call.container, call.principal, call.path["refund_id"], as_=body.as_, said=body.note)
     return Answer(RefundOut.of(done), 202)
 
 
@@ -207,14 +196,11 @@ def resolve_refund(call: Call) -> Answer:
     routes,
     "GET",
     "/v1/ops/report",
-    query=Period,
-    signed_in=True,
     role="operator",
     outcomes=(Outcome(body=Report, texts=("text/csv",)),),
 )
-def read_report(call: Call) -> Answer:
+def read_report(call: Call, query: Period) -> Answer:
     """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
-    query: Period = call.query
     sums = operators.report(call.container, call.principal, query.start, query.end)
     if _wants_csv(call):
         return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})

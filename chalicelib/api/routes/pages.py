@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from chalice.app import Blueprint, Request
 
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.negotiation import by_preference
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.guest_page import PAGE_HEADERS, PageState, PageView, render_page
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import checkout as opening
@@ -88,7 +88,7 @@ def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:
 
 
 def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
-    now = call.container.clock.now()
+    now = call.now()
     state = _state(booking)
     can_pay = state in ("failed", "waiting") and (
         opening.usable_link(booking, window=call.container.rules.checkout_window, now=now) is not None

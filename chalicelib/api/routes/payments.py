@@ -7,11 +7,10 @@ from typing import Annotated
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import EventOut, PaymentOut, RefundOut
+from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core.fields import NoBody, Sentence
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Paged, page, position
-from chalicelib.api.views import payment_out
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
 from chalicelib.services import queries as reading
@@ -37,15 +36,13 @@ class NewRefund(msgspec.Struct, frozen=True):
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
 
 
-@endpoint(
-    routes, "GET", "/v1/payments", query=PaymentsQuery, signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),)
-)
-def list_payments(call: Call) -> Answer:
+@endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))
+def list_payments(call: Call, query: PaymentsQuery) -> Answer:
     """List the caller's own payments, newest first."""
     found = reading.own_payments(
-        call.container, call.principal, status=call.query.status, limit=call.query.limit, after=position(call)
+        call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
     )
-    return page(call, [payment_out(booking, payment) for booking, payment in found.items], found.next_cursor)
+    return page(call, query, found, lambda pair: PaymentOut.of(*pair))
 
 
 @endpoint(
@@ -61,25 +58,24 @@ def read_payment(call: Call) -> Answer:
     booking, payment, _ = visible_payment(
         call.container, call.principal, call.path["tx_ref"], roles=("guest", "host", "operator")
     )
-    return Answer(payment_out(booking, payment))
+    return Answer(PaymentOut.of(booking, payment))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/payments/{tx_ref}/verify",
-    body=NoBody,
     signed_in=True,
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", *_NO_ANSWER),
 )
-def verify_payment(call: Call) -> Answer:
+def verify_payment(call: Call, _body: NoBody) -> Answer:
     """Ask the gateway about a payment, and read it.
 
     It is not asked again within two seconds of its last answer. When it does not answer, the payment is unchanged.
     """
     booking, payment = reading.verify(call.container, call.principal, call.path["tx_ref"])
-    return Answer(payment_out(booking, payment))
+    return Answer(PaymentOut.of(booking, payment))
 
 
 @endpoint(
@@ -92,40 +88,37 @@ def verify_payment(call: Call) -> Answer:
 )
 def verify_payment_as_older_frontends_do(call: Call) -> Answer:
     """Ask the gateway about a payment, and read it; the same as POST."""
-    return verify_payment(call)
+    return verify_payment(call, NoBody())
 
 
 @endpoint(
     routes,
     "GET",
     "/v1/payments/{tx_ref}/events",
-    query=Paged,
     signed_in=True,
     outcomes=(Outcome(body=Page[EventOut]),),
     refuses=("payment_not_found",),
 )
-def list_payment_events(call: Call) -> Answer:
+def list_payment_events(call: Call, query: Paged) -> Answer:
     """List what happened to a payment, oldest first."""
     tx_ref = call.path["tx_ref"]
-    found = reading.events(call.container, call.principal, tx_ref, limit=call.query.limit, after=position(call))
-    return page(call, [EventOut.of(event, tx_ref) for event in found.items], found.next_cursor)
+    found = reading.events(call.container, call.principal, tx_ref, limit=query.limit, after=position(call, query))
+    return page(call, query, found, lambda event: EventOut.of(event, tx_ref))
 
 
 @endpoint(
     routes,
     "POST",
     "/v1/payments/{tx_ref}/refunds",
-    body=NewRefund,
     signed_in=True,
     idempotent=True,
     outcomes=(Outcome(202, RefundOut),),
     refuses=("idempotency_key_required", "idempotency_key_reused", "payment_not_found", "refund_exceeds_payment"),
 )
-def refund_payment(call: Call) -> Answer:
+def refund_payment(call: Call, body: NewRefund) -> Answer:
     """Give back part of a payment, or all that is left."""
     key = call.required_key()
-    wanted: NewRefund = call.body
     made, replayed = refund(
-        call.container, call.principal, call.path["tx_ref"], amount=wanted.amount, reason=wanted.reason, key=key
+        call.container, call.principal, call.path["tx_ref"], amount=body.amount, reason=body.reason, key=key
     )
     return Answer(RefundOut.of(made), 202, replayed=replayed)

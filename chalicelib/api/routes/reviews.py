@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 from chalice.app import Blueprint
 
-from chalicelib.api.answers import ReviewOut
+from chalicelib.api.answers.listings import ReviewOut
 from chalicelib.api.core.fields import ReviewText
-from chalicelib.api.core.http import Answer, Call, Outcome, endpoint
 from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.services import reviews as reviewing
 from chalicelib.services.ports import Page
 
@@ -29,36 +29,33 @@ class NewReview(msgspec.Struct, frozen=True):
     routes,
     "POST",
     "/v1/listings/{listing_id}/reviews",
-    body=NewReview,
     signed_in=True,
     idempotent=True,
     outcomes=(Outcome(201, ReviewOut),),
     refuses=("booking_not_found", "stay_not_over", "already_reviewed", "idempotency_key_reused"),
 )
-def review_listing(call: Call) -> Answer:
+def review_listing(call: Call, body: NewReview) -> Answer:
     """Review a stay that is over, once."""
-    wanted: NewReview = call.body
-    said, replayed = reviewing.review(
+    made, replayed = reviewing.review(
         call.container,
         call.principal,
         call.path["listing_id"],
-        wanted.booking_id,
-        rating=wanted.rating,
-        text=wanted.text,
+        body.booking_id,
+        rating=body.rating,
+        text=body.text,
         key=call.key,
     )
-    return Answer(ReviewOut.of(said), 201, replayed=replayed)
+    return Answer(ReviewOut.of(made), 201, replayed=replayed)
 
 
 @endpoint(
     routes,
     "GET",
     "/v1/listings/{listing_id}/reviews",
-    query=Paged,
     outcomes=(Outcome(body=Page[ReviewOut]),),
     refuses=("listing_not_found",),
 )
-def list_reviews(call: Call) -> Answer:
+def list_reviews(call: Call, query: Paged) -> Answer:
     """List what guests said of a listing, newest first."""
-    found = reviewing.reviews(call.container, call.path["listing_id"], limit=call.query.limit, after=position(call))
-    return page(call, [ReviewOut.of(review) for review in found.items], found.next_cursor)
+    found = reviewing.reviews(call.container, call.path["listing_id"], limit=query.limit, after=position(call, query))
+    return page(call, query, found, ReviewOut.of)

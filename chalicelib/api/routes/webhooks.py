@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from chalicelib.api.core.http import Answer, Call, Outcome, RouteNotFound, endpoint, raw_body
-from chalicelib.api.core.validation import InvalidJson
+from chalicelib.api.core.refusals import InvalidJson, RouteNotFound
+from chalicelib.api.core.request import raw_body
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.routes.callbacks import Received
 from chalicelib.gateways import GATEWAYS, GatewayRow
 from chalicelib.services.ports import NotJson

@@ -1,0 +1,111 @@
+"""Bookings, as their guest, the listing's host and operators see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from chalicelib.api.answers.payments import PaymentOut, RefundOut
+from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
+from chalicelib.domain.booking import Booking, BookingStatus, Language
+from chalicelib.domain.cancellation import back_if_cancelled
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.listing import CancellationPolicy
+from chalicelib.services.access import Role
+
+
+class LineOut(msgspec.Struct, frozen=True):
+    """One line of the bill: the lines add up to the total."""
+
+    description: str
+    amount: MoneyOut
+
+
+class ContactOut(msgspec.Struct, frozen=True):
+    """Who the booking is for; the phone number as `0911223344` or, of another country, as `+254712345678`."""
+
+    first_name: str
+    last_name: str
+    email: str
+    phone: str
+
+    @classmethod
+    def of(cls, contact: Contact) -> ContactOut:
+        return cls(contact.first_name, contact.last_name, contact.email, contact.phone)
+
+
+class CancellationOut(msgspec.Struct, frozen=True):
+    """What the guest would get back by cancelling now, and when that changes (null: it does not)."""
+
+    policy: CancellationPolicy
+    back_if_cancelled_now: MoneyOut
+    changes_at: Instant | None
+
+    @classmethod
+    def of(cls, booking: Booking, now: datetime) -> CancellationOut:
+        back, changes_at = back_if_cancelled(booking, now=now)
+        return cls(booking.place.cancellation_policy, MoneyOut.of(back), instant(changes_at) if changes_at else None)
+
+
+class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A booking. A host sees ``contact`` once it is confirmed; ``payments`` is there when one booking is
+    read, ``refunds`` (of all payments) when it was cancelled."""
+
+    booking_id: str
+    status: BookingStatus
+    listing_id: str
+    listing_title: str
+    check_in: Day
+    check_out: Day
+    nights: int
+    units: int
+    guests: int
+    language: Language
+    contact: ContactOut | None
+    lines: tuple[LineOut, ...]
+    total: MoneyOut
+    hold_expires_at: Instant
+    return_url: str | None
+    created_at: Instant
+    updated_at: Instant
+    cancellation: CancellationOut
+    payment: PaymentOut
+    payments: tuple[PaymentOut, ...] | None = None
+    refunds: tuple[RefundOut, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, booking: Booking, role: Role, *, now: datetime, with_attempts: bool = False, with_refunds: bool = False
+    ) -> BookingOut:
+        """The booking as ``role`` sees it at ``now``; ``with_attempts`` adds all its payments."""
+        stay = booking.stay
+        attempts = tuple(PaymentOut.of(booking, payment) for payment in booking.payments) if with_attempts else None
+        return cls(
+            booking_id=booking.booking_id,
+            status=booking.status,
+            listing_id=booking.place.listing_id,
+            listing_title=booking.place.title,
+            check_in=stay.check_in.isoformat(),
+            check_out=stay.check_out.isoformat(),
+            nights=stay.nights,
+            units=stay.units,
+            guests=stay.guests,
+            language=booking.language,
+            contact=ContactOut.of(booking.contact) if _may_see_contact(booking, role) else None,
+            lines=tuple(LineOut(line.description, MoneyOut.of(line.amount)) for line in booking.lines),
+            total=MoneyOut.of(booking.total),
+            hold_expires_at=instant(booking.hold_expires_at),
+            return_url=booking.return_url,
+            created_at=instant(booking.created_at),
+            updated_at=instant(booking.updated_at),
+            cancellation=CancellationOut.of(booking, now),
+            payment=PaymentOut.of(booking, booking.current_payment),
+            payments=attempts,
+            refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,
+        )
+
+
+def _may_see_contact(booking: Booking, role: Role) -> bool:
+    """The guest and operators always; the host once the booking was confirmed, even if it was cancelled since."""
+    return role != "host" or booking.current_payment.accepted

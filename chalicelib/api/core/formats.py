@@ -1,0 +1,30 @@
+"""How instants, days and money are written in every answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from chalicelib.domain.money import Money
+
+Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Day = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+
+
+def instant(at: datetime) -> str:
+    """An instant as RFC 3339 has it, in UTC and whole seconds: ``2027-01-14T08:15:30Z``."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class MoneyOut(msgspec.Struct, frozen=True):
+    """An amount in minor units, and the same for people."""
+
+    amount: int
+    currency: str
+    formatted: str
+
+    @classmethod
+    def of(cls, money: Money) -> MoneyOut:
+        return cls(money.minor, money.currency, money.formatted)

@@ -1,0 +1,195 @@
+"""Routes, as they are declared: each with ``endpoint``, once. ``http.mount`` puts them into the app, and the OpenAPI
+document is made from them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeVar, get_type_hints
+
+import msgspec
+from chalice.app import Blueprint, Request
+
+from chalicelib.container import Container
+from chalicelib.domain.errors import IdempotencyKeyRequired
+from chalicelib.services.access import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked: what a route's function is given, beside its typed body or query."""
+
+    container: Container
+    principal: Principal | None
+    request: Request
+    request_id: str
+    path: Mapping[str, str]
+    key: str | None = None
+    """The Idempotency-Key."""
+
+    @property
+    def public_url(self) -> str:
+        """Where guests and gateways reach this API: as configured, else as API Gateway says; never from ``Host``."""
+        if configured := self.container.settings.public_url:
+            return configured
+        context = self.request.context
+        stage = "" if context.get("customDomain") else f"/{context.get('stage', '')}"
+        return f"https://{context['domainName']}{stage}"
+
+    def now(self) -> datetime:
+        """The time that the app believes."""
+        return self.container.clock.now()
+
+    def required_key(self) -> str:
+        """The Idempotency-Key of a call that must have one. Raises IdempotencyKeyRequired."""
+        if self.key is None:
+            raise IdempotencyKeyRequired("Send an Idempotency-Key header: one for each intent.")
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers: a struct or plain data as JSON, or bytes and text as they are.
+
+    ``replayed``: the success of an earlier call under the same Idempotency-Key.
+    """
+
+    body: object
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One answer of a route that is no problem document.
+
+    ``body`` is what its JSON is made of, ``texts`` are the other media types that it comes as; with neither there is
+    no body. ``headers`` are those that only this answer has.
+    """
+
+    status: int = 200
+    body: Any = None
+    texts: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+Handler = TypeVar("Handler", bound=Callable[[Call], Answer] | Callable[[Call, Any], Answer])
+"""A route's function: ``(call)``, ``(call, body)`` or ``(call, query)``, the latter two of a struct of their own."""
+ErrorPage = Callable[[Request, int], Answer]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One declared route.
+
+    Statuses that follow from these facts (401 where a token is needed, 413 where there is a body) are not repeated in
+    ``refuses``, which are the codes of the use case's own refusals.
+    """
+
+    blueprint: Blueprint
+    method: Method
+    path: str
+    handler: Callable[..., Answer]
+    body: type[msgspec.Struct] | None
+    """What the request's body must be; None: the handler is given the bytes as they came."""
+    query: type[msgspec.Struct] | None
+    signed_in: bool
+    role: Literal["host", "operator"] | None
+    idempotent: bool
+    """It honours an Idempotency-Key."""
+    conditional: bool
+    """It honours an If-Match."""
+    signed_by: str | None
+    """The header that proves who sent the request's bytes."""
+    uses_store: bool
+    """False: it answers the same when the store does not."""
+    error_page: ErrorPage | None
+    """The page that a person is shown when we fail, by its status; None: the problem document, as everywhere."""
+    outcomes: tuple[Outcome, ...]
+    refuses: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def methods(self) -> list[str]:
+        """HEAD is answered wherever GET is."""
+        return ["GET", "HEAD"] if self.method == "GET" else [self.method]
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Requests of its method have a body, whether it is read or not."""
+        return self.method in ("POST", "PUT", "PATCH")
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What its docstring says beyond the first line."""
+        return inspect.cleandoc(self.handler.__doc__ or "").partition("\n")[2].strip()
+
+
+ROUTES: list[Route] = []
+
+
+def endpoint(
+    blueprint: Blueprint,
+    method: Method,
+    path: str,
+    *,
+    signed_in: bool = False,
+    role: Literal["host", "operator"] | None = None,
+    idempotent: bool = False,
+    conditional: bool = False,
+    signed_by: str | None = None,
+    uses_store: bool = True,
+    error_page: ErrorPage | None = None,
+    outcomes: tuple[Outcome, ...] = (Outcome(),),
+    refuses: tuple[str, ...] = (),
+) -> Callable[[Handler], Handler]:
+    """Declare a route; ``Route`` says what each argument means. A ``role`` needs a signed-in caller.
+
+    The types of the function's ``body`` and ``query`` are what a request is read as. Raises TypeError for a function
+    that takes anything else.
+    """
+
+    def declare(handler: Handler) -> Handler:
+        taken = _request_types(handler)
+        route = Route(
+            blueprint=blueprint,
+            method=method,
+            path=path,
+            handler=handler,
+            body=taken.get("body"),
+            query=taken.get("query"),
+            signed_in=signed_in or role is not None,
+            role=role,
+            idempotent=idempotent,
+            conditional=conditional,
+            signed_by=signed_by,
+            uses_store=uses_store,
+            error_page=error_page,
+            outcomes=outcomes,
+            refuses=refuses,
+        )
+        ROUTES.append(route)
+        return handler
+
+    return declare
+
+
+def _request_types(handler: Callable[..., Answer]) -> dict[str, type[msgspec.Struct]]:
+    """By ``body`` or ``query``; a function that has no use for one writes ``_body``."""
+    _call, *more = ((name.lstrip("_"), kind) for name, kind in get_type_hints(handler).items() if name != "return")
+    for name, kind in more:
+        if name not in ("body", "query") or not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            raise TypeError(f"{handler.__name__} takes {name}: a route takes a body or a query, which are structs")
+    return dict(more)
