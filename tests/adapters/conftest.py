@@ -1,4 +1,4 @@
-"""The stores on moto: one client for all tests, new tables for each."""
+"""The stores on moto, one client for all tests and new tables for each; and a network with a clock of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 from pynamodb.connection import Connection
 
+from tests.adapters.fake_network import Clock, Network, clock_of_calls, network_of_calls
 from tests.dynamo import DynamoBench, Wire, admin_client, bind, make_tables
 
 
@@ -32,3 +33,15 @@ def wire(bench: DynamoBench) -> Iterator[Wire]:
     wire = Wire(bench.connection)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that calls to gateways go by."""
+    return clock_of_calls(monkeypatch)
+
+
+@pytest.fixture
+def network(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Nobody answers, until a test says otherwise."""
+    return network_of_calls(clock, monkeypatch)

@@ -23,8 +23,10 @@ from local.sandboxes.core.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys
 from tests.local.sandbox_bench import PATIENCE, Receiver
 
-SECONDS = 0.4
-"""How long the adapter waits for an answer."""
+HURRY = 0.4
+"""How many seconds a hurried adapter waits for an answer that is held back."""
+HELD_BACK = ("timeout", "drip")
+"""The faults that no patience outlasts."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,11 @@ class Kind:
 
 @dataclass
 class Bench:
-    """A gateway and its sandbox, at work."""
+    """A gateway and its sandbox, at work. ``hurried`` is the same gateway, asked with hardly any patience."""
 
     kind: Kind
     gateway: KeyedGateway
+    hurried: KeyedGateway
     keys: Keys
     blueprint: SandboxBlueprint
     receiver: Receiver
@@ -106,6 +109,18 @@ class Bench:
         asked = requests.get(f"{self.url}/_log", params={"call": self.call(call)}, timeout=PATIENCE)
         return list(asked.json())
 
+    def under(self, fault: str) -> KeyedGateway:
+        """The gateway to ask while the sandbox has this fault."""
+        return self.hurried if fault.startswith(HELD_BACK) else self.gateway
+
+    def count(self, call: str) -> int:
+        """How often the sandbox was asked by one of our calls; waits until a call that was given up has reached it."""
+        ends = time.monotonic() + PATIENCE
+        while not (asked := len(self.log(call))):
+            assert time.monotonic() < ends, "it was never asked"
+            time.sleep(0.002)
+        return asked
+
     def settle(self) -> None:
         """Wait until the sandbox has nothing under way."""
         ends = time.monotonic() + PATIENCE
@@ -146,10 +161,12 @@ def bench_of(kind: Kind) -> Iterator[Bench]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     url = f"{root}/{blueprint.name}"
-    gateway = kind.make(url, keys, seconds=SECONDS, connect=3.0, sleep=lambda _: None)
-    bench = Bench(kind, gateway, keys, blueprint, receiver, url, clock)
+    gateway, hurried = (
+        kind.make(url, keys, seconds=seconds, connect=PATIENCE, sleep=lambda _: None) for seconds in (PATIENCE, HURRY)
+    )
+    bench = Bench(kind, gateway, hurried, keys, blueprint, receiver, url, clock)
     try:
-        bench.switch(hold_seconds=3 * SECONDS, slow_seconds=0.01, **kind.set_up)
+        bench.switch(hold_seconds=2 * PATIENCE, slow_seconds=0.01, **kind.set_up)
         yield bench
     finally:
         blueprint.sandbox.close()

@@ -1,12 +1,11 @@
 """Every way in which a call of version 2 or of Paystack can go wrong, against a real server.
 
-That calls end in time however they are stretched is tested once, with Chapa's version 1: all share ``transport``.
+That calls end in time, and are repeated or not, is tested with all of them in ``test_broken_connections``.
 """
 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import pytest
 from chalicelib.adapters.gateways import transport
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.paystack import Paystack
-from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
 from chalicelib.services.ports import Gateway, Opening
 from tests.adapters.chapa_server import OPENING, Keys, Script, Server, Talk, answering, serving
 from tests.adapters.shapes import (
@@ -32,8 +31,6 @@ from tests.adapters.shapes import (
     v2_error,
 )
 
-SECONDS = 0.2
-LATE = 0.3
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -102,23 +99,6 @@ def opening_trouble(case: Case, *scripts: Script, seconds: float = 5.0) -> tuple
     return trouble, server
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        Talk.silence,
-        lambda talk: talk.drip(OK + b"X: " + b"x" * 1000),
-        lambda talk: (talk.send(OK + b"Content-Length: 1000\r\n\r\n"), talk.drip(b" " * 1000)),
-    ],
-    ids=["silence", "headers", "body"],
-)
-def test_a_call_ends_at_its_deadline(case: Case, script: Script) -> None:
-    began = time.monotonic()
-    trouble, _ = opening_trouble(case, script, seconds=SECONDS)
-    assert time.monotonic() - began < SECONDS + LATE
-    assert type(trouble) is GatewayTimeout
-    assert not trouble.definitely_not_executed
-
-
 def test_a_refused_connection_opened_nothing(case: Case) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -143,18 +123,6 @@ def test_a_look_over_a_broken_connection_is_repeated_once(case: Case) -> None:
         trouble = error_of_problem(lambda: gateway_at(case, server.url).verify(case.opening.tx_ref))
     assert len(server.requests) == 2
     assert type(trouble) is GatewayUnreachable
-
-
-@pytest.mark.parametrize("script", [Talk.reset, Talk.silence], ids=["reset", "silence"])
-def test_a_refund_is_never_repeated(case: Case, script: Script) -> None:
-    if not case.gives_back:
-        return
-    amount = case.opening.amount
-    with serving(script) as server:
-        gateway = gateway_at(case, server.url, seconds=SECONDS)
-        trouble = error_of_problem(lambda: gateway.refund("5201447713", amount=amount, refund_id="R1", reason="x"))
-    assert not trouble.definitely_not_executed
-    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

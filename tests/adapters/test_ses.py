@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -128,6 +129,8 @@ def test_what_is_no_address_is_refused_without_naming_it(address: str) -> None:
 @given(st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}", fullmatch=True))
 @example("=?utf-8?q?v=40e.example=2c?=@b.example")
 @example("=?a@b.example")
+@example(f"{'a' * 64}@{'b-.' * 83}et")
+@example(f".{'a' * 63}@{'9.' * 126}9")
 def test_an_address_is_written_as_it_is_or_refused(address: str) -> None:
     client = Client()
     if "=?" in address:
@@ -139,6 +142,13 @@ def test_an_address_is_written_as_it_is_or_refused(address: str) -> None:
     (sent,) = client.sent
     assert sent["Destinations"] == [address]
     assert f"\r\nTo: {address}\r\n" in sent["RawMessage"]["Data"].decode()
+
+
+@pytest.mark.parametrize("ours", [OURS, f"{'b' * 64}@{'guzo-' * 12}.{'example.' * 20}et"], ids=["usual", "long"])
+def test_our_own_address_is_written_as_it_is(ours: str) -> None:
+    raw = mime(letter(), ours).decode()
+    assert f"\r\nFrom: Guzo <{ours}>\r\n" in raw
+    assert re.search(rf"\r\nMessage-ID: <[^\s@]+@{re.escape(ours.partition('@')[2])}>\r\n", raw)
 
 
 class Client:

@@ -58,16 +58,20 @@ def mime(message: Message, mail_from: str) -> bytes:
     if not _ADDRESS.fullmatch(message.to):
         raise ValueError("not an e-mail address")
     mail = EmailMessage(policy=_WIRE)
-    mail["From"] = Address(SENDER, addr_spec=mail_from)
-    mail["To"] = message.to
     mail["Date"] = formatdate(usegmt=True)
-    mail["Message-ID"] = make_msgid(domain=mail_from.rpartition("@")[2])
     mail["Auto-Submitted"] = "auto-generated"  # keeps out-of-office answers away
     mail.set_content(message.text)
     mail.add_alternative(message.html, subtype="html")
     for attachment in message.attachments:
         _attach(mail, attachment)
-    return _subject(message.subject) + mail.as_bytes()
+    # By hand: EmailMessage folds what is longer than a line, and writes a part of an address as an encoded word.
+    whole = {
+        "From": str(Address(SENDER, addr_spec=mail_from)),
+        "To": message.to,
+        "Message-ID": make_msgid(domain=mail_from.rpartition("@")[2]),
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
+    return _subject(message.subject) + lines.encode("ascii") + mail.as_bytes()
 
 
 def _subject(text: str) -> bytes:

@@ -33,6 +33,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
+    SSLError,
 )
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
@@ -173,15 +174,15 @@ def _read(raw: BaseHTTPResponse) -> bytes:
 
 def _trouble(error: Exception) -> GatewayError:
     """What a failed call is called. The fate is known only where no byte of the request can have left."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return GatewayUnreachable(
-            "No secure connection to the payment gateway could be made.", definitely_not_executed=False
-        )
     cause: BaseException = error
     if error.args and isinstance(error.args[0], BaseException):
         cause = error.args[0]
     if isinstance(cause, MaxRetryError) and cause.reason is not None:
         cause = cause.reason
+    if isinstance(cause, _NoHandshake):
+        return GatewayUnreachable(
+            "No secure connection to the payment gateway could be made.", definitely_not_executed=True
+        )
     if isinstance(cause, NewConnectionError):
         return GatewayUnreachable("The payment gateway could not be reached.", definitely_not_executed=True)
     if isinstance(cause, ConnectTimeoutError):
@@ -190,7 +191,7 @@ def _trouble(error: Exception) -> GatewayError:
         return GatewayTimeout("The payment gateway did not answer in time.", definitely_not_executed=False)
     if isinstance(cause, ProtocolError):
         cause = next((part for part in cause.args if isinstance(part, BaseException)), cause)
-    if isinstance(cause, OSError):
+    if isinstance(cause, (OSError, SSLError)):
         return GatewayUnreachable("The connection to the payment gateway broke.", definitely_not_executed=False)
     return GatewayBadAnswer(
         "The payment gateway did not answer in HTTP that can be read.", definitely_not_executed=False
@@ -221,8 +222,8 @@ class _Connection(HTTPConnection):
             except BaseException as error:  # noqa: BLE001  it is raised where the result is waited for
                 made.set_exception(error)
 
-        threading.Thread(target=work, daemon=True).start()
         ends = time.monotonic() + cast(float, self.timeout)
+        threading.Thread(target=work, daemon=True).start()
         try:
             connected = made.result(self.timeout)
             # What is left of it is for the handshake of TLS, all of which this bounds.
@@ -243,8 +244,19 @@ class _Connection(HTTPConnection):
         return super().getresponse()
 
 
+class _NoHandshake(NewConnectionError):
+    """TLS did not come about, so that no byte of the request was sent."""
+
+
 class _SecureConnection(_Connection, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        """Tell a handshake that failed from a connection that broke later, when the request may have been heard."""
+        try:
+            super().connect()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"{self.host} did not shake hands in time") from error
+        except OSError as error:
+            raise _NoHandshake(self, f"{self.host} did not shake hands") from error
 
 
 class _Readable:
