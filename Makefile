@@ -15,7 +15,7 @@ MINISTACK := $(EMULATOR)/.installed
 NPM := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy check-gateway setup clean
+.PHONY: help run services reset demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy check-gateway setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -26,6 +26,9 @@ run: $(RUN) $(MINISTACK) ## Run all of Guzo on this machine, with seed data; Ctr
 
 services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice local` works beside it
 	@$(BIN)/python -m local services
+
+reset: $(RUN) ## Delete the bookings, listings and e-mails that `make run` keeps, and set its clock back
+	@$(BIN)/python -m local reset
 
 demo: $(RUN) $(MINISTACK) ## Run the scenarios, step by step, and check them: make demo [GATEWAY=chapa-v2|paystack]
 	@$(BIN)/python -m local demo $(if $(GATEWAY),--gateway $(GATEWAY))

@@ -1,4 +1,4 @@
-"""`python -m local run`, `services` or `demo`: what `make run`, `make services` and `make demo` start."""
+"""`python -m local run`, `services`, `reset` or `demo`: what the verbs of the Makefile with these names start."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ GATEWAYS = ("chapa", "chapa-v2", "paystack")
 def main(arguments: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local", description="Guzo on one machine.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | demo")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | reset | demo")
     verbs.add_parser("run", help="all of Guzo, with seed data, until Ctrl-C")
     verbs.add_parser("services", help="all but the API, for plain `chalice local` beside it")
+    verbs.add_parser("reset", help="delete what `run` and `services` keep: bookings, listings, e-mails, the clock")
     demo = verbs.add_parser("demo", help="run the scenarios, step by step, on a stack of their own")
     demo.add_argument(
         "--scenario", metavar="NAME", action="append", help="only this one (may be repeated); `list` names them"
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         from local.scenarios.gateways import SCENARIO_GATEWAYS
 
         return play(asked.scenario or [], SCENARIO_GATEWAYS[asked.gateway])
+    if asked.verb == "reset":
+        return reset()
     return serve(with_api=asked.verb == "run")
 
 
@@ -74,7 +77,7 @@ def serve(*, with_api: bool) -> int:
     from local.stack.ministack import MiniStackError
     from local.stack.seed import SeedError
 
-    stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api)
+    stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api, keeps_data=True)
     try:
         with stack:
             announce(stack, with_api=with_api)
@@ -87,6 +90,32 @@ def serve(*, with_api: bool) -> int:
         return complain(str(error))
     except (StackError, SeedError, MiniStackError) as error:
         return complain(f"{error}\nThe log: {stack.log_file}")
+    return 0
+
+
+def reset() -> int:
+    """Delete the data of the stack on these ports; return the exit code. A running stack is left alone."""
+    from local.stack.ports import PortError, from_environment, listen
+
+    try:
+        ports = from_environment()
+        for port in ports:
+            listen(port).close()
+    except PortError as error:
+        return complain(str(error))
+
+    from local.stack.data_folder import DataFolder
+    from local.stack.environment import BadEnvironment, keep_to_this_machine
+    from local.stack.local_stack import table_prefix
+    from local.stack.resources import delete_all
+
+    try:
+        if keep_to_this_machine(os.environ):
+            delete_all(table_prefix(ports[0]))
+    except BadEnvironment as error:
+        return complain(str(error))
+    DataFolder(folder_for(ports) / "data").delete()
+    say("Emptied: the next `make run` starts with the seed data and the system's time.")
     return 0
 
 
@@ -113,7 +142,11 @@ def announce(stack: Stack, *, with_api: bool) -> None:
         currencies = " ".join(currency for currency, by in stack.gateways_by_currency.items() if by == name)
         say(f"  {f'{name.capitalize()} sandbox':<16} {local}/{name}/_control (takes {currencies})")
     say(f"  {'log':<16} {shown(stack.log_file)}")
-    say(paint("Ctrl-C stops it.", "dim"))
+    say(
+        paint(
+            "Ctrl-C stops it. Bookings, e-mails and the clock are kept for the next start; `make reset` empties.", "dim"
+        )
+    )
 
 
 def chalice_line(stack: Stack) -> str:

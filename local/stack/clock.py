@@ -31,10 +31,6 @@ class LocalClock:
         """The value of `GUZO_CLOCK_FILE`."""
         return self._file
 
-    def reset(self) -> None:
-        """Set the offset to zero."""
-        self._write(0.0)
-
     def keep(self) -> None:
         """Keep the stored offset; write the file if it is missing."""
         self._write(self.offset())

@@ -26,15 +26,13 @@ from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
-from local.sandboxes import chapa as chapa_sandbox
-from local.sandboxes import paystack as paystack_sandbox
-from local.sandboxes.core.sandbox import Sandboxes, SandboxSettings
-from local.stack import controls, home_page, issuer, mailbox, seed, storefront
+from local.sandboxes.core.record_file import RecordFile
+from local.sandboxes.core.sandbox import Sandboxes
+from local.stack import controls, home_page, issuer, mailbox, sandboxes, seed, storefront
 from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
 from local.stack.clock import LocalClock
+from local.stack.data_folder import DataFolder, OtherForm
 from local.stack.environment import (
-    SANDBOX_SECRET_KEY,
-    SANDBOX_SECRET_KEY_V2,
     Addresses,
     app_environment,
     aws_variables,
@@ -67,9 +65,17 @@ class Stack:
     """One local Guzo. Port 0 takes a free one. Without `with_api`, `chalice local` serves the API."""
 
     def __init__(
-        self, *, ports: tuple[int, int] = (0, 0), folder: Path, with_api: bool = True, project: Path = ROOT
+        self,
+        *,
+        ports: tuple[int, int] = (0, 0),
+        folder: Path,
+        with_api: bool = True,
+        keeps_data: bool = False,
+        project: Path = ROOT,
     ) -> None:
+        """With `keeps_data`, the data of an earlier run in the folder is found again; otherwise it is deleted."""
         self._ports = ports
+        self._keeps_data = keeps_data
         self._folder = folder
         self._with_api = with_api
         self._project = project
@@ -121,17 +127,14 @@ class Stack:
         self.gateways_by_currency = currencies(os.environ)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._divert_logs()
+        data = self._open_data(engine_given=given or bool(os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")))
         if not given:
-            ministack = self._undo.enter_context(MiniStack())
+            ministack = self._undo.enter_context(MiniStack(state=data.aws if self._keeps_data else None))
             os.environ.update(ministack.environment())
         # In a given engine, the names let a stack on the same ports find its own tables again.
-        resources = create_all(f"guzo-{api_port}")
-        clock = LocalClock(self._folder / "clock")
-        if given or os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"):
-            # Time must not go back for bookings that exist already.
-            clock.keep()
-        else:
-            clock.reset()
+        resources = create_all(table_prefix(api_port))
+        clock = LocalClock(data.clock)
+        clock.keep()
 
         config = CLIFactory(str(self._project), environ=os.environ).create_config_obj(chalice_stage_name=STAGE)
         os.environ.update({name: str(value) for name, value in config.environment_variables.items()})
@@ -144,42 +147,24 @@ class Stack:
         verify_sender(os.environ["MAIL_FROM"])
         self.env_file.write_text(export_lines({**aws_variables(), **ours}), encoding="utf-8")
 
-        post = mailbox.Mailbox(clock.now)
+        post = mailbox.Mailbox(clock.now, file=RecordFile(data.emails))
         post.listen()
         app = config.chalice_app
         isolate_threads(app)
 
-        pages = chapa_sandbox.create_blueprint(
-            SandboxSettings(
-                secret_key=SANDBOX_SECRET_KEY if chapa.is_of_v2 else chapa.secret_key,
-                secret_key_v2=chapa.secret_key if chapa.is_of_v2 else SANDBOX_SECRET_KEY_V2,
-                webhook_secret=chapa.webhook_secret,
-                webhook_url=self.addresses.webhook,
-                redirect_url=self.addresses.chapa_return,
-                public_url=self.addresses.local,
-                now=clock.now,
-            )
+        gateways = sandboxes.create_blueprints(
+            self.addresses, chapa_access=chapa, paystack_access=other, data=data, now=clock.now
         )
-        other_pages = paystack_sandbox.create_blueprint(
-            SandboxSettings(
-                secret_key=other.secret_key,
-                webhook_secret="",
-                webhook_url=self.addresses.paystack_webhook,
-                public_url=self.addresses.local,
-                now=clock.now,
-            )
-        )
-        sandboxes = Sandboxes(pages.sandbox, other_pages.sandbox)
-        self._undo.callback(sandboxes.close)
+        both = Sandboxes(*(blueprint.sandbox for blueprint in gateways))
+        self._undo.callback(both.close)
         workers = Workers(app, queue_urls(resources), timeouts(config, app))
         tokens = issuer.Issuer(self.addresses.issuer)
         site = create_site(
             [
-                pages,
-                other_pages,
+                *gateways,
                 issuer.create_blueprint(tokens),
                 mailbox.create_blueprint(post),
-                controls.create_blueprint(controls.Controls(clock, workers, sandboxes, post)),
+                controls.create_blueprint(controls.Controls(clock, workers, both, post)),
                 storefront.create_blueprint(self.addresses.api, seed.places(self.gateways_by_currency)),
                 home_page.create_blueprint(self.addresses),
             ]
@@ -198,6 +183,17 @@ class Stack:
             ApiGateway(app, config, f"{HOST}:{api_port}").answer, tokens, seed.places(self.gateways_by_currency)
         )
 
+    def _open_data(self, *, engine_given: bool) -> DataFolder:
+        """Return the folder of data; what another engine keeps is kept here as well, so that time does not go back."""
+        data = DataFolder(self._folder / "data")
+        if not (self._keeps_data or engine_given):
+            data.delete()
+        try:
+            data.open()
+        except OtherForm as other:
+            raise StackError(str(other)) from other
+        return data
+
     def _hold(self, port: int) -> socket.socket:
         listener = listen(port)
         self._undo.callback(listener.close)
@@ -215,6 +211,11 @@ class Stack:
         ours.addHandler(handler)
         ours.propagate = False
         self._undo.callback(ours.removeHandler, handler)
+
+
+def table_prefix(api_port: int) -> str:
+    """Return the beginning of the names of a stack's tables and queues."""
+    return f"guzo-{api_port}"
 
 
 def queue_urls(resources: Resources) -> dict[str, str]:

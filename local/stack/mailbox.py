@@ -18,9 +18,11 @@ from email.parser import BytesParser
 from email.utils import getaddresses
 from typing import Any
 
+import msgspec
 from botocore import handlers
 from flask import Blueprint, Response, abort, jsonify, render_template
 
+from local.sandboxes.core.record_file import RecordFile
 from local.stack.clock import stamp
 
 CALLS = ("sesv2.SendEmail", "ses.SendEmail", "ses.SendRawEmail")
@@ -52,12 +54,18 @@ class Letter:
 class Mailbox:
     """Keeps the messages that were sent, oldest first."""
 
-    def __init__(self, now: Callable[[], datetime], emulator: str | None = None) -> None:
-        """`now` dates the messages. With `emulator`, a MiniStack's URL, its messages are shown instead."""
+    def __init__(
+        self, now: Callable[[], datetime], emulator: str | None = None, file: RecordFile | None = None
+    ) -> None:
+        """`now` dates the messages. With `emulator`, a MiniStack's URL, its messages are shown instead.
+
+        With a `file`, its messages are loaded, and new ones are written to it.
+        """
         self._now = now
         self._emulator = emulator
         self._lock = threading.Lock()
-        self._letters: list[Letter] = []
+        self._file = file
+        self._letters = [msgspec.json.decode(record, type=Letter) for record in file.load()] if file else []
 
     def listen(self) -> None:
         """Record every message that this process sends through SES. Call it before the app makes its clients."""
@@ -76,6 +84,8 @@ class Mailbox:
         if http_response.status_code == 200 and "guzo_message" in context:
             with self._lock:
                 self._letters.append(read_call(context["guzo_message"], stamp(self._now())))
+                if self._file is not None:
+                    self._file.append(str(len(self._letters)), self._letters[-1])
 
 
 def _keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

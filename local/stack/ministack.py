@@ -22,6 +22,7 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
+STOPS_WITHIN = 30  # seconds; writing the state of many bookings takes some
 
 # Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
 # input closes.
@@ -43,10 +44,21 @@ class MiniStackError(Exception):
 class MiniStack:
     """One emulated AWS; also a context manager."""
 
-    def __init__(self, *, port: int | None = None, runs_functions: bool = False, log: Path | None = None) -> None:
-        """By default on a free port. `runs_functions`: deployed functions run, each with its role's permissions."""
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        runs_functions: bool = False,
+        state: Path | None = None,
+        log: Path | None = None,
+    ) -> None:
+        """By default on a free port. `runs_functions`: deployed functions run, each with its role's permissions.
+
+        Resources and data are written to the folder `state` at the end, and read from it at the start.
+        """
         self.port = port or free_port()
         self._runs_functions = runs_functions
+        self._state = state
         self._workdir = Path(tempfile.mkdtemp(prefix="guzo-ministack-"))
         self._log = log or self._workdir / "ministack.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,7 +107,7 @@ class MiniStack:
         if process is not None:
             process.terminate()
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=STOPS_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -122,6 +134,8 @@ class MiniStack:
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(self._workdir),
         }
+        if self._state is not None:
+            ours |= {"PERSIST_STATE": "1", "STATE_DIR": str(self._state.resolve())}
         if self._runs_functions:
             ours |= {"LAMBDA_EXECUTOR": "local", "AUTH": "true"}
         return kept | ours

@@ -101,6 +101,16 @@ def create_queues(sqs: Any, prefix: str) -> dict[str, str]:
     return urls
 
 
+def delete_all(prefix: str) -> None:
+    """Delete the tables and queues whose names begin with the prefix."""
+    dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+    for name in dynamodb.list_tables()["TableNames"]:
+        if name.startswith(f"{prefix}-"):
+            dynamodb.delete_table(TableName=name)
+    for url in sqs.list_queues(QueueNamePrefix=f"{prefix}-").get("QueueUrls", []):
+        sqs.delete_queue(QueueUrl=url)
+
+
 def _queue_url(sqs: Any, name: str, attributes: dict[str, str]) -> str:
     """Create a queue and return its URL; an existing one keeps its attributes."""
     try:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,58 @@ def test_killed_it_leaves_nothing_behind(stacks: Stacks) -> None:
     while not all(gone(child) for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_data_survives_a_stop_and_reset_empties(stacks: Stacks) -> None:
+    first = stacks()
+    client = ScenarioClient(first.api, first.local)
+    host, guest = client.sign_in("selam", "host"), client.sign_in("hanna")
+    listing = client.publish(host)
+    paid, open_ = client.book(guest, listing), client.book(guest, listing)
+    client.pay_on_page(paid["payment"]["checkout_url"])
+    client.wait_for_status(guest, paid["booking_id"], "confirmed")
+    client.advance(minutes=3)
+    seeded = [item["listing_id"] for item in client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]]
+    emails, now = client.call_local("GET", "/emails"), client.now()
+    assert first.line_with("make reset")
+    ports = (port_number(first.api), port_number(first.local))
+    assert first.end() == 0
+
+    again = start(ports=ports)
+    again.wait_until_ready()
+    token = client.call_local("POST", "/token", {"sub": f"hanna-{client.suffix}"})["token"]
+    guest = Person(guest.name, guest.email, token)
+    assert client.booking(guest, paid["booking_id"])["status"] == "confirmed"
+    assert client.call_local("GET", "/emails") == emails
+    assert 0 <= (client.now() - now).total_seconds() < 60
+    found = client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]
+    assert [item["listing_id"] for item in found] == seeded
+    # The gateway knows its payments still: the open one can be paid.
+    client.pay_on_page(open_["payment"]["checkout_url"])
+    client.wait_for_status(guest, open_["booking_id"], "confirmed")
+    assert reset(ports)[0] == 1, "a running stack is left alone"
+    assert again.end() == 0
+
+    assert reset(ports)[0] == 0
+    empty = start(ports=ports)
+    empty.wait_until_ready()
+    assert client.call_local("GET", "/emails") == []
+    client.call("GET", f"/v1/listings/{listing['listing_id']}", expect=404)
+    assert abs((client.now() - datetime.now(UTC)).total_seconds()) < 60
+    assert empty.end() == 0
+    client.http.close()
+
+
+def reset(ports: tuple[int, int]) -> tuple[int, list[str]]:
+    """Run `python -m local reset`; return its exit code and what it printed."""
+    process = start("reset", ports)
+    code = process.popen.wait(timeout=10)
+    process.reader.join(timeout=5)
+    return code, process.lines
+
+
+def port_number(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 def test_services_and_plain_chalice_local(stacks: Stacks) -> None:

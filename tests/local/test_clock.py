@@ -25,12 +25,6 @@ def test_pushes_add_up_and_lie_in_the_file(clock: LocalClock) -> None:
     assert abs(clock.now() - datetime.now(UTC) - timedelta(seconds=1800.5)) < timedelta(seconds=1)
 
 
-def test_reset_goes_back_to_the_systems_time(clock: LocalClock) -> None:
-    clock.advance(60)
-    clock.reset()
-    assert clock.file.read_text() == "0"
-
-
 def test_kept_it_goes_on_from_where_it_was(clock: LocalClock) -> None:
     clock.keep()
     assert clock.file.read_text() == "0"

@@ -49,7 +49,7 @@ class KillableStack:
         self.api_port, self.local_port = free_port(), free_port()
         self.api, self.local = (f"http://127.0.0.1:{port}" for port in (self.api_port, self.local_port))
         self.folder = ROOT / ".local" / f"{self.api_port}-{self.local_port}"
-        self.clock = LocalClock(self.folder / "clock")
+        self.clock = LocalClock(self.folder / "data" / "clock")
         self.http = requests.Session()
         self.http.trust_env = False
         self.kills = 0

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 from local.sandboxes.core.call_log import CallLog
 from local.sandboxes.core.faults import HoldTimes
+from local.sandboxes.core.record_file import RecordFile
 from local.sandboxes.core.scheduler import Scheduler
 from local.sandboxes.core.switches import Switches, Table
 from local.sandboxes.core.transactions import Refund, Transaction, TransactionStore
@@ -30,6 +32,7 @@ class SandboxSettings:
     `redirect_url` are what a merchant enters in the dashboard; the latter only for gateways that take no return address
     with each payment. `public_url` is where the sandbox is served, for links to its checkout pages. `now` is the local
     clock, which may jump. `time_scale` divides the delays of webhooks and retries: with 600, ten minutes are a second.
+    `data_file` keeps the transactions for the next start.
     """
 
     secret_key: str
@@ -39,6 +42,7 @@ class SandboxSettings:
     secret_key_v2: str = ""
     redirect_url: str | None = None
     now: Callable[[], datetime] = system_clock
+    data_file: Path | None = None
     time_scale: float = 600.0
 
 
@@ -90,7 +94,9 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings, gateway: GatewayProfile) -> None:
         self.settings = settings
         self.gateway = gateway
-        self.transactions = TransactionStore(gateway.new_reference)
+        self.transactions = TransactionStore(
+            gateway.new_reference, RecordFile(settings.data_file) if settings.data_file else None
+        )
         self.switches = Switches(gateway.table)
         self.call_log = CallLog(self.now)
         self.scheduler = Scheduler(self.now, settings.time_scale)

@@ -13,7 +13,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+import msgspec
+
 from local.sandboxes.core.call_log import stamp
+from local.sandboxes.core.record_file import RecordFile
 
 CHECKOUT_WINDOW = timedelta(minutes=60)
 TRIES = 10
@@ -104,14 +107,18 @@ class Transaction:
 class TransactionStore:
     """Transactions by tx_ref, by token and by the gateway's reference, which `new_reference` makes."""
 
-    def __init__(self, new_reference: Callable[[], str]) -> None:
+    def __init__(self, new_reference: Callable[[], str], file: RecordFile | None = None) -> None:
+        """With a `file`, its transactions are loaded, and every change is written to it."""
         self._new_reference = new_reference
+        self._file = file
         self._lock = threading.Lock()
         self._transactions: dict[str, Transaction] = {}
         self._tx_ref_of_token: dict[str, str] = {}
         self._tx_ref_of_reference: dict[str, str] = {}
         self._tx_ref_of_refund: dict[str, str] = {}
         self._refunds_made = 5000
+        for record in file.load() if file else ():
+            self._index(msgspec.json.decode(record, type=Transaction))
 
     def build(self, *, tx_ref: str, now: datetime, **fields: Any) -> Transaction:
         """Return a new transaction without storing it."""
@@ -130,8 +137,6 @@ class TransactionStore:
             if tx_ref in self._transactions:
                 raise UsedBeforeError(tx_ref)
             transaction = self.build(tx_ref=tx_ref, now=now, **fields)
-            self._tx_ref_of_token[transaction.token] = tx_ref
-            self._tx_ref_of_reference[transaction.reference] = tx_ref
             return self._keep(transaction)
 
     def find(self, tx_ref: str) -> Transaction | None:
@@ -225,8 +230,6 @@ class TransactionStore:
             )
             events = (*transaction.events, (now, "Refund initiated"))
             self._keep(replace(transaction, refunds=(*transaction.refunds, refund), events=events))
-            for name in (refund.ref_id, str(refund.number), reference):
-                self._tx_ref_of_refund[name] = tx_ref
             return refund
 
     def _try(
@@ -264,5 +267,17 @@ class TransactionStore:
         return transaction
 
     def _keep(self, transaction: Transaction) -> Transaction:
-        self._transactions[transaction.tx_ref] = transaction
+        self._index(transaction)
+        if self._file is not None:
+            self._file.append(transaction.tx_ref, transaction)
         return transaction
+
+    def _index(self, transaction: Transaction) -> None:
+        tx_ref = transaction.tx_ref
+        self._transactions[tx_ref] = transaction
+        self._tx_ref_of_token[transaction.token] = tx_ref
+        self._tx_ref_of_reference[transaction.reference] = tx_ref
+        for refund in transaction.refunds:
+            self._refunds_made = max(self._refunds_made, refund.number)
+            for name in (refund.ref_id, str(refund.number), refund.reference):
+                self._tx_ref_of_refund[name] = tx_ref
