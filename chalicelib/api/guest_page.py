@@ -66,7 +66,7 @@ class Text:
     """What one state says: heading, sentences, what stands before the button, the button, the link."""
 
     title: str
-    says: str
+    message: str
     offer: str = ""
     pay: str = ""
     onward: str = ""

@@ -43,7 +43,7 @@ def test_what_can_succeed_later_without_the_caller_changing_anything_says_so() -
 
 def test_a_problem_document() -> None:
     wrong = (FieldError("check_in", "is in the past"),)
-    assert problem("invalid_request", "", instance="/v1/bookings", errors=wrong, more=1) == {
+    assert problem("invalid_request", "", instance="/v1/bookings", errors=wrong) == {
         "type": "about:blank",
         "title": "The request is not right",
         "status": 400,
@@ -52,6 +52,5 @@ def test_a_problem_document() -> None:
         "code": "invalid_request",
         "retryable": False,
         "errors": [{"field": "check_in", "message": "is in the past"}],
-        "more": 1,
     }
     assert problem("busy", "Wait.", instance="/")["detail"] == "Wait."

@@ -45,6 +45,7 @@ DESCRIPTION = """* **Money** is in minor units (cents): `{"amount": 245000, "cur
 * **Errors** are problem documents (RFC 9457). Programs read `code` and `retryable`; `errors` names every wrong field.
 * **Other people's things** are 404, never 403.
 * Every answer carries `X-Request-Id`, and `Access-Control-Allow-Origin: *`.
+* `HEAD` answers as `GET` does, without the body.
 
 Some texts have a `format` of our own:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +12,7 @@ from chalicelib.api.core.problems import problem_of
 from chalicelib.domain.booking import Booking, Cause, Event, Payment, PaymentStatus, Refund, RefundStatus
 from chalicelib.services.checkout import error_of_problem
 
-Problem = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
+Problem = Annotated[Mapping[str, Any], msgspec.Meta(extra_json_schema={"$ref": "#/components/schemas/Problem"})]
 """The members of a problem document."""
 
 

@@ -36,7 +36,7 @@ _EMAIL = re.compile(
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
-def checked(check: Callable[[Any], Any], *, schema: dict[str, Any] | None = None, **limits: Any) -> Meta:
+def checked(check: Callable[[str], str], *, schema: dict[str, object] | None = None, **limits: Any) -> Meta:
     """A field's limits, and the function that has the last word on its value.
 
     ``schema`` is what the OpenAPI document says of that function; a ``format`` in it is one of ``FORMATS``, or common.

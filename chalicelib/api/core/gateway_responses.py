@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.api.core.cors import CORS_HEADERS
-from chalicelib.api.core.problems import PROBLEM_TYPES, problem
+from chalicelib.api.core.problems import PROBLEM_TYPES, ProblemDocument, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class GatewayResponse:
     def status(self) -> int:
         return self.other_status or PROBLEM_TYPES[self.code].status
 
-    def body(self, instance: str) -> dict[str, Any]:
+    def body(self, instance: str) -> ProblemDocument:
         """The problem document (RFC 9457), in the form of every other one that Guzo answers."""
-        return problem(self.code, self.detail, instance=instance) | {"status": self.status}
+        return {**problem(self.code, self.detail, instance=instance), "status": self.status}
 
 
 _UNAUTHENTICATED = GatewayResponse(
@@ -76,7 +76,7 @@ RESPONSES: dict[str, GatewayResponse] = {
 }
 
 
-def refusal(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+def refusal(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], ProblemDocument]:
     """Status, headers and body of what the gateway would answer; for a server that stands in for it."""
     response = RESPONSES[response_type]
     headers = {"Content-Type": "application/problem+json", **CORS_HEADERS, **response.headers}

@@ -13,7 +13,7 @@ import msgspec
 from chalice.app import Chalice, Request, Response
 
 from chalicelib.api.core.cors import CORS_HEADERS
-from chalicelib.api.core.problems import problem, problem_of
+from chalicelib.api.core.problems import ProblemDocument, problem, problem_of
 from chalicelib.api.core.refusals import MethodNotAllowed
 from chalicelib.api.core.request import checked_call, typed_arguments
 from chalicelib.api.core.routing import ROUTES, Answer, Route
@@ -24,7 +24,7 @@ from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, invocation, observe, trouble
 
 
-def mount(app: Chalice, authorizer: Any) -> None:
+def mount(app: Chalice, authorizer: object) -> None:
     """Put every declared route into the app; those that need a person behind the authorizer."""
     for route in ROUTES:
         options: dict[str, Any] = {"methods": route.methods, "content_types": ["*/*"], "name": route.name}
@@ -113,13 +113,13 @@ def _refused(refusal: Refusal, instance: str) -> Response:
     return response
 
 
-def _problem(document: dict[str, Any]) -> Response:
+def _problem(document: ProblemDocument) -> Response:
     body = msgspec.json.encode(document).decode()
     headers: dict[str, str | list[str]] = {"Content-Type": "application/problem+json"}
     return _with_common_headers(Response(body=body, headers=headers, status_code=document["status"]))
 
 
-def _broken(request: Request, route: Route, document: dict[str, Any]) -> Response:
+def _broken(request: Request, route: Route, document: ProblemDocument) -> Response:
     """What a caller is told of a failure of ours: on a person's page a page, if that can be made at all."""
     if route.error_page is not None:
         try:

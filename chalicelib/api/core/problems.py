@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
+from typing import NotRequired, TypedDict
 
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.domain.errors import DatesUnavailable, FieldError, PriceChanged, Refusal
@@ -68,10 +66,30 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
 """By their code, which is stable: programs decide by it, and translators translate by it."""
 
 
-def problem(
-    code: str, detail: str, *, instance: str, errors: Iterable[FieldError] = (), **members: object
-) -> dict[str, Any]:
-    """The members of a problem document; ``members`` are those that this code alone has."""
+class WrongField(TypedDict):
+    """One wrong field: its dotted path, and a sentence for a person."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(TypedDict):
+    """The members of a problem document (RFC 9457), and ours; the last two come with one code each."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    retryable: bool
+    errors: list[WrongField]
+    nights: NotRequired[list[str]]
+    total: NotRequired[MoneyOut]
+
+
+def problem(code: str, detail: str, *, instance: str, errors: Iterable[FieldError] = ()) -> ProblemDocument:
+    """The document for a code; its title stands in for a detail that is empty."""
     kind = PROBLEM_TYPES[code]
     return {
         "type": "about:blank",
@@ -82,15 +100,14 @@ def problem(
         "code": code,
         "retryable": kind.retryable,
         "errors": [{"field": error.field, "message": error.message} for error in errors],
-        **members,
     }
 
 
-def problem_of(refusal: Refusal, *, instance: str) -> dict[str, Any]:
-    """The document for a refusal of the domain, with what this refusal alone carries."""
-    members: dict[str, object] = {}
+def problem_of(refusal: Refusal, *, instance: str) -> ProblemDocument:
+    """The document for a refusal, with what this refusal alone carries."""
+    document = problem(refusal.code, refusal.detail, instance=instance, errors=refusal.errors)
     if isinstance(refusal, DatesUnavailable):
-        members["nights"] = [night.isoformat() for night in refusal.nights]
+        document["nights"] = [night.isoformat() for night in refusal.nights]
     if isinstance(refusal, PriceChanged):
-        members["total"] = msgspec.to_builtins(MoneyOut.of(refusal.total))
-    return problem(refusal.code, refusal.detail, instance=instance, errors=refusal.errors, **members)
+        document["total"] = MoneyOut.of(refusal.total)
+    return document

@@ -21,7 +21,7 @@ from chalicelib.api.core.refusals import InvalidJson
 from chalicelib.domain.errors import FieldError, InvalidRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
-Check = Callable[[Any], Any]
+Check = Callable[[str], str]
 
 _KINDS = {
     "int": "must be a whole number",
@@ -125,9 +125,10 @@ def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
+    """What a value must be where there is one, and whether null may stand for it; left out is no value at all."""
     if get_origin(hint) in (Union, types.UnionType):
-        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
-        return (kinds[0] if len(kinds) == 1 else hint), len(kinds) < len(get_args(hint))
+        kinds = [kind for kind in get_args(hint) if kind not in (type(None), msgspec.UnsetType)]
+        return (kinds[0] if len(kinds) == 1 else hint), type(None) in get_args(hint)
     return hint, False
 
 

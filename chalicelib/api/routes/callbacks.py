@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from chalice.app import Blueprint
 
@@ -58,8 +56,8 @@ def _declare(gateway: str, row: GatewayRow) -> None:
 
 
 def _to_the_page(call: Call) -> Answer:
-    params: Any = call.request.query_params or {}
-    given = [value for name in NAMES for value in (params.getlist(name) if name in params else [])]
+    params = call.request.query_params
+    given = [value for name in NAMES if params and name in params for value in params.getlist(name)]
     known = next((value for value in given if booking_of(value) is not None), "unknown")
     return Answer(None, 303, {"Location": f"../../../pay/{known}"})
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from chalice.app import Blueprint
+from msgspec import UNSET, UnsetType
 
 from chalicelib.api.answers.listings import FoundListingOut, ListingOut, NightOut, NightsOut
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
@@ -43,26 +44,22 @@ class Draft(msgspec.Struct, frozen=True):
     photos: Photos = ()
 
 
-LEFT: Any = msgspec.UNSET
-"""Stands for a field that a change leaves as it is. A null is not that."""
-
-
 class Change(msgspec.Struct, frozen=True):
-    """What changes of a listing: any part of it."""
+    """What changes of a listing: any part of it. A field that is left out stays as it is; none can be null."""
 
-    title: Title = LEFT
-    description: LongText = LEFT
-    city: City = LEFT
-    time_zone: Zone = LEFT
-    nightly_price: MoneyIn = LEFT
-    units: Count = LEFT
-    guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)] = LEFT
-    cancellation_policy: CancellationPolicy = LEFT
-    address: Address = LEFT
-    check_in_time: TimeOfDay = LEFT
-    check_out_time: TimeOfDay = LEFT
-    photos: Photos = LEFT
-    status: ListingStatus = LEFT
+    title: Title | UnsetType = UNSET
+    description: LongText | UnsetType = UNSET
+    city: City | UnsetType = UNSET
+    time_zone: Zone | UnsetType = UNSET
+    nightly_price: MoneyIn | UnsetType = UNSET
+    units: Count | UnsetType = UNSET
+    guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)] | UnsetType = UNSET
+    cancellation_policy: CancellationPolicy | UnsetType = UNSET
+    address: Address | UnsetType = UNSET
+    check_in_time: TimeOfDay | UnsetType = UNSET
+    check_out_time: TimeOfDay | UnsetType = UNSET
+    photos: Photos | UnsetType = UNSET
+    status: ListingStatus | UnsetType = UNSET
 
 
 class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -73,8 +70,8 @@ class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"
 
     start: date
     end: date
-    price: MoneyIn | None = LEFT
-    closed: bool = LEFT
+    price: MoneyIn | UnsetType | None = UNSET
+    closed: bool | UnsetType = UNSET
 
 
 class SearchQuery(Paged, frozen=True):
@@ -169,8 +166,8 @@ def publish_listing(call: Call, body: Draft) -> Answer:
 )
 def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
-    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(body, name)) is not LEFT}
-    if "nightly_price" in changes:
+    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
+    if body.nightly_price is not UNSET:
         changes["nightly_price"] = Money(body.nightly_price.amount, body.nightly_price.currency)
     listing = hosting.update(
         call.container, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
@@ -205,8 +202,8 @@ def set_nights(call: Call, body: NightsIn) -> Answer:
 
     At most 90 of them.
     """
-    change = NightChange(closed=None if body.closed is LEFT else body.closed)
-    if body.price is not LEFT:
+    change = NightChange(closed=None if body.closed is UNSET else body.closed)
+    if body.price is not UNSET:
         price = None if body.price is None else Money(body.price.amount, body.price.currency)
         change = replace(change, price=price)
     listing, nights = calendars.set_nights(
