@@ -264,10 +264,18 @@ def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
 def test_refusals_at_the_edge(client: ScenarioClient) -> None:
     for method, path, code, status in (
         ("GET", "/nothing", "route_not_found", 404),
-        ("PUT", "/health", "route_not_found", 404),
+        ("PUT", "/health", "method_not_allowed", 405),
         ("GET", "/v1/bookings", "unauthenticated", 401),
     ):
         answer = client.http.request(method, client.api + path)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["X-Request-Id"]
+        assert answer.headers.get("Allow") == ("GET, HEAD, OPTIONS" if status == 405 else None)
+
+
+def test_head_answers_as_get_does(client: ScenarioClient) -> None:
+    answer = client.http.head(client.api + "/v1/config")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert client.http.get(client.api + "/v1/config").json()["currencies"]  # the connection is still in step
