@@ -50,10 +50,10 @@ def decide(authorization: object, tokens: Callable[[], TokenReader]) -> Decision
     try:
         token = _bearer(authorization)
         if not token:
-            return _nobody("no_bearer_token")
+            return _denied("no_bearer_token")
         claims = tokens().read(token)
         if isinstance(claims, str):
-            return _nobody(claims)
+            return _denied(claims)
         context = {
             "sub": claims.subject,
             "email": claims.email or "",
@@ -62,7 +62,7 @@ def decide(authorization: object, tokens: Callable[[], TokenReader]) -> Decision
         }
         return Decision(claims.subject, context)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the answer is no
-        return _nobody("broken", level="error", **trouble(exc))
+        return _denied("broken", level="error", **trouble(exc))
 
 
 def authorize(request: AuthRequest, tokens: Callable[[], TokenReader]) -> AuthResponse:
@@ -79,6 +79,6 @@ def _bearer(authorization: object) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _nobody(reason: str, *, level: Level = "info", **told: str) -> Decision:
-    observe("token_refused", level=level, reason=reason, **told)
+def _denied(reason: str, *, level: Level = "info", **fields: str) -> Decision:
+    observe("token_refused", level=level, reason=reason, **fields)
     return Decision("nobody", denied=reason)

@@ -62,7 +62,7 @@ def one_line(text: str) -> str:
     return text
 
 
-def maybe_line(text: str) -> str:
+def optional_line(text: str) -> str:
     """The same, or nothing."""
     return one_line(text) if text.strip() else ""
 
@@ -153,7 +153,7 @@ City = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=8
 LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
 ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
 Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
-Address = Annotated[str, checked(maybe_line, schema=_LINE, max_length=200)]
+Address = Annotated[str, checked(optional_line, schema=_LINE, max_length=200)]
 Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=254)]
 Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=32)]
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]

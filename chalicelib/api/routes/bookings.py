@@ -19,7 +19,7 @@ from chalicelib.domain.booking import BookingStatus, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.services import queries as reading
+from chalicelib.services import queries
 from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
@@ -132,7 +132,7 @@ def create_booking(call: Call, body: NewBooking) -> Answer:
 @endpoint(routes, "GET", "/v1/bookings", signed_in=True, outcomes=(Outcome(body=Page[BookingOut]),))
 def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     """List the caller's own bookings, newest first."""
-    found = reading.own_bookings(
+    found = queries.own_bookings(
         call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
     )
     now = call.now()

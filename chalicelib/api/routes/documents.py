@@ -77,15 +77,15 @@ def health(call: Call) -> Answer:
 @endpoint(routes, "GET", "/v1/config", uses_store=False, outcomes=(Outcome(body=Config),))
 def config(call: Call) -> Answer:
     """Read the stage's public settings."""
-    stage = call.container.settings
+    settings = call.container.settings
     return Answer(
         Config(
-            stage.oidc_issuer,
-            stage.oidc_client_id,
-            tuple(sorted(stage.gateways)),
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            tuple(sorted(settings.gateways)),
             LANGUAGES,
-            stage.hold // timedelta(minutes=1),
-            tuple(sorted(stage.return_origins)),
+            settings.hold // timedelta(minutes=1),
+            tuple(sorted(settings.return_origins)),
             __version__,
         )
     )
@@ -125,13 +125,13 @@ def docs_file(call: Call) -> Answer:
     return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
 
 
-def _hint(stage: Settings) -> str:
+def _hint(settings: Settings) -> str:
     """Where a token comes from: on a developer's machine from the issuer there, which asks for no password."""
-    if stage.stage != "local":
-        return f"<p>Tokens come from <code>{escape(stage.oidc_issuer)}</code>.</p>"
-    address = escape(stage.oidc_issuer.removesuffix("/oidc") + "/token")
-    asked = escape('{"sub": "hanna", "groups": ["host", "operator"]}', quote=False)
+    if settings.stage != "local":
+        return f"<p>Tokens come from <code>{escape(settings.oidc_issuer)}</code>.</p>"
+    address = escape(settings.oidc_issuer.removesuffix("/oidc") + "/token")
+    request = escape('{"sub": "hanna", "groups": ["host", "operator"]}', quote=False)
     return (
         "<p>On this machine anybody gets one:</p>"
-        f"<pre>curl -s {address} -H 'Content-Type: application/json' -d '{asked}'</pre>"
+        f"<pre>curl -s {address} -H 'Content-Type: application/json' -d '{request}'</pre>"
     )

@@ -19,8 +19,8 @@ from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.money import Money
 from chalicelib.services import calendars, hosting
-from chalicelib.services import search as catalogue
 from chalicelib.services.ports import Page
+from chalicelib.services.search import Search, listing_of, search
 
 routes = Blueprint(__name__)
 
@@ -94,9 +94,9 @@ class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
 @endpoint(routes, "GET", "/v1/listings", outcomes=(Outcome(body=Page[FoundListingOut]),))
 def search_listings(call: Call, query: SearchQuery) -> Answer:
     """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
-    found = catalogue.search(
+    found = search(
         call.container,
-        catalogue.Search(
+        Search(
             city=query.city,
             check_in=query.check_in,
             check_out=query.check_out,
@@ -119,7 +119,7 @@ def search_listings(call: Call, query: SearchQuery) -> Answer:
 )
 def read_listing(call: Call) -> Answer:
     """Read one listing."""
-    listing = catalogue.listing_of(call.container, call.path["listing_id"])
+    listing = listing_of(call.container, call.path["listing_id"])
     return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
 
 

@@ -13,7 +13,7 @@ from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
-from chalicelib.services import queries as reading
+from chalicelib.services import queries
 from chalicelib.services.access import visible_payment
 from chalicelib.services.ports import Page
 from chalicelib.services.refunds import refund
@@ -39,7 +39,7 @@ class NewRefund(msgspec.Struct, frozen=True):
 @endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))
 def list_payments(call: Call, query: PaymentsQuery) -> Answer:
     """List the caller's own payments, newest first."""
-    found = reading.own_payments(
+    found = queries.own_payments(
         call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
     )
     return page(call, query, found, lambda pair: PaymentOut.of(*pair))
@@ -74,7 +74,7 @@ def verify_payment(call: Call, _body: NoBody) -> Answer:
 
     It is not asked again within two seconds of its last answer. When it does not answer, the payment is unchanged.
     """
-    booking, payment = reading.verify(call.container, call.principal, call.path["tx_ref"])
+    booking, payment = queries.verify(call.container, call.principal, call.path["tx_ref"])
     return Answer(PaymentOut.of(booking, payment))
 
 
@@ -102,7 +102,7 @@ def verify_payment_as_older_frontends_do(call: Call) -> Answer:
 def list_payment_events(call: Call, query: Paged) -> Answer:
     """List what happened to a payment, oldest first."""
     tx_ref = call.path["tx_ref"]
-    found = reading.events(call.container, call.principal, tx_ref, limit=query.limit, after=position(call, query))
+    found = queries.events(call.container, call.principal, tx_ref, limit=query.limit, after=position(call, query))
     return page(call, query, found, lambda event: EventOut.of(event, tx_ref))
 
 

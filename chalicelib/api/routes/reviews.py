@@ -11,7 +11,7 @@ from chalicelib.api.answers.listings import ReviewOut
 from chalicelib.api.core.fields import ReviewText
 from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.services import reviews as reviewing
+from chalicelib.services import reviews
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -36,7 +36,7 @@ class NewReview(msgspec.Struct, frozen=True):
 )
 def review_listing(call: Call, body: NewReview) -> Answer:
     """Review a stay that is over, once."""
-    made, replayed = reviewing.review(
+    made, replayed = reviews.review(
         call.container,
         call.principal,
         call.path["listing_id"],
@@ -57,5 +57,5 @@ def review_listing(call: Call, body: NewReview) -> Answer:
 )
 def list_reviews(call: Call, query: Paged) -> Answer:
     """List what guests said of a listing, newest first."""
-    found = reviewing.reviews(call.container, call.path["listing_id"], limit=query.limit, after=position(call, query))
+    found = reviews.reviews(call.container, call.path["listing_id"], limit=query.limit, after=position(call, query))
     return page(call, query, found, ReviewOut.of)
