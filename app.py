@@ -6,6 +6,7 @@ Handlers stand here and not on blueprints, because Lambda would load a blueprint
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -75,3 +76,7 @@ _HANDLERS: dict[str, composition.Function] = {
 }
 if (handler := os.environ.get("_HANDLER", "")) in _HANDLERS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     composition.prepare(_HANDLERS[handler])
+if "AWS_CHALICE_CLI_MODE" in os.environ and "local" in sys.argv:
+    from local.stack import chalice_cli
+
+    chalice_cli.install()

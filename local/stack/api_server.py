@@ -244,24 +244,24 @@ class _Server(ThreadedHTTPServer):
             log.error("a connection from %s failed", client_address, exc_info=fault)
 
 
+def create_dev_server(app: Chalice, config: Config, listener: socket.socket) -> LocalDevServer:
+    """Return Chalice's `LocalDevServer` with the gateway of this module, on a socket that is listening already."""
+    host, port = listener.getsockname()[:2]
+    gateway = ApiGateway(app, config, f"{host}:{port}")
+
+    def handler(*args: Any, **kwargs: Any) -> _Handler:
+        return _Handler(*args, gateway=gateway, **kwargs)
+
+    return LocalDevServer(
+        app, config, host, port, handler_cls=handler, server_cls=lambda _, wrapped: _Server(listener, wrapped)
+    )
+
+
 class ApiServer:
-    """The API under Chalice's `LocalDevServer`, on a socket that is listening already."""
+    """The API in a thread, on a socket that is listening already."""
 
     def __init__(self, app: Chalice, config: Config, listener: socket.socket) -> None:
-        host, port = listener.getsockname()[:2]
-        self.gateway = ApiGateway(app, config, f"{host}:{port}")
-
-        def handler(*args: Any, **kwargs: Any) -> _Handler:
-            return _Handler(*args, gateway=self.gateway, **kwargs)
-
-        self._dev = LocalDevServer(
-            app,
-            config,
-            host,
-            port,
-            handler_cls=handler,
-            server_cls=lambda _, wrapped: _Server(listener, wrapped),
-        )
+        self._dev = create_dev_server(app, config, listener)
         self._thread = threading.Thread(target=self._dev.server.serve_forever, args=(0.05,), daemon=True, name="api")
 
     def start(self) -> None:

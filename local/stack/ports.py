@@ -28,7 +28,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> tuple[int, 
     return ports[0], ports[1]
 
 
-def listen(port: int = 0, *, instead: str = "GUZO_PORT and GUZO_LOCAL_PORT") -> socket.socket:
+def listen(port: int = 0, *, host: str = HOST, instead: str = "GUZO_PORT and GUZO_LOCAL_PORT") -> socket.socket:
     """Return a socket that listens on a port of this machine, a free one for 0. Raises PortError."""
     # Where a wildcard address may share a port with ours (not on Linux), only a connection tells.
     if port and _answers(port):
@@ -36,7 +36,7 @@ def listen(port: int = 0, *, instead: str = "GUZO_PORT and GUZO_LOCAL_PORT") -> 
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError as refused:
         listener.close()

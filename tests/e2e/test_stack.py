@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from local.scenarios.client import Json, Person, ScenarioClient
+from local.stack.ministack import free_port
 from tests.e2e.conftest import ROOT, Process, start
 
 pytestmark = pytest.mark.e2e
@@ -215,16 +218,28 @@ def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
             guest = client.sign_in("hanna")
             found = client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"]
             booking = client.book(guest, found[0])
-            # Plain Chalice keeps the current request on the app, for all threads: two at once may lose one.
-            with client.switches(callback="never"):
-                client.pay_on_page(booking["payment"]["checkout_url"])
-                client.wait_until_idle()
+            client.pay_on_page(booking["payment"]["checkout_url"])
+            client.wait_until_idle()
             client.wait_for_status(guest, booking["booking_id"], "confirmed")
             assert {letter["to"] for letter in client.emails_about(booking["booking_id"])} >= {guest.email}
+            check_refusals_at_the_edge(client)
             client.http.close()
         finally:
             chalice.terminate()
             chalice.wait(timeout=10)
+
+
+@pytest.mark.parametrize("options", [[], ["--no-autoreload"]])
+def test_bare_chalice_local_names_make_services(options: list[str]) -> None:
+    bare = {name: value for name, value in os.environ.items() if not re.match("AWS_|GUZO_|.*_TABLE|.*_URL", name)}
+    chalice = str(Path(sys.executable).with_name("chalice"))
+    ran = subprocess.run(
+        [chalice, "local", "--port", str(free_port()), *options],
+        cwd=ROOT, env=bare, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.stdout == ""
+    [sentence] = ran.stderr.splitlines()
+    assert "run `make services`" in sentence
 
 
 def test_tokens_live_by_the_real_clock(client: ScenarioClient) -> None:
@@ -262,6 +277,10 @@ def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
 
 
 def test_refusals_at_the_edge(client: ScenarioClient) -> None:
+    check_refusals_at_the_edge(client)
+
+
+def check_refusals_at_the_edge(client: ScenarioClient) -> None:
     for method, path, code, status in (
         ("GET", "/nothing", "route_not_found", 404),
         ("PUT", "/health", "method_not_allowed", 405),
