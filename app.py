@@ -1,6 +1,6 @@
 """Guzo's table of contents: the Chalice app, its routes, its authorizer and its event handlers.
 
-Handlers stand here and not on blueprints, because Lambda would load a blueprint's module without this file.
+The handlers stand here and not on blueprints, because Lambda would load a blueprint's module without this file.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
-from chalicelib import container as composition
 from chalicelib import events
-from chalicelib.api.core import authorizer as sign_in
-from chalicelib.api.core import cors, http
-from chalicelib.api.routes import (  # noqa: F401 - their routes
+from chalicelib.api.core import authorizer, cors, http
+from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
     attention,
     bookings,
     callbacks,
@@ -29,6 +27,7 @@ from chalicelib.api.routes import (  # noqa: F401 - their routes
     reviews,
     webhooks,
 )
+from chalicelib.container import Function, container, prepare
 from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY
 
 app = Chalice(app_name="guzo", configure_logs=False)
@@ -42,8 +41,8 @@ app.api.cors = CORSConfig(
 
 @app.authorizer(ttl_seconds=int(AUTHORIZER_CACHE.total_seconds()))
 def authorize(request: AuthRequest) -> AuthResponse:
-    """Let in whoever carries a good token."""
-    return sign_in.authorize(request, lambda: composition.container().tokens)
+    """Allow a request that carries a valid access token."""
+    return authorizer.authorize(request, lambda: container().tokens)
 
 
 http.mount(app, authorize)
@@ -51,23 +50,23 @@ http.mount(app, authorize)
 
 @app.schedule(Rate(SWEEP_EVERY // timedelta(minutes=1), unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
-    """Once a minute: what is due goes to the queue."""
+    """Enqueue every booking whose ``due_at`` has passed, oldest first, once a minute."""
     return events.on_schedule(event.context)
 
 
 @app.on_sqs_message(queue="guzo-reconcile", batch_size=1, maximum_concurrency=10)
 def reconcile(event: SQSEvent) -> dict[str, Any]:
-    """Do what is due for a booking."""
+    """Do what is due for the booking of a message."""
     return events.on_tasks(event.to_dict(), event.context)
 
 
 @app.on_sqs_message(queue="guzo-emails", batch_size=10)
 def send_emails(event: SQSEvent) -> dict[str, Any]:
-    """Send the e-mails that a booking owes."""
+    """Send the e-mails that the bookings of these messages owe."""
     return events.on_emails(event.to_dict(), event.context)
 
 
-_HANDLERS: dict[str, composition.Function] = {
+_HANDLERS: dict[str, Function] = {
     "app.app": "api",
     "app.authorize": "authorize",
     "app.sweep": "sweep",
@@ -75,7 +74,7 @@ _HANDLERS: dict[str, composition.Function] = {
     "app.send_emails": "send_emails",
 }
 if (handler := os.environ.get("_HANDLER", "")) in _HANDLERS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    composition.prepare(_HANDLERS[handler])
+    prepare(_HANDLERS[handler])
 if "AWS_CHALICE_CLI_MODE" in os.environ and "local" in sys.argv:
     from local.stack import chalice_cli
 

@@ -1,8 +1,7 @@
-"""The one place that builds adapters and hands them to services.
+"""The composition root: builds the adapters and hands them to the services.
 
-Each part is built when it is first used; in Lambda ``prepare`` builds, in the init phase, just what a function needs.
-All AWS clients come from the one botocore session of PynamoDB's one connection: a second session would cost half a
-cold start.
+An adapter is built on first use; in Lambda ``prepare`` builds, in the init phase, just what one function needs. All AWS
+clients come from the one botocore session of PynamoDB's one connection: a second session would cost half a cold start.
 """
 
 from __future__ import annotations
@@ -38,14 +37,16 @@ from chalicelib.settings import Settings, settings
 from chalicelib.telemetry import observe
 
 if TYPE_CHECKING:
-    from chalicelib.adapters.gateways.client import KeyedGateway
+    from typing import Unpack
+
+    from chalicelib.adapters.gateways.client import ClientOptions, KeyedGateway
     from chalicelib.adapters.oidc import Tokens
 
 Function = Literal["api", "authorize", "sweep", "reconcile", "send_emails"]
 
 
 class SystemClock:
-    """The system's time in UTC, in whole milliseconds; on a developer's machine plus the offset kept in a file."""
+    """The Clock port: the system's time, on a developer's machine plus the offset in a file."""
 
     def __init__(self, offset_file: str | None = None) -> None:
         self._offset_file = Path(offset_file) if offset_file else None
@@ -61,64 +62,64 @@ class SystemClock:
 
 
 class SystemChance:
-    """The system's randomness."""
+    """The Chance port: the system's randomness."""
 
     def jitter(self) -> float:
-        return random()  # noqa: S311 - it spreads load, it guards nothing
+        return random()  # noqa: S311 - it spreads load and protects nothing
 
     def token(self) -> str:
         return secrets.token_hex(8)
 
 
 class StageGateways:
-    """The gateways that this stage is configured with, each built once; others for what was opened with them before."""
+    """The Gateways port: the gateways that the settings name, each built once."""
 
-    def __init__(self, stage: Settings, secrets: Secrets) -> None:
-        self._stage, self._secrets = stage, secrets
-        self._built = {name: gateway_of(name, stage, secrets) for name in self._names()}
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._settings, self._secrets = settings, secrets
+        self._built = {name: build_gateway(name, settings, secrets) for name in self._names()}
 
     def named(self, name: str) -> Gateway:
         if name not in self._built:
-            # The stage takes no new payments with it any more; those it took must still be watched and given back.
-            self._built[name] = gateway_of(name, self._stage, self._secrets)
+            # It takes no new payments any more; those that it took must still be verified and refunded.
+            self._built[name] = build_gateway(name, self._settings, self._secrets)
         return self._built[name]
 
     def for_currency(self, currency: str) -> Gateway | None:
-        name = self._stage.gateways.get(currency)
+        name = self._settings.gateways.get(currency)
         return None if name is None else self._built[name]
 
     def all(self) -> list[Gateway]:
         return [self._built[name] for name in self._names()]
 
     def _names(self) -> list[str]:
-        return sorted(set(self._stage.gateways.values()))
+        return sorted(set(self._settings.gateways.values()))
 
 
-def gateway_of(name: str, stage: Settings, secrets: Secrets, **terms: Any) -> KeyedGateway:
-    """The adapter of one gateway, for this stage's address and mode; ``terms`` as the adapters take them."""
+def build_gateway(name: str, settings: Settings, secrets: Secrets, **options: Unpack[ClientOptions]) -> KeyedGateway:
+    """The adapter of one gateway, with the address and the mode of these settings."""
     module, _, adapter = GATEWAYS[name].adapter.rpartition(".")
-    made: KeyedGateway = getattr(import_module(f"chalicelib.adapters.gateways.{module}"), adapter)(
-        base_url=stage.gateway_urls[name], secrets=secrets, mode=stage.mode, **terms
+    built: KeyedGateway = getattr(import_module(f"chalicelib.adapters.gateways.{module}"), adapter)(
+        base_url=settings.gateway_urls[name], secrets=secrets, mode=settings.mode, **options
     )
-    return made
+    return built
 
 
 class Container:
-    """Everything outside, as the use cases' ``Ports``."""
+    """The services' ``Ports``, each adapter built on first use. Safe to share between threads."""
 
-    def __init__(self, stage: Settings) -> None:
-        self.settings = stage
-        self.clock = SystemClock(stage.clock_file)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock(settings.clock_file)
         self.chance = SystemChance()
         self.observe: Observe = observe
-        self._making = threading.RLock()
+        self._building = threading.RLock()
         self._clients: dict[str, Any] = {}
 
     @cached_property
     def _connection(self) -> Any:
         from chalicelib.adapters.dynamodb.tables import connect
 
-        with self._making:
+        with self._building:
             return connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
 
     @cached_property
@@ -127,17 +128,17 @@ class Container:
         return self._connection.session
 
     def client(self, service: str) -> Any:
-        """One botocore client a service, on the shared session."""
-        with self._making:
+        """The botocore client of an AWS service, on the shared session."""
+        with self._building:
             if service not in self._clients:
                 from botocore.config import Config
 
-                limits = Config(
+                config = Config(
                     connect_timeout=AWS_CONNECT.total_seconds(),
                     read_timeout=AWS_READ.total_seconds(),
                     retries={"total_max_attempts": 2},
                 )
-                self._clients[service] = self._session.create_client(service, config=limits)
+                self._clients[service] = self._session.create_client(service, config=config)
             return self._clients[service]
 
     @cached_property
@@ -181,11 +182,11 @@ class Container:
         return Ses(lambda: self.client("ses"), self.settings.mail_from)
 
     @staticmethod
-    def gateway_time(budget: timedelta) -> AbstractContextManager[None]:
-        """All gateway calls inside end together within ``budget``."""
-        from chalicelib.adapters.gateways.transport import ending_within
+    def gateway_budget(budget: timedelta) -> AbstractContextManager[None]:
+        """End all gateway calls made inside within ``budget``, together."""
+        from chalicelib.adapters.gateways.transport import gateway_budget
 
-        return ending_within(budget.total_seconds())
+        return gateway_budget(budget.total_seconds())
 
     def task_of(self, message: str) -> Task:
         """The task in a queue's message. Raises ValueError for anything else."""
@@ -205,24 +206,24 @@ class Container:
     def tokens(self) -> Tokens:
         from chalicelib.adapters.oidc import Tokens
 
-        stage = self.settings
-        return Tokens(stage.oidc_issuer, stage.oidc_client_id, stage.groups_claim, now=time.time)
+        issuer, client = self.settings.oidc_issuer, self.settings.oidc_client_id
+        return Tokens(issuer, client, self.settings.groups_claim, now=time.time)
 
 
 _container: Container | None = None
-_building = threading.Lock()
+_creating = threading.Lock()
 
 
 def container() -> Container:
-    """This process's adapters."""
-    global _container  # noqa: PLW0603 - Chalice's handlers are modules' functions: one place must remember
-    with _building:
+    """This process's container."""
+    global _container  # noqa: PLW0603 - Chalice's handlers are functions of a module: they share it here
+    with _creating:
         if _container is None:
             _container = Container(settings())
         return _container
 
 
-_NEEDS: dict[Function, tuple[str, ...]] = {
+_PARTS: dict[Function, tuple[str, ...]] = {
     "api": ("bookings", "listings", "gateways", "queue"),
     "authorize": ("tokens",),
     "sweep": ("bookings", "queue"),
@@ -239,14 +240,14 @@ _CLIENTS: dict[Function, tuple[str, ...]] = {
 
 
 def prepare(function: Function) -> None:
-    """Build what ``function`` needs, while the platform still gives the init phase's full processor."""
+    """Build what ``function`` needs, in Lambda's init phase, which has a full processor and costs no caller time."""
     built = container()
     observe("started", function=function, version=__version__, commit=built.settings.commit)
-    for part in _NEEDS[function]:
+    for part in _PARTS[function]:
         getattr(built, part)
     if function == "authorize":
         built.tokens.prepare()
-    if "bookings" in _NEEDS[function]:
+    if "bookings" in _PARTS[function]:
         _ = built._connection.client
     for service in _CLIENTS[function]:
         built.client(service)

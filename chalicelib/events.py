@@ -1,4 +1,4 @@
-"""The bodies of the event handlers in ``app.py``: from an event of AWS to a use case."""
+"""The bodies of the event handlers in ``app.py``: from an AWS event to a use case."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chalicelib.services.deliver import send_emails
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.settings import BadSetting
-from chalicelib.telemetry import correlated, invocation, observe, trouble
+from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
 
 def on_schedule(context: Any) -> dict[str, int]:
-    """Hand what is due to the consumers: ``{"due": how many}``."""
+    """Enqueue the bookings that are due; answers ``{"due": count}``. Raises Crashed."""
     with invocation("sweep", str(uuid4()), context):
         due = sweep(container())
         observe("swept", due=due)
@@ -24,38 +24,40 @@ def on_schedule(context: Any) -> dict[str, int]:
 
 
 def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Work off bookings from the ``reconcile`` queue."""
+    """Do what is due for the bookings of a batch from the ``reconcile`` queue; answers the messages that failed."""
     public_url = container().settings.public_url
     if public_url is None:
         raise BadSetting("PUBLIC_URL is not set")
-    return _each("reconcile", event, context, lambda stage, task: process_task(stage, task, public_url=public_url))
+    return _process_batch(
+        "reconcile", event, context, lambda ports, task: process_task(ports, task, public_url=public_url)
+    )
 
 
 def on_emails(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Send what the bookings from the ``emails`` queue owe."""
-    return _each("send_emails", event, context, lambda stage, task: send_emails(stage, task.booking_id))
+    """Send the e-mails of the bookings of a batch from the ``emails`` queue; answers the messages that failed."""
+    return _process_batch("send_emails", event, context, lambda ports, task: send_emails(ports, task.booking_id))
 
 
-def _each(
+def _process_batch(
     function: str, event: dict[str, Any], context: Any, work: Callable[[Container, Task], object]
 ) -> dict[str, Any]:
-    """Each message by itself: one that fails comes again, and takes none of the others with it."""
+    """Process each message by itself: SQS delivers again those that fail, and none of the others."""
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     def handle(record: SQSRecord) -> None:
         try:
             task = container().task_of(record.body)
-        except ValueError as junk:
-            # It would never become readable: the dead-letter queue keeps it for a person.
-            observe("task_unreadable", level="error", **trouble(junk))
+        except ValueError as error:
+            # It will never be readable: after its last delivery the dead-letter queue keeps it for an operator.
+            observe("task_unreadable", level="error", **describe_error(error))
             raise
         with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
             try:
-                with container().gateway_time(TASK_GATEWAY_BUDGET):
+                with container().gateway_budget(TASK_GATEWAY_BUDGET):
                     work(container(), task)
             except Exception as error:
-                observe("task_failed", level="error", **trouble(error))
+                observe("task_failed", level="error", **describe_error(error))
                 raise
 
     with invocation(function, "", context):

@@ -1,7 +1,7 @@
 """The payment gateways that Guzo can speak to: a row each.
 
 All that is not in a gateway's adapter and sandbox follows from its row: the setting ``CHAPA_BASE_URL``, the routes
-``/v1/webhooks/chapa`` and ``/v1/payments/chapa/callback``, and which secrets a stage must have.
+``/v1/webhooks/chapa`` and ``/v1/payments/chapa/callback``, which secrets a stage must have, and which texts are keys.
 """
 
 from __future__ import annotations
@@ -16,26 +16,69 @@ Mode = Literal["test", "live"]
 
 
 @dataclass(frozen=True, slots=True)
+class ApiVersion:
+    """One version of a gateway's API. The prefix of a key tells whose it is, of which version, and for which mode."""
+
+    base_url: str
+    """Where the gateway serves it."""
+    test_key: str
+    """The prefix of its secret keys for test money."""
+    live_key: str
+    """The prefix of its secret keys for real money."""
+    public_keys: tuple[str, ...]
+    """The prefixes of its public keys, which can begin like secret ones and open nothing."""
+    label: str = ""
+    """What people call it; empty where a gateway has one version."""
+
+    def key_prefix(self, mode: Mode) -> str:
+        return self.test_key if mode == "test" else self.live_key
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayRow:
     """One gateway."""
 
     brand: str
     """What people call it."""
     adapter: str
-    """Its Gateway port: module and class in ``chalicelib.adapters``."""
+    """Its Gateway port: module and class in ``chalicelib.adapters.gateways``."""
     currencies: tuple[str, ...]
     """What it takes; first the one to try it with."""
-    base_url: str
-    """Where its API is, unless the setting says otherwise."""
-    signature: str
-    """The header that its webhooks are signed in."""
+    versions: tuple[ApiVersion, ...]
+    """The versions of its API, first the one that a stage speaks unless its setting or its key says otherwise."""
+    signatures: tuple[str, ...]
+    """The headers that a webhook's signature may stand in, first the usual one."""
     secrets: tuple[str, ...]
-    """What it cannot work without, in the stage's path of SSM; first what it is asked with."""
-    keys: tuple[str, ...]
-    """What its keys begin with, public ones too: what goes on after that is never shown or logged."""
+    """What it cannot work without, in the stage's path of SSM; first the key that calls carry."""
     calls_back: bool
     """Its server calls an address of ours, of this very payment, when something happened."""
 
+    @property
+    def base_url(self) -> str:
+        """Where its API is, unless the setting says otherwise."""
+        return self.versions[0].base_url
+
+
+CHAPA_V1 = ApiVersion(
+    base_url="https://api.chapa.co/v1",
+    test_key="CHASECK_TEST-",
+    live_key="CHASECK-",
+    public_keys=("CHAPUBK_TEST-", "CHAPUBK-"),
+    label="version 1",
+)
+CHAPA_V2 = ApiVersion(
+    base_url="https://api.chapa.global/v2",
+    test_key="CHAPA_TEST_",
+    live_key="CHAPA_LIVE_",
+    public_keys=("CHAPA_TEST_PUB", "CHAPA_LIVE_PUB"),
+    label="version 2",
+)
+PAYSTACK_V1 = ApiVersion(
+    base_url="https://api.paystack.co",
+    test_key="sk_test_",
+    live_key="sk_live_",
+    public_keys=("pk_test_", "pk_live_"),
+)
 
 GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
     {
@@ -43,28 +86,35 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             brand="Chapa",
             adapter="chapa.by_key.ChapaByKey",
             currencies=("ETB", "USD"),
-            base_url="https://api.chapa.co/v1",
-            signature="x-chapa-signature",
+            versions=(CHAPA_V1, CHAPA_V2),
+            signatures=("x-chapa-signature", "chapa-signature"),
             secrets=("chapa_secret_key", "chapa_webhook_secret"),
-            keys=("CHASECK_TEST-", "CHASECK", "CHAPUBK_TEST-", "CHAPUBK", "CHAPA_TEST_", "CHAPA_LIVE_"),
             calls_back=True,
         ),
         "paystack": GatewayRow(
             brand="Paystack",
-            adapter="paystack.Paystack",
+            adapter="paystack.gateway.Paystack",
             currencies=("KES", "NGN", "GHS", "ZAR", "USD"),
-            base_url="https://api.paystack.co",
-            signature="x-paystack-signature",
+            versions=(PAYSTACK_V1,),
+            signatures=("x-paystack-signature",),
             secrets=("paystack_secret_key",),
-            keys=("sk_test_", "sk_live_", "pk_test_", "pk_live_"),
             calls_back=False,
         ),
     }
 )
 
 
-KEY_BEGINNINGS = "|".join(beginning for row in GATEWAYS.values() for beginning in row.keys)
-"""As a regular expression; of two that begin alike the longer one stands first."""
+def _prefixes() -> set[str]:
+    versions = [version for row in GATEWAYS.values() for version in row.versions]
+    return {
+        prefix.rstrip("-")
+        for version in versions
+        for prefix in (version.test_key, version.live_key, *version.public_keys)
+    }
+
+
+KEY_PREFIXES = "|".join(sorted(_prefixes(), key=len, reverse=True))
+"""What every key of a gateway begins with, without a hyphen at its end, as a regular expression: the longest first."""
 
 
 def address_setting(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The environment, read once on first use. A missing or malformed value is refused by its name, never its value."""
+"""The settings of a stage, read once from the environment. A refusal names the variable, never its value."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from chalicelib.gateways import GATEWAYS, Mode, address_setting
 _MINUTE = timedelta(minutes=1)
 
 LIVE_STAGE = "prod"
-"""The stage that takes real money unless it is told otherwise; every other takes test money only."""
+"""The stage that takes real money unless ``PAYMENT_MODE`` says otherwise; every other takes test money."""
 
 
 class BadSetting(Exception):
-    """A setting is missing or makes no sense; the message names it."""
+    """A setting is missing or malformed; the message names it, and never its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a stage is told from outside. Names of the variables: the fields' names in capitals, unless said."""
+    """What a stage decides. A field's variable is its name in capitals, unless its docstring names another."""
 
     stage: str
     """GUZO_STAGE"""
@@ -41,9 +41,9 @@ class Settings:
     reconcile_queue_url: str
     emails_queue_url: str
     secrets_path: str
-    """The SSM path under which the secrets lie, without a slash at the end."""
+    """The SSM path of the secrets, without a slash at the end."""
     public_url: str | None
-    """Where guests and gateways reach the API, without a slash at the end; None: taken from the request."""
+    """The address at which guests and gateways reach the API, without a slash at the end; None: the request's own."""
     oidc_issuer: str
     oidc_client_id: str
     groups_claim: str
@@ -53,11 +53,11 @@ class Settings:
     """CHECKOUT_WINDOW_MINUTES"""
     return_origins: frozenset[str]
     gateways: Mapping[str, str]
-    """Which gateway takes which currency: ETB:chapa USD:chapa"""
+    """The gateway that takes new payments in each currency: ETB:chapa USD:chapa"""
     gateway_urls: Mapping[str, str]
-    """Where each gateway's API is: CHAPA_BASE_URL with its version, https://api.chapa.co/v1"""
+    """CHAPA_BASE_URL, PAYSTACK_BASE_URL: the address of each gateway's API, with its version."""
     mode: Mode
-    """PAYMENT_MODE: which money is taken. A gateway's key for the other is refused, and so is the other's money."""
+    """PAYMENT_MODE: which money is taken. Keys for the other money are refused, and so are payments with it."""
     mail_from: str
     commit: str
     """GUZO_COMMIT: what the package was made from; unknown on a developer's machine."""

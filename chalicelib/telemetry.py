@@ -1,9 +1,8 @@
-"""Logs and metrics: one JSON line per event, and nothing in it that was not meant to be there.
+"""Logs and metrics: one JSON line per event, of fields on an allow-list only.
 
-The rule is an allow-list. ``observe`` keeps the fields that it knows, and only where they look like codes; a
-field that it drops is named, never shown. Of an exception only its type and its place in the code are kept,
-because messages and locals hold other people's data. What libraries log comes out as who and where, from
-warnings upwards.
+``observe`` keeps the fields of FIELDS, and only where their values look like codes; it names a field that it drops, and
+never shows it. Of an exception only its type and its place in the code are kept, because messages and locals hold other
+people's data. A line of a library comes out as its logger's name and its place, from warnings upwards.
 
 Metrics are counts by event, written in CloudWatch's embedded metric format when an invocation ends.
 """
@@ -27,7 +26,7 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
-from chalicelib.gateways import KEY_BEGINNINGS
+from chalicelib.gateways import KEY_PREFIXES
 
 SERVICE = "guzo"
 NAMESPACE = "Guzo"
@@ -37,16 +36,17 @@ FIELDS = frozenset(
         # which thing
         "booking_id", "tx_ref", "refund_id", "listing_id", "email_id", "request_id", "lambda_request_id",
         # what happened to it
-        "status", "before", "after", "kind", "code", "reason", "said", "due", "attempt", "count", "depth",
+        "status", "gateway_status", "before", "after", "kind", "code", "reason", "detail", "due", "attempt", "count",
+        "depth",
         # where, and how it went
         "function", "gateway", "method", "route", "duration_ms",
         # which code
         "version", "commit",
-        # what broke: see ``trouble``
+        # an exception: see ``describe_error``
         "cause", "trace", "aws_code", "library",
     }
 )  # fmt: skip
-"""The fields that may be logged. Codes, ids, numbers, instants; ``said`` alone may be a sentence."""
+"""The fields that may be logged. Codes, ids, numbers, instants; ``detail`` alone may be a sentence."""
 
 METRICS = frozenset(
     {
@@ -56,26 +56,26 @@ METRICS = frozenset(
         # e-mails
         "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
         "email_put_off", "email_refused", "email_broken",
-        # what is outside
+        # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
-        # ourselves
+        # our own faults
         "crashed", "task_failed", "task_unreadable", "booking_failing", "attention_needed",
     }
 )  # fmt: skip
-"""The events that are also counted, under their own name. Each costs a CloudWatch metric: keep it short."""
+"""The events that are also counted, under their own name. Each costs a CloudWatch metric: keep the list short."""
 
 Level = Literal["info", "warning", "error"]
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 _SECRETS = re.compile(
-    # Keys of the gateways. What they begin with, and no more, may be said: an operator is told which key to take.
-    rf"(?>(?:{KEY_BEGINNINGS})-?)[!-~]\S*"
+    # Keys of the gateways. Their prefixes alone may be logged: an operator is told which key to take.
+    rf"(?>(?:{KEY_PREFIXES})-?)[!-~]\S*"
     r"|eyJ[\w-]{8,}[\w.-]*|\S+@\S+"
 )
 _NUMBERS = re.compile(r"\+?\d(?:[\s()-]?\d){6,}")
 _CODE = re.compile(r"[!-?A-~]*")  # visible ASCII without @: neither a sentence, nor a full name, nor an address
-_OURS = "_said_by_guzo"
+_OURS = "_guzo"
 
 _context: ContextVar[Mapping[str, Any]] = ContextVar("guzo_log_context", default=MappingProxyType({}))
 _counts: ContextVar[Counter[str] | None] = ContextVar("guzo_counts", default=None)
@@ -97,20 +97,20 @@ def observe(event: str, /, *, level: Level = "info", **fields: Any) -> None:
             counts[event] += 1
 
 
-def trouble(exc: BaseException) -> dict[str, Any]:
-    """What may be told of an exception, as fields for ``observe``.
+def describe_error(exc: BaseException) -> dict[str, Any]:
+    """The fields of ``observe`` for an exception.
 
     ``cause``: its type, and those of the exceptions behind it. ``aws_code``: the code that AWS gave.
     ``trace``: where it was raised, and our own lines on the way there, the innermost first. No message, no
     locals, no source text.
     """
     chain = list(_chain(exc))
-    told = {"cause": "<-".join(type(link).__name__ for link in chain)}
+    fields = {"cause": "<-".join(type(link).__name__ for link in chain)}
     for link in chain:
         response = getattr(link, "response", None)
         error = response.get("Error") if isinstance(response, dict) else None
         if isinstance(error, dict) and isinstance(error.get("Code"), str):
-            told["aws_code"] = error["Code"]
+            fields["aws_code"] = error["Code"]
             break
     places = []
     step = exc.__traceback__
@@ -121,8 +121,8 @@ def trouble(exc: BaseException) -> dict[str, Any]:
             places.append(f"{module}:{step.tb_lineno}")
         step = step.tb_next
     if places:
-        told["trace"] = "<-".join(reversed(places))
-    return told
+        fields["trace"] = "<-".join(reversed(places))
+    return fields
 
 
 @contextmanager
@@ -142,7 +142,7 @@ class Crashed(Exception):
 
 @contextmanager
 def invocation(function: str, request_id: str = "", lambda_context: Any = None) -> Iterator[None]:
-    """One run of a handler: correlates its lines, and writes its metrics when it ends.
+    """Run a handler: correlate its lines, and write its metrics when it ends.
 
     An exception that leaves it is logged and replaced by Crashed: Lambda's runtime would print its message.
     """
@@ -154,30 +154,30 @@ def invocation(function: str, request_id: str = "", lambda_context: Any = None) 
             try:
                 yield
             except Exception as exc:  # noqa: BLE001 - whatever it is, it must not leave with its message
-                told = trouble(exc)
-                observe("crashed", level="error", **told)
-                raise Crashed(f"{told['cause']} at {told.get('trace')}") from None
+                described = describe_error(exc)
+                observe("crashed", level="error", **described)
+                raise Crashed(f"{described['cause']} at {described.get('trace')}") from None
     finally:
         _counts.reset(token)
         _publish(counts)
 
 
 def _cleaned(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The fields that may be shown, and the names of those that may not. None is left out silently."""
+    """The fields that may be logged, and the names of those that may not; a field that is None is left out."""
     given = {name: value for name, value in fields.items() if value is not None}
-    shown = {name: _shown(name, value) for name, value in given.items() if name in FIELDS}
+    shown = {name: _loggable(name, value) for name, value in given.items() if name in FIELDS}
     kept = {name: value for name, value in shown.items() if value is not None}
     return kept, sorted(given.keys() - kept.keys())
 
 
-def _shown(name: str, value: object) -> str | int | float | bool | None:
-    """The value as it may stand in a line; None when it may not."""
+def _loggable(name: str, value: object) -> str | int | float | bool | None:
+    """The value as it may be logged; None when it may not."""
     if isinstance(value, str):
         # Cut first, so that no text is too long to look through; a slice of an enum's member is plain.
-        text = _SECRETS.sub("***", value[: 4 * _LONGEST])
-        if name == "said":
-            return _NUMBERS.sub("***", " ".join(text.split()))[:_LONGEST]
-        return text[:_LONGEST] if _CODE.fullmatch(text) else None
+        text = _SECRETS.sub("***", value[: 4 * _MAX_LENGTH])
+        if name == "detail":
+            return _NUMBERS.sub("***", " ".join(text.split()))[:_MAX_LENGTH]
+        return text[:_MAX_LENGTH] if _CODE.fullmatch(text) else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, int) else None
@@ -216,27 +216,27 @@ class _Stdout(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):
             ours = record.__dict__.pop(_OURS, False)
-            sys.stdout.write(self.format(record if ours else _stranger(record)) + "\n")
+            sys.stdout.write(self.format(record if ours else _redacted(record)) + "\n")
             sys.stdout.flush()
 
 
-def _stranger(record: logging.LogRecord) -> logging.LogRecord:
-    """What may be told of a library's line: who and where, and the kind of exception; never its words."""
+def _redacted(record: logging.LogRecord) -> logging.LogRecord:
+    """A library's line without its message: the logger's name, its place, and the type of an exception."""
     exc = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-    kept, _ = _cleaned({"library": record.name, **(trouble(exc) if exc else {})})
+    kept, _ = _cleaned({"library": record.name, **(describe_error(exc) if exc else {})})
     same = {name: getattr(record, name) for name in ("levelname", "levelno", "module", "funcName", "lineno")}
     return logging.makeLogRecord({"msg": "library", **same, **_context.get(), **kept})
 
 
-def _quieten_others() -> None:
-    """Let nothing reach the log but our lines, and warnings of libraries through our own handler."""
+def _quieten_libraries() -> None:
+    """Let nothing reach the log but our lines, and libraries' warnings through our own handler."""
     logging.getLogger(SERVICE).propagate = False
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         root.handlers.clear()  # the runtime's own handler writes whole messages and tracebacks
     root.addHandler(_stdout)
-    # Their debug lines hold requests and answers: they stay out even if somebody turns the root up again.
+    # Their debug lines hold requests and responses: they stay out even if the root's level is lowered again.
     for name in ("boto3", "botocore", "pynamodb", "requests", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -251,4 +251,4 @@ _logger = Logger(
     location="%(module)s.%(funcName)s:%(lineno)d",
 )
 _metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
-_quieten_others()
+_quieten_libraries()

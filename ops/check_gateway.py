@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import container as composition
 from chalicelib import settings
-from chalicelib.adapters.gateways.transport import Answer, Transport
+from chalicelib.adapters.gateways.transport import HttpResponse, Transport
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.domain.money import Money
 from chalicelib.gateways import GATEWAYS, address_setting
@@ -58,13 +58,13 @@ class Listening(Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: tuple[str, str, Answer] | None = None
+        self.heard: tuple[str, str, HttpResponse] | None = None
 
     def forget(self) -> None:
         """Begin anew."""
         self.heard = None
 
-    def call(self, method: str, url: str, **how: Any) -> Answer:
+    def call(self, method: str, url: str, **how: Any) -> HttpResponse:
         self.forget()
         answer = super().call(method, url, **how)
         self.heard = method, url, answer
@@ -153,7 +153,7 @@ class Check:
         self._say = say
         self._transport = Listening()
         at_hand = GivenSecrets({secret: stage.secrets[secret] for secret in row.secrets if secret in stage.secrets})
-        self._gateway = composition.gateway_of(name, stage_settings, at_hand, transport=self._transport)
+        self._gateway = composition.build_gateway(name, stage_settings, at_hand, transport=self._transport)
         currency = next(currency for currency, of in stage_settings.gateways.items() if of == name)
         self._opening = _opening(Money(10_000, currency), stage.sender)
         self._asked = OpenedPayment(self._opening.tx_ref, self._opening.amount, stage_settings.mode)

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
 from chalicelib.domain.booking import BookingStatus
-from chalicelib.telemetry import Crashed, correlated, invocation, observe, trouble
+from chalicelib.telemetry import Crashed, correlated, describe_error, invocation, observe
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -37,9 +37,9 @@ class Status(StrEnum):
 
 
 def test_a_line_has_its_event_its_fields_and_where_it_was_written(lines: Lines) -> None:
-    observe("looked", booking_id="GZ1", status=Status.HELD, count=3, duration_ms=1.5, level="warning")
+    observe("payment_verified", booking_id="GZ1", status=Status.HELD, count=3, duration_ms=1.5, level="warning")
     (line,) = lines()
-    assert line["message"] == "looked"
+    assert line["message"] == "payment_verified"
     assert line["level"] == "WARNING"
     assert line["service"] == "guzo"
     assert line["timestamp"].endswith("+00:00")
@@ -48,7 +48,7 @@ def test_a_line_has_its_event_its_fields_and_where_it_was_written(lines: Lines) 
 
 
 def test_what_is_not_on_the_list_is_named_not_shown(lines: Lines) -> None:
-    observe("looked", email="abebe@example.com", body={"a": 1}, booking_id="GZ1", tx_ref=None)
+    observe("payment_verified", email="abebe@example.com", body={"a": 1}, booking_id="GZ1", tx_ref=None)
     (line,) = lines()
     assert line["dropped"] == ["body", "email"]
     assert "abebe" not in json.dumps(line)
@@ -60,17 +60,17 @@ def test_what_is_not_on_the_list_is_named_not_shown(lines: Lines) -> None:
     [{"a": 1}, [1], b"bytes", object(), ValueError("x"), float("nan"), "two words", "a\nb", "ጉዞ"],
 )
 def test_a_value_that_is_no_code_is_dropped(value: Any, lines: Lines) -> None:
-    observe("looked", reason=value)
+    observe("payment_verified", reason=value)
     (line,) = lines()
     assert line["dropped"] == ["reason"]
     assert "reason" not in line
 
 
 def test_strings_are_cut(lines: Lines) -> None:
-    observe("looked", reason="x" * 5000, said="yes " * 5000)
+    observe("payment_verified", reason="x" * 5000, detail="yes " * 5000)
     (line,) = lines()
     assert len(line["reason"]) == 200
-    assert len(line["said"]) == 200
+    assert len(line["detail"]) == 200
 
 
 SECRETS = [
@@ -84,16 +84,16 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize("field", ["said", "reason", "cause", "request_id", "note"])
+@pytest.mark.parametrize("field", ["detail", "reason", "cause", "request_id", "note"])
 @pytest.mark.parametrize("secret", SECRETS[:3])
 def test_keys_tokens_and_addresses_are_masked_even_in_fields_that_are_kept(
     secret: str, field: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fields: dict[str, Any] = {field: f"refused:{secret}"}
-    observe("looked", **fields)
-    observe("looked", said=f"The gateway said {secret} is wrong, call {SECRETS[3]} or {SECRETS[4]}.")
+    observe("payment_verified", **fields)
+    observe("payment_verified", detail=f"The gateway said {secret} is wrong, call {SECRETS[3]} or {SECRETS[4]}.")
     with correlated(secret):
-        observe("looked")
+        observe("payment_verified")
     out, err = capfd.readouterr()
     assert out
     for piece in (secret, "abebe", "8Kq0", "c2lnbm", "0911", "911223344"):
@@ -116,11 +116,11 @@ KEYS = [
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_masked_and_what_such_keys_begin_with_may_be_said(key: str, lines: Lines) -> None:
     beginning = key.removesuffix("8Kq0zV2mY7")
-    observe("looked", said=f"not {key}, but one that begins with {beginning} (test)", reason=key)
+    observe("payment_verified", detail=f"not {key}, but one that begins with {beginning} (test)", reason=key)
     (line,) = lines()
     assert "8Kq0" not in json.dumps(line)
     if beginning[-1] in "-_" and not beginning.endswith("PRIV_"):
-        assert line["said"] == f"not *** but one that begins with {beginning} (test)"
+        assert line["detail"] == f"not *** but one that begins with {beginning} (test)"
 
 
 def test_no_exception_and_no_library_tells_what_it_saw(capfd: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_no_exception_and_no_library_tells_what_it_saw(capfd: pytest.CaptureFixt
             try:
                 fail()
             except ValueError as exc:
-                observe("task_failed", level="error", **trouble(exc))
+                observe("task_failed", level="error", **describe_error(exc))
                 # Chalice's own logger has our name; its records carry the exception.
                 logging.getLogger("guzo").exception("Caught exception for %s", SECRETS[6])
                 logging.getLogger("urllib3.connectionpool").warning("Retrying %s", SECRETS[5])
@@ -174,7 +174,7 @@ def test_debug_lines_of_others_stay_out_even_when_the_root_is_turned_up(
     assert capfd.readouterr() == ("", "")
 
 
-def test_trouble_tells_types_the_code_of_aws_and_places() -> None:
+def test_describe_error_tells_types_the_code_of_aws_and_places() -> None:
     def fail() -> None:
         error = {"Error": {"Code": "ThrottlingException", "Message": "slow down, abebe"}}
         try:
@@ -185,18 +185,18 @@ def test_trouble_tells_types_the_code_of_aws_and_places() -> None:
     try:
         fail()
     except RuntimeError as exc:
-        told = trouble(exc)
+        told = describe_error(exc)
     assert told["cause"] == "RuntimeError<-ClientError"
     assert told["aws_code"] == "ThrottlingException"
     assert told["trace"].startswith("tests.test_telemetry:")
     assert "abebe" not in str(told)
 
 
-def test_trouble_of_an_exception_that_was_never_raised_or_that_causes_itself() -> None:
-    assert trouble(ValueError("x")) == {"cause": "ValueError"}
+def test_describe_error_of_an_exception_that_was_never_raised_or_that_causes_itself() -> None:
+    assert describe_error(ValueError("x")) == {"cause": "ValueError"}
     loop = ValueError("x")
     loop.__cause__ = loop
-    assert trouble(loop)["cause"].startswith("ValueError<-ValueError")
+    assert describe_error(loop)["cause"].startswith("ValueError<-ValueError")
 
 
 def test_metrics_of_an_invocation_are_one_line_at_its_end(lines: Lines) -> None:

@@ -29,7 +29,7 @@ from chalicelib.domain.timing import (
     TOKEN_KEYS_FRESH,
     TOKEN_LEEWAY,
 )
-from chalicelib.telemetry import observe, trouble
+from chalicelib.telemetry import describe_error, observe
 
 _LARGEST_DOCUMENT = 256 * 1024
 _LONGEST_TOKEN = 8192
@@ -152,7 +152,7 @@ class Tokens:
             self._keys = self._fetch_keys()
             self._fetched = self._now()
         except (OSError, http.client.HTTPException, ValueError, RecursionError, Untrusted) as exc:
-            observe("token_keys_unavailable", level="error", **trouble(exc))
+            observe("token_keys_unavailable", level="error", **describe_error(exc))
         finally:
             self._lock.release()
 

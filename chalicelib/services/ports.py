@@ -71,7 +71,7 @@ class MailRefused(Exception):
 
 
 class BadSignature(Exception):
-    """A webhook that the gateway did not sign."""
+    """A webhook that the gateway did not sign; the message is a short code that says why."""
 
 
 class NotJson(Exception):

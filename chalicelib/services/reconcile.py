@@ -171,7 +171,7 @@ def _ask(ports: Ports, payments: Sequence[Payment]) -> _Answers:
         except GatewayError as trouble:
             answers.said[tx_ref] = NO_ANSWER
             answers.trouble[tx_ref] = trouble
-        ports.observe("looked", tx_ref=tx_ref, said=answers.said[tx_ref].said)
+        ports.observe("payment_verified", tx_ref=tx_ref, gateway_status=answers.said[tx_ref].said)
     return answers
 
 
@@ -209,7 +209,7 @@ def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
     for gateway in ports.gateways.all():
         verification = gateway.verify(tx_ref)
         said.add(verification.said)
-        ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, said=verification.said)
+        ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, gateway_status=verification.said)
         if verification.said == "paid":
             ports.bookings.orphan(tx_ref, verification, ports.clock.now())
             ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")

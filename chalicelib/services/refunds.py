@@ -194,7 +194,7 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
             "requested",
             lambda b, now: refunding.put_off(b, refund_id, cause="sweep", now=now, jitter=jitter, detail=code),
         )
-    ports.observe("refund_requested", refund_id=refund_id, said=answer.said)
+    ports.observe("refund_requested", refund_id=refund_id, gateway_status=answer.said)
 
     def taken(current: Booking, now: datetime) -> Booking:
         name = answer.provider_refund_id

@@ -37,7 +37,7 @@ def wrong_key(gateway: str, secrets: Mapping[str, str], *, mode: Mode) -> str | 
     """
     stage = settings.read({"GUZO_STAGE": "any", "PAYMENT_MODE": mode})
     try:
-        composition.gateway_of(gateway, stage, GivenSecrets(secrets)).check_key()
+        composition.build_gateway(gateway, stage, GivenSecrets(secrets)).check_key()
     except BadSetting as wrong:
         return f"{wrong}."
     except Fault:

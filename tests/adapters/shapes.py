@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.money import Money
 from tests.adapters.chapa_server import OPENING
 
@@ -107,8 +107,8 @@ def paystack_refusal(message: object, code: str | None = None, **more: object) -
     return {"status": False, "message": message, **coded, **more}
 
 
-def answer(status: int, body: object) -> Answer:
-    return Answer(status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+def answer(status: int, body: object) -> HttpResponse:
+    return HttpResponse(status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 def changed(known: dict[str, Any], **fields: object) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.gateways import transport
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.client import GatewayClient
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.domain.timing import GATEWAY_CALL, GATEWAY_CONNECT, GATEWAY_IDLE
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys
@@ -28,14 +28,14 @@ CALL, CONNECT = GATEWAY_CALL.total_seconds(), GATEWAY_CONNECT.total_seconds()
 RESET = ConnectionResetError(errno.ECONNRESET, "reset")
 
 
-def chapa(clock: Clock, url: str = "https://gateway.example/v1", **options: Any) -> Chapa:
-    return Chapa(url, Keys(), sleep=clock.sleep, jitter=lambda: 0.5, **options)
+def chapa(clock: Clock, url: str = "https://gateway.example/v1", **options: Any) -> ChapaV1:
+    return ChapaV1(url, Keys(), sleep=clock.sleep, jitter=lambda: 0.5, **options)
 
 
 ADAPTERS: dict[str, Callable[..., GatewayClient]] = {
-    "chapa v1": lambda url, **options: Chapa(url, Keys(), **options),
-    "chapa v2": lambda url, **options: ChapaV2(Keys(chapa_secret_key=V2_KEY), base_url=url, **options),
-    "paystack": lambda url, **options: Paystack(Keys(paystack_secret_key=PAYSTACK_KEY), base_url=url, **options),
+    "chapa v1": lambda url, **options: ChapaV1(url, Keys(), **options),
+    "chapa v2": lambda url, **options: ChapaV2(url, Keys(chapa_secret_key=V2_KEY), **options),
+    "paystack": lambda url, **options: Paystack(url, Keys(paystack_secret_key=PAYSTACK_KEY), **options),
 }
 
 
@@ -279,7 +279,7 @@ def test_a_look_is_not_repeated_when_no_time_is_left(clock: Clock, network: Netw
 
 def test_calls_that_share_their_time_end_together(clock: Clock, network: Network) -> None:
     began = clock.at
-    with transport.ending_within(20.0):
+    with transport.gateway_budget(20.0):
         for _ in range(2):
             assert not error_of(lambda: chapa(clock).initialize(OPENING)).definitely_not_executed
         assert clock.at - began == pytest.approx(20.0)
@@ -292,7 +292,7 @@ def test_calls_that_share_their_time_end_together(clock: Clock, network: Network
 
 @pytest.mark.parametrize(("left", "asks"), [(1.001, True), (0.999, False)])
 def test_a_call_with_hardly_any_time_is_not_begun(clock: Clock, network: Network, left: float, *, asks: bool) -> None:
-    with transport.ending_within(left), pytest.raises(GatewayTimeout) as raised:
+    with transport.gateway_budget(left), pytest.raises(GatewayTimeout) as raised:
         chapa(clock).initialize(OPENING)
     assert raised.value.definitely_not_executed != asks
     assert len(network.requests) == asks
@@ -301,10 +301,10 @@ def test_a_call_with_hardly_any_time_is_not_begun(clock: Clock, network: Network
 @pytest.mark.parametrize(
     ("head", "part", "kibibytes"),
     [
-        (OK + b"\r\n", b" " * transport.CHUNK, 256),
+        (OK + b"\r\n", b" " * transport.CHUNK_BYTES, 256),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b" " * 0x1000 + b"\r\n", 256),
-        (OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b" " * transport.CHUNK, 512),
-        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * transport.CHUNK, 256),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b" " * transport.CHUNK_BYTES, 512),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", b" " * transport.CHUNK_BYTES, 256),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 512),
         (OK, (b"X: " + b"x" * 60_000 + b"\r\n"), 512),
     ],

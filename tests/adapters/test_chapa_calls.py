@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.gateways import transport
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.domain.timing import GATEWAY_CONNECT
 from tests.adapters.chapa_server import (
@@ -50,9 +50,9 @@ OK = b"HTTP/1.1 200 OK\r\n"
 TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
 
-def chapa_at(url: str, slept: list[float] | None = None, *, seconds: float = 5.0, connect: float = 3.0) -> Chapa:
+def chapa_at(url: str, slept: list[float] | None = None, *, seconds: float = 5.0, connect: float = 3.0) -> ChapaV1:
     pauses = [] if slept is None else slept
-    return Chapa(url, Keys(), seconds=seconds, connect=connect, sleep=pauses.append, jitter=lambda: 0.5)
+    return ChapaV1(url, Keys(), seconds=seconds, connect=connect, sleep=pauses.append, jitter=lambda: 0.5)
 
 
 def error_of_problem(call: Callable[[], object]) -> GatewayError:
@@ -102,7 +102,7 @@ def test_connecting_has_its_own_time_and_then_nothing_was_sent(monkeypatch: pyte
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
     monkeypatch.setattr(transport, "Future", Waiting)
-    chapa = Chapa("http://127.0.0.1:1/v1", Keys())
+    chapa = ChapaV1("http://127.0.0.1:1/v1", Keys())
     trouble = error_of_problem(lambda: chapa.initialize(OPENING))
     assert waits == [GATEWAY_CONNECT.total_seconds()]
     assert type(trouble) is GatewayTimeout
@@ -167,7 +167,7 @@ def test_a_verify_over_a_broken_connection_is_repeated_once() -> None:
         lambda talk: talk.send(OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"),
         answering(200, b"<html><body>Welcome</body></html>", headers="Content-Type: text/html\r\n"),
         answering(200, b'{"status": "success", "data": {"checkout_url": '),
-        answering(200, b" " * (transport.MOST_BYTES + 1)),
+        answering(200, b" " * (transport.MAX_BODY_BYTES + 1)),
         answering(302, b"", headers="Location: /v1/elsewhere\r\n"),
         answering(307, b"", headers="Location: http://127.0.0.1:1/\r\n"),
         answering(301, b"", headers="Location: http://[broken\r\n"),
@@ -186,7 +186,7 @@ def test_a_senseless_answer_is_a_bad_one(script: Script) -> None:
 
 def test_the_longest_answer_is_read() -> None:
     link = b'{"status": "success", "data": {"checkout_url": "https://x.et/1"}}'
-    with serving(answering(200, link.ljust(transport.MOST_BYTES))) as server:
+    with serving(answering(200, link.ljust(transport.MAX_BODY_BYTES))) as server:
         assert chapa_at(server.url).initialize(OPENING) == "https://x.et/1"
 
 

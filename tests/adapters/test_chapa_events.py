@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import read_events
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.services.ports import GatewayEvent
@@ -26,9 +26,9 @@ def log(*lines: object) -> dict[str, object]:
 
 def test_it_is_asked_for_by_either_reference_in_the_path() -> None:
     with serving(answering(200, log(line("Attempted payment with telebirr")))) as server:
-        told = Chapa(server.url, Keys()).events("APk7Wq2ZtR9d")
+        told = ChapaV1(server.url, Keys()).events("APk7Wq2ZtR9d")
         assert told == (GatewayEvent(AT, "Attempted payment with telebirr"),)
-        Chapa(server.url, Keys()).events("GZ4T1B8WCD7K2M9Q-1")
+        ChapaV1(server.url, Keys()).events("GZ4T1B8WCD7K2M9Q-1")
     paths = ["/v1/transaction/events/APk7Wq2ZtR9d", "/v1/transaction/events/GZ4T1B8WCD7K2M9Q-1"]
     assert [(request.method, request.path) for request in server.requests] == [("GET", path) for path in paths]
 

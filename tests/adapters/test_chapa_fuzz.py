@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import (
     REFUND_STATUS_MAP,
     STATUS_MAP,
@@ -23,7 +23,7 @@ from chalicelib.adapters.gateways.chapa.v1_parsing import (
     read_refund_status,
     read_verification,
 )
-from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
@@ -136,7 +136,7 @@ def plainly_paid(status: int, raw: bytes) -> bool:
 @example(200, b'{"data": {"status": "success", "updated_at": "0001-01-01T00:00:00Z"}}')
 @example(200, b'{"data": {"status": "pending"}, "data": {"status": "success"}}')
 def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(status: int, raw: bytes) -> None:
-    verification = outcome(lambda: read_verification(Answer(status, {}, raw)))
+    verification = outcome(lambda: read_verification(HttpResponse(status, {}, raw)))
     if isinstance(verification, GatewayError):
         assert not verification.definitely_not_executed
         return
@@ -162,7 +162,7 @@ def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(st
 @example(200, json.dumps(OPENED).encode(), True)
 def test_an_opening_ends_in_a_link_or_trouble(status: int, raw: bytes, secure: bool) -> None:
     private = (OPENING.email, OPENING.phone)
-    link = outcome(lambda: read_link(Answer(status, {}, raw), secure=secure, private=private))
+    link = outcome(lambda: read_link(HttpResponse(status, {}, raw), secure=secure, private=private))
     if isinstance(link, GatewayError):
         assert link.definitely_not_executed == isinstance(link, GatewayRejected)
         told = [link.detail, *(error.message for error in link.errors)]
@@ -176,7 +176,7 @@ def test_an_opening_ends_in_a_link_or_trouble(status: int, raw: bytes, secure: b
 
 @given(statuses, raw_answers)
 def test_closing_ends_in_yes_or_no(status: int, raw: bytes) -> None:
-    closed = read_closed(Answer(status, {}, raw))
+    closed = read_closed(HttpResponse(status, {}, raw))
     assert not closed or status in (200, 400, 404)
 
 
@@ -187,7 +187,7 @@ def test_closing_ends_in_yes_or_no(status: int, raw: bytes) -> None:
     .map(lambda lines: json.dumps({"status": "success", "data": lines}).encode()),
 )  # fmt: skip
 def test_a_log_ends_in_lines_or_trouble(status: int, raw: bytes) -> None:
-    told = outcome(lambda: read_events(Answer(status, {}, raw)))
+    told = outcome(lambda: read_events(HttpResponse(status, {}, raw)))
     if isinstance(told, GatewayError):
         assert not told.definitely_not_executed
         return
@@ -216,9 +216,9 @@ refund_answers = raw_answers | st.builds(
 @example(status=200, raw=b"[" * 200_000)
 @example(status=200, raw=b'{"status": "success", "data": {"status": "initiated"}, "data": {"status": "refunded"}}')
 def test_a_refund_is_said_to_be_done_only_when_it_is(
-    read: Callable[[Answer], RefundAnswer], status: int, raw: bytes
+    read: Callable[[HttpResponse], RefundAnswer], status: int, raw: bytes
 ) -> None:
-    said = outcome(lambda: read(Answer(status, {}, raw)))
+    said = outcome(lambda: read(HttpResponse(status, {}, raw)))
     if isinstance(said, GatewayError):
         assert said.definitely_not_executed == isinstance(said, GatewayRejected)
         assert said.detail.isprintable()
@@ -238,7 +238,7 @@ def test_a_webhook_is_refused_unless_it_is_signed_and_then_read_or_no_json(raw: 
     right = hmac.new(keys.get("chapa_webhook_secret").encode(), raw, hashlib.sha256).hexdigest()
     given_signature = right if signature == "signed" else signature
     try:
-        notice = Chapa("https://api.chapa.co/v1", keys).read_webhook(raw, {"x-chapa-signature": given_signature})
+        notice = ChapaV1("https://api.chapa.co/v1", keys).read_webhook(raw, {"x-chapa-signature": given_signature})
     except BadSignature:
         assert given_signature != right
         return

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import read_refund, read_refund_status
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected
 from chalicelib.domain.money import Money
@@ -28,7 +28,7 @@ NEWER = {
 
 def test_a_refund_is_posted_as_a_form_under_our_own_reference() -> None:
     with serving(answering(200, NEWER)) as server:
-        said = Chapa(server.url, Keys()).refund(
+        said = ChapaV1(server.url, Keys()).refund(
             "AP/1", amount=Money(122550, "ETB"), refund_id="GZ-1-R1", reason="It rained, às ever!"
         )
     assert said == RefundAnswer("processing", "MqT58vRk2c")

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.adapters.gateways import transport
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
 from chalicelib.services.ports import Gateway, Opening
 from tests.adapters.chapa_server import OPENING, Keys, Script, Server, Talk, answering, serving
@@ -50,7 +50,7 @@ class Case:
 
 CASES = {
     "chapa v2": Case(
-        lambda url, **timing: ChapaV2(Keys(chapa_secret_key=V2_KEY), base_url=url, **timing),
+        lambda url, **timing: ChapaV2(url, Keys(chapa_secret_key=V2_KEY), **timing),
         OPENING,
         V2_LINK,
         V2_OPENED,
@@ -60,7 +60,7 @@ CASES = {
         gives_back=False,
     ),
     "paystack": Case(
-        lambda url, **timing: Paystack(Keys(paystack_secret_key=PAYSTACK_KEY), base_url=url, **timing),
+        lambda url, **timing: Paystack(url, Keys(paystack_secret_key=PAYSTACK_KEY), **timing),
         KES,
         PAYSTACK_LINK,
         PAYSTACK_OPENED,
@@ -132,7 +132,7 @@ def test_a_look_over_a_broken_connection_is_repeated_once(case: Case) -> None:
         lambda talk: talk.send(OK + b"Content-Length: 100\r\n\r\n{"),
         lambda talk: talk.send(OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"),
         answering(200, b"<html><body>Welcome</body></html>", headers="Content-Type: text/html\r\n"),
-        answering(200, b" " * (transport.MOST_BYTES + 1)),
+        answering(200, b" " * (transport.MAX_BODY_BYTES + 1)),
         answering(302, b"", headers="Location: /elsewhere\r\n"),
         answering(307, b"", headers="Location: http://127.0.0.1:1/\r\n"),
         answering(500, {"message": "Server Error"}),

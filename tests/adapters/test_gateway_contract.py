@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.money import Money
 from local.sandboxes import chapa, paystack
 from tests.adapters.chapa_server import OPENING
@@ -21,7 +21,7 @@ KEY = "CHASECK_TEST-bench"
 KEY_V2 = "CHAPA_TEST_PRIV_bench"
 
 CHAPA = Kind(
-    make=lambda url, keys, **timing: Chapa(f"{url}/v1", keys, **timing),
+    make=lambda url, keys, **timing: ChapaV1(f"{url}/v1", keys, **timing),
     blueprint=chapa.create_blueprint,
     secrets={"chapa_secret_key": KEY},
     opening=OPENING,
@@ -34,7 +34,7 @@ CHAPA = Kind(
     set_up={"refund": "simulated_v2_shape"},
 )
 CHAPA_V2 = Kind(
-    make=lambda url, keys, **timing: ChapaV2(keys, base_url=f"{url}/v2", **timing),
+    make=lambda url, keys, **timing: ChapaV2(f"{url}/v2", keys, **timing),
     blueprint=chapa.create_blueprint,
     secrets={"chapa_secret_key": KEY_V2},
     opening=OPENING,
@@ -58,7 +58,7 @@ CHAPA_V2 = Kind(
     version="v2",
 )
 PAYSTACK = Kind(
-    make=lambda url, keys, **timing: Paystack(keys, base_url=url, **timing),
+    make=Paystack,
     blueprint=paystack.create_blueprint,
     secrets={"paystack_secret_key": "sk_test_bench"},
     opening=replace(OPENING, amount=Money(245000, "KES")),

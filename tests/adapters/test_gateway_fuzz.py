@@ -12,14 +12,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.gateways import paystack_parsing as paystack_answers
 from chalicelib.adapters.gateways.chapa import v2_parsing as chapa_v2_answers
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
-from chalicelib.adapters.gateways.paystack import Paystack
-from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.adapters.gateways.paystack import parsing as paystack_answers
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
+from chalicelib.gateways import CHAPA_V2, PAYSTACK_V1
 from chalicelib.services.ports import BadSignature, Gateway, NotJson, RefundAnswer
 from tests.adapters.chapa_server import OPENING, Keys
 from tests.adapters.shapes import (
@@ -135,7 +136,7 @@ def is_printable(verification: Verification) -> bool:
 @example(200, json.dumps(V2_PAID).encode(), "test")
 @example(200, b"[" * 200_000, "test")
 def test_version_2_is_never_taken_for_paid_by_mistake(status: int, raw: bytes, key_mode: str) -> None:
-    verification = outcome(lambda: chapa_v2_answers.read_verification(Answer(status, {}, raw), key_mode=key_mode))
+    verification = outcome(lambda: chapa_v2_answers.read_verification(HttpResponse(status, {}, raw), key_mode=key_mode))
     if isinstance(verification, GatewayError):
         assert not verification.definitely_not_executed
         return
@@ -156,7 +157,7 @@ def test_version_2_is_never_taken_for_paid_by_mistake(status: int, raw: bytes, k
 @example(200, json.dumps(PAYSTACK_PAID).encode())
 @example(200, b'{"status": true, "data": {"status": "pending"}, "data": {"status": "success"}}')
 def test_paystack_is_never_taken_for_paid_by_mistake(status: int, raw: bytes) -> None:
-    verification = outcome(lambda: paystack_answers.read_verification(Answer(status, {}, raw)))
+    verification = outcome(lambda: paystack_answers.read_verification(HttpResponse(status, {}, raw)))
     if isinstance(verification, GatewayError):
         assert verification.definitely_not_executed == ("credentials" in verification.detail)
         return
@@ -183,7 +184,7 @@ def test_paystack_is_never_taken_for_paid_by_mistake(status: int, raw: bytes) ->
 def test_an_opening_ends_in_a_link_or_trouble(
     *, read: Callable[..., str], name: str, good: object, status: int, raw: bytes, secure: bool
 ) -> None:
-    link = outcome(lambda: read(Answer(status, {}, raw), secure=secure, private=(OPENING.email, OPENING.phone)))
+    link = outcome(lambda: read(HttpResponse(status, {}, raw), secure=secure, private=(OPENING.email, OPENING.phone)))
     if isinstance(link, GatewayError):
         known = isinstance(link, GatewayRejected) or "credentials" in link.detail
         assert link.definitely_not_executed == known
@@ -198,9 +199,9 @@ def test_an_opening_ends_in_a_link_or_trouble(
 @pytest.mark.parametrize("read", [paystack_answers.read_refund, paystack_answers.read_refund_status])
 @given(status=statuses, raw=answers)
 def test_a_refund_is_said_to_be_done_only_when_it_is(
-    read: Callable[[Answer], RefundAnswer], status: int, raw: bytes
+    read: Callable[[HttpResponse], RefundAnswer], status: int, raw: bytes
 ) -> None:
-    answer = outcome(lambda: read(Answer(status, {}, raw)))
+    answer = outcome(lambda: read(HttpResponse(status, {}, raw)))
     if isinstance(answer, GatewayError):
         return
     if answer.said == "refunded":
@@ -211,8 +212,13 @@ def test_a_refund_is_said_to_be_done_only_when_it_is(
 @pytest.mark.parametrize(
     ("gateway", "header", "digest", "key"),
     [
-        (ChapaV2(Keys()), "x-chapa-signature", hashlib.sha256, "demo-webhook-secret-2026"),
-        (Paystack(Keys(paystack_secret_key=PAYSTACK_KEY)), "x-paystack-signature", hashlib.sha512, PAYSTACK_KEY),
+        (ChapaV2(CHAPA_V2.base_url, Keys()), "x-chapa-signature", hashlib.sha256, "demo-webhook-secret-2026"),
+        (
+            Paystack(PAYSTACK_V1.base_url, Keys(paystack_secret_key=PAYSTACK_KEY)),
+            "x-paystack-signature",
+            hashlib.sha512,
+            PAYSTACK_KEY,
+        ),
     ],
 )
 @given(raw=answers, signature=st.text(max_size=130) | st.just("signed"))

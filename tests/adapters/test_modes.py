@@ -13,10 +13,10 @@ import pytest
 from chalicelib import container as composition
 from chalicelib import settings
 from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.client import KeyedGateway
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.booking import get_payment
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.verification import apply_verification
@@ -50,7 +50,7 @@ PAYSTACK_KEYS: dict[Mode, str] = {"test": "sk_test_marked", "live": "sk_live_mar
 V1_ANSWERS = _named(PAID, "tx_ref", "mode")
 V2_ANSWERS = _named(V2_PAID, "merchant_reference", "mode")
 CASES = {
-    "v1": Case(Chapa, "chapa_secret_key", V1_KEYS, V1_ANSWERS),
+    "v1": Case(ChapaV1, "chapa_secret_key", V1_KEYS, V1_ANSWERS),
     "v2": Case(ChapaV2, "chapa_secret_key", V2_KEYS, V2_ANSWERS),
     "v1 by its key": Case(ChapaByKey, "chapa_secret_key", V1_KEYS, V1_ANSWERS),
     "v2 by its key": Case(ChapaByKey, "chapa_secret_key", V2_KEYS, V2_ANSWERS),
@@ -90,9 +90,9 @@ def test_a_key_of_the_other_mode_is_never_sent(case: Case, mode: Mode, capsys: p
     assert server.requests == []
     line, metric = (json.loads(text) for text in capsys.readouterr().out.splitlines())
     assert (line["message"], line["level"]) == ("key_unusable", "ERROR")
-    assert f"The secret {case.secret} is a {OTHER[mode]} key" in line["said"]
-    assert "begins with" in line["said"]
-    assert "***" not in line["said"]
+    assert f"The secret {case.secret} is a {OTHER[mode]} key" in line["detail"]
+    assert "begins with" in line["detail"]
+    assert "***" not in line["detail"]
     assert metric["key_unusable"] == [1.0]
 
 
@@ -136,7 +136,7 @@ def test_prod_takes_real_money_unless_it_is_told_otherwise(environment: dict[str
     stage = settings.read(environment)
     assert stage.mode == mode
     for name in GATEWAYS:
-        assert composition.gateway_of(name, stage, Keys()).mode == mode
+        assert composition.build_gateway(name, stage, Keys()).mode == mode
 
 
 def test_a_mode_that_there_is_not_is_refused() -> None:

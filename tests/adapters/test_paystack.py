@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.gateways.paystack import BASE_URL, Paystack
-from chalicelib.adapters.gateways.paystack_parsing import (
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
+from chalicelib.adapters.gateways.paystack.parsing import (
     read_link,
     read_refund,
     read_refund_in_list,
@@ -22,6 +22,7 @@ from chalicelib.adapters.gateways.paystack_parsing import (
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.gateways import PAYSTACK_V1
 from chalicelib.services.ports import (
     BadSignature,
     Fault,
@@ -65,7 +66,7 @@ def verified(status: int, body: object) -> Verification:
     "key", ["", "pk_test_abc", "sk_test_", "sk_prod_abc", "sk_live_a b", "CHASECK-abc", "sk_test_é"]
 )
 def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
-    paystack = Paystack(keys(paystack_secret_key=key), base_url="http://127.0.0.1:1")
+    paystack = Paystack("http://127.0.0.1:1", keys(paystack_secret_key=key))
     with pytest.raises(BadSetting, match="paystack_secret_key is no secret key of Paystack: take one") as raised:
         paystack.check_key()
     assert key in ("", "sk_test_") or key not in str(raised.value)
@@ -79,7 +80,7 @@ def test_what_is_no_secret_key_is_refused_and_never_sent(key: str) -> None:
 
 def sent(opening: Opening) -> Any:
     with serving(answering(200, PAYSTACK_OPENED)) as server:
-        assert Paystack(keys(), base_url=server.url).initialize(opening) == PAYSTACK_LINK
+        assert Paystack(server.url, keys()).initialize(opening) == PAYSTACK_LINK
     [request] = server.requests
     assert (request.method, request.path) == ("POST", "/v1/transaction/initialize")
     assert request.headers["authorization"] == f"Bearer {PAYSTACK_KEY}"
@@ -96,7 +97,7 @@ def test_an_opening_as_paystack_wants_it() -> None:
         "callback_url": "https://api.tour.et/v1/payments/paystack/callback",
         "metadata": {"booking_id": "GZ4T1B8WCD7K2M9Q"},
     }
-    assert BASE_URL == "https://api.paystack.co"
+    assert PAYSTACK_V1.base_url == "https://api.paystack.co"
 
 
 def test_an_address_that_paystack_may_refuse_is_sent_all_the_same_for_it_must_be_there() -> None:
@@ -105,7 +106,7 @@ def test_an_address_that_paystack_may_refuse_is_sent_all_the_same_for_it_must_be
 
 def test_what_is_asked_about_is_named_in_the_path() -> None:
     with serving(answering(200, PAYSTACK_PAID, keep=True), answering(200, PAYSTACK_REFUND)) as server:
-        paystack = Paystack(keys(), base_url=server.url)
+        paystack = Paystack(server.url, keys())
         paystack.verify("a/b?c")
         paystack.refund_status("8814420")
     assert [(each.method, each.path) for each in server.requests] == [
@@ -117,7 +118,7 @@ def test_what_is_asked_about_is_named_in_the_path() -> None:
 
 def test_a_refund_as_paystack_wants_it() -> None:
     with serving(answering(200, PAYSTACK_REFUND)) as server:
-        said = Paystack(keys(), base_url=server.url).refund(
+        said = Paystack(server.url, keys()).refund(
             "5201447713", amount=Money(1000, "KES"), refund_id="GZ-1-R1", reason="It\n rained."
         )
     assert said == RefundAnswer("processing", "8814420")
@@ -132,7 +133,7 @@ def test_a_refund_as_paystack_wants_it() -> None:
 
 
 def test_no_call_closes_a_link() -> None:
-    assert Paystack(keys(), base_url="http://127.0.0.1:1").cancel(KES.tx_ref) is False
+    assert Paystack("http://127.0.0.1:1", keys()).cancel(KES.tx_ref) is False
 
 
 # What an opening's answer means
@@ -451,7 +452,9 @@ HEADER = "x-paystack-signature"
 
 
 def read(body: bytes, headers: Mapping[str, str], **secrets: str) -> WebhookNotice:
-    return Paystack(keys(**({"paystack_secret_key": VECTOR_KEY} | secrets))).read_webhook(body, headers)
+    return Paystack(PAYSTACK_V1.base_url, keys(**({"paystack_secret_key": VECTOR_KEY} | secrets))).read_webhook(
+        body, headers
+    )
 
 
 def signed(body: bytes, key: str = VECTOR_KEY) -> dict[str, str]:
@@ -508,7 +511,7 @@ def test_an_empty_key_signs_nothing(empty: str) -> None:
 
 def test_without_a_readable_key_nothing_is_judged() -> None:
     with pytest.raises(Fault):
-        Paystack(Keys()).read_webhook(VECTOR, {HEADER: SIGNATURE})
+        Paystack(PAYSTACK_V1.base_url, Keys()).read_webhook(VECTOR, {HEADER: SIGNATURE})
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"a": NaN}', b"[" * 100_000])
@@ -557,13 +560,13 @@ def test_a_refund_is_looked_for_by_its_note_on_five_pages_at_most() -> None:
     since = datetime(2027, 1, 2, 0, 30, tzinfo=UTC)
     full = answering(200, listed(*[noted("GZ-1-R2 It rained.")] * 50), keep=True)
     with serving(full, full, answering(200, listed(noted("GZ-1-R1 It rained.", status="processed")))) as server:
-        paystack = Paystack(keys(), base_url=server.url)
+        paystack = Paystack(server.url, keys())
         assert paystack.find_refund("GZ-1-R1", since=since) == RefundAnswer("refunded", "8814420")
     assert [(request.method, request.path) for request in server.requests] == [
         ("GET", f"/v1/refund?perPage=50&page={page}&from=2027-01-01") for page in (1, 2, 3)
     ]
     with serving(full) as server, pytest.raises(GatewayBadAnswer):
-        Paystack(keys(), base_url=server.url).find_refund("GZ-1-R1", since=since)
+        Paystack(server.url, keys()).find_refund("GZ-1-R1", since=since)
     assert len(server.requests) == 5
 
 

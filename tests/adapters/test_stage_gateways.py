@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.container import StageGateways
 from chalicelib.domain.money import EXPONENTS
 from chalicelib.gateways import GATEWAYS

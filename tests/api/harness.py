@@ -35,7 +35,7 @@ from moto.sqs.models import sqs_backends
 from app import app
 from chalicelib import container as composition
 from chalicelib import events, settings
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
 from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
@@ -465,7 +465,7 @@ def running() -> Iterator[Stack]:
         patch.setattr(composition, "_container", container)
         touched: list[str] = []
         _watch(container, touched)
-        cast(Any, container.gateways)._built["chapa"] = Chapa(server.url, container.secrets, sleep=lambda _: None)
+        cast(Any, container.gateways)._built["chapa"] = ChapaV1(server.url, container.secrets, sleep=lambda _: None)
         yield Stack(resources, server, container, touched)
     settings.settings.cache_clear()
 

@@ -41,7 +41,7 @@ def test_a_booking_is_kept_and_paid_for_once_the_key_is_right(
     lines = [json.loads(line) for line in out.splitlines()]
     told = [line for line in lines if line.get("message") == "key_unusable"]
     assert [line["level"] for line in told] == ["ERROR", "ERROR"]
-    assert all("chapa_secret_key" in line["said"] and "CHASECK_TEST-" in line["said"] for line in told)
+    assert all("chapa_secret_key" in line["detail"] and "CHASECK_TEST-" in line["detail"] for line in told)
     assert sum(line["key_unusable"][0] for line in lines if "_aws" in line and "key_unusable" in line) == 2
     assert not [line for line in lines if line.get("message") == "crashed"]
 

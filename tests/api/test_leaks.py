@@ -19,9 +19,9 @@ import pytest
 
 from chalicelib import container as composition
 from chalicelib import events
-from chalicelib.adapters.gateways.chapa.v1 import Chapa
+from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.ids import BookingId
 from chalicelib.services.ports import Fault, Gateway, MailBusy, MailRefused, StoreBusy
 from tests.adapters.chapa_server import OPENED, PAID, Keys, Script, Talk, failed, serving
@@ -85,7 +85,7 @@ CASES = {
     "v1": Case(
         "chapa",
         V1_KEY,
-        lambda url, keys: Chapa(url, keys, sleep=lambda _: None),
+        lambda url, keys: ChapaV1(url, keys, sleep=lambda _: None),
         "ETB",
         OPENED,
         PAID,
@@ -99,7 +99,7 @@ CASES = {
     "v2": Case(
         "chapa",
         V2_KEY,
-        lambda url, keys: ChapaV2(keys, base_url=url, sleep=lambda _: None),
+        lambda url, keys: ChapaV2(url, keys, sleep=lambda _: None),
         "ETB",
         V2_OPENED,
         V2_PAID,
@@ -116,7 +116,7 @@ CASES = {
     "paystack": Case(
         "paystack",
         PAYSTACK_KEY,
-        lambda url, keys: Paystack(keys, base_url=url, sleep=lambda _: None),
+        lambda url, keys: Paystack(url, keys, sleep=lambda _: None),
         "KES",
         PAYSTACK_OPENED,
         PAYSTACK_PAID,

@@ -39,7 +39,11 @@ def test_every_line_of_a_request_carries_its_id(world: World, lines: Lines) -> N
     lines()
     reply = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
     assert of(reply, lines()) == ["booking_held", "answered"]
-    assert of(world.webhook(reply.body["payment"]["tx_ref"]), lines()) == ["webhook_received", "looked", "answered"]
+    assert of(world.webhook(reply.body["payment"]["tx_ref"]), lines()) == [
+        "webhook_received",
+        "payment_verified",
+        "answered",
+    ]
     written = lines
     refused = world.call("POST", "/v1/bookings", {}, by=world.guest(), key="k")
     [line, answered] = written()

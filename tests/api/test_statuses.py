@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.api.core import routing
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.ids import BookingId
+from chalicelib.gateways import PAYSTACK_V1
 from chalicelib.services.ports import StoreBusy
 from tests.adapters.chapa_server import Talk
 from tests.api.conformance import SEEN, operation_of
@@ -42,7 +43,7 @@ class Down:
 def paystack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage whose shillings come through Paystack."""
     secrets: Any = SimpleNamespace(get=lambda _: KEY, find=lambda _: None)
-    by_name = {"chapa": world.container.gateways.named("chapa"), "paystack": Paystack(secrets)}
+    by_name = {"chapa": world.container.gateways.named("chapa"), "paystack": Paystack(PAYSTACK_V1.base_url, secrets)}
     gateways = SimpleNamespace(named=by_name.__getitem__, for_currency=lambda _: by_name["chapa"])
     stage = replace(world.container.settings, gateways={"ETB": "chapa", "KES": "paystack"})
     monkeypatch.setattr(world.container, "gateways", gateways)

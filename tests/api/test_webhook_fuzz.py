@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.gateways.paystack import Paystack
+from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.api.core.request import MAX_BODY
 from tests.adapters.chapa_server import KEY, Keys, Talk, failed
 from tests.adapters.test_gateway_fuzz import answers, anything
@@ -41,7 +41,7 @@ def both(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(world.container, "settings", replace(world.container.settings, gateways=gateways))
     built = cast(Any, world.container.gateways)._built
     keys = Keys(chapa_secret_key=KEY, paystack_secret_key=PAYSTACK_KEY)
-    monkeypatch.setitem(built, "paystack", Paystack(keys, base_url="http://127.0.0.1:1", sleep=lambda _: None))
+    monkeypatch.setitem(built, "paystack", Paystack("http://127.0.0.1:1", keys, sleep=lambda _: None))
     return world
 
 

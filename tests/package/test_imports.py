@@ -137,4 +137,4 @@ def test_every_function_of_the_app_is_looked_at() -> None:
     from app import _HANDLERS
 
     assert {handler.removeprefix("app.") for handler in _HANDLERS} == set(FORBIDDEN)
-    assert set(_HANDLERS.values()) == set(composition._NEEDS) == set(composition._CLIENTS)
+    assert set(_HANDLERS.values()) == set(composition._PARTS) == set(composition._CLIENTS)

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.timing import SECRETS_KEPT
 from chalicelib.services.ports import Fault, Observe
+from chalicelib.telemetry import describe_error
 from chalicelib.telemetry import observe as write_log
-from chalicelib.telemetry import trouble
 
 
 class Ssm:
@@ -60,7 +60,7 @@ class Ssm:
         except (BotoCoreError, ClientError) as exc:
             if self._values is None:
                 raise Fault("the secrets could not be read") from exc
-            self._observe("secrets_stale", level="warning", **trouble(exc))
+            self._observe("secrets_stale", level="warning", **describe_error(exc))
             return self._values
         finally:
             self._tried = self._monotonic()

@@ -1,4 +1,4 @@
-"""Asking a payment gateway: its key, one call that ends in time, and the refusals that say the same of every call."""
+"""The one HTTP client towards payment gateways: its key, its deadline, and the refusals that all gateways share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import ClassVar, Protocol, TypedDict, Unpack
 
-from chalicelib.adapters.gateways.keys import KeyForm, check_key, usable
-from chalicelib.adapters.gateways.transport import Answer, Transport
+from chalicelib.adapters.gateways.keys import check_key, with_usable_key
+from chalicelib.adapters.gateways.transport import HttpResponse, Transport
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
@@ -21,7 +21,7 @@ from chalicelib.domain.timing import (
     RETRY_AFTER_GATEWAY_MAX,
     RETRY_AFTER_GATEWAY_MIN,
 )
-from chalicelib.gateways import Mode
+from chalicelib.gateways import GATEWAYS, ApiVersion, Mode
 from chalicelib.services.ports import Gateway, Secrets
 from chalicelib.telemetry import observe
 
@@ -30,8 +30,8 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class ClientOptions(TypedDict, total=False):
-    """What a gateway is asked on: the stage's mode, how long a call may take (12 s, of which 3 s to connect) or what
-    makes the calls, and how the pause before a second look is made."""
+    """How a gateway is called: the stage's mode (``test``), how many ``seconds`` a call may take and how many of them
+    to ``connect``, or the ``transport`` that makes the calls, and what makes the pause before a second GET."""
 
     mode: Mode
     transport: Transport
@@ -42,38 +42,43 @@ class ClientOptions(TypedDict, total=False):
 
 
 class KeyedGateway(Gateway, Protocol):
-    """A gateway whose key can be looked at before it is used."""
+    """A gateway whose key can be checked before it is used."""
 
     def check_key(self) -> None:
         """Raises Fault when the key cannot be read; BadSetting, which says what to do, for one that cannot work."""
 
 
 class GatewayClient:
-    """What the adapters of payment gateways begin with: calls below ``base_url``, over kept connections.
+    """What the adapters of payment gateways derive from: calls below ``base_url``, over kept connections.
 
-    The key lies under ``key_name`` and is read at each call, so that it may change. It is never sent unless it is one
-    for ``mode``, which is ``test`` unless it is said to be ``live``.
+    The key lies under ``key_name``, by default the first secret of the gateway's row, and is read at each call, so that
+    it may change. A key of another mode than the stage's is never sent.
     """
 
-    form: ClassVar[KeyForm]
-    """What its keys look like."""
+    name: ClassVar[str]
+    """Its row in GATEWAYS."""
+    version: ClassVar[ApiVersion]
+    """What it speaks."""
 
-    def __init__(self, base_url: str, secrets: Secrets, *, key_name: str, **terms: Unpack[ClientOptions]) -> None:
-        self.mode: Mode = terms.get("mode", "test")
-        self._base = base_url.rstrip("/")
+    def __init__(
+        self, base_url: str, secrets: Secrets, *, key_name: str | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        self.mode: Mode = options.get("mode", "test")
+        self._row = GATEWAYS[self.name]
+        self._base_url = base_url.rstrip("/")
         self._secrets = secrets
-        self._key_name = key_name
-        self._transport = terms.get("transport") or Transport(
-            seconds=terms.get("seconds", GATEWAY_CALL.total_seconds()),
-            connect=terms.get("connect", GATEWAY_CONNECT.total_seconds()),
+        self._key_name = key_name or self._row.secrets[0]
+        self._transport = options.get("transport") or Transport(
+            seconds=options.get("seconds", GATEWAY_CALL.total_seconds()),
+            connect=options.get("connect", GATEWAY_CONNECT.total_seconds()),
         )
-        self._sleep = terms.get("sleep", time.sleep)
-        self._jitter = terms.get("jitter", random.random)
+        self._sleep = options.get("sleep", time.sleep)
+        self._jitter = options.get("jitter", random.random)
 
     @property
     def _secure(self) -> bool:
         """Whether the gateway is reached over TLS, so that its links must be too."""
-        return self._base.startswith("https:")
+        return self._base_url.startswith("https:")
 
     def check_key(self) -> None:
         """See KeyedGateway."""
@@ -81,10 +86,10 @@ class GatewayClient:
 
     def _key(self) -> str:
         key = self._secrets.get(self._key_name).strip()
-        check_key(self._key_name, key, (self.form,), mode=self.mode)
+        check_key(self._key_name, key, self._row, mode=self.mode, version=self.version)
         return key
 
-    def _ask(
+    def _call(
         self,
         method: str,
         path: str,
@@ -92,42 +97,42 @@ class GatewayClient:
         *,
         headers: Mapping[str, str] | None = None,
         content_type: str = JSON,
-    ) -> Answer:
-        """Ask once; a GET whose connection broke is asked a second time. Raises GatewayError, and nothing else."""
-        sent = {"Authorization": f"Bearer {usable(self._key)}", **(headers or {})}
+    ) -> HttpResponse:
+        """Send one request; a GET whose connection broke is sent once more. Raises GatewayError, and nothing else."""
+        sent = {"Authorization": f"Bearer {with_usable_key(self._key)}", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = content_type
-        ends = time.monotonic() + self._transport.seconds
+        deadline = time.monotonic() + self._transport.seconds
         try:
-            answer = self._transport.call(method, self._base + path, headers=sent, body=body)
+            response = self._transport.call(method, self._base_url + path, headers=sent, body=body)
         except GatewayUnreachable:
             if method != "GET":
-                raise  # it may have been heard
+                raise  # the gateway may have executed it
             self._sleep((GATEWAY_RETRY_MIN + GATEWAY_RETRY_SPREAD * self._jitter()).total_seconds())
-            left = ends - time.monotonic()
+            left = deadline - time.monotonic()
             if left < GATEWAY_RETRY_MIN.total_seconds():
                 raise
-            answer = self._transport.call(method, self._base + path, headers=sent, seconds=left)
-        if answer.status in (401, 403):
-            observe("key_unusable", level="error", said=f"The gateway refused the secret {self._key_name}")
-        refuse_without_reading(answer)
-        return answer
+            response = self._transport.call(method, self._base_url + path, headers=sent, seconds=left)
+        if response.status in (401, 403):
+            observe("key_unusable", level="error", detail=f"The gateway refused the secret {self._key_name}")
+        raise_for_refused_call(response)
+        return response
 
 
-def refuse_without_reading(answer: Answer) -> None:
-    """Raise for the statuses that say the same of every call: too often, and refused credentials."""
-    if answer.status == 429:
+def raise_for_refused_call(response: HttpResponse) -> None:
+    """Raise GatewayError for the statuses that mean the same of every call: throttled, and refused credentials."""
+    if response.status == 429:
         raise GatewayUnreachable(
             "The payment gateway is asked too often.",
             definitely_not_executed=True,
-            retry_after=_retry_after(answer.headers),
+            retry_after=_retry_after(response.headers),
         )
-    if answer.status in (401, 403):
+    if response.status in (401, 403):
         raise GatewayBadAnswer("The payment gateway refused our credentials.", definitely_not_executed=True)
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta:
-    """In whole seconds, within what ``timing`` allows; its default where nothing readable is said."""
+    """In whole seconds, within what ``timing`` allows; its default where no header can be read."""
     for name in ("retry-after", "x-ratelimit-reset"):
         value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit() and len(value) <= 12:
@@ -138,6 +143,6 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta:
                 seconds = parsedate_to_datetime(value).timestamp() - time.time()
             except (ValueError, OverflowError):
                 continue
-        most = min(seconds, RETRY_AFTER_GATEWAY_MAX.total_seconds())
-        return max(timedelta(seconds=round(most)), RETRY_AFTER_GATEWAY_MIN)
+        at_most = min(seconds, RETRY_AFTER_GATEWAY_MAX.total_seconds())
+        return max(timedelta(seconds=round(at_most)), RETRY_AFTER_GATEWAY_MIN)
     return RETRY_AFTER_GATEWAY

@@ -1,16 +1,15 @@
-"""Calls to a payment gateway that end in time whatever the other side does, and reading the JSON it sends.
+"""HTTP calls to a payment gateway, each with one deadline over all of it.
 
-``requests`` bounds each read, not the call: a server that sends a byte a second holds a caller for ever, in
-the headers too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set
-on the socket again before every read, and resolving, connecting and TLS share one time-out. Each failure is told
-as the GatewayError that it is, with whether the gateway can have taken anything over.
+``requests`` bounds each read, not the call: a server that sends a byte a second holds a caller for ever, in the headers
+too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set on the socket again
+before every read, and resolving, connecting and TLS share one time-out. Each failure is raised as the GatewayError that
+it is, with whether the gateway can have executed anything.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
-import json
 import socket
 import threading
 import time
@@ -20,7 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, BinaryIO, Never, cast
+from typing import Any, BinaryIO, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -33,7 +32,6 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
-    SSLError,
 )
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
@@ -41,67 +39,32 @@ from urllib3.util import Timeout
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.domain.timing import GATEWAY_CALL, GATEWAY_CALL_MIN, GATEWAY_CONNECT, GATEWAY_IDLE
 
-MOST_BYTES = 256 * 1024
-MOST_ON_WIRE = 2 * MOST_BYTES
-"""With its headers and chunk sizes; a chunk that claims to be -1 long would else be read without end."""
-CHUNK = 16 * 1024
+MAX_BODY_BYTES = 256 * 1024
+MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
+"""With headers and chunk sizes; a chunk that claims to be -1 long would else be read without end."""
+CHUNK_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer. The names of ``headers`` are looked up in any case."""
+class HttpResponse:
+    """A whole response. The names of ``headers`` are looked up in any case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Number(str):
-    """A number of a JSON text, digit for digit: no float ever touches an amount."""
-
-    __slots__ = ()
-
-
-def read_json(text: bytes, *, unique: bool = True) -> object:
-    """JSON in UTF-8, its numbers as Number.
-
-    Raises ValueError for anything else: NaN and Infinity, nesting without end, and (when ``unique``) an
-    object that names a field twice and so says two things.
-    """
-    try:
-        return json.loads(
-            text.decode("utf-8-sig"),
-            parse_int=Number,
-            parse_float=Number,
-            parse_constant=_no_number,
-            object_pairs_hook=_said_once if unique else None,
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _no_number(word: str) -> Never:
-    raise ValueError(f"{word} is no JSON")
-
-
-def _said_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field is named twice")
-    return fields
-
-
-_ends: ContextVar[float | None] = ContextVar("guzo_calls_end", default=None)
+_deadline: ContextVar[float | None] = ContextVar("guzo_gateway_deadline", default=None)
 
 
 @contextmanager
-def ending_within(seconds: float) -> Iterator[None]:
-    """All calls made inside end together by then: a request that asks a slow gateway twice must still be answered."""
-    token = _ends.set(time.monotonic() + seconds)
+def gateway_budget(seconds: float) -> Iterator[None]:
+    """End all calls made inside by then: a request that asks a slow gateway twice must still be answered."""
+    token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
     finally:
-        _ends.reset(token)
+        _deadline.reset(token)
 
 
 class Transport:
@@ -127,8 +90,11 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes | None = None,
         seconds: float | None = None,
-    ) -> Answer:
-        """Ask once, for ``seconds`` at most. Any HTTP status is an answer; none raises GatewayError."""
+    ) -> HttpResponse:
+        """Send one request and read its response, within ``seconds``. Any HTTP status is a response.
+
+        Raises GatewayError when there is none.
+        """
         seconds = _time_left(seconds or self.seconds)
         if time.monotonic() - self._used_at > GATEWAY_IDLE.total_seconds():
             self._session.close()
@@ -148,16 +114,16 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, _read(response.raw))
+                return HttpResponse(response.status_code, response.headers, _read(response.raw))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise _trouble(error) from error
+            raise _gateway_error(error) from error
         finally:
             self._used_at = time.monotonic()
 
 
 def _time_left(seconds: float) -> float:
-    ends = _ends.get()
-    left = seconds if ends is None else min(seconds, ends - time.monotonic())
+    deadline = _deadline.get()
+    left = seconds if deadline is None else min(seconds, deadline - time.monotonic())
     if left < GATEWAY_CALL_MIN.total_seconds() and left < seconds:
         raise GatewayTimeout("There was no time left to ask the payment gateway.", definitely_not_executed=True)
     return left
@@ -165,21 +131,21 @@ def _time_left(seconds: float) -> float:
 
 def _read(raw: BaseHTTPResponse) -> bytes:
     body = bytearray()
-    for chunk in raw.stream(CHUNK, decode_content=False):
+    for chunk in raw.stream(CHUNK_BYTES, decode_content=False):
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             raise GatewayBadAnswer("The payment gateway's answer is too long.", definitely_not_executed=False)
     return bytes(body)
 
 
-def _trouble(error: Exception) -> GatewayError:
-    """What a failed call is called. The fate is known only where no byte of the request can have left."""
+def _gateway_error(error: Exception) -> GatewayError:
+    """The GatewayError of a failed call: definitely not executed only where no byte of the request can have left."""
     cause: BaseException = error
     if error.args and isinstance(error.args[0], BaseException):
         cause = error.args[0]
     if isinstance(cause, MaxRetryError) and cause.reason is not None:
         cause = cause.reason
-    if isinstance(cause, _NoHandshake):
+    if isinstance(cause, _HandshakeError):
         return GatewayUnreachable(
             "No secure connection to the payment gateway could be made.", definitely_not_executed=True
         )
@@ -191,7 +157,7 @@ def _trouble(error: Exception) -> GatewayError:
         return GatewayTimeout("The payment gateway did not answer in time.", definitely_not_executed=False)
     if isinstance(cause, ProtocolError):
         cause = next((part for part in cause.args if isinstance(part, BaseException)), cause)
-    if isinstance(cause, (OSError, SSLError)):
+    if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, OSError):
         return GatewayUnreachable("The connection to the payment gateway broke.", definitely_not_executed=False)
     return GatewayBadAnswer(
         "The payment gateway did not answer in HTTP that can be read.", definitely_not_executed=False
@@ -210,88 +176,90 @@ class _Session(requests.Session):
         """No answer leads elsewhere. (``allow_redirects=False`` alone unpacks a redirect's whole body.)"""
 
 
+class _HandshakeError(NewConnectionError):
+    """TLS failed before the request was sent."""
+
+
 class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         """Resolve, connect and shake hands in one time-out: urllib3 gives each address its own, and resolving none."""
-        made: Future[socket.socket] = Future()
+        connecting: Future[socket.socket] = Future()
         connect = super()._new_conn
 
         def work() -> None:
             try:
-                made.set_result(connect())
+                connecting.set_result(connect())
             except BaseException as error:  # noqa: BLE001  it is raised where the result is waited for
-                made.set_exception(error)
+                connecting.set_exception(error)
 
-        ends = time.monotonic() + cast(float, self.timeout)
+        deadline = time.monotonic() + cast(float, self.timeout)
         threading.Thread(target=work, daemon=True).start()
         try:
-            connected = made.result(self.timeout)
+            connected = connecting.result(self.timeout)
             # What is left of it is for the handshake of TLS, all of which this bounds.
-            connected.settimeout(max(ends - time.monotonic(), 0.01))
+            connected.settimeout(max(deadline - time.monotonic(), 0.01))
             return connected
         except TimeoutError as error:
-            made.add_done_callback(_close)
+            connecting.add_done_callback(_close)
             raise ConnectTimeoutError(self, f"{self.host} did not take the connection in time") from error
 
     def getresponse(self) -> Any:
-        """Read the answer before the deadline: ``timeout`` is, at this moment, all that the call has left."""
-        ends = time.monotonic() + cast(float, self.timeout)
+        """Read the response before the deadline: ``timeout`` is, at this moment, all that the call has left."""
+        deadline = time.monotonic() + cast(float, self.timeout)
 
-        def response(sock: socket.socket, *args: Any, **named: Any) -> http.client.HTTPResponse:
-            return http.client.HTTPResponse(cast(socket.socket, _Readable(sock, ends)), *args, **named)
+        def response(sock: socket.socket, *args: Any, **options: Any) -> http.client.HTTPResponse:
+            return http.client.HTTPResponse(cast(socket.socket, _Readable(sock, deadline)), *args, **options)
 
         self.response_class = response  # type: ignore[assignment]
         return super().getresponse()
 
 
-class _NoHandshake(NewConnectionError):
-    """TLS did not come about, so that no byte of the request was sent."""
-
-
 class _SecureConnection(_Connection, HTTPSConnection):
     def connect(self) -> None:
-        """Tell a handshake that failed from a connection that broke later, when the request may have been heard."""
+        """Raises NewConnectionError or ConnectTimeoutError, whatever goes wrong: the request is not sent yet."""
         try:
             super().connect()
+        except (NewConnectionError, ConnectTimeoutError):
+            raise
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"{self.host} did not shake hands in time") from error
-        except OSError as error:
-            raise _NoHandshake(self, f"{self.host} did not shake hands") from error
+        except (OSError, HTTPError) as error:
+            raise _HandshakeError(self, f"no secure connection to {self.host}") from error
 
 
 class _Readable:
-    """The one side of a socket that http.client reads an answer from."""
+    """The one side of a socket that http.client reads a response from."""
 
-    def __init__(self, sock: socket.socket, ends: float) -> None:
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
-        self._ends = ends
+        self._deadline = deadline
 
     def makefile(self, _mode: str) -> BinaryIO:
         raw = self._sock.makefile("rb", buffering=0)
-        return io.BufferedReader(_Reader(self._sock, raw, self._ends))
+        return io.BufferedReader(_Reader(self._sock, raw, self._deadline))
 
 
 class _Reader(io.RawIOBase):
-    """Reads that all together end at ``ends``, however little each brings, and bring no more than MOST_ON_WIRE."""
+    """Reads that all together end at ``deadline``, however little each brings, and bring at most MAX_WIRE_BYTES."""
 
-    def __init__(self, sock: socket.socket, raw: socket.SocketIO, ends: float) -> None:
+    def __init__(self, sock: socket.socket, raw: socket.SocketIO, deadline: float) -> None:
         super().__init__()
         self._sock = sock
         self._raw = raw
-        self._ends = ends
+        self._deadline = deadline
         self._count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._ends - time.monotonic()
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the call's time is up")
         self._sock.settimeout(left)
         count = self._raw.readinto(buffer)
         self._count += count or 0
-        if self._count > MOST_ON_WIRE:
+        if self._count > MAX_WIRE_BYTES:
             raise http.client.HTTPException("too many bytes")
         return count
 
@@ -309,12 +277,12 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **named: Any) -> None:
-        super().init_poolmanager(*args, **named)
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
-def _close(made: Future[socket.socket]) -> None:
-    """A connection that came too late."""
-    if made.exception() is None:
-        made.result().close()
+def _close(connecting: Future[socket.socket]) -> None:
+    """Close a connection that came too late."""
+    if connecting.exception() is None:
+        connecting.result().close()

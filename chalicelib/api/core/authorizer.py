@@ -12,7 +12,7 @@ from typing import Protocol
 
 from chalice.app import AuthRequest, AuthResponse
 
-from chalicelib.telemetry import Level, invocation, observe, trouble
+from chalicelib.telemetry import Level, describe_error, invocation, observe
 
 
 class TokenClaims(Protocol):
@@ -62,7 +62,7 @@ def decide(authorization: object, tokens: Callable[[], TokenReader]) -> Decision
         }
         return Decision(claims.subject, context)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the answer is no
-        return _denied("broken", level="error", **trouble(exc))
+        return _denied("broken", level="error", **describe_error(exc))
 
 
 def authorize(request: AuthRequest, tokens: Callable[[], TokenReader]) -> AuthResponse:

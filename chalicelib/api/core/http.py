@@ -21,7 +21,7 @@ from chalicelib.container import container
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.timing import API_GATEWAY_BUDGET
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
-from chalicelib.telemetry import correlated, invocation, observe, trouble
+from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
 
 def mount(app: Chalice, authorizer: object) -> None:
@@ -50,11 +50,11 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
     began = time.monotonic()
     with invocation("api", request_id), correlated(request_id, method=request.method, route=route.path):
         try:
-            with container().gateway_time(API_GATEWAY_BUDGET):
+            with container().gateway_budget(API_GATEWAY_BUDGET):
                 call = checked_call(request, request_id, route, path)
                 response = _response(route.handler(call, *typed_arguments(request, route)))
         except (StoreBusy, Fault) as down:
-            observe("store_busy", level="error", **trouble(down))
+            observe("store_busy", level="error", **describe_error(down))
             response = _broken(request, route, problem("busy", "Please try again.", instance=instance))
             response.headers["Retry-After"] = "1"
         except Refusal as refusal:
@@ -63,7 +63,7 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             observe("webhook_refused", level="warning")
             response = _problem(problem("bad_signature", "The signature does not fit.", instance=instance))
         except Exception as error:  # noqa: BLE001 - the last line of defence: nothing of it may reach the caller
-            observe("crashed", level="error", **trouble(error))
+            observe("crashed", level="error", **describe_error(error))
             sorry = problem("internal_error", "The fault is ours and has been logged.", instance=instance)
             response = _broken(request, route, sorry)
         response.headers["X-Request-Id"] = request_id
@@ -125,7 +125,7 @@ def _broken(request: Request, route: Route, document: ProblemDocument) -> Respon
         try:
             return _response(route.error_page(request, document["status"]))
         except Exception as error:  # noqa: BLE001 - what failed may be what makes the pages
-            observe("crashed", level="error", **trouble(error))
+            observe("crashed", level="error", **describe_error(error))
     return _problem(document)
 
 

@@ -9,7 +9,7 @@ from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.ids import booking_of
 from chalicelib.gateways import GATEWAYS, GatewayRow
 from chalicelib.services.reconcile import reconcile
-from chalicelib.telemetry import observe, trouble
+from chalicelib.telemetry import describe_error, observe
 
 routes = Blueprint(__name__)
 
@@ -69,7 +69,7 @@ def _nudged(call: Call) -> Answer:
         try:
             reconcile(call.container, booking_id, named=tx_ref, cause="callback")
         except Exception as error:  # noqa: BLE001 - whoever nudges has nothing to do about it: the sweep asks anyway
-            observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
+            observe("nudge_failed", level="warning", tx_ref=tx_ref, **describe_error(error))
     return Answer(Received())
 
 

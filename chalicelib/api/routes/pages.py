@@ -18,7 +18,7 @@ from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import PAGE_REFRESH_AFTER_FAULT, PAGE_REFRESHES
 from chalicelib.services.checkout import pay_now
 from chalicelib.services.reconcile import reconcile
-from chalicelib.telemetry import observe, trouble
+from chalicelib.telemetry import describe_error, observe
 
 routes = Blueprint(__name__)
 
@@ -47,7 +47,7 @@ def guest_page(call: Call) -> Answer:
         done = reconcile(call.container, booking.booking_id, named=tx_ref, cause="return")
         booking = done.booking if done else booking
     except Exception as error:  # noqa: BLE001 - the page then says what is known already, and looks again
-        observe("nudge_failed", level="warning", tx_ref=tx_ref, **trouble(error))
+        observe("nudge_failed", level="warning", tx_ref=tx_ref, **describe_error(error))
     payment = booking.payment(tx_ref) or payment
     return _page(_view(call, booking, payment), booking.language, 200)
 

@@ -25,7 +25,7 @@ def _declare(gateway: str, row: GatewayRow) -> None:
         routes,
         "POST",
         f"/v1/webhooks/{gateway}",
-        signed_by=row.signature,
+        signed_by=row.signatures[0],
         outcomes=(Outcome(body=Received),),
         refuses=("route_not_found",),
     )(webhook)

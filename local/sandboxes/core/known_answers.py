@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.adapters.gateways.parsing import read_major, read_minor
-from chalicelib.adapters.gateways.transport import Answer, Number, read_json
+from chalicelib.adapters.gateways.parsing import Number, read_json, read_major, read_minor
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.money import Money
 
 SHOWABLE = re.compile(r"[A-Za-z][a-z_/ -]{0,30}", re.ASCII)
@@ -64,7 +64,7 @@ KINDS: Mapping[str, Callable[[Any, OpenedPayment], bool]] = {
 """What a field can be, in words; any other word stands for itself, and `a or b` for either."""
 
 
-def differences(row: KnownCall, answer: Answer, asked: OpenedPayment, *, secure: bool = True) -> list[str]:
+def differences(row: KnownCall, answer: HttpResponse, asked: OpenedPayment, *, secure: bool = True) -> list[str]:
     """Return how an answer differs from the closest known form, as sentences; an empty list when one fits.
 
     The sentences hold names of fields and short words, never a text that could be personal data or a key. ``secure``:
@@ -74,7 +74,7 @@ def differences(row: KnownCall, answer: Answer, asked: OpenedPayment, *, secure:
     return min(differing, key=len)
 
 
-def _differences(form: AnswerForm, answer: Answer, asked: OpenedPayment, *, secure: bool) -> Iterator[str]:
+def _differences(form: AnswerForm, answer: HttpResponse, asked: OpenedPayment, *, secure: bool) -> Iterator[str]:
     if answer.status != form.status:
         yield f"the status is {answer.status}, not {form.status}"
     try:

@@ -1,4 +1,4 @@
-"""Which e-mail addresses Chapa takes."""
+"""The e-mail addresses that Chapa accepts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _RESERVED = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|test\.com|test|exa
 
 
 def accepts_email(address: str) -> bool:
-    """Whether Chapa takes this e-mail address: it refuses reserved domains, as example.com or anything.test.
+    """Whether Chapa accepts this e-mail address: it refuses reserved domains, as example.com or anything.test.
 
-    An address that it would refuse is left out of the request, where it is optional: the guest can still pay.
+    A request leaves out an address that Chapa would refuse, where it is optional: the guest can still pay.
     """
     match = _EMAIL.fullmatch(address.lower()) if address.isascii() and len(address) <= 254 else None
     return match is not None and not _RESERVED.fullmatch(match[1])

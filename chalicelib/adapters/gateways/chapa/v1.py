@@ -1,4 +1,4 @@
-"""Chapa, version 1 of its API, behind the Gateway port. What its answers mean stands in ``chapa_answers``."""
+"""Chapa, version 1 of its API, behind the Gateway port. ``v1_parsing`` reads its responses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from chalicelib.adapters.gateways.chapa.email import accepts_email
@@ -19,62 +19,57 @@ from chalicelib.adapters.gateways.chapa.v1_parsing import (
     read_refund_status,
     read_verification,
 )
-from chalicelib.adapters.gateways.client import FORM, ClientOptions, GatewayClient
-from chalicelib.adapters.gateways.keys import KeyForm
-from chalicelib.adapters.gateways.parsing import private_words
-from chalicelib.adapters.gateways.webhooks import read_chapa
+from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
+from chalicelib.adapters.gateways.client import FORM, GatewayClient
+from chalicelib.adapters.gateways.parsing import private_texts
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
+from chalicelib.gateways import CHAPA_V1
+from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
 _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
 
 
-class Chapa(GatewayClient):
-    """The Gateway port over Chapa's hosted checkout. The key is read at each call, so that it may change."""
+class ChapaV1(GatewayClient):
+    """The Gateway port over Chapa's hosted checkout."""
 
     name = "chapa"
-    form = KeyForm("Chapa", "CHASECK_TEST-", "CHASECK-", version="version 1")
-
-    def __init__(
-        self, base_url: str, secrets: Secrets, *, key_name: str = "chapa_secret_key", **terms: Unpack[ClientOptions]
-    ) -> None:
-        super().__init__(base_url, secrets, key_name=key_name, **terms)
+    version = CHAPA_V1
 
     def initialize(self, opening: Opening) -> str:
         body = json.dumps(_request(opening)).encode()
-        answer = self._ask("POST", "/transaction/initialize", body)
-        return read_link(answer, secure=self._secure, private=private_words(opening))
+        response = self._call("POST", "/transaction/initialize", body)
+        return read_link(response, secure=self._secure, private=private_texts(opening))
 
     def verify(self, tx_ref: str) -> Verification:
         path = f"/transaction/verify/{quote(tx_ref, safe='')}"
-        return read_verification(self._ask("GET", path))
+        return read_verification(self._call("GET", path))
 
     def cancel(self, tx_ref: str) -> bool:
         path = f"/transaction/cancel/{quote(tx_ref, safe='')}"
-        return read_closed(self._ask("PUT", path))
+        return read_closed(self._call("PUT", path))
 
     def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
         fields = {"amount": amount.decimal, "reference": refund_id, "reason": _plain(reason)[:50].strip() or "Refund"}
         path = f"/refund/{quote(provider_reference, safe='')}"
-        # Documented as a form; its ``reference`` is unique for ever, so that a second post of the same is refused.
+        # Documented as a form; Chapa keeps its ``reference`` unique for ever, and refuses a second post of the same.
         body = urlencode(fields).encode()
-        return read_refund(self._ask("POST", path, body, content_type=FORM))
+        return read_refund(self._call("POST", path, body, content_type=FORM))
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         path = f"/refund/{quote(provider_refund_id, safe='')}/verify"
-        return read_refund_status(self._ask("GET", path))
+        return read_refund_status(self._call("GET", path))
 
-    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:  # noqa: ARG002 - the port names it
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:  # noqa: ARG002 - the port has them
         """No call that lists refunds is documented."""
         return None
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
-        return read_events(self._ask("GET", f"/transaction/events/{quote(reference, safe='')}"))
+        return read_events(self._call("GET", f"/transaction/events/{quote(reference, safe='')}"))
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
-        """See the port. Raises Fault too, when the secret cannot be read: nothing can be checked then."""
-        return read_chapa(body, headers, self._secrets)
+        """See the port. Raises Fault too, when the secret cannot be read."""
+        return read_webhook(body, headers, self._secrets)
 
 
 def _request(opening: Opening) -> dict[str, Any]:
@@ -101,7 +96,7 @@ def _request(opening: Opening) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """What Chapa takes of a title: ASCII letters, digits, hyphen, underscore, space, dot; perhaps nothing."""
+    """The part of a text that Chapa accepts: ASCII letters, digits, hyphen, underscore, space, dot; it may be empty."""
     letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().replace("'", "")
     kept = " ".join(re.sub(r"[^A-Za-z0-9_. -]", " ", letters).split())
     return kept if re.search("[A-Za-z0-9]", kept) else ""

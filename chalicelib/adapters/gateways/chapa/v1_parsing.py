@@ -1,8 +1,8 @@
-"""What Chapa's answers mean: whatever bytes come, one of our outcomes, and paid only if they say just that.
+"""Reading the responses of Chapa's version 1: one of our outcomes, whatever bytes come; paid only for a paid payment.
 
-Where Chapa's documents and its recorded answers disagree, both are taken: an unpaid payment is a 200 that
-says ``pending``, or a 404 "not paid yet". Only ``data.status`` of a 200 decides what became of a payment; the
-envelope around it says ``success`` for unpaid ones too.
+Where Chapa's documents and its recorded responses disagree, both are read: an unpaid payment is a 200 with
+``pending``, or a 404 (seen as a 200 too) with "Payment not paid yet". Only ``data.status`` of a 200 decides what became
+of a payment; the envelope around it has the status ``success`` for unpaid ones too.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 from chalicelib.adapters.gateways.parsing import (
     Reason,
     displayable_reason,
+    read_checkout_link,
     read_fields,
     read_instant,
-    read_link_of,
     read_major,
+    read_message,
     read_reasons,
     read_reference,
     read_word,
@@ -25,7 +26,7 @@ from chalicelib.adapters.gateways.parsing import (
     reported,
     unreadable_response,
 )
-from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.verification import GatewayStatus, Verification
 from chalicelib.services.ports import GatewayEvent, RefundAnswer, RefundGatewayStatus
@@ -41,7 +42,7 @@ STATUS_MAP: Mapping[str, GatewayStatus] = {
     "refunded": "refunded",
     "reversed": "reversed",
 }
-"""Word for word; any other word is taken for pending, and asked about again."""
+"""Chapa's ``data.status`` as it is written; any other counts as pending, so that it is verified again."""
 
 REFUND_STATUS_MAP: Mapping[str, RefundGatewayStatus] = {
     "refund initiated": "processing",
@@ -58,7 +59,7 @@ FIELDS = {
     "last_name": "contact.last_name",
     "phone_number": "contact.phone",
 }
-"""Chapa's names of what the guest gave us, and ours. Others are left as they are."""
+"""Chapa's names of what the guest gave us, and ours."""
 
 RULES = {
     "validation.required": "The payment gateway needs this.",
@@ -68,134 +69,147 @@ RULES = {
     "validation.max.numeric": "This is more than the payment gateway accepts.",
     "validation.url": "The payment gateway does not accept this address.",
 }
-"""Chapa's bare rule keys in words: it sends some reasons as these, and others as sentences."""
+"""Sentences for Chapa's bare rule keys: it sends some reasons as these, and others as sentences."""
 
-MOST_EVENTS = 100
-LONGEST_EVENT = 200
-"""Lines of a payment's log, and characters of one."""
+MAX_EVENTS = 100
+MAX_EVENT_LENGTH = 200
+"""Of a payment's log: how many lines, and how many characters of each, are shown."""
 
-_USED = re.compile(r"used before|already (?:been )?(?:used|taken|exists)|validation\.unique", re.IGNORECASE)
+UNPAID = "payment not paid yet"
+UNKNOWN = frozenset(
+    {
+        "invalid transaction reference",
+        "invalid transaction or transaction not found",
+        "transaction not found",
+        "invalid reference",
+    }
+)
+"""Chapa's messages about a reference that it does not know, in lower case. Another "not found" may be of the path."""
+
+_USED = re.compile(
+    r"used before|(?:already|previously) (?:been )?(?:used|taken|exists?|in use)|already existing|in use already"
+    r"|duplicated?|(?:not|be) unique|validation\.unique",
+    re.IGNORECASE,
+)
+"""The wordings of a used reference: the documented one, and those of the frameworks that its field errors come from."""
 _OF_REFERENCE = re.compile(r"reference|tx.?ref", re.IGNORECASE)
 
 
-def read_link(answer: Answer, *, secure: bool, private: tuple[str, ...]) -> str:
-    """The checkout link of an opened payment, or GatewayError.
+def read_link(response: HttpResponse, *, secure: bool, private: tuple[str, ...]) -> str:
+    """The checkout link of an opened payment. Raises GatewayError.
 
-    ``secure``: only https will do. ``private`` is what the reasons of a refusal must not repeat.
+    ``secure``: the link must be https. ``private`` is what the reasons of a refusal must not repeat.
     """
-    fields = read_fields(answer)
-    if answer.status != 200 or fields.get("status") != "success":
-        raise _refusal(answer, fields, private)
-    return read_link_of(fields.get("data"), "checkout_url", secure=secure)
+    fields = read_fields(response)
+    if response.status != 200 or fields.get("status") != "success":
+        raise _opening_error(response, fields, private)
+    return read_checkout_link(fields.get("data"), "checkout_url", secure=secure)
 
 
-def read_verification(answer: Answer) -> Verification:
-    """What became of a payment, or GatewayBadAnswer where the answer says nothing of it."""
-    fields = read_fields(answer)
-    if answer.status in (400, 404):
-        words = _words(fields)
-        if "not paid" in words:
-            return Verification("pending")
-        if ("invalid" in words or "not found" in words) and ("transaction" in words or "reference" in words):
-            return Verification("unknown")
-    data = fields.get("data")
-    if answer.status != 200 or not isinstance(data, dict) or type(data.get("status")) is not str:
-        raise unreadable_response(answer)
-    said = STATUS_MAP.get(data["status"], "pending")
+def read_verification(response: HttpResponse) -> Verification:
+    """What became of a payment. Raises GatewayBadAnswer for a response that does not tell it."""
+    fields = read_fields(response)
+    data, message = fields.get("data"), read_message(fields).rstrip(".")
+    if not data and response.status in (200, 400, 404) and message == UNPAID:
+        return Verification("pending")
+    if response.status in (400, 404) and message in UNKNOWN:
+        return Verification("unknown")
+    if response.status != 200 or not isinstance(data, dict) or type(data.get("status")) is not str:
+        raise unreadable_response(response)
+    status = STATUS_MAP.get(data["status"], "pending")
     currency = data.get("currency")
     amount = read_major(data.get("amount"), currency)
     reference = read_reference(data.get("reference"))
     return Verification(
-        said,
+        status,
         tx_ref=read_word(data.get("tx_ref")),
         amount=amount,
         reported="" if amount else reported(data.get("amount"), currency),
         mode=read_word(data.get("mode")),
         provider_reference=reference,
-        receipt_url=RECEIPT + reference if reference and said == "paid" else None,
+        receipt_url=RECEIPT + reference if reference and status == "paid" else None,
         fee=read_major(data.get("charge"), currency),
-        paid_at=read_instant(data.get("updated_at")) if said == "paid" else None,
+        paid_at=read_instant(data.get("updated_at")) if status == "paid" else None,
     )
 
 
-def read_closed(answer: Answer) -> bool:
-    """Whether a link that we asked to cancel is certainly closed: now, before, or it never was."""
-    fields = read_fields(answer)
-    if answer.status == 200:
+def read_closed(response: HttpResponse) -> bool:
+    """Whether a link that we asked to cancel is certainly closed: by this call, by an earlier one, or it never was."""
+    fields = read_fields(response)
+    if response.status == 200:
         return fields.get("status") == "success"
-    closed = {400: "already expired", 404: "link not found"}.get(answer.status)
-    return closed is not None and closed in _words(fields)
+    closed = {400: "already expired", 404: "link not found"}.get(response.status)
+    return closed is not None and closed in read_message(fields)
 
 
-def read_refund(answer: Answer) -> RefundAnswer:
-    """What Chapa says of a refund that it was just asked for, in either of its two forms, or GatewayError."""
-    fields = read_fields(answer)
+def read_refund(response: HttpResponse) -> RefundAnswer:
+    """What became of a refund that was just posted, from either of Chapa's two forms. Raises GatewayError."""
+    fields = read_fields(response)
     data = fields.get("data")
-    if answer.status == 200 and fields.get("status") == "success":
-        # Taken over, whatever else the answer lacks: to ask again would be to pay twice.
-        return _refund_said(data if isinstance(data, dict) else {}, unheard_of="processing")
+    if response.status == 200 and fields.get("status") == "success":
+        # Accepted, whatever else the response lacks: to post it again would be to pay twice.
+        return _refund_answer(data if isinstance(data, dict) else {}, otherwise="processing")
     reasons = [displayable_reason(text, (), RULES) for _, text in read_reasons(fields.get("message"))]
-    if answer.status in (400, 404, 422) and reasons:
+    if response.status in (400, 404, 422) and reasons:
         raise GatewayRejected(" ".join(reasons[:3]), definitely_not_executed=True)
-    raise unreadable_response(answer)
+    raise unreadable_response(response)
 
 
-def read_refund_status(answer: Answer) -> RefundAnswer:
-    """What became of a refund, or GatewayBadAnswer where the answer says nothing of it."""
-    fields = read_fields(answer)
+def read_refund_status(response: HttpResponse) -> RefundAnswer:
+    """What became of a refund. Raises GatewayBadAnswer for a response that does not tell it."""
+    fields = read_fields(response)
     data = fields.get("data")
-    if answer.status == 200 and isinstance(data, dict):
-        return _refund_said(data, unheard_of="unknown")
-    if answer.status in (400, 404) and _words(fields):
+    if response.status == 200 and isinstance(data, dict):
+        return _refund_answer(data, otherwise="unknown")
+    if response.status in (400, 404) and read_message(fields):
         return RefundAnswer("unknown")
-    raise unreadable_response(answer)
+    raise unreadable_response(response)
 
 
-def read_events(answer: Answer) -> tuple[GatewayEvent, ...]:
-    """The lines of a payment's log, or GatewayBadAnswer where the answer is none. A line that cannot be read is not."""
-    fields = read_fields(answer)
+def read_events(response: HttpResponse) -> tuple[GatewayEvent, ...]:
+    """The readable lines of a payment's log. Raises GatewayBadAnswer where there is no log."""
+    fields = read_fields(response)
     data = fields.get("data")
-    if answer.status == 200 and isinstance(data, list):
-        lines = [_event(line) for line in data[:MOST_EVENTS] if isinstance(line, dict)]
+    if response.status == 200 and isinstance(data, list):
+        lines = [_event(line) for line in data[:MAX_EVENTS] if isinstance(line, dict)]
         return tuple(line for line in lines if line is not None)
-    if answer.status in (400, 404) and "not found" in _words(fields):
+    if response.status in (400, 404) and "not found" in read_message(fields):
         return ()
-    raise unreadable_response(answer)
+    raise unreadable_response(response)
 
 
 def _event(line: Mapping[str, Any]) -> GatewayEvent | None:
     at, text = read_instant(line.get("created_at")), line.get("message")
     if at is None or type(text) is not str:
         return None
-    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_EVENT]
+    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_EVENT_LENGTH]
     return GatewayEvent(at, shown) if shown else None
 
 
-def _refund_said(data: Mapping[str, Any], *, unheard_of: RefundGatewayStatus) -> RefundAnswer:
+def _refund_answer(data: Mapping[str, Any], *, otherwise: RefundGatewayStatus) -> RefundAnswer:
+    """``otherwise`` stands for a status that is missing or not in REFUND_STATUS_MAP."""
     status = data.get("status")
-    said = REFUND_STATUS_MAP.get(status.lower(), unheard_of) if type(status) is str else unheard_of
-    return RefundAnswer(said, read_reference(data.get("ref_id")))
+    known = REFUND_STATUS_MAP.get(status.lower(), otherwise) if type(status) is str else otherwise
+    return RefundAnswer(known, read_reference(data.get("ref_id")))
 
 
-def _words(fields: Mapping[str, Any]) -> str:
-    return " ".join(text for _, text in read_reasons(fields.get("message"))).lower()
-
-
-def _refusal(answer: Answer, fields: Mapping[str, Any], private: tuple[str, ...]) -> GatewayError:
-    """What an opening that gave no link is called."""
+def _opening_error(response: HttpResponse, fields: Mapping[str, Any], private: tuple[str, ...]) -> GatewayError:
+    """The error for an opening that gave no link."""
     reasons = read_reasons(fields.get("message"))
-    if answer.status < 500 and any(says_used(reason) for reason in reasons):
+    if response.status < 500 and any(means_reference_used(reason) for reason in reasons):
         return ReferenceUsed("The payment gateway knows this reference already.", definitely_not_executed=True)
     # 400 and 422 are about the request. Other refusals ("Payments through API is disabled" is a 404) come in
     # Chapa's envelope, which tells them from the "Not Found" of a wrong address. A 408 is a time-out.
-    heard = answer.status in (400, 422) or (400 <= answer.status < 500 and answer.status != 408 and "status" in fields)
-    if not heard or not reasons:
-        return unreadable_response(answer)
+    is_refusal = response.status in (400, 422) or (
+        400 <= response.status < 500 and response.status != 408 and "status" in fields
+    )
+    if not is_refusal or not reasons:
+        return unreadable_response(response)
     return rejected(reasons, names=FIELDS, rules=RULES, private=private)
 
 
-def says_used(reason: Reason) -> bool:
-    """Whether this reason is that our reference was given before."""
+def means_reference_used(reason: Reason) -> bool:
+    """Whether the reason of a refusal is that our reference was used before, in a known wording."""
     field, text = reason
     about_reference = field in ("tx_ref", "merchant_reference") or (not field and _OF_REFERENCE.search(text))
     return bool(about_reference and _USED.search(text))

@@ -1,15 +1,14 @@
-"""What the answers of Chapa's version 2 mean: one of our outcomes, and paid only if they say just that.
+"""Reading the responses of Chapa's version 2: one of our outcomes, and paid only for a paid payment.
 
 Two things that it leaves open are decided here, on the side of a person who looks:
 
-- **Mode.** No answer is documented to name it; the key chooses it, and one key sees one mode. So the mode of a payment
-  is that of the key that this very question was asked with. Where an answer names a mode all the same, that one
-  counts; and a reference of Chapa's that begins with TEST is never live, whatever the key. A payment remembers
-  the mode that it was opened in, so a key of the other mode never confirms it.
+- **Mode.** No response is documented to name it; the key chooses it, and one key sees one mode. So the mode of a
+  payment is that of the key that the call carried. Where a response names a mode all the same, that one counts; and a
+  reference of Chapa's that begins with TEST is never live, whatever the key. A payment remembers the mode that it was
+  opened in, so a key of the other mode never confirms it.
 - **Part of the money went back.** ``partially_refunded`` does not say how much. As "refunded" it would mark a refund of
-  all as done when only some went back; as "paid" it would confirm a booking whose money is partly gone. It is told as
-  paid with an amount that cannot be read: that changes nothing for a completed payment, and puts any other before
-  a person.
+  all as done when only some went back; as "paid" it would confirm a booking whose money is partly gone. It becomes
+  "paid" with an unreadable amount: that changes nothing for a completed payment, and puts any other before a person.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.adapters.gateways.chapa.v1_parsing import FIELDS as FIELDS_OF_V1
-from chalicelib.adapters.gateways.chapa.v1_parsing import RULES, says_used
+from chalicelib.adapters.gateways.chapa.v1_parsing import RULES, means_reference_used
 from chalicelib.adapters.gateways.parsing import (
-    MOST_REASONS,
+    MAX_REASONS,
     Reason,
+    read_checkout_link,
     read_fields,
     read_instant,
-    read_link_of,
+    read_message,
     read_minor,
     read_reasons,
     read_reference,
@@ -33,7 +33,7 @@ from chalicelib.adapters.gateways.parsing import (
     reported,
     unreadable_response,
 )
-from chalicelib.adapters.gateways.transport import Answer
+from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import GatewayStatus, Verification
@@ -49,9 +49,12 @@ STATUS_MAP: Mapping[str, GatewayStatus] = {
     "cancelled": "failed",
     "blocked": "failed",
 }
-"""In small letters, as documented, or in capitals, as sent; any other word is pending, and asked about again."""
+"""In small letters, as documented, or in capitals, as sent; any other counts as pending, and is verified again."""
 
 FIELDS = FIELDS_OF_V1 | {f"customer.{name}": ours for name, ours in FIELDS_OF_V1.items() if name != "amount"}
+
+UNKNOWN = frozenset({"payment not found", "transaction not found"})
+"""The messages about a reference that it does not know, in lower case. A wrong path is a ``NOT_FOUND`` too."""
 
 CODES = RULES | {
     "INVALID_VALUE": "The payment gateway does not accept this value.",
@@ -59,44 +62,43 @@ CODES = RULES | {
 }
 
 
-def read_link(answer: Answer, *, secure: bool, private: tuple[str, ...]) -> str:
-    """The checkout link of an opened payment, or GatewayError.
+def read_link(response: HttpResponse, *, secure: bool, private: tuple[str, ...]) -> str:
+    """The checkout link of an opened payment. Raises GatewayError.
 
-    ``secure``: only https will do. ``private`` is what the reasons of a refusal must not repeat.
+    ``secure``: the link must be https. ``private`` is what the reasons of a refusal must not repeat.
     """
-    fields = read_fields(answer)
-    if answer.status not in (200, 201) or fields.get("status") != "success":
-        raise _refusal(answer, fields, private)
-    return read_link_of(fields.get("data"), "checkout_url", secure=secure)
+    fields = read_fields(response)
+    if response.status not in (200, 201) or fields.get("status") != "success":
+        raise _opening_error(response, fields, private)
+    return read_checkout_link(fields.get("data"), "checkout_url", secure=secure)
 
 
-def read_verification(answer: Answer, *, key_mode: str) -> Verification:
-    """What became of a payment, or GatewayBadAnswer where the answer says nothing of it.
+def read_verification(response: HttpResponse, *, key_mode: str) -> Verification:
+    """What became of a payment. Raises GatewayBadAnswer for a response that does not tell it.
 
-    ``key_mode`` is the mode of the key that it was asked with.
+    ``key_mode`` is the mode of the key that the call carried.
     """
-    fields = read_fields(answer)
-    if answer.status in (400, 404) and fields.get("status") == "error":
-        words = " ".join(text for _, text in read_reasons(fields.get("message"))).lower()
-        if _code(fields) == "NOT_FOUND" or "not found" in words:
-            return Verification("unknown")
+    fields = read_fields(response)
+    is_refusal = response.status in (400, 404) and fields.get("status") == "error"
+    if is_refusal and read_message(fields).rstrip(".") in UNKNOWN:
+        return Verification("unknown")
     data = fields.get("data")
-    if answer.status != 200 or not isinstance(data, dict) or type(data.get("status")) is not str:
-        raise unreadable_response(answer)
-    word = data["status"]
-    plain = word.lower() if word in (word.lower(), word.upper()) else ""
-    said = STATUS_MAP.get(plain, "pending")
+    if response.status != 200 or not isinstance(data, dict) or type(data.get("status")) is not str:
+        raise unreadable_response(response)
+    written = data["status"]
+    plain = written.lower() if written in (written.lower(), written.upper()) else ""
+    status = STATUS_MAP.get(plain, "pending")
     amount, text = _amount(data, partly_back=plain == "partially_refunded")
     reference = read_reference(data.get("chapa_reference"))
     return Verification(
-        said,
+        status,
         # The key is misspelt in some answers.
         tx_ref=read_word(data.get("merchant_reference")) or read_word(data.get("merchant_referece")),
         amount=amount,
         reported=text,
         mode=_mode(data, reference, key_mode),
         provider_reference=reference,
-        paid_at=read_instant(data.get("updated_at")) if said == "paid" else None,
+        paid_at=read_instant(data.get("updated_at")) if status == "paid" else None,
     )
 
 
@@ -104,7 +106,7 @@ def _amount(data: Mapping[str, Any], *, partly_back: bool) -> tuple[Money | None
     currency = data.get("currency")
     amount = read_minor(data.get("amount"), currency)
     if amount is None:
-        # Not to be taken for major units by whoever reads it.
+        # An operator must not take it for major units.
         return None, reported(data.get("amount"), "minor", currency)
     return (None, reported(amount.formatted, "less a refund")) if partly_back else (amount, "")
 
@@ -116,18 +118,19 @@ def _mode(data: Mapping[str, Any], reference: str | None, key_mode: str) -> str 
     return "test" if reference and reference.startswith("TEST") else key_mode
 
 
-def _refusal(answer: Answer, fields: Mapping[str, Any], private: tuple[str, ...]) -> GatewayError:
-    """What an opening that gave no link is called."""
+def _opening_error(response: HttpResponse, fields: Mapping[str, Any], private: tuple[str, ...]) -> GatewayError:
+    """The error for an opening that gave no link."""
     code = _code(fields)
-    heard = 400 <= answer.status < 500 and answer.status != 408 and fields.get("status") == "error"
-    if not heard or code == "PROCESSING_FAILED":
-        return unreadable_response(answer)
+    is_refusal = 400 <= response.status < 500 and response.status != 408 and fields.get("status") == "error"
+    if not is_refusal or code == "PROCESSING_FAILED":
+        return unreadable_response(response)
     reasons = _detailed(fields) + read_reasons(fields.get("message"))
-    if answer.status == 409 or any(says_used(reason) for reason in reasons):
+    if any(means_reference_used(reason) for reason in reasons):
         return ReferenceUsed("The payment gateway knows this reference already.", definitely_not_executed=True)
-    if not reasons and code is None:
-        return unreadable_response(answer)
-    return rejected(reasons[:MOST_REASONS], names=FIELDS, rules=CODES, private=private)
+    # Any other conflict may be with our own earlier call, which the gateway is still executing.
+    if response.status == 409 or (not reasons and code is None):
+        return unreadable_response(response)
+    return rejected(reasons[:MAX_REASONS], names=FIELDS, rules=CODES, private=private)
 
 
 def _code(fields: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,119 @@
+"""Paystack behind the Gateway port. ``parsing`` reads its responses.
+
+Paystack takes no birr: it is for guests who pay in shillings, naira, cedi, rand or dollars. Amounts are in minor units,
+an e-mail address is required, and no call closes a link. One secret, ``paystack_secret_key``, is what calls carry and
+what webhooks are signed with; while it is rotated, ``paystack_secret_key_previous`` still counts for webhooks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from chalicelib.adapters.gateways.client import GatewayClient
+from chalicelib.adapters.gateways.parsing import private_texts, read_word
+from chalicelib.adapters.gateways.paystack.parsing import (
+    read_link,
+    read_refund,
+    read_refund_in_list,
+    read_refund_status,
+    read_verification,
+)
+from chalicelib.adapters.gateways.webhooks import read_signed, webhook_keys
+from chalicelib.domain.errors import GatewayBadAnswer
+from chalicelib.domain.money import Money
+from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
+from chalicelib.domain.verification import Verification
+from chalicelib.gateways import PAYSTACK_V1
+from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
+
+PAGE_SIZE = 50
+MAX_PAGES = 5
+"""Of the list of refunds in which one is looked for; the size is Paystack's own default."""
+
+
+class Paystack(GatewayClient):
+    """The Gateway port over Paystack's checkout."""
+
+    name = "paystack"
+    version = PAYSTACK_V1
+
+    def initialize(self, opening: Opening) -> str:
+        """See the port. Paystack knows one address only: where the guest's browser goes, with our reference added."""
+        response = self._call("POST", "/transaction/initialize", json.dumps(_request(opening)).encode())
+        return read_link(response, secure=self._secure, private=private_texts(opening))
+
+    def verify(self, tx_ref: str) -> Verification:
+        return read_verification(self._call("GET", f"/transaction/verify/{quote(tx_ref, safe='')}"))
+
+    def cancel(self, tx_ref: str) -> bool:  # noqa: ARG002 - the port has it
+        """Paystack has no call that closes a link: it is never certain."""
+        return False
+
+    def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
+        """See the port. Paystack would execute a second post of the same refund too: only the claim's owner posts.
+
+        The note is the merchant's only: it lets an operator find our refund in Paystack's dashboard.
+        """
+        fields = {
+            "transaction": provider_reference,
+            "amount": amount.minor,
+            "currency": amount.currency,
+            "merchant_note": f"{refund_id} {' '.join(reason.split())}"[:200].strip(),
+        }
+        return read_refund(self._call("POST", "/refund", json.dumps(fields).encode()))
+
+    def refund_status(self, provider_refund_id: str) -> RefundAnswer:
+        return read_refund_status(self._call("GET", f"/refund/{quote(provider_refund_id, safe='')}"))
+
+    def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
+        """See the port. The refund is found by its note, in the list of refunds since the day before."""
+        start = (since - REFUND_SEARCH_BEFORE).date().isoformat()
+        for page in range(1, MAX_PAGES + 1):
+            response = self._call("GET", f"/refund?perPage={PAGE_SIZE}&page={page}&from={start}")
+            found, listed = read_refund_in_list(response, refund_id)
+            if found is not None:
+                return found
+            if listed < PAGE_SIZE:
+                return RefundAnswer("unknown")
+        # It may be further down.
+        raise GatewayBadAnswer("The payment gateway lists too many refunds.", definitely_not_executed=False)
+
+    def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
+        """No call that tells a payment's story is documented."""
+        return ()
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
+        """See the port. Raises Fault too, when the secret cannot be read."""
+        current, previous = webhook_keys(self._secrets, self._key_name)
+        # The key as calls carry it: without white space around it.
+        keys = (current.strip(), previous.strip())
+        fields = read_signed(body, headers, signatures=self._row.signatures, keys=keys, digest=hashlib.sha512)
+        event = read_word(fields.get("event")) or ""
+        return WebhookNotice(
+            tx_ref=_tx_ref_of_event(fields.get("data")), event=event, claims_paid=event == "charge.success"
+        )
+
+
+def _request(opening: Opening) -> dict[str, Any]:
+    return {
+        "email": opening.email,
+        "amount": opening.amount.minor,
+        "currency": opening.amount.currency,
+        "reference": opening.tx_ref,
+        "callback_url": opening.callback_url.removesuffix(f"/{opening.tx_ref}"),
+        "metadata": dict(opening.meta),
+    }
+
+
+def _tx_ref_of_event(data: object) -> str | None:
+    """Our reference in an event's data: events of refunds and disputes keep it elsewhere than those of charges."""
+    if not isinstance(data, dict):
+        return None
+    transaction = data.get("transaction")
+    disputed = transaction.get("reference") if isinstance(transaction, dict) else None
+    return read_word(data.get("transaction_reference")) or read_word(disputed) or read_word(data.get("reference"))
