@@ -655,6 +655,61 @@ def test_anything_else_is_not_believed(body: bytes, headers: Mapping[str, str]) 
         read(body, headers)
 
 
+PAYOUT = (
+    b'{"event":"payout.success","type":"Payout","amount":"2000.00","charge":"60.00","currency":"ETB","status":"success",'
+    b'"reference":"PO-2026-0007","chapa_reference":"2o10dfs332U","bank_reference":"GT3412w3"}'
+)
+PAYOUT_SIGNATURE = "ac8396566e5f36cf09df93859100729a1c6b6889b47e2eb428f11f4f24073fa1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-chapa-signature": PAYOUT_SIGNATURE},
+        {"chapa-signature": PAYOUT_SIGNATURE},
+        {"x-chapa-signature": PAYOUT_SIGNATURE, "Chapa-Signature": CONSTANT},
+        {"x-chapa-signature": CONSTANT, "Chapa-Signature": PAYOUT_SIGNATURE},
+        {"x-chapa-signature": "0" * 64, "Chapa-Signature": PAYOUT_SIGNATURE},
+    ],
+)
+def test_either_header_may_carry_the_bodys_hmac(headers: Mapping[str, str]) -> None:
+    assert read(PAYOUT, headers).event == "payout.success"
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({}, "no_signature"),
+        ({"Authorization": "Basic Z3V6bzpkZW1vLWJhc2ljLTIwMjY="}, "no_signature"),
+        ({"x-chapa-signature": PAYOUT_SIGNATURE[::-1]}, "wrong_signature"),
+        ({"chapa-signature": CONSTANT}, "constant_signature"),
+        ({"x-chapa-signature": CONSTANT}, "constant_signature"),
+        ({"x-chapa-signature": "0" * 64, "Chapa-Signature": CONSTANT}, "constant_signature"),
+        ({"x-chapa-signature": PAYOUT_SIGNATURE, "X-Chapa-Signature": PAYOUT_SIGNATURE}, "repeated_signature"),
+        ({"chapa-signature": PAYOUT_SIGNATURE, "Chapa-Signature": CONSTANT}, "repeated_signature"),
+    ],
+)
+def test_a_refused_webhook_says_why(headers: Mapping[str, str], reason: str) -> None:
+    with pytest.raises(BadSignature) as refused:
+        read(PAYOUT, headers)
+    assert str(refused.value) == reason
+
+
+def test_the_constant_of_the_previous_secret_is_told_too() -> None:
+    with pytest.raises(BadSignature, match="constant_signature"):
+        read(PAYOUT, {"chapa-signature": CONSTANT}, chapa_webhook_secret="new", chapa_webhook_secret_previous=SECRET)
+    with pytest.raises(BadSignature, match="wrong_signature"):
+        read(PAYOUT, {"chapa-signature": CONSTANT}, chapa_webhook_secret="new")
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n", "\t "])
+def test_white_space_behind_a_secret_was_pasted_with_it(space: str) -> None:
+    assert read(BODY_A, signed(BODY_A), chapa_webhook_secret=SECRET + space).claims_paid
+    rotation = {"chapa_webhook_secret": "new", "chapa_webhook_secret_previous": SECRET + space}
+    assert read(BODY_A, signed(BODY_A), **rotation).claims_paid
+    assert read(BODY_A, signed(BODY_A, f" {SECRET}"), chapa_webhook_secret=f" {SECRET}").claims_paid
+
+
 def test_during_a_rotation_both_secrets_count_and_then_only_the_new_one() -> None:
     rotation = {"chapa_webhook_secret": "new", "chapa_webhook_secret_previous": SECRET}
     assert read(BODY_A, signed(BODY_A), **rotation).claims_paid

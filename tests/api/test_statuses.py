@@ -82,7 +82,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(
     def broken(_: float) -> Any:
         raise RuntimeError("marked")
 
-    monkeypatch.setattr(world.container, "gateway_time", broken)
+    monkeypatch.setattr(world.container, "gateway_budget", broken)
     reply = a_right_call(world, route)
     assert reply.status == 500
     assert route.error_page or reply.code == "internal_error"

@@ -59,8 +59,8 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             response.headers["Retry-After"] = "1"
         except Refusal as refusal:
             response = _refused(refusal, instance)
-        except BadSignature:
-            observe("webhook_refused", level="warning")
+        except BadSignature as bad:
+            observe("webhook_refused", level="warning", reason=str(bad))
             response = _problem(problem("bad_signature", "The signature does not fit.", instance=instance))
         except Exception as error:  # noqa: BLE001 - the last line of defence: nothing of it may reach the caller
             observe("crashed", level="error", **describe_error(error))
