@@ -338,7 +338,7 @@ def test_a_reference_that_was_used_is_left_behind(world: World) -> None:
 
 
 def test_a_gateway_that_cannot_be_connected_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.container.gateways.named("chapa"), "_base", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr(world.container.gateways.named("chapa"), "_base_url", "http://127.0.0.1:9/v1")
     booking = world.book()
     assert (booking["payment"]["status"], booking["payment"]["problem"]["code"]) == ("failed", "gateway_unreachable")
 
