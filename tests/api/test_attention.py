@@ -54,19 +54,19 @@ def failing(world: World, _: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("make", [reversal, email, orphan, failing], ids=lambda make: make.__name__)
-def test_what_can_be_settled_says_so_and_leaves_when_it_was(
+def test_what_can_be_acknowledged_says_so_and_leaves_when_it_was(
     world: World, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(world, monkeypatch)
     matters = listed(world)
     assert matters
     for matter in matters:
-        assert matter["actions"] == ["settle"]
+        assert matter["actions"] == ["acknowledge"]
         world.clock.forward(seconds=1)
         reply = world.call("POST", path(matter["item_id"]), NOTE, by=world.operator())
         assert (reply.status, reply.body["note"]) == (200, NOTE["note"])
         assert (reply.body["item_id"], reply.body["booking_id"]) == (matter["item_id"], matter["booking_id"])
-        assert reply.body["settled_by"] == world.operator().sub
+        assert reply.body["acknowledged_by"] == world.operator().sub
         world.clock.forward(minutes=1)
         again = world.call("POST", path(matter["item_id"]), {"note": "And again."}, by=world.staff())
         assert (again.status, again.body) == (200, reply.body)

@@ -78,7 +78,7 @@ EVERY = [reversal, email, orphan, failing]
 def test_what_was_settled_leaves_the_list_with_who_and_why(harness: Harness, ports: Fakes, make: object) -> None:
     item_id = make(harness)  # type: ignore[operator]
     [matter] = listed(ports)
-    assert (matter.item_id, matter.actions) == (item_id, ("settle",))
+    assert (matter.item_id, matter.actions) == (item_id, ("acknowledge",))
     ports.clock.move(hours=1)
     done = settle(ports, OPERATOR, item_id, note="Told by telephone.")
     booking_id = None if make is orphan else FIRST
@@ -164,7 +164,7 @@ def test_what_has_a_call_of_its_own(harness: Harness, ports: Fakes) -> None:
     ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
     harness.process_task(harness.stored_booking(FIRST))
     [matter] = listed(ports)
-    assert matter.actions == ("retry",)
+    assert matter.actions == ("resolve",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/refunds/{ONE}-R1/resolve"):
         settle(ports, OPERATOR, matter.item_id, note="")
 

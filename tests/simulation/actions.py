@@ -182,7 +182,7 @@ def _retry(context: ActionContext) -> None:
 def _attend(context: ActionContext) -> None:
     """An operator deals with what the attention list has and nothing else would end; half the time twice."""
     for matter in operators.attention(context.ports, OPERATOR, kind=None, limit=20, after=None).items:
-        if "settle" not in matter.actions:
+        if "acknowledge" not in matter.actions:
             continue
         first = settle(context.ports, OPERATOR, matter.item_id, note="dealt with")
         covered("settled", matter.kind)

@@ -29,7 +29,7 @@ TAGS: Mapping[str, str] = {
     "callbacks": "What gateways send unsigned: calls of their servers, and the guest's browser. They only make us ask.",
     "webhooks": "Signed deliveries from the payment gateways.",
     "pages": "The page that a guest's browser comes back to. HTML, without sign-in.",
-    "attention": "What needs a person, and how it is settled. For operators.",
+    "attention": "What needs a person, and how it leaves the list. For operators.",
     "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
     "documents": "This document, the stage's settings, and whether the service answers.",
 }

@@ -129,7 +129,7 @@ BODIES: Mapping[type, Json] = {
     payments.NewRefund: {"amount": 245000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
-    attention.AcknowledgeIn: {"note": "The guest was told by telephone."},
+    attention.Acknowledge: {"note": "The guest was told by telephone."},
     fields.NoBody: {},
 }
 
@@ -163,8 +163,8 @@ ANSWERS: Mapping[type, Json] = {
     attention.AcknowledgedOut: {
         "item_id": f"email.{BOOKING_ID}.1",
         "booking_id": BOOKING_ID,
-        "settled_at": "2027-01-02T10:20:00Z",
-        "settled_by": "operator-1",
+        "acknowledged_at": "2027-01-02T10:20:00Z",
+        "acknowledged_by": "operator-1",
         "note": "The guest was told by telephone.",
     },
     operators.Report: {

@@ -1,4 +1,4 @@
-"""The attention list over HTTP, and how things that have no other end leave it."""
+"""The attention list over HTTP, and the call that takes off it what no other call does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AttentionQuery(Paged, frozen=True):
     kind: Kind | None = None
 
 
-class AcknowledgeIn(msgspec.Struct, frozen=True):
+class Acknowledge(msgspec.Struct, frozen=True):
     """What was done about it."""
 
     note: Sentence
@@ -34,7 +34,7 @@ class AcknowledgeIn(msgspec.Struct, frozen=True):
 class AttentionItemOut(msgspec.Struct, frozen=True):
     """One thing that needs a person. ``subject`` is a tx_ref, a refund's id, an e-mail's or a booking's.
 
-    ``actions`` are the calls that take it off the list: ``resolve`` a payment, ``retry`` a refund, or ``settle`` it.
+    ``actions`` are the calls that take it off the list: ``resolve`` a payment or a refund, or ``acknowledge`` it.
     """
 
     item_id: str
@@ -62,18 +62,18 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
 
 
 class AcknowledgedOut(msgspec.Struct, frozen=True):
-    """Something that a person has dealt with: who, and the word that they left."""
+    """Something that a person has dealt with: when, who, and the note that they left."""
 
     item_id: str
     booking_id: str | None
-    settled_at: Instant
-    settled_by: str
+    acknowledged_at: Instant
+    acknowledged_by: str
     note: str
 
     @classmethod
-    def of(cls, settled: Acknowledged) -> AcknowledgedOut:
-        said = settled.settlement
-        return cls(settled.item_id, settled.booking_id, instant(said.at), said.by, said.note)
+    def of(cls, acknowledged: Acknowledged) -> AcknowledgedOut:
+        made = acknowledged.settlement
+        return cls(acknowledged.item_id, acknowledged.booking_id, instant(made.at), made.by, made.note)
 
 
 @endpoint(
@@ -100,7 +100,7 @@ def list_attention(call: Call, query: AttentionQuery) -> Answer:
     outcomes=(Outcome(body=AcknowledgedOut),),
     refuses=("attention_item_not_found", "wrong_resolution_call"),
 )
-def acknowledge_item(call: Call, body: AcknowledgeIn) -> Answer:
+def acknowledge_item(call: Call, body: Acknowledge) -> Answer:
     """Take something off the attention list that a person has dealt with.
 
     For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these

@@ -171,7 +171,7 @@ def list_gateway_events(call: Call) -> Answer:
     refuses=("payment_not_found", "not_in_review"),
 )
 def resolve_payment(call: Call, body: Resolution) -> Answer:
-    """Settle a payment in review: accept it, or give it back."""
+    """Resolve a payment in review: accept it, or give it back."""
     booking, payment = operators.resolve_review(
         call.container, call.principal, call.path["tx_ref"], as_=body.as_, note=body.note
     )
@@ -187,7 +187,7 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     refuses=("refund_not_found", "not_in_attention"),
 )
 def resolve_refund(call: Call, body: RefundResolution) -> Answer:
-    """Settle a refund in attention: post it again, or record that it was done some other way."""
+    """Resolve a refund in attention: post it again, or record that it was done some other way."""
     done = retry(call.container, call.principal, call.path["refund_id"], as_=body.as_, said=body.note)
     return Answer(RefundOut.of(done), 202)
 

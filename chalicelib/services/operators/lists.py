@@ -1,4 +1,4 @@
-"""What operators see and settle: what needs a person, a day's bookings and payments, and the money of a period."""
+"""What operators see and resolve: what needs a person, a day's bookings and payments, and the money of a period."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from chalicelib.services.updating import save_decision
 MOST_DAYS = 31
 
 Kind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing"]
-Action = Literal["resolve", "retry", "settle"]
+Action = Literal["resolve", "acknowledge"]
 """The calls that take something off the attention list."""
 
-_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("retry",)}
+_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("resolve",)}
 """By the status of a payment or refund. A refund that is put off again and again is tried on by itself: it has none."""
 
 
@@ -36,11 +36,11 @@ class AttentionItem:
     booking_id: str | None
     reason: str
     since: datetime
-    actions: tuple[Action, ...] = ("settle",)
+    actions: tuple[Action, ...] = ("acknowledge",)
 
     @property
     def item_id(self) -> str:
-        """Its name in the calls that settle it. An e-mail's own id is only good within its booking."""
+        """Its name in the calls that resolve it. An e-mail's own id is only good within its booking."""
         of_booking = (self.booking_id or "",) if self.kind == "email" else ()
         return ".".join((self.kind, *of_booking, self.subject))
 
@@ -120,7 +120,7 @@ def payments_by_day(
 def resolve_review(
     ports: Ports, principal: Principal | None, tx_ref: str, *, as_: Literal["accept", "refund"], note: str
 ) -> tuple[Booking, Payment]:
-    """Settle a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, Busy."""
+    """Resolve a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, Busy."""
     operator = with_role(principal, "operator")
     booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
 
