@@ -12,6 +12,7 @@ from tests.api.harness import Person, Reply, World, sample
 
 SIGNED_IN = [route for route in routing.ROUTES if route.signed_in]
 PUBLIC = {
+    ("GET", "/"),
     ("GET", "/health"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -137,7 +139,7 @@ def test_the_examples_fit_their_schemas() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/openapi.json", "/docs", "/health", "/v1/config", *(f"/docs/{name}" for name in documents.FILES)]
+    "path", ["/", "/openapi.json", "/docs", "/health", "/v1/config", *(f"/docs/{name}" for name in documents.FILES)]
 )
 def test_the_documents_ask_nothing_of_aws(world: World, path: str) -> None:
     world.touched.clear()
@@ -172,6 +174,17 @@ def test_the_page_names_only_relative_addresses_that_are_there(world: World) -> 
     named_files = {address.partition("?")[0].removeprefix("docs/") for address in found}
     assert documents.FILES.keys() <= named_files
     assert f"?v={documents.SWAGGER_UI}" in page.text
+
+
+def test_the_first_page_links_to_what_is_there(world: World) -> None:
+    page = world.call("GET", "/")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "backend for travel bookings" in page.text
+    links = {html.unescape(link) for link in re.findall(r'href="([^"]+)"', page.text)} - {"data:,"}
+    assert {"/docs", "/openapi.json", "/v1/config", "/health"} < links
+    for link in links:
+        path, _, query = link.partition("?")
+        assert world.call("GET", path, query=dict(parse_qsl(query))).status == 200
 
 
 def test_the_page_runs_only_its_own_scripts(world: World) -> None:

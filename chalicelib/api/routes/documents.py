@@ -67,6 +67,16 @@ class Config(msgspec.Struct, frozen=True):
     version: str
 
 
+@endpoint(routes, "GET", "/", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
+def index_page(call: Call) -> Answer:
+    """Show what this service is, with links to its documents."""
+    page = (_STATIC / "docs" / "index.html").read_text(encoding="utf-8")
+    # With a stage prefix or a base path, this page may be asked for without the slash at its end.
+    base = str(call.request.context.get("path", "")).rstrip("/")
+    facts = {"base": base, "version": __version__, "stage": call.container.settings.stage}
+    return Answer(page.format(**{name: escape(fact) for name, fact in facts.items()}), headers=_PAGE_HEADERS)
+
+
 @endpoint(routes, "GET", "/health", uses_store=False, outcomes=(Outcome(body=Health),))
 def health(call: Call) -> Answer:
     """Say that the service answers. Asks nothing of AWS."""
