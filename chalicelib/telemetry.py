@@ -140,6 +140,11 @@ class Crashed(Exception):
     """Stands for an exception that nobody handled: names its type and its place, without its message."""
 
 
+def function_at_work() -> str | None:
+    """The function that this thread runs an invocation of."""
+    return _context.get().get("function")
+
+
 @contextmanager
 def invocation(function: str, request_id: str = "", lambda_context: Any = None) -> Iterator[None]:
     """Run a handler: correlate its lines, and write its metrics when it ends.

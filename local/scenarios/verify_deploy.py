@@ -1,7 +1,7 @@
 """Deploy a stage's real package to an emulated AWS and run a scenario through its API: `make verify-deploy`.
 
 Everything is what AWS would get, but for the processor: the zip, the template as the SAM translator expands it, the
-functions as the API and the queues start them, each with no more rights than its own role's policies give. What an
+functions as the API and the queues start them, each with the rights of its own role's policies as shipped. What an
 emulator cannot show stays open: throttling, X-Ray, the limits of a real account.
 """
 
@@ -111,10 +111,9 @@ def put_stack(
     client: Callable[[str], Any], package: Package, stage: str, *, url: str, local: str, issuer: str
 ) -> dict[str, str]:
     """Deploy as `make deploy` does, then once more with the API's address, which only then is known."""
-    document = for_emulator(json.loads(package.translated.read_text(encoding="utf-8")))
-    path = package.translated.with_name("emulator.json")
-    path.write_text(json.dumps(document), encoding="utf-8")
-    template = deploy.upload(client("s3"), package, bucket=BUCKET, prefix=stage, account=ACCOUNT, template=path)
+    template = deploy.upload(
+        client("s3"), package, bucket=BUCKET, prefix=stage, account=ACCOUNT, template=package.translated
+    )
     parameters = {
         "MailFrom": MAIL_FROM,
         "OidcIssuer": issuer,
@@ -138,27 +137,6 @@ def _put_gateway_responses(apigateway: Any, api_id: str, package: Package) -> No
     for response_type, response in definition["x-amazon-apigateway-gateway-responses"].items():
         apigateway.put_gateway_response(restApiId=api_id, responseType=response_type, **response)
     apigateway.create_deployment(restApiId=api_id, stageName="api")
-
-
-def for_emulator(template: dict[str, Any]) -> dict[str, Any]:
-    """The template with three rights in the words of the emulator, which enforces every role's policies; a copy.
-
-    To AWS a batch of messages is `sqs:SendMessage`, reading secrets by their path is about that path, and mail is
-    sent from an address. The emulator asks for `sqs:SendMessageBatch`, and sees no resource in the other two.
-    """
-    copy: dict[str, Any] = json.loads(json.dumps(template))
-    for resource in copy["Resources"].values():
-        for policy in (
-            resource.get("Properties", {}).get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []
-        ):
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-                if "sqs:SendMessage" in actions:
-                    statement["Action"] = [*actions, "sqs:SendMessageBatch"]
-                if {"ssm:GetParametersByPath", "ses:SendRawEmail"} & set(actions):
-                    statement["Resource"] = "*"
-                    statement.pop("Condition", None)
-    return copy
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from chalice.config import Config
 
 from local.sandboxes.core.record_file import RecordFile
 from local.sandboxes.core.sandbox import Sandboxes
-from local.stack import controls, home_page, issuer, mailbox, sandboxes, seed, storefront
+from local.stack import controls, home_page, issuer, mailbox, rights, sandboxes, seed, storefront
 from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
 from local.stack.clock import LocalClock
 from local.stack.data_folder import DataFolder, OtherForm
@@ -89,6 +89,11 @@ class Stack:
         return self._folder / "guzo.log"
 
     @property
+    def rights_file(self) -> Path:
+        """Which rights the functions have used, each once."""
+        return self._folder / "rights"
+
+    @property
     def env_file(self) -> Path:
         """The file of `export` lines for `chalice local`."""
         return self._folder / "env"
@@ -147,6 +152,7 @@ class Stack:
         verify_sender(os.environ["MAIL_FROM"])
         self.env_file.write_text(export_lines({**aws_variables(), **ours}), encoding="utf-8")
 
+        rights.listen(resources, STAGE, os.environ["MAIL_FROM"], used=self.rights_file)
         post = mailbox.Mailbox(clock.now, file=RecordFile(data.emails))
         post.listen()
         app = config.chalice_app

@@ -24,15 +24,18 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 STOPS_WITHIN = 30  # seconds; writing the state of many bookings takes some
 
+_IAM = Path(__file__).with_name("emulator_iam.py")
+
 # Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
 # input closes.
 _LAUNCHER = """
-import os, runpy, signal, threading
+import os, runpy, signal, sys, threading
 def end_with_parent():
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=end_with_parent, daemon=True).start()
+runpy.run_path(sys.argv.pop())
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
 
@@ -84,7 +87,7 @@ class MiniStack:
         python = interpreter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(python), "-c", _LAUNCHER],
+                [str(python), "-c", _LAUNCHER, str(_IAM)],
                 cwd=self._workdir,
                 env=self._process_environment(os.environ),
                 stdin=subprocess.PIPE,

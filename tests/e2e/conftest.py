@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from local.stack.ministack import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 30.0
+USED_RIGHTS: set[tuple[str, str, str]] = set()
+"""Of every stack that has ended."""
 
 
 @dataclass
@@ -130,6 +133,25 @@ def client(stack: Process) -> Iterator[ScenarioClient]:
 
 
 def forget(process: Process) -> None:
-    """Take away the files of a stack that has ended."""
+    """Take away the files of a stack that has ended, and remember which rights its functions used."""
+    USED_RIGHTS.update(rights_used(process))
+    shutil.rmtree(folder(process), ignore_errors=True)
+
+
+def folder(process: Process) -> Path:
+    """Where a stack keeps its files."""
     ports = "-".join(url.rpartition(":")[2] for url in (process.api, process.local))
-    shutil.rmtree(ROOT / ".local" / ports, ignore_errors=True)
+    return ROOT / ".local" / ports
+
+
+def rights_used(process: Process) -> set[tuple[str, str, str]]:
+    """Function, action and resource of each right that a stack's functions used; its tables and queues named alike."""
+    file = folder(process) / "rights"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    port = process.api.rpartition(":")[2]
+    return {tuple(json.loads(line)) for line in text.replace(f"guzo-{port}-", "guzo-").splitlines()}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back on the whole run comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)

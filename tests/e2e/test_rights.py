@@ -1,0 +1,66 @@
+"""Every right that a deployed function has was used by somebody in this run: what nobody needs, nobody has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local.stack.resources import Resources
+from local.stack.rights import Need, arn, policies, table_arn, values_of
+from tests.e2e.conftest import USED_RIGHTS, Process, rights_used
+
+EVERY_PART = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+# Lambda itself takes messages from queues and writes logs and traces, with the function's rights.
+OF_LAMBDA = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:ReceiveMessage",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+POLLED = {("reconcile", "guzo-reconcile"), ("send_emails", "guzo-emails")}
+INDEXES = {"listings": ("by_city", "by_host"), "bookings": ("by_guest", "by_listing", "by_day", "due", "attention")}
+RARE = {
+    # The sweep finds late money, and the nights are taken again at the listing's number of units.
+    ("reconcile", "dynamodb:GetItem", table_arn("guzo-listings")),
+    # A letter that SES put off is owed again.
+    ("send_emails", "sqs:SendMessage", arn("sqs", "guzo-emails")),
+}
+"""Needed on ways that no test drives through a whole stack."""
+MAIL_FROM = "bookings@guzo.example"
+
+
+def everything() -> list[str]:
+    """Every resource that a function could reach."""
+    tables = {name: table_arn(f"guzo-{name}") for name in INDEXES}
+    indexes = [f"{tables[name]}/index/{index}" for name, found in INDEXES.items() for index in found]
+    queues = [arn("sqs", f"guzo-{name}") for name in ("reconcile", "emails")]
+    return [
+        *tables.values(),
+        *indexes,
+        *queues,
+        arn("ssm", "parameter/guzo/local"),
+        arn("ses", f"identity/{MAIL_FROM}"),
+    ]
+
+
+@pytest.mark.e2e
+@pytest.mark.last
+def test_no_function_has_a_right_that_it_does_not_use(stack: Process, request: pytest.FixtureRequest) -> None:
+    collected = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
+    if collected != EVERY_PART:
+        pytest.skip("only the whole run uses every right")
+    names = Resources("guzo-listings", "guzo-bookings", "x/guzo-reconcile", "", "x/guzo-emails", "")
+    given = {
+        (function, action, resource)
+        for function, policy in policies(values_of(names, "local", MAIL_FROM)).items()
+        for action in policy.actions() - OF_LAMBDA
+        for resource in everything()
+        if policy.allows(Need(action, resource, {"ses:FromAddress": MAIL_FROM}))
+    }
+    polling = {(function, "sqs:GetQueueAttributes", arn("sqs", queue)) for function, queue in POLLED}
+    unused = given - polling - RARE - USED_RIGHTS - rights_used(stack)
+    assert not unused, "\n".join(map(str, sorted(unused)))
