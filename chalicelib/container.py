@@ -207,7 +207,7 @@ class Container:
         from chalicelib.adapters.oidc import Tokens
 
         issuer, client = self.settings.oidc_issuer, self.settings.oidc_client_id
-        return Tokens(issuer, client, self.settings.groups_claim, now=time.time)
+        return Tokens(issuer, client, self.settings.groups_claim, scope=self.settings.oidc_scope, now=time.time)
 
 
 _container: Container | None = None

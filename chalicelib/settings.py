@@ -47,6 +47,8 @@ class Settings:
     oidc_issuer: str
     oidc_client_id: str
     groups_claim: str
+    oidc_scope: str
+    """The scope that every access token must carry; empty: its type tells an access token."""
     hold: timedelta
     """HOLD_MINUTES"""
     checkout_window: timedelta
@@ -104,6 +106,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         oidc_issuer=text("OIDC_ISSUER", ""),
         oidc_client_id=text("OIDC_CLIENT_ID", ""),
         groups_claim=text("GROUPS_CLAIM", "cognito:groups"),
+        oidc_scope=text("OIDC_SCOPE", ""),
         hold=minutes("HOLD_MINUTES", HOLD, least=HOLD_MIN, most=HOLD_MAX),
         checkout_window=minutes(
             "CHECKOUT_WINDOW_MINUTES", CHECKOUT_WINDOW, least=CHECKOUT_WINDOW_MIN, most=CHECKOUT_WINDOW_MAX

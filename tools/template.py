@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from chalicelib.api.core.authorizer import BEARER_EXPRESSION
 from chalicelib.api.core.gateway_responses import template_fragment
 from chalicelib.gateways import GATEWAYS, address_setting
 from local.stack.deployed import address_parameter
@@ -33,7 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
 def generated(text: str) -> str:
     """The template's text with what the code decides filled in, in its one canonical form."""
     template: dict[str, Any] = json.loads(text)
-    template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"] = template_fragment()
+    api = template["Resources"]["RestAPI"]["Properties"]
+    api["GatewayResponses"] = template_fragment()
+    api["DefinitionBody"] = {
+        "securityDefinitions": {
+            "authorize": {"x-amazon-apigateway-authorizer": {"identityValidationExpression": BEARER_EXPRESSION}}
+        }
+    }
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, row in GATEWAYS.items():
         parameter = address_parameter(name)

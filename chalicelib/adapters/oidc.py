@@ -1,7 +1,8 @@
-"""Access tokens of an OpenID Connect issuer (Amazon Cognito, or any other): who is calling, or why not.
+"""Access tokens of an OpenID Connect issuer (Amazon Cognito, or any other): the caller's claims, or why there are none.
 
-PyJWT checks the signature, RS256 only, against the issuer's published keys. The claims are checked here,
-because Cognito names the client in ``client_id``, and others in ``aud``. Token time is the real time.
+PyJWT checks the signature, RS256 only, against the issuer's published keys. The claims are checked here, because
+Cognito names the client in ``client_id``, and others in ``aud``. An id token is no access token, whoever issued it.
+Tokens are dated by real time.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from chalicelib.domain.timing import (
     TOKEN_KEYS_FIRST_FETCH,
     TOKEN_KEYS_FRESH,
     TOKEN_LEEWAY,
+    TOKEN_LIFETIME_MAX,
 )
 from chalicelib.telemetry import describe_error, observe
 
-_LARGEST_DOCUMENT = 256 * 1024
-_LONGEST_TOKEN = 8192
+_MAX_DOCUMENT_BYTES = 256 * 1024
+_MAX_TOKEN_LENGTH = 8192
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _RS256 = jwt.PyJWS(algorithms=["RS256"])
 _NAME = re.compile(r"[!-~]{1,128}")  # visible ASCII, as OpenID Connect says of ``sub``
@@ -41,7 +43,10 @@ _EMAIL = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says. ``groups`` hold no spaces; ``expires`` is in seconds since 1970."""
+    """The claims of a valid token. ``groups`` hold no spaces; ``expires`` is in seconds since 1970.
+
+    ``email`` is there only where the issuer has verified it.
+    """
 
     subject: str
     email: str | None
@@ -50,7 +55,7 @@ class Claims:
 
 
 class Untrusted(Exception):
-    """The issuer, or what it published, is not what it must be; the message names no value."""
+    """The issuer, or a document of its, is not as it must be; the message names no value."""
 
 
 class Tokens:
@@ -62,13 +67,18 @@ class Tokens:
         client_id: str,
         groups_claim: str = "cognito:groups",
         *,
+        scope: str = "",
         now: Callable[[], float] = time.time,
         fetch: Callable[[str], bytes] | None = None,
     ) -> None:
-        """``fetch`` gets a document by its URL; OSError, HTTPException or Untrusted when it cannot."""
+        """``scope``: the one that every access token must carry; empty: an access token is told by its type.
+
+        ``fetch`` gets a document by its URL, and raises OSError, HTTPException or Untrusted when it cannot.
+        """
         self._issuer = issuer
         self._client_id = client_id
         self._groups_claim = groups_claim
+        self._scope = scope
         self._now = now
         self._fetch = fetch or get
         self._lock = threading.Lock()
@@ -76,10 +86,10 @@ class Tokens:
         self._fetched = self._tried = -math.inf
 
     def read(self, token: str) -> Claims | str:
-        """The claims of a good token; of any other the reason, a short code."""
+        """The claims of a valid token; for any other a short code that says why it is none."""
         if not self._issuer or not self._client_id:
             return "not_configured"
-        if not token.isascii() or len(token) > _LONGEST_TOKEN:
+        if not token.isascii() or len(token) > _MAX_TOKEN_LENGTH:
             return "malformed"
         try:
             header = jwt.get_unverified_header(token)
@@ -97,13 +107,13 @@ class Tokens:
             return "bad_signature"
         except (jwt.PyJWTError, ValueError, RecursionError):
             return "malformed"
-        return self._judge(claims) if isinstance(claims, dict) else "malformed"
+        return self._check(header, claims) if isinstance(claims, dict) else "malformed"
 
     def prepare(self) -> None:
-        """Fetch the keys before the first token comes. Never raises: if it fails, a token asks again."""
+        """Fetch the keys before the first token comes. Never raises: the first token fetches them again if it fails."""
         self._refresh(every=TOKEN_KEYS_FETCH)
 
-    def _judge(self, claims: Mapping[str, Any]) -> Claims | str:
+    def _check(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> Claims | str:
         now, leeway = self._now(), TOKEN_LEEWAY.total_seconds()
         expires = claims.get("exp")
         starts = [claims[name] for name in ("nbf", "iat") if name in claims]
@@ -113,9 +123,11 @@ class Tokens:
             return "expired"
         if any(start > now + leeway for start in starts):
             return "not_yet_valid"
+        if expires > now + TOKEN_LIFETIME_MAX.total_seconds() + leeway:
+            return "lives_too_long"
         if claims.get("iss") != self._issuer:
             return "wrong_issuer"
-        if claims.get("token_use", "access") != "access":
+        if not self._is_access_token(header, claims):
             return "wrong_use"
         if not self._is_for_us(claims):
             return "wrong_client"
@@ -123,6 +135,20 @@ class Tokens:
         if not isinstance(subject, str) or not _NAME.fullmatch(subject):
             return "bad_subject"
         return Claims(subject, _email(claims), _groups(claims.get(self._groups_claim)), int(expires))
+
+    def _is_access_token(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+        """Whether it carries the required scope; where none is required, whether its type is that of an access token.
+
+        Cognito writes the type into ``token_use``, RFC 9068 into the header's ``typ``. An id token has neither, and no
+        scope.
+        """
+        if claims.get("token_use", "access") != "access":
+            return False
+        if self._scope:
+            return self._scope in _scopes(claims)
+        typ = header.get("typ")
+        is_jwt_access_token = isinstance(typ, str) and typ.lower().removeprefix("application/") == "at+jwt"
+        return "token_use" in claims or is_jwt_access_token
 
     def _is_for_us(self, claims: Mapping[str, Any]) -> bool:
         """``aud`` names us, alone or in a list; a token without one (Cognito's) names us as ``client_id``."""
@@ -144,7 +170,7 @@ class Tokens:
     def _refresh(self, *, every: timedelta, wait: bool = True) -> None:
         """Fetch the keys unless that was tried in the last ``every``; one thread at a time."""
         if not self._lock.acquire(blocking=wait):
-            return  # somebody is at it, and the keys at hand will do
+            return  # another thread fetches them, and the keys at hand serve until then
         try:
             if abs(self._now() - self._tried) < every.total_seconds():  # abs: a clock may be set back
                 return
@@ -171,7 +197,10 @@ class Tokens:
 
 
 def get(url: str) -> bytes:
-    """The body at ``url``: https, or http on loopback; 200 only, no redirects, bounded in time and size."""
+    """The body at ``url``: https, or http on loopback; 200 only, no redirects, bounded in time and size.
+
+    Raises OSError, HTTPException, Untrusted.
+    """
     scheme, host, port = _origin(url)
     parts = urlsplit(url)
     deadline = time.monotonic() + ISSUER_CALL.total_seconds()
@@ -187,7 +216,7 @@ def get(url: str) -> bytes:
         body = b""
         while chunk := response.read1(65536):
             body += chunk
-            if len(body) > _LARGEST_DOCUMENT or time.monotonic() > deadline:
+            if len(body) > _MAX_DOCUMENT_BYTES or time.monotonic() > deadline:
                 raise Untrusted("the issuer's document is too large, or too slow")
         return body
     finally:
@@ -212,7 +241,7 @@ def _object(document: bytes) -> dict[str, Any]:
 
 
 def _public_key(jwk: Any) -> tuple[str, RSAPublicKey] | None:
-    """A key for RS256 signatures, and its id; None for any other kind, of which issuers publish some too."""
+    """The id and key of a JWK for RS256 signatures; None for a key of another kind, which issuers publish too."""
     if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or not isinstance(jwk.get("kid"), str):
         return None
     if jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
@@ -230,14 +259,20 @@ def _is_instant(value: Any) -> TypeGuard[float]:
 
 
 def _email(claims: Mapping[str, Any]) -> str | None:
-    """The address, unless the issuer says that it is not the person's."""
+    """The address, where the issuer has verified that it is the person's; an issuer's "true" as text does not count."""
     email = claims.get("email")
     if not isinstance(email, str) or not _EMAIL.fullmatch(email):
         return None
-    return None if claims.get("email_verified") in (False, "false") else email
+    return email if claims.get("email_verified") is True else None
+
+
+def _scopes(claims: Mapping[str, Any]) -> list[Any]:
+    """The scopes of a token: words in ``scope`` (RFC 8693), or a list or words in ``scp``, as some issuers write it."""
+    value = claims.get("scope", claims.get("scp"))
+    return value.split() if isinstance(value, str) else value if isinstance(value, list) else []
 
 
 def _groups(value: Any) -> tuple[str, ...]:
-    """A list, or words. In a list, a name with a space is left out: joined by spaces it would become two."""
+    """Group names from a list, or from words. A list's name with a space is left out: joined, it would become two."""
     names = value.split() if isinstance(value, str) else value if isinstance(value, list) else ()
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and _NAME.fullmatch(name)))

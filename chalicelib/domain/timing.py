@@ -198,6 +198,9 @@ TOKEN_KEYS_FIRST_FETCH = timedelta(seconds=5)
 TOKEN_LEEWAY = timedelta(seconds=5)
 """By how much the issuer's clock may differ from ours."""
 
+TOKEN_LIFETIME_MAX = timedelta(days=1)
+"""How far ahead a token may expire: a stolen one must end by itself."""
+
 AUTHORIZER_CACHE = timedelta(seconds=60)
 """How long API Gateway keeps the authorizer's answer for a token."""
 

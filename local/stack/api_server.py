@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import sys
 import threading
@@ -36,6 +37,7 @@ from chalice.local import (
 )
 
 from chalicelib.api.core import gateway_responses
+from chalicelib.api.core.authorizer import BEARER_EXPRESSION
 from chalicelib.api.core.cors import CORS_HEADERS
 from local.stack.request_reading import MOST_BYTES, Malformed, TooLarge, clean_target, drain, read_body
 
@@ -125,8 +127,8 @@ class ApiGateway(LocalGateway):
         return event
 
     def _authorized(self, target: str, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        if not event["headers"].get("authorization", "").strip():
-            # API Gateway does not call the authorizer for an empty header either.
+        if not re.match(BEARER_EXPRESSION, event["headers"].get("authorization", "")):
+            # API Gateway does not call the authorizer either for what is no token.
             event["headers"].pop("authorization", None)
         try:
             event, _ = self._authorizer.authorize(target, event, context)

@@ -60,7 +60,7 @@ class Issuer:
         if groups:
             claims["cognito:groups"] = list(groups)
         if email is not None:
-            claims["email"] = email
+            claims |= {"email": email, "email_verified": True}
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
 
     def token_for(self, asked: dict[str, object]) -> str:

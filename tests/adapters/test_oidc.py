@@ -80,7 +80,7 @@ def tokens(issuer: Issuer, clock: Time) -> Tokens:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    usual = {"iss": ISSUER, "aud": CLIENT, "sub": "guest-1", "exp": NOW + 3600, "iat": NOW}
+    usual = {"iss": ISSUER, "aud": CLIENT, "sub": "guest-1", "exp": NOW + 3600, "iat": NOW, "token_use": "access"}
     return {name: value for name, value in {**usual, **changes}.items() if value is not ...}
 
 
@@ -97,7 +97,7 @@ def forge(header: Any, body: Any, signature: bytes = b"") -> str:
 
 
 def test_a_good_token_tells_who_is_calling(tokens: Tokens) -> None:
-    body = claims(**{"cognito:groups": ["host", "operator"], "email": "abebe@example.com"})
+    body = claims(**{"cognito:groups": ["host", "operator"], "email": "abebe@example.com", "email_verified": True})
     assert tokens.read(sign(body)) == Claims("guest-1", "abebe@example.com", ("host", "operator"), int(NOW) + 3600)
 
 
@@ -111,6 +111,7 @@ def test_a_good_token_tells_who_is_calling(tokens: Tokens) -> None:
         {"exp": NOW - 4},
         {"iat": ...},
         {"sub": "auth0|5f7c:a/b"},
+        {"exp": NOW + 24 * 3600},
     ],
 )
 def test_accepted(tokens: Tokens, changes: dict[str, Any]) -> None:
@@ -133,6 +134,9 @@ def test_accepted(tokens: Tokens, changes: dict[str, Any]) -> None:
         ({"aud": ..., "client_id": [CLIENT]}, "wrong_client"),
         ({"token_use": "id"}, "wrong_use"),
         ({"token_use": None}, "wrong_use"),
+        ({"token_use": ...}, "wrong_use"),
+        ({"token_use": ["access"]}, "wrong_use"),
+        ({"exp": NOW + 24 * 3600 + 6}, "lives_too_long"),
         ({"exp": ...}, "malformed"),
         ({"exp": str(NOW + 60)}, "malformed"),
         ({"exp": True}, "malformed"),
@@ -242,6 +246,39 @@ def test_groups(tokens: Tokens, groups: Any, read: tuple[str, ...]) -> None:
     assert answer.groups == read
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_the_headers_type_may_tell_an_access_token(tokens: Tokens, typ: str) -> None:
+    assert isinstance(tokens.read(sign(claims(token_use=...), typ=typ)), Claims)
+    assert tokens.read(sign(claims(token_use="id"), typ=typ)) == "wrong_use"
+
+
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "at", "id+jwt", "at+jwt ", None])
+def test_any_other_type_is_an_id_tokens(tokens: Tokens, typ: str | None) -> None:
+    assert tokens.read(sign(claims(token_use=...), typ=typ)) == "wrong_use"
+
+
+@pytest.mark.parametrize(
+    ("changes", "accepted"),
+    [
+        ({"scope": "openid guzo/book"}, True),
+        ({"scope": "openid guzo/book", "token_use": ...}, True),
+        ({"scp": ["guzo/book"], "token_use": ...}, True),
+        ({"scp": "guzo/book email", "token_use": ...}, True),
+        ({"scope": "guzo/booking"}, False),
+        ({"scope": ["openid"]}, False),
+        ({"scope": 7}, False),
+        ({}, False),
+        ({"scope": "guzo/book", "token_use": "id"}, False),
+    ],
+)
+def test_a_required_scope_tells_an_access_token(
+    issuer: Issuer, clock: Time, changes: dict[str, Any], *, accepted: bool
+) -> None:
+    tokens = Tokens(ISSUER, CLIENT, scope="guzo/book", now=clock, fetch=issuer)
+    answer = tokens.read(sign(claims(**changes)))
+    assert isinstance(answer, Claims) if accepted else answer == "wrong_use"
+
+
 def test_groups_come_from_the_claim_that_was_configured(issuer: Issuer, clock: Time) -> None:
     tokens = Tokens(ISSUER, CLIENT, "roles", now=clock, fetch=issuer)
     answer = tokens.read(sign(claims(**{"cognito:groups": ["operator"], "roles": "host"})))
@@ -253,13 +290,15 @@ def test_groups_come_from_the_claim_that_was_configured(issuer: Issuer, clock: T
     ("changes", "email"),
     [
         ({}, None),
-        ({"email": "abebe@example.com"}, "abebe@example.com"),
+        ({"email": "abebe@example.com"}, None),
+        ({"email": "abebe@example.com", "email_verified": "true"}, None),
+        ({"email": "abebe@example.com", "email_verified": 1}, None),
         ({"email": "abebe@example.com", "email_verified": True}, "abebe@example.com"),
         ({"email": "abebe@example.com", "email_verified": False}, None),
         ({"email": "abebe@example.com", "email_verified": "false"}, None),
-        ({"email": "no address"}, None),
-        ({"email": "a@b\r\nBcc: c@d"}, None),
-        ({"email": 7}, None),
+        ({"email": "no address", "email_verified": True}, None),
+        ({"email": "a@b\r\nBcc: c@d", "email_verified": True}, None),
+        ({"email": 7, "email_verified": True}, None),
     ],
 )
 def test_email(tokens: Tokens, changes: dict[str, Any], email: str | None) -> None:

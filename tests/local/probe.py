@@ -19,11 +19,13 @@ def make_probe() -> Chalice:
 
     @app.authorizer(ttl_seconds=60)
     def authorize(request: AuthRequest) -> AuthResponse | None:
-        if request.token == "raise":
+        if request.token == "Bearer it.will.raise":
             raise RuntimeError("the issuer is on fire")
-        if request.token == "nothing":
+        if request.token == "Bearer it.answers.nothing":
             return None
-        return AuthResponse(routes=["*"] if request.token == "good" else [], principal_id="p", context={"sub": "p"})
+        return AuthResponse(
+            routes=["*"] if request.token == "Bearer it.is.good" else [], principal_id="p", context={"sub": "p"}
+        )
 
     @app.route("/echo", methods=["GET", "POST"], content_types=ANYTHING)
     def echo() -> Response:

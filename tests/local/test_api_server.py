@@ -107,8 +107,12 @@ def test_preflight_of_a_known_path(api: requests.Session, url: str) -> None:
         ({}, 401, "unauthenticated"),
         ({"Authorization": ""}, 401, "unauthenticated"),
         ({"Authorization": "bad"}, 401, "unauthenticated"),
-        ({"Authorization": "raise"}, 500, "internal_error"),
-        ({"Authorization": "nothing"}, 500, "internal_error"),
+        ({"Authorization": "Bearer it.is.bad"}, 401, "unauthenticated"),
+        ({"Authorization": "Bearer it.will.raise"}, 500, "internal_error"),
+        ({"Authorization": "Bearer it.answers.nothing"}, 500, "internal_error"),
+        # The authorizer would raise, and is not asked about what is no token.
+        ({"Authorization": "it.will.raise"}, 401, "unauthenticated"),
+        ({"Authorization": "Basic aXQ6cmFpc2Vz"}, 401, "unauthenticated"),
     ],
 )
 def test_the_authorizers_refusals_and_faults(
@@ -118,7 +122,7 @@ def test_the_authorizers_refusals_and_faults(
 
 
 def test_the_authorizer_lets_in(api: requests.Session, url: str) -> None:
-    assert api.get(url + "/secret", headers={"Authorization": "good"}).text == "p"
+    assert api.get(url + "/secret", headers={"Authorization": "Bearer it.is.good"}).text == "p"
 
 
 def test_the_request_context(api: requests.Session, url: str) -> None:

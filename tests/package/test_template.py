@@ -265,6 +265,28 @@ def test_long_answers_are_compressed_and_no_body_is_taken_for_a_file(template: T
     assert files.isdisjoint({*texts, "application/json", "application/problem+json", "application/*", "*/*"})
 
 
+def test_api_gateway_refuses_what_is_no_token_by_itself(template: Template) -> None:
+    schemes = properties(template, "RestAPI")["DefinitionBody"]["securityDefinitions"]
+    assert set(schemes) == {"authorize"}
+    authorizer = schemes["authorize"]["x-amazon-apigateway-authorizer"]
+    assert authorizer["type"] == "token"
+    expression = re.compile(authorizer["identityValidationExpression"])
+    for good in ("Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln-_", "bearer a.b.c ", "BEARER  a.b.c"):
+        assert expression.fullmatch(good), good
+    for bad in (
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer a.b",
+        "Bearer a.b.c.d",
+        "Bearer a..c",
+        "a.b.c",
+        "Basic a.b.c",
+        "Bearer a.b.c d",
+    ):
+        assert not expression.fullmatch(bad), bad
+
+
 def test_sign_in_is_included_unless_an_issuer_is_given(template: Template) -> None:
     for name, resource in template["Resources"].items():
         if resource["Type"].startswith("AWS::Cognito::"):

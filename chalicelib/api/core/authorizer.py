@@ -14,6 +14,9 @@ from chalice.app import AuthRequest, AuthResponse
 
 from chalicelib.telemetry import Level, describe_error, invocation, observe
 
+BEARER_EXPRESSION = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ *$"
+"""The ``Authorization`` of a JWT. API Gateway answers 401 to any other by itself, and does not run the authorizer."""
+
 
 class TokenClaims(Protocol):
     """What a good token says."""
