@@ -219,7 +219,7 @@ class ListingStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a gateway needs to know to open a payment. ``phone`` is 0911223344 or, of another country, +254712345678."""
+    """What a gateway needs to know to open a payment; ``phone`` in the form of a ``Contact``."""
 
     tx_ref: str
     amount: Money

@@ -187,7 +187,7 @@ def test_every_wrong_field_of_a_booking_at_once(world: World) -> None:
         "contact.first_name": "must not be empty",
         "contact.last_name": "must be text",
         "contact.email": "must be an e-mail address",
-        "contact.phone": "must be an Ethiopian mobile number, such as 0911223344, "
+        "contact.phone": "must be an Ethiopian phone number, such as 0911223344, "
         "or another country's with its +, such as +254712345678",
         "language": "must be one of en, am",
         "expected_total": "must be a whole number",
@@ -342,12 +342,28 @@ def test_text_is_trimmed_and_may_be_of_any_script(world: World) -> None:
     assert booking["language"] == "am"
 
 
-def test_a_guest_of_another_country_is_reached_by_an_international_number(world: World) -> None:
-    contact = world.request({"listing_id": "x"})["contact"] | {"phone": " +254 (0)712 345-678"}
+@pytest.mark.parametrize(
+    ("phone", "kept"),
+    [
+        (" +254 (0)712 345-678", "+254712345678"),
+        ("00254\u2011712\u00a0345678", "+254712345678"),
+        ("011 551 7700", "+251115517700"),
+    ],
+)
+def test_a_number_that_chapa_does_not_take_is_kept_and_not_told_to_it(world: World, phone: str, kept: str) -> None:
+    contact = world.request({"listing_id": "x"})["contact"] | {"phone": phone}
     booking = world.book(contact=contact)
-    assert booking["contact"]["phone"] == "+254712345678"
+    assert booking["contact"]["phone"] == kept
     [opened] = world.gateway.opened.values()
-    assert "phone_number" not in opened  # it is no form that Chapa takes
+    assert "phone_number" not in opened
+
+
+def test_a_number_as_an_address_book_gives_it_is_told_to_chapa(world: World) -> None:
+    contact = world.request({"listing_id": "x"})["contact"] | {
+        "phone": "\u202a+251\u00a0911\u201322\u201333\u201344\u202c"
+    }
+    assert world.book(contact=contact)["contact"]["phone"] == "0911223344"
+    assert [opened["phone_number"] for opened in world.gateway.opened.values()] == ["0911223344"]
 
 
 def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None:

@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.domain.calendar import MAX_NIGHTS
-from chalicelib.domain.contact import normalise
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR
+from chalicelib.domain.phone import normalise
 
 FORMATS: Mapping[str, str] = {
-    "phone": "an Ethiopian mobile number in any usual way of writing (`0911223344`, `+251 911 22 33 44`), answered as "
-    "`0911223344`; or another country's with its plus (`+254 712 345 678`), answered as `+254712345678`",
+    "phone": "an Ethiopian phone number in any usual way of writing (`0911223344`, `+251 911 22 33 44`), answered as "
+    "`0911223344`, or for a landline as `+251115517700`; or another country's with its + or 00 (`+254 712 345 678`), "
+    "answered as `+254712345678`",
     "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
 }
 """What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
@@ -80,7 +81,7 @@ def phone_number(text: str) -> str:
         return normalise(text)
     except ValueError:
         raise ValueError(
-            "must be an Ethiopian mobile number, such as 0911223344, "
+            "must be an Ethiopian phone number, such as 0911223344, "
             "or another country's with its +, such as +254712345678"
         ) from None
 
@@ -155,7 +156,7 @@ ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_
 Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
 Address = Annotated[str, checked(optional_line, schema=_LINE, max_length=200)]
 Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=254)]
-Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=32)]
+Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=64)]
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
 TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]
 WebUrl = Annotated[str, checked(web_url, schema={"format": "uri", "pattern": "^https://"}, max_length=2000)]
