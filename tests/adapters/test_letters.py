@@ -211,6 +211,16 @@ def test_a_failed_payment_links_to_its_page() -> None:
     assert "until Saturday 2 January 2027, 15:15 (Addis Ababa time)" in message.text
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_failed_payment_of_several_links_to_its_own_page(attempt: int) -> None:
+    first = builders.failed(builders.opened(builders.a_booking(hold_for=timedelta(hours=3))))
+    again = builders.opened(builders.another_attempt(first))
+    booking = builders.failed(again, now=again.updated_at + timedelta(hours=1)) if attempt == 2 else again
+    own = f"{booking.booking_id}-{attempt}"
+    [email] = [email for email in booking.emails if email.about == own]
+    assert links(LettersByJinja(PUBLIC_URL).render(email, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
+
+
 def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
     booking = builders.expired(builders.opened(builders.another_attempt(builders.a_booking())))
     assert links(letter("hold_expired", booking)) == [f"{PUBLIC_URL}/pay/{booking.booking_id}-2"]

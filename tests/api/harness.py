@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -37,10 +37,11 @@ from chalicelib import container as composition
 from chalicelib import events, settings
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
+from chalicelib.domain.booking import Booking
 from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
-from tests.builders import NOW
+from tests.builders import NOW, a_listing
 
 WEBHOOK_SECRET = "marked-webhook-secret-2026"
 PUBLIC_URL = "https://api.guzo.example"
@@ -287,6 +288,18 @@ class World:
         assert reply.status == 201, reply.text
         made: dict[str, Any] = reply.body
         return made
+
+    def store(self, booking: Booking) -> Booking:
+        """Put a booking of the builders into the store as it is, and let half a minute pass after its last change.
+
+        The gateway tells nothing of its payments, so that it stays as it is.
+        """
+        self.gateway.verify = answers(500, b"")
+        stored = replace(booking, slot=1)
+        self.container.listings.publish(a_listing())
+        self.container.bookings.hold(stored, a_listing(), {})
+        self.clock.at = booking.updated_at + timedelta(seconds=30)
+        return stored
 
     def read(self, booking: Mapping[str, Any], *, by: Person | None = None) -> dict[str, Any]:
         """The booking as it is now, for its guest if for nobody else."""

@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.api.routes.callbacks import NAMES
 from chalicelib.gateways import GATEWAYS
-from tests.api.harness import World, answers
+from tests.adapters.chapa_server import failed
+from tests.api.harness import OPENS, World, answers
 
 PAGE = "https://api.guzo.example/api/pay/"
 OURS = "GZ4T1B8WCD7K2M9Q-1"
@@ -36,6 +37,27 @@ def test_a_callback_makes_nobody_flood_the_gateway(world: World) -> None:
     world.clock.forward(seconds=5.1)
     world.call("GET", path)
     assert world.gateway.looks() == 2
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_how_soon_a_nudge_brings_another_look_goes_by_the_age_of_its_payment(world: World, attempt: int) -> None:
+    if attempt == 2:
+        world.gateway.open = answers(400, failed("It is refused."))
+        booking = world.book()
+        world.clock.forward(minutes=25)
+        world.gateway.open = OPENS
+        opened = world.call("POST", f"/v1/bookings/{booking['booking_id']}/payments", by=world.guest())
+        tx_ref = opened.body["tx_ref"]
+    else:
+        tx_ref = world.book()["payment"]["tx_ref"]
+    path = f"/v1/payments/chapa/callback/{tx_ref}"
+    looks = []
+    # Seconds since the look before: at least five, and a tenth of the payment's age.
+    for seconds in (60, 6.5, 0.6, 60, 12.5, 1.7):
+        world.clock.forward(seconds=seconds)
+        world.call("GET", path)
+        looks.append(world.gateway.asked.count(f"GET verify/{tx_ref}"))
+    assert looks == [1, 1, 2, 3, 3, 4]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -19,8 +19,8 @@ from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import Booking, Problem
 from chalicelib.domain.refunds import owe_refund
 from chalicelib.domain.verification import resolve
-from tests.api.harness import SHOP, Person, World, answers
-from tests.builders import GUEST, HOST, a_booking, a_listing, another_attempt, expired, opened, paid, verified
+from tests.api.harness import SHOP, Person, World
+from tests.builders import GUEST, HOST, a_booking, another_attempt, expired, opened, paid, verified
 from tests.domain.states import (
     CONFIRMED,
     HALF,
@@ -170,14 +170,8 @@ def rows() -> list[tuple[str, ...]]:
     return [tuple(cell.strip() for cell in line.split("|")) for line in lines]
 
 
-def store(world: World, booking: Booking) -> Booking:
-    """Put a booking into the store as it is, and let half a minute pass; the gateway says nothing of its payments."""
-    world.gateway.verify = answers(500, b"")
-    booking = replace(booking, slot=1, return_url=f"{SHOP}/thanks")
-    world.container.listings.publish(a_listing())
-    world.container.bookings.hold(booking, a_listing(), {})
-    world.clock.at = booking.updated_at + timedelta(seconds=30)
-    return booking
+def stored(world: World, name: str) -> Booking:
+    return world.store(replace(STATES[name], return_url=f"{SHOP}/thanks"))
 
 
 def read(world: World, path: str, who: str, **query: str) -> dict[str, Any]:
@@ -216,7 +210,7 @@ def goes_on(text: str, tx_ref: str) -> str:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
 def test_what_is_seen_of_a_booking(world: World, row: tuple[str, ...]) -> None:
-    booking = store(world, STATES[row[0]])
+    booking = stored(world, row[0])
     path = f"/v1/bookings/{booking.booking_id}"
     guest = read(world, path, "guest")
     assert guest["contact"] == CONTACT
@@ -259,7 +253,7 @@ LISTED = (
 
 @pytest.mark.parametrize("name", LISTED)
 def test_lists_show_what_a_read_shows(world: World, name: str) -> None:
-    booking = store(world, STATES[name])
+    booking = stored(world, name)
     day = {"from": "2027-01-02", "to": "2027-01-02"}
     lists: dict[str, tuple[str, dict[str, str]]] = {
         "guest": ("/v1/bookings", {}),
@@ -280,7 +274,7 @@ def test_lists_show_what_a_read_shows(world: World, name: str) -> None:
 @pytest.mark.parametrize("who", list(PEOPLE))
 @pytest.mark.parametrize("name", ["pending", *LISTED])
 def test_cancelling_shows_what_a_read_shows_and_every_refund(world: World, name: str, who: str) -> None:
-    booking = store(world, STATES[name])
+    booking = stored(world, name)
     path = f"/v1/bookings/{booking.booking_id}"
     promised = read(world, path, who)["cancellation"]["back_if_cancelled_now"]
     before = [each["refund_id"] for payment in read(world, path, who)["payments"] for each in payment["refunds"]]
@@ -305,7 +299,7 @@ def twelve_attempts() -> Booking:
 
 @pytest.mark.parametrize("attempt", [1, 2, 11, 12])
 def test_a_trail_is_that_of_its_own_attempt(world: World, attempt: int) -> None:
-    booking = store(world, twelve_attempts())
+    booking = world.store(twelve_attempts())
     own = f"{booking.booking_id}-{attempt}"
     path = f"/v1/payments/{own}/events"
     told = read(world, path, "operator", limit="100")["items"]

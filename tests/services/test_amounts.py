@@ -131,6 +131,21 @@ def test_money_that_is_not_kept_goes_back_as_it_came(harness: Harness, ports: Fa
     assert [each.amount for each in payment.refunds] == [amount]
 
 
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.before], ids=str)
+@pytest.mark.parametrize("part", [0, 1])
+def test_all_of_it_that_went_back_at_the_gateway_is_the_refund_of_all(
+    harness: Harness, ports: Fakes, row: Row, part: int
+) -> None:
+    accepted(harness, row)
+    refund(ports, OPERATOR, ONE, amount=row.received.minor - part, reason="a flood", key="all")
+    # Somebody gave it back in the gateway's dashboard, before ours was posted.
+    ports.gateway.set_status(ONE, "refunded")
+    harness.webhook(ONE, "charge.refunded")
+    payment = harness.stored_payment(ONE)
+    assert [each.status for each in payment.refunds] == ["owed" if part else "refunded"]
+    assert payment.has_open_reversal == bool(part)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_the_report_adds_up_what_came(harness: Harness, ports: Fakes, row: Row) -> None:
     accepted(harness, row)
