@@ -134,5 +134,5 @@ $(NPM): client/package.json client/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
 	  || { echo "The TypeScript client needs Node.js 18 or newer, with npm."; exit 1; }
 	@echo "Installing what the client is made with (first run only)…"
-	@cd client && npm ci --silent --no-audit --no-fund
+	@cd client && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

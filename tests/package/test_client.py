@@ -39,6 +39,16 @@ def test_what_it_is_made_with_is_pinned_and_comes_from_the_configured_registry()
             assert "resolved" not in package, path
 
 
+def test_installed_from_the_folder_it_is_built_and_old_resolvers_find_it() -> None:
+    entry = PACKAGE["exports"]["."]
+    assert (PACKAGE["main"], PACKAGE["types"]) == (entry["default"], entry["types"])
+    tools, *steps = PACKAGE["scripts"]["prepare"].split(" && ")
+    assert tools.startswith("npm ci ")
+    assert "--include=dev" in tools
+    assert "--ignore-scripts" in tools, "or it would call itself"
+    assert steps == ["npm run generate", PACKAGE["scripts"]["build"].split(" && ")[0]]
+
+
 def test_every_test_file_is_run() -> None:
     there = {path.stem for path in (CLIENT / "test").glob("*.test.ts")}
     assert set(re.findall(r"build/test/([\w.]+)\.js", PACKAGE["scripts"]["test"])) == there
