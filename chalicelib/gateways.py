@@ -6,6 +6,7 @@ All that is not in a gateway's adapter and sandbox follows from its row: the set
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -115,6 +116,16 @@ def _prefixes() -> set[str]:
 
 KEY_PREFIXES = "|".join(sorted(_prefixes(), key=len, reverse=True))
 """What every key of a gateway begins with, without a hyphen at its end, as a regular expression: the longest first."""
+
+
+_THIS_MACHINE = r"http://(?:127\.0\.0\.1|localhost|\[::1\])"
+ADDRESS_PATTERN = rf"^(?:https://[A-Za-z0-9.-]*[A-Za-z0-9]|{_THIS_MACHINE})(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*/?$"
+"""The addresses that a gateway's API may have: over TLS anywhere, without it on this machine only."""
+
+
+def is_sandbox(address: str) -> bool:
+    """Whether an address is on this machine, so that only an imitation of the gateway can be there."""
+    return re.match(_THIS_MACHINE + r"(?=[:/]|$)", address) is not None
 
 
 def address_setting(name: str) -> str:

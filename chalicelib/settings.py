@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ from chalicelib.domain.timing import (
     HOLD_MAX,
     HOLD_MIN,
 )
-from chalicelib.gateways import GATEWAYS, Mode, address_setting
+from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, Mode, address_setting
 
 _MINUTE = timedelta(minutes=1)
 
@@ -114,13 +115,20 @@ def read(environment: Mapping[str, str]) -> Settings:
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         gateways=_by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa")),
         gateway_urls=MappingProxyType(
-            {name: text(address_setting(name), row.base_url).rstrip("/") for name, row in GATEWAYS.items()}
+            {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}
         ),
         mode=mode("PAYMENT_MODE", "live" if stage == LIVE_STAGE else "test"),
         mail_from=text("MAIL_FROM", ""),
         commit=text("GUZO_COMMIT", "unknown"),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )
+
+
+def gateway_address(name: str, address: str) -> str:
+    """The address of a gateway's API, without a slash at the end. Raises BadSetting where no key may be sent to."""
+    if not re.match(ADDRESS_PATTERN, address):
+        raise BadSetting(f"{address_setting(name)} is https://… or, for a sandbox on this machine, http://127.0.0.1:…")
+    return address.rstrip("/")
 
 
 def _by_currency(name: str, value: str) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.api.core.authorizer import BEARER_EXPRESSION
 from chalicelib.api.core.gateway_responses import template_fragment
-from chalicelib.gateways import GATEWAYS, address_setting
+from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, address_setting
 from local.stack.deployed import address_parameter
 from local.stack.resources import TEMPLATE
 
@@ -45,7 +45,12 @@ def generated(text: str) -> str:
     for name, row in GATEWAYS.items():
         parameter = address_parameter(name)
         described = f"Where {row.brand}'s API is, with its version where it has one"
-        template["Parameters"][parameter] = {"Type": "String", "Default": row.base_url, "Description": described}
+        template["Parameters"][parameter] = {
+            "Type": "String",
+            "Default": row.base_url,
+            "AllowedPattern": ADDRESS_PATTERN,
+            "Description": described,
+        }
         variables[address_setting(name)] = {"Ref": parameter}
     return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
 

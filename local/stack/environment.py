@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from chalicelib import settings
+from chalicelib.gateways import GATEWAYS, address_setting, is_sandbox
 from local.stack.issuer import CLIENT_ID
 from local.stack.ministack import REGION
 from local.stack.resources import Resources
@@ -89,10 +90,7 @@ class GatewayAccess:
 
 def chapa_access(environment: Mapping[str, str], addresses: Addresses) -> GatewayAccess:
     """Return the Chapa that the app uses. Raises BadEnvironment."""
-    base_url = environment.get("CHAPA_BASE_URL", "").strip().rstrip("/")
-    secret_key = environment.get("CHAPA_SECRET_KEY", "").strip()
-    if base_url.startswith("https://") and not secret_key:
-        raise BadEnvironment("CHAPA_BASE_URL is given, but CHAPA_SECRET_KEY is not.")
+    base_url, secret_key = _address_and_key("chapa", environment)
     return GatewayAccess(
         base_url=base_url or addresses.sandbox,
         secret_key=secret_key or SANDBOX_SECRET_KEY,
@@ -102,11 +100,23 @@ def chapa_access(environment: Mapping[str, str], addresses: Addresses) -> Gatewa
 
 def paystack_access(environment: Mapping[str, str], addresses: Addresses) -> GatewayAccess:
     """Return the Paystack that the app uses. Raises BadEnvironment."""
-    base_url = environment.get("PAYSTACK_BASE_URL", "").strip().rstrip("/")
-    secret_key = environment.get("PAYSTACK_SECRET_KEY", "").strip()
-    if base_url.startswith("https://") and not secret_key:
-        raise BadEnvironment("PAYSTACK_BASE_URL is given, but PAYSTACK_SECRET_KEY is not.")
+    base_url, secret_key = _address_and_key("paystack", environment)
     return GatewayAccess(base_url or addresses.paystack, secret_key or SANDBOX_PAYSTACK_KEY)
+
+
+def _address_and_key(name: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The address and the key that were given for a gateway, or nothing. Raises BadEnvironment."""
+    setting, key_setting = address_setting(name), GATEWAYS[name].secrets[0].upper()
+    base_url, secret_key = (environment.get(variable, "").strip() for variable in (setting, key_setting))
+    if not base_url:
+        return "", secret_key
+    try:
+        base_url = settings.gateway_address(name, base_url)
+    except settings.BadSetting as bad:
+        raise BadEnvironment(f"{bad}.") from bad
+    if not is_sandbox(base_url) and not secret_key:
+        raise BadEnvironment(f"{setting} is given, but {key_setting} is not.")
+    return base_url, secret_key
 
 
 def currencies(environment: Mapping[str, str]) -> Mapping[str, str]:

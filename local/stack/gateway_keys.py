@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chalicelib import container as composition
 from chalicelib import settings
-from chalicelib.gateways import GATEWAYS, Mode
+from chalicelib.gateways import GATEWAYS, Mode, is_sandbox
 from chalicelib.services.ports import Fault
 from chalicelib.settings import BadSetting
 from local.stack.environment import BadEnvironment, GatewayAccess
@@ -48,13 +48,13 @@ def wrong_key(gateway: str, secrets: Mapping[str, str], *, mode: Mode) -> str | 
 def mode_of_local_stack(environment: Mapping[str, str], gateways: Mapping[str, GatewayAccess]) -> Mode:
     """Return whether a local stack takes test or live money. Raises BadEnvironment for a key that cannot work.
 
-    Test money, unless `PAYMENT_MODE` says otherwise, or a live key was given for an address without TLS, which can only
-    be an imitation of the gateway.
+    Test money, unless `PAYMENT_MODE` says otherwise, or a live key was given for an address on this machine, where only
+    an imitation of the gateway can be.
     """
     secrets = {name: GATEWAYS[name].secrets[0] for name in gateways}
     given = {name: {secret: environment.get(secret.upper(), "").strip()} for name, secret in secrets.items()}
     given = {name: keys for name, keys in given.items() if all(keys.values())}
-    imitated = [name for name in given if not gateways[name].base_url.startswith("https:")]
+    imitated = [name for name in given if is_sandbox(gateways[name].base_url)]
     is_live = any(wrong_key(name, given[name], mode="live") is None for name in imitated)
     asked = environment.get("PAYMENT_MODE", "").strip() or ("live" if is_live else "test")
     try:

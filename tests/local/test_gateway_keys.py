@@ -47,6 +47,11 @@ def test_only_an_imitation_is_asked_with_a_live_key_unless_somebody_says_so() ->
         ({"CHAPA_SECRET_KEY": "CHAPA_TEST_PUB_marked"}, "take one from the dashboard"),
         ({"PAYSTACK_SECRET_KEY": "pk_test_marked"}, "^PAYSTACK_SECRET_KEY is no secret key .* begins with sk_test_"),
         ({"PAYMENT_MODE": "marked"}, "^PAYMENT_MODE is test or live"),
+        # A live key is for an imitation only where it can reach nobody else.
+        *(
+            ({"CHAPA_SECRET_KEY": "CHASECK-marked", "CHAPA_BASE_URL": address}, "^CHAPA_BASE_URL is https://")
+            for address in ("http://api.chapa.co/v1", "HTTPS://api.chapa.co/v1", "http://10.0.0.7/v1", "ftp://marked")
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_what_to_do(environment: dict[str, str], sentence: str) -> None:

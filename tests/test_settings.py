@@ -1,0 +1,87 @@
+"""What a stage may be told, and that a malformed setting is refused by its name and never by its value."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, is_sandbox
+from chalicelib.settings import BadSetting, read
+
+TEMPLATE = Path(__file__).parents[1] / ".chalice" / "resources.json"
+
+ADDRESSES = [
+    *(version.base_url for row in GATEWAYS.values() for version in row.versions),
+    "https://api.chapa.co/v1/",
+    "https://proxy.tour.et:8443/chapa/v1",
+    "http://127.0.0.1:9000/chapa/v1",
+    "http://localhost:9000",
+    "http://[::1]:9000/v1",
+    "http://127.0.0.1",
+]
+
+MALFORMED = [
+    "api.chapa.co/v1",
+    "ftp://api.chapa.co/v1",
+    "https://",
+    "https:///v1",
+    "https://marked:pass@api.chapa.co/v1",
+    "https://marked@api.chapa.co/v1",
+    "HTTPS://api.chapa.co/v1",
+    "Https://api.chapa.co/v1",
+    "http://api.chapa.co/v1",
+    "http://127.0.0.1.evil.example/v1",
+    "http://localhost.evil.example/v1",
+    "http://127.0.0.1@evil.example/v1",
+    "http://10.0.0.7/v1",
+    "https://api.chapa.co/v1?key=marked",
+    "https://api.chapa.co/v1#x",
+    "https://api.chapa.co//v1",
+    "https://api.chapa.co/v1 https://evil.example",
+    "https://api.chapa.co:port/v1",
+    "https://api.chapa.co\\@evil.example",
+    "//api.chapa.co/v1",
+]
+
+
+@pytest.mark.parametrize("setting", ["CHAPA_BASE_URL", "PAYSTACK_BASE_URL"])
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_gateways_address_is_over_tls_or_on_this_machine(setting: str, address: str) -> None:
+    gateway = setting.removesuffix("_BASE_URL").lower()
+    assert read({"GUZO_STAGE": "dev", setting: address}).gateway_urls[gateway] == address.rstrip("/")
+
+
+@pytest.mark.parametrize("setting", ["CHAPA_BASE_URL", "PAYSTACK_BASE_URL"])
+@pytest.mark.parametrize("address", MALFORMED)
+def test_no_key_is_sent_anywhere_else(setting: str, address: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        read({"GUZO_STAGE": "dev", setting: address})
+    assert str(refused.value).startswith(f"{setting} is https://… or")
+    assert "marked" not in str(refused.value)
+
+
+@pytest.mark.parametrize("parameter", ["ChapaBaseUrl", "PaystackBaseUrl"])
+def test_the_template_accepts_the_same_addresses(parameter: str) -> None:
+    declared = json.loads(TEMPLATE.read_text())["Parameters"][parameter]
+    assert declared["AllowedPattern"] == ADDRESS_PATTERN
+    assert all(re.fullmatch(ADDRESS_PATTERN, address) for address in ADDRESSES)
+    assert not any(re.fullmatch(ADDRESS_PATTERN, address) for address in MALFORMED)
+
+
+@pytest.mark.parametrize(
+    ("address", "sandbox"),
+    [
+        ("http://127.0.0.1:9000/v1", True),
+        ("http://localhost", True),
+        ("http://[::1]/v1", True),
+        ("http://127.0.0.1.evil.example", False),
+        ("https://127.0.0.1/v1", False),
+        ("https://api.chapa.co/v1", False),
+        ("HTTPS://api.chapa.co/v1", False),
+    ],
+)
+def test_only_what_is_on_this_machine_is_an_imitation(address: str, *, sandbox: bool) -> None:
+    assert is_sandbox(address) is sandbox
