@@ -82,7 +82,6 @@ def a_booking(
         "language": "en",
         "return_url": None,
         "fingerprint": "fingerprint",
-        "slot": 0,
         "hold_for": timedelta(minutes=30),
         "gateway": "chapa",
         "mode": "test",

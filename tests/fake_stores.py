@@ -13,9 +13,10 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
+from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -94,16 +95,16 @@ class FakeBookings(Logged):
             return [self.tables.bookings[key].booking for key in booking_ids if key in self.tables.bookings]
 
     @logged
-    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
         with self.tables.lock:
-            return next((slot for slot in range(1, SLOTS + 1) if self._is_free(guest_id, slot, now)), None)
+            return tuple(self._slot(guest_id, number) for number in range(1, SLOTS + 1))
 
     @logged
-    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
         with self.tables.lock:
             if booking.booking_id in self.tables.bookings:
                 raise BookingExists
-            if not self._is_free(booking.guest_id, booking.slot, booking.created_at):
+            if self._slot(booking.guest_id, slot.number) != slot:
                 raise SlotTaken
             for day in booking.stay.dates:
                 read = nights.get(day)
@@ -111,7 +112,7 @@ class FakeBookings(Logged):
                     raise NightsShort
             self._take(booking, listing)
             slots = self.tables.slots.setdefault(booking.guest_id, {})
-            slots[booking.slot] = (booking.slot_frees_at, booking.booking_id)
+            slots[slot.number] = (booking.slot_frees_at, booking.booking_id)
             self._put(booking)
 
     @logged
@@ -129,13 +130,6 @@ class FakeBookings(Logged):
             after = replace(after, version=before.version + 1)
             self._put(after)
             return after
-
-    @logged
-    def give_back_slot(self, booking: Booking) -> None:
-        with self.tables.lock:
-            slots = self.tables.slots.get(booking.guest_id, {})
-            if slots.get(booking.slot, (None, None))[1] == booking.booking_id:
-                del slots[booking.slot]
 
     @logged
     def due(self, now: datetime, limit: int) -> list[BookingId]:
@@ -206,9 +200,9 @@ class FakeBookings(Logged):
         found.sort(key=lambda entry: entry.since)
         return _page(found, limit=limit, after=after)
 
-    def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
-        taken = self.tables.slots.get(guest_id, {}).get(slot)
-        return taken is None or taken[0] < now
+    def _slot(self, guest_id: PersonId, number: int) -> HoldSlot:
+        until, occupant = self.tables.slots.get(guest_id, {}).get(number, (None, None))
+        return HoldSlot(number, occupant, until)
 
     def _put(self, booking: Booking) -> None:
         row = Row(booking, due_at(booking), attention(booking), attention_since(booking))

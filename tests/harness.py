@@ -11,7 +11,7 @@ from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.book import BookingRequest, BookingResult, book
+from chalicelib.services.book import BookingRequest, BookingResult, book, free_slots
 from chalicelib.services.checkout import CheckoutResult, pay
 from chalicelib.services.deliver import send_emails
 from chalicelib.services.hosting import ListingDraft
@@ -153,6 +153,10 @@ class Harness:
 
     def due_at(self, booking: Booking) -> datetime | None:
         return self.ports.tables.bookings[booking.booking_id].due_at
+
+    def free_slots(self, guest: Principal = GUEST_HANNA) -> int:
+        """How many unpaid bookings the guest may hold on top of those held now."""
+        return len(list(free_slots(self.ports, guest.person_id, self.ports.clock.now())))
 
     @property
     def units_taken(self) -> dict[date, int]:

@@ -286,8 +286,8 @@ class Event:
 class Booking:
     """A stay that somebody holds or has, with everything that happened to its money.
 
-    ``version`` is the one that was loaded; the store saves only over it. ``slot`` is which of the guest's three
-    hold slots this booking uses. ``expiry_retry_at`` is set while the hold is over but the gateway did not answer.
+    ``version`` is the one that was loaded; the store saves only over it. ``expiry_retry_at`` is set while the hold is
+    over but the gateway did not answer.
     """
 
     booking_id: BookingId
@@ -302,7 +302,6 @@ class Booking:
     created_at: datetime
     updated_at: datetime
     fingerprint: str
-    slot: int
     status: BookingStatus = "pending_payment"
     return_url: str | None = None
     request_id: str = ""
@@ -340,7 +339,7 @@ class Booking:
 
     @property
     def slot_frees_at(self) -> datetime:
-        """When the guest's slot frees itself, even if giving it back was lost."""
+        """When the guest's hold slot is free whatever became of this booking."""
         return self.hold_expires_at + OUTAGE_GRACE
 
 

@@ -24,9 +24,6 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import owe
 from chalicelib.domain.schedule import next_verification
 
-SLOTS = 3
-"""How many unpaid bookings a guest may hold at once."""
-
 
 def hold(
     *,
@@ -39,7 +36,6 @@ def hold(
     language: Language,
     return_url: str | None,
     fingerprint: str,
-    slot: int,
     hold_for: timedelta,
     gateway: str,
     mode: str,
@@ -61,7 +57,6 @@ def hold(
         created_at=now,
         updated_at=now,
         fingerprint=fingerprint,
-        slot=slot,
         return_url=return_url,
         request_id=request_id,
         history=(Event(now, "booking_held", "guest", "", None, "pending_payment"),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -24,10 +25,11 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
-from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy
+from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy, Unreadable
 from chalicelib.services.search import listing_with_nights
 
 TRIES = 6
@@ -59,7 +61,7 @@ class _Offer:
     listing: Listing
     nights: Nights
     quote: Quote
-    slot: int
+    slot: HoldSlot
     gateway: Gateway
 
 
@@ -107,7 +109,6 @@ def _hold(
             language=request.language,
             return_url=request.return_url,
             fingerprint=fingerprint(request),
-            slot=offer.slot,
             hold_for=ports.rules.hold_for,
             gateway=offer.gateway.name,
             mode=offer.gateway.mode,
@@ -116,7 +117,7 @@ def _hold(
             now=now,
         )
         try:
-            ports.bookings.hold(booking, offer.listing, offer.nights)
+            ports.bookings.hold(booking, offer.listing, offer.nights, offer.slot)
         except BookingExists:
             if twin := ports.bookings.load(booking_id):
                 return twin
@@ -150,10 +151,30 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     quote = calendar.quote(listing, nights, stay)
     if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
-    slot = ports.bookings.free_slot(guest, now)
+    slot = next(free_slots(ports, guest, now), None)
     if slot is None:
-        raise TooManyOpenHolds(f"At most {lifecycle.SLOTS} unpaid bookings at once.", retry_after=RETRY_AFTER_HOLD)
+        raise TooManyOpenHolds(f"At most {SLOTS} unpaid bookings at once.", retry_after=RETRY_AFTER_HOLD)
     return _Offer(listing, nights, quote, slot, gateway)
+
+
+def free_slots(ports: Ports, guest: PersonId, now: datetime) -> Iterator[HoldSlot]:
+    """The guest's slots that no unpaid booking holds."""
+    slots = ports.bookings.hold_slots(guest)
+    yield from (slot for slot in slots if slot.is_over(now))
+    # Few guests take three within half a day: only for them are the bookings behind the slots read.
+    yield from (slot for slot in slots if not slot.is_over(now) and not _is_unpaid(ports, slot))
+
+
+def _is_unpaid(ports: Ports, slot: HoldSlot) -> bool:
+    """Whether the booking in the slot still waits for its payment, as far as anybody can tell."""
+    if slot.occupant is None:
+        return False
+    try:
+        booking = ports.bookings.load(slot.occupant)
+    except Unreadable:
+        return True
+    # A booking that was paid, expired or cancelled never waits for a payment again.
+    return booking is not None and booking.status == "pending_payment"
 
 
 def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_url: str) -> BookingResult:

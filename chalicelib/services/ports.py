@@ -14,6 +14,7 @@ from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review
+from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
 
@@ -29,7 +30,7 @@ class ReviewExists(Exception):
 
 
 class SlotTaken(Exception):
-    """The guest's hold slot was taken meanwhile."""
+    """Another booking took the guest's hold slot since it was read."""
 
 
 class NightsShort(Exception):
@@ -119,11 +120,11 @@ class BookingStore(Protocol):
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
         """Fresh, in the order asked; ids that are gone are left out. At most 100. Raises Unreadable for any of them."""
 
-    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
-        """One of the guest's hold slots that is free at ``now``; None when all are taken."""
+    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
+        """The guest's three hold slots, by number. Strongly consistent."""
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
-        """Write a new booking, take its nights and its slot: all or nothing.
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
+        """Write a new booking, take its nights, and make it the occupant of ``slot`` as that was read: all or nothing.
 
         ``nights`` are those that were priced: a night whose price changed since is NightsShort too.
         Raises BookingExists, SlotTaken, NightsShort, StoreBusy.
@@ -135,9 +136,6 @@ class BookingStore(Protocol):
         Nights are released, or taken again, in the same transaction when the two differ in holding them; ``listing``
         (its units) is needed to take them. Raises VersionLost, NightsShort, StoreBusy.
         """
-
-    def give_back_slot(self, booking: Booking) -> None:
-        """Free the guest's slot if it is still this booking's. Never raises for a slot that is not."""
 
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         """Bookings that need something by ``now``, oldest first. The index may lag."""

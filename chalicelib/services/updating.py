@@ -10,7 +10,7 @@ from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
-from chalicelib.services.ports import Fault, NightsShort, Ports, StoreBusy, Task, VersionLost
+from chalicelib.services.ports import Fault, NightsShort, Ports, Task, VersionLost
 
 TRIES = 8
 """How often a lost race is decided again. Each loss means that somebody else got something done."""
@@ -72,12 +72,6 @@ def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
         ports.observe(f"booking_{saved.status}", booking_id=saved.booking_id, before=before.status)
     if (reason := attention(saved)) is not None and reason != attention(before):
         ports.observe("attention_needed", level="error", booking_id=saved.booking_id, kind=reason)
-    if before.status == "pending_payment" and saved.status != "pending_payment":
-        try:
-            ports.bookings.give_back_slot(saved)
-        except StoreBusy:
-            # Its time frees it.
-            ports.observe("slot_not_given_back", level="warning", booking_id=saved.booking_id)
     due = due_at(saved)
     if due is not None and due <= ports.clock.now():
         enqueue_reconcile(ports, saved)

@@ -12,6 +12,7 @@ from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review, rated
+from chalicelib.domain.slots import HoldSlot
 from chalicelib.services.ports import Page, ReviewExists, VersionLost
 from tests.adapters.store_contract import (
     DAY,
@@ -20,14 +21,13 @@ from tests.adapters.store_contract import (
     SECOND,
     THIRD,
     Bench,
-    a_hold,
     all_pages,
     etb,
     held,
     published,
     taken,
 )
-from tests.builders import HOST, NOW, SALT, a_booking_id, a_listing
+from tests.builders import HOST, NOW, SALT, a_booking, a_booking_id, a_listing
 
 
 class ListingContract:
@@ -189,7 +189,7 @@ class ListingContract:
         bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(etb(310000), closed=True))
         bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(None, closed=False))
         read = bench.listings.nights(listing.listing_id, FIRST, THIRD)
-        bench.bookings.hold(a_hold(), listing, read)
+        bench.bookings.hold(a_booking(), listing, read, HoldSlot(1))
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
     # -- reviews

@@ -17,7 +17,7 @@ from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.timing import OUTAGE_GRACE
+from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
@@ -74,117 +74,116 @@ class Bench(Protocol):
     def remove(self, booking_id: BookingId) -> None: ...
 
 
-def a_hold(*, slot: int = 1, **changes: Any) -> Booking:
-    return a_booking(slot=slot, **changes)
-
-
 class StoreContract:
     """Subclasses give a ``bench`` fixture."""
 
     # -- hold
 
     def test_a_hold_writes_the_booking_its_nights_and_its_slot(self, bench: Bench) -> None:
-        booking = a_hold(stay=a_stay(units=2, guests=3))
-        bench.bookings.hold(booking, a_listing(), {})
+        booking = a_booking(stay=a_stay(units=2, guests=3))
+        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
         assert bench.bookings.load(booking.booking_id) == booking
         assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
-        assert bench.bookings.free_slot(GUEST, NOW) == 2
+        assert bench.bookings.hold_slots(GUEST) == (occupied(booking), HoldSlot(2), HoldSlot(3))
 
     def test_a_hold_of_ninety_nights_is_one_transaction(self, bench: Bench) -> None:
-        booking = a_hold(stay=a_stay(nights=90))
-        bench.bookings.hold(booking, a_listing(), {})
+        booking = a_booking(stay=a_stay(nights=90))
+        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
         assert bench.bookings.load(booking.booking_id) == booking
         assert len(bench.listings.nights(booking.place.listing_id, FIRST, date(2027, 12, 1))) == 90
 
     def test_the_same_booking_is_never_held_twice(self, bench: Bench) -> None:
-        first = a_hold(request_id="first")
-        bench.bookings.hold(first, a_listing(), {})
+        first = a_booking(request_id="first")
+        bench.bookings.hold(first, a_listing(), {}, HoldSlot(1))
         with pytest.raises(BookingExists):
-            bench.bookings.hold(a_hold(slot=2, request_id="second"), a_listing(), {})
+            bench.bookings.hold(a_booking(request_id="second"), a_listing(), {}, HoldSlot(2))
         assert bench.bookings.load(first.booking_id) == first
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
-        assert bench.bookings.free_slot(GUEST, NOW) == 2
+        assert bench.bookings.hold_slots(GUEST)[1] == HoldSlot(2)
 
     def test_a_repeat_hears_that_it_exists_before_anything_else(self, bench: Bench) -> None:
         one_unit = a_listing(units=1)
-        booking = a_hold()
-        bench.bookings.hold(booking, one_unit, {})
+        booking = a_booking()
+        bench.bookings.hold(booking, one_unit, {}, HoldSlot(1))
         # Its slot is taken and its nights are short now: by itself.
         with pytest.raises(BookingExists):
-            bench.bookings.hold(booking, one_unit, {})
+            bench.bookings.hold(booking, one_unit, {}, HoldSlot(1))
 
-    def test_a_slot_holds_one_booking(self, bench: Bench) -> None:
-        bench.bookings.hold(a_hold(), a_listing(), {})
-        late = a_hold(key="second")
+    def test_a_slot_that_was_free_when_it_was_read_holds_one_booking(self, bench: Bench) -> None:
+        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        late = a_booking(key="second")
         with pytest.raises(SlotTaken):
-            bench.bookings.hold(late, a_listing(), {})
+            bench.bookings.hold(late, a_listing(), {}, HoldSlot(1))
         assert bench.bookings.load(late.booking_id) is None
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
     def test_the_slot_is_named_before_the_nights(self, bench: Bench) -> None:
         one_unit = a_listing(units=1)
-        bench.bookings.hold(a_hold(), one_unit, {})
+        bench.bookings.hold(a_booking(), one_unit, {}, HoldSlot(1))
         with pytest.raises(SlotTaken):
-            bench.bookings.hold(a_hold(key="second"), one_unit, {})
+            bench.bookings.hold(a_booking(key="second"), one_unit, {}, HoldSlot(1))
 
     def test_slots_of_two_guests_are_apart(self, bench: Bench) -> None:
-        bench.bookings.hold(a_hold(), a_listing(), {})
-        bench.bookings.hold(a_hold(guest_id=OTHER), a_listing(), {})
-        assert bench.bookings.free_slot(OTHER, NOW) == 2
+        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(guest_id=OTHER), a_listing(), {}, HoldSlot(1))
+        assert [slots[0].occupant for slots in map(bench.bookings.hold_slots, (GUEST, OTHER))] == [
+            a_booking_id(),
+            a_booking_id(guest=OTHER),
+        ]
 
-    def test_a_slot_frees_itself_when_its_time_is_over(self, bench: Bench) -> None:
-        first = a_hold()
-        bench.bookings.hold(first, a_listing(), {})
-        over = first.hold_expires_at + OUTAGE_GRACE
-        assert bench.bookings.free_slot(GUEST, over) == 2
-        with pytest.raises(SlotTaken):
-            bench.bookings.hold(a_hold(key="second", now=over), a_listing(), {})
-        assert bench.bookings.free_slot(GUEST, over + MS) == 1
-        second = a_hold(key="second", now=over + MS)
-        bench.bookings.hold(second, a_listing(), {})
+    def test_a_slot_as_it_was_read_is_taken_over(self, bench: Bench) -> None:
+        first = held(bench)
+        second = a_booking(key="second", now=NOW + DAY)
+        bench.bookings.hold(second, a_listing(), {}, occupied(first))
+        assert bench.bookings.hold_slots(GUEST) == (occupied(second), HoldSlot(2), HoldSlot(3))
         assert bench.bookings.load(second.booking_id) == second
-        assert bench.bookings.free_slot(GUEST, over + MS) == 2
+        # Whoever read the slot before that comes too late.
+        late = a_booking(key="late")
+        for read in (occupied(first), HoldSlot(1)):
+            with pytest.raises(SlotTaken):
+                bench.bookings.hold(late, a_listing(), {}, read)
+        assert bench.bookings.load(late.booking_id) is None
+        assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
 
-    def test_a_slot_given_back_is_free_at_once(self, bench: Bench) -> None:
-        first = a_hold()
-        bench.bookings.hold(first, a_listing(), {})
-        bench.bookings.give_back_slot(first)
-        assert bench.bookings.free_slot(GUEST, NOW) == 1
-        bench.bookings.hold(a_hold(key="second"), a_listing(), {})
-        assert bench.bookings.free_slot(GUEST, NOW) == 2
+    def test_a_slot_that_was_read_as_another_hold_of_the_same_booking_is_taken(self, bench: Bench) -> None:
+        first = held(bench)
+        with pytest.raises(SlotTaken):
+            bench.bookings.hold(
+                a_booking(key="second"), a_listing(), {}, replace(occupied(first), frees_at=first.slot_frees_at + MS)
+            )
 
     def test_the_last_unit_is_sold_and_no_more(self, bench: Bench) -> None:
         listing = a_listing(units=3)
         bench.put_night(listing.listing_id, Night(SECOND, taken=1))
-        bench.bookings.hold(a_hold(stay=a_stay(units=2)), listing, {})
-        late = a_hold(guest_id=OTHER)
+        bench.bookings.hold(a_booking(stay=a_stay(units=2)), listing, {}, HoldSlot(1))
+        late = a_booking(guest_id=OTHER)
         with pytest.raises(NightsShort):
-            bench.bookings.hold(late, listing, {})
+            bench.bookings.hold(late, listing, {}, HoldSlot(1))
         assert bench.bookings.load(late.booking_id) is None
         assert taken(bench) == {FIRST: 2, SECOND: 3, THIRD: 2}
-        assert bench.bookings.free_slot(OTHER, NOW) == 1
+        assert bench.bookings.hold_slots(OTHER)[0] == HoldSlot(1)
 
     @pytest.mark.parametrize("full", [FIRST, SECOND, THIRD])
     def test_each_night_of_the_stay_counts(self, bench: Bench, full: date) -> None:
         bench.put_night(a_listing().listing_id, Night(full, taken=4))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_hold(), a_listing(), {})
+            bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
         assert taken(bench) == {full: 4}
 
     def test_an_untouched_night_has_no_more_units_than_the_listing(self, bench: Bench) -> None:
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_hold(stay=a_stay(units=2)), a_listing(units=1), {})
+            bench.bookings.hold(a_booking(stay=a_stay(units=2)), a_listing(units=1), {}, HoldSlot(1))
         assert taken(bench) == {}
 
     def test_a_closed_night_is_not_sold(self, bench: Bench) -> None:
         bench.put_night(a_listing().listing_id, Night(THIRD, closed=True))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_hold(), a_listing(), {})
+            bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
         assert taken(bench) == {}
 
     def test_a_night_that_was_opened_again_is_sold(self, bench: Bench) -> None:
         bench.put_night(a_listing().listing_id, Night(THIRD, closed=False))
-        bench.bookings.hold(a_hold(), a_listing(), {})
+        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
         assert taken(bench)[THIRD] == 1
 
     @pytest.mark.parametrize(
@@ -197,10 +196,10 @@ class StoreContract:
         priced = {SECOND: Night(SECOND, 0, etb(read))} if read else {}
         bench.put_night(listing_id, Night(SECOND, 0, etb(now)))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_hold(nights=priced), a_listing(), priced)
+            bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, HoldSlot(1))
         assert taken(bench) == {}
         bench.put_night(listing_id, Night(SECOND, 0, etb(read)))
-        bench.bookings.hold(a_hold(nights=priced), a_listing(), priced)
+        bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, HoldSlot(1))
         assert bench.listings.nights(listing_id, SECOND, THIRD) == {SECOND: Night(SECOND, 1, etb(read))}
 
     # -- save
@@ -322,33 +321,16 @@ class StoreContract:
     # -- slots
 
     def test_a_guest_has_three_slots(self, bench: Bench) -> None:
-        assert bench.bookings.free_slot(GUEST, NOW) == 1
-        for slot in (1, 2, 3):
-            assert bench.bookings.free_slot(GUEST, NOW) == slot
-            held(bench, key=f"slot {slot}", slot=slot)
-        assert bench.bookings.free_slot(GUEST, NOW) is None
+        assert bench.bookings.hold_slots(GUEST) == (HoldSlot(1), HoldSlot(2), HoldSlot(3))
+        second = held(bench, key="second", slot=2)
+        assert bench.bookings.hold_slots(GUEST) == (HoldSlot(1), occupied(second, 2), HoldSlot(3))
+        one, three = (held(bench, key=f"slot {slot}", slot=slot) for slot in (1, 3))
+        assert bench.bookings.hold_slots(GUEST) == (occupied(one), occupied(second, 2), occupied(three, 3))
 
-    def test_the_lowest_free_slot_is_used(self, bench: Bench) -> None:
-        one, two, _ = (held(bench, key=f"slot {slot}", slot=slot) for slot in (1, 2, 3))
-        bench.bookings.give_back_slot(two)
-        assert bench.bookings.free_slot(GUEST, NOW) == 2
-        bench.bookings.give_back_slot(one)
-        assert bench.bookings.free_slot(GUEST, NOW) == 1
-
-    def test_a_slot_is_given_back_only_while_it_is_still_ours(self, bench: Bench) -> None:
-        first = held(bench)
-        later = first.slot_frees_at + MS
-        held(bench, key="second", now=later)
-        bench.bookings.give_back_slot(first)
-        assert bench.bookings.free_slot(GUEST, later) == 2
-
-    def test_giving_back_twice_or_what_never_was_is_harmless(self, bench: Bench) -> None:
+    def test_a_slot_keeps_its_booking_whatever_becomes_of_it(self, bench: Bench) -> None:
         booking = held(bench)
-        bench.bookings.give_back_slot(booking)
-        bench.bookings.give_back_slot(booking)
-        bench.bookings.give_back_slot(a_hold(guest_id=OTHER, slot=3))
-        assert bench.bookings.free_slot(GUEST, NOW) == 1
-        assert bench.bookings.free_slot(OTHER, NOW) == 1
+        bench.bookings.save(booking, paid(booking))
+        assert bench.bookings.hold_slots(GUEST)[0] == occupied(booking)
 
     # -- what is due
 
@@ -451,7 +433,7 @@ class StoreContract:
         bench.bookings.back_off_failing(booking_id, NOW)
         assert bench.bookings.due(NOW + timedelta(days=1), 10) == []
         assert bench.failures(booking_id) is None
-        bench.bookings.hold(a_hold(key="never made"), a_listing(), {})
+        bench.bookings.hold(a_booking(key="never made"), a_listing(), {}, HoldSlot(1))
 
     # -- what needs a person
 
@@ -547,7 +529,6 @@ class StoreContract:
         made = []
         for n in (2, 0, 4, 1, 3):
             booking = held(bench, key=f"key {n}", now=NOW + timedelta(days=n), listing=a_listing(units=99))
-            bench.bookings.give_back_slot(booking)
             made.append(booking.booking_id)
         held(bench, guest_id=OTHER, listing=a_listing(units=99))
         newest_first = [made[n] for n in (2, 4, 0, 3, 1)]
@@ -610,12 +591,17 @@ def etb(minor: int | None) -> Money | None:
     return None if minor is None else Money(minor, "ETB")
 
 
-def held(bench: Bench, *, listing: Listing | None = None, **changes: Any) -> Booking:
-    """A booking that the store holds."""
+def held(bench: Bench, *, listing: Listing | None = None, slot: int = 1, **changes: Any) -> Booking:
+    """A booking that the store holds; it took the slot over, whoever was in it."""
     listing = listing or a_listing()
-    booking = a_hold(listing=listing, **changes)
-    bench.bookings.hold(booking, listing, {})
+    booking = a_booking(listing=listing, **changes)
+    bench.bookings.hold(booking, listing, {}, bench.bookings.hold_slots(booking.guest_id)[slot - 1])
     return booking
+
+
+def occupied(booking: Booking, number: int = 1) -> HoldSlot:
+    """The slot in which this booking is."""
+    return HoldSlot(number, booking.booking_id, booking.slot_frees_at)
 
 
 def gone(bench: Bench, **changes: Any) -> Booking:

@@ -26,6 +26,7 @@ from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.review import Review, rated
+from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
@@ -36,8 +37,8 @@ from chalicelib.services.ports import (
     Unreadable,
     VersionLost,
 )
-from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, a_hold, etb, gone, held, published, taken
-from tests.builders import GUEST, HOST, NOW, SALT, a_booking_id, a_listing, a_stay, expired, opened, paid
+from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, etb, gone, held, published, taken
+from tests.builders import GUEST, HOST, NOW, SALT, a_booking, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
 from tests.units import size_of
 
@@ -60,7 +61,7 @@ PAUSES = [0.5 * 0.05 * 2**tries for tries in range(TRIES)]
 
 
 def test_a_hold_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
-    bench.bookings.hold(a_hold(), a_listing(), {})
+    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
     assert wire.operations == ["TransactWriteItems"]
     items = wire.requests[0].body["TransactItems"]
     assert [next(iter(item)) for item in items] == ["Put", "Update", "Update"]
@@ -108,7 +109,6 @@ def test_any_other_save_is_one_conditional_put(bench: DynamoBench, wire: Wire) -
 def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> None:
     booking = held(bench)
     for write, operation in (
-        (lambda: bench.bookings.give_back_slot(booking), "UpdateItem"),
         (lambda: bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW), "PutItem"),
         (
             lambda: bench.bookings.acknowledge_orphan(f"{booking.booking_id}-9", Acknowledgement(NOW, GUEST, "")),
@@ -152,7 +152,7 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
     wire.requests.clear()
     bench.another().salt()
     bench.bookings.load(booking.booking_id)
-    bench.bookings.free_slot(GUEST, NOW)
+    bench.bookings.hold_slots(GUEST)
     bench.listings.load(listing.listing_id)
     bench.listings.review_under(listing.listing_id, "key")
     bench.bookings.is_failing(booking.booking_id)
@@ -275,7 +275,7 @@ def test_reasons_of_a_hold_in_their_order(
 ) -> None:
     wire.cancel(*reasons)
     with pytest.raises(error):
-        bench.bookings.hold(a_hold(), a_listing(), {})
+        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
     assert wire.operations == ["TransactWriteItems"]
     assert bench.slept == []
     assert bench.items() == []
@@ -296,8 +296,8 @@ def test_a_conflict_proves_nothing_about_slot_and_nights(
     bench: DynamoBench, wire: Wire, reasons: tuple[str, ...]
 ) -> None:
     wire.cancel(*reasons)
-    booking = a_hold()
-    bench.bookings.hold(booking, a_listing(), {})
+    booking = a_booking()
+    bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
     assert wire.operations == ["TransactWriteItems"] * 2
     assert bench.slept == PAUSES[:1]
     assert bench.bookings.load(booking.booking_id) == booking
@@ -325,7 +325,7 @@ def test_reasons_of_a_save_that_moves_nights(bench: DynamoBench, wire: Wire) -> 
 @pytest.mark.parametrize("code", [*THROTTLED, "TransactionInProgressException"])
 def test_a_throttled_transaction_is_tried_again(bench: DynamoBench, wire: Wire, code: str) -> None:
     wire.refuse("TransactWriteItems", code, times=2)
-    bench.bookings.hold(a_hold(), a_listing(), {})
+    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
     assert bench.slept == PAUSES[:2]
     assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
@@ -339,10 +339,7 @@ def test_a_single_write_meets_conflicts_and_throttling_too(bench: DynamoBench, w
     assert bench.bookings.load(booking.booking_id) == saved
     wire.refuse("UpdateItem", code)
     bench.bookings.back_off_failing(booking.booking_id, DUE)
-    wire.refuse("UpdateItem", code)
-    bench.bookings.give_back_slot(booking)
     assert bench.failures(booking.booking_id) == 1
-    assert bench.bookings.free_slot(GUEST, NOW) == 1
 
 
 def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> None:
@@ -351,9 +348,6 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
     wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
         bench.bookings.save(booking, opened(booking))
-    wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
-    with pytest.raises(StoreBusy):
-        bench.bookings.give_back_slot(booking)
     wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
         bench.listings.publish(a_listing())
@@ -365,11 +359,11 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
     wire.cancel(NONE, NONE, CONFLICT, times=TRIES)
     with pytest.raises(StoreBusy):
-        bench.bookings.hold(a_hold(), a_listing(), {})
+        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
     assert wire.operations == ["TransactWriteItems"] * TRIES
     assert bench.slept == PAUSES
     assert bench.items() == []
-    bench.bookings.hold(a_hold(), a_listing(), {})
+    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
@@ -389,7 +383,8 @@ def test_other_refusals_are_said_once(bench: DynamoBench, wire: Wire, code: str)
 def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wire) -> None:
     """So that DynamoDB takes a repeat after a lost answer for the same transaction."""
     wire.cancel(CONFLICT, NONE, NONE, times=2)
-    booking = held(bench)
+    booking = a_booking()
+    bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
     bench.bookings.save(booking, expired(booking))
     tokens = [request.body["ClientRequestToken"] for request in wire.requests]
     assert tokens[0] == tokens[1] == tokens[2] != tokens[3]
@@ -404,7 +399,7 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
     [
         ("GetItem", lambda bench: bench.another().salt()),
         ("GetItem", lambda bench: bench.bookings.load(a_booking_id())),
-        ("GetItem", lambda bench: bench.bookings.free_slot(GUEST, NOW)),
+        ("GetItem", lambda bench: bench.bookings.hold_slots(GUEST)),
         ("BatchGetItem", lambda bench: bench.bookings.load_many([a_booking_id()])),
         ("Query", lambda bench: bench.bookings.due(NOW, 10)),
         ("Query", lambda bench: bench.bookings.of_day(NOW.date(), limit=1, after=None)),
@@ -442,7 +437,7 @@ def test_trouble_that_never_had_an_answer_is_a_busy_store(bench: DynamoBench) ->
         assert not hasattr(EndpointConnectionError(endpoint_url=""), "response")
         for use in (
             lambda: bench.bookings.load(a_booking_id()),
-            lambda: bench.bookings.hold(a_hold(), a_listing(), {}),
+            lambda: bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1)),
             lambda: bench.listings.publish(a_listing()),
         ):
             with pytest.raises(StoreBusy, match="EndpointConnectionError"):
@@ -457,9 +452,9 @@ def test_trouble_that_never_had_an_answer_is_a_busy_store(bench: DynamoBench) ->
 def test_a_hold_whose_answer_was_lost_meets_itself(bench: DynamoBench, wire: Wire) -> None:
     """DynamoDB knows the token and says yes; an engine that does not, says that it exists: never short or taken."""
     wire.send_again("TransactWriteItems")
-    booking = a_hold()
+    booking = a_booking()
     with pytest.raises(BookingExists):
-        bench.bookings.hold(booking, a_listing(units=1), {})
+        bench.bookings.hold(booking, a_listing(units=1), {}, HoldSlot(1))
     assert bench.bookings.load(booking.booking_id) == booking
     assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
     first, second = (request.body["ClientRequestToken"] for request in wire.requests[:1] * 2)
@@ -468,9 +463,9 @@ def test_a_hold_whose_answer_was_lost_meets_itself(bench: DynamoBench, wire: Wir
 
 def test_a_write_whose_fate_is_unknown_is_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
     wire.lose_answer("TransactWriteItems")
-    booking = a_hold()
+    booking = a_booking()
     with pytest.raises(StoreBusy, match="ReadTimeoutError"):
-        bench.bookings.hold(booking, a_listing(), {})
+        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
     assert bench.bookings.load(booking.booking_id) == booking
     wire.lose_answer("PutItem")
     with pytest.raises(StoreBusy, match="ReadTimeoutError"):
@@ -489,13 +484,6 @@ def test_a_save_whose_answer_was_lost_is_a_lost_version(bench: DynamoBench, wire
     with pytest.raises(VersionLost):
         bench.bookings.save(booking, expired(booking))
     assert taken(bench) == {}
-
-
-def test_a_slot_given_back_twice_by_the_way_is_given_back(bench: DynamoBench, wire: Wire) -> None:
-    booking = held(bench)
-    wire.send_again("UpdateItem")
-    bench.bookings.give_back_slot(booking)
-    assert bench.bookings.free_slot(GUEST, NOW) == 1
 
 
 # -- the salt
@@ -544,8 +532,8 @@ def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.Monkey
         bookings, listings = DynamoBookings(connection), DynamoListings(connection)
         bookings.salt()
         listings.publish(a_listing())
-        bookings.hold(a_hold(), a_listing(), {})
-        bookings.free_slot(GUEST, NOW)
+        bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        bookings.hold_slots(GUEST)
         listings.nights(a_listing().listing_id, FIRST, THIRD)
         bookings.due(NOW, 1)
         listings.in_city("bishoftu", max_price=None, limit=1, after=None)
@@ -566,7 +554,7 @@ def test_calls_end_in_time(bench: DynamoBench) -> None:
 
 def test_due_reads_no_more_of_a_shard_than_it_was_asked_for(bench: DynamoBench, wire: Wire) -> None:
     for n in range(12):
-        held(bench, key=f"{n}", slot=1, guest_id=PersonId(f"guest-{n}"), listing=a_listing(units=99))
+        held(bench, key=f"{n}", guest_id=PersonId(f"guest-{n}"), listing=a_listing(units=99))
     wire.requests.clear()
     assert len(bench.bookings.due(NOW + timedelta(days=1), 2)) == 2
     assert wire.operations == ["Query"] * 4
@@ -574,8 +562,7 @@ def test_due_reads_no_more_of_a_shard_than_it_was_asked_for(bench: DynamoBench, 
 
 def test_a_page_reads_no_more_than_it_shows(bench: DynamoBench, wire: Wire) -> None:
     for n in range(4):
-        booking = held(bench, key=f"{n}", now=NOW + timedelta(days=n))
-        bench.bookings.give_back_slot(booking)
+        held(bench, key=f"{n}", now=NOW + timedelta(days=n))
     wire.requests.clear()
     bench.bookings.of_guest(GUEST, limit=2, after=None)
     [request] = wire.requests
@@ -613,9 +600,9 @@ def test_a_whole_month_fits_one_expression(bench: DynamoBench, wire: Wire, month
     nights = {day: Night(day, 3, etb(99_999_999)) for day in stay.dates}
     for night in nights.values():
         bench.put_night(a_listing().listing_id, night)
-    booking = a_hold(stay=stay, nights=nights)
+    booking = a_booking(stay=stay, nights=nights)
     wire.requests.clear()
-    bench.bookings.hold(booking, a_listing(), nights)
+    bench.bookings.hold(booking, a_listing(), nights, HoldSlot(1))
     update = wire.requests[0].body["TransactItems"][1 + month]["Update"]
     assert update["Key"]["part"] == {"S": f"MONTH#2027-{month:02}"}
     condition = update["ConditionExpression"]
@@ -656,7 +643,7 @@ def test_a_month_of_a_newer_form_is_not_half_read(bench: DynamoBench) -> None:
 
 def test_an_orphan_keeps_what_the_gateway_said(bench: DynamoBench) -> None:
     """It is all that a person has to go by."""
-    booking = a_hold()
+    booking = a_booking()
     said = Verification("paid", booking.payments[0].tx_ref, booking.total, mode="live", provider_reference="AP1")
     bench.bookings.orphan("GZ00000000000000-1", said, NOW)
     item = bench.item("ORPHAN#GZ00000000000000-1")

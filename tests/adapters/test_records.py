@@ -114,7 +114,6 @@ def an_ordinary_booking() -> Booking:
         fingerprint="0123456789abcdef",
         opening_by="0123456789abcdef",
         request_id=str(UUID(int=2**125 + 4321)),
-        slot=1,
     )
 
 

@@ -19,7 +19,7 @@ from chalicelib.adapters.dynamodb.tables import (
     month_part,
     price_key,
 )
-from chalicelib.domain.lifecycle import SLOTS
+from chalicelib.domain.slots import SLOTS
 from local.stack.resources import template
 from tests.builders import NOW, a_listing
 

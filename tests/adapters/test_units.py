@@ -17,7 +17,7 @@ from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
 
-MOST_WRITES, MOST_READS = 29, 6
+MOST_WRITES, MOST_READS = 28, 6
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 

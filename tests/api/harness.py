@@ -17,7 +17,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -38,6 +38,7 @@ from chalicelib import events, settings
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.slots import HoldSlot
 from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
@@ -295,11 +296,10 @@ class World:
         The gateway tells nothing of its payments, so that it stays as it is.
         """
         self.gateway.verify = answers(500, b"")
-        stored = replace(booking, slot=1)
         self.container.listings.publish(a_listing())
-        self.container.bookings.hold(stored, a_listing(), {})
+        self.container.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
         self.clock.at = booking.updated_at + timedelta(seconds=30)
-        return stored
+        return booking
 
     def read(self, booking: Mapping[str, Any], *, by: Person | None = None) -> dict[str, Any]:
         """The booking as it is now, for its guest if for nobody else."""

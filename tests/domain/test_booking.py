@@ -58,7 +58,7 @@ LATER = NOW + timedelta(minutes=7)
 
 
 def test_a_hold_is_a_booking_with_its_first_payment_in_opening() -> None:
-    booking = a_booking(return_url="https://shop.example.et/thanks", slot=2)
+    booking = a_booking(return_url="https://shop.example.et/thanks")
     listing = a_listing()
     assert booking.booking_id == a_booking_id()
     assert (booking.status, booking.guest_id, booking.stay, booking.contact) == (
@@ -70,7 +70,7 @@ def test_a_hold_is_a_booking_with_its_first_payment_in_opening() -> None:
     assert booking.total == Money(735_000, "ETB")
     assert [line.description for line in booking.lines] == ["3 nights × 1 unit"]
     assert booking.hold_expires_at == NOW + timedelta(minutes=30)
-    assert (booking.created_at, booking.updated_at, booking.version, booking.slot) == (NOW, NOW, 1, 2)
+    assert (booking.created_at, booking.updated_at, booking.version) == (NOW, NOW, 1)
     assert (booking.language, booking.fingerprint, booking.request_id) == ("en", "fingerprint", "request-1")
     assert booking.return_url == "https://shop.example.et/thanks"
     assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.emails) == (None, None, ())

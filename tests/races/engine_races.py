@@ -101,6 +101,11 @@ def with_two_holds(harness: Harness) -> None:
     harness.held_booking(key="b")
 
 
+def with_three_holds_one_of_them_paid(harness: Harness) -> None:
+    with_two_holds(harness)
+    harness.confirmed_booking()
+
+
 def expired_with_money_on_its_way(harness: Harness) -> None:
     harness.expired_booking()
     harness.ports.gateway.pay(TX, on_its_way=True)
@@ -191,6 +196,16 @@ def one_more_hold(harness: Harness, outcomes: list[object]) -> None:
     assert harness.units_taken == dict.fromkeys(NIGHTS, 3)
 
 
+def one_more_hold_in_place_of_the_paid_one(harness: Harness, outcomes: list[object]) -> None:
+    booked = {done.booking.booking_id for done in outcomes if isinstance(done, BookingResult)}
+    assert len(booked) == 1
+    assert any(isinstance(done, TooManyOpenHolds) for done in outcomes)
+    [slots] = harness.ports.tables.slots.values()
+    assert {booking_id for _, booking_id in slots.values()} == set(harness.ports.tables.bookings) - {FIRST}
+    assert harness.free_slots() == 0
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 4)
+
+
 def confirmed_once(harness: Harness, outcomes: list[object]) -> None:
     booking = harness.stored_booking(FIRST)
     assert (booking.status, moves(booking, "confirmed")) == ("confirmed", 1)
@@ -200,7 +215,7 @@ def confirmed_once(harness: Harness, outcomes: list[object]) -> None:
     assert letters(harness) == {"booking_confirmed": 1, "host_new_booking": 1}
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert harness.ports.gateway.refunds == []
-    assert not any(harness.ports.tables.slots.values())
+    assert harness.free_slots() == 3
 
 
 def expired_once(harness: Harness, outcomes: list[object]) -> None:
@@ -316,6 +331,14 @@ RACES: dict[str, Race] = {
         one_more_hold,
         begin=with_two_holds,
         refused=(TooManyOpenHolds,),
+    ),
+    "two bookings for the slot of a paid one": Race(
+        lambda harness: harness.book(key="c"),
+        lambda harness: harness.book(key="d"),
+        one_more_hold_in_place_of_the_paid_one,
+        begin=with_three_holds_one_of_them_paid,
+        refused=(TooManyOpenHolds,),
+        listing={"units": 9},
     ),
     "two equal webhooks": Race(webhook, webhook, confirmed_once, begin=held_and_paid),
     "two reconcile": Race(reconcile, reconcile, confirmed_once, begin=held_and_paid),

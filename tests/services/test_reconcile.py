@@ -53,17 +53,16 @@ def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause
     assert (payment.provider_reference, payment.mode) == (f"AP{ONE}", "test")
     assert [email.kind for email in booking.emails] == ["booking_confirmed", "host_new_booking"]
     assert {event.cause for event in booking.history if event.at > NOW} == {cause}
-    # One question, one save; then the slot and the queue.
+    # One question, one save; then the queue.
     assert ports.call_log.names() == [
         "bookings.load",
         "gateway.verify",
         "bookings.save",
-        "bookings.give_back_slot",
         "queue.emails",
     ]
     assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
-    assert ports.bookings.free_slot(booking.guest_id, NOW) == 1
+    assert harness.free_slots() == 3
 
 
 @pytest.mark.parametrize(
@@ -396,16 +395,6 @@ def test_a_busy_store_is_told(harness: Harness, ports: Fakes) -> None:
         look(harness, "webhook")
     assert harness.stored_booking(FIRST) == booking
     assert ports.call_log.count("queue.emails") == 0
-
-
-def test_a_slot_that_cannot_be_given_back_frees_itself(harness: Harness, ports: Fakes) -> None:
-    harness.held_booking()
-    ports.gateway.pay(ONE)
-    ports.run_before("bookings.give_back_slot", raises(StoreBusy()))
-    look(harness, "webhook")
-    assert harness.stored_booking(FIRST).status == "confirmed"
-    assert ports.call_log.count("queue.emails") == 1
-    assert ports.observe.of("slot_not_given_back") == [{"level": "warning", "booking_id": FIRST}]
 
 
 def test_e_mails_that_could_not_be_handed_over_are_due_again(harness: Harness, ports: Fakes) -> None:

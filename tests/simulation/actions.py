@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
-from chalicelib.domain.errors import NotFound
+from chalicelib.domain.errors import NotFound, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.services import access, calendars, hosting
@@ -92,14 +92,18 @@ def begin(world: World, action: Action) -> None:
 
 
 def _book(context: ActionContext) -> None:
-    booked = book(
-        context.ports,
-        context.guest,
-        context.request(),
-        key=context.key,
-        public_url=PUBLIC,
-        request_id=str(context.action),
-    )
+    try:
+        booked = book(
+            context.ports,
+            context.guest,
+            context.request(),
+            key=context.key,
+            public_url=PUBLIC,
+            request_id=str(context.action),
+        )
+    except TooManyOpenHolds:
+        context.world.monitor.refused_a_hold(context.guest.person_id)
+        raise
     if booked.booking.booking_id != context.booking_id and not context.world.resets:
         raise Violation("a repeat covered another booking", booked.booking.booking_id)
 

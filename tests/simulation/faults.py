@@ -21,7 +21,6 @@ WRITES = frozenset(
     {
         "hold",
         "save",
-        "give_back_slot",
         "back_off_failing",
         "orphan",
         "acknowledge_orphan",

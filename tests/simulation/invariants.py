@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.domain.booking import OPEN, Booking, Payment
 from chalicelib.domain.calendar import Night, quote
-from chalicelib.domain.ids import ListingId, booking_of
-from chalicelib.domain.lifecycle import SLOTS
+from chalicelib.domain.ids import ListingId, PersonId, booking_of
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import still_true
+from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening
 from tests.invariants import statuses_from_history, statuses_of
@@ -143,6 +143,18 @@ class InvariantMonitor:
         ]
         if len(held) > SLOTS:
             raise Violation("a guest holds more than three", " ".join(held))
+
+    def refused_a_hold(self, guest: PersonId) -> None:
+        """Who is told to pay first had three unpaid bookings, each of them at some time since the request began."""
+        actor = self.world.scheduler.current
+        assert actor is not None
+        if self.world.resets and self.world.resets[-1] >= actor.started:
+            return
+        began = START + timedelta(milliseconds=actor.started)
+        own = [row.booking for row in self.world.tables.rows.values() if row.booking.guest_id == guest]
+        unpaid = [each for each in own if each.status == "pending_payment" or each.updated_at >= began]
+        if len(unpaid) < SLOTS:
+            raise Violation("a guest is told to pay bookings that are paid", f"{guest} has {len(unpaid)} unpaid")
 
     def _confirmed(self, booking: Booking) -> None:
         accepted = [payment for payment in booking.payments if payment.accepted]

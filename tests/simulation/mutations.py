@@ -206,7 +206,7 @@ def _random_id(derive: Any) -> Any:
 
 MUTATIONS: tuple[Mutation, ...] = (
     _without("hold: no booking of this id"),
-    _without("hold: slot free"),
+    _without("hold: slot as read"),
     _without("hold: room"),
     _without("hold: night open"),
     _without("hold: price as read"),
@@ -245,6 +245,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("a deferred webhook forgets its payment", world, "process_task", _drops_deferred),
     _swap("nothing follows a commit", saving, "_after_commit", _only_once),
     _swap("the sweep leaves out the oldest", world, "sweep", _skips_one),
+    _swap("every slot's booking is taken for unpaid", book, "_is_unpaid", lambda _: lambda _ports, _slot: True),
+    _swap("every slot's booking is taken for paid", book, "_is_unpaid", lambda _: lambda _ports, _slot: False),
     _swap("a repeated key makes another booking", book, "derive_booking_id", _random_id),
     _swap("everybody is the guest", access, "role_in", lambda _: lambda _booking, _principal: "guest"),
 )

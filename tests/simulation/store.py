@@ -12,9 +12,10 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
+from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -38,7 +39,7 @@ OFF: set[str] = set()
 
 CONDITIONS = (
     "hold: no booking of this id",
-    "hold: slot free",
+    "hold: slot as read",
     "hold: room",
     "hold: night open",
     "hold: price as read",
@@ -46,7 +47,6 @@ CONDITIONS = (
     "take again: room",
     "take again: night open",
     "release: taken enough",
-    "slot: still ours",
     "push back: the booking is due",
     "push back: failing for a day",
     "orphan: once",
@@ -81,7 +81,7 @@ class Tables:
 
     salt: bytes
     rows: dict[str, Row] = field(default_factory=dict)
-    slots: dict[tuple[PersonId, int], tuple[datetime, str]] = field(default_factory=dict)
+    slots: dict[tuple[PersonId, int], tuple[datetime, BookingId]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
     settled: dict[str, Acknowledgement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
@@ -137,18 +137,18 @@ class SimBookings:
     def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
         return [self.tables.rows[key].booking for key in booking_ids if key in self.tables.rows]
 
-    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
-        return next((slot for slot in range(1, SLOTS + 1) if self._is_free(guest_id, slot, now)), None)
+    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
+        return tuple(self._slot(guest_id, number) for number in range(1, SLOTS + 1))
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
         tables = self.tables
         if not holds("hold: no booking of this id", booking.booking_id not in tables.rows):
             raise BookingExists
-        if not holds("hold: slot free", self._is_free(booking.guest_id, booking.slot, booking.created_at)):
+        if not holds("hold: slot as read", self._slot(booking.guest_id, slot.number) == slot):
             raise SlotTaken
         self._held(booking, listing)
         self._take(booking, listing, "hold", nights)
-        tables.slots[booking.guest_id, booking.slot] = (booking.slot_frees_at, booking.booking_id)
+        tables.slots[booking.guest_id, slot.number] = (booking.slot_frees_at, booking.booking_id)
         self._put(booking)
 
     def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
@@ -161,11 +161,6 @@ class SimBookings:
         elif before.holds_nights and not after.holds_nights:
             self._release(after)
         return self._put(replace(after, version=before.version + 1))
-
-    def give_back_slot(self, booking: Booking) -> None:
-        key = booking.guest_id, booking.slot
-        if holds("slot: still ours", self.tables.slots.get(key) == (booking.slot_frees_at, booking.booking_id)):
-            self.tables.slots.pop(key, None)
 
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         ripe = [(at, key) for key, at in self._visible().items() if at is not None and at <= now]
@@ -223,9 +218,9 @@ class SimBookings:
         found.sort(key=lambda entry: (entry.since, entry.subject))
         return _page(found, limit, after)
 
-    def _is_free(self, guest_id: PersonId, slot: int, now: datetime) -> bool:
-        taken = self.tables.slots.get((guest_id, slot))
-        return taken is None or taken[0] < now
+    def _slot(self, guest_id: PersonId, number: int) -> HoldSlot:
+        until, occupant = self.tables.slots.get((guest_id, number), (None, None))
+        return HoldSlot(number, occupant, until)
 
     def _put(self, booking: Booking) -> Booking:
         if self._encoded:

@@ -40,8 +40,9 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.calendar import Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
-from chalicelib.domain.lifecycle import SLOTS, due_at
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -102,27 +103,26 @@ class DynamoBookings:
         return [_booking(found[key]) for key in booking_ids if key in found]
 
     @reading()
-    def free_slot(self, guest_id: PersonId, now: datetime) -> int | None:
+    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
         try:
             guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
         except GuestItem.DoesNotExist:
-            return 1
-        until = instant_key(now)
-        free = (slot for slot in range(1, SLOTS + 1) if (getattr(guest, f"slot_{slot}") or "") <= until)
-        return next(free, None)
+            guest = GuestItem(_guest_key(guest_id))
+        return tuple(_hold_slot(number, getattr(guest, f"slot_{number}")) for number in range(1, SLOTS + 1))
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights) -> None:
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
         guest = GuestItem(_guest_key(booking.guest_id))
-        slot = getattr(GuestItem, f"slot_{booking.slot}")
+        place = getattr(GuestItem, f"slot_{slot.number}")
 
         def fill(transaction: TransactWrite) -> None:
             # The same guest with the same key meets the booking that is there already.
             transaction.save(_booking_item(booking), condition=BookingItem.booking_id.does_not_exist())
-            # The slot was never used, was given back, or its time is over.
+            # Nobody took the slot since it was read, and found to be free.
+            text = _slot_text(slot)
+            as_read = place.does_not_exist() if text is None else place == text
+            taken = replace(slot, occupant=booking.booking_id, frees_at=booking.slot_frees_at)
             transaction.update(
-                guest,
-                actions=[slot.set(_slot(booking)), GuestItem.schema.set(SCHEMA)],
-                condition=slot.does_not_exist() | (slot <= instant_key(booking.created_at)),
+                guest, actions=[place.set(_slot_text(taken)), GuestItem.schema.set(SCHEMA)], condition=as_read
             )
             take(transaction, listing, booking.stay.dates, booking.stay.units, priced=nights)
 
@@ -147,16 +147,6 @@ class DynamoBookings:
 
         self._writes.all(self._connection, fill, lost=(VersionLost, NightsShort))
         return after
-
-    def give_back_slot(self, booking: Booking) -> None:
-        slot = getattr(GuestItem, f"slot_{booking.slot}")
-        guest = GuestItem(_guest_key(booking.guest_id))
-        # Still this booking's: its time may be over and another booking may sit in it.
-        ours = slot == _slot(booking)
-        try:
-            self._writes.one(lambda: guest.update(actions=[slot.remove()], condition=ours), lost=VersionLost)
-        except VersionLost:
-            return
 
     @reading()
     def due(self, now: datetime, limit: int) -> list[BookingId]:
@@ -270,8 +260,15 @@ def _read_salt() -> bytes | None:
         return None
 
 
-def _slot(booking: Booking) -> str:
-    return f"{instant_key(booking.slot_frees_at)}#{booking.booking_id}"
+def _hold_slot(number: int, text: str | None) -> HoldSlot:
+    if text is None:
+        return HoldSlot(number)
+    until, _, booking_id = text.partition("#")
+    return HoldSlot(number, BookingId(booking_id), datetime.fromisoformat(until))
+
+
+def _slot_text(slot: HoldSlot) -> str | None:
+    return None if slot.frees_at is None else f"{instant_key(slot.frees_at)}#{slot.occupant}"
 
 
 def _guest_key(guest_id: PersonId) -> str:

@@ -194,7 +194,7 @@ class BookingItem(Model):
 
 
 class GuestItem(Model):
-    """A guest's three hold slots. A slot reads ``until#booking_id``: text that sorts by the time it frees itself."""
+    """A guest's three hold slots. A slot reads ``until#booking_id``, of the booking that took it last."""
 
     class Meta(_Meta):
         pass
