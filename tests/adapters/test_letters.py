@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -25,8 +26,11 @@ from chalicelib.adapters.letters import (
 from chalicelib.domain.booking import Booking, EmailKind, Language
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.money import Money
+from chalicelib.domain.refunds import transition_refund
+from chalicelib.domain.verification import resolve
 from chalicelib.services.ports import Message
 from tests import builders
+from tests.domain.test_zones import booked, instant, stays
 
 PUBLIC_URL = "https://api.guzo.example/prod"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -249,6 +253,25 @@ def test_a_cancellation_tells_what_comes_back(language: Language) -> None:
     assert len(set(texts)) == 3
 
 
+@pytest.mark.parametrize("status", ["owed", "refunded", "attention"])
+@pytest.mark.parametrize(("before", "back", "told"), [(100, 200, "ETB 3.00"), (735_000, None, "ETB 7,350.00")])
+def test_what_comes_back_is_all_of_it_however_far_it_got(status: Any, before: int, back: int | None, told: str) -> None:
+    confirmed = builders.paid(builders.opened(builders.a_booking()))
+    booking = builders.refund_owed(confirmed, amount=Money(before, "ETB"))
+    if status != "owed":
+        refund_id = booking.refunds[0].refund_id
+        booking = transition_refund(booking, refund_id, status, cause="sweep", now=booking.updated_at)
+    text = letter("booking_cancelled", builders.cancelled(booking, back=Money(back, "ETB") if back else None)).text
+    assert told in text
+
+
+def test_more_than_the_price_comes_back_of_more_that_was_accepted() -> None:
+    odd = builders.verified(builders.opened(builders.a_booking()), amount=Money(900_000, "ETB"))
+    accepted = resolve(odd, odd.payments[0].tx_ref, as_="accept", nights="free", note="", now=odd.updated_at)
+    booking = builders.cancelled(accepted, back=Money(900_000, "ETB"))
+    assert "ETB 9,000.00" in letter("booking_cancelled", booking).text
+
+
 def test_a_cancellation_leaves_a_second_payment_to_its_own_letter() -> None:
     twice = builders.another_attempt(builders.opened(builders.a_booking()))
     twice = builders.verified(twice, tx_ref=twice.payments[0].tx_ref)
@@ -317,6 +340,25 @@ def test_an_amharic_reader_is_told_the_hours_of_ethiopia_too(utc: str, clock: st
     instant = datetime.fromisoformat(utc).replace(tzinfo=UTC)
     shown = instant_in_words(instant, "Africa/Addis_Ababa", "am")
     assert shown.endswith(f"፣ {clock} (በኢትዮጵያ አቆጣጠር {ethiopian} ሰዓት)")
+
+
+@stays
+def test_a_letter_and_its_file_tell_the_time_at_the_listing(stay: tuple[str, str, str, int, str, str, str]) -> None:
+    zone, check_in, in_time, nights, out_time, begins, ends = stay
+    held = booked(stay)
+    booking = builders.paid(held)
+    message = letter("booking_confirmed", booking)
+    city = zone.rpartition("/")[2].replace("_", " ")
+    arrival = date.fromisoformat(check_in)
+    # In the hour that is left out, the clock on the wall shows the next one.
+    shown = "03:30" if (zone, check_in, in_time) == ("Europe/Berlin", "2027-03-28", "02:30") else in_time
+    for name, day, clock in (("Check-in", arrival, shown), ("Check-out", arrival + timedelta(days=nights), out_time)):
+        assert f"{name}: {day_in_words(day, 'en')}, {clock} ({city} time)" in " ".join(message.text.split())
+    [event] = Calendar.from_ical(message.attachments[0].content).walk("VEVENT")
+    assert (event.decoded("dtstart"), event.decoded("dtend")) == (instant(begins), instant(ends))
+    held_until = held.hold_expires_at.astimezone(ZoneInfo(zone))
+    until = f"until {day_in_words(held_until.date(), 'en')}, {held_until:%H:%M} ({city} time)"
+    assert until in " ".join(letter("payment_failed", builders.failed(held)).text.split())
 
 
 def test_elsewhere_the_place_of_the_clock_is_named() -> None:

@@ -370,6 +370,13 @@ def test_when_a_refund_is_looked_up(due_refund: Harness) -> None:
     assert at == [timedelta(hours=hours) for hours in (1, 2, 3, 4, 5, 6, 12, 18, 24, 30)]
 
 
+@pytest.mark.parametrize(("hours", "status"), [(23.9, "processing"), (24.1, "attention")])
+def test_how_long_a_refund_may_be_silent(due_refund: Harness, hours: float, status: str) -> None:
+    due_refund.process_task(due_refund.stored_booking(FIRST))
+    due_refund.advance(hours=hours)
+    assert get_refund(due_refund.stored_booking(FIRST), R1).status == status
+
+
 def test_how_often_a_refund_is_put_off_before_a_person_is_asked(due_refund: Harness) -> None:
     ports = due_refund.ports
     ports.gateway.down = GatewayUnreachable("down", definitely_not_executed=True)

@@ -1,0 +1,34 @@
+"""Today is the listing's own day: what can be booked and found, wherever it is, around midnight here and there."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tests.api.harness import World
+
+MOMENTS = [
+    # zone, now in UTC, and the date at the listing
+    ("Africa/Addis_Ababa", "2027-01-14T20:59", "2027-01-14"),
+    ("Africa/Addis_Ababa", "2027-01-14T21:00", "2027-01-15"),
+    ("Pacific/Pago_Pago", "2027-01-14T10:59", "2027-01-13"),
+    ("Pacific/Kiritimati", "2027-01-14T10:00", "2027-01-15"),
+    ("America/New_York", "2027-07-15T03:59", "2027-07-14"),
+    ("Europe/Berlin", "2027-07-14T22:00", "2027-07-15"),
+]
+
+
+@pytest.mark.parametrize(("zone", "now", "today"), MOMENTS)
+def test_from_today_on_a_listing_is_found_and_booked(world: World, zone: str, now: str, today: str) -> None:
+    world.clock.at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    listing = world.listing(time_zone=zone)
+    for days, fits in ((-1, False), (0, True), (540, True), (541, False)):
+        check_in = date.fromisoformat(today) + timedelta(days=days)
+        stay = {"check_in": check_in.isoformat(), "check_out": (check_in + timedelta(days=1)).isoformat()}
+        reply = world.call("POST", "/v1/bookings", world.request(listing, **stay), by=world.guest(), key=f"{days}")
+        assert reply.status == (201 if fits else 400), (days, reply.text)
+        assert fits or list(reply.wrong()) == ["check_in"]
+        if days <= 0:
+            found = world.call("GET", "/v1/listings", query={"city": listing["city"], **stay})
+            assert len(found.body["items"]) == fits

@@ -1,0 +1,288 @@
+"""A mark, a key or a claim is its owner's alone: also where two of them belong to the very same person or worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.errors import (
+    BookingNotFound,
+    GatewayError,
+    GatewayRejected,
+    GatewayTimeout,
+    IdempotencyKeyReused,
+    ListingNotFound,
+    ReferenceUsed,
+)
+from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.refunds import get_refund
+from chalicelib.services import hosting
+from chalicelib.services.access import Principal
+from chalicelib.services.cancel import cancel
+from chalicelib.services.ports import Opening, RefundAnswer
+from chalicelib.services.refunds import refund, retry
+from chalicelib.services.reviews import review
+from tests.builders import SALT, a_stay
+from tests.call_log import Crash, raises
+from tests.fakes import Fakes
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+
+FIRST = booking_id_of("first")
+ONE = f"{FIRST}-1"
+R1 = f"{ONE}-R1"
+REFUSED = GatewayRejected("refused", definitely_not_executed=True)
+SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
+USED = ReferenceUsed("used before", definitely_not_executed=True)
+
+
+# A lease on an opening, whose owner comes back too late
+
+
+def crashes(harness: Harness) -> None:
+    harness.ports.run_before("gateway.initialize", raises(Crash()))
+    with pytest.raises(Crash):
+        harness.pay(harness.stored_booking(FIRST))
+
+
+def opens(harness: Harness) -> None:
+    harness.pay(harness.stored_booking(FIRST))
+
+
+def is_refused(harness: Harness) -> None:
+    harness.ports.gateway.fail_next("initialize", REFUSED)
+    with pytest.raises(GatewayRejected):
+        harness.pay(harness.stored_booking(FIRST))
+
+
+def hears_nothing(harness: Harness) -> None:
+    harness.ports.gateway.fail_next("initialize", SILENCE)
+    with pytest.raises(GatewayTimeout):
+        harness.pay(harness.stored_booking(FIRST))
+
+
+def cancels(harness: Harness) -> None:
+    cancel(harness.ports, GUEST_HANNA, FIRST, reason="Plans changed.")
+
+
+LATER = [crashes, opens, is_refused, hears_nothing, cancels]
+
+
+@pytest.mark.parametrize("came_back_with", [None, REFUSED, SILENCE, USED], ids=str)
+@pytest.mark.parametrize("later", LATER, ids=lambda later: later.__name__)
+def test_who_opens_too_slowly_changes_nothing_any_more(
+    harness: Harness, ports: Fakes, later: Callable[[Harness], None], came_back_with: GatewayError | None
+) -> None:
+    link = "https://checkout.chapa.co/checkout/payment/too-late"
+    left: list[Booking] = []
+
+    def slowly(opening: Opening) -> str:
+        ports.gateway.initialize = initialize  # type: ignore[method-assign]
+        ports.clock.move(seconds=25)
+        later(harness)
+        left.append(harness.stored_booking(FIRST))
+        ports.clock.move(seconds=1)
+        if came_back_with is not None:
+            raise came_back_with
+        return link
+
+    initialize, ports.gateway.initialize = ports.gateway.initialize, slowly  # type: ignore[method-assign]
+    done = harness.book().booking
+    assert harness.stored_booking(FIRST).payments == left[0].payments
+    assert harness.stored_booking(FIRST).history == left[0].history
+    assert all(payment.checkout_url != link for payment in done.payments)
+    # What nobody is shown is closed, where it may be that somebody could pay on it.
+    closed = ports.call_log.count("gateway.cancel")
+    assert closed == (came_back_with is None)
+
+
+def test_only_who_leads_an_opening_calls_the_gateway(harness: Harness, ports: Fakes) -> None:
+    """Of two calls of the same guest that both find a payment to be opened, one waits for the other."""
+    ports.gateway.fail_next("initialize", SILENCE)
+    booking = harness.book().booking
+    harness.clear_logs()
+    ports.run_before("bookings.save", lambda: harness.pay(booking, key="a"))
+    paid = harness.pay(booking, key="b")
+    assert paid.payment == harness.stored_payment(ONE)
+    assert ports.call_log.count("gateway.initialize") == 1
+
+
+# A claim on a refund
+
+
+def owed(harness: Harness) -> None:
+    harness.confirmed_booking()
+    harness.advance(minutes=1)
+    refund(harness.ports, OPERATOR, ONE, amount=100, reason="kind", key="k")
+    harness.clear_logs()
+
+
+def work(harness: Harness) -> None:
+    harness.process_task(harness.stored_booking(FIRST))
+
+
+def test_only_who_claimed_a_refund_posts_it(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+
+    def rival() -> None:
+        ports.run_before("gateway.refund", raises(Crash()))
+        with pytest.raises(Crash):
+            work(harness)
+
+    ports.run_before("bookings.save", rival)
+    work(harness)
+    # The rival claimed it, and is gone: whether it was posted, the gateway will say.
+    assert ports.gateway.refunds == []
+    assert get_refund(harness.stored_booking(FIRST), R1).status == "requested"
+
+
+def test_the_answer_to_a_post_does_not_undo_what_was_found_meanwhile(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.lists_refunds = True
+
+    def rival() -> None:
+        ports.clock.move(hours=1)
+        ports.gateway.reported_refund_status = "refunded"
+        work(harness)
+
+    ports.run_after("gateway.refund", rival)
+    work(harness)
+    assert get_refund(harness.stored_booking(FIRST), R1).status == "refunded"
+
+
+@pytest.mark.parametrize("heard", ["processing", "refunded", "reversed", "unknown"])
+def test_a_look_up_does_not_undo_what_a_person_decided_meanwhile(harness: Harness, ports: Fakes, heard: Any) -> None:
+    owed(harness)
+    work(harness)
+    ports.gateway.reported_refund_status = "reversed"
+
+    def rival() -> None:
+        work(harness)
+        retry(ports, OPERATOR, R1, as_="post_again", said="Seen at the gateway.")
+
+    status = ports.gateway.refund_status
+
+    def late(provider_refund_id: str) -> RefundAnswer:
+        ports.gateway.refund_status = status  # type: ignore[method-assign]
+        rival()
+        return RefundAnswer(heard, provider_refund_id)
+
+    ports.gateway.refund_status = late  # type: ignore[method-assign]
+    ports.clock.move(hours=1)
+    work(harness)
+    assert get_refund(harness.stored_booking(FIRST), R1).status == "owed"
+
+
+# A guest's slots
+
+
+@pytest.mark.parametrize("end", ["cancelled", "paid", "expired"])
+def test_the_slot_that_is_given_back_is_the_bookings_own(harness: Harness, ports: Fakes, end: str) -> None:
+    bookings = [harness.held_booking(key=key, stay=a_stay(nights=1)) for key in ("first", "second", "third")]
+    if end == "cancelled":
+        cancel(ports, GUEST_HANNA, FIRST, reason="Plans changed.")
+    elif end == "paid":
+        ports.gateway.pay(ONE)
+        harness.webhook(ONE)
+    else:
+        # The two others are younger.
+        for younger in bookings[1:]:
+            cancel(ports, GUEST_HANNA, younger.booking_id, reason="Plans changed.")
+        ports.clock.move(minutes=5)
+        bookings[1:] = [harness.held_booking(key=key, stay=a_stay(nights=1)) for key in ("fourth", "fifth")]
+        ports.clock.move_to(bookings[0].hold_expires_at)
+        work(harness)
+    slots = ports.tables.slots[GUEST_HANNA.person_id]
+    assert sorted(booking_id for _, booking_id in slots.values()) == sorted(each.booking_id for each in bookings[1:])
+
+
+def test_a_slot_that_was_given_back_late_is_another_bookings_by_then(harness: Harness, ports: Fakes) -> None:
+    first = harness.held_booking(stay=a_stay(nights=1))
+    cancel(ports, GUEST_HANNA, FIRST, reason="Plans changed.")
+    # At the very same moment, for the very same time.
+    second = harness.held_booking(key="second", stay=a_stay(nights=1))
+    assert (second.slot, second.slot_frees_at) == (first.slot, first.slot_frees_at)
+    ports.bookings.give_back_slot(first)
+    assert ports.tables.slots[GUEST_HANNA.person_id][second.slot][1] == second.booking_id
+
+
+# Keys
+
+
+def test_a_persons_key_is_one_for_each_thing(harness: Harness, ports: Fakes) -> None:
+    """The same person may use the same key for two bookings' payments, refunds and reviews."""
+    listing = replace(harness.listing, listing_id=derive_listing_id(SALT, HOST_ABEBE.person_id, "another"))
+    ports.tables.listings[listing.listing_id] = listing
+    second = booking_id_of("second")
+    harness.confirmed_booking()
+    harness.listing, own = listing, harness.listing
+    harness.confirmed_booking(key="second")
+    harness.listing = own
+    made = [refund(ports, OPERATOR, f"{each}-1", amount=100, reason="kind", key="k") for each in (FIRST, second)]
+    assert [(each.refund_id, replayed) for each, replayed in made] == [(R1, False), (f"{second}-1-R1", False)]
+    ports.clock.move(days=20)
+    for booking_id, reviewed in ((FIRST, own), (second, listing)):
+        said, replayed = review(ports, GUEST_HANNA, reviewed.listing_id, booking_id, rating=5, text="Fine.", key="k")
+        assert (said.booking_id, replayed) == (booking_id, False)
+    with pytest.raises(IdempotencyKeyReused):
+        review(ports, GUEST_HANNA, own.listing_id, second, rating=5, text="Fine.", key="k")
+    with pytest.raises(BookingNotFound):
+        review(ports, GUEST_HANNA, own.listing_id, second, rating=5, text="Fine.", key="other")
+
+
+def test_two_persons_keys_are_two(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    both = Principal(PersonId("operator-other"), OPERATOR.email, OPERATOR.groups)
+    people = (OPERATOR, HOST_ABEBE, both)
+    made = [refund(ports, who, ONE, amount=100, reason="kind", key="k")[0].refund_id for who in people]
+    assert made == [f"{ONE}-R{n}" for n in (1, 2, 3)]
+    booked = [harness.book(key="k", guest=guest, stay=a_stay(nights=1)) for guest in (GUEST_HANNA, GUEST_DAWIT)]
+    assert len({each.booking.booking_id for each in booked}) == 2
+    assert not any(each.replayed for each in booked)
+
+
+# What is whose goes by who they are, not by what they are called
+
+
+def test_a_listing_is_its_hosts_not_that_of_their_address(harness: Harness, ports: Fakes) -> None:
+    namesake = Principal(PersonId("host-other"), HOST_ABEBE.email, frozenset({"host"}))
+    with pytest.raises(ListingNotFound):
+        hosting.close(ports, namesake, harness.listing.listing_id)
+    moved = Principal(HOST_ABEBE.person_id, "another@gmail.com", frozenset({"host"}))
+    hosting.close(ports, moved, harness.listing.listing_id)
+    assert ports.tables.listings[harness.listing.listing_id].status == "closed"
+
+
+def test_a_booking_is_its_guests_not_that_of_their_address(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    with pytest.raises(BookingNotFound):
+        cancel(ports, Principal(PersonId("guest-other"), GUEST_HANNA.email), FIRST, reason="")
+    cancelled, role = cancel(ports, Principal(GUEST_HANNA.person_id, "another@gmail.com"), FIRST, reason="")
+    assert (cancelled.status, role) == ("cancelled", "guest")
+
+
+@pytest.mark.parametrize("groups", ["", "host", "operator", "host operator"])
+def test_who_books_their_own_place_is_its_guest(harness: Harness, ports: Fakes, groups: str) -> None:
+    host = Principal(HOST_ABEBE.person_id, HOST_ABEBE.email, frozenset(groups.split()))
+    booking = harness.held_booking(key="own", guest=host)
+    ports.gateway.pay(booking.payments[0].tx_ref)
+    harness.webhook(booking.payments[0].tx_ref)
+    ports.clock.move_to(booking.check_in_at - timedelta(hours=1))
+    cancelled, role = cancel(ports, host, booking.booking_id, reason="")
+    # Under the guest's policy nothing comes back by then; a host's cancellation would give all.
+    assert (role, cancelled.refunds) == ("guest", ())
+
+
+def test_a_refund_is_decided_by_one_person(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", REFUSED)
+    work(harness)
+    other = Principal(PersonId("operator-other"), OPERATOR.email, OPERATOR.groups)
+    ports.run_before("bookings.save", lambda: retry(ports, other, R1, as_="paid_otherwise", said="In cash."))
+    with pytest.raises(Exception, match="does not wait for a person"):
+        retry(ports, OPERATOR, R1, as_="post_again", said="Again.")
+    assert get_refund(harness.stored_booking(FIRST), R1).status == "refunded"
