@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     ListingNotFound,
     ReferenceUsed,
+    TooManyOpenHolds,
 )
 from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.refunds import get_refund
@@ -181,33 +182,28 @@ def test_a_look_up_does_not_undo_what_a_person_decided_meanwhile(harness: Harnes
 
 
 @pytest.mark.parametrize("end", ["cancelled", "paid", "expired"])
-def test_the_slot_that_is_given_back_is_the_bookings_own(harness: Harness, ports: Fakes, end: str) -> None:
-    bookings = [harness.held_booking(key=key, stay=a_stay(nights=1)) for key in ("first", "second", "third")]
+def test_a_hold_that_ended_makes_room_for_one_other(harness: Harness, ports: Fakes, end: str) -> None:
+    night = a_stay(nights=1)
+    for key in ("first", "second", "third"):
+        harness.held_booking(key=key, stay=night)
+        ports.clock.move(minutes=5)
+    night = a_stay(date(2027, 2, 1), nights=1)
     if end == "cancelled":
         cancel(ports, GUEST_HANNA, FIRST, reason="Plans changed.")
     elif end == "paid":
         ports.gateway.pay(ONE)
         harness.webhook(ONE)
     else:
-        # The two others are younger.
-        for younger in bookings[1:]:
-            cancel(ports, GUEST_HANNA, younger.booking_id, reason="Plans changed.")
-        ports.clock.move(minutes=5)
-        bookings[1:] = [harness.held_booking(key=key, stay=a_stay(nights=1)) for key in ("fourth", "fifth")]
-        ports.clock.move_to(bookings[0].hold_expires_at)
+        ports.clock.move_to(harness.stored_booking(FIRST).hold_expires_at)
         work(harness)
-    slots = ports.tables.slots[GUEST_HANNA.person_id]
-    assert sorted(booking_id for _, booking_id in slots.values()) == sorted(each.booking_id for each in bookings[1:])
-
-
-def test_a_slot_that_was_given_back_late_is_another_bookings_by_then(harness: Harness, ports: Fakes) -> None:
-    first = harness.held_booking(stay=a_stay(nights=1))
-    cancel(ports, GUEST_HANNA, FIRST, reason="Plans changed.")
-    # At the very same moment, for the very same time.
-    second = harness.held_booking(key="second", stay=a_stay(nights=1))
-    assert (second.slot, second.slot_frees_at) == (first.slot, first.slot_frees_at)
-    ports.bookings.give_back_slot(first)
-    assert ports.tables.slots[GUEST_HANNA.person_id][second.slot][1] == second.booking_id
+    harness.held_booking(key="fourth", stay=night)
+    with pytest.raises(TooManyOpenHolds):
+        harness.book(key="fifth", stay=night)
+    # The others still have theirs: another end makes room for one more, and no end for two.
+    cancel(ports, GUEST_HANNA, booking_id_of("second"), reason="Plans changed.")
+    harness.held_booking(key="fifth", stay=night)
+    with pytest.raises(TooManyOpenHolds):
+        harness.book(key="sixth", stay=night)
 
 
 # Keys
