@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.sandboxes.chapa.webhooks import SIGNATURES as OF_CHAPA
-from local.sandboxes.core.webhook_sender import Signatures
+from local.sandboxes.core.webhook_sender import AUTHENTIC_SIGNATURES, Signatures
 from local.sandboxes.paystack.webhooks import SIGNATURES as OF_PAYSTACK
 from local.stack.environment import SANDBOX_SECRET_KEY_V2
 
@@ -42,7 +42,7 @@ class ScenarioGateway:
     @property
     def forged_signatures(self) -> dict[str, str]:
         """Every way in which its sandbox can forge a webhook, and what it is."""
-        return {name: about for name, (about, _) in self.signatures.items() if name != "good"}
+        return {name: about for name, (about, _) in self.signatures.items() if name not in AUTHENTIC_SIGNATURES}
 
 
 ETHIOPIA: dict[str, Any] = {

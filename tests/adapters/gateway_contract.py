@@ -15,6 +15,7 @@ from chalicelib.domain.money import Money
 from chalicelib.services.ports import BadSignature, NotJson, RefundAnswer
 from chalicelib.settings import BadSetting
 from local.sandboxes.core.faults import AFTER_STORING
+from local.sandboxes.core.webhook_sender import AUTHENTIC_SIGNATURES
 from tests.adapters.gateway_bench import HELD_BACK, Bench
 
 KNOWN = ("429", "401", "403_html")
@@ -276,13 +277,21 @@ class GatewayContract:
             assert (notice.tx_ref, notice.claims_paid) == (bench.tx_ref, False)
 
     def test_a_webhook_that_is_not_signed_rightly_is_not_believed(self, bench: Bench) -> None:
-        signatures = set(bench.blueprint.sandbox.gateway.format.signatures) - {"good"}
+        signatures = set(bench.blueprint.sandbox.gateway.format.signatures) - AUTHENTIC_SIGNATURES
         assert {"none", "wrong", "tampered", "respaced"} <= signatures
         for signature in sorted(signatures):
             bench.webhook(signature=signature)
             received = bench.receiver.got[-1]
             with pytest.raises(BadSignature):
                 bench.gateway.read_webhook(received.body, received.headers)
+
+    def test_a_webhook_that_is_signed_in_any_authentic_way_is_believed(self, bench: Bench) -> None:
+        signatures = set(bench.blueprint.sandbox.gateway.format.signatures) & AUTHENTIC_SIGNATURES
+        assert "good" in signatures
+        for signature in sorted(signatures):
+            bench.webhook(signature=signature)
+            received = bench.receiver.got[-1]
+            assert bench.gateway.read_webhook(received.body, received.headers).tx_ref == bench.tx_ref
 
     def test_one_byte_more_or_less_breaks_the_signature(self, bench: Bench) -> None:
         bench.webhook()

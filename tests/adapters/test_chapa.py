@@ -373,6 +373,10 @@ def test_a_reason_that_repeats_the_guest_is_not_passed_on() -> None:
         (400, {"email": ["validation.email"], "tx_ref": ["The tx ref has already been taken."]}),
         (422, {"tx_ref": ["validation.unique"]}),
         (409, "This tx_ref already exists"),
+        (400, "TThe reference number has been used before"),
+        (400, "Duplicate transaction reference"),
+        (400, "The transaction reference must be unique."),
+        (400, {"tx_ref": ["This value is already in use."]}),
         (200, "Transaction reference has been used before"),
     ],
 )
@@ -386,6 +390,9 @@ def test_a_reference_that_was_used_is_its_own_refusal(status: int, message: obje
     "message",
     [
         "This card was used before",
+        "A transaction reference is required",
+        "Transaction reference is not valid",
+        "Duplicate phone number",
         {"email": ["The email has already been taken."]},
         {"tx_ref": ["validation.required"]},
     ],
@@ -417,6 +424,10 @@ def test_an_unpaid_payment_in_the_recorded_form_and_in_the_documented_one() -> N
     not_paid = {"message": "Payment not paid yet", "status": None, "data": None}
     assert read_verification(answer(404, not_paid)) == Verification("pending")
     assert read_verification(answer(400, not_paid)) == Verification("pending")
+    assert read_verification(answer(200, not_paid)) == Verification("pending")
+    assert read_verification(answer(200, not_paid | {"status": "success", "data": {}})) == Verification("pending")
+    # What became of a payment is in its data, where there is any.
+    assert read_verification(answer(200, PAID | {"message": "Payment not paid yet"})).said == "paid"
 
 
 @pytest.mark.parametrize(
@@ -424,6 +435,7 @@ def test_an_unpaid_payment_in_the_recorded_form_and_in_the_documented_one() -> N
     [
         (400, "Invalid transaction reference"),
         (404, "Invalid transaction or Transaction not found"),
+        (404, "Transaction not found."),
         (400, {"tx_ref": ["Invalid reference"]}),
     ],
 )
@@ -540,9 +552,19 @@ def test_a_fact_that_cannot_be_read_is_none(changed: Mapping[str, object], field
     assert field != "provider_reference" or verification.receipt_url is None
 
 
+def test_a_reference_with_an_underscore_is_kept() -> None:
+    assert read_verification(answer(200, paid(reference="AP_k7-Wq2"))).provider_reference == "AP_k7-Wq2"
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
+        # "Not found" and "invalid" of something else than the reference.
+        (404, failed("The route transaction/verify could not be found")),
+        (404, failed("Invalid endpoint for this transaction")),
+        (400, failed("Invalid transaction currency")),
+        (404, failed("Business not found for this transaction reference")),
+        (200, {"status": "success", "message": "Something else", "data": None}),
         (200, {}),
         (200, {"status": "success", "data": None}),
         (200, {"status": "success", "data": [PAID["data"]]}),

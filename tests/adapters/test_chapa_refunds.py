@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import pytest
@@ -90,6 +91,23 @@ def test_a_refund_of_which_nothing_is_said_may_be_under_way(status: int, body: o
 def test_how_far_a_refund_is(word: object, said: RefundGatewayStatus) -> None:
     body = NEWER | {"data": {"ref_id": "MqT58vRk2c", "status": word}}
     assert read_refund_status(answer(200, body)) == RefundAnswer(said, "MqT58vRk2c")
+
+
+def test_a_refund_whose_name_was_never_heard_is_looked_up_by_ours() -> None:
+    since = datetime(2026, 3, 5, tzinfo=UTC)
+    with serving(answering(200, NEWER | {"data": {"ref_id": "MqT58vRk2c", "status": "processing"}})) as server:
+        found = ChapaV1(server.url, Keys()).find_refund("GZ-1-R1", since=since)
+    assert found == RefundAnswer("processing", "MqT58vRk2c")
+    [request] = server.requests
+    assert (request.method, request.path) == ("GET", "/v1/refund/GZ-1-R1/verify")
+
+
+def test_that_chapa_does_not_find_it_by_ours_proves_nothing() -> None:
+    since = datetime(2026, 3, 5, tzinfo=UTC)
+    with serving(answering(404, failed("Refund not found"))) as server:
+        assert ChapaV1(server.url, Keys()).find_refund("GZ-1-R1", since=since) is None
+    with serving(answering(500, failed("Server Error"))) as server, pytest.raises(GatewayBadAnswer):
+        ChapaV1(server.url, Keys()).find_refund("GZ-1-R1", since=since)
 
 
 def test_a_refund_that_nobody_knows_and_no_answer_about_one() -> None:

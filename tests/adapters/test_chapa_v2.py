@@ -144,6 +144,9 @@ def test_a_reference_that_was_used_is_its_own_refusal(status: int, body: object)
         (500, v2_error("INVALID_VALUE", "amount is wrong")),
         (408, v2_error("INVALID_VALUE", "amount is wrong")),
         (409, b"<html>"),
+        (409, v2_error(None, "")),
+        (409, v2_error("INVALID_STATE", "Another request with this Idempotency-Key is being processed")),
+        (409, v2_error("INVALID_STATE", "The account is being changed")),
         (409, {"message": "Conflict"}),
         (404, {"message": "Not Found"}),
         (400, {"status": "error"}),
@@ -317,6 +320,8 @@ def test_a_reference_that_it_does_not_know(status: int, body: object) -> None:
     ("status", "body"),
     [
         (404, {"message": "Not Found"}),
+        (404, v2_error("NOT_FOUND", "Not found")),
+        (404, v2_error("NOT_FOUND", "Merchant not found")),
         (404, b"<html>Payment not found</html>"),
         (500, NOT_FOUND),
         (500, v2_error("PROCESSING_FAILED", "Unable to process")),

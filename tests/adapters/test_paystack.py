@@ -358,6 +358,8 @@ def test_a_reference_that_paystack_does_not_know(status: int, body: object) -> N
         (404, PAYSTACK_PAID),
         (404, {"message": "Not found"}),
         (400, paystack_refusal("Something else is wrong")),
+        (404, paystack_refusal("Route not found")),
+        (404, paystack_refusal("Integration not found")),
         (500, paystack_refusal("Entity not found")),
         (502, b"<html>not found</html>"),
     ],

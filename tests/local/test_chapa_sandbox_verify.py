@@ -37,6 +37,15 @@ def test_unpaid_as_the_documents_say(bench: Bench) -> None:
     assert bench.verified()["status"] == "success"
 
 
+def test_unpaid_as_some_have_seen(bench: Bench) -> None:
+    bench.control(verify="200_unpaid")
+    bench.initialize()
+    answer = bench.verify()
+    assert (answer.status_code, answer.json) == (200, {"message": "Payment not paid yet", "status": None, "data": None})
+    bench.pay()
+    assert bench.verified()["status"] == "success"
+
+
 def test_paid(bench: Bench) -> None:
     bench.initialize()
     bench.move_clock(seconds=32)
@@ -286,6 +295,16 @@ def test_refund_path(bench: Bench) -> None:
     bench.control(refund_path="either")
     assert bench.call("POST", f"/refund/{TX_REF}").status_code == 200
     assert bench.call("GET", "/refund/never/verify").status_code == 404
+
+
+def test_refund_verify_path(bench: Bench) -> None:
+    bench.paid(refund="simulated_v2_shape")
+    ref_id = _refund(bench, reference="GZ-R1")[1]["data"]["ref_id"]
+    by_ours = "/refund/GZ-R1/verify"
+    assert bench.call("GET", by_ours).json["data"]["ref_id"] == ref_id
+    bench.control(refund_verify_path="ref_id")
+    assert bench.call("GET", by_ours).json == {"message": "Refund not found", "status": "failed", "data": None}
+    assert bench.call("GET", f"/refund/{ref_id}/verify").json["data"]["ref_id"] == ref_id
 
 
 def test_any_other_call_is_not_there(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -100,13 +101,15 @@ def test_amharic_is_escaped_or_plain(bench: Bench) -> None:
     [
         ("constant_signature", {"chapa-signature"}),
         ("no_signature", set()),
+        ("custom_signature", {"chapa-signature"}),
+        ("custom_basic", set()),
         ("wrong_key", {"chapa-signature", "x-chapa-signature"}),
         ("api_key_signature", {"chapa-signature", "x-chapa-signature"}),
         ("tampered", {"chapa-signature", "x-chapa-signature"}),
         ("respaced", {"chapa-signature", "x-chapa-signature"}),
     ],
 )
-def test_webhooks_that_must_be_refused(bench: Bench, pattern: str, headers: set[str]) -> None:
+def test_webhooks_without_the_usual_signature(bench: Bench, pattern: str, headers: set[str]) -> None:
     bench.paid(webhook=pattern, callback="never")
     [received] = bench.webhooks()
     assert {name for name in received.headers if name.endswith("chapa-signature")} == headers
@@ -119,6 +122,9 @@ def test_what_each_bad_signature_is(bench: Bench) -> None:
     body = json_as_php(BODY_A)
     signed = {name: sign(body, keys) for name, (_, sign) in webhooks.SIGNATURES.items()}
     assert signed["constant"] == (body, {"Chapa-Signature": CONSTANT})
+    assert signed["x_only"] == (body, {"x-chapa-signature": signed["good"][1]["x-chapa-signature"]})
+    assert signed["custom"] == (body, {"Chapa-Signature": signed["good"][1]["x-chapa-signature"]})
+    assert signed["custom_basic"][1] == {"Authorization": f"Basic {b64encode(f'guzo:{SECRET}'.encode()).decode()}"}
     assert signed["constant_as_x"][1]["x-chapa-signature"] == CONSTANT
     assert signed["api_key"][1]["x-chapa-signature"] == webhooks.body_signature(body, KEY)
     assert json.loads(signed["tampered"][0])["amount"] == "24500.00"

@@ -19,6 +19,7 @@ FETCHED = "Payment details fetched successfully"
 UNKNOWN_TRANSACTION = "Invalid transaction reference"
 UNKNOWN_TRANSACTION_404 = "Invalid transaction or Transaction not found"
 UNPAID = {"message": "Payment not paid yet", "status": None, "data": None}
+UNPAID_STATUS = {"404_unpaid": 404, "200_unpaid": 200}
 
 
 def new_reference() -> str:
@@ -107,6 +108,7 @@ def _without(*keys: str) -> Callable[[Body], Body]:
 VERIFY: dict[str, VerifyVariant] = {
     "normal": VerifyVariant("the truth; unpaid is 200 with data.status pending and no reference"),
     "404_unpaid": VerifyVariant("the truth; unpaid is 404 `Payment not paid yet`, as the documents say"),
+    "200_unpaid": VerifyVariant("the truth; unpaid is 200 `Payment not paid yet` with data null, as some have seen"),
     "string_amount": VerifyVariant("the truth, amount and charge as strings", change=_with_text_amounts),
     "wrong_amount": VerifyVariant(
         "the truth, but one birr less", change=lambda data: {**data, "amount": data["amount"] - 1}
@@ -141,8 +143,8 @@ def actual_status(transaction: Transaction, *, after_cancel: str, refunds_done: 
 def verification(transaction: Transaction, behaviour: str, true: str) -> Answer:
     """Return verify's answer about a known transaction."""
     variant = VERIFY.get(behaviour, VERIFY["normal"])
-    if behaviour == "404_unpaid" and transaction.status != "paid":
-        return 404, dict(UNPAID)
+    if behaviour in UNPAID_STATUS and transaction.status != "paid":
+        return UNPAID_STATUS[behaviour], dict(UNPAID)
     data = variant.change(payment(transaction, variant.status or true))
     return 200, success(FETCHED, data or None)
 
@@ -154,6 +156,9 @@ def _refusal(status: int, message: Any, about: str | None = None) -> FixedAnswer
 FIXED_ANSWERS: dict[str, dict[str, FixedAnswer]] = {
     "initialize": {
         "used_before": _refusal(400, "Transaction reference has been used before"),
+        "used_before_field": _refusal(
+            400, {"tx_ref": ["The tx ref has already been taken."]}, "400, the used reference as a field's error"
+        ),
         "field_errors": _refusal(
             400,
             {

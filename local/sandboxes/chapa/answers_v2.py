@@ -128,6 +128,11 @@ USED = "merchant_reference already exists"
 FIXED_ANSWERS: Mapping[str, Mapping[str, FixedAnswer]] = {
     "v2_initialize": {
         "used_before": FixedAnswer("409 for a used reference", 409, error("INVALID_STATE", USED)),
+        "conflict": FixedAnswer(
+            "409 about something else than the reference",
+            409,
+            error("INVALID_STATE", "Another request with this Idempotency-Key is being processed"),
+        ),
         "used_before_400": FixedAnswer("400 for a used reference", 400, error("INVALID_VALUE", USED)),
         "missing_field": FixedAnswer(
             "400 MISSING_REQUIRED_FIELD with details by field",

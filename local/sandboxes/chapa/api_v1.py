@@ -123,8 +123,15 @@ class Api:
         return self._answer("refund", tx_ref, lambda behaviour: self._refund(payment, behaviour))
 
     def refund_verify(self, ref_id: str) -> Response:
-        """GET /refund/{ref_id}/verify: how far a simulated refund is, by either reference of it."""
+        """GET /refund/{ref_id}/verify: how far a simulated refund is."""
         found = self.sandbox.transactions.find_by_refund(ref_id)
+        tx_ref = found[0].tx_ref if found else None
+        if (
+            found
+            and found[1].reference == ref_id
+            and self.sandbox.switches.of("refund_verify_path", tx_ref) == "ref_id"
+        ):
+            found = None
 
         def work(behaviour: str) -> Answer:
             if found is None:
@@ -134,7 +141,7 @@ class Api:
             data = answers_v1.refund_data(transaction, refund, status)
             return 200, success("Refund verified successfully", data)
 
-        return self._answer("refund_verify", found[0].tx_ref if found else None, work)
+        return self._answer("refund_verify", tx_ref, work)
 
     def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
         """Answer for any other path."""

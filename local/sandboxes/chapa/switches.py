@@ -68,6 +68,11 @@ SWITCHES: dict[str, Choice | Number] = {
         "chapa_reference",
         {"chapa_reference": "Chapa's only", "either": "the tx_ref too"},
     ),
+    "refund_verify_path": Choice(
+        "the reference that GET /refund/{reference}/verify takes",
+        "either",
+        {"either": "Chapa's, or the merchant's own of the refund", "ref_id": "Chapa's only"},
+    ),
     "email_domains": Choice(
         "e-mail domains that are reserved for tests, such as example.com",
         "refuse",

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,21 @@ def _respaced(body: bytes, keys: SigningKeys) -> Signed:
 
 SIGNATURES: dict[str, tuple[str, Callable[[bytes, SigningKeys], Signed]]] = {
     "good": ("both headers", lambda body, keys: (body, _both(body, keys.webhook_secret))),
+    "x_only": (
+        "only x-chapa-signature",
+        lambda body, keys: (body, {BODY_HEADER: body_signature(body, keys.webhook_secret)}),
+    ),
+    "custom": (
+        "a custom webhook's: only Chapa-Signature, over the body",
+        lambda body, keys: (body, {CONSTANT_HEADER: body_signature(body, keys.webhook_secret)}),
+    ),
+    "custom_basic": (
+        "a custom webhook's with Basic Auth: nothing covers the body",
+        lambda body, keys: (
+            body,
+            {"Authorization": f"Basic {b64encode(f'guzo:{keys.webhook_secret}'.encode()).decode()}"},
+        ),
+    ),
     "constant": (
         "only Chapa-Signature, which is a constant",
         lambda body, keys: (body, {CONSTANT_HEADER: constant_signature(keys.webhook_secret)}),
@@ -109,6 +125,11 @@ DELIVERY_PATTERNS: dict[str, DeliveryPattern] = {
     "failed_after_success": DeliveryPattern(
         "the true event, then a failure that is out of date", events_after=(FAILED,)
     ),
+    "x_only": DeliveryPattern("with x-chapa-signature only", signature="x_only"),
+    "custom_signature": DeliveryPattern(
+        "as a custom webhook: Chapa-Signature over the body, and nothing else", signature="custom"
+    ),
+    "custom_basic": DeliveryPattern("as a custom webhook with Basic Auth", signature="custom_basic"),
     "constant_signature": DeliveryPattern("with Chapa-Signature only", signature="constant"),
     "no_signature": DeliveryPattern("without signature headers", signature="none"),
     "wrong_key": DeliveryPattern("signed with another key", signature="wrong"),

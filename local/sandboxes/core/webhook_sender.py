@@ -35,6 +35,10 @@ Signed = tuple[bytes, dict[str, str]]
 Signatures = Mapping[str, tuple[str, Callable[[bytes, SigningKeys], Signed]]]
 
 
+AUTHENTIC_SIGNATURES = frozenset({"good", "x_only", "custom"})
+"""The signatures that prove who sent a webhook; every other one is forged."""
+
+
 @dataclass(frozen=True)
 class DeliveryPattern:
     """How webhooks are delivered after an outcome: how often, when, signed how, with which other events."""

@@ -13,7 +13,7 @@ SwitchSetting = tuple[str, str]
 
 CALLS = ("initialize", "verify", "cancel", "refund", "refund_verify")
 DELIVERY_PATTERNS = ("webhook", "callback", "verify_after_cancel", "verify_unknown")
-TRUE_ANSWERS = {"normal", "404_unpaid", "string_amount", "no_reference"}
+TRUE_ANSWERS = {"normal", "404_unpaid", "200_unpaid", "string_amount", "no_reference"}
 OTHER_PAYMENT = {"wrong_amount", "wrong_currency", "wrong_mode", "wrong_reference", "no_amount", "no_mode"}
 """Variants of verify that report a payment as paid, but with another amount, currency, mode or reference."""
 FALSE_ANSWERS = {*VERIFY, "unknown", "unknown_404"} - TRUE_ANSWERS
