@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chalicelib.domain.booking import Booking, Email, EmailKind, Language, Refund
 from chalicelib.domain.ids import payment_of
+from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, Message
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
@@ -233,7 +234,7 @@ def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str 
         "payment": payment_of(refund.refund_id) if refund else booking.current_payment.tx_ref,
         "refund": refund.amount.formatted if refund else None,
         "refund_id": refund.refund_id if refund else None,
-        "guest": f"{contact.first_name} {contact.last_name}",
+        "guest": contact.name,
         "phone": contact.phone,
     }
 
@@ -256,6 +257,4 @@ def _where(booking: Booking) -> str:
 
 def _one_line(value: Any) -> Any:
     """Text without line ends, control characters and marks of direction; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    return " ".join("".join(character if character.isprintable() else " " for character in value).split())
+    return one_line(value) if isinstance(value, str) else value

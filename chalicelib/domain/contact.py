@@ -7,9 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A guest, and where they are reached. ``phone`` is 0911223344, or in E.164: +251115517700, +254712345678."""
+    """A guest, and where they are reached. ``phone`` is 0911223344, or in E.164: +251115517700, +254712345678.
+
+    ``last_name`` is empty for those who have one name.
+    """
 
     first_name: str
     last_name: str
     email: str
     phone: str
+
+    @property
+    def name(self) -> str:
+        """The whole name."""
+        return f"{self.first_name} {self.last_name}".strip()

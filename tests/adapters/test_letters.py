@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -314,6 +315,20 @@ def test_a_host_learns_who_comes() -> None:
     assert "Guest: Hanna Tesfaye" in message.text
     assert "Phone: 0911223344" in message.text
     assert "\nአዲስ ቦታ ማስያዝ፦ Lake house፣ ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ.\n" in message.text
+
+
+def test_joiners_stay_in_names_of_people_and_places() -> None:
+    contact = replace(builders.HANNA, first_name="نیک\u200cپور", last_name="ක්\u200dෂමා")
+    listing = builders.a_listing(title="ශ්\u200dරී House")
+    message = letter("host_new_booking", booking_owing("host_new_booking", contact=contact, listing=listing))
+    assert "Guest: نیک\u200cپور ක්\u200dෂමා\n" in message.text
+    assert message.subject.startswith("New booking: ශ්\u200dරී House, ")
+
+
+def test_a_guest_of_one_name_is_called_by_it() -> None:
+    contact = replace(builders.HANNA, last_name="")
+    message = letter("host_new_booking", booking_owing("host_new_booking", contact=contact))
+    assert "\nGuest: Hanna\n" in message.text
 
 
 def test_days_are_written_in_words() -> None:

@@ -313,6 +313,9 @@ TEXTS = {
     "delete": "a\x7f",
     "private": "a\ue000",
     "c1": "a\x85a",
+    "override": "a\u202eb",
+    "isolate": "a\u2066b\u2069",
+    "lost": "a\ufffdb",
 }
 
 
@@ -389,12 +392,58 @@ def test_a_number_that_does_not_say_its_country_is_refused(world: World) -> None
         "a" * 250 + "@gmail.com",
         "ሐ@gmail.com",
         "=?utf-8?q?v=40e.et=2c?=@b.et",
+        ".hanna@gmail.com",
+        "hanna.@gmail.com",
+        "hanna@gmail.com.",
+        "hanna@.gmail.com",
+        "hanna@192.0.2.7",
+        "a" * 65 + "@gmail.com",
+        "hanna@m\u00fcller..de",
+        "hanna@\u1112.de",
+        "h@" + "\u00fc" * 80 + ".de",
     ],
 )
 def test_e_mail_addresses_that_are_none(world: World, email: str) -> None:
     body = world.request({"listing_id": "x"})
     body["contact"]["email"] = email
     assert list(refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()) == ["contact.email"]
+
+
+@pytest.mark.parametrize(
+    ("email", "kept"),
+    [
+        ("hanna@m\u00fcller.de", "hanna@xn--mller-kva.de"),
+        ("Hanna@STRASSE.\u0440\u0444", "Hanna@strasse.xn--p1ai"),
+        ("mailto:hanna.tesfaye@gmail.com", "hanna.tesfaye@gmail.com"),
+        ("\u202ahanna@gmail.com\u202c", "hanna@gmail.com"),
+        ("\u00a0hanna+b@mail\u00ad.gmail.com\ufeff", "hanna+b@mail.gmail.com"),
+    ],
+)
+def test_e_mail_addresses_are_kept_as_mail_servers_know_them(world: World, email: str, kept: str) -> None:
+    contact = world.request({"listing_id": "x"})["contact"] | {"email": email}
+    booking = world.paid(world.book(contact=contact))
+    assert booking["contact"]["email"] == kept
+    assert kept in world.send_emails()
+
+
+@pytest.mark.parametrize("last_name", [None, "", " \u00a0", "left out"], ids=repr)
+def test_a_guest_may_have_one_name(world: World, last_name: str | None) -> None:
+    contact = world.request({"listing_id": "x"})["contact"] | {"first_name": "\u1200\u1293", "last_name": last_name}
+    if last_name == "left out":
+        del contact["last_name"]
+    booking = world.book(contact=contact)
+    assert (booking["contact"]["first_name"], booking["contact"]["last_name"]) == ("\u1200\u1293", "")
+    [opened] = world.gateway.opened.values()
+    assert opened["first_name"] == "\u1200\u1293"
+    assert "last_name" not in opened
+
+
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+@pytest.mark.parametrize("text", ["evil.com", "hanna\uff20x", "a\u202eb", "a\u200fb", "a\u2028b", "http://x", "."])
+def test_a_name_carries_no_link(world: World, field: str, text: str) -> None:
+    body = world.request({"listing_id": "x"})
+    body["contact"][field] = text
+    assert list(refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()) == [f"contact.{field}"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ KNOWN = {name: os.environ[f"GUZO_{name.upper()}"] for name in ("listing_id", "bo
 SECRET = os.environ["GUZO_WEBHOOK_SECRET"].encode()
 
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(sorted(available_timezones())))
+schemathesis.openapi.format("person-name", st.sampled_from(["Hanna", "T.G. Abebe", "O'Neil", "ሀና ተ.", "ገ/መድህን"]))
 schemathesis.openapi.format(
     "phone", st.from_regex(r"\A((\+251 ?|0)[79][0-9]{2} ?[0-9]{3} ?[0-9]{3}|\+(254|234|44) ?[1-9][0-9]{8})\Z")
 )

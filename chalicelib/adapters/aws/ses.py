@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, MailBusy, MailRefused, Message
 
 SENDER = "Guzo"
@@ -92,5 +93,4 @@ def _attach(mail: EmailMessage, attachment: Attachment) -> None:
 
 def _one_line(text: str) -> str:
     """Without line ends, other control characters, and anything that a reader would decode: no new header."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(printable.replace("=?", "= ?").split())
+    return one_line(text).replace("=?", "= ?")

@@ -15,12 +15,16 @@ from msgspec import Meta
 
 from chalicelib.domain.calendar import MAX_NIGHTS
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR
+from chalicelib.domain.names import person_name
 from chalicelib.domain.phone import normalise
+from chalicelib.domain.text import visible
 
 FORMATS: Mapping[str, str] = {
     "phone": "an Ethiopian phone number in any usual way of writing (`0911223344`, `+251 911 22 33 44`), answered as "
     "`0911223344`, or for a landline as `+251115517700`; or another country's with its + or 00 (`+254 712 345 678`), "
     "answered as `+254712345678`",
+    "person-name": "a name in any script, or a part of it, with its initials, apostrophes, hyphens and slashes "
+    "(`T.G. Abebe`, `O'Neil`, `ገ/መድህን`); without links, addresses, and characters that turn the direction of writing",
     "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
 }
 """What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
@@ -29,10 +33,16 @@ MAX_UNITS = 1000
 MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
 """Of one unit for one night, so that the dearest stay is still an amount that is believed."""
 
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(
-    r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+",
-    re.IGNORECASE | re.ASCII,
+    rf"(?!.*=\?)(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?=[a-z]){_LABEL}", re.IGNORECASE | re.ASCII
 )
+"""An address as mail servers take it. ``=?`` begins what mail programs decode into other letters."""
+_MAILTO = re.compile("^mailto:", re.IGNORECASE)
+_MAX_EMAIL = 254
+
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
@@ -46,12 +56,19 @@ def checked(check: Callable[[str], str], *, schema: dict[str, object] | None = N
 
 
 def plain_text(text: str) -> str:
-    """Trimmed text of at least one visible character, without control characters."""
+    """Trimmed text of at least one visible character, without control characters.
+
+    Nor with those that reorder what stands after them, nor with what stands for bytes that were no text (U+FFFD).
+    """
     text = text.strip()
     if all(unicodedata.category(letter)[0] in "CZ" for letter in text):
         raise ValueError("must not be empty")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Co") and letter != "\n" for letter in text):
         raise ValueError("must not hold control characters")
+    if _REORDERING.search(text):
+        raise ValueError("must not turn the direction of writing")
+    if "\ufffd" in text:
+        raise ValueError("must be text in UTF-8")
     return text
 
 
@@ -68,11 +85,35 @@ def optional_line(text: str) -> str:
     return one_line(text) if text.strip() else ""
 
 
+def name(text: str) -> str:
+    """A person's name, or a part of it."""
+    return person_name(one_line(text))
+
+
+def maybe_name(text: str) -> str:
+    """The same, or nothing."""
+    return name(text) if text.strip() else ""
+
+
 def email_address(text: str) -> str:
-    """A plain address, without a name beside it. ``=?`` begins what mail programs decode into other letters."""
-    if not _EMAIL.fullmatch(text.strip()) or ".." in text or "=?" in text:
+    """A plain address, without a name beside it; a domain of other letters as mail servers know it (``xn--…``)."""
+    local, _, domain = _MAILTO.sub("", visible(text).strip()).rpartition("@")
+    if not domain.isascii():
+        domain = _ascii_domain(domain)
+    address = f"{local}@{domain}"
+    if len(address) > _MAX_EMAIL or not _EMAIL.fullmatch(address):
         raise ValueError("must be an e-mail address")
-    return text.strip()
+    return address
+
+
+def _ascii_domain(domain: str) -> str:
+    """The domain in punycode; nothing for one that there cannot be."""
+    import idna  # large tables, which few addresses need
+
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return ""
 
 
 def phone_number(text: str) -> str:
@@ -144,18 +185,23 @@ class MoneyIn(msgspec.Struct, frozen=True):
     formatted: str | None = None
 
 
-_TEXT = {"pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\ue000-\uf8ff]*$"}
-_LINE = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ue000-\uf8ff]*$"}
-"""No control characters and none for private use; that one at least must be visible is left to be said in words."""
+_TEXT = {"pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\ufffd]*$"}
+_LINE = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ue000-\uf8ff\ufffd]*$"}
+"""No control characters, none that reorder others or were lost, and none for private use.
 
-Name = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=60)]
+That one at least must be visible is left to be said in words.
+"""
+_NAME: dict[str, object] = {**_LINE, "format": "person-name"}
+
+Name = Annotated[str, checked(name, schema=_NAME, min_length=1, max_length=60)]
+MaybeName = Annotated[str, checked(maybe_name, schema=_NAME, max_length=60)]
 Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]
 City = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=80)]
 LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
 ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
 Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
 Address = Annotated[str, checked(optional_line, schema=_LINE, max_length=200)]
-Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=254)]
+Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=_MAX_EMAIL)]
 Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=64)]
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
 TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]

@@ -11,7 +11,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.payments import PaymentOut
-from chalicelib.api.core.fields import Count, Email, Name, NoBody, Phone, Price, Sentence, checked, url_parts
+from chalicelib.api.core.fields import Count, Email, MaybeName, Name, NoBody, Phone, Price, Sentence, checked, url_parts
 from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.container import container
@@ -19,6 +19,7 @@ from chalicelib.domain.booking import BookingStatus, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.names import person_name
 from chalicelib.services import queries
 from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book
@@ -39,12 +40,21 @@ def return_address(text: str) -> str:
 
 
 class ContactIn(msgspec.Struct, frozen=True):
-    """Who the booking is for, and where they are reached."""
+    """Who the booking is for, and where they are reached. ``last_name`` may be left out, or be null or empty."""
 
     first_name: Name
-    last_name: Name
     email: Email
     phone: Phone
+    last_name: MaybeName | None = None
+
+    @staticmethod
+    def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
+        """The two names make no link between them either."""
+        if right.get("first_name") and right.get("last_name"):
+            try:
+                person_name(f"{right['first_name']} {right['last_name']}")
+            except ValueError as error:
+                yield FieldError("last_name", str(error))
 
 
 class NewBooking(msgspec.Struct, frozen=True):
@@ -116,7 +126,7 @@ def create_booking(call: Call, body: NewBooking) -> Answer:
         BookingRequest(
             listing_id=body.listing_id,
             stay=Stay(body.check_in, body.check_out, body.units, body.guests),
-            contact=Contact(body.contact.first_name, body.contact.last_name, body.contact.email, body.contact.phone),
+            contact=_contact(body.contact),
             language=body.language,
             expected_total=body.expected_total,
             return_url=body.return_url,
@@ -195,3 +205,7 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     """Cancel a booking; what the policy gives back is owed at once."""
     booking, role = cancel(call.container, call.principal, call.path["booking_id"], reason=body.reason or "")
     return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))
+
+
+def _contact(given: ContactIn) -> Contact:
+    return Contact(first_name=given.first_name, last_name=given.last_name or "", email=given.email, phone=given.phone)
