@@ -7,15 +7,17 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 EMULATOR := .venv-ministack
+AUDIT := .venv-audit
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
+AUDITORS := $(AUDIT)/.installed
 NPM := client/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services reset demo record benchmarks test races prove guards mutants check format coverage template openapi client package verify-deploy deploy check-gateway setup clean
+.PHONY: help run services reset demo record benchmarks test races prove guards mutants check format coverage template openapi client package release verify-deploy deploy check-gateway lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -84,6 +86,9 @@ client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (N
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template (ARCH=x86_64)
 	@$(BIN)/python -m tools.package $(STAGE) $(if $(ARCH),--architecture $(ARCH))
 
+release: $(DEV) ## Build build/release/: what a release consists of, for both processors, with checksums
+	@$(BIN)/python -m tools.release
+
 verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and run a scenario through its API
 	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)
 
@@ -93,11 +98,17 @@ deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS=
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
 	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)
 
+lock: $(DEV) ## Lock requirements*.txt, with hashes, after a change of an .in file (ARGS=--upgrade for newer versions)
+	@$(BIN)/python -m tools.lock $(ARGS)
+
+audit: $(DEV) $(AUDITORS) ## Look for known weaknesses in requirements, template and workflows (needs the internet)
+	@$(BIN)/python -m tools.audit $(AUDIT)/bin
+
 setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install
 
 clean: ## Remove everything that these verbs made
-	rm -rf $(VENV) $(EMULATOR) .venv-benchmarks build .local .coverage htmlcov
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) .venv-benchmarks build .local .coverage htmlcov
 	rm -rf client/node_modules client/dist client/build client/src/schema.ts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -112,22 +123,27 @@ MAKE_VENV = python=$$($(FIND_PYTHON)); \
 	  || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }; \
 	[ -x $@/bin/python ] || $$python -m venv $@
 
-$(VENV) $(EMULATOR):
+$(VENV) $(EMULATOR) $(AUDIT):
 	@$(MAKE_VENV)
 
-$(RUN): requirements.txt local/requirements-local.txt | $(VENV)
+$(RUN): local/requirements-local.txt | $(VENV)
 	@echo "Installing packages (first run only)…"
-	@$(BIN)/python $(PIP_INSTALL) -r local/requirements-local.txt
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r local/requirements-local.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
 	@echo "Installing the tools for tests and checks (first run only)…"
-	@$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(MINISTACK): local/requirements-ministack.txt | $(EMULATOR)
 	@echo "Installing the emulated AWS (first run only)…"
-	@$(EMULATOR)/bin/python $(PIP_INSTALL) -r local/requirements-ministack.txt
+	@$(EMULATOR)/bin/python $(PIP_INSTALL) --require-hashes -r local/requirements-ministack.txt
+	@touch $@
+
+$(AUDITORS): requirements-audit.txt | $(AUDIT)
+	@echo "Installing the auditors (first run only)…"
+	@$(AUDIT)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
 	@touch $@
 
 $(NPM): client/package.json client/package-lock.json

@@ -12,7 +12,6 @@ import argparse
 import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -26,12 +25,11 @@ from typing import Any
 from chalicelib.settings import LIVE_STAGE
 from tools.contents import ContentsError, compile_all, prune, write_zip
 from tools.revision import Revision, RevisionError, revision_of
+from tools.sbom import bill_of_materials
 from tools.stage_template import built_as, for_stage, translate, with_code_at
 from tools.target import ARCHITECTURES, Target, TargetError
 
 ROOT = Path(__file__).resolve().parent.parent
-
-_CHALICE = re.compile(r"^chalice==[^\n]*(?:\\\n[^\n]*)*\n", re.MULTILINE)
 
 
 class PackageError(Exception):
@@ -47,6 +45,8 @@ class Package:
     """The SAM template; its CodeUri is the zip beside it."""
     translated: Path
     """The same as plain CloudFormation: linted, never deployed."""
+    bill: Path
+    """What is in the zip, as CycloneDX."""
     target: Target
     revision: Revision
 
@@ -93,7 +93,7 @@ def _build(stage: str, root: Path, out: Path, target: Target, revision: Revision
     unzipped = out / "unzipped"
     shutil.rmtree(unzipped, ignore_errors=True)
     with _alone_in(root / "build" / "wheels") as wheels:
-        shutil.copytree(target.install(_deployed_requirements(root, out), wheels), unzipped)
+        shutil.copytree(target.install(root / "requirements.txt", wheels), unzipped)
     with zipfile.ZipFile(out / "chalice" / "deployment.zip") as archive:
         archive.extractall(unzipped)
     prune(unzipped)
@@ -101,6 +101,7 @@ def _build(stage: str, root: Path, out: Path, target: Target, revision: Revision
     compile_all(unzipped, target.interpreter())
     zipped = out / "deployment.zip"
     write_zip(unzipped, zipped)
+    bill = _write_json(out / "sbom.cdx.json", bill_of_materials(unzipped, zipped))
 
     template = for_stage(json.loads((out / "chalice" / "sam.json").read_text(encoding="utf-8")), stage)
     template = built_as(template, target, revision)
@@ -109,7 +110,7 @@ def _build(stage: str, root: Path, out: Path, target: Target, revision: Revision
         out / "cloudformation.json", translate(with_code_at(template, bucket="bucket", key="deployment.zip"))
     )
     shutil.rmtree(out / "chalice")
-    return Package(zipped, sam, translated, target, revision)
+    return Package(zipped, sam, translated, bill, target, revision)
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def _alone_in(folder: Path) -> Iterator[Path]:
 
 
 def _copy_source(root: Path, source: Path) -> Path:
-    """A clean copy of what is ours in the package, which for Chalice has no requirements."""
+    """A clean copy of what is ours in the package. It names no requirements: Chalice is not to install any."""
     for name in ("app.py", "chalicelib", ".chalice/config.json"):
         if not (root / name).exists():
             raise PackageError(f"{name} is missing.")
@@ -134,17 +135,6 @@ def _copy_source(root: Path, source: Path) -> Path:
         shutil.copy(part, source / ".chalice")
     (source / "requirements.txt").touch()
     return source
-
-
-def _deployed_requirements(root: Path, out: Path) -> Path:
-    """The requirements without Chalice: `chalice package` adds the part of it that runs in Lambda, and that alone.
-
-    As a requirement, its whole command line would come along, pip and setuptools included.
-    """
-    requirements = out / "requirements.txt"
-    text = (root / "requirements.txt").read_text(encoding="utf-8")
-    requirements.write_text(_CHALICE.sub("", text), encoding="utf-8")
-    return requirements
 
 
 def _chalice_package(source: Path, stage: str, out: Path) -> None:
@@ -192,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     size = sum(path.stat().st_size for path in unzipped.rglob("*") if path.is_file())
     zipped = package.zip.stat().st_size
     print(f"  {package.zip.relative_to(ROOT)}  {zipped / 1e6:.1f} MB, {size / 1e6:.1f} MB unzipped, {target}")
+    print(f"  {package.bill.relative_to(ROOT)}  what is in it")
     print(f"  {package.template.relative_to(ROOT)}  commit {package.revision}")
     if not lint(package):
         return 1

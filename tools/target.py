@@ -85,6 +85,7 @@ class Target:
             [
                 *command,
                 "--no-deps",
+                "--require-hashes",
                 "--no-compile",
                 "--only-binary=:all:",
                 "--implementation=cp",

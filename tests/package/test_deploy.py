@@ -46,7 +46,8 @@ def session(emulator: MiniStack, monkeypatch: pytest.MonkeyPatch) -> Any:
 def package(tmp_path: Path) -> Package:
     (tmp_path / "deployment.zip").write_bytes(b"code")
     (tmp_path / "sam.json").write_text(json.dumps(TEMPLATE))
-    return Package(tmp_path / "deployment.zip", tmp_path / "sam.json", tmp_path / "sam.json", Target(), Revision("0"))
+    zipped, template = tmp_path / "deployment.zip", tmp_path / "sam.json"
+    return Package(zipped, template, template, tmp_path / "sbom.cdx.json", Target(), Revision("0"))
 
 
 @pytest.fixture
