@@ -46,7 +46,7 @@ class GatewayRow:
     currencies: tuple[str, ...]
     """What it takes; first the one to try it with."""
     versions: tuple[ApiVersion, ...]
-    """The versions of its API, first the one that a stage speaks unless its setting or its key says otherwise."""
+    """The versions of its API, first the one whose address is the default."""
     signatures: tuple[str, ...]
     """The headers that a webhook's signature may stand in, first the usual one."""
     secrets: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""One file per outside thing; each implements a port of services/ports.py and knows no other adapter."""
+"""The outside systems, a room each: every adapter implements a port of services/ports.py and imports no other."""

@@ -20,23 +20,23 @@ SENDER = "Guzo"
 """The name before our address."""
 
 _REFUSALS = frozenset({"MessageRejected", "InvalidParameterValue"})
-"""What SES answers when this message, or its address, will never do. All else may pass: it is tried again."""
+"""SES's codes for a message, or an address, that it will never accept. Any other failure may pass."""
 
 # One bare address, as SES takes it: ASCII, nothing quoted, nothing that could begin another one, or a header, and
-# nothing that whoever writes or reads a header would decode into one.
+# nothing that a writer or reader of headers would decode into one.
 _ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}")
 _WIRE = policy.SMTP.clone(cte_type="7bit")
 
 
 class Ses:
-    """Sends from one address, which SES must know as ours."""
+    """The Mailer port: sends from one address, whose identity SES has verified."""
 
     def __init__(self, client: Callable[[], Any], mail_from: str) -> None:
         self._client = client
         self._mail_from = mail_from
 
     def send(self, message: Message) -> None:
-        """Raises MailBusy, MailRefused. What they say holds no address."""
+        """Raises MailBusy, MailRefused; their messages hold no address."""
         try:
             raw = mime(message, self._mail_from)
         except ValueError as exc:

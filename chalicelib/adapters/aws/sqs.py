@@ -1,4 +1,4 @@
-"""The two queues: bookings that something is due for, and bookings that owe e-mails."""
+"""The Queue port on SQS: one queue of bookings to reconcile, one of bookings that owe e-mails."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Sqs:
         try:
             answer = self._client().get_queue_attributes(QueueUrl=self._reconcile_url, AttributeNames=names)
         except (BotoCoreError, ClientError) as exc:
-            raise Fault("the queue did not tell its depth") from exc
+            raise Fault("the depth of the queue could not be read") from exc
         return sum(int(answer["Attributes"].get(name, 0)) for name in names)
 
     def _send(self, url: str, tasks: list[Task]) -> None:

@@ -17,7 +17,7 @@ from chalicelib.telemetry import observe as write_log
 
 
 class Ssm:
-    """Every SecureString right under ``path``, by its last name. Safe to share between threads."""
+    """The Secrets port: every SecureString directly under ``path``, by its last name. Safe to share between threads."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Ssm:
         self._tried = -math.inf
 
     def get(self, name: str) -> str:
-        """Raises Fault when it was never readable, or is not there."""
+        """A secret that must be there. Raises Fault when it is not, or when the secrets were never readable."""
         value = self.find(name)
         if value is None:
             raise Fault(f"there is no secret {name} under {self._path}")
@@ -50,7 +50,7 @@ class Ssm:
         return values.get(name)
 
     def _refresh(self) -> Mapping[str, str]:
-        """The secrets, read again. One thread reads; others take the old ones, or wait if there are none."""
+        """Read the secrets again. One thread reads; others take the values of before, or wait where there are none."""
         if not self._lock.acquire(blocking=self._values is None):
             return self._values or {}
         try:

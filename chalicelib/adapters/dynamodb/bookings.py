@@ -80,7 +80,7 @@ class DynamoBookings:
         if (salt := _read_salt()) is not None:
             return salt
         fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
-        # Made once: whoever comes second reads the first one's.
+        # Made once: a second maker reads the first one's.
         absent = SaltItem.booking_id.does_not_exist()
         try:
             self._writes.one(lambda: fresh.save(condition=absent), lost=VersionLost)

@@ -1,4 +1,4 @@
-"""How DynamoDB is written to and read: conflicts and throttling again with jitter, anything else said once."""
+"""Calls to DynamoDB: a write is repeated after a conflict or throttling, with jitter, and after nothing else."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from chalicelib.services.ports import Page, StoreBusy
 T = TypeVar("T")
 
 TRIES = 6
-"""How often a write is tried while DynamoDB says that it was in somebody's way, or is throttling."""
+"""How often a write is tried while it conflicts with another write, or DynamoDB throttles."""
 
 BATCH = 100
-"""How many keys DynamoDB takes in one call."""
+"""How many keys one BatchGetItem may have."""
 
 Item = dict[str, dict[str, Any]]
-"""An item as DynamoDB answers it: each value under its type."""
+"""An item in DynamoDB's own form: each value under its type."""
 
 _CONDITION = {"ConditionalCheckFailed", "ConditionalCheckFailedException"}
-_PROVES_NOTHING = {
+_INCONCLUSIVE = {
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
@@ -40,15 +40,15 @@ _PROVES_NOTHING = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
 }
-"""Codes that say nothing about the conditions: the write is tried again, after a pause with jitter."""
+"""Codes after which it is not known whether the conditions hold: the write is repeated, after a pause with jitter."""
 
 
-class _InTheWay(Exception):
-    """Another write was at work on the same item, or the table throttled: it proves nothing."""
+class _Inconclusive(Exception):
+    """The write conflicted with another one, or the table throttled: whether its conditions hold is not known."""
 
 
 class Writes:
-    """How writes are tried: conflicts and throttling again with jitter, anything else said once."""
+    """Conditional writes, each repeated after a conflict or throttling, with jitter. Raises StoreBusy after TRIES."""
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep, jitter: Callable[[], float] = random) -> None:
         self._sleep = sleep
@@ -63,7 +63,7 @@ class Writes:
             except PynamoDBException as error:
                 if _code(error) in _CONDITION:
                     raise lost from error
-                _raise_trouble(error)
+                _raise(error)
 
         self._tried(attempt)
 
@@ -74,7 +74,7 @@ class Writes:
 
         The last of ``lost`` stands for all items that follow.
         """
-        # One token for all tries of botocore: an answer that was lost on the way is not a second transaction.
+        # One token for all tries of botocore: a try whose response was lost does not become a second transaction.
         token = uuid4().hex
 
         def attempt() -> None:
@@ -87,12 +87,12 @@ class Writes:
                 # nothing; then the rest in order.
                 if codes and codes[0] in _CONDITION:
                     raise lost[0] from error
-                if any(code in _PROVES_NOTHING for code in codes):
-                    raise _InTheWay from error
+                if any(code in _INCONCLUSIVE for code in codes):
+                    raise _Inconclusive from error
                 for position, code in enumerate(codes):
                     if code in _CONDITION:
                         raise lost[min(position, len(lost) - 1)] from error
-                _raise_trouble(error)
+                _raise(error)
 
         self._tried(attempt)
 
@@ -100,14 +100,14 @@ class Writes:
         for tries in range(TRIES):
             try:
                 return attempt()
-            except _InTheWay:
+            except _Inconclusive:
                 self._sleep(self._jitter() * DYNAMODB_CONFLICT_PAUSE.total_seconds() * 2**tries)
         raise StoreBusy("the store stayed busy")
 
 
-def _raise_trouble(error: PynamoDBException) -> None:
-    if _code(error) in _PROVES_NOTHING:
-        raise _InTheWay from error
+def _raise(error: PynamoDBException) -> None:
+    if _code(error) in _INCONCLUSIVE:
+        raise _Inconclusive from error
     raise _busy(error) from error
 
 
@@ -124,7 +124,7 @@ def _code(error: PynamoDBException) -> str | None:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """A read that DynamoDB did not answer is StoreBusy too, so that whoever asked can put the work off."""
+    """Raise StoreBusy for a read that DynamoDB did not answer, as for a write."""
     try:
         yield
     except PynamoDBException as error:

@@ -74,7 +74,7 @@ def decode_listing(text: str, version: int) -> Listing:
 
 
 def encode_verification(verification: Verification) -> str:
-    """What the gateway said, for a person to read."""
+    """A verification as JSON, for an operator to read."""
     return msgspec.json.encode(_lean(verification)).decode()
 
 

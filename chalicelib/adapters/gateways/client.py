@@ -58,7 +58,7 @@ class GatewayClient:
     name: ClassVar[str]
     """Its row in GATEWAYS."""
     version: ClassVar[ApiVersion]
-    """What it speaks."""
+    """The version of the gateway's API that this client speaks."""
 
     def __init__(
         self, base_url: str, secrets: Secrets, *, key_name: str | None = None, **options: Unpack[ClientOptions]

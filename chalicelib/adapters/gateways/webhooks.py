@@ -54,7 +54,8 @@ def _why_refused(
     """None for an authentic webhook, else a short code.
 
     ``constant_signature``: the header holds the HMAC of the secret itself, which Chapa sends beside the real signature.
-    It is the same for every body and proves nothing: somebody drops the real header, or replays a captured one.
+    It is the same for every body and proves nothing: the sender or a proxy dropped the real header, or somebody replays
+    a captured one.
     """
     if not keys[0].strip():
         return "no_secret"  # with an empty key anybody can sign

@@ -67,7 +67,7 @@ class ChapaV2(GatewayClient):
         return None
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
-        """No call that tells a payment's story is documented."""
+        """No call for a payment's log is documented."""
         return ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:

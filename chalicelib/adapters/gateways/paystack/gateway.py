@@ -43,7 +43,7 @@ class Paystack(GatewayClient):
     version = PAYSTACK_V1
 
     def initialize(self, opening: Opening) -> str:
-        """See the port. Paystack knows one address only: where the guest's browser goes, with our reference added."""
+        """See the port. Paystack takes one address only: the guest's browser goes there, with our reference added."""
         response = self._call("POST", "/transaction/initialize", json.dumps(_request(opening)).encode())
         return read_link(response, secure=self._secure, private=private_texts(opening))
 
@@ -84,7 +84,7 @@ class Paystack(GatewayClient):
         raise GatewayBadAnswer("The payment gateway lists too many refunds.", definitely_not_executed=False)
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
-        """No call that tells a payment's story is documented."""
+        """No call for a payment's log is documented."""
         return ()
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
