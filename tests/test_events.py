@@ -1,0 +1,280 @@
+"""What the event handlers make of real events: a message whose work raised comes again, and takes no other with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib import events
+from chalicelib.adapters.aws.sqs import read_task, write_task
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
+from chalicelib.services.ports import Fault, StoreBusy, Task
+from chalicelib.settings import BadSetting
+from chalicelib.telemetry import Crashed, observe
+from tests.builders import NOW, a_booking_id
+from tests.call_log import raises
+from tests.fakes import Fakes
+from tests.harness import GUEST_DAWIT, Harness, booking_id_of
+
+FIRST = booking_id_of("first")
+ONE = f"{FIRST}-1"
+OTHER = booking_id_of("other", GUEST_DAWIT)
+CONTEXT = SimpleNamespace(aws_request_id="lambda-1", get_remaining_time_in_millis=lambda: 60_000)
+
+
+class FakeContainer(Fakes):
+    """The fakes, with what the composition root has beside the ports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings = SimpleNamespace(public_url="https://api.guzo.example.et")
+        self.budgets: list[timedelta] = []
+        self.inside: list[timedelta] = []
+
+    def task_of(self, message: str) -> Task:
+        return read_task(message)
+
+    @contextmanager
+    def gateway_budget(self, budget: timedelta) -> Iterator[None]:
+        self.budgets.append(budget)
+        self.inside.append(budget)
+        try:
+            yield
+        finally:
+            self.inside.pop()
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    harness = Harness()
+    held = harness.ports.tables
+    harness.ports = made = FakeContainer()
+    made.tables.listings.update(held.listings)
+    monkeypatch.setattr(events, "container", lambda: made)
+    yield harness
+    harness.check_invariants()
+
+
+@pytest.fixture
+def ports(harness: Harness) -> FakeContainer:
+    assert isinstance(harness.ports, FakeContainer)
+    return harness.ports
+
+
+def record(number: int, body: str) -> dict[str, Any]:
+    """A record as Lambda is given it."""
+    return {
+        "messageId": f"message-{number}",
+        "receiptHandle": f"handle-{number}",
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": "1799140530000",
+            "SenderId": "AROAEXAMPLE:guzo",
+            "ApproximateFirstReceiveTimestamp": "1799140530001",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "00000000000000000000000000000000",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:guzo-reconcile",
+        "awsRegion": "eu-west-1",
+    }
+
+
+def batch(*bodies: Task | str) -> dict[str, Any]:
+    written = [write_task(body) if isinstance(body, Task) else body for body in bodies]
+    return {"Records": [record(number, body) for number, body in enumerate(written)]}
+
+
+def failed(answer: dict[str, Any]) -> list[int]:
+    """The numbers of the messages that come again."""
+    assert list(answer) == ["batchItemFailures"]
+    return [int(each["itemIdentifier"].removeprefix("message-")) for each in answer["batchItemFailures"]]
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, text.splitlines()) if "message" in line]
+
+
+JUNK = ("{", "", "[]", '{"booking_id": "x"}', json.dumps({"booking_id": FIRST, "tx_ref": f"{OTHER}-1"}))
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("handler", [app.reconcile, app.send_emails], ids=["reconcile", "send_emails"])
+def test_a_message_that_cannot_be_read_comes_again_until_the_dead_letter_queue_has_it(
+    harness: Harness, ports: FakeContainer, handler: Any, junk: str
+) -> None:
+    assert failed(handler(batch(junk), CONTEXT)) == [0]
+    assert ports.call_log.calls == []
+
+
+def paid_booking(harness: Harness, key: str, **who: Any) -> str:
+    """A booking that was paid, of which nobody heard yet."""
+    tx_ref = harness.held_booking(key=key, **who).payments[0].tx_ref
+    harness.ports.gateway.pay(tx_ref)
+    return tx_ref
+
+
+@pytest.mark.parametrize("order", list(permutations(["good", "junk", "raises"])), ids=" ".join)
+def test_each_task_by_itself(
+    harness: Harness, ports: FakeContainer, order: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = paid_booking(harness, "first"), paid_booking(harness, "other", guest=GUEST_DAWIT)
+    bodies: dict[str, Task | str] = {
+        "good": Task(FIRST, good, "request-good", "paid"),
+        "junk": "junk",
+        "raises": Task(OTHER, bad, "request-bad", "paid"),
+    }
+    ports.observe = observe  # type: ignore[assignment]
+    load = ports.bookings.load
+
+    def loaded(booking_id: BookingId) -> Any:
+        return raises_busy() if booking_id == OTHER else load(booking_id)
+
+    ports.bookings.load = loaded  # type: ignore[method-assign]
+    assert failed(app.reconcile(batch(*(bodies[name] for name in order)), CONTEXT)) == [
+        number for number, name in enumerate(order) if name != "good"
+    ]
+    assert harness.stored_booking(FIRST).status == "confirmed"
+    assert harness.stored_booking(OTHER).status == "pending_payment"
+    lines = logged(capsys.readouterr().out)
+    assert [line["request_id"] for line in lines if line["message"] == "task_failed"] == ["request-bad"]
+    assert {line.get("request_id") for line in lines if line.get("booking_id") == FIRST} == {"request-good"}
+    assert all(line["lambda_request_id"] == "lambda-1" for line in lines)
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_a_batch_that_fails_as_a_whole_is_told_message_by_message(
+    harness: Harness, ports: FakeContainer, count: int
+) -> None:
+    ports.bookings.load = raises_busy  # type: ignore[method-assign]
+    tasks = [Task(a_booking_id(f"{n}"), f"{a_booking_id(f'{n}')}-1", webhook_claim="paid") for n in range(count)]
+    for handler in (app.reconcile, app.send_emails):
+        assert failed(handler(batch(*tasks), CONTEXT)) == list(range(count))
+    assert failed(app.reconcile(batch(*["junk"] * count), CONTEXT)) == list(range(count))
+
+
+def raises_busy(*_: Any, **__: Any) -> Any:
+    raise StoreBusy("the store stayed busy")
+
+
+@pytest.mark.parametrize("claim", ["paid", "other"])
+def test_what_a_webhook_claimed_is_followed_up_in_whatever_state_the_payment_is(
+    harness: Harness, ports: FakeContainer, claim: Any
+) -> None:
+    harness.confirmed_booking()
+    harness.clear_logs()
+    assert failed(app.reconcile(batch(Task(FIRST, ONE, "r", claim)), CONTEXT)) == []
+    assert ports.call_log.count("gateway.verify") == 1
+    # A task of the clock names no payment: a booking that rests is left in peace.
+    harness.clear_logs()
+    assert failed(app.reconcile(batch(Task(FIRST)), CONTEXT)) == []
+    assert ports.call_log.count("gateway.verify") == 0
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_booking_that_raises_is_put_off_and_comes_again_where_a_door_was_told_so(
+    harness: Harness, ports: FakeContainer, named: bool
+) -> None:
+    harness.held_booking()
+    ports.clock.move_to(harness.due_at(harness.stored_booking(FIRST)) or NOW)
+    ports.run_before("bookings.load", raises_busy)
+    task = Task(FIRST, ONE, "r", "paid") if named else Task(FIRST)
+    assert failed(app.reconcile(batch(task), CONTEXT)) == ([0] if named else [])
+    due = harness.due_at(harness.stored_booking(FIRST))
+    assert due is not None
+    assert due > ports.clock.now()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_where_even_that_cannot_be_written_it_comes_again(harness: Harness, ports: FakeContainer, named: bool) -> None:
+    harness.held_booking()
+    for call in ("bookings.load", "bookings.back_off_failing"):
+        ports.run_before(call, raises_busy)
+    assert failed(app.reconcile(batch(Task(FIRST, ONE if named else None)), CONTEXT)) == [0]
+
+
+def test_letters_go_out_and_those_that_could_not_be_marked_come_again(harness: Harness, ports: FakeContainer) -> None:
+    harness.confirmed_booking()
+    harness.confirmed_booking(key="other", guest=GUEST_DAWIT)
+    load = ports.bookings.load
+
+    def loaded(booking_id: BookingId) -> Any:
+        return raises_busy() if booking_id == FIRST else load(booking_id)
+
+    ports.bookings.load = loaded  # type: ignore[method-assign]
+    assert failed(app.send_emails(batch(Task(FIRST), Task(OTHER)), CONTEXT)) == [0]
+    assert len(ports.mailer.sent) == 2
+    ports.bookings.load = load  # type: ignore[method-assign]
+    assert failed(app.send_emails(batch(Task(FIRST)), CONTEXT)) == []
+    assert len(ports.mailer.sent) == 4
+    assert ports.call_log.names("gateway") == [], "whoever sends letters asks no gateway"
+
+
+@pytest.mark.parametrize("handler", [app.reconcile, app.send_emails], ids=["reconcile", "send_emails"])
+def test_each_message_has_the_gateways_time_to_itself(harness: Harness, ports: FakeContainer, handler: Any) -> None:
+    inside: list[list[timedelta]] = []
+    for number in range(3):
+        ports.run_before("bookings.load", lambda: inside.append(list(ports.inside)), skip=number)
+    tasks = [Task(a_booking_id(f"{number}")) for number in range(3)]
+    assert failed(handler(batch(*tasks), CONTEXT)) == []
+    assert inside == [[TASK_GATEWAY_BUDGET]] * 3
+    assert (ports.budgets, ports.inside) == ([TASK_GATEWAY_BUDGET] * 3, [])
+
+
+def test_a_message_without_a_request_is_followed_by_its_own_id(
+    harness: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failed(app.reconcile(batch("junk", Task(FIRST, ONE, webhook_claim="paid")), CONTEXT)) == [0, 1]
+    [line] = [line for line in logged(capsys.readouterr().out) if line["message"] == "task_failed"]
+    assert line["request_id"] == "message-1"
+
+
+def test_without_a_public_address_no_payment_is_opened_with_a_wrong_one(harness: Harness, ports: FakeContainer) -> None:
+    ports.settings.public_url = None
+    with pytest.raises(BadSetting, match="PUBLIC_URL"):
+        app.reconcile(batch(Task(FIRST)), CONTEXT)
+    assert ports.call_log.calls == []
+
+
+def test_the_schedule_hands_over_what_is_due(harness: Harness, ports: FakeContainer) -> None:
+    schedule = {
+        "version": "0",
+        "id": "1",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "111122223333",
+        "time": "2027-01-02T09:16:00Z",
+        "region": "eu-west-1",
+        "resources": ["arn:aws:events:eu-west-1:111122223333:rule/guzo-sweep"],
+        "detail": {},
+    }
+    harness.held_booking()
+    assert app.sweep(schedule, CONTEXT) == {"due": 0}
+    ports.clock.move(minutes=2)
+    assert app.sweep(schedule, CONTEXT) == {"due": 1}
+    assert ports.queue.tasks == [Task(FIRST)]
+    # What could not be handed over is told to the platform, whose alarm and retries know what to do.
+    ports.queue.down = True
+    with pytest.raises(Crashed):
+        app.sweep(schedule, CONTEXT)
+    ports.queue.down = False
+    ports.run_before("bookings.due", raises(Fault("down")))
+    with pytest.raises(Crashed):
+        app.sweep(schedule, CONTEXT)
+
+
+def test_a_task_goes_through_the_queue_as_it_is() -> None:
+    whole = Task(FIRST, ONE, "request-1", "paid")
+    for task in (whole, replace(whole, tx_ref=None, webhook_claim=""), replace(whole, request_id=""), Task(FIRST)):
+        assert read_task(write_task(task)) == task
