@@ -15,9 +15,12 @@ DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 AUDITORS := $(AUDIT)/.installed
 NPM := client/node_modules/.installed
+CLIENTS := .venv-clients
+CLIENT_PACKAGES := $(CLIENTS)/.installed
+CLIENT_MODULES := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services reset demo record benchmarks test races prove guards mutants check format coverage template openapi client package release verify-deploy deploy check-gateway lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template openapi client clients package release verify-deploy deploy check-gateway lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -28,6 +31,9 @@ run: $(RUN) $(MINISTACK) ## Run all of Guzo on this machine, with seed data; Ctr
 
 services: $(RUN) $(MINISTACK) ## Run all but the API, so that plain `chalice local` works beside it
 	@$(BIN)/python -m local services
+
+sandbox: $(RUN) ## Run the sandboxes of Chapa and Paystack alone, for clients other than Guzo; Ctrl-C stops them
+	@$(BIN)/python -m local sandbox
 
 reset: $(RUN) ## Delete the bookings, listings and e-mails that `make run` keeps, and set its clock back
 	@$(BIN)/python -m local reset
@@ -83,6 +89,9 @@ client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (N
 	@rm -rf client/dist client/build
 	@cd client && npm run --silent generate && npm run --silent build && npm run --silent test
 
+clients: $(RUN) $(CLIENT_PACKAGES) $(CLIENT_MODULES) ## Run other people's clients of Chapa and Paystack against the sandboxes (Node.js 18.18 or newer)
+	@$(BIN)/python -m tests.clients
+
 package: $(DEV) ## Build build/STAGE/: the zip for Lambda and its linted template (ARCH=x86_64)
 	@$(BIN)/python -m tools.package $(STAGE) $(if $(ARCH),--architecture $(ARCH))
 
@@ -108,8 +117,8 @@ setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install
 
 clean: ## Remove everything that these verbs made
-	rm -rf $(VENV) $(EMULATOR) $(AUDIT) .venv-benchmarks build .local .coverage htmlcov
-	rm -rf client/node_modules client/dist client/build client/src/schema.ts
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS) .venv-benchmarks build .local .coverage htmlcov
+	rm -rf tests/clients/node_modules client/node_modules client/dist client/build client/src/schema.ts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -123,7 +132,7 @@ MAKE_VENV = python=$$($(FIND_PYTHON)); \
 	  || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }; \
 	[ -x $@/bin/python ] || $$python -m venv $@
 
-$(VENV) $(EMULATOR) $(AUDIT):
+$(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS):
 	@$(MAKE_VENV)
 
 $(RUN): local/requirements-local.txt | $(VENV)
@@ -144,6 +153,18 @@ $(MINISTACK): local/requirements-ministack.txt | $(EMULATOR)
 $(AUDITORS): requirements-audit.txt | $(AUDIT)
 	@echo "Installing the auditors (first run only)…"
 	@$(AUDIT)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
+	@touch $@
+
+$(CLIENT_PACKAGES): tests/clients/requirements.txt | $(CLIENTS)
+	@echo "Installing the Python clients of the gateways (first run only)…"
+	@$(CLIENTS)/bin/python $(PIP_INSTALL) --require-hashes -r tests/clients/requirements.txt
+	@touch $@
+
+$(CLIENT_MODULES): tests/clients/package.json tests/clients/package-lock.json
+	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 1818 ? 1 : 0)' 2>/dev/null \
+	  && command -v npm >/dev/null || { echo "The clients for Node.js need Node.js 18.18 or newer, with npm."; exit 1; }
+	@echo "Installing the Node.js clients of the gateways (first run only)…"
+	@cd tests/clients && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(NPM): client/package.json client/package-lock.json

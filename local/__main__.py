@@ -1,4 +1,4 @@
-"""`python -m local run`, `services`, `reset` or `demo`: what the verbs of the Makefile with these names start."""
+"""`python -m local VERB`: run, services, sandbox, reset or demo, as the verbs of the Makefile with these names."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ GATEWAYS = ("chapa", "chapa-v2", "paystack")
 def main(arguments: list[str] | None = None) -> int:
     """Run a verb; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local", description="Guzo on one machine.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | reset | demo")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run | services | sandbox | reset | demo")
     verbs.add_parser("run", help="all of Guzo, with seed data, until Ctrl-C")
     verbs.add_parser("services", help="all but the API, for plain `chalice local` beside it")
+    verbs.add_parser("sandbox", help="the gateways' sandboxes alone, for clients other than Guzo")
     verbs.add_parser("reset", help="delete what `run` and `services` keep: bookings, listings, e-mails, the clock")
     demo = verbs.add_parser("demo", help="run the scenarios, step by step, on a stack of their own")
     demo.add_argument(
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         return play(asked.scenario or [], SCENARIO_GATEWAYS[asked.gateway])
     if asked.verb == "reset":
         return reset()
+    if asked.verb == "sandbox":
+        return serve_sandboxes()
     return serve(with_api=asked.verb == "run")
 
 
@@ -90,6 +93,31 @@ def serve(*, with_api: bool) -> int:
         return complain(str(error))
     except (StackError, SeedError, MiniStackError) as error:
         return complain(f"{error}\nThe log: {stack.log_file}")
+    return 0
+
+
+def serve_sandboxes() -> int:
+    """Start the gateways' sandboxes, print how to use them, and stop them on Ctrl-C; return the exit code."""
+    from local.stack.ports import HOST, PortError, from_environment
+
+    try:
+        api_port, local_port = from_environment()
+    except PortError as error:
+        return complain(str(error))
+
+    from local.stack.environment import BadEnvironment
+    from local.stack.sandbox_server import SandboxServer
+
+    try:
+        with SandboxServer(port=local_port, api=f"http://{HOST}:{api_port}") as server:
+            say(f"{paint('ready', 'green')} in {time.monotonic() - STARTED:.1f} s: {server.local}")
+            for row in server.rows():
+                say(f"  {row['name']:<16} {row['base']}  key {row['key']}")
+                say(f"  {'':<16} webhooks to {row['webhooks']}, signed with {row['secret']}")
+            say(paint("Ctrl-C stops it. CHAPA_WEBHOOK_URL and PAYSTACK_WEBHOOK_URL name other addresses.", "dim"))
+            wait_for_the_end()
+    except (PortError, BadEnvironment) as error:
+        return complain(str(error))
     return 0
 
 

@@ -19,6 +19,7 @@ FILES = (
     "local/requirements-ministack",
     "requirements-dev",
     "requirements-audit",
+    "tests/clients/requirements",
 )
 """In this order: a later one keeps to the versions of an earlier one."""
 

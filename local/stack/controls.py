@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify
@@ -68,22 +69,7 @@ class Controls:
 def create_blueprint(controls: Controls) -> Blueprint:
     """Return the routes `/clock`, `/sweep` and `/idle`."""
     blueprint = Blueprint("controls", __name__)
-
-    @blueprint.get("/clock")
-    def clock() -> Response:
-        return jsonify({"now": stamp(controls.clock.now())})
-
-    @blueprint.post("/clock")
-    def advance() -> Response:
-        asked = json_object()
-        if asked is None or asked.keys() != {"advance_seconds"}:
-            return problem(400, "invalid_request", 'Send {"advance_seconds": 1800}, and nothing else.')
-        try:
-            controls.clock.advance(asked["advance_seconds"])
-        except BadAdvance as wrong:
-            return problem(400, "invalid_request", str(wrong))
-        controls.tick()
-        return jsonify({"now": stamp(controls.clock.now())})
+    blueprint.register_blueprint(clock_blueprint(controls.clock, moved=controls.tick))
 
     @blueprint.post("/sweep")
     def sweep() -> Response:
@@ -102,5 +88,28 @@ def create_blueprint(controls: Controls) -> Blueprint:
         except StillBusy as busy:
             return problem(504, "still_busy", str(busy))
         return jsonify({"idle": True, "now": stamp(controls.clock.now())})
+
+    return blueprint
+
+
+def clock_blueprint(clock: LocalClock, moved: Callable[[], None] = lambda: None) -> Blueprint:
+    """Return the routes of `/clock`; `moved` is called after the clock was moved."""
+    blueprint = Blueprint("clock", __name__)
+
+    @blueprint.get("/clock")
+    def now() -> Response:
+        return jsonify({"now": stamp(clock.now())})
+
+    @blueprint.post("/clock")
+    def advance() -> Response:
+        asked = json_object()
+        if asked is None or asked.keys() != {"advance_seconds"}:
+            return problem(400, "invalid_request", 'Send {"advance_seconds": 1800}, and nothing else.')
+        try:
+            clock.advance(asked["advance_seconds"])
+        except BadAdvance as wrong:
+            return problem(400, "invalid_request", str(wrong))
+        moved()
+        return jsonify({"now": stamp(clock.now())})
 
     return blueprint

@@ -308,5 +308,5 @@ def test_refund_verify_path(bench: Bench) -> None:
 
 
 def test_any_other_call_is_not_there(bench: Bench) -> None:
-    assert bench.call("GET", "/transactions").status_code == 404
+    assert bench.call("GET", "/balances").status_code == 404
     assert bench.call("POST", "/transaction/verify/x").status_code == 404

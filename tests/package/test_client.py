@@ -61,3 +61,14 @@ def test_without_node_make_client_says_what_it_needs(tmp_path: Path) -> None:
     done = subprocess.run(asked, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert done.stdout == "The TypeScript client needs Node.js 18 or newer, with npm.\n"
     assert done.returncode == 2
+
+
+def test_the_other_clients_of_the_gateways_are_pinned() -> None:
+    folder = ROOT / "tests" / "clients"
+    package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in package["dependencies"].values())
+    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+    for path, locked in lock["packages"].items():
+        if path:
+            assert locked["integrity"].startswith("sha512-"), path
+            assert "resolved" not in locked, path

@@ -19,6 +19,7 @@ On top of `local/sandboxes/core`:
 from local.sandboxes.chapa.api_v1 import Api
 from local.sandboxes.chapa.api_v2 import ApiV2
 from local.sandboxes.chapa.gateway import CHAPA
+from local.sandboxes.chapa.lists import Lists
 from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import Sandbox, SandboxSettings
 
@@ -30,5 +31,6 @@ def create_blueprint(settings: SandboxSettings) -> SandboxBlueprint:
     sandbox = Sandbox(settings, CHAPA)
     blueprint = SandboxBlueprint(sandbox)
     Api(sandbox).add_to(blueprint)
+    Lists(sandbox).add_to(blueprint)
     ApiV2(sandbox).add_to(blueprint)
     return blueprint

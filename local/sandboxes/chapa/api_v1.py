@@ -195,11 +195,13 @@ class Api:
         self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer], bad_key: str = BAD_KEY
     ) -> Response:
         handler = CallHandler(self.sandbox, FAULTS, answers_v1.FIXED_ANSWERS, answers_v1.json_as_php)
-        return handler.handle(call, tx_ref, work, refuse=lambda: self._key_refusal(bad_key))
+        return handler.handle(call, tx_ref, work, refuse=lambda: key_refusal(self.sandbox, bad_key))
 
-    def _key_refusal(self, bad_key: str) -> Answer | None:
-        if not request.headers.get("Authorization", "").partition(" ")[2]:
-            return 401, failed("Authorization required")
-        if keys_match(sent_key(), self.sandbox.settings.secret_key):
-            return None
-        return 401, failed(bad_key)
+
+def key_refusal(sandbox: Sandbox, bad_key: str = BAD_KEY) -> Answer | None:
+    """Return the refusal of a request without the right key, None for one that has it."""
+    if not request.headers.get("Authorization", "").partition(" ")[2]:
+        return 401, failed("Authorization required")
+    if keys_match(sent_key(), sandbox.settings.secret_key):
+        return None
+    return 401, failed(bad_key)

@@ -58,7 +58,7 @@ class CallHandler:
 
     sandbox: Sandbox
     faults: Mapping[str, Fault]
-    canned: Mapping[str, Mapping[str, FixedAnswer]]
+    fixed: Mapping[str, Mapping[str, FixedAnswer]]
     write: Callable[[Any], bytes]
 
     def handle(
@@ -71,9 +71,11 @@ class CallHandler:
     ) -> Response:
         """Answer a call as its switch says. `work` gets the switch's value; `refuse` checks the key before it.
 
-        `call` is the name of the switch, None for a call that has none.
+        `call` is the name for the log, and that of the switch where there is one.
         """
-        behaviour = self.sandbox.switches.take(call, tx_ref) if call else "normal"
+        behaviour = (
+            self.sandbox.switches.take(call, tx_ref) if call and call in self.sandbox.switches.table else "normal"
+        )
         entry = self.sandbox.call_log.begin(
             "request",
             method=request.method,
@@ -85,8 +87,8 @@ class CallHandler:
         )
 
         def true_answer() -> Response:
-            canned = self.canned.get(call or "", {}).get(behaviour)
-            status, body = refuse() or ((canned.status, canned.body) if canned else work(behaviour))
+            fixed = self.fixed.get(call or "", {}).get(behaviour)
+            status, body = refuse() or ((fixed.status, fixed.body) if fixed else work(behaviour))
             return Response(self.write(body), status, content_type=JSON)
 
         if request.method == "GET" and request.get_data():

@@ -15,6 +15,7 @@ from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import Sandbox, SandboxSettings
 from local.sandboxes.paystack.api import Api
 from local.sandboxes.paystack.gateway import PAYSTACK
+from local.sandboxes.paystack.lists import Lists
 
 __all__ = ["Sandbox", "SandboxBlueprint", "SandboxSettings", "create_blueprint"]
 
@@ -24,4 +25,5 @@ def create_blueprint(settings: SandboxSettings) -> SandboxBlueprint:
     sandbox = Sandbox(settings, PAYSTACK)
     blueprint = SandboxBlueprint(sandbox)
     Api(sandbox).add_to(blueprint)
+    Lists(sandbox).add_to(blueprint)
     return blueprint

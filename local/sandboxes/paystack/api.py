@@ -149,7 +149,9 @@ class Api:
 
     def _answer(self, call: str | None, tx_ref: str | None, work: Callable[[str], Answer]) -> Response:
         handler = CallHandler(self.sandbox, answers.FAULTS, answers.FIXED_ANSWERS, answers.write)
-        return handler.handle(call, tx_ref, work, refuse=self._key_refusal)
+        return handler.handle(call, tx_ref, work, refuse=lambda: key_refusal(self.sandbox))
 
-    def _key_refusal(self) -> Answer | None:
-        return None if keys_match(sent_key(), self.sandbox.settings.secret_key) else (401, answers.BAD_KEY)
+
+def key_refusal(sandbox: Sandbox) -> Answer | None:
+    """Return the refusal of a request without the right key, None for one that has it."""
+    return None if keys_match(sent_key(), sandbox.settings.secret_key) else (401, answers.BAD_KEY)
