@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from chalicelib.domain import calendar, lifecycle
 from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import Booking, Language
-from chalicelib.domain.calendar import MAX_DAYS_AHEAD, MAX_NIGHTS, Nights, Quote, Stay
+from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Quote, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import (
     Busy,
@@ -19,6 +19,7 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     ListingClosed,
+    ListingNotFound,
     PriceChanged,
     TooManyOpenHolds,
 )
@@ -26,11 +27,12 @@ from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.slots import SLOTS, HoldSlot
+from chalicelib.domain.stay_rules import wrong_stay
 from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
 from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy, Unreadable
-from chalicelib.services.search import listing_with_nights
+from chalicelib.services.search import listing_of, listing_with_nights
 
 TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
@@ -140,7 +142,17 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     # A stay that is too long is refused below, and none of its months is read.
     end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in
     listing, nights = listing_with_nights(ports, request.listing_id, stay.check_in, end)
-    check_stay(listing, stay, today=listing.today(now))
+    if wrong := tuple(
+        wrong_stay(
+            listing,
+            today=listing.today(now),
+            check_in=stay.check_in,
+            check_out=stay.check_out,
+            units=stay.units,
+            guests=stay.guests,
+        )
+    ):
+        raise InvalidRequest("The stay does not fit.", errors=wrong)
     if listing.status != "open":
         raise ListingClosed("The listing takes no bookings.")
     gateway = ports.gateways.for_currency(listing.nightly_price.currency)
@@ -155,6 +167,24 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     if slot is None:
         raise TooManyOpenHolds(f"At most {SLOTS} unpaid bookings at once.", retry_after=RETRY_AFTER_HOLD)
     return _Offer(listing, nights, quote, slot, gateway)
+
+
+def wrong_by_listing(
+    ports: Ports,
+    listing_id: str,
+    *,
+    check_in: date | None,
+    check_out: date | None,
+    units: int | None,
+    guests: int | None,
+) -> tuple[FieldError, ...]:
+    """What the listing's rules say of those parts of a stay that are known; nothing if there is no such listing."""
+    try:
+        listing = listing_of(ports, listing_id)
+    except ListingNotFound:
+        return ()
+    today = listing.today(ports.clock.now())
+    return tuple(wrong_stay(listing, today=today, check_in=check_in, check_out=check_out, units=units, guests=guests))
 
 
 def free_slots(ports: Ports, guest: PersonId, now: datetime) -> Iterator[HoldSlot]:
@@ -186,21 +216,3 @@ def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_u
     if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
         booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url, began=began)
     return BookingResult(booking, replayed=True)
-
-
-def check_stay(listing: Listing, stay: Stay, *, today: date) -> None:
-    """Raises InvalidRequest with every field that is wrong for this listing today."""
-    wrong = []
-    if stay.check_in < today:
-        wrong.append(FieldError("check_in", "is in the past at the listing"))
-    if stay.check_in > today + timedelta(days=MAX_DAYS_AHEAD):
-        wrong.append(FieldError("check_in", f"is more than {MAX_DAYS_AHEAD} days ahead"))
-    if stay.nights < 1:
-        wrong.append(FieldError("check_out", "must be after check_in"))
-    if stay.nights > MAX_NIGHTS:
-        wrong.append(FieldError("check_out", f"at most {MAX_NIGHTS} nights"))
-    if stay.guests > stay.units * listing.guests_per_unit:
-        most = stay.units * listing.guests_per_unit
-        wrong.append(FieldError("guests", f"at most {most} in {stay.units} of these units"))
-    if wrong:
-        raise InvalidRequest("The stay does not fit.", errors=tuple(wrong))

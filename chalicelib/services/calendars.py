@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
-from chalicelib.domain.calendar import MAX_NIGHTS, Night, NightChange, Nights, dates_between
+from chalicelib.domain.calendar import Night, NightChange, Nights, dates_between
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.stay_rules import wrong_range
 from chalicelib.services.access import Principal
 from chalicelib.services.hosting import own_listing
 from chalicelib.services.ports import Ports
@@ -28,17 +30,17 @@ def set_nights(
     Raises Forbidden, ListingNotFound, InvalidRequest, Busy.
     """
     listing = own_listing(ports, principal, listing_id)
-    wrong = []
-    if end <= start:
-        wrong.append(FieldError("to", "must be after from"))
-    elif (end - start).days > MAX_NIGHTS:
-        wrong.append(FieldError("to", f"must be at most {MAX_NIGHTS} nights after from"))
-    if isinstance(change.price, Money) and change.price.currency != listing.nightly_price.currency:
-        wrong.append(FieldError("price.currency", f"must be {listing.nightly_price.currency}"))
-    if wrong:
-        raise InvalidRequest("Some fields are not right.", errors=tuple(wrong))
+    today = listing.today(ports.clock.now())
+    if wrong := (*wrong_range(start, end, today=today), *wrong_price(listing, change)):
+        raise InvalidRequest("Some fields are not right.", errors=wrong)
     ports.listings.set_nights(listing.listing_id, dates_between(start, end), change)
     return listing, _every_night(ports.listings.nights(listing.listing_id, start, end), start, end)
+
+
+def wrong_price(listing: Listing, change: NightChange) -> Iterator[FieldError]:
+    """A night's price is in the listing's currency."""
+    if isinstance(change.price, Money) and change.price.currency != listing.nightly_price.currency:
+        yield FieldError("price.currency", f"must be {listing.nightly_price.currency}")
 
 
 AVAILABILITY_NIGHTS = 120

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.stay_rules import wrong_times
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import Page, Ports, VersionLost
@@ -75,13 +76,20 @@ def update(
     def change(listing: Listing) -> Listing:
         if only_versions is not None and listing.version not in only_versions:
             raise PreconditionFailed("The listing has changed since it was read.")
-        price = changes.get("nightly_price", listing.nightly_price)
-        if price.currency != listing.nightly_price.currency:
-            wrong = FieldError("nightly_price.currency", f"must stay {listing.nightly_price.currency}")
-            raise InvalidRequest("Some fields are not right.", errors=(wrong,))
+        if wrong := tuple(wrong_changes(listing, changes)):
+            raise InvalidRequest("Some fields are not right.", errors=wrong)
         return replace(listing, **changes)
 
     return _changed(ports, own_listing(ports, principal, listing_id), change)
+
+
+def wrong_changes(listing: Listing, changes: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What is wrong with changes of this listing: its currency stays, and its times fit each other."""
+    price = changes.get("nightly_price", listing.nightly_price)
+    if price.currency != listing.nightly_price.currency:
+        yield FieldError("nightly_price.currency", f"must stay {listing.nightly_price.currency}")
+    check_in_time = changes.get("check_in_time", listing.check_in_time)
+    yield from wrong_times(check_in_time, changes.get("check_out_time", listing.check_out_time))
 
 
 def close(ports: Ports, principal: Principal | None, listing_id: str) -> None:
@@ -148,10 +156,12 @@ def publish(ports: Ports, principal: Principal | None, draft: ListingDraft, *, k
     Raises Forbidden, InvalidRequest, IdempotencyKeyReused, Busy.
     """
     host = with_role(principal, "host")
-    currency = draft.nightly_price.currency
-    if ports.gateways.for_currency(currency) is None:
-        wrong = FieldError("nightly_price.currency", f"no payment gateway of this stage takes {currency}")
-        raise InvalidRequest("Some fields are not right.", errors=(wrong,))
+    wrong = (
+        *wrong_currency(ports, draft.nightly_price.currency),
+        *wrong_times(draft.check_in_time, draft.check_out_time),
+    )
+    if wrong:
+        raise InvalidRequest("Some fields are not right.", errors=wrong)
     now = ports.clock.now()
     listing = Listing(
         listing_id=derive_listing_id(ports.bookings.salt(), host.person_id, key or ports.chance.token()),
@@ -180,6 +190,12 @@ def publish(ports: Ports, principal: Principal | None, draft: ListingDraft, *, k
     if known is None or known.fingerprint != listing.fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     return known, True
+
+
+def wrong_currency(ports: Ports, currency: str) -> Iterator[FieldError]:
+    """What guests pay in must be a currency that a gateway of this stage takes."""
+    if ports.gateways.for_currency(currency) is None:
+        yield FieldError("nightly_price.currency", f"no payment gateway of this stage takes {currency}")
 
 
 def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str | None) -> Page[Listing]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.domain.calendar import MAX_NIGHTS
-from chalicelib.domain.money import EXPONENTS, MAX_MINOR
+from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.names import person_name
 from chalicelib.domain.phone import normalise
 from chalicelib.domain.text import visible
@@ -25,7 +25,7 @@ FORMATS: Mapping[str, str] = {
     "answered as `+254712345678`",
     "person-name": "a name in any script, or a part of it, with its initials, apostrophes, hyphens and slashes "
     "(`T.G. Abebe`, `O'Neil`, `ገ/መድህን`); without links, addresses, and characters that turn the direction of writing",
-    "iana-time-zone": "a name of the IANA time zone database, such as `Africa/Addis_Ababa`",
+    "iana-time-zone": "a name of the IANA time zone database, of a place, such as `Africa/Addis_Ababa`",
 }
 """What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
 
@@ -128,9 +128,9 @@ def phone_number(text: str) -> str:
 
 
 def time_zone(name: str) -> str:
-    """The name of a zone that this system has rules for."""
-    if name not in _zones():
-        raise ValueError("must be an IANA time zone, such as Africa/Addis_Ababa")
+    """The name of a place's zone that this system has rules for; zones of no place, as Etc/GMT+3, are left out."""
+    if name not in zones():
+        raise ValueError("must be an IANA time zone of a place, such as Africa/Addis_Ababa")
     return name
 
 
@@ -169,8 +169,9 @@ def url_parts(text: str) -> SplitResult | None:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def zones() -> frozenset[str]:
+    """The names of all places' zones: Africa/Addis_Ababa, but neither Factory nor localtime, UTC nor Etc/UTC."""
+    return frozenset(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
 
 
 class NoBody(msgspec.Struct, frozen=True):
@@ -183,6 +184,11 @@ class MoneyIn(msgspec.Struct, frozen=True):
     amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
     currency: Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
     formatted: str | None = None
+
+    @property
+    def money(self) -> Money:
+        """The price."""
+        return Money(self.amount, self.currency)
 
 
 _TEXT = {"pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff\ufffd]*$"}

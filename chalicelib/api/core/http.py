@@ -52,7 +52,7 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
         try:
             with container().gateway_budget(API_GATEWAY_BUDGET):
                 call = checked_call(request, request_id, route, path)
-                response = _response(route.handler(call, *typed_arguments(request, route)))
+                response = _response(route.handler(call, *typed_arguments(call, route)))
         except (StoreBusy, Fault) as down:
             observe("store_busy", level="error", **describe_error(down))
             response = _broken(request, route, problem("busy", "Please try again.", instance=instance))

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from chalicelib.domain.errors import InvalidRequest, Refusal
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.domain.errors import FieldError, InvalidRequest, Refusal
+
+
+class WrongFields(InvalidRequest):
+    """Some fields are not right; ``right`` are those that are, by their names in the struct."""
+
+    def __init__(self, errors: tuple[FieldError, ...], right: Mapping[str, Any]) -> None:
+        super().__init__("Some fields are not right.", errors=errors)
+        self.right = right
 
 
 class InvalidJson(InvalidRequest):

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import msgspec
 from chalice.app import Request
 
-from chalicelib.api.core.refusals import BodyTooLarge, InvalidJson, UnsupportedMediaType
+from chalicelib.api.core.refusals import BodyTooLarge, InvalidJson, UnsupportedMediaType, WrongFields
 from chalicelib.api.core.routing import Call, Route
 from chalicelib.api.core.validation import read_body, read_query
 from chalicelib.container import container
@@ -21,6 +21,7 @@ from chalicelib.services.access import Principal, with_role
 MAX_BODY = 64 * 1024
 """Bytes."""
 _JSON_TYPES = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
 _KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 
 
@@ -47,17 +48,24 @@ def checked_call(request: Request, request_id: str, route: Route, path: Mapping[
     )
 
 
-def typed_arguments(request: Request, route: Route) -> tuple[msgspec.Struct, ...]:
+def typed_arguments(call: Call, route: Route) -> tuple[msgspec.Struct, ...]:
     """The body or query of a route's function, if it takes one.
 
-    Raises InvalidRequest, InvalidJson, UnsupportedMediaType.
+    Raises InvalidRequest with every wrong field, those that the route's ``also_wrong`` finds included; InvalidJson,
+    UnsupportedMediaType.
     """
-    if route.body is not None:
-        return (_typed_body(request, route.body),)
-    if route.query is not None:
-        params = request.query_params
-        many = {name: params.getlist(name) for name in params} if params else {}
-        return (read_query(many, route.query),)
+    try:
+        if route.body is not None:
+            return (_typed_body(call.request, route.body),)
+        if route.query is not None:
+            params = call.request.query_params
+            many = {name: params.getlist(name) for name in params} if params else {}
+            return (read_query(many, route.query),)
+    except WrongFields as wrong:
+        known = {error.field for error in wrong.errors}
+        more = route.also_wrong(call, wrong.right) if route.also_wrong else ()
+        errors = (*wrong.errors, *(error for error in more if error.field not in known))
+        raise InvalidRequest(wrong.detail, errors=errors) from wrong
     return ()
 
 
@@ -93,12 +101,20 @@ def _size(request: Request) -> int:
 
 def _typed_body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     raw = raw_body(request)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip()
     if not raw and not any(field.required for field in msgspec.structs.fields(kind)):
         return kind()
-    if media_type and not _JSON_TYPES.fullmatch(media_type):
-        raise UnsupportedMediaType("Send JSON, as application/json.")
+    content_type = request.headers.get("content-type", "").strip()
+    if content_type and not _is_json(content_type):
+        raise UnsupportedMediaType("Send JSON in UTF-8, as application/json.")
     return read_body(raw, kind)
+
+
+def _is_json(content_type: str) -> bool:
+    """Whether the body is said to be JSON, in UTF-8 if its letters are said at all."""
+    media_type, *parameters = (part.strip() for part in content_type.split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    letters = [value.strip(' "').lower() for name, _, value in pairs if name.strip().lower() == "charset"]
+    return bool(_JSON_TYPES.fullmatch(media_type)) and all(each in _CHARSETS for each in letters)
 
 
 def _idempotency_key(request: Request) -> str | None:

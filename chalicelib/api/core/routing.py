@@ -5,7 +5,7 @@ document is made from them.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -14,7 +14,7 @@ import msgspec
 from chalice.app import Blueprint, Request
 
 from chalicelib.container import Container
-from chalicelib.domain.errors import IdempotencyKeyRequired
+from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
 from chalicelib.services.access import Principal
 
 
@@ -80,6 +80,7 @@ class Outcome:
 Handler = TypeVar("Handler", bound=Callable[[Call], Answer] | Callable[[Call, Any], Answer])
 """A route's function: ``(call)``, ``(call, body)`` or ``(call, query)``, the latter two of a struct of their own."""
 ErrorPage = Callable[[Request, int], Answer]
+AlsoWrong = Callable[[Call, Mapping[str, Any]], Iterable[FieldError]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -110,6 +111,9 @@ class Route:
     """False: it answers the same when the store does not."""
     error_page: ErrorPage | None
     """The page that a person is shown when we fail, by its status; None: the problem document, as everywhere."""
+    also_wrong: AlsoWrong | None
+    """What is wrong by what is stored or set, of the fields that are right by themselves: asked when others are not, so
+    that a caller reads all wrong fields in one answer. Where none is wrong by itself, the use case finds the same."""
     outcomes: tuple[Outcome, ...]
     refuses: tuple[str, ...]
 
@@ -152,6 +156,7 @@ def endpoint(
     signed_by: str | None = None,
     uses_store: bool = True,
     error_page: ErrorPage | None = None,
+    also_wrong: AlsoWrong | None = None,
     outcomes: tuple[Outcome, ...] = (Outcome(),),
     refuses: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
@@ -177,6 +182,7 @@ def endpoint(
             signed_by=signed_by,
             uses_store=uses_store,
             error_page=error_page,
+            also_wrong=also_wrong,
             outcomes=outcomes,
             refuses=refuses,
         )

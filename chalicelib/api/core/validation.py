@@ -8,6 +8,7 @@ sentence. What several fields say together stands in a struct's ``across``, whic
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import types
@@ -17,8 +18,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from chalicelib.api.core.refusals import InvalidJson
-from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.api.core.refusals import InvalidJson, WrongFields
+from chalicelib.domain.errors import FieldError
 
 T = TypeVar("T", bound=msgspec.Struct)
 Check = Callable[[str], str]
@@ -42,58 +43,71 @@ _LIMITS = {
 
 
 def read_body(raw: bytes, kind: type[T]) -> T:
-    """A JSON object as ``kind``. Raises InvalidJson, InvalidRequest with every wrong field."""
+    """A JSON object as ``kind``. Raises InvalidJson, which says what is wrong with the text; WrongFields."""
+    if not raw.strip():
+        raise InvalidJson("The body is empty: send a JSON object.")
+    if raw.startswith(codecs.BOM_UTF8):
+        raise InvalidJson("The body begins with a byte order mark: send UTF-8 without one.")
     try:
+        raw.decode()
         value = msgspec.json.decode(raw)
         # msgspec keeps the last of two fields of the same name, without a word.
         json.loads(raw, object_pairs_hook=_each_once)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise InvalidJson("The body is not JSON that can be read.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidJson("The body is not UTF-8.") from error
+    except RecursionError as error:
+        raise InvalidJson("The body nests its values too deeply.") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidJson(f"The body is not JSON that can be read: {error}.") from error
     if not isinstance(value, dict):
         raise InvalidJson("The body is not a JSON object.")
     return _read(value, kind, strict=True)
 
 
 def read_query(params: Mapping[str, list[str]], kind: type[T]) -> T:
-    """Query parameters as ``kind``: numbers and dates are read from their text. Raises InvalidRequest."""
-    repeated = [name for name, values in params.items() if len(values) > 1]
+    """Query parameters as ``kind``: numbers and dates are read from their text. Raises WrongFields."""
+    repeated = tuple(FieldError(_printable(name), "is given twice") for name in sorted(params) if len(params[name]) > 1)
     if repeated:
-        errors = tuple(FieldError(_printable(name), "is given twice") for name in sorted(repeated))
-        raise InvalidRequest("The query is not right.", errors=errors)
+        raise WrongFields(repeated, {})
     return _read({name: values[0] for name, values in params.items()}, kind, strict=False)
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a field is named twice")
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"it names `{_printable(twice)}` twice")
 
 
 def _read(value: Mapping[str, Any], kind: type[T], *, strict: bool) -> T:
     errors: list[FieldError] = []
-    made = _struct(value, kind, "", errors, strict=strict)
-    if errors or made is None:
-        raise InvalidRequest("Some fields are not right.", errors=tuple(errors))
-    return made
+    right = _fields(value, kind, "", errors, strict=strict)
+    if errors:
+        raise WrongFields(tuple(errors), right)
+    return kind(**right)
 
 
-def _struct(value: Mapping[str, Any], kind: type[T], path: str, errors: list[FieldError], *, strict: bool) -> T | None:
+def _fields(
+    value: Mapping[str, Any], kind: type[msgspec.Struct], path: str, errors: list[FieldError], *, strict: bool
+) -> dict[str, Any]:
+    """The fields of ``kind`` that are right, those left out as their defaults; ``errors`` grows by the rest."""
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    before = len(errors)
     errors += [FieldError(path + _printable(name), "is not a field here") for name in value if name not in fields]
     right: dict[str, Any] = {}
     for encoded, field in fields.items():
         if encoded not in value:
             if field.required:
                 errors.append(FieldError(path + encoded, "is missing"))
+            else:
+                right[field.name] = field.default
             continue
         so_far = len(errors)
         made = _field(value[encoded], hints[field.name], path + encoded, errors, strict=strict)
         if len(errors) == so_far:
             right[field.name] = made
     if across := getattr(kind, "across", None):
-        errors += across(right)
-    return kind(**right) if len(errors) == before else None
+        errors += [FieldError(path + error.field, error.message) for error in across(right)]
+    return right
 
 
 def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict: bool) -> Any:
@@ -102,10 +116,12 @@ def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict
     if value is None and optional:
         return None
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-        if isinstance(value, dict):
-            return _struct(value, bare, path + ".", errors, strict=strict)
-        errors.append(FieldError(path, "must be an object"))
-        return None
+        if not isinstance(value, dict):
+            errors.append(FieldError(path, "must be an object"))
+            return None
+        so_far = len(errors)
+        right = _fields(value, bare, path + ".", errors, strict=strict)
+        return bare(**right) if len(errors) == so_far else None
     try:
         if not strict and _kind_of(bare) is int and not _WHOLE.fullmatch(value):
             raise msgspec.ValidationError("Expected `int`")  # msgspec would read 1.0 and 1e2, too

@@ -16,13 +16,14 @@ from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.container import container
 from chalicelib.domain.booking import BookingStatus, Language
-from chalicelib.domain.calendar import MAX_NIGHTS, Stay
+from chalicelib.domain.calendar import Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.names import person_name
+from chalicelib.domain.stay_rules import wrong_dates
 from chalicelib.services import queries
 from chalicelib.services.access import visible_booking
-from chalicelib.services.book import BookingRequest, book
+from chalicelib.services.book import BookingRequest, book, wrong_by_listing
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
 from chalicelib.services.ports import Page
@@ -73,12 +74,7 @@ class NewBooking(msgspec.Struct, frozen=True):
     @staticmethod
     def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
         """The two dates fit each other."""
-        if "check_in" in right and "check_out" in right:
-            nights = (right["check_out"] - right["check_in"]).days
-            if nights < 1:
-                yield FieldError("check_out", "must be after check_in")
-            elif nights > MAX_NIGHTS:
-                yield FieldError("check_out", f"must be at most {MAX_NIGHTS} nights after check_in")
+        return wrong_dates(right.get("check_in"), right.get("check_out"))
 
 
 class CancelBooking(msgspec.Struct, frozen=True):
@@ -93,12 +89,18 @@ class BookingsQuery(Paged, frozen=True):
     status: BookingStatus | None = None
 
 
+def _wrong_by_listing(call: Call, right: Mapping[str, Any]) -> tuple[FieldError, ...]:
+    known = {name: right.get(name) for name in ("check_in", "check_out", "units", "guests")}
+    return wrong_by_listing(call.container, right.get("listing_id", ""), **known)
+
+
 @endpoint(
     routes,
     "POST",
     "/v1/bookings",
     signed_in=True,
     idempotent=True,
+    also_wrong=_wrong_by_listing,
     outcomes=(Outcome(201, BookingOut, headers=("Location",)),),
     refuses=(
         "idempotency_key_required",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from chalice.app import Blueprint
@@ -16,8 +17,9 @@ from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, 
 from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
+from chalicelib.domain.errors import FieldError, ListingNotFound
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
-from chalicelib.domain.money import Money
+from chalicelib.domain.stay_rules import wrong_range, wrong_times
 from chalicelib.services import calendars, hosting
 from chalicelib.services.ports import Page
 from chalicelib.services.search import Search, listing_of, search
@@ -91,6 +93,35 @@ class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     end: date
 
 
+def _wrong_draft(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:
+    if "nightly_price" in right:
+        yield from hosting.wrong_currency(call.container, right["nightly_price"].currency)
+    if {"check_in_time", "check_out_time"} <= right.keys():
+        yield from wrong_times(right["check_in_time"], right["check_out_time"])
+
+
+def _wrong_change(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:
+    if listing := _own_listing(call):
+        times = {"check_in_time", "check_out_time"}
+        fits = right if times <= right.keys() else {name: right[name] for name in right.keys() - times}
+        yield from hosting.wrong_changes(listing, _changes(fits))
+
+
+def _wrong_nights(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:
+    if listing := _own_listing(call):
+        if {"start", "end"} <= right.keys():
+            yield from wrong_range(right["start"], right["end"], today=listing.today(call.now()))
+        yield from calendars.wrong_price(listing, _night_change(right.get("price", UNSET), UNSET))
+
+
+def _own_listing(call: Call) -> Listing | None:
+    """The caller's listing that the path names; None where there is none."""
+    try:
+        return hosting.own_listing(call.container, call.principal, call.path["listing_id"])
+    except ListingNotFound:
+        return None
+
+
 @endpoint(routes, "GET", "/v1/listings", outcomes=(Outcome(body=Page[FoundListingOut]),))
 def search_listings(call: Call, query: SearchQuery) -> Answer:
     """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
@@ -145,6 +176,7 @@ def read_availability(call: Call, query: Range) -> Answer:
     "/v1/listings",
     role="host",
     idempotent=True,
+    also_wrong=_wrong_draft,
     outcomes=(Outcome(201, ListingOut, headers=("ETag", "Location")),),
     refuses=("idempotency_key_reused",),
 )
@@ -161,14 +193,13 @@ def publish_listing(call: Call, body: Draft) -> Answer:
     "/v1/listings/{listing_id}",
     role="host",
     conditional=True,
+    also_wrong=_wrong_change,
     outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
     refuses=("listing_not_found",),
 )
 def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
-    changes = {name: value for name in Change.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
-    if body.nightly_price is not UNSET:
-        changes["nightly_price"] = Money(body.nightly_price.amount, body.nightly_price.currency)
+    changes = _changes(msgspec.structs.asdict(body))
     listing = hosting.update(
         call.container, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
     )
@@ -194,6 +225,7 @@ def close_listing(call: Call) -> Answer:
     "PUT",
     "/v1/listings/{listing_id}/nights",
     role="host",
+    also_wrong=_wrong_nights,
     outcomes=(Outcome(body=NightsOut),),
     refuses=("listing_not_found",),
 )
@@ -202,17 +234,13 @@ def set_nights(call: Call, body: NightsIn) -> Answer:
 
     At most 90 of them.
     """
-    change = NightChange(closed=None if body.closed is UNSET else body.closed)
-    if body.price is not UNSET:
-        price = None if body.price is None else Money(body.price.amount, body.price.currency)
-        change = replace(change, price=price)
     listing, nights = calendars.set_nights(
         call.container,
         call.principal,
         call.path["listing_id"],
         body.start,
         body.end,
-        change=change,
+        change=_night_change(body.price, body.closed),
     )
     return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
 
@@ -227,6 +255,19 @@ def _etag(listing: Listing) -> str:
     return f'"{listing.version}"'
 
 
+def _changes(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes, by the fields of a listing."""
+    changes = {name: value for name, value in fields.items() if value is not UNSET}
+    if isinstance(price := changes.get("nightly_price"), MoneyIn):
+        changes["nightly_price"] = price.money
+    return changes
+
+
+def _night_change(price: MoneyIn | UnsetType | None, closed: bool | UnsetType) -> NightChange:
+    change = NightChange(closed=None if closed is UNSET else closed)
+    return change if price is UNSET else replace(change, price=None if price is None else price.money)
+
+
 def _draft(draft: Draft) -> hosting.ListingDraft:
     return hosting.ListingDraft(
         title=draft.title,
@@ -234,7 +275,7 @@ def _draft(draft: Draft) -> hosting.ListingDraft:
         city=draft.city,
         address=draft.address,
         time_zone=draft.time_zone,
-        nightly_price=Money(draft.nightly_price.amount, draft.nightly_price.currency),
+        nightly_price=draft.nightly_price.money,
         units=draft.units,
         guests_per_unit=draft.guests_per_unit,
         cancellation_policy=draft.cancellation_policy,
