@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeGuard
+from typing import Any, Protocol, TypeGuard
 from urllib.parse import urlsplit
 
 import jwt
@@ -30,11 +30,13 @@ from chalicelib.domain.timing import (
     TOKEN_KEYS_FRESH,
     TOKEN_LEEWAY,
     TOKEN_LIFETIME_MAX,
+    USER_INFO_FRESH,
 )
 from chalicelib.telemetry import describe_error, observe
 
 _MAX_DOCUMENT_BYTES = 256 * 1024
 _MAX_TOKEN_LENGTH = 8192
+_MAX_EMAILS = 1000
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _RS256 = jwt.PyJWS(algorithms=["RS256"])
 _NAME = re.compile(r"[!-~]{1,128}")  # visible ASCII, as OpenID Connect says of ``sub``
@@ -54,6 +56,12 @@ class Claims:
     expires: int
 
 
+class Fetch(Protocol):
+    """Gets a document of the issuer by its address."""
+
+    def __call__(self, url: str, token: str = "", /) -> bytes: ...
+
+
 class Untrusted(Exception):
     """The issuer, or a document of its, is not as it must be; the message names no value."""
 
@@ -69,11 +77,12 @@ class Tokens:
         *,
         scope: str = "",
         now: Callable[[], float] = time.time,
-        fetch: Callable[[str], bytes] | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
-        """``scope``: the one that every access token must carry; empty: an access token is told by its type.
+        """``scope``: the one that every access token must carry; empty: an access token is info by its type.
 
-        ``fetch`` gets a document by its URL, and raises OSError, HTTPException or Untrusted when it cannot.
+        ``fetch`` gets a document by its URL, with a bearer token if one is given, and raises OSError, HTTPException or
+        Untrusted when it cannot.
         """
         self._issuer = issuer
         self._client_id = client_id
@@ -84,6 +93,8 @@ class Tokens:
         self._lock = threading.Lock()
         self._keys: Mapping[str, RSAPublicKey] = {}
         self._fetched = self._tried = -math.inf
+        self._user_info = ""
+        self._emails: dict[str, tuple[float, str | None]] = {}
 
     def read(self, token: str) -> Claims | str:
         """The claims of a valid token; for any other a short code that says why it is none."""
@@ -108,6 +119,31 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, RecursionError):
             return "malformed"
         return self._check(header, claims) if isinstance(claims, dict) else "malformed"
+
+    def email_of(self, subject: str, token: str) -> str | None:
+        """The verified address that the issuer's userInfo has for the subject of a valid access token.
+
+        Cognito's access tokens hold none. An answer serves for a while; without one there is no address.
+        """
+        known = self._emails.get(subject)
+        if known is not None and abs(self._now() - known[0]) < USER_INFO_FRESH.total_seconds():
+            return known[1]
+        if not self._user_info:
+            return None
+        try:
+            info = _object(self._fetch(self._user_info, token))
+        except (OSError, http.client.HTTPException, ValueError, RecursionError, Untrusted) as exc:
+            observe("user_info_unavailable", level="warning", **describe_error(exc))
+            return None
+        if info.get("sub") != subject:
+            observe("user_info_of_another", level="error")
+            return None
+        # Here Cognito writes the flag as text, and so do others that follow it.
+        email = _email(info | {"email_verified": info.get("email_verified") in (True, "true")})
+        if len(self._emails) >= _MAX_EMAILS:
+            self._emails.clear()
+        self._emails[subject] = self._now(), email
+        return email
 
     def prepare(self) -> None:
         """Fetch the keys before the first token comes. Never raises: the first token fetches them again if it fails."""
@@ -189,6 +225,7 @@ class Tokens:
         where = discovered.get("jwks_uri")
         if not isinstance(where, str) or _origin(where) != _origin(self._issuer):
             raise Untrusted("jwks_uri is not at the issuer's origin")
+        self._user_info = _user_info(discovered)
         published = _object(self._fetch(where)).get("keys")
         keys = dict(filter(None, map(_public_key, published if isinstance(published, list) else ())))
         if not keys:
@@ -196,8 +233,10 @@ class Tokens:
         return keys
 
 
-def get(url: str) -> bytes:
+def get(url: str, token: str = "") -> bytes:
     """The body at ``url``: https, or http on loopback; 200 only, no redirects, bounded in time and size.
+
+    With a ``token``, that is sent as the bearer's.
 
     Raises OSError, HTTPException, Untrusted.
     """
@@ -209,7 +248,8 @@ def get(url: str) -> bytes:
     connection = connect(host, port, timeout=ISSUER_CALL.total_seconds())
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"Accept": "application/json", "Connection": "close"})
+        headers = {"Accept": "application/json", "Connection": "close"}
+        connection.request("GET", path, headers=headers | ({"Authorization": f"Bearer {token}"} if token else {}))
         response = connection.getresponse()
         if response.status != 200:
             raise Untrusted("the issuer did not answer 200")
@@ -231,6 +271,15 @@ def _origin(url: str) -> tuple[str, str, int]:
     if parts.scheme == "http" and host in _LOOPBACK:
         return "http", host, parts.port or 80
     raise Untrusted("an address of the issuer is not https")
+
+
+def _user_info(discovered: Mapping[str, Any]) -> str:
+    """The address of userInfo, which may be at another origin (Cognito's is); empty when none can be trusted."""
+    where = discovered.get("userinfo_endpoint")
+    try:
+        return where if isinstance(where, str) and _origin(where) else ""
+    except Untrusted:
+        return ""
 
 
 def _object(document: bytes) -> dict[str, Any]:

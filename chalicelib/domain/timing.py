@@ -189,6 +189,9 @@ ISSUER_CALL = timedelta(seconds=3)
 TOKEN_KEYS_FRESH = timedelta(minutes=15)
 """How long the issuer's keys serve before they are fetched again; while that fails, the old ones serve on."""
 
+USER_INFO_FRESH = timedelta(minutes=15)
+"""How long the address serves that the issuer's userInfo has for a person."""
+
 TOKEN_KEYS_FETCH = timedelta(seconds=60)
 """The pause between two fetches: tokens that name an unknown key must not become a flood at the issuer."""
 

@@ -20,9 +20,10 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from chalicelib.adapters import oidc
 from chalicelib.adapters.oidc import Claims, Tokens, Untrusted
-from chalicelib.domain.timing import TOKEN_KEYS_FETCH, TOKEN_KEYS_FIRST_FETCH, TOKEN_KEYS_FRESH
+from chalicelib.domain.timing import TOKEN_KEYS_FETCH, TOKEN_KEYS_FIRST_FETCH, TOKEN_KEYS_FRESH, USER_INFO_FRESH
 
 ISSUER = "https://issuer.example/pool"
+USER_INFO = "https://pool.auth.example/oauth2/userInfo"
 CLIENT = "guzo-test"
 NOW = 1_800_000_000.0
 
@@ -42,16 +43,26 @@ class Issuer:
 
     def __init__(self) -> None:
         self.keys: list[Any] = [jwk("one")]
-        self.discovery: dict[str, Any] = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json"}
+        self.discovery: dict[str, Any] = {
+            "issuer": ISSUER,
+            "jwks_uri": f"{ISSUER}/jwks.json",
+            "userinfo_endpoint": USER_INFO,
+        }
+        self.user_info: Any = {"sub": "guest-1", "email": "abebe@example.com", "email_verified": "true"}
+        self.sent: list[str] = []
         self.down = False
         self.fetched: list[str] = []
 
-    def __call__(self, url: str) -> bytes:
+    def __call__(self, url: str, token: str = "", /) -> bytes:
         self.fetched.append(url)
+        if token:
+            self.sent.append(token)
         if self.down:
             raise TimeoutError("down")
         if url == f"{ISSUER}/.well-known/openid-configuration":
             return json.dumps(self.discovery).encode()
+        if url == USER_INFO:
+            return json.dumps(self.user_info).encode()
         assert url == f"{ISSUER}/jwks.json"
         return json.dumps({"keys": self.keys}).encode()
 
@@ -361,7 +372,7 @@ def test_prepare_spares_the_first_token_the_fetch(tokens: Tokens, issuer: Issuer
 
 
 def test_one_thread_fetches_and_others_wait_for_it(issuer: Issuer, clock: Time) -> None:
-    def slowly(url: str) -> bytes:
+    def slowly(url: str, token: str = "", /) -> bytes:
         time.sleep(0.05)
         return issuer(url)
 
@@ -385,7 +396,7 @@ def test_nobody_waits_for_newer_keys_while_the_old_ones_do(
     clock.value += TOKEN_KEYS_FRESH.total_seconds() + 1
     asked, answer = threading.Event(), threading.Event()
 
-    def slowly(url: str) -> bytes:
+    def slowly(url: str, token: str = "", /) -> bytes:
         asked.set()
         assert answer.wait(5)
         return issuer(url)
@@ -519,3 +530,70 @@ def test_get_does_not_wait_long(server: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_get_speaks_https_or_loopback_only(url: str) -> None:
     with pytest.raises(Untrusted):
         oidc.get(url)
+
+
+# The address, which Cognito's access tokens do not hold
+
+
+def test_the_address_comes_from_user_info(tokens: Tokens, issuer: Issuer, clock: Time) -> None:
+    token = sign(claims())
+    assert tokens.read(token) == Claims("guest-1", None, (), int(NOW) + 3600)
+    assert tokens.email_of("guest-1", token) == "abebe@example.com"
+    assert issuer.sent == [token]
+    issuer.user_info["email"] = "other@example.com"
+    clock.value += USER_INFO_FRESH.total_seconds() - 1
+    assert tokens.email_of("guest-1", token) == "abebe@example.com"
+    assert issuer.sent == [token], "an answer serves for a while"
+    clock.value += 1
+    assert tokens.email_of("guest-1", token) == "other@example.com"
+
+
+@pytest.mark.parametrize("flag", [True, "true"])
+def test_a_verified_address_is_taken(tokens: Tokens, issuer: Issuer, flag: object) -> None:
+    issuer.user_info["email_verified"] = flag
+    tokens.prepare()
+    assert tokens.email_of("guest-1", "token") == "abebe@example.com"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"sub": "guest-1"},
+        {"sub": "guest-1", "email": "abebe@example.com"},
+        {"sub": "guest-1", "email": "abebe@example.com", "email_verified": "false"},
+        {"sub": "guest-1", "email": "abebe@example.com", "email_verified": 1.5},
+        {"sub": "guest-1", "email": "a b@example.com", "email_verified": "true"},
+        {"sub": "guest-2", "email": "abebe@example.com", "email_verified": "true"},
+        {"email": "abebe@example.com", "email_verified": "true"},
+        [],
+        None,
+    ],
+)
+def test_no_other_answer_is_an_address(tokens: Tokens, issuer: Issuer, answer: Any) -> None:
+    issuer.user_info = answer
+    tokens.prepare()
+    assert tokens.email_of("guest-1", "token") is None
+
+
+def test_without_user_info_there_is_no_address(tokens: Tokens, issuer: Issuer) -> None:
+    assert tokens.email_of("guest-1", "token") is None, "nothing is known of the issuer yet"
+    tokens.prepare()
+    issuer.down = True
+    assert tokens.email_of("guest-1", "token") is None
+    issuer.down = False
+    assert tokens.email_of("guest-1", "token") == "abebe@example.com", "a failure is not remembered"
+
+
+def test_user_info_over_plain_http_gets_no_token(tokens: Tokens, issuer: Issuer) -> None:
+    issuer.discovery["userinfo_endpoint"] = "http://pool.auth.example/oauth2/userInfo"
+    assert isinstance(tokens.read(sign(claims())), Claims), "its tokens are good all the same"
+    assert tokens.email_of("guest-1", "token") is None
+    assert issuer.sent == []
+
+
+def test_many_people_do_not_fill_the_memory(tokens: Tokens, issuer: Issuer) -> None:
+    tokens.prepare()
+    for number in range(oidc._MAX_EMAILS + 1):
+        issuer.user_info = {"sub": f"guest-{number}", "email": "abebe@example.com", "email_verified": True}
+        assert tokens.email_of(f"guest-{number}", "token") == "abebe@example.com"
+    assert len(tokens._emails) == 1

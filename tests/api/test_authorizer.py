@@ -32,10 +32,15 @@ class Reader:
     def __init__(self, person: Person | None = None) -> None:
         self.person = person or Person()
         self.asked: list[str] = []
+        self.asked_for_email: list[tuple[str, str]] = []
 
     def read(self, token: str) -> TokenClaims | str:
         self.asked.append(token)
         return self.person if token == GOOD else "malformed"
+
+    def email_of(self, subject: str, token: str) -> str | None:
+        self.asked_for_email.append((subject, token))
+        return "from-user-info@example.com"
 
 
 def answer(token: Any, reader: Reader | None = None) -> dict[str, Any]:
@@ -60,6 +65,19 @@ def test_a_good_token_opens_every_route(token: str) -> None:
         "groups": "host operator",
         "exp": "1800000000",
     }
+
+
+def test_a_hosts_address_is_asked_for_when_the_token_does_not_hold_it() -> None:
+    reader = Reader(Person(email=None, groups=("host",)))
+    assert answer(f"Bearer {GOOD}", reader)["context"]["email"] == "from-user-info@example.com"
+    assert reader.asked_for_email == [("guest-1", GOOD)]
+
+
+@pytest.mark.parametrize("person", [Person(), Person(email=None, groups=()), Person(email=None, groups=("operator",))])
+def test_nobody_elses_address_is_asked_for(person: Person) -> None:
+    reader = Reader(person)
+    answer(f"Bearer {GOOD}", reader)
+    assert reader.asked_for_email == []
 
 
 def test_the_context_is_text_even_of_what_is_absent() -> None:
@@ -111,7 +129,7 @@ def test_whatever_breaks_the_answer_is_no(capsys: pytest.CaptureFixture[str]) ->
     assert "marked" not in out
 
 
-def unreachable(url: str) -> bytes:
+def unreachable(url: str, token: str = "", /) -> bytes:
     raise OSError(url)
 
 

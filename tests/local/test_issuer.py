@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import jwt
 import pytest
 from flask.testing import FlaskClient
 
@@ -28,8 +29,9 @@ def site(issuer: Issuer) -> FlaskClient:
 def tokens(site: FlaskClient) -> Tokens:
     """The app's own reader, which fetches discovery and keys from the issuer's routes."""
 
-    def fetch(url: str) -> bytes:
-        return bytes(site.get(url.removeprefix("http://127.0.0.1:8001")).data)
+    def fetch(url: str, token: str = "", /) -> bytes:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return bytes(site.get(url.removeprefix("http://127.0.0.1:8001"), headers=headers).data)
 
     return Tokens(URL, CLIENT_ID, fetch=fetch)
 
@@ -42,7 +44,37 @@ def token(site: FlaskClient) -> Callable[..., str]:
 def test_the_app_takes_its_tokens(token: Callable[..., str], tokens: Tokens) -> None:
     claims = tokens.read(token(sub="guest-1", groups=["host", "operator"], email="guest-1@gmail.com"))
     assert isinstance(claims, Claims)
-    assert (claims.subject, claims.email, claims.groups) == ("guest-1", "guest-1@gmail.com", ("host", "operator"))
+    assert (claims.subject, claims.groups) == ("guest-1", ("host", "operator"))
+
+
+def test_the_address_is_in_user_info_only_as_with_cognito(token: Callable[..., str], tokens: Tokens) -> None:
+    issued = token(sub="guest-2", email="guest-2@gmail.com")
+    claims = tokens.read(issued)
+    assert isinstance(claims, Claims)
+    assert claims.email is None
+    assert "email" not in jwt.decode(issued, options={"verify_signature": False})
+    assert tokens.email_of("guest-2", issued) == "guest-2@gmail.com"
+    unknown = token(sub="guest-3")
+    assert tokens.read(unknown)
+    assert tokens.email_of("guest-3", unknown) is None
+
+
+def test_an_id_token_has_the_address_and_opens_nothing(token: Callable[..., str], tokens: Tokens) -> None:
+    issued = token(sub="guest-4", email="guest-4@gmail.com", kind="id")
+    claims = jwt.decode(issued, options={"verify_signature": False})
+    assert (claims["token_use"], claims["email"], claims["aud"]) == ("id", "guest-4@gmail.com", CLIENT_ID)
+    assert tokens.read(issued) == "wrong_use"
+
+
+@pytest.mark.parametrize("sent", [{}, {"Authorization": "Bearer x"}])
+def test_user_info_needs_a_good_token(site: FlaskClient, sent: dict[str, str]) -> None:
+    answer = site.get("/oidc/userInfo", headers=sent)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "invalid_token")
+
+
+def test_user_info_takes_no_id_token(site: FlaskClient, token: Callable[..., str]) -> None:
+    issued = token(sub="guest-5", kind="id")
+    assert site.get("/oidc/userInfo", headers={"Authorization": f"Bearer {issued}"}).status_code == 401
 
 
 def test_only_sub_is_required(token: Callable[..., str], tokens: Tokens) -> None:
@@ -66,9 +98,17 @@ def test_a_body_of_any_content_type_will_do(site: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"sub": ""}, {"sub": 1}, {"sub": "a", "groups": "host"}, {"sub": "a", "email": 1}, {"sub": "a", "typo": 1}],
+    [
+        {},
+        {"sub": ""},
+        {"sub": 1},
+        {"sub": "a", "groups": "host"},
+        {"sub": "a", "email": 1},
+        {"sub": "a", "typo": 1},
+        {"sub": "a", "kind": "refresh"},
+    ],
 )
-def test_senseless_wishes_are_problem_documents(site: FlaskClient, asked: dict[str, Any]) -> None:
+def test_bad_requests_are_problem_documents(site: FlaskClient, asked: dict[str, Any]) -> None:
     answer = site.post("/token", json=asked)
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
     assert answer.get_json()["code"] == "invalid_request"
