@@ -48,6 +48,13 @@ def authorize(request: AuthRequest) -> AuthResponse:
 http.mount(app, authorize)
 
 
+@app.lambda_function(name="webhooks")
+def receive_webhooks(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer the gateways' webhooks: the same app as the API, in a function that no other caller's flood can starve."""
+    answer: dict[str, Any] = app(event, context)
+    return answer
+
+
 @app.schedule(Rate(SWEEP_EVERY // timedelta(minutes=1), unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Enqueue every booking whose ``due_at`` has passed, oldest first, once a minute."""
@@ -68,6 +75,7 @@ def send_emails(event: SQSEvent) -> dict[str, Any]:
 
 _HANDLERS: dict[str, Function] = {
     "app.app": "api",
+    "app.receive_webhooks": "webhooks",
     "app.authorize": "authorize",
     "app.sweep": "sweep",
     "app.reconcile": "reconcile",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.gateways.client import ClientOptions, KeyedGateway
     from chalicelib.adapters.oidc import Tokens
 
-Function = Literal["api", "authorize", "sweep", "reconcile", "send_emails"]
+Function = Literal["api", "webhooks", "authorize", "sweep", "reconcile", "send_emails"]
 
 
 class SystemClock:
@@ -225,6 +225,7 @@ def container() -> Container:
 
 _PARTS: dict[Function, tuple[str, ...]] = {
     "api": ("bookings", "listings", "gateways", "queue"),
+    "webhooks": ("bookings", "listings", "gateways", "queue"),
     "authorize": ("tokens",),
     "sweep": ("bookings", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
@@ -232,6 +233,7 @@ _PARTS: dict[Function, tuple[str, ...]] = {
 }
 _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),
+    "webhooks": ("sqs", "ssm"),
     "authorize": (),
     "sweep": ("sqs",),
     "reconcile": ("sqs", "ssm"),

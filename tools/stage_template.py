@@ -18,6 +18,10 @@ Template = dict[str, Any]
 Condition = dict[str, Any]
 
 
+STAGE_DEFAULTS: dict[str, dict[str, str]] = {"prod": {"ReservedConcurrency": "yes"}}
+"""The defaults of a stage's parameters that are not the template's own."""
+
+
 def for_stage(template: Template, stage: str) -> Template:
     """The template that can be deployed as this stage only; a copy.
 
@@ -25,6 +29,8 @@ def for_stage(template: Template, stage: str) -> Template:
     """
     copy: Template = json.loads(json.dumps(template))
     copy["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
+    for name, value in STAGE_DEFAULTS.get(stage, {}).items():
+        copy["Parameters"][name]["Default"] = value
     conditions = copy.pop("Conditions", {})
     results: dict[str, bool | Condition] = {}
     for name, condition in conditions.items():

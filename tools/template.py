@@ -9,9 +9,12 @@ from typing import Any
 
 from chalicelib.api.core.authorizer import BEARER_EXPRESSION
 from chalicelib.api.core.gateway_responses import template_fragment
+from chalicelib.api.core.routing import ROUTES
 from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, address_setting
 from local.stack.deployed import address_parameter
 from local.stack.resources import TEMPLATE
+from tools.capacity import CONSUMERS, RESERVED, reserved
+from tools.throttles import method_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +44,14 @@ def generated(text: str) -> str:
             "authorize": {"x-amazon-apigateway-authorizer": {"identityValidationExpression": BEARER_EXPRESSION}}
         }
     }
+    api["MethodSettings"] = method_settings()
+    _put_webhooks_apart(template)
+    for function in RESERVED:
+        properties = template["Resources"].setdefault(function, {}).setdefault("Properties", {})
+        properties["ReservedConcurrentExecutions"] = reserved(function)
+    for function, most in CONSUMERS.items():
+        (event,) = template["Resources"][function]["Properties"]["Events"].values()
+        event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": most}
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, row in GATEWAYS.items():
         parameter = address_parameter(name)
@@ -53,6 +64,16 @@ def generated(text: str) -> str:
         }
         variables[address_setting(name)] = {"Ref": parameter}
     return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+
+
+def _put_webhooks_apart(template: dict[str, Any]) -> None:
+    """Let API Gateway hand the gateways' webhooks to a function of their own."""
+    arn = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Webhooks.Arn}/invocations"
+    integration = {"x-amazon-apigateway-integration": {"uri": {"Fn::Sub": arn}}}
+    paths = {
+        route.path: {method.lower(): integration for method in route.methods} for route in ROUTES if route.signed_by
+    }
+    template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"] = paths
 
 
 if __name__ == "__main__":

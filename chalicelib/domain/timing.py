@@ -157,6 +157,10 @@ GATEWAY_IDLE = timedelta(seconds=20)
 API_GATEWAY_BUDGET = timedelta(seconds=20)
 """How long one HTTP request may spend on gateway calls in all."""
 
+WEBHOOK_GATEWAY_BUDGET = timedelta(seconds=3)
+"""How long a webhook may spend on gateway calls before it is left to the queue: a gateway that stalls still sends them,
+and each that waits holds one of the function's places."""
+
 TASK_GATEWAY_BUDGET = timedelta(seconds=45)
 """How long one queue message may spend on gateway calls in all."""
 

@@ -63,6 +63,7 @@ class DeploymentScenario:
         booking = self.book(listing)
         self.send_forged_webhook(booking)
         self.pay(booking)
+        self.check_webhooks_function()
         self.check_emails(booking)
         self.cancel_another(listing)
         self.check_lists()
@@ -190,6 +191,13 @@ class DeploymentScenario:
         )
         say("the guest paid, the webhook came, and the booking is confirmed")
 
+    def check_webhooks_function(self) -> None:
+        """Check that a function of its own received the webhook, which the API's function never saw."""
+        functions = [function for function, line in self._log_lines() if '"webhook_received"' in line]
+        if not functions or any("-Webhooks-" not in function for function in functions):
+            raise ScenarioError(f"The webhook was received by {functions or 'nobody'}")
+        say("the webhook was received by the function of webhooks")
+
     def check_emails(self, booking: dict[str, Any]) -> None:
         """Wait for the e-mails to guest and host that name the booking."""
 
@@ -229,13 +237,18 @@ class DeploymentScenario:
         say("queues and dead-letter queues are empty, and no function logged a problem")
 
     def _logged_problems(self) -> Iterator[str]:
+        lines = list(self._log_lines())
+        for number, (group, line) in enumerate(lines):
+            if _is_problem(line):
+                following = [text for name, text in lines[number : number + 20] if name == group]
+                yield f"{group}: " + "\n".join(following)[:3000]
+
+    def _log_lines(self) -> Iterator[tuple[str, str]]:
+        """Every log group's name, with each of its lines."""
         logs = self._deployment.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:
-            events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-            lines = [event["message"] for event in events]
-            for number, line in enumerate(lines):
-                if _is_problem(line):
-                    yield f"{group['logGroupName']}: " + "\n".join(lines[number : number + 20])[:3000]
+            for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
+                yield group["logGroupName"], event["message"]
 
     def _call(
         self,

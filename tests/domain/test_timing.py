@@ -62,6 +62,7 @@ from chalicelib.domain.timing import (
     VERIFY_WHILE_HELD,
     WAIT_FOR_OPENING,
     WATCHED_FOR,
+    WEBHOOK_GATEWAY_BUDGET,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +96,7 @@ def test_ordered(name: str, durations: tuple[timedelta, ...]) -> None:
         ("a call that is just worth beginning is a part of one", GATEWAY_CALL_MIN, GATEWAY_CALL),
         ("a gateway call, a load and a save fit a request", GATEWAY_CALL + 2 * DYNAMODB_CALL, API_FUNCTION),
         ("the gateway's budget and a save fit a request", API_GATEWAY_BUDGET + DYNAMODB_CALL, API_FUNCTION),
+        ("a webhook is left to the queue sooner than a guest's call", WEBHOOK_GATEWAY_BUDGET, API_GATEWAY_BUDGET),
         ("a wait for another's opening and a read fit a request", LAST_WAIT + DYNAMODB_CALL, API_FUNCTION),
         ("a wait alone ends before a call waits no more", WAIT_FOR_OPENING, LAST_WAIT),
         ("a waiter outlasts a call to the gateway", GATEWAY_CALL, WAIT_FOR_OPENING),

@@ -249,6 +249,34 @@ def test_tokens_live_by_the_real_clock(client: ScenarioClient) -> None:
     client.call("GET", "/v1/bookings", expect=200, by=client.sign_in("hanna"))
 
 
+def test_webhooks_are_answered_while_the_gateway_stalls(client: ScenarioClient) -> None:
+    """Guests wait for their links; a webhook is left to the queue, and followed up when the gateway answers again."""
+    listing = client.publish(client.sign_in("selam", "host"), units=10)
+    guest = client.sign_in("abel")
+    booking = client.book(guest, listing)
+    tx_ref = booking["payment"]["tx_ref"]
+
+    def book(number: int) -> None:
+        own = ScenarioClient(client.api, client.local)
+        own.book(own.sign_in(f"waiting{number}"), listing)
+        own.http.close()
+
+    with client.switches(webhook="never", callback="never"):
+        client.pay_on_page(booking["payment"]["checkout_url"])
+    with client.switches(initialize="timeout", verify="timeout", hold_seconds=8.0), ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(book, number) for number in range(8)]
+        began = time.monotonic()
+        assert client.send_webhooks(tx_ref, signature="good") == [200]
+        assert time.monotonic() - began < 6
+        assert not any(each.done() for each in waiting)
+        assert client.booking(guest, booking["booking_id"])["status"] == "pending_payment"
+    for each in waiting:
+        each.result()
+    client.call_local("POST", "/clock", {"advance_seconds": 60})
+    client.sweep()
+    assert client.booking(guest, booking["booking_id"])["status"] == "confirmed"
+
+
 def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
     """A slow gateway holds each look for a while: eight looks take no longer than one."""
     host = client.sign_in("selam", "host")

@@ -20,6 +20,7 @@ NEVER = {"boto3", "asyncio", "pydantic", "aws_xray_sdk", "icalendar", "jinja2", 
 FORBIDDEN: dict[str, set[str]] = {
     "app": NEVER,
     "authorize": (NEVER - {"jwt", "cryptography"}) | {"pynamodb", "botocore.session", "requests"},
+    "receive_webhooks": NEVER,
     "sweep": NEVER | {"requests"},
     "reconcile": NEVER,
     "send_emails": (NEVER - {"jinja2", "icalendar"}) | {"requests"},
@@ -27,6 +28,7 @@ FORBIDDEN: dict[str, set[str]] = {
 NEEDED = {
     "app": {"pynamodb", "requests", "msgspec"},
     "authorize": {"jwt", "cryptography"},
+    "receive_webhooks": {"pynamodb", "requests", "msgspec"},
     "sweep": {"pynamodb"},
     "reconcile": {"pynamodb", "requests"},
     "send_emails": {"pynamodb", "jinja2"},
@@ -35,6 +37,7 @@ NEEDED = {
 CLIENTS = {
     "app": ["dynamodb", "sqs", "ssm"],
     "authorize": [],
+    "receive_webhooks": ["dynamodb", "sqs", "ssm"],
     "sweep": ["dynamodb", "sqs"],
     "reconcile": ["dynamodb", "sqs", "ssm"],
     "send_emails": ["dynamodb", "ses"],

@@ -14,7 +14,11 @@ HAS_DOMAIN = {"Fn::Equals": [{"Ref": "Domain"}, "yes"]}
 
 def template() -> dict[str, Any]:
     return {
-        "Parameters": {"Stage": {"Type": "String"}, "Domain": {"Type": "String"}},
+        "Parameters": {
+            "Stage": {"Type": "String"},
+            "ReservedConcurrency": {"Default": "no"},
+            "Domain": {"Type": "String"},
+        },
         "Conditions": {
             "IsProd": IS_PROD,
             "HasDomain": HAS_DOMAIN,

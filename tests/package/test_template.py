@@ -19,10 +19,13 @@ from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
 from local.stack.resources import TEMPLATE
 from tests.package.conftest import STAGES
 from tools import template as generator
+from tools.capacity import ACCOUNT_LIMIT, CONSUMERS, LEFT_UNRESERVED, RESERVED
 from tools.stage_template import Template, simplified
+from tools.throttles import caller_of
 
 FUNCTIONS = {
     "APIHandler": ("app.app", 28, 512),
+    "Webhooks": ("app.receive_webhooks", 28, 512),
     "Authorize": ("app.authorize", 10, 256),
     "Sweep": ("app.sweep", 58, 512),
     "Reconcile": ("app.reconcile", 60, 512),
@@ -115,12 +118,12 @@ def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template
             if any(action in listed(statement["Action"]) for statement in statements(template, name))
         }
 
-    assert who_may("dynamodb:PutItem") == {"APIHandler", "Reconcile", "SendEmails"}
+    assert who_may("dynamodb:PutItem") == {"APIHandler", "Webhooks", "Reconcile", "SendEmails"}
     for never in ("dynamodb:DeleteItem", "dynamodb:Scan", "ssm:GetParameters", "ses:SendEmail"):
         assert who_may(never) == set()
     assert who_may("ses:SendRawEmail") == {"SendEmails"}
-    assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Reconcile"}
-    assert who_may("sqs:SendMessage") == {"APIHandler", "Sweep", "Reconcile", "SendEmails"}
+    assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Webhooks", "Reconcile"}
+    assert who_may("sqs:SendMessage") == {"APIHandler", "Webhooks", "Sweep", "Reconcile", "SendEmails"}
     assert who_may("sqs:ReceiveMessage") == {"Reconcile", "SendEmails"}
 
 
@@ -158,9 +161,10 @@ def test_queues_are_consumed_one_failure_at_a_time(template: Template, name: str
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_gateway_is_not_flooded(template: Template) -> None:
-    event = properties(template, "Reconcile")["Events"]["ReconcileSqsEventSource"]["Properties"]
-    assert event["ScalingConfig"] == {"MaximumConcurrency": 10}
+def test_neither_the_gateway_nor_ses_is_flooded(template: Template) -> None:
+    for name, most in {"Reconcile": 10, "SendEmails": 5}.items():
+        event = properties(template, name)["Events"][f"{name}SqsEventSource"]["Properties"]
+        assert event["ScalingConfig"] == {"MaximumConcurrency": most}
 
 
 @pytest.mark.parametrize("name", QUEUES)
@@ -247,12 +251,56 @@ def test_the_api_has_one_public_stage(translations: dict[str, Template], stage: 
         assert not {"StageName", "StageDescription"} & deployment["Properties"].keys()
 
 
-def test_the_api_is_throttled_and_traced(template: Template) -> None:
+def test_every_method_of_the_api_has_a_throttle_of_its_own(template: Template) -> None:
     api = properties(template, "RestAPI")
-    (every,) = api["MethodSettings"]
-    assert (every["HttpMethod"], every["ResourcePath"]) == ("*", "/*")
-    assert 0 < every["ThrottlingRateLimit"] <= every["ThrottlingBurstLimit"]
+    settings = {(each["HttpMethod"], each["ResourcePath"].replace("~1", "/")): each for each in api["MethodSettings"]}
+    assert settings.keys() == {
+        ("*", "/*"),
+        *((method, f"/{route.path}") for route in ROUTES for method in route.methods),
+    }
+    for each in settings.values():
+        assert each["ResourcePath"].count("/") == 1
+        assert 0 < each["ThrottlingRateLimit"] <= each["ThrottlingBurstLimit"]
     assert api["TracingEnabled"] is True
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "caller"),
+    [
+        ("GET", "/v1/listings", "public reads"),
+        ("GET", "/pay/{tx_ref}", "guest's page"),
+        ("POST", "/v1/payments/chapa/callback/{tx_ref}", "guest's page"),
+        ("POST", "/v1/bookings", "signed in"),
+        ("POST", "/v1/webhooks/paystack", "webhooks"),
+        ("GET", "/v1/ops/bookings", "operators"),
+    ],
+)
+def test_a_routes_throttle_is_that_of_who_calls_it(method: str, path: str, caller: str) -> None:
+    (route,) = [route for route in ROUTES if (route.method, route.path) == (method, path)]
+    assert caller_of(route) == caller
+
+
+def test_webhooks_have_a_function_that_nobody_else_reaches(template: Template) -> None:
+    paths = properties(template, "RestAPI")["DefinitionBody"]["paths"]
+    reached = {
+        path
+        for path, methods in paths.items()
+        for method, told in methods.items()
+        if method != "options" and "${Webhooks.Arn}" in json.dumps(told["x-amazon-apigateway-integration"]["uri"])
+    }
+    assert reached == {route.path for route in ROUTES if route.signed_by} != set()
+    source = properties(template, "WebhooksInvokePermission")["SourceArn"]["Fn::Sub"]
+    assert source.endswith("${RestAPI}/api/POST/v1/webhooks/*")
+
+
+def test_every_function_has_a_share_that_it_may_reserve(template: Template) -> None:
+    for name in FUNCTIONS:
+        share = properties(template, name)["ReservedConcurrentExecutions"]
+        assert share == {"Fn::If": ["ReservesConcurrency", RESERVED[name], {"Ref": "AWS::NoValue"}]}
+    assert RESERVED.keys() == FUNCTIONS.keys()
+    assert sum(RESERVED.values()) <= ACCOUNT_LIMIT - LEFT_UNRESERVED
+    for consumer, most in CONSUMERS.items():
+        assert 2 <= most <= RESERVED[consumer]
 
 
 def test_long_answers_are_compressed_and_no_body_is_taken_for_a_file(template: Template) -> None:
@@ -318,6 +366,12 @@ def test_only_production_protects_its_data_from_deletion(templates: dict[str, Te
         properties(templates[stage], "UserPool")["DeletionProtection"] == "ACTIVE",
     }
     assert protected == {stage == "prod"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_production_reserves_concurrency_unless_it_is_told(templates: dict[str, Template], stage: str) -> None:
+    told = templates[stage]["Parameters"]["ReservedConcurrency"]
+    assert (told["Default"], told["AllowedValues"]) == ("yes" if stage == "prod" else "no", ["yes", "no"])
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -19,7 +19,7 @@ from chalicelib.api.core.request import checked_call, typed_arguments
 from chalicelib.api.core.routing import ROUTES, Answer, Route
 from chalicelib.container import container
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.timing import API_GATEWAY_BUDGET
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, WEBHOOK_GATEWAY_BUDGET
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
@@ -48,9 +48,10 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
     """Run one request to its answer. Whatever happens, what comes out is an answer of the contract."""
     request_id, instance = _identity(request)
     began = time.monotonic()
-    with invocation("api", request_id), correlated(request_id, method=request.method, route=route.path):
+    function, budget = ("webhooks", WEBHOOK_GATEWAY_BUDGET) if route.signed_by else ("api", API_GATEWAY_BUDGET)
+    with invocation(function, request_id), correlated(request_id, method=request.method, route=route.path):
         try:
-            with container().gateway_budget(API_GATEWAY_BUDGET):
+            with container().gateway_budget(budget):
                 call = checked_call(request, request_id, route, path)
                 response = _response(route.handler(call, *typed_arguments(call, route)))
         except (StoreBusy, Fault) as down:
