@@ -70,15 +70,89 @@ def test_search_book_pay_and_come_back(visitor: Visitor, client: ScenarioClient)
     page.wait_for_function(SHOWN_WHOLE)
 
 
-def test_wrong_fields_are_told_in_the_words_of_the_form(visitor: Visitor, client: ScenarioClient) -> None:
+def test_wrong_fields_are_marked_with_what_is_wrong_beside_them(visitor: Visitor, client: ScenarioClient) -> None:
     page = visitor.open(f"{client.local}/shop")
     page.get_by_role("link", name="Bole guest house").click()
     expect(page.locator("#quote")).to_contain_text("nights: ETB")
-    page.get_by_label("Phone").fill("123")
-    page.get_by_label("First name").fill(" ")
+    phone, first_name = page.get_by_label("Phone"), page.get_by_label("First name")
+    phone.fill("123")
+    first_name.fill(" ")
     page.get_by_role("button", name="Book and pay").click()
-    expect(page.get_by_role("alert")).to_contain_text("first name must not be empty. phone must be an Ethiopian mobile")
+    expect(phone).to_have_attribute("aria-invalid", "true")
+    expect(first_name).to_have_attribute("aria-invalid", "true")
+    expect(first_name).to_be_focused()
+    beside = page.locator(".field", has=phone).locator(".error")
+    expect(beside).to_contain_text("Must be")
+    assert beside.get_attribute("id") == phone.get_attribute("aria-describedby")
+    expect(page.locator(".field", has=first_name).locator(".error")).to_have_text("Must not be empty.")
+    expect(page.get_by_role("alert")).not_to_contain_text("phone")
+    visitor.look("shop-listing-wrong", title="Bole guest house · Guzo")
     assert "400 (Bad Request)" in visitor.wrong.pop()
+
+    phone.fill("0911223344")
+    expect(page.locator(".error")).to_have_count(1)
+    first_name.fill("Hanna")
+    page.get_by_role("button", name="Book and pay").click()
+    page.wait_for_url("**/chapa/checkout/*")
+
+
+def test_a_guest_with_one_name_books(visitor: Visitor, client: ScenarioClient) -> None:
+    page = visitor.open(f"{client.local}/shop")
+    page.get_by_role("link", name="Bole guest house").click()
+    expect(page.locator("#quote")).to_contain_text("nights: ETB")
+    page.get_by_label("Last name").fill("")
+    page.get_by_role("button", name="Book and pay").click()
+    page.wait_for_url("**/chapa/checkout/*")
+
+
+def test_the_search_is_in_the_address(visitor: Visitor, client: ScenarioClient) -> None:
+    page = visitor.open(f"{client.local}/shop")
+    expect(page.get_by_role("link", name="Bole guest house")).to_be_visible()
+    days = [(client.today() + timedelta(days=n)).isoformat() for n in (7, 10)]
+    assert page.url.endswith(f"/shop?city=Addis+Ababa&check_in={days[0]}&check_out={days[1]}&guests=2")
+    page.get_by_label("Guests").fill("1")
+    page.get_by_role("button", name="Lalibela").click()
+    expect(page.get_by_role("link", name="Rock view lodge")).to_be_visible()
+    assert "city=Lalibela" in page.url
+    assert "guests=1" in page.url
+
+    page.reload()
+    expect(page.get_by_role("link", name="Rock view lodge")).to_be_visible()
+    expect(page.get_by_label("City")).to_have_value("Lalibela")
+    expect(page.get_by_label("Guests")).to_have_value("1")
+
+    page.get_by_role("link", name="Rock view lodge").click()
+    expect(page.locator("#quote")).to_contain_text("nights: ETB")
+    page.go_back()
+    expect(page.get_by_role("link", name="Rock view lodge")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("link", name="Bole guest house")).to_be_visible()
+    expect(page.get_by_label("City")).to_have_value("Addis Ababa")
+    expect(page.get_by_role("link", name="Rock view lodge")).to_have_count(0)
+
+    visitor.open(f"{client.local}/shop?city=Gondar")
+    expect(page.get_by_role("link", name="Royal enclosure inn")).to_be_visible()
+    expect(page.locator("#results .price")).to_contain_text("a night")
+    expect(page.get_by_label("Check-in", exact=True)).to_have_value("")
+
+
+def test_photos_are_shown_and_a_letter_in_their_place(visitor: Visitor, client: ScenarioClient) -> None:
+    good, bad = "https://photos.example.et/lake.svg", "https://photos.example.et/gone.svg"
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>'
+    page = visitor.page
+    page.route(good, lambda route: route.fulfill(body=drawing, content_type="image/svg+xml"))
+    page.route(bad, lambda route: route.fulfill(status=404))
+    listing = client.publish(client.sign_in("selam", "host"), photos=[good, bad])
+    visitor.open(f"{client.local}/shop/listings/{listing['listing_id']}")
+    expect(page.locator(f'#photos img[src="{good}"]')).to_be_visible()
+    expect(page.locator("#photos .photo")).to_have_count(2)
+    expect(page.locator("#photos img")).to_have_count(1)
+    assert "404" in visitor.wrong.pop()
+
+    visitor.open(f"{client.local}/shop")
+    place = page.locator("#results .photo").first
+    expect(place).to_be_visible()
+    assert place.get_attribute("data-letter") == "P", "Piazza courtyard has no photo"
 
 
 def test_a_place_that_there_is_not_cannot_be_booked(visitor: Visitor, client: ScenarioClient) -> None:

@@ -1,10 +1,12 @@
 import { attempt, call, put, say, shop, today } from "./shop.js";
 import { plusDays, stay } from "./shop-days.js";
+import { showPhoto } from "./shop-photos.js";
 
 const place = document.getElementById("place");
 const form = document.getElementById("book");
 const quote = document.getElementById("quote");
 const field = form.elements;
+const CONTACT = ["first_name", "last_name", "email", "phone"]; // guests with one name leave the last one empty
 let total = null;
 let latest = 0;
 let key = crypto.randomUUID();
@@ -19,6 +21,13 @@ async function show() {
     price: `${listing.nightly_price.formatted} a night`,
     rules: `${listing.units} rooms, up to ${listing.guests_per_unit} guests each · check-in ${listing.check_in_time}, check-out ${listing.check_out_time} · ${listing.cancellation_policy} cancellation`,
   });
+  const photos = document.getElementById("photos");
+  for (const address of listing.photos.length ? listing.photos : [null]) {
+    const photo = document.createElement("div");
+    photo.className = "photo";
+    showPhoto(photo, address, listing.title);
+    photos.append(photo);
+  }
   place.hidden = form.hidden = false;
 }
 
@@ -53,7 +62,7 @@ form.onsubmit = (event) => {
       check_out: field.check_out.value,
       units: Number(field.units.value),
       guests: Number(field.guests.value),
-      contact: Object.fromEntries(["first_name", "last_name", "email", "phone"].map((name) => [name, field[name].value])),
+      contact: Object.fromEntries(CONTACT.map((name) => [name, field[name].value]).filter(([name, value]) => value || name !== "last_name")),
       language: field.language.value,
       return_url: `${location.origin}/shop/bookings`,
     };
@@ -63,7 +72,7 @@ form.onsubmit = (event) => {
     else {
       say(`${payment.problem?.detail ?? "The gateway does not answer."} Your nights are held: pay under “My bookings”.`, true);
     }
-  });
+  }, form);
 };
 
 attempt(null, async () => {

@@ -1,9 +1,11 @@
 import { attempt, call, put, say, today } from "./shop.js";
 import { plusDays, stay } from "./shop-days.js";
+import { showPhoto } from "./shop-photos.js";
 
 const form = document.getElementById("search");
 const results = document.getElementById("results");
 const more = document.getElementById("more");
+const FIELDS = ["city", "check_in", "check_out", "guests"];
 let question = null;
 
 function show(listing) {
@@ -12,9 +14,9 @@ function show(listing) {
   put(card, {
     title: listing.title,
     where: `${listing.city} · up to ${listing.guests_per_unit} guests a room · ${listing.cancellation_policy} cancellation`,
-    description: listing.description,
     price: quote ? `${quote.total.formatted} for ${quote.nights} nights` : `${listing.nightly_price.formatted} a night`,
   });
+  showPhoto(card.querySelector(".photo"), listing.photo ?? listing.photos?.[0], listing.title);
   const dates = new URLSearchParams([...question].filter(([name]) => name !== "city"));
   card.querySelector("a").href = `/shop/listings/${encodeURIComponent(listing.listing_id)}?${dates}`;
   results.append(card);
@@ -26,17 +28,29 @@ async function load(cursor) {
   const page = await call("GET", `/v1/listings?${query}`);
   page.items.forEach(show);
   more.hidden = !page.next_cursor;
-  more.onclick = () => attempt(more, () => load(page.next_cursor));
+  more.onclick = () => attempt(more, () => load(page.next_cursor), form);
   if (!results.children.length && !page.next_cursor) say("Nothing is free there then. Try another city, or other dates.");
+}
+
+// The search that the form asks for, as it stands in the page's address. Dates and guests go together.
+function asked() {
+  const filled = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+  if (!filled.get("check_in") || !filled.get("check_out")) FIELDS.slice(1).forEach((name) => filled.delete(name));
+  return filled;
+}
+
+function search() {
+  question = asked();
+  results.replaceChildren();
+  more.hidden = true;
+  return attempt(form.querySelector(".main"), () => load(null), form);
 }
 
 form.onsubmit = (event) => {
   event.preventDefault();
-  const filled = [...new FormData(form)].filter(([, value]) => value);
-  question = new URLSearchParams(filled);
-  if (!question.get("check_in") || !question.get("check_out")) ["check_in", "check_out", "guests"].forEach((name) => question.delete(name));
-  results.replaceChildren();
-  attempt(form.querySelector(".main"), () => load(null));
+  const address = `?${asked()}`;
+  if (address !== location.search) history.pushState(null, "", address);
+  search();
 };
 
 for (const chip of form.querySelectorAll("[data-city]")) {
@@ -46,13 +60,25 @@ for (const chip of form.querySelectorAll("[data-city]")) {
   };
 }
 
+// Fills the form from the address; says whether that holds a search.
+function fill() {
+  const given = new URLSearchParams(location.search);
+  if (given.get("city")) for (const name of FIELDS) form.elements[name].value = given.get(name) ?? (name === "guests" ? 2 : "");
+  return Boolean(given.get("city"));
+}
+
+window.onpopstate = () => (fill() ? search() : location.reload());
+
 attempt(null, async () => {
   const day = await today();
   stay(form, day);
-  form.elements.check_in.value = plusDays(day, 7);
-  form.elements.check_out.value = plusDays(day, 10);
-  const first = form.querySelector("[data-city]");
-  if (!first) return; // nothing was published in a currency that this stage takes
-  form.elements.city.value = first.dataset.city;
-  form.requestSubmit();
+  if (!fill()) {
+    form.elements.check_in.value = plusDays(day, 7);
+    form.elements.check_out.value = plusDays(day, 10);
+    const first = form.querySelector("[data-city]");
+    if (!first) return; // nothing was published in a currency that this stage takes
+    form.elements.city.value = first.dataset.city;
+    history.replaceState(null, "", `?${asked()}`);
+  }
+  await search();
 });

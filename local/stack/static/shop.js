@@ -41,10 +41,7 @@ export async function call(method, path, { body, key, signedIn = false } = {}, a
   if (answer.ok) return json;
   // A token of an earlier run: ask for a new one, once.
   if (answer.status === 401 && signedIn && !again) return call(method, path, { body, key, signedIn }, true);
-  const fields = (json.errors || []).map(
-    ({ field, message }) => `${field.split(".").pop().replaceAll("_", " ")} ${message}.`,
-  );
-  const error = new Error([json.detail || json.title, ...fields].join(" "));
+  const error = new Error(json.detail || json.title);
   error.problem = json;
   throw error;
 }
@@ -62,14 +59,45 @@ export async function today() {
   return new Date(Date.parse(now) + 3 * 3600e3).toISOString().slice(0, 10);
 }
 
-// Runs a form's or a button's work, one at a time, and shows its error.
-export async function attempt(button, work) {
+// Says beside each field of the form what is wrong with it; returns the sentences about fields that it does not have.
+function mark(form, errors) {
+  const others = [];
+  for (const { field, message } of errors) {
+    const name = field.split(".").pop();
+    const input = form?.elements.namedItem(name);
+    if (!(input instanceof HTMLElement)) {
+      others.push(`${name.replaceAll("_", " ")} ${message}.`);
+      continue;
+    }
+    const note = document.createElement("p");
+    note.className = "error";
+    note.id = `${name}-error`;
+    note.textContent = `${message[0].toUpperCase()}${message.slice(1)}.`;
+    input.closest(".field").append(note);
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", note.id);
+    input.addEventListener("input", () => unmark(input), { once: true });
+  }
+  form?.querySelector("[aria-invalid]")?.focus();
+  return others;
+}
+
+function unmark(input) {
+  document.getElementById(input.getAttribute("aria-describedby"))?.remove();
+  input.removeAttribute("aria-invalid");
+  input.removeAttribute("aria-describedby");
+}
+
+// Runs a form's or a button's work, one at a time, and shows its error: beside the form's fields, and on top.
+export async function attempt(button, work, form = null) {
   say("");
+  form?.querySelectorAll("[aria-invalid]").forEach(unmark);
   if (button) button.disabled = true;
   try {
     await work();
   } catch (error) {
-    say(error.message, true);
+    const others = mark(form, error.problem?.errors ?? []);
+    say([error.message, ...others].join(" "), true);
   } finally {
     if (button) button.disabled = false;
   }
