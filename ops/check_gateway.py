@@ -41,12 +41,12 @@ Say = Callable[[str], None]
 
 
 class NotAsked(Exception):
-    """A gateway could not be asked; the message says why, and what to do."""
+    """A gateway could not be called; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is needed of a stage: its settings, its secrets, and an e-mail address of its own."""
+    """A stage's settings and secrets, and an e-mail address of its own."""
 
     settings: Settings
     secrets: Mapping[str, str]
@@ -54,14 +54,14 @@ class Stage:
 
 
 class Listening(Transport):
-    """Calls as always; what came back is kept, to be compared with the known answers."""
+    """A transport that keeps each answer, so that it can be compared with the known ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self.heard: tuple[str, str, HttpResponse] | None = None
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the kept answers."""
         self.heard = None
 
     def call(self, method: str, url: str, **how: Any) -> HttpResponse:
@@ -72,7 +72,7 @@ class Listening(Transport):
 
 
 def main(arguments: list[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """`make check-gateway`."""
+    """Run `make check-gateway`; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ops.check_gateway", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("--live", action="store_true", help="ask with live keys too; nobody is charged")
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None, environment: Mapping[str, str] = os
 
 
 def from_environment(name: str, environment: Mapping[str, str]) -> Stage | None:
-    """The stage that the environment describes; None when it holds no key. Raises BadSetting."""
+    """Return the stage that the environment describes, None without a key. Raises BadSetting."""
     keys = {secret: environment.get(secret.upper(), "").strip() for row in GATEWAYS.values() for secret in row.secrets}
     given = [gateway for gateway, row in GATEWAYS.items() if keys[row.secrets[0]]]
     if not given:
@@ -112,7 +112,7 @@ def from_environment(name: str, environment: Mapping[str, str]) -> Stage | None:
 
 
 def deployed(name: str) -> Stage:
-    """The stage as it is deployed. Raises NotAsked, BadSetting."""
+    """Return the stage as it is deployed. Raises NotAsked, BadSetting."""
     session = boto3.Session()
     if session.get_credentials() is None or session.region_name is None:
         keys = " or ".join(row.secrets[0].upper() for row in GATEWAYS.values())
@@ -130,7 +130,7 @@ def deployed(name: str) -> Stage:
 
 
 def check(stage: Stage, *, live: bool, say: Say) -> int:
-    """Ask every gateway of a stage; the exit status."""
+    """Call every gateway of a stage; return the exit code."""
     found = []
     for name in sorted(set(stage.settings.gateways.values())):
         try:
@@ -144,7 +144,7 @@ def check(stage: Stage, *, live: bool, say: Say) -> int:
 
 
 class Check:
-    """Asks one gateway step by step; prints and counts differences. Raises NotAsked for a key that is not used."""
+    """Calls one gateway step by step, prints and counts differences. Raises NotAsked for an unusable key."""
 
     def __init__(self, name: str, stage: Stage, *, say: Say, live: bool) -> None:
         row, stage_settings = GATEWAYS[name], stage.settings
@@ -162,7 +162,7 @@ class Check:
         self._differing = 0
 
     def run(self) -> int:
-        """How much differs. Raises NotAsked when the gateway is not well, or refuses the key."""
+        """Return how many answers differ. Raises NotAsked when the gateway is down or refuses the key."""
         opening, gateway = self._opening, self._gateway
         if self._step("a link", lambda: gateway.initialize(opening) and "a link"):
             self._step("pending", lambda: gateway.verify(opening.tx_ref).said)
@@ -171,7 +171,7 @@ class Check:
         return self._differing
 
     def _step(self, promised: str, call: Callable[[], str]) -> bool:
-        """Whether a call was made, and its answer means to us what it should."""
+        """Make a call; return whether the adapter reads its answer as expected."""
         self._transport.forget()
         meant = self._meaning(call)
         heard = self._transport.heard
@@ -187,7 +187,7 @@ class Check:
         return meant == promised
 
     def _meaning(self, call: Callable[[], str]) -> str:
-        """What our adapter makes of the answer."""
+        """Return the adapter's reading of the answer."""
         try:
             return call()
         except (GatewayUnreachable, GatewayTimeout) as error:
@@ -211,7 +211,7 @@ def _check_key(name: str, stage: Stage, *, live: bool) -> None:
 
 
 def _opening(amount: Money, sender: str) -> Opening:
-    """A payment of nobody's, under a reference that no booking has."""
+    """Return a payment to open, under a reference that no booking has."""
     tx_ref = f"CHECK-{secrets.token_hex(6).upper()}"
     return Opening(
         tx_ref=tx_ref,

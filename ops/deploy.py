@@ -32,18 +32,18 @@ NO_REGION = "No AWS region is set: set AWS_DEFAULT_REGION, for instance to eu-ce
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A template in S3: its address, and the parameters that it declares."""
+    """A template in S3: its address and its parameters."""
 
     url: str
     parameters: Mapping[str, Mapping[str, Any]]
 
 
 class DeployError(Exception):
-    """Nothing was deployed, or not all of it; the message says why."""
+    """The deployment failed; the message says why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`make deploy`."""
+    """Run `make deploy`; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ops.deploy", description="Deploy to AWS.")
     parser.add_argument("stage")
     parser.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the stack")
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> dict[str, str]:
-    """Package, upload, create or update the stack `guzo-STAGE`, wait; the stack's outputs."""
+    """Package, upload, create or update the stack `guzo-STAGE`, and wait; return its outputs."""
     session = boto3.Session()
     account = whose_account(session)
     cloudformation = session.client("cloudformation")
@@ -85,7 +85,7 @@ def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> 
 
 
 def whose_account(session: Any) -> str:
-    """The account that the credentials belong to; DeployError when there are none, or no region."""
+    """Return the credentials' account. Raises DeployError without credentials or region."""
     if session.get_credentials() is None:
         raise DeployError(NO_CREDENTIALS)
     if session.region_name is None:
@@ -98,7 +98,7 @@ def whose_account(session: Any) -> str:
 
 
 def make_bucket(session: Any, account: str) -> str:
-    """The bucket for packages of this account and region, made when it is not there."""
+    """Return the bucket for packages of this account and region; create it when it is missing."""
     s3, name = session.client("s3"), f"guzo-packages-{account}-{session.region_name}"
     try:
         # Asked with the owner, since bucket names are the whole world's: never upload into a stranger's.
@@ -124,7 +124,7 @@ def make_bucket(session: Any, account: str) -> str:
 def upload(
     s3: Any, package: Package, *, bucket: str, prefix: str, account: str, template: Path | None = None
 ) -> Uploaded:
-    """Put zip and template into the bucket, named by their content; the package's own if none is given."""
+    """Upload zip and template, named by their content; by default the package's own template."""
     code = package.zip.read_bytes()
     key = f"{prefix}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
     s3.put_object(Bucket=bucket, Key=key, Body=code, ExpectedBucketOwner=account)
@@ -140,7 +140,7 @@ def upload(
 def put_stack(
     cloudformation: Any, name: str, template: Uploaded, parameters: Mapping[str, str], *, pause: float = 3
 ) -> dict[str, str]:
-    """Create the stack, or update it to this template; wait; its outputs. DeployError with what failed."""
+    """Create the stack, or update it to this template, and wait; return its outputs. Raises DeployError."""
     before = stack_called(cloudformation, name)
     if before and before["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
         raise DeployError(
@@ -203,7 +203,7 @@ def _failures(cloudformation: Any, name: str) -> list[str]:
 
 
 def check_secrets(ssm: Any, stage: str, parameters: Mapping[str, str]) -> list[str]:
-    """Which of the secrets that this stage's gateways cannot work without are not in SSM yet.
+    """Return the secrets that this stage's gateways need and SSM does not have yet.
 
     Raises DeployError, which says what to do, for a key that is there and cannot work: it would be found out by the
     first guest who wants to pay.

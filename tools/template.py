@@ -18,7 +18,7 @@ from tools.throttles import method_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Generate, or check; the exit status of `make template` and of the pre-commit hook."""
+    """Write or check the template; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.template", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail when it is out of date")
     options = parser.parse_args(arguments)
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def generated(text: str) -> str:
-    """The template's text with what the code decides filled in, in its one canonical form."""
+    """Return the template's text with its generated parts, in canonical form."""
     template: dict[str, Any] = json.loads(text)
     api = template["Resources"]["RestAPI"]["Properties"]
     api["GatewayResponses"] = template_fragment()

@@ -155,7 +155,7 @@ export function createGuzo(settings: Settings) {
 
 /**
  * A key for one intent. Make it when the guest decides, keep it until there is an answer (in `sessionStorage`, so that a
- * reload has it too), and send it with every try; another wish is another key.
+ * reload has it too), and send it with every try; another intent is another key.
  */
 export function newKey(): string {
   // `randomUUID` is only there on https and localhost. A key need only differ from the same guest's others.

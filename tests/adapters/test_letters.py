@@ -38,9 +38,9 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 KINDS: tuple[EmailKind, ...] = get_args(EmailKind)
 HOST_KINDS: tuple[EmailKind, ...] = ("host_new_booking", "host_cancelled")
 
-Story = Callable[[Booking], Booking]
+Change = Callable[[Booking], Booking]
 
-MADE_BY: dict[EmailKind, Story] = {
+MADE_BY: dict[EmailKind, Change] = {
     "booking_confirmed": builders.paid,
     "host_new_booking": builders.paid,
     "hold_expired": builders.expired,

@@ -56,13 +56,13 @@ def test_what_differs_has_another_fingerprint() -> None:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     title: str
     guests: int = 1
 
 
 @dataclass(frozen=True)
-class LaterWish:
+class LaterRequest:
     pets: bool = False
     photos: tuple[str, ...] = field(default_factory=tuple)
     title: str = ""
@@ -70,14 +70,14 @@ class LaterWish:
 
 
 def test_a_field_that_a_later_release_adds_changes_no_repeat() -> None:
-    assert fingerprint(LaterWish(title="Lake")) == fingerprint(Wish("Lake"))
-    assert fingerprint(LaterWish(title="Lake", guests=2)) == fingerprint(Wish("Lake", 2))
-    assert fingerprint(LaterWish(title="Lake", pets=True)) != fingerprint(Wish("Lake"))
-    assert fingerprint(LaterWish(title="Lake", photos=("a", "b"))) != fingerprint(
-        LaterWish(title="Lake", photos=("ab",))
+    assert fingerprint(LaterRequest(title="Lake")) == fingerprint(Request("Lake"))
+    assert fingerprint(LaterRequest(title="Lake", guests=2)) == fingerprint(Request("Lake", 2))
+    assert fingerprint(LaterRequest(title="Lake", pets=True)) != fingerprint(Request("Lake"))
+    assert fingerprint(LaterRequest(title="Lake", photos=("a", "b"))) != fingerprint(
+        LaterRequest(title="Lake", photos=("ab",))
     )
 
 
 def test_what_json_has_no_form_for_is_refused() -> None:
     with pytest.raises(TypeError, match="bytes"):
-        fingerprint(Wish(b"Lake"))  # type: ignore[arg-type]
+        fingerprint(Request(b"Lake"))  # type: ignore[arg-type]

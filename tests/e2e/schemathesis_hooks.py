@@ -142,7 +142,7 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
             return False
         known = STATE_OR_TIME | ({"must not hold control characters"} if has_private_letters(case.body) else set())
         sentences = [error["message"] for error in problem["errors"]]
-        return not sentences or not all(any(each in said for each in known) for said in sentences)
+        return not sentences or not all(any(each in sentence for each in known) for sentence in sentences)
     return True
 
 

@@ -16,7 +16,7 @@ FILE = ROOT / "chalicelib" / "static" / "openapi.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Generate, or check; the exit status of `make openapi`, and of that step of `make check`."""
+    """Write or check the document; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail when it is stale")
     options = parser.parse_args(arguments)
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def generated() -> str:
-    """The file as it must be."""
+    """Return the file's text."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of answers: which statuses a route has, and what each of them carries."""
+"""The answers of the OpenAPI document: the statuses of each route, and their bodies and headers."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ SCHEMAS: Mapping[str, Json] = {
 
 
 def refusals(route: Route) -> dict[int, set[str]]:
-    """Every code that our own answers to this route may have, by status."""
+    """Return the problem codes of the app's own answers to a route, by status."""
     codes = {"internal_error", *route.refuses}
     paged = route.query is not None and issubclass(route.query, Paged)
     for holds, follow in (
@@ -117,7 +117,7 @@ def refusals(route: Route) -> dict[int, set[str]]:
 
 
 def at_the_gateway(route: Route) -> dict[int, set[str]]:
-    """Every code that API Gateway itself may answer before, or instead of, this route."""
+    """Return the problem codes that API Gateway may answer in place of a route."""
     found: dict[int, set[str]] = {}
     for kind in AT_THE_GATEWAY + (FOR_A_TOKEN if route.signed_in else ()):
         answer = gateway_responses.RESPONSES[kind]
@@ -126,12 +126,12 @@ def at_the_gateway(route: Route) -> dict[int, set[str]]:
 
 
 def statuses(route: Route) -> set[int]:
-    """Every status that a call of this route may be answered with."""
+    """Return every status of a route."""
     return {outcome.status for outcome in route.outcomes} | refusals(route).keys() | at_the_gateway(route).keys()
 
 
 def response(route: Route, status: int) -> Json:
-    """All that a route may answer with this status."""
+    """Return the response object of a route's status."""
     own, gateway = refusals(route).get(status, set()), at_the_gateway(route).get(status, set())
     sentences: list[str] = []
     headers = {"X-Request-Id"}
@@ -158,7 +158,7 @@ def response(route: Route, status: int) -> Json:
 
 
 def _links(outcome: Outcome) -> Json:
-    """What can be called next with the id of something just made: its first field; a booking's payment has one, too."""
+    """Return the OpenAPI links from a created object to the calls that take its id."""
     if outcome.status not in (201, 202):
         return {}
     fields = outcome.body.__struct_fields__
@@ -178,7 +178,7 @@ def _contents(outcome: Outcome) -> Json:
 
 
 def content(kind: Any) -> Json:
-    """A body of this type: its schema and its example."""
+    """Return the content of a body: its schema and its example."""
     if kind is dict:
         return {"schema": {"type": "object"}}
     example = examples.of(kind)
@@ -191,7 +191,7 @@ def _problem_of(status: int, codes: list[str]) -> Json:
 
 
 def share(responses: list[Json], shared: Json) -> None:
-    """Problems that several operations answer alike stand in the components once."""
+    """Move problems that several operations share into the components."""
     seen = Counter(json.dumps(response) for each in responses for response in each.values())
     for each in responses:
         for status, response in each.items():

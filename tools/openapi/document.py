@@ -65,7 +65,7 @@ TAKEN: Mapping[str, Json] = {
 
 
 def document() -> Json:
-    """The whole document."""
+    """Return the whole document."""
     bodies = {route.body for route in ROUTES if route.body is not None}
     answered = [outcome.body for route in ROUTES for outcome in route.outcomes if outcome.body not in (None, dict)]
     paths: Json = {}

@@ -198,7 +198,7 @@ ANSWERS: Mapping[type, Json] = {
 
 
 def of(kind: Any) -> Json | None:
-    """The example of a body, an answer or a page; None where there is none."""
+    """Return the example of a body, an answer or a page, or None."""
     if get_origin(kind) is Page:
         item = of(get_args(kind)[0])
         return {"items": [item], "next_cursor": None}

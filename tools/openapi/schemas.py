@@ -1,4 +1,4 @@
-"""JSON Schemas of what is sent and answered, made from the same msgspec structs that the code reads and writes."""
+"""JSON Schemas of bodies and answers, made from the msgspec structs that the code reads and writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE = re.compile(r"Page_(\w+)_")
 
 
 def components(bodies: Iterable[Any], answers: Iterable[Any]) -> Json:
-    """Every schema that these types and what they are made of need, by its public name."""
+    """Return the schemas of these types and of the types inside them, by public name."""
     taken, given = _made(bodies), _made(answers)
     if both := taken.keys() & given.keys():
         raise ValueError(f"sent and answered under the same name: {', '.join(sorted(both))}")
@@ -28,13 +28,13 @@ def components(bodies: Iterable[Any], answers: Iterable[Any]) -> Json:
 
 
 def ref(kind: Any) -> Json:
-    """A reference to the schema of a type."""
+    """Return a reference to the schema of a type."""
     ((schema,), _) = msgspec.json.schema_components([kind], ref_template=_REF + "{name}")
     return {"$ref": _REF + _public(schema["$ref"].removeprefix(_REF))}
 
 
 def query_parameters(kind: type[msgspec.Struct]) -> Iterator[Json]:
-    """The fields of a query, each as a parameter."""
+    """Return the fields of a query as parameters."""
     _, made = msgspec.json.schema_components([kind], ref_template=_REF + "{name}")
     (schema,) = made.values()
     for name, field in schema["properties"].items():
@@ -42,7 +42,7 @@ def query_parameters(kind: type[msgspec.Struct]) -> Iterator[Json]:
 
 
 def in_markdown(docstring: str) -> str:
-    """A docstring's text for the document: one line a paragraph, code as Markdown has it."""
+    """Convert a docstring to Markdown: a line for each paragraph."""
     paragraphs = re.split(r"\n\s*\n", docstring.strip().replace("``", "`"))
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
@@ -53,7 +53,7 @@ def _made(kinds: Iterable[Any]) -> Json:
 
 
 def _public(name: str) -> str:
-    """``BookingOut`` is a Booking to its readers, a ``Page[BookingOut]`` a BookingPage."""
+    """Return a type's public name: Booking for ``BookingOut``, BookingPage for ``Page[BookingOut]``."""
     if page := _PAGE.fullmatch(name):
         return _public(page[1]) + "Page"
     return name.removesuffix("Out")
@@ -75,7 +75,7 @@ def _renamed(schema: Any) -> Any:
 
 
 def _as_answered(schema: Json) -> None:
-    """What has a default: null means that it is left out, anything else that it is always there."""
+    """Drop null defaults, and require fields with another default: an answer always has those."""
     for name, field in schema["properties"].items():
         if "default" not in field:
             continue
