@@ -65,8 +65,11 @@ class FakeConnection:
             raise self.breaks
         self.sent += data
 
-    def makefile(self, *_: Any, **__: Any) -> _Raw:
-        return _Raw(self)
+    def setsockopt(self, *_: Any) -> None: ...
+
+    def makefile(self, _mode: str, buffering: int = -1) -> io.IOBase:
+        raw = _Raw(self)
+        return io.BufferedReader(raw) if buffering else raw
 
     def close(self) -> None:
         self.closed = True
@@ -116,12 +119,12 @@ class Network:
     timeouts: list[float | None] = field(default_factory=list)
     """What each connection could still take when it was made: for a handshake."""
 
-    def connect(self, *_: Any, **__: Any) -> FakeConnection:
+    def connect(self, _address: object = None, timeout: float | None = None, *_: Any, **__: Any) -> FakeConnection:
         plan = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
         self.clock.sleep(self.connecting)
         if isinstance(plan, Exception):
             raise plan
-        self.connections.append(FakeConnection(self.clock, iter(plan), self.breaks))
+        self.connections.append(FakeConnection(self.clock, iter(plan), self.breaks, timeout=timeout))
         return self.connections[-1]
 
     def secure(self, sock: FakeConnection, **_: Any) -> FakeConnection:

@@ -6,9 +6,7 @@ import hmac
 import http.server
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +19,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from chalicelib.adapters import oidc
 from chalicelib.adapters.oidc import Claims, Tokens, Untrusted
 from chalicelib.domain.timing import TOKEN_KEYS_FETCH, TOKEN_KEYS_FIRST_FETCH, TOKEN_KEYS_FRESH, USER_INFO_FRESH
+from tests.adapters.fake_network import Clock, Network, dripping
 
 ISSUER = "https://issuer.example/pool"
 USER_INFO = "https://pool.auth.example/oauth2/userInfo"
@@ -372,18 +371,26 @@ def test_prepare_spares_the_first_token_the_fetch(tokens: Tokens, issuer: Issuer
 
 
 def test_one_thread_fetches_and_others_wait_for_it(issuer: Issuer, clock: Time) -> None:
-    def slowly(url: str, token: str = "", /) -> bytes:
-        time.sleep(0.05)
-        return issuer(url)
-
-    tokens = Tokens(ISSUER, CLIENT, now=clock, fetch=slowly)
     token = sign(claims())
     answers: list[Claims | str] = []
-    threads = [threading.Thread(target=lambda: answers.append(tokens.read(token))) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+
+    def read() -> None:
+        answers.append(readers[0].read(token))
+
+    others = [threading.Thread(target=read) for _ in range(5)]
+
+    def slowly(url: str, token: str = "", /) -> bytes:
+        # The others come while it is being fetched, and find no keys yet.
+        for other in others:
+            if not other.ident:
+                other.start()
+        return issuer(url)
+
+    readers = [Tokens(ISSUER, CLIENT, now=clock, fetch=slowly)]
+    read()
+    for other in others:
+        other.join(30)
+    assert len(answers) == 6
     assert all(isinstance(answer, Claims) for answer in answers)
     assert len(issuer.fetched) == 2
 
@@ -398,16 +405,16 @@ def test_nobody_waits_for_newer_keys_while_the_old_ones_do(
 
     def slowly(url: str, token: str = "", /) -> bytes:
         asked.set()
-        assert answer.wait(5)
+        assert answer.wait(30)
         return issuer(url)
 
     monkeypatch.setattr(tokens, "_fetch", slowly)
     fetching = threading.Thread(target=tokens.read, args=(token,))
     fetching.start()
-    assert asked.wait(5)
+    assert asked.wait(30)
     waiting = threading.Thread(target=tokens.read, args=(token,))
     waiting.start()
-    waiting.join(2)
+    waiting.join(20)
     stuck = waiting.is_alive()
     answer.set()
     fetching.join()
@@ -484,12 +491,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/moved":
             self.send_header("Location", "/")
         self.end_headers()
-        if self.path == "/hang":
-            time.sleep(0.6)
         body = b"x" * (300 * 1024 if self.path == "/large" else 5)
         for start in range(0, len(body), 65536):
-            if self.path == "/drip":
-                time.sleep(0.25)
             self.wfile.write(body[start : start + 65536])
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
@@ -518,12 +521,22 @@ def test_get_follows_nothing_and_reads_no_flood(server: str, path: str) -> None:
         oidc.get(server + path)
 
 
-def test_get_does_not_wait_long(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oidc, "ISSUER_CALL", timedelta(seconds=0.2))
-    with pytest.raises(TimeoutError):
-        oidc.get(f"{server}/hang")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds"),
+    [([], 3.0), ([HEAD], 3.0), ([HEAD, *dripping(b"x" * 100, every=0.5)], 3.5)],
+    ids=["silence", "no body", "drip"],
+)
+def test_get_does_not_wait_long(monkeypatch: pytest.MonkeyPatch, steps: list[Any], seconds: float) -> None:
+    clock = Clock()
+    monkeypatch.setattr(oidc, "time", clock)
+    monkeypatch.setattr("socket.create_connection", Network(clock, [steps]).connect)
+    began = clock.at
     with pytest.raises((TimeoutError, Untrusted)):
-        oidc.get(f"{server}/drip")
+        oidc.get("http://127.0.0.1:1/jwks.json")
+    assert clock.at - began == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("url", ["http://issuer.example/", "ftp://127.0.0.1/", "file:///etc/passwd", "https:///x"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,14 +23,14 @@ class Client:
         self.values = values
         self.calls = 0
         self.trouble: Exception | None = None
-        self.delay = 0.0
-        self.asked = threading.Event()
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
 
     def get_parameters_by_path(self, **asked: Any) -> dict[str, Any]:
         assert asked == {"Path": PATH, "WithDecryption": True}
         self.calls += 1
         self.asked.set()
-        time.sleep(self.delay)
+        assert self.answers.wait(30)
         if self.trouble:
             raise self.trouble
         return {"Parameters": [{"Name": f"{PATH}/{name}", "Value": it} for name, it in self.values.items()]}
@@ -132,7 +131,6 @@ def test_never_read_is_a_fault_until_it_can_be_read(secrets: Ssm, client: Client
 
 
 def test_threads_share_one_call(secrets: Ssm, client: Client, clock: Clock) -> None:
-    client.delay = 0.05
     read: list[str] = []
 
     def all_at_once() -> float:
@@ -155,10 +153,11 @@ def test_nobody_waits_for_newer_secrets_while_the_old_ones_do(secrets: Ssm, clie
     secrets.get("chapa_secret_key")
     clock.value += SECRETS_KEPT.total_seconds()
     client.asked.clear()
-    client.delay = 0.5
+    client.answers.clear()
     reading = threading.Thread(target=secrets.get, args=("chapa_secret_key",))
     reading.start()
-    assert client.asked.wait(5)
+    assert client.asked.wait(30)
     assert secrets.get("chapa_secret_key") == "marked-one"
     assert reading.is_alive()
-    reading.join()
+    client.answers.set()
+    reading.join(30)

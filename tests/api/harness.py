@@ -237,7 +237,7 @@ class World:
 
     def impatient(self) -> None:
         """From now on the gateway has a moment only to answer."""
-        cast(Any, self.container.gateways.named("chapa"))._transport.seconds = 0.2
+        cast(Any, self.container.gateways.named("chapa"))._transport.seconds = 0.5
 
     # What most tests begin with
 

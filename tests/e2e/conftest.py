@@ -51,7 +51,7 @@ class Process:
 
     def line_with(self, text: str) -> str:
         """A line that it prints, perhaps in a moment."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + READY_WITHIN
         while not (found := [line for line in self.lines if text in line]):
             assert time.monotonic() < deadline, self.lines
             time.sleep(0.02)
@@ -60,8 +60,8 @@ class Process:
     def end(self, how: signal.Signals = signal.SIGINT) -> int:
         """End it, and return its exit code."""
         self.popen.send_signal(how)
-        code = self.popen.wait(timeout=15)
-        self.reader.join(timeout=5)
+        code = self.popen.wait(timeout=READY_WITHIN)
+        self.reader.join(timeout=READY_WITHIN)
         return code
 
     def __post_init__(self) -> None:

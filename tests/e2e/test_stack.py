@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -18,11 +19,14 @@ import pytest
 
 from local.scenarios.client import Json, Person, ScenarioClient
 from local.stack.ministack import free_port
-from tests.e2e.conftest import ROOT, Process, start
+from tests.e2e.conftest import READY_WITHIN, ROOT, Process, start
 
 pytestmark = pytest.mark.e2e
 
 Stacks = Callable[..., Process]
+
+SLOW = 5.0
+"""Seconds that the gateway takes to answer: long enough that a busy machine adds little."""
 
 
 def port_is_free(url: str) -> bool:
@@ -50,12 +54,19 @@ def test_it_says_that_it_is_ready_and_where(stack: Process) -> None:
 
 
 def test_it_is_ready_soon() -> None:
-    began = time.monotonic()
+    """In seconds of the processor, which other work on the machine does not lengthen."""
+    before = processor_seconds()
     process = start()
-    process.wait_until_ready(8)
-    assert time.monotonic() - began < 8
+    process.wait_until_ready()
     assert process.end() == 0
+    assert processor_seconds() - before < 4
     assert [line for line in process.lines if "Traceback" in line] == []
+
+
+def processor_seconds() -> float:
+    """What the processes that ended so far have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_the_seed_is_there_once(client: ScenarioClient) -> None:
@@ -79,8 +90,8 @@ def test_the_pages_open(client: ScenarioClient) -> None:
 def test_a_port_that_is_taken_is_told_in_one_line(stack: Process) -> None:
     ports = tuple(int(url.rpartition(":")[2]) for url in (stack.api, stack.local))
     second = start(ports=(ports[0], ports[1]))
-    assert second.popen.wait(timeout=10) == 1
-    second.reader.join(timeout=5)
+    assert second.popen.wait(timeout=READY_WITHIN) == 1
+    second.reader.join(timeout=READY_WITHIN)
     assert len(second.lines) == 1
     assert f"Port {ports[0]} is taken" in second.lines[0]
     assert "Guzo runs there already" in second.lines[0]
@@ -143,7 +154,7 @@ def test_killed_it_leaves_nothing_behind(stacks: Stacks) -> None:
     children = children_of(process)
     process.popen.kill()
     process.popen.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + READY_WITHIN
     while not all(gone(child) for child in children):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -192,8 +203,8 @@ def test_data_survives_a_stop_and_reset_empties(stacks: Stacks) -> None:
 def reset(ports: tuple[int, int]) -> tuple[int, list[str]]:
     """Run `python -m local reset`; return its exit code and what it printed."""
     process = start("reset", ports)
-    code = process.popen.wait(timeout=10)
-    process.reader.join(timeout=5)
+    code = process.popen.wait(timeout=READY_WITHIN)
+    process.reader.join(timeout=READY_WITHIN)
     return code, process.lines
 
 
@@ -226,7 +237,7 @@ def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
             client.http.close()
         finally:
             chalice.terminate()
-            chalice.wait(timeout=10)
+            chalice.wait(timeout=READY_WITHIN)
 
 
 @pytest.mark.parametrize("options", [[], ["--no-autoreload"]])
@@ -294,11 +305,11 @@ def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
     with client.switches(webhook="never", callback="never"):
         for _, booking in booked:
             client.pay_on_page(booking["payment"]["checkout_url"])
-        with client.switches(verify="slow", slow_seconds=1.0):
+        with client.switches(verify="slow", slow_seconds=SLOW):
             client.call_local("POST", "/clock", {"advance_seconds": 180})
             began = time.monotonic()
             swept = client.sweep()
-    assert time.monotonic() - began < 4, "one after the other would be eight seconds and more"
+    assert time.monotonic() - began < len(booked) * SLOW / 2, "one after the other would take twice as long, and more"
     assert set(swept) == {"due", "reconciled", "emails"}
     for guest, booking in booked:
         assert client.booking(guest, booking["booking_id"])["status"] == "confirmed"

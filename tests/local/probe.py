@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import Any
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CORSConfig, Rate, Response
@@ -12,8 +12,13 @@ from chalicelib.api.core.http import refuse_method
 ANYTHING = ["*/*"]
 
 
+AT_ONCE = 32
+"""So many requests for ``/echo?together=`` wait for each other."""
+
+
 def make_probe() -> Chalice:
     """A fresh app."""
+    together = threading.Barrier(AT_ONCE)
     app = Chalice(app_name="probe", configure_logs=False)
     app.api.cors = CORSConfig(allow_headers=["Authorization"], expose_headers=["ETag"])
 
@@ -32,7 +37,8 @@ def make_probe() -> Chalice:
         request = app.current_request
         assert request is not None
         query = request.query_params
-        time.sleep(float(query["sleep"]) if query and "sleep" in query else 0)
+        if query and "together" in query:
+            together.wait(30)
         seen = {
             "length": len(request.raw_body),
             "query": {name: query.getlist(name) for name in query} if query else None,

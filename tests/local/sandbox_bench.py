@@ -18,7 +18,7 @@ from local.sandboxes.chapa import Sandbox, SandboxSettings, create_blueprint
 KEY = "CHASECK_TEST-bench"
 SECRET = "demo-webhook-secret-2026"
 TX_REF = "GZ4T1B8WCD7K2M9Q-1"
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True)

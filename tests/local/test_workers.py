@@ -84,8 +84,12 @@ def work() -> Iterator[Callable[..., tuple[QueueWorker, FakeSqs, Functions]]]:
         worker.stop()
 
 
+PATIENCE = 30.0
+"""Seconds after which something that was to happen will not."""
+
+
 def until(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -110,19 +114,20 @@ def test_messages_come_in_batches(work: Any) -> None:
 
 def test_ten_are_worked_on_at_once(work: Any) -> None:
     together = threading.Barrier(10)
-    worker, sqs, _ = work(lambda event: together.wait(timeout=3))
+    worker, sqs, _ = work(lambda event: together.wait(PATIENCE))
     sqs.send(*"abcdefghij")
     until(lambda: worker.handled == 10)
 
 
 def test_no_more_than_the_limit_are_worked_on_at_once(work: Any) -> None:
     lock, now, most = threading.Lock(), [0], [0]
+    together = threading.Barrier(3)
 
     def handler(event: SQSEvent) -> None:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.02)
+        together.wait(PATIENCE)
         with lock:
             now[0] -= 1
 
@@ -164,7 +169,7 @@ def test_when_a_handler_raises_all_stay_hidden_until_their_time_is_over(work: An
 
 def test_a_queue_is_not_empty_while_a_message_is_worked_on(work: Any) -> None:
     go_on = threading.Event()
-    worker, sqs, functions = work(lambda event: go_on.wait(5))
+    worker, sqs, functions = work(lambda event: go_on.wait(PATIENCE))
     sqs.send("a")
     until(lambda: functions.activity()[0] == 1)
     assert not worker.is_empty()
