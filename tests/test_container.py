@@ -240,6 +240,7 @@ def test_a_process_has_one_container() -> None:
 
 PARTS: dict[Function, set[str]] = {
     "api": {"bookings", "listings", "gateways", "queue"},
+    "webhooks": {"bookings", "listings", "gateways", "queue"},
     "authorize": {"tokens"},
     "sweep": {"bookings", "queue"},
     "reconcile": {"bookings", "listings", "gateways", "queue"},

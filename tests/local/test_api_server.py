@@ -235,8 +235,11 @@ def test_an_answer_on_a_kept_connection_leaves_at_once_and_whole(port: int, monk
             parts.append(len(data))
             return super().send(data, *flags)
 
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.socket() as connection:
+        # Of the two ends of this connection, only the one that the server accepts is noted.
         monkeypatch.setattr(socket, "socket", Noted)
+        connection.settimeout(PATIENCE)
+        connection.connect(("127.0.0.1", port))
         read = b""
         for _ in range(2):
             connection.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
