@@ -83,7 +83,7 @@ def take_pictures(browser: str) -> None:
         place = client.call("GET", "/v1/listings?city=Lalibela", expect=200)["items"][0]
         booking = client.book(guest, place)
         checkout = booking["payment"]["checkout_url"]
-        picture(browser, folder, f"{client.local}/shop", "storefront", (1000, 560))
+        picture(browser, folder, f"{client.local}/shop", "storefront", (1000, 650))
         picture(browser, folder, checkout, "checkout", (1000, 720))
         back = client.pay_on_page(checkout)
         client.wait_for_status(guest, booking["booking_id"], "confirmed")
