@@ -20,7 +20,7 @@ CLIENT_PACKAGES := $(CLIENTS)/.installed
 CLIENT_MODULES := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template openapi client clients package release verify-deploy deploy check-gateway lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template openapi client clients package release verify-deploy deploy check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -106,6 +106,9 @@ deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS=
 
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
 	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)
+
+show: $(RUN) ## What is stored of a booking, as JSON: make show STAGE=dev BOOKING=GZ...
+	@$(BIN)/python -m ops.show $(STAGE) $(BOOKING)
 
 lock: $(DEV) ## Lock requirements*.txt, with hashes, after a change of an .in file (ARGS=--upgrade for newer versions)
 	@$(BIN)/python -m tools.lock $(ARGS)

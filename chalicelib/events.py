@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from chalicelib.container import Container, container
 from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.settings import BadSetting
@@ -29,19 +29,27 @@ def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if public_url is None:
         raise BadSetting("PUBLIC_URL is not set")
     return _process_batch(
-        "reconcile", event, context, lambda ports, task: process_task(ports, task, public_url=public_url)
+        "reconcile", event, context, lambda ports, task, _: process_task(ports, task, public_url=public_url)
     )
 
 
 def on_emails(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Send the e-mails of the bookings of a batch from the ``emails`` queue; answers the messages that failed."""
-    return _process_batch("send_emails", event, context, lambda ports, task: send_emails(ports, task.booking_id))
+    """Deliver the outbox entries that a batch from the ``emails`` queue names; answers the messages that failed."""
+    return _process_batch(
+        "send_emails",
+        event,
+        context,
+        lambda ports, task, first: deliver(ports, task.booking_id, task.entries, first_delivery=first),
+    )
 
 
 def _process_batch(
-    function: str, event: dict[str, Any], context: Any, work: Callable[[Container, Task], object]
+    function: str, event: dict[str, Any], context: Any, work: Callable[[Container, Task, bool], object]
 ) -> dict[str, Any]:
-    """Process each message by itself: SQS delivers again those that fail, and none of the others."""
+    """Process each message by itself: SQS delivers again those that fail, and none of the others.
+
+    ``work`` is told whether the queue hands the message out for the first time.
+    """
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -55,7 +63,7 @@ def _process_batch(
         with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
             try:
                 with container().gateway_budget(TASK_GATEWAY_BUDGET):
-                    work(container(), task)
+                    work(container(), task, record.attributes.approximate_receive_count == "1")
             except Exception as error:
                 observe("task_failed", level="error", **describe_error(error))
                 raise

@@ -165,9 +165,9 @@ class Check:
         """Return how many answers differ. Raises NotAsked when the gateway is down or refuses the key."""
         opening, gateway = self._opening, self._gateway
         if self._step("a link", lambda: gateway.initialize(opening) and "a link"):
-            self._step("pending", lambda: gateway.verify(opening.tx_ref).said)
+            self._step("pending", lambda: gateway.verify(opening.tx_ref).status)
             if self._step("closed", lambda: "closed" if gateway.cancel(opening.tx_ref) else "not certainly closed"):
-                self._step("pending", lambda: gateway.verify(opening.tx_ref).said)
+                self._step("pending", lambda: gateway.verify(opening.tx_ref).status)
         return self._differing
 
     def _step(self, promised: str, call: Callable[[], str]) -> bool:

@@ -6,27 +6,39 @@ Every default can be replaced. The stay of ``a_booking()`` is three nights of ET
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain import checkout as opening
 from chalicelib.domain import lifecycle, outbox
 from chalicelib.domain import refunds as refunding
-from chalicelib.domain.booking import Booking, Payment, Refund
+from chalicelib.domain.booking import (
+    Actor,
+    Booking,
+    OutboxEntry,
+    Payment,
+    Refund,
+    get_payment,
+    transition_payment,
+    transition_refund,
+    with_payment,
+    with_refund,
+)
 from chalicelib.domain.calendar import Nights, Stay, quote
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id, derive_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Verification, apply_verification
+from chalicelib.domain.verification import Availability, Verification, apply_verification
+from tests.replacing import replace
 
 NOW = datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)
 SALT = b"a salt for tests, 32 bytes long."
 HOST = PersonId("host-abebe")
 GUEST = PersonId("guest-hanna")
 WINDOW = timedelta(minutes=60)
-HANNA = Contact("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344")
+WEBHOOK = Actor("webhook")
+HANNA = Contact(first_name="Hanna", last_name="Tesfaye", email="hanna.tesfaye@gmail.com", phone="0911223344")
 
 
 def a_listing(*, now: datetime = NOW, **changes: Any) -> Listing:
@@ -85,7 +97,7 @@ def a_booking(
         "hold_for": timedelta(minutes=30),
         "gateway": "chapa",
         "mode": "test",
-        "opening_by": "opener",
+        "owner": "opener",
         "request_id": "request-1",
         "now": now,
     }
@@ -96,7 +108,7 @@ def opened(booking: Booking, *, now: datetime | None = None, checkout_url: str |
     """Return the booking after its latest payment got a link: ``created`` → ``pending``."""
     payment = booking.payments[-1]
     url = checkout_url or f"https://checkout.chapa.co/checkout/payment/{payment.tx_ref}"
-    return opening.link_opened(booking, payment.tx_ref, url, cause="guest", now=now or payment.created_at)
+    return opening.link_opened(booking, payment.tx_ref, url, actor=Actor("guest"), now=now or payment.created_at)
 
 
 def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking:
@@ -106,9 +118,9 @@ def another_attempt(booking: Booking, *, now: datetime | None = None) -> Booking
         booking,
         gateway=last.gateway,
         mode=last.expected_mode,
-        opening_by="opener",
+        owner="opener",
         key="",
-        cause="guest",
+        actor=Actor("guest"),
         now=now or booking.updated_at,
     )
 
@@ -134,8 +146,8 @@ def verified(
     *,
     now: datetime | None = None,
     tx_ref: str | None = None,
-    nights: Any = "free",
-    cause: Any = "webhook",
+    availability: Availability = Availability.FREE,
+    actor: Actor = WEBHOOK,
     **changes: Any,
 ) -> Booking:
     """Return the booking after verify answered ``status`` for a payment (the latest by default)."""
@@ -146,8 +158,8 @@ def verified(
         payment.tx_ref,
         verification_of(payment, status, **changes),
         now=now or booking.updated_at,
-        nights=nights,
-        cause=cause,
+        availability=availability,
+        actor=actor,
         window=WINDOW,
         jitter=0.5,
     )
@@ -165,7 +177,7 @@ def failed(booking: Booking, *, now: datetime | None = None) -> Booking:
 
 def expired(booking: Booking, *, now: datetime | None = None) -> Booking:
     """Return the booking after its hold ended unpaid."""
-    return lifecycle.expire(booking, cause="sweep", now=now or booking.hold_expires_at)
+    return lifecycle.expire(booking, actor=Actor("sweep"), now=now or booking.hold_expires_at)
 
 
 def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | None = None) -> Booking:
@@ -174,7 +186,7 @@ def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | No
     booking = replace(booking, status="cancelled", updated_at=at)
     if back is not None:
         booking = refund_owed(booking, amount=back, reason="booking_cancelled")
-    return outbox.owe(outbox.owe(booking, "booking_cancelled", now=at), "host_cancelled", now=at)
+    return outbox.enqueue(outbox.enqueue(booking, "booking_cancelled", now=at), "host_cancelled", now=at)
 
 
 def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = "place_gone") -> Booking:
@@ -185,7 +197,7 @@ def refund_owed(booking: Booking, *, amount: Money | None = None, reason: str = 
         payment.tx_ref,
         amount=amount or payment.amount,
         reason=reason,
-        cause="operator",
+        actor=Actor("operator"),
         now=booking.updated_at,
     )
 
@@ -194,3 +206,27 @@ def get_refund(booking: Booking) -> Refund:
     """Return the only refund of a booking."""
     [refund] = [refund for payment in booking.payments for refund in payment.refunds]
     return refund
+
+
+def change_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
+    """Return the booking with other facts about one payment, without an event."""
+    return with_payment(booking, replace(get_payment(booking, tx_ref), **changes))
+
+
+def move_payment(booking: Booking, tx_ref: str, to: Any, *, actor: Actor, now: datetime, detail: str = "") -> Booking:
+    """Return the booking after one payment took its next status."""
+    return with_payment(
+        booking, *transition_payment(get_payment(booking, tx_ref), to, actor=actor, now=now, detail=detail)
+    )
+
+
+def move_refund(booking: Booking, refund_id: str, to: Any, *, actor: Actor, now: datetime, detail: str = "") -> Booking:
+    """Return the booking after one refund took its next status."""
+    refund = booking.refund(refund_id)
+    assert refund is not None
+    return with_refund(booking, *transition_refund(refund, to, actor=actor, now=now, detail=detail))
+
+
+def change_entry(booking: Booking, entry: OutboxEntry, *, now: datetime) -> Booking:
+    """Return the booking with the next state of one entry of its outbox."""
+    return outbox.with_entries(booking, {entry.entry_id: entry}, now=now)

@@ -160,6 +160,12 @@ class DynamoBench:
         item = self.item(booking_id)
         return None if item is None else int(item.get("failures", {}).get("N", 0))
 
+    def make_unreadable(self, booking_id: BookingId) -> None:
+        """The booking's record is broken from now on; its other attributes stay."""
+        item = self.item(booking_id)
+        assert item is not None
+        self.admin.put_item(TableName=BOOKINGS, Item=item | {"record": {"B": b"broken"}})
+
     def remove(self, booking_id: BookingId) -> None:
         self.admin.delete_item(TableName=BOOKINGS, Key={"booking_id": {"S": booking_id}})
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
 from chalicelib.domain.attention import attention, attention_since
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import due_at
@@ -22,15 +22,18 @@ from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
+    Batch,
     BookingExists,
     NightsShort,
     Page,
     ReviewExists,
     SlotTaken,
+    Unreadable,
     VersionLost,
 )
 from tests.builders import SALT
 from tests.call_log import CallLog, Logged, logged
+from tests.replacing import replace
 
 T = TypeVar("T")
 
@@ -56,7 +59,8 @@ class Tables:
     bookings: dict[BookingId, Row] = field(default_factory=dict)
     slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
-    settled: dict[str, Acknowledgement] = field(default_factory=dict)
+    acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
+    unreadable: set[BookingId] = field(default_factory=set)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -85,14 +89,36 @@ class FakeBookings(Logged):
     @logged
     def load(self, booking_id: BookingId) -> Booking | None:
         with self.tables.lock:
+            if booking_id in self.tables.unreadable:
+                raise Unreadable(booking_id)
             row = self.tables.bookings.get(booking_id)
             return row.booking if row else None
 
     @logged
-    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
         assert len(booking_ids) <= 100
         with self.tables.lock:
-            return [self.tables.bookings[key].booking for key in booking_ids if key in self.tables.bookings]
+            known = [key for key in booking_ids if key in self.tables.bookings]
+            readable = tuple(self.tables.bookings[key].booking for key in known if key not in self.tables.unreadable)
+            return Batch(readable, tuple(key for key in known if key in self.tables.unreadable))
+
+    @logged
+    def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
+        with self.tables.lock:
+            row = self.tables.bookings.get(booking_id)
+            if row is None or (row.booking.verify_lease is not None and row.booking.verify_lease.is_held(now)):
+                return None
+            if booking_id in self.tables.unreadable:
+                raise Unreadable(booking_id)
+            row.booking = replace(row.booking, verify_lease=lease, version=row.booking.version + 1)
+            return row.booking
+
+    @logged
+    def mark_unreadable(self, booking_id: BookingId, now: datetime) -> None:
+        with self.tables.lock:
+            row = self.tables.bookings.get(booking_id)
+            if row is not None and row.attention is None:
+                row.attention, row.attention_at = "unreadable", now
 
     @logged
     def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
@@ -159,9 +185,11 @@ class FakeBookings(Logged):
             self.tables.orphans.setdefault(tx_ref, (verification, now))
 
     @logged
-    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
+    def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         with self.tables.lock:
-            return self.tables.settled.setdefault(tx_ref, settlement) if tx_ref in self.tables.orphans else None
+            return (
+                self.tables.acknowledged.setdefault(tx_ref, acknowledgement) if tx_ref in self.tables.orphans else None
+            )
 
     @logged
     def is_failing(self, booking_id: BookingId) -> bool:
@@ -192,7 +220,7 @@ class FakeBookings(Logged):
     @logged
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         with self.tables.lock:
-            waiting = self.tables.orphans.keys() - self.tables.settled.keys()
+            waiting = self.tables.orphans.keys() - self.tables.acknowledged.keys()
             found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:

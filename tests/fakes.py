@@ -11,11 +11,11 @@ import hmac
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking, Email
+from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.verification import Verification
@@ -37,6 +37,7 @@ from chalicelib.services.ports import (
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
 from tests.fake_stores import FakeBookings, FakeListings, Tables
+from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
 
@@ -229,7 +230,7 @@ class FakeQueue(Logged):
         self.down = False
 
     @logged
-    def reconcile(self, tasks: Iterable[Task]) -> None:
+    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
         self._is_up()
         self.tasks += tasks
 
@@ -239,7 +240,7 @@ class FakeQueue(Logged):
         return len(self.tasks)
 
     @logged
-    def emails(self, task: Task) -> None:
+    def enqueue_outbox(self, task: Task) -> None:
         self._is_up()
         self.letters.append(task)
 
@@ -272,9 +273,9 @@ class FakeLetters(Logged):
     port = "letters"
 
     @logged
-    def render(self, email: Email, booking: Booking) -> Message:
-        to = booking.place.host_email if email.to_host else booking.contact.email
-        return Message(to, f"{email.kind} {email.email_id}", email.about, "<p></p>")
+    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
+        to = booking.place.host_email if entry.to_host else booking.contact.email
+        return Message(to, f"{entry.kind} {entry.entry_id}", entry.about, "<p></p>")
 
 
 class FakeSecrets:

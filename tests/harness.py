@@ -6,19 +6,19 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.booking import SWEEP, Booking, Payment
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, BookingResult, book, free_slots
 from chalicelib.services.checkout import CheckoutResult, pay
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.hosting import ListingDraft
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
-from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_listing, a_stay
+from tests.builders import GUEST, HANNA, HOST, NOW, SALT, WEBHOOK, a_listing, a_stay
 from tests.fakes import Fakes
 from tests.invariants import check_booking
 
@@ -106,9 +106,8 @@ class Harness:
 
     def process_task(self, booking: Booking, tx_ref: str | None = None) -> None:
         """Process a `reconcile` task of this booking; with ``tx_ref``, one that a signed webhook enqueued."""
-        process_task(
-            self.ports, Task(booking.booking_id, tx_ref, webhook_claim="paid" if tx_ref else ""), public_url=PUBLIC
-        )
+        task = Task(booking.booking_id, tx_ref, claim="paid" if tx_ref else "", actor=WEBHOOK if tx_ref else SWEEP)
+        process_task(self.ports, task, public_url=PUBLIC)
 
     def sweep_and_drain(self) -> None:
         """Run the sweep once, and process messages until both queues are empty."""
@@ -118,7 +117,8 @@ class Harness:
             if ports.queue.tasks:
                 process_task(ports, ports.queue.tasks.pop(0), public_url=PUBLIC)
             elif ports.queue.letters:
-                send_emails(ports, ports.queue.letters.pop(0).booking_id)
+                task = ports.queue.letters.pop(0)
+                deliver(ports, task.booking_id, task.entries, first_delivery=True)
             else:
                 return
         raise AssertionError("the queues are never empty")

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import (
     BOOKING_TRANSITIONS,
-    HOLDS_NIGHTS,
+    HOLDING_STATUSES,
     OPEN,
     PAYMENT_TRANSITIONS,
     REFUND_TRANSITIONS,
@@ -18,7 +18,7 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.lifecycle import due_at
 
-EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "failed", "settled"}, "failed": {"settled"}}
+EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "failed", "acknowledged"}, "failed": {"acknowledged"}}
 
 
 def statuses_from_history(booking: Booking) -> dict[str, str]:
@@ -40,7 +40,7 @@ def statuses_of(booking: Booking) -> dict[str, str]:
     found: dict[str, str] = {"": booking.status}
     found |= {payment.tx_ref: payment.status for payment in booking.payments}
     found |= {refund.refund_id: refund.status for refund in booking.refunds}
-    found |= {email.email_id: email.status for email in booking.emails if email.status != "owed"}
+    found |= {email.entry_id: email.status for email in booking.outbox if email.status != "owed"}
     return found
 
 
@@ -54,7 +54,7 @@ def check_booking(booking: Booking, *, one_clock: bool = True) -> None:
     _check_payments(booking)
     _check_money(booking)
     _check_due_work(booking)
-    assert booking.holds_nights is (booking.status in HOLDS_NIGHTS)
+    assert booking.holds_nights is (booking.status in HOLDING_STATUSES)
     for event in booking.history:
         assert isinstance(event.at, datetime), event
         assert event.cause in get_args(Cause), event
@@ -84,15 +84,15 @@ def _check_money(booking: Booking) -> None:
         assert payment.status == "completed" or not (payment.accepted or payment.refunds)
         if payment.status != "completed":
             continue
-        assert payment.received is not None
+        assert payment.facts.received is not None
         if not any(event.subject == payment.tx_ref and event.after == "review" for event in booking.history):
             # Nobody but the gateway said so, and in all four points.
-            assert payment.received == payment.amount
-            assert payment.mode == payment.expected_mode
+            assert payment.facts.received == payment.amount
+            assert payment.facts.mode == payment.expected_mode
         back = payment.refunded_or_owed
-        assert back <= payment.received
+        assert back <= payment.facts.received
         # Money is for a confirmed booking, or it goes back.
-        assert payment.accepted or back == payment.received
+        assert payment.accepted or back == payment.facts.received
         numbers = [refund.refund_id for refund in payment.refunds]
         assert numbers == [f"{payment.tx_ref}-R{n + 1}" for n in range(len(numbers))]
         assert all(refund.amount.minor > 0 for refund in payment.refunds)
@@ -101,12 +101,12 @@ def _check_money(booking: Booking) -> None:
 def _check_due_work(booking: Booking) -> None:
     """Whatever is still to be done has a due time; what no program can do is in attention."""
     due = due_at(booking)
-    for email in booking.emails:
-        # An entry that is done has no owner.
-        assert isinstance(email.claimed_by, str)
-        assert email.status == "owed" or not email.claimed_by
-    due_times = [email.due_at for email in booking.emails if email.status == "owed"]
-    due_times += [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
+    # An entry that is done has no owner.
+    assert all(entry.status == "owed" or entry.lease is None for entry in booking.outbox)
+    due_times = [email.due_at for email in booking.outbox if email.status == "owed"]
+    due_times += [
+        payment.schedule.next_verify_at for payment in booking.payments if payment.schedule.next_verify_at is not None
+    ]
     for refund in booking.refunds:
         assert (refund.due_at is None) is (refund.status in ("refunded", "attention"))
         if refund.due_at is not None:
@@ -117,7 +117,7 @@ def _check_due_work(booking: Booking) -> None:
     stuck = (
         any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
         or any(refund.needs_a_person for refund in booking.refunds)
-        or any(email.needs_a_person for email in booking.emails)
+        or any(email.needs_a_person for email in booking.outbox)
     )
     assert (attention(booking) is not None) is stuck
 

@@ -7,7 +7,7 @@ use cases call too, under the same guards, while time goes on by milliseconds or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import get_args
 
@@ -16,16 +16,24 @@ from hypothesis import strategies as st
 from chalicelib.domain import checkout as opening
 from chalicelib.domain import lifecycle, outbox
 from chalicelib.domain import refunds as refunding
-from chalicelib.domain.attention import Acknowledgeable, settle
-from chalicelib.domain.booking import Booking, EmailStatus, Payment, Problem, Refund, RefundStatus
+from chalicelib.domain.attention import Acknowledgeable, acknowledge
+from chalicelib.domain.booking import (
+    Actor,
+    Booking,
+    EntryStatus,
+    GatewayStatus,
+    OpeningProblem,
+    Payment,
+    Refund,
+    RefundStatus,
+)
 from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
-from chalicelib.domain.ids import PersonId
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
-from chalicelib.domain.timing import OUTBOX_LEASE
-from chalicelib.domain.verification import GatewayStatus, Verification, WebhookClaim, apply_verification, resolve
-from tests.builders import NOW, WINDOW, a_booking, a_listing, verification_of
+from chalicelib.domain.verification import Availability, Verification, WebhookClaim, apply_verification, resolve_review
+from tests.builders import NOW, WINDOW, a_booking, a_listing, change_entry, move_refund, verification_of
+from tests.replacing import replace
 
 Draw = st.DrawFn
 Step = Callable[[Draw, Booking, datetime], Booking]
@@ -53,6 +61,9 @@ jitters = st.floats(min_value=0, max_value=1, exclude_max=True)
 def moneys(*, least: int = 0, most: int = MAX_MINOR, currency: str | None = None) -> st.SearchStrategy[Money]:
     kinds = currencies if currency is None else st.just(currency)
     return st.builds(Money, st.integers(least, most), kinds)
+
+
+OPERATOR = Actor("operator", "operator-1", "operator@guzo.example.et")
 
 
 @st.composite
@@ -109,7 +120,7 @@ def verifications(draw: Draw, payment: Payment, *, odd: bool | None = None) -> V
     )
     modes = (None, "live" if payment.expected_mode == "test" else "test", "")
     return Verification(
-        said=draw(st.sampled_from(get_args(GatewayStatus))),
+        status=draw(st.sampled_from(get_args(GatewayStatus))),
         tx_ref=draw(st.sampled_from(tx_refs)) if wrong == "tx_ref" else payment.tx_ref,
         amount=draw(st.sampled_from(amounts)) if wrong == "amount" else payment.amount,
         reported=draw(st.sampled_from(("", "12.345 ETB"))),
@@ -120,7 +131,7 @@ def verifications(draw: Draw, payment: Payment, *, odd: bool | None = None) -> V
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Life:
     """A booking's states, oldest first, and the instant at which the last one was reached."""
 
@@ -130,6 +141,9 @@ class Life:
     @property
     def booking(self) -> Booking:
         return self.states[-1]
+
+    def __repr__(self) -> str:
+        return f"Life({len(self.states)} states, the last of which is {self.booking})"
 
 
 @st.composite
@@ -164,8 +178,8 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         yield _cancelled
     if any(payment.status == "review" for payment in booking.payments):
         yield _resolved
-    if any(_settleable(booking)):
-        yield _settled
+    if any(_acknowledgeable(booking)):
+        yield _acknowledged
     if any(refunding.left_to_refund(payment).minor for payment in booking.payments):
         yield _refund_owed
     if any(refund.status != "refunded" for refund in booking.refunds):
@@ -181,11 +195,11 @@ def _told(draw: Draw, booking: Booking, now: datetime) -> Booking:
         payment.tx_ref,
         draw(verifications(payment)),
         now=now,
-        nights=draw(st.sampled_from(("free", "short"))),
-        cause=draw(st.sampled_from(("webhook", "callback", "return", "verify", "sweep"))),
+        availability=draw(st.sampled_from(Availability)),
+        actor=Actor(draw(st.sampled_from(("webhook", "callback", "return", "verify", "sweep")))),
         window=WINDOW,
         jitter=draw(jitters),
-        webhook_claim=draw(st.sampled_from(get_args(WebhookClaim))),
+        claim=draw(st.sampled_from(get_args(WebhookClaim))),
     )
 
 
@@ -196,8 +210,8 @@ def _paid(draw: Draw, booking: Booking, now: datetime) -> Booking:
         payment.tx_ref,
         verification_of(payment),
         now=now,
-        nights=draw(st.sampled_from(("free", "short"))),
-        cause="webhook",
+        availability=draw(st.sampled_from(Availability)),
+        actor=Actor("webhook"),
         window=WINDOW,
         jitter=0,
     )
@@ -210,7 +224,7 @@ def _silenced(draw: Draw, booking: Booking, now: datetime) -> Booking:
         payment.tx_ref,
         Verification("no_answer"),
         now=now,
-        cause="sweep",
+        actor=Actor("sweep"),
         window=WINDOW,
         jitter=draw(jitters),
     )
@@ -219,28 +233,30 @@ def _silenced(draw: Draw, booking: Booking, now: datetime) -> Booking:
 def _link_opened(draw: Draw, booking: Booking, now: datetime) -> Booking:
     tx_ref = booking.payments[-1].tx_ref
     link = f"https://checkout.chapa.co/checkout/payment/{tx_ref}"
-    return opening.link_opened(booking, tx_ref, link, cause="guest", now=now)
+    return opening.link_opened(booking, tx_ref, link, actor=Actor("guest"), now=now)
 
 
 def _opening_failed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     known = draw(st.booleans())
-    problem = Problem("gateway_timeout", "No answer in time.", retry_after=draw(st.none() | st.just(30)))
+    problem = OpeningProblem("gateway_timeout", "No answer in time.", retry_after=draw(st.none() | st.just(30)))
     tx_ref = booking.payments[-1].tx_ref
-    return opening.opening_failed(booking, tx_ref, problem, definitely_not_executed=known, cause="guest", now=now)
+    return opening.opening_failed(
+        booking, tx_ref, problem, definitely_not_executed=known, actor=Actor("guest"), now=now
+    )
 
 
 def _reference_used(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    problem = Problem("gateway_rejected", "The payment gateway knows this reference already.")
-    return opening.reference_used(booking, booking.payments[-1].tx_ref, problem, cause="guest", now=now)
+    problem = OpeningProblem("gateway_rejected", "The payment gateway knows this reference already.")
+    return opening.reference_used(booking, booking.payments[-1].tx_ref, problem, actor=Actor("guest"), now=now)
 
 
 def _leased(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return opening.lease_opening(booking, booking.payments[-1].tx_ref, by="another", key="key", now=now)
+    return opening.lease_opening(booking, booking.payments[-1].tx_ref, owner="another", key="key", now=now)
 
 
 def _new_attempt(draw: Draw, booking: Booking, now: datetime) -> Booking:
     return opening.new_attempt(
-        booking, gateway="chapa", mode="test", opening_by="opener", key="", cause="guest", now=now
+        booking, gateway="chapa", mode="test", owner="opener", key="", actor=Actor("guest"), now=now
     )
 
 
@@ -250,7 +266,7 @@ def _link_cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _expired(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return lifecycle.expire(booking, cause="sweep", now=now)
+    return lifecycle.expire(booking, actor=Actor("sweep"), now=now)
 
 
 def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -259,30 +275,37 @@ def _put_off(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _cancelled(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return cancel(booking, by=draw(st.sampled_from(("guest", "host", "operator"))), reason="Plans changed.", now=now)
-
-
-def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    payment = draw(st.sampled_from([payment for payment in booking.payments if payment.status == "review"]))
-    return resolve(
+    return cancel(
         booking,
-        payment.tx_ref,
-        as_=draw(st.sampled_from(("accept", "refund"))),
-        nights=draw(st.sampled_from(("free", "short"))),
-        note="Seen on the bank's list.",
+        actor=Actor(draw(st.sampled_from(("guest", "host", "operator"))), "person-1"),
+        reason="Plans changed.",
         now=now,
     )
 
 
-def _settleable(booking: Booking) -> Iterator[tuple[Acknowledgeable, str]]:
+def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    payment = draw(st.sampled_from([payment for payment in booking.payments if payment.status == "review"]))
+    return resolve_review(
+        booking,
+        payment.tx_ref,
+        as_=draw(st.sampled_from(("accept", "refund"))),
+        availability=draw(st.sampled_from(Availability)),
+        note="Seen on the bank's list.",
+        actor=OPERATOR,
+        now=now,
+    )
+
+
+def _acknowledgeable(booking: Booking) -> Iterator[tuple[Acknowledgeable, str]]:
     """What an operator could take off the attention list."""
     yield from (("payment_reversed", each.tx_ref) for each in booking.payments if each.has_open_reversal)
-    yield from (("email", each.email_id) for each in booking.emails if each.needs_a_person)
+    yield from (("email", each.entry_id) for each in booking.outbox if each.needs_a_person)
 
 
-def _settled(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    kind, subject = draw(st.sampled_from(list(_settleable(booking))))
-    return settle(booking, kind, subject, by=PersonId("operator-1"), said=draw(st.sampled_from(("", "Told."))), now=now)
+def _acknowledged(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    kind, subject = draw(st.sampled_from(list(_acknowledgeable(booking))))
+    note = draw(st.sampled_from(("", "Told.")))
+    return acknowledge(booking, kind, subject, actor=OPERATOR, note=note, now=now)
 
 
 def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -290,7 +313,13 @@ def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     tx_ref = draw(st.sampled_from([tx_ref for tx_ref, money in left.items() if money.minor]))
     amount = Money(draw(st.integers(1, left[tx_ref].minor)), left[tx_ref].currency)
     return refunding.owe_refund(
-        booking, tx_ref, amount=amount, reason="a broken shower", cause="operator", now=now, tell=draw(st.booleans())
+        booking,
+        tx_ref,
+        amount=amount,
+        reason="a broken shower",
+        actor=Actor("operator"),
+        now=now,
+        tell=draw(st.booleans()),
     )
 
 
@@ -301,7 +330,7 @@ def _refund_worked_on(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _claimed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.claim(booking, refund.refund_id, by="worker", cause="sweep", now=now)
+    return refunding.claim(booking, refund.refund_id, owner="worker", actor=Actor("sweep"), now=now)
 
 
 def _postponed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
@@ -310,29 +339,33 @@ def _postponed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> B
 
 def _accepted(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
     known = draw(st.sampled_from((None, "RFND-1")))
-    return refunding.accepted(booking, refund.refund_id, provider_refund_id=known, cause="sweep", now=now)
+    return refunding.record_accepted(booking, refund.refund_id, provider_refund_id=known, actor=Actor("sweep"), now=now)
 
 
 def _put_back(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.put_off(
-        booking, refund.refund_id, cause="sweep", now=now, jitter=draw(jitters), detail="gateway_unreachable"
+    return refunding.requeue_rejected(
+        booking, refund.refund_id, actor=Actor("sweep"), now=now, jitter=draw(jitters), detail="gateway_unreachable"
     )
 
 
 def _looked_up(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.looked_up(booking, refund.refund_id, heard=draw(st.booleans()), cause="sweep", now=now)
+    return refunding.record_lookup(
+        booking, refund.refund_id, answered=draw(st.booleans()), actor=Actor("sweep"), now=now
+    )
 
 
 def _refunded(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.transition_refund(booking, refund.refund_id, "refunded", cause="webhook", now=now)
+    return move_refund(booking, refund.refund_id, "refunded", actor=Actor("webhook"), now=now)
 
 
 def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.transition_refund(booking, refund.refund_id, "attention", cause="sweep", now=now, detail="refused")
+    return move_refund(booking, refund.refund_id, "attention", actor=Actor("sweep"), now=now, detail="refused")
 
 
 def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.try_again(booking, refund.refund_id, now=now)
+    return refunding.resolve(
+        booking, refund.refund_id, as_="post_again", note="Lost on the way.", actor=OPERATOR, now=now
+    )
 
 
 _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, datetime], Booking], ...]] = {
@@ -345,10 +378,10 @@ _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, date
 
 def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     """Every e-mail that is owed is claimed, and each comes to some end or is put off."""
-    for email in booking.emails:
-        if email.may_be_claimed(now):
-            status = draw(st.sampled_from([status for status in get_args(EmailStatus) if status != "settled"]))
-            by = "worker" if status == "owed" else ""
-            next_state = replace(email, status=status, claimed_by=by, due_at=now + OUTBOX_LEASE, tries=email.tries + 1)
-            booking = outbox.replace_email(booking, next_state, now=now)
+    for entry in booking.outbox:
+        if entry.status == "owed" and (entry.lease is None or not entry.lease.is_held(now)):
+            status = draw(st.sampled_from([status for status in get_args(EntryStatus) if status != "acknowledged"]))
+            claimed = outbox.claim(entry, owner="worker", now=now)
+            done = replace(claimed, status=status, lease=None, tries=entry.tries + 1)
+            booking = change_entry(booking, claimed if status == "owed" else done, now=now)
     return booking

@@ -87,8 +87,8 @@ def test_the_rules_are_those_of_the_settings() -> None:
 
 def test_each_queue_is_the_one_that_it_is_called() -> None:
     built, sqs = with_client("sqs", get_queue_attributes={"Attributes": {"ApproximateNumberOfMessages": "3"}})
-    built.queue.reconcile([Task(BookingId("GZ4T1B8WCD7K2M9Q"))])
-    built.queue.emails(Task(BookingId("GZ4T1B8WCD7K2M9Q")))
+    built.queue.enqueue_reconcile([Task(BookingId("GZ4T1B8WCD7K2M9Q"))])
+    built.queue.enqueue_outbox(Task(BookingId("GZ4T1B8WCD7K2M9Q")))
     assert built.queue.depth() == 3
     assert [asked["QueueUrl"].rpartition("/")[2] for _, asked in sqs.asked] == ["reconcile", "emails", "reconcile"]
 

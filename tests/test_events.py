@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ import pytest
 import app
 from chalicelib import events
 from chalicelib.adapters.aws.sqs import read_task, write_task
+from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
 from chalicelib.services.ports import Fault, StoreBusy, Task
@@ -25,6 +25,7 @@ from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -131,17 +132,17 @@ def test_each_task_by_itself(
 ) -> None:
     good, bad = paid_booking(harness, "first"), paid_booking(harness, "other", guest=GUEST_DAWIT)
     bodies: dict[str, Task | str] = {
-        "good": Task(FIRST, good, "request-good", "paid"),
+        "good": Task(FIRST, good, request_id="request-good", claim="paid"),
         "junk": "junk",
-        "raises": Task(OTHER, bad, "request-bad", "paid"),
+        "raises": Task(OTHER, bad, request_id="request-bad", claim="paid"),
     }
     ports.observe = observe  # type: ignore[assignment]
-    load = ports.bookings.load
+    lease = ports.bookings.lease_verification
 
-    def loaded(booking_id: BookingId) -> Any:
-        return raises_busy() if booking_id == OTHER else load(booking_id)
+    def leased(booking_id: BookingId, *rest: Any) -> Any:
+        return raises_busy() if booking_id == OTHER else lease(booking_id, *rest)
 
-    ports.bookings.load = loaded  # type: ignore[method-assign]
+    ports.bookings.lease_verification = leased  # type: ignore[method-assign, assignment]
     assert failed(app.reconcile(batch(*(bodies[name] for name in order)), CONTEXT)) == [
         number for number, name in enumerate(order) if name != "good"
     ]
@@ -157,8 +158,8 @@ def test_each_task_by_itself(
 def test_a_batch_that_fails_as_a_whole_is_told_message_by_message(
     harness: Harness, ports: FakeContainer, count: int
 ) -> None:
-    ports.bookings.load = raises_busy  # type: ignore[method-assign]
-    tasks = [Task(a_booking_id(f"{n}"), f"{a_booking_id(f'{n}')}-1", webhook_claim="paid") for n in range(count)]
+    ports.bookings.load = ports.bookings.lease_verification = raises_busy  # type: ignore[method-assign]
+    tasks = [Task(a_booking_id(f"{n}"), f"{a_booking_id(f'{n}')}-1", claim="paid") for n in range(count)]
     for handler in (app.reconcile, app.send_emails):
         assert failed(handler(batch(*tasks), CONTEXT)) == list(range(count))
     assert failed(app.reconcile(batch(*["junk"] * count), CONTEXT)) == list(range(count))
@@ -174,7 +175,7 @@ def test_what_a_webhook_claimed_is_followed_up_in_whatever_state_the_payment_is(
 ) -> None:
     harness.confirmed_booking()
     harness.clear_logs()
-    assert failed(app.reconcile(batch(Task(FIRST, ONE, "r", claim)), CONTEXT)) == []
+    assert failed(app.reconcile(batch(Task(FIRST, ONE, request_id="r", claim=claim)), CONTEXT)) == []
     assert ports.call_log.count("gateway.verify") == 1
     # A task of the clock names no payment: a booking that rests is left in peace.
     harness.clear_logs()
@@ -188,8 +189,8 @@ def test_a_booking_that_raises_is_put_off_and_comes_again_where_a_door_was_told_
 ) -> None:
     harness.held_booking()
     ports.clock.move_to(harness.due_at(harness.stored_booking(FIRST)) or NOW)
-    ports.run_before("bookings.load", raises_busy)
-    task = Task(FIRST, ONE, "r", "paid") if named else Task(FIRST)
+    ports.run_before("bookings.lease_verification" if named else "bookings.load", raises_busy)
+    task = Task(FIRST, ONE, request_id="r", claim="paid") if named else Task(FIRST)
     assert failed(app.reconcile(batch(task), CONTEXT)) == ([0] if named else [])
     due = harness.due_at(harness.stored_booking(FIRST))
     assert due is not None
@@ -235,7 +236,7 @@ def test_each_message_has_the_gateways_time_to_itself(harness: Harness, ports: F
 def test_a_message_without_a_request_is_followed_by_its_own_id(
     harness: Harness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert failed(app.reconcile(batch("junk", Task(FIRST, ONE, webhook_claim="paid")), CONTEXT)) == [0, 1]
+    assert failed(app.reconcile(batch("junk", Task(FIRST, ONE, claim="paid")), CONTEXT)) == [0, 1]
     [line] = [line for line in logged(capsys.readouterr().out) if line["message"] == "task_failed"]
     assert line["request_id"] == "message-1"
 
@@ -275,6 +276,6 @@ def test_the_schedule_hands_over_what_is_due(harness: Harness, ports: FakeContai
 
 
 def test_a_task_goes_through_the_queue_as_it_is() -> None:
-    whole = Task(FIRST, ONE, "request-1", "paid")
-    for task in (whole, replace(whole, tx_ref=None, webhook_claim=""), replace(whole, request_id=""), Task(FIRST)):
+    whole = Task(FIRST, ONE, ("1", "2"), "request-1", "paid", Actor("webhook"))
+    for task in (whole, replace(whole, tx_ref=None, claim=""), replace(whole, request_id=""), Task(FIRST)):
         assert read_task(write_task(task)) == task

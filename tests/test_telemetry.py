@@ -324,11 +324,12 @@ def test_every_event_stands_in_the_code_under_the_name_that_it_is_logged_by() ->
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name.lstrip("_") != "observe":
+            if name not in ("observe", "Observation"):
                 continue
             event = node.args[0]
             if isinstance(event, ast.Constant):
                 assert re.fullmatch(r"[a-z]+(_[a-z]+)*", str(event.value)), event.value
             else:
                 put_together.append(ast.unparse(event))
-    assert put_together == ["f'booking_{saved.status}'"]
+    # What a decision observes stands where it was decided, and is said after its commit.
+    assert put_together == ["event.event", "f'booking_{saved.status}'"]

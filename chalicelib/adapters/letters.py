@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.domain.booking import Booking, Email, EmailKind, Language, Refund
+from chalicelib.domain.booking import Booking, Language, LetterKind, OutboxEntry, Refund
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, Message
@@ -30,7 +30,7 @@ from chalicelib.services.ports import Attachment, Message
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
 BRAND = "ጉዞ · Guzo"
 
-FACTS: Mapping[EmailKind, tuple[str, ...]] = {
+FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     "booking_confirmed": (
         "booking", "place", "check_in", "check_out", "nights", "units", "guests", "total", "payment",
     ),
@@ -60,7 +60,7 @@ LABELS: Mapping[str, Mapping[Language, str]] = {
     "phone": {"en": "Phone", "am": "ስልክ"},
 }
 
-BUTTONS: Mapping[EmailKind, Mapping[Language, str]] = {
+BUTTONS: Mapping[LetterKind, Mapping[Language, str]] = {
     "booking_confirmed": {"en": "See the payment receipt", "am": "የክፍያ ደረሰኙን ይመልከቱ"},
     "hold_expired": {"en": "Book again", "am": "እንደገና ያስይዙ"},
     "payment_failed": {"en": "Try again", "am": "እንደገና ይሞክሩ"},
@@ -123,21 +123,21 @@ class LettersByJinja:
         self._texts = Environment(loader=loader, undefined=StrictUndefined, finalize=_one_line)  # noqa: S701 # not HTML
         self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
 
-    def render(self, email: Email, booking: Booking) -> Message:
+    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
         """The e-mail, whose subject is its first heading. A confirmed booking brings its stay as a calendar file."""
-        parts = [self._part(email, booking, language) for language in _languages(email, booking)]
+        parts = [self._part(entry, booking, language) for language in _languages(entry, booking)]
         page = {"brand": BRAND, "subject": parts[0].heading, "parts": parts}
         return Message(
-            to=booking.place.host_email if email.to_host else booking.contact.email,
+            to=booking.place.host_email if entry.to_host else booking.contact.email,
             subject=parts[0].heading,
             text=self._texts.get_template("layout.txt").render(page),
             html=self._html.get_template("layout.html").render(page),
-            attachments=(calendar_file(booking),) if email.kind == "booking_confirmed" else (),
+            attachments=(calendar_file(booking),) if entry.kind == "booking_confirmed" else (),
         )
 
-    def _part(self, email: Email, booking: Booking, language: Language) -> Part:
-        facts = _facts(email, booking, language)
-        letter = self._texts.get_template(f"{language}/{email.kind}.txt").render(
+    def _part(self, entry: OutboxEntry, booking: Booking, language: Language) -> Part:
+        facts = _facts(entry, booking, language)
+        letter = self._texts.get_template(f"{language}/{entry.kind}.txt").render(
             facts,
             title=booking.place.title,
             name=booking.contact.first_name,
@@ -145,27 +145,27 @@ class LettersByJinja:
             held_until=instant_in_words(booking.hold_expires_at, booking.place.time_zone, language),
             paid=booking.current_payment.accepted,
             back=_money_back(booking),
-            reason=refund.reason if (refund := _refund(email, booking)) else None,
+            reason=refund.reason if (refund := _refund(entry, booking)) else None,
         )
         heading, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
-        shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[email.kind]]
-        return Part(language, heading, paragraphs, self._button(email, booking, language), shown)
+        shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[entry.kind]]
+        return Part(language, heading, paragraphs, self._button(entry, booking, language), shown)
 
-    def _button(self, email: Email, booking: Booking, language: Language) -> Button | None:
-        match email.kind:
+    def _button(self, entry: OutboxEntry, booking: Booking, language: Language) -> Button | None:
+        match entry.kind:
             case "booking_confirmed":
-                url = booking.current_payment.receipt_url
+                url = booking.current_payment.facts.receipt_url
             case "hold_expired" if booking.return_url:
                 parts = urlsplit(booking.return_url)
                 url = f"{parts.scheme}://{parts.netloc}/"
             case "hold_expired":
                 url = self._page(booking.payments[-1].tx_ref)
             case "payment_failed":
-                url = self._page(email.about)
+                url = self._page(entry.about)
             case _:
                 return None
         # A receipt's address is the gateway's word: anything but a web address is no link of ours.
-        return Button(BUTTONS[email.kind][language], url) if url and url.startswith(("https://", "http://")) else None
+        return Button(BUTTONS[entry.kind][language], url) if url and url.startswith(("https://", "http://")) else None
 
     def _page(self, tx_ref: str) -> str | None:
         return f"{self._public_url}/pay/{tx_ref}" if self._public_url else None
@@ -214,14 +214,14 @@ def calendar_file(booking: Booking) -> Attachment:
     return Attachment(f"{booking.booking_id}.ics", "text/calendar", calendar.to_ical())
 
 
-def _languages(email: Email, booking: Booking) -> tuple[Language, ...]:
-    return get_args(Language) if email.to_host else (booking.language,)
+def _languages(entry: OutboxEntry, booking: Booking) -> tuple[Language, ...]:
+    return get_args(Language) if entry.to_host else (booking.language,)
 
 
-def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str | int | None]:
+def _facts(entry: OutboxEntry, booking: Booking, language: Language) -> dict[str, str | int | None]:
     """What letters say of a booking, by the names in ``LABELS``."""
     place, stay, contact = booking.place, booking.stay, booking.contact
-    refund = _refund(email, booking)
+    refund = _refund(entry, booking)
     return {
         "booking": booking.booking_id,
         "place": f"{place.title}, {_where(booking)}",
@@ -239,10 +239,10 @@ def _facts(email: Email, booking: Booking, language: Language) -> dict[str, str 
     }
 
 
-def _refund(email: Email, booking: Booking) -> Refund | None:
+def _refund(entry: OutboxEntry, booking: Booking) -> Refund | None:
     """The refund that a letter is about."""
     refunds = (refund for payment in booking.payments for refund in payment.refunds)
-    return next((refund for refund in refunds if refund.refund_id == email.about), None)
+    return next((refund for refund in refunds if refund.refund_id == entry.about), None)
 
 
 def _money_back(booking: Booking) -> str | None:

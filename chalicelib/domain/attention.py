@@ -1,71 +1,71 @@
-"""A person has dealt with what nothing else would end: recorded, with who it was and what they say."""
+"""What needs a person, and what takes it off the list."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from chalicelib.domain.booking import Booking, Event, note, update_payment
+from chalicelib.domain.booking import Actor, Booking, Event, append_event, event_of, with_payment
 from chalicelib.domain.errors import AttentionItemNotFound
-from chalicelib.domain.ids import PersonId
+from chalicelib.domain.record import replace
+
+AttentionKind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing", "unreadable"]
+Acknowledgeable = Literal["payment_reversed", "email", "failing"]
+"""What a booking can have on the attention list that no other call takes off it."""
 
 PAYMENT_REVERSED = "payment_reversed"
+NEEDS_A_PERSON = frozenset({"payment_review", "refund_attention", "email_failed", PAYMENT_REVERSED})
+"""The kinds of events after which somebody must look."""
 
 
-ASKS_FOR_A_PERSON = frozenset({"payment_review", "refund_attention", "email_failed", PAYMENT_REVERSED})
-"""The kinds of history entries after which somebody must look."""
-
-
-def attention(booking: Booking) -> str | None:
-    """Why a person must look at this booking, or None. The word is the list it appears in."""
+def attention(booking: Booking) -> AttentionKind | None:
+    """Why a person must look at this booking, or None."""
     if any(payment.status == "review" for payment in booking.payments):
         return "payment_review"
     if any(payment.has_open_reversal for payment in booking.payments):
         return "payment_reversed"
     if any(refund.needs_a_person for refund in booking.refunds):
         return "refund"
-    if any(email.needs_a_person for email in booking.emails):
+    if any(entry.needs_a_person for entry in booking.outbox):
         return "email"
     return None
 
 
 def attention_since(booking: Booking) -> datetime:
-    """When this booking last came to need a person: the place that it has in the list, oldest first."""
-    asked = (event.at for event in booking.history if event.kind in ASKS_FOR_A_PERSON)
-    return max(asked, default=booking.created_at)
+    """When this booking last came to need a person: its place in the list, oldest first."""
+    return max((event.at for event in booking.history if event.kind in NEEDS_A_PERSON), default=booking.created_at)
 
 
-Acknowledgeable = Literal["payment_reversed", "email", "failing"]
-"""What a booking can have on the attention list that has no other end."""
-
-
-def settle(booking: Booking, kind: Acknowledgeable, subject: str, *, by: PersonId, said: str, now: datetime) -> Booking:
-    """It needs nobody any more. ``subject`` is a tx_ref, an e-mail's id, or nothing for a booking that keeps failing.
+def acknowledge(
+    booking: Booking, kind: Acknowledgeable, subject: str, *, actor: Actor, note: str, now: datetime
+) -> Booking:
+    """Record that a person has dealt with it. ``subject`` is a tx_ref, an entry's id, or nothing for ``failing``.
 
     The caller knows whether the booking keeps failing; the booking does not say so. Raises AttentionItemNotFound.
     """
-    status: str = booking.status
-    after = status
+    before: str = booking.status
+    after = before
     match kind:
         case "payment_reversed":
             payment = booking.payment(subject)
             if payment is None or not payment.has_open_reversal:
                 raise AttentionItemNotFound("Nothing of this payment waits for a person.")
-            status = after = payment.status
-            booking = update_payment(booking, subject, reversal_acknowledged=True)
+            before = after = payment.status
+            booking = with_payment(booking, replace(payment, reversal_acknowledged=True))
         case "email":
-            email = next((each for each in booking.emails if each.email_id == subject), None)
-            if email is None or not email.needs_a_person:
+            entry = booking.entry(subject)
+            if entry is None or not entry.needs_a_person:
                 raise AttentionItemNotFound("This e-mail does not wait for a person.")
-            status, after = email.status, "settled"
-            done = replace(email, status="settled", claimed_by="")
-            emails = tuple(done if each is email else each for each in booking.emails)
-            booking = replace(booking, emails=emails)
-    return note(booking, Event(now, f"{kind}_settled", "operator", subject, status, after, said, by))
+            before, after = entry.status, "acknowledged"
+            done = replace(entry, status="acknowledged", lease=None)
+            outbox = tuple(done if each is entry else each for each in booking.outbox)
+            booking = replace(booking, outbox=outbox)
+    event = event_of(actor, f"{kind}_acknowledged", now=now, subject=subject, before=before, after=after, detail=note)
+    return append_event(booking, event)
 
 
-def settlements(booking: Booking, kind: Acknowledgeable, subject: str) -> tuple[Event, ...]:
-    """The entries of each time that this was settled, oldest first."""
-    name = f"{kind}_settled"
-    return tuple(event for event in booking.history if event.kind == name and event.subject == subject)
+def acknowledgements(booking: Booking, kind: Acknowledgeable, subject: str) -> tuple[Event, ...]:
+    """The events of each time that this was acknowledged, oldest first."""
+    return tuple(
+        event for event in booking.history if event.kind == f"{kind}_acknowledged" and event.subject == subject
+    )

@@ -1,27 +1,49 @@
-"""Booking, the aggregate: hold, confirm, expire; and the one instant at which it needs something.
+"""Booking, the aggregate: its records, and the one set of transitions over them.
 
-Every function here takes a booking and returns the next one; nothing is changed in place and nothing is read
-from outside. Each change of a status writes one history entry, so that folding the history rebuilds the statuses.
+Every function here takes a record and returns the next one; nothing is changed in place and nothing is read from
+outside. A payment or a refund is taken out of its booking once, changed as a whole, and put back once with the event
+that tells of it. Each change of a status appends one event, so that folding the history rebuilds the statuses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from chalicelib.domain.calendar import Line, Stay, instant_of
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, attempt_of
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import OUTAGE_GRACE
 
+BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
 PaymentStatus = Literal["created", "pending", "completed", "failed", "expired", "review"]
+RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
+EntryStatus = Literal["owed", "sent", "superseded", "failed", "acknowledged"]
+LetterKind = Literal[
+    "booking_confirmed",
+    "hold_expired",
+    "payment_failed",
+    "booking_cancelled",
+    "money_returned",
+    "host_new_booking",
+    "host_cancelled",
+]
+Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
+Language = Literal["en", "am"]
+GatewayStatus = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
+"""What a gateway reports of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
 
-
+BOOKING_TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
+    "pending_payment": frozenset({"confirmed", "expired", "cancelled"}),
+    "confirmed": frozenset({"cancelled"}),
+    "expired": frozenset({"confirmed", "cancelled"}),
+    "cancelled": frozenset(),
+}
 PAYMENT_TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     "created": frozenset({"pending", "completed", "failed", "expired", "review"}),
     "pending": frozenset({"completed", "failed", "expired", "review"}),
@@ -30,91 +52,7 @@ PAYMENT_TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     "review": frozenset({"completed"}),
     "completed": frozenset(),
 }
-"""``completed`` is final: a stale answer never un-completes. All others may still see money, late."""
-
-
-OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an opening did not give a link: the refusal that the guest was, or would have been, answered."""
-
-    code: str
-    detail: str
-    errors: tuple[FieldError, ...] = ()
-    retry_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One attempt at the gateway, under one ``tx_ref`` that is never used again.
-
-    ``opening_until`` and ``opening_by`` are the lease of whoever calls initialize now. ``said`` is the gateway's
-    last word on a payment that is still open (a refused card may be tried again inside the checkout window).
-    ``key`` is the one that it was opened under, ``shown_under`` are those of calls that were given its open link.
-    ``expected_mode`` is the mode of the key it was opened with; ``mode`` and ``received`` are what the gateway
-    reported. ``accepted`` marks the one payment that confirmed the booking.
-    """
-
-    tx_ref: TxRef
-    gateway: str
-    expected_mode: str
-    amount: Money
-    created_at: datetime
-    updated_at: datetime
-    status: PaymentStatus = "created"
-    opening_until: datetime | None = None
-    opening_by: str = ""
-    key: str = ""
-    shown_under: tuple[str, ...] = ()
-    checkout_url: str | None = None
-    link_cancelled: bool = False
-    problem: Problem | None = None
-    looked_at: datetime | None = None
-    next_look_at: datetime | None = None
-    unanswered: int = 0
-    said: str = ""
-    accepted: bool = False
-    provider_reference: str | None = None
-    receipt_url: str | None = None
-    paid_at: datetime | None = None
-    fee: Money | None = None
-    mode: str | None = None
-    received: Money | None = None
-    reversal: str = ""
-    reversal_acknowledged: bool = False
-    refunds: tuple[Refund, ...] = ()
-
-    @property
-    def attempt(self) -> int:
-        return attempt_of(self.tx_ref)
-
-    def is_opening(self, now: datetime) -> bool:
-        """Somebody holds the lease to call initialize."""
-        return self.status == "created" and self.opening_until is not None and now < self.opening_until
-
-    def opening_lapsed(self, now: datetime) -> bool:
-        """Whoever held the lease never came back: the opening may be taken over, under the same tx_ref."""
-        return self.status == "created" and self.opening_until is not None and now >= self.opening_until
-
-    @property
-    def has_open_reversal(self) -> bool:
-        """The gateway gave completed money back without us, and no person has dealt with it yet."""
-        return bool(self.reversal) and not self.reversal_acknowledged
-
-    @property
-    def refunded_or_owed(self) -> Money:
-        """All refunds of this payment added up, whatever their state: they count in what was received."""
-        total = zero((self.received or self.amount).currency)
-        for refund in self.refunds:
-            total += refund.amount
-        return total
-
-
-RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
-
-
+"""``completed`` is final: a stale answer never un-completes a payment. Every other status may still see late money."""
 REFUND_TRANSITIONS: Mapping[RefundStatus, frozenset[RefundStatus]] = {
     "owed": frozenset({"requested", "refunded", "attention"}),
     "requested": frozenset({"owed", "processing", "refunded", "attention"}),
@@ -123,20 +61,115 @@ REFUND_TRANSITIONS: Mapping[RefundStatus, frozenset[RefundStatus]] = {
     "refunded": frozenset(),
 }
 
-
+HOLDING_STATUSES: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
+"""The statuses in which a booking keeps its nights from others."""
+OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
 UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
 
-
 REFUND_TRIES_BEFORE_ATTENTION = 50
+ENTRY_TRIES_BEFORE_ATTENTION = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Actor(Record, frozen=True):
+    """Who or what brings a change about: the door it came through and, for a person, who they are.
+
+    ``person_id`` is the token's ``sub``, ``name`` its e-mail address or name; both are empty where no person acts.
+    """
+
+    cause: Cause
+    person_id: str = ""
+    name: str = ""
+
+
+SWEEP = Actor("sweep")
+
+
+class Lease(Record, frozen=True):
+    """Who may act alone, and until when. Nobody's lease is ``None``, never a sentinel."""
+
+    owner: str
+    until: datetime
+
+    def is_held(self, now: datetime) -> bool:
+        return now < self.until
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """What a booking remembers of its listing, as it was when the booking was made."""
+
+    listing_id: ListingId
+    host_id: PersonId
+    host_email: str
+    title: str
+    city: str
+    time_zone: str
+    cancellation_policy: CancellationPolicy
+    address: str = ""
+    check_in_time: str = "14:00"
+    check_out_time: str = "11:00"
+
+    @classmethod
+    def of(cls, listing: Listing) -> Place:
+        return cls(**{name: getattr(listing, name) for name in cls.__struct_fields__})
+
+
+class Event(Record, frozen=True, array_like=True):
+    """One line of the history. ``subject`` is a tx_ref, a refund id or an outbox entry's id; empty for the booking.
+
+    ``by`` and ``by_name`` name the person who acted: the token's ``sub``, and its e-mail address or name.
+    """
+
+    at: datetime
+    kind: str
+    cause: Cause
+    subject: str
+    before: str | None
+    after: str
+    detail: str = ""
+    by: str = ""
+    by_name: str = ""
+
+
+class OpeningProblem(Record, frozen=True):
+    """Why an opening gave no link: the refusal that the guest was, or would have been, answered."""
+
+    code: str
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after: int | None = None
+
+
+class VerifySchedule(Record, frozen=True, kw_only=True):
+    """When the gateway is asked about a payment; ``next_verify_at`` is None for never again."""
+
+    next_verify_at: datetime | None = None
+    verified_at: datetime | None = None
+    consecutive_failures: int = 0
+
+
+class GatewayFacts(Record, frozen=True, kw_only=True):
+    """What the gateway reported of a payment that it took money for. ``received`` may differ from what was asked."""
+
+    received: Money | None = None
+    mode: str | None = None
+    provider_reference: str | None = None
+    receipt_url: str | None = None
+    fee: Money | None = None
+    paid_at: datetime | None = None
+
+    def updated_by(self, newer: GatewayFacts) -> GatewayFacts:
+        """Take over what ``newer`` reports; its silence unsays nothing."""
+        reported = {name: fact for name in self.__struct_fields__ if (fact := getattr(newer, name)) is not None}
+        return replace(self, **reported)
+
+
+class Refund(Record, frozen=True, kw_only=True):
     """Money of one payment that goes, or went, back. ``reason`` is a word of ours or a person's sentence.
 
-    ``due_at`` is when it must be started or looked up; ``heard_at`` when the gateway last said anything of it.
-    ``claimed_by`` is whoever moved it to ``requested``, the only one who may post it. ``provider_refund_id`` is the
-    gateway's own name for it, where it gave one. ``key`` and ``fingerprint`` tell a repeated call.
+    ``due_at`` is when it must be started or looked up, ``answered_at`` when the gateway last reported anything of it.
+    ``owner`` moved it to ``requested`` and is the only one who may post it. ``provider_refund_id`` is the
+    gateway's own name for it, where it gave one. ``key`` and ``fingerprint`` recognise a repeated call.
+    ``start_failures`` counts the times that it could not be started.
     """
 
     refund_id: RefundId
@@ -146,9 +179,9 @@ class Refund:
     updated_at: datetime
     status: RefundStatus = "owed"
     due_at: datetime | None = None
-    heard_at: datetime | None = None
-    claimed_by: str = ""
-    put_off: int = 0
+    answered_at: datetime | None = None
+    owner: str = ""
+    start_failures: int = 0
     provider_refund_id: str | None = None
     key: str = ""
     fingerprint: str = ""
@@ -156,96 +189,89 @@ class Refund:
     @property
     def needs_a_person(self) -> bool:
         """In attention; or put off in vain for about a day, and tried on all the same."""
-        return self.status == "attention" or (self.status == "owed" and self.put_off >= REFUND_TRIES_BEFORE_ATTENTION)
-
-
-BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
-
-
-Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
-
-
-Language = Literal["en", "am"]
-
-
-BOOKING_TRANSITIONS: Mapping[BookingStatus, frozenset[BookingStatus]] = {
-    "pending_payment": frozenset({"confirmed", "expired", "cancelled"}),
-    "confirmed": frozenset({"cancelled"}),
-    "expired": frozenset({"confirmed", "cancelled"}),
-    "cancelled": frozenset(),
-}
-
-
-HOLDS_NIGHTS: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a booking remembers of its listing, as it was when the booking was made."""
-
-    listing_id: ListingId
-    host_id: PersonId
-    host_email: str
-    title: str
-    city: str
-    address: str
-    time_zone: str
-    check_in_time: str
-    check_out_time: str
-    cancellation_policy: CancellationPolicy
-
-    @classmethod
-    def of(cls, listing: Listing) -> Place:
-        return cls(
-            listing.listing_id,
-            listing.host_id,
-            listing.host_email,
-            listing.title,
-            listing.city,
-            listing.address,
-            listing.time_zone,
-            listing.check_in_time,
-            listing.check_out_time,
-            listing.cancellation_policy,
+        return self.status == "attention" or (
+            self.status == "owed" and self.start_failures >= REFUND_TRIES_BEFORE_ATTENTION
         )
 
 
-EmailKind = Literal[
-    "booking_confirmed",
-    "hold_expired",
-    "payment_failed",
-    "booking_cancelled",
-    "money_returned",
-    "host_new_booking",
-    "host_cancelled",
-]
+class Payment(Record, frozen=True, kw_only=True):
+    """One attempt at the gateway, under one ``tx_ref`` that is never used again.
 
-
-EmailStatus = Literal["owed", "sent", "superseded", "failed", "settled"]
-"""``settled``: a person has dealt with what it was to tell; it is not tried any more."""
-
-
-ENTRY_TRIES_BEFORE_ATTENTION = 20
-
-
-WAITING = "waiting"
-"""Stands in ``claimed_by`` for nobody's hands: a letter that was put off, and certainly not sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Email:
-    """One e-mail that is owed. ``about`` is the tx_ref or refund id it tells of, or nothing.
-
-    ``due_at`` is when it must be handed over again: the end of its lease. ``claimed_by`` names the worker that is
-    sending it now, or that put it off until then; nobody when it only waits in the queue.
+    ``opening`` is the lease of the caller who is calling initialize now. ``gateway_status`` is the gateway's last word
+    on a payment that is still open (a refused card may be tried again inside the checkout window). ``key`` is the
+    Idempotency-Key's hash that it was opened under, ``shown_under`` are those of calls that were given its open link.
+    ``expected_mode`` is the mode of the key it was opened with. ``accepted`` marks the one payment that confirmed the
+    booking. ``reversal`` tells that the gateway took completed money back without a refund of ours.
     """
 
-    email_id: str
-    kind: EmailKind
+    tx_ref: TxRef
+    gateway: str
+    expected_mode: str
+    amount: Money
+    created_at: datetime
+    updated_at: datetime
+    status: PaymentStatus = "created"
+    opening: Lease | None = None
+    key: str = ""
+    shown_under: tuple[str, ...] = ()
+    checkout_url: str | None = None
+    link_cancelled: bool = False
+    problem: OpeningProblem | None = None
+    schedule: VerifySchedule = VerifySchedule()
+    gateway_status: GatewayStatus | None = None
+    accepted: bool = False
+    facts: GatewayFacts = GatewayFacts()
+    reversal: str = ""
+    reversal_acknowledged: bool = False
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def attempt(self) -> int:
+        return int(self.tx_ref.rpartition("-")[2])
+
+    def is_opening(self, now: datetime) -> bool:
+        """Somebody holds the lease to call initialize."""
+        return self.status == "created" and self.opening is not None and self.opening.is_held(now)
+
+    def opening_lapsed(self, now: datetime) -> bool:
+        """The owner of the lease never came back: the opening may be taken over, under the same tx_ref."""
+        return self.status == "created" and self.opening is not None and not self.opening.is_held(now)
+
+    def is_opened_by(self, owner: str) -> bool:
+        """Whether ``owner`` holds, or held last, the lease to open this payment."""
+        return self.opening is not None and self.opening.owner == owner
+
+    @property
+    def has_open_reversal(self) -> bool:
+        """The gateway took completed money back without us, and no person has dealt with it yet."""
+        return bool(self.reversal) and not self.reversal_acknowledged
+
+    @property
+    def refunded_or_owed(self) -> Money:
+        """All refunds of this payment added up, whatever their state: they count in what was received."""
+        total = zero((self.facts.received or self.amount).currency)
+        for refund in self.refunds:
+            total += refund.amount
+        return total
+
+    def refund(self, refund_id: str) -> Refund | None:
+        return next((refund for refund in self.refunds if refund.refund_id == refund_id), None)
+
+
+class OutboxEntry(Record, frozen=True, kw_only=True):
+    """Something that a change promised to do afterwards, saved by the same write: a letter.
+
+    ``about`` is the tx_ref or refund id that it tells of, or nothing. ``due_at`` is when the clock enqueues it
+    (again). ``lease`` is held by the worker that claimed it; a first delivery needs none, because the queue hides its
+    message meanwhile. ``tries`` counts the times that its delivery was put off.
+    """
+
+    entry_id: str
+    kind: LetterKind
     due_at: datetime
     about: str = ""
-    status: EmailStatus = "owed"
-    claimed_by: str = ""
+    status: EntryStatus = "owed"
+    lease: Lease | None = None
     tries: int = 0
 
     @property
@@ -257,37 +283,13 @@ class Email:
         """Refused for good, or tried in vain for most of a day; the latter is tried on all the same."""
         return self.status == "failed" or (self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION)
 
-    def was_left(self, now: datetime) -> bool:
-        """Its worker never came back: what it did with it, nobody knows."""
-        return self.status == "owed" and self.claimed_by not in ("", WAITING) and now >= self.due_at
 
-    def may_be_claimed(self, now: datetime) -> bool:
-        return self.status == "owed" and (not self.claimed_by or now >= self.due_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One change of state. ``subject`` is a tx_ref, a refund id or an e-mail id; empty for the booking itself.
-
-    ``by`` names the operator who settled something.
-    """
-
-    at: datetime
-    kind: str
-    cause: Cause
-    subject: str
-    before: str | None
-    after: str
-    detail: str = ""
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(Record, frozen=True, kw_only=True):
     """A stay that somebody holds or has, with everything that happened to its money.
 
-    ``version`` is the one that was loaded; the store saves only over it. ``expiry_retry_at`` is set while the hold is
-    over but the gateway did not answer.
+    ``version`` is the one that was loaded; the store saves only over it (optimistic locking). ``expiry_retry_at`` is
+    set while the hold is over but the gateway did not answer. ``verify_lease`` is held by the caller who is asking the
+    gateway about its payments at this moment, so that doors which open at the same time do not multiply at the gateway.
     """
 
     booking_id: BookingId
@@ -295,26 +297,27 @@ class Booking:
     place: Place
     stay: Stay
     contact: Contact
-    language: Language
     lines: tuple[Line, ...]
     total: Money
     hold_expires_at: datetime
     created_at: datetime
     updated_at: datetime
     fingerprint: str
+    language: Language = "en"
     status: BookingStatus = "pending_payment"
     return_url: str | None = None
     request_id: str = ""
     expiry_retry_at: datetime | None = None
     confirmed_late_at: datetime | None = None
+    verify_lease: Lease | None = None
     payments: tuple[Payment, ...] = ()
-    emails: tuple[Email, ...] = ()
+    outbox: tuple[OutboxEntry, ...] = ()
     history: tuple[Event, ...] = ()
     version: int = 1
 
     @property
     def current_payment(self) -> Payment:
-        """The one that counts now: the accepted one, else the latest."""
+        """The payment that counts now: the accepted one, else the latest."""
         return next((payment for payment in self.payments if payment.accepted), self.payments[-1])
 
     @property
@@ -324,6 +327,12 @@ class Booking:
 
     def payment(self, tx_ref: str) -> Payment | None:
         return next((payment for payment in self.payments if payment.tx_ref == tx_ref), None)
+
+    def refund(self, refund_id: str) -> Refund | None:
+        return next((refund for refund in self.refunds if refund.refund_id == refund_id), None)
+
+    def entry(self, entry_id: str) -> OutboxEntry | None:
+        return next((entry for entry in self.outbox if entry.entry_id == entry_id), None)
 
     @property
     def check_in_at(self) -> datetime:
@@ -335,7 +344,7 @@ class Booking:
 
     @property
     def holds_nights(self) -> bool:
-        return self.status in HOLDS_NIGHTS
+        return self.status in HOLDING_STATUSES
 
     @property
     def slot_frees_at(self) -> datetime:
@@ -343,32 +352,63 @@ class Booking:
         return self.hold_expires_at + OUTAGE_GRACE
 
 
-def transition_payment(
-    booking: Booking, tx_ref: str, to: PaymentStatus, *, cause: Cause, now: datetime, detail: str = ""
-) -> Booking:
-    """Give a payment its next status, which ``PAYMENT_TRANSITIONS`` must allow."""
-    before = get_payment(booking, tx_ref).status
-    if to not in PAYMENT_TRANSITIONS[before]:
-        raise ValueError(f"a payment never goes from {before} to {to}")
-    booking = update_payment(booking, tx_ref, status=to, updated_at=now)
-    booking = replace(booking, updated_at=now)
-    return note(booking, Event(now, f"payment_{to}", cause, tx_ref, before, to, detail))
+def event_of(
+    actor: Actor,
+    kind: str,
+    *,
+    now: datetime,
+    subject: str = "",
+    before: str | None,
+    after: str,
+    detail: str = "",
+) -> Event:
+    """The line of the history that says who did what."""
+    return Event(now, kind, actor.cause, subject, before, after, detail, actor.person_id, actor.name)
+
+
+def append_event(booking: Booking, *events: Event) -> Booking:
+    """Add lines to the history."""
+    return replace(booking, history=(*booking.history, *events)) if events else booking
 
 
 def transition_booking(
-    booking: Booking, to: BookingStatus, *, cause: Cause, now: datetime, detail: str = ""
+    booking: Booking, to: BookingStatus, *, actor: Actor, now: datetime, detail: str = ""
 ) -> Booking:
     """Give a booking its next status, which ``BOOKING_TRANSITIONS`` must allow."""
     if to not in BOOKING_TRANSITIONS[booking.status]:
         raise ValueError(f"a booking never goes from {booking.status} to {to}")
-    before = booking.status
-    booking = replace(booking, status=to, updated_at=now)
-    return note(booking, Event(now, f"booking_{to}", cause, "", before, to, detail))
+    event = event_of(actor, f"booking_{to}", now=now, before=booking.status, after=to, detail=detail)
+    return append_event(replace(booking, status=to, updated_at=now), event)
 
 
-def note(booking: Booking, event: Event) -> Booking:
-    """Add a line to the history."""
-    return replace(booking, history=(*booking.history, event))
+def transition_payment(
+    payment: Payment, to: PaymentStatus, *, actor: Actor, now: datetime, detail: str = ""
+) -> tuple[Payment, Event]:
+    """Give a payment its next status, which ``PAYMENT_TRANSITIONS`` must allow; answers the event that tells of it."""
+    if to not in PAYMENT_TRANSITIONS[payment.status]:
+        raise ValueError(f"a payment never goes from {payment.status} to {to}")
+    event = event_of(
+        actor, f"payment_{to}", now=now, subject=payment.tx_ref, before=payment.status, after=to, detail=detail
+    )
+    return replace(payment, status=to, updated_at=now), event
+
+
+def transition_refund(
+    refund: Refund, to: RefundStatus, *, actor: Actor, now: datetime, detail: str = ""
+) -> tuple[Refund, Event]:
+    """Give a refund its next status, which ``REFUND_TRANSITIONS`` must allow; answers the event that tells of it."""
+    if to not in REFUND_TRANSITIONS[refund.status]:
+        raise ValueError(f"a refund never goes from {refund.status} to {to}")
+    event = event_of(
+        actor, f"refund_{to}", now=now, subject=refund.refund_id, before=refund.status, after=to, detail=detail
+    )
+    due_at = None if to in ("refunded", "attention") else refund.due_at
+    return replace(refund, status=to, due_at=due_at, updated_at=now), event
+
+
+def without_verify_lease(booking: Booking, lease: Lease | None) -> Booking:
+    """Give a lease to ask the gateway back, if it is still the one that the booking holds."""
+    return replace(booking, verify_lease=None) if lease and booking.verify_lease == lease else booking
 
 
 def get_payment(booking: Booking, tx_ref: str) -> Payment:
@@ -379,9 +419,36 @@ def get_payment(booking: Booking, tx_ref: str) -> Payment:
     return payment
 
 
-def update_payment(booking: Booking, tx_ref: str, **changes: Any) -> Booking:
-    """Change what is known of a payment. Its status changes through ``transition_payment`` alone."""
-    payments = tuple(
-        replace(payment, **changes) if payment.tx_ref == tx_ref else payment for payment in booking.payments
+def get_refund(booking: Booking, refund_id: str) -> Refund:
+    """A refund that is known to be there. Raises KeyError."""
+    refund = booking.refund(refund_id)
+    if refund is None:
+        raise KeyError(refund_id)
+    return refund
+
+
+def with_payment(booking: Booking, payment: Payment, *events: Event) -> Booking:
+    """Put the next state of a payment back into its booking (a new one after the others), with what tells of it."""
+    known = any(each.tx_ref == payment.tx_ref for each in booking.payments)
+    payments = (
+        tuple(payment if each.tx_ref == payment.tx_ref else each for each in booking.payments)
+        if known
+        else (*booking.payments, payment)
     )
-    return replace(booking, payments=payments)
+    booking = replace(booking, payments=payments)
+    if events:
+        booking = replace(booking, updated_at=events[-1].at)
+    return append_event(booking, *events)
+
+
+def with_refund(booking: Booking, refund: Refund, *events: Event) -> Booking:
+    """Put the next state of a refund back into its payment (a new one after the others), with what tells of it."""
+    payment = get_payment(booking, payment_of(refund.refund_id))
+    known = payment.refund(refund.refund_id) is not None
+    refunds = (
+        tuple(refund if each.refund_id == refund.refund_id else each for each in payment.refunds)
+        if known
+        else (*payment.refunds, refund)
+    )
+    payment = replace(payment, refunds=refunds, updated_at=max(payment.updated_at, refund.updated_at))
+    return with_payment(booking, payment, *events)

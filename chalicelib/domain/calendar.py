@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from itertools import groupby
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.record import Record, replace
 
 MAX_NIGHTS = 90
 """Of one stay, and of one change by a host: at most four months, each of them one item."""
@@ -28,8 +29,7 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Record, frozen=True):
     """One night of a listing: units ``taken``, its own price (None: the listing's), closed by the host."""
 
     date: date
@@ -54,8 +54,7 @@ class NightChange:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Record, frozen=True):
     """Nights from ``check_in`` up to, not including, ``check_out``, for ``guests`` in ``units``."""
 
     check_in: date
@@ -72,16 +71,14 @@ class Stay:
         return dates_between(self.check_in, self.check_out)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Record, frozen=True):
     """One line of a bill."""
 
     description: str
     amount: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Record, frozen=True):
     """What a stay costs: its ``lines`` add up to ``total``."""
 
     lines: tuple[Line, ...]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
-from chalicelib.domain.booking import Booking, transition_booking
+from chalicelib.domain.booking import Actor, Booking, transition_booking
 from chalicelib.domain.checkout import close_open_payments
 from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.listing import CancellationPolicy
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.outbox import owe
+from chalicelib.domain.outbox import enqueue
+from chalicelib.domain.record import Record
 from chalicelib.domain.refunds import left_to_refund, owe_refund
 from chalicelib.domain.timing import (
     FLEXIBLE_NOTICE,
@@ -23,8 +22,7 @@ from chalicelib.domain.timing import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Record, frozen=True):
     """The part that comes back, and the instant at which it changes (None: it does not)."""
 
     numerator: int
@@ -87,19 +85,16 @@ def back_if_cancelled(booking: Booking, *, now: datetime) -> tuple[Money, dateti
     )
     payment = booking.current_payment
     left = left_to_refund(payment)
-    received = payment.received or payment.amount
+    received = payment.facts.received or payment.amount
     whole = booking.total if booking.total.currency == received.currency else received
     return min(whole.share(share.numerator, share.denominator), left), share.changes_at if left.minor else None
-
-
-By = Literal["guest", "host", "operator"]
 
 
 REASONS = {"guest": "cancelled_by_guest", "host": "cancelled_by_host", "operator": "cancelled_by_operator"}
 
 
-def cancel(booking: Booking, *, by: By, reason: str, now: datetime) -> Booking:
-    """The booking ``cancelled``; a booking that is so already comes back as it is.
+def cancel(booking: Booking, *, actor: Actor, reason: str, now: datetime) -> Booking:
+    """Cancel a booking, for its guest, its host or an operator; one that is cancelled already comes back as it is.
 
     A guest gets what the listing's policy gives at ``now``; a host's or an operator's cancellation gives all back.
     ``reason`` is a person's sentence, kept in the history.
@@ -111,14 +106,13 @@ def cancel(booking: Booking, *, by: By, reason: str, now: datetime) -> Booking:
     if was_confirmed and now >= booking.check_in_at:
         raise StayBegun("The stay has begun.")
     by_policy, _ = back_if_cancelled(booking, now=now)
-    booking = close_open_payments(booking, cause=by, now=now, detail="booking cancelled")
-    booking = transition_booking(booking, "cancelled", cause=by, now=now, detail=reason)
+    booking = close_open_payments(booking, actor=actor, now=now, detail="booking cancelled")
+    booking = transition_booking(booking, "cancelled", actor=actor, now=now, detail=reason)
     if was_confirmed:
         payment = booking.current_payment
-        back = by_policy if by == "guest" else left_to_refund(payment)
+        back = by_policy if actor.cause == "guest" else left_to_refund(payment)
         if back.minor:
-            booking = owe_refund(
-                booking, payment.tx_ref, amount=back, reason=REASONS[by], cause=by, now=now, tell=False
-            )
-    booking = owe(booking, "booking_cancelled", now=now)
-    return owe(booking, "host_cancelled", now=now) if was_confirmed else booking
+            why = REASONS[actor.cause]
+            booking = owe_refund(booking, payment.tx_ref, amount=back, reason=why, actor=actor, now=now, tell=False)
+    booking = enqueue(booking, "booking_cancelled", now=now)
+    return enqueue(booking, "host_cancelled", now=now) if was_confirmed else booking

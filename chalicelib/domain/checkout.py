@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.booking import (
     OPEN,
+    Actor,
     Booking,
-    Cause,
-    Event,
+    Lease,
+    OpeningProblem,
     Payment,
-    Problem,
+    VerifySchedule,
+    event_of,
     get_payment,
-    note,
     transition_payment,
-    update_payment,
+    with_payment,
 )
 from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
 from chalicelib.domain.ids import tx_ref_of
+from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
 from chalicelib.domain.timing import LAST_MINUTES, OPENING_LEASE
 
+MAX_ATTEMPTS = 20
+MAX_KEYS = 50
+"""How many keys a payment's open link is remembered for: one guest's made-up keys must not fill the booking's item."""
+
 
 def with_new_payment(
-    booking: Booking, *, gateway: str, mode: str, opening_by: str, key: str, cause: Cause, now: datetime
+    booking: Booking, *, gateway: str, mode: str, owner: str, key: str, actor: Actor, now: datetime
 ) -> Booking:
-    """Begin the next attempt, in opening, leased to ``opening_by``."""
+    """Begin the next attempt, in opening, leased to ``owner``."""
     payment = Payment(
         tx_ref=tx_ref_of(booking.booking_id, len(booking.payments) + 1),
         gateway=gateway,
@@ -34,29 +39,22 @@ def with_new_payment(
         amount=booking.total,
         created_at=now,
         updated_at=now,
-        opening_until=now + OPENING_LEASE,
-        opening_by=opening_by,
+        opening=Lease(owner, now + OPENING_LEASE),
         key=key,
+        schedule=VerifySchedule(next_verify_at=next_verification(now, hold_ends=booking.hold_expires_at, now=now)),
     )
-    payment = replace(payment, next_look_at=next_verification(payment, hold_ends=booking.hold_expires_at, now=now))
-    booking = replace(booking, payments=(*booking.payments, payment), updated_at=now)
-    return note(booking, Event(now, "payment_created", cause, payment.tx_ref, None, "created"))
+    created = event_of(actor, "payment_created", now=now, subject=payment.tx_ref, before=None, after="created")
+    return with_payment(booking, payment, created)
 
 
-def close_open_payments(booking: Booking, *, cause: Cause, now: datetime, detail: str) -> Booking:
-    """Nobody is to pay on these any more: their links are closed and looked at now, and watched."""
+def close_open_payments(booking: Booking, *, actor: Actor, now: datetime, detail: str) -> Booking:
+    """Close every open payment: nobody is to pay on it any more, so it is verified now, and watched."""
     for payment in booking.payments:
         if payment.status in OPEN:
-            booking = update_payment(booking, payment.tx_ref, next_look_at=now, opening_until=None, opening_by="")
-            booking = transition_payment(booking, payment.tx_ref, "expired", cause=cause, now=now, detail=detail)
+            expired, event = transition_payment(payment, "expired", actor=actor, now=now, detail=detail)
+            schedule = replace(payment.schedule, next_verify_at=now)
+            booking = with_payment(booking, replace(expired, opening=None, schedule=schedule), event)
     return booking
-
-
-MAX_ATTEMPTS = 20
-
-
-MOST_KEYS = 50
-"""How many keys a payment's open link is remembered for: one guest's made-up keys must not fill the booking's item."""
 
 
 def usable_link(booking: Booking, *, window: timedelta, now: datetime) -> Payment | None:
@@ -74,11 +72,11 @@ def usable_link(booking: Booking, *, window: timedelta, now: datetime) -> Paymen
 
 
 def remember_shown(booking: Booking, tx_ref: str, key: str) -> Booking:
-    """The open link of this payment was given to a call under ``key`` (its hash), which may be repeated."""
-    shown = get_payment(booking, tx_ref).shown_under
-    if key in shown or len(shown) >= MOST_KEYS:
+    """Remember that the open link of this payment answered a call under ``key`` (its hash), which may be repeated."""
+    payment = get_payment(booking, tx_ref)
+    if key in payment.shown_under or len(payment.shown_under) >= MAX_KEYS:
         return booking
-    return update_payment(booking, tx_ref, shown_under=(*shown, key))
+    return with_payment(booking, replace(payment, shown_under=(*payment.shown_under, key)))
 
 
 def check_payable(booking: Booking, *, now: datetime) -> None:
@@ -100,48 +98,51 @@ def may_try_again(booking: Booking, *, now: datetime) -> bool:
     return len(booking.payments) < MAX_ATTEMPTS
 
 
-def lease_opening(booking: Booking, tx_ref: str, *, by: str, key: str, now: datetime) -> Booking:
-    """Make ``by`` the one owner of the opening of a payment that is still ``created``."""
-    key = key or get_payment(booking, tx_ref).key
-    return update_payment(booking, tx_ref, opening_until=now + OPENING_LEASE, opening_by=by, key=key, problem=None)
+def lease_opening(booking: Booking, tx_ref: str, *, owner: str, key: str, now: datetime) -> Booking:
+    """Make ``owner`` the only one who opens a payment that is still ``created``."""
+    payment = get_payment(booking, tx_ref)
+    lease = Lease(owner, now + OPENING_LEASE)
+    return with_payment(booking, replace(payment, opening=lease, key=key or payment.key, problem=None))
 
 
 def new_attempt(
-    booking: Booking, *, gateway: str, mode: str, opening_by: str, key: str, cause: Cause, now: datetime
+    booking: Booking, *, gateway: str, mode: str, owner: str, key: str, actor: Actor, now: datetime
 ) -> Booking:
-    """Close the attempts that are still open and begin the next one, leased to ``opening_by``."""
+    """Close the attempts that are still open and begin the next one, leased to ``owner``."""
     if len(booking.payments) >= MAX_ATTEMPTS:
         raise BookingNotPayable(f"{MAX_ATTEMPTS} payments were tried already.")
-    booking = close_open_payments(booking, cause=cause, now=now, detail="link replaced")
-    return with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key=key, cause=cause, now=now)
+    booking = close_open_payments(booking, actor=actor, now=now, detail="link replaced")
+    return with_new_payment(booking, gateway=gateway, mode=mode, owner=owner, key=key, actor=actor, now=now)
 
 
-def link_opened(booking: Booking, tx_ref: str, checkout_url: str, *, cause: Cause, now: datetime) -> Booking:
+def link_opened(booking: Booking, tx_ref: str, checkout_url: str, *, actor: Actor, now: datetime) -> Booking:
     """The gateway gave a link: ``created`` → ``pending``."""
-    booking = update_payment(
-        booking, tx_ref, checkout_url=checkout_url, problem=None, opening_until=None, opening_by=""
-    )
-    return transition_payment(booking, tx_ref, "pending", cause=cause, now=now)
+    pending, event = transition_payment(get_payment(booking, tx_ref), "pending", actor=actor, now=now)
+    return with_payment(booking, replace(pending, checkout_url=checkout_url, problem=None, opening=None), event)
 
 
 def opening_failed(
-    booking: Booking, tx_ref: str, problem: Problem, *, definitely_not_executed: bool, cause: Cause, now: datetime
+    booking: Booking,
+    tx_ref: str,
+    problem: OpeningProblem,
+    *,
+    definitely_not_executed: bool,
+    actor: Actor,
+    now: datetime,
 ) -> Booking:
-    """The gateway gave no link. Only a payment whose fate is known is ``failed``; any other stays ``created``."""
-    booking = update_payment(booking, tx_ref, problem=problem, opening_until=None, opening_by="", updated_at=now)
-    return (
-        transition_payment(booking, tx_ref, "failed", cause=cause, now=now, detail=problem.code)
-        if definitely_not_executed
-        else booking
-    )
+    """The gateway gave no link. Only a payment that was definitely not opened is ``failed``; any other stays open."""
+    payment = replace(get_payment(booking, tx_ref), problem=problem, opening=None, updated_at=now)
+    if not definitely_not_executed:
+        return with_payment(booking, payment)
+    return with_payment(booking, *transition_payment(payment, "failed", actor=actor, now=now, detail=problem.code))
 
 
-def reference_used(booking: Booking, tx_ref: str, problem: Problem, *, cause: Cause, now: datetime) -> Booking:
+def reference_used(booking: Booking, tx_ref: str, problem: OpeningProblem, *, actor: Actor, now: datetime) -> Booking:
     """The gateway knew the tx_ref already, so its link is lost: the attempt is closed, and still watched."""
-    booking = update_payment(booking, tx_ref, problem=problem, opening_until=None, opening_by="")
-    return transition_payment(booking, tx_ref, "expired", cause=cause, now=now, detail="link lost")
+    payment = replace(get_payment(booking, tx_ref), problem=problem, opening=None)
+    return with_payment(booking, *transition_payment(payment, "expired", actor=actor, now=now, detail="link lost"))
 
 
 def link_cancelled(booking: Booking, tx_ref: str) -> Booking:
     """The gateway closed the link. Money that was already on its way may still come."""
-    return update_payment(booking, tx_ref, link_cancelled=True)
+    return with_payment(booking, replace(get_payment(booking, tx_ref), link_cancelled=True))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from chalicelib.domain.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Record, frozen=True, kw_only=True):
     """A guest, and where they are reached. ``phone`` is 0911223344, or in E.164: +251115517700, +254712345678.
 
     ``last_name`` is empty for those who have one name.

@@ -45,16 +45,16 @@ The table from code to HTTP status stands in ``api/core/problems.py``; nothing h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
+
+from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.domain.money import Money
 
 
-@dataclass(frozen=True)
-class FieldError:
+class FieldError(Record, frozen=True):
     """One wrong field: its dotted path, and a sentence for a person."""
 
     field: str

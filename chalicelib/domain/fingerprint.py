@@ -8,11 +8,15 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from chalicelib.domain.record import Record
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def fingerprint(request: DataclassInstance) -> str:
+def fingerprint(request: DataclassInstance | Record) -> str:
     """Sixteen hexadecimal digits that only an equal request has.
 
     They are the beginning of the SHA-256 of the request's canonical JSON: names sorted, no spaces, ASCII. Fields that
@@ -25,6 +29,9 @@ def fingerprint(request: DataclassInstance) -> str:
 
 def _canonical(value: object) -> object:
     """The value as JSON has it. Raises TypeError for what JSON has no form for."""
+    if isinstance(value, Record):
+        # A record leaves its defaults out by itself.
+        return msgspec.to_builtins(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _canonical(getattr(value, field.name)) for field in fields(value) if _given(value, field)}
     if isinstance(value, date):

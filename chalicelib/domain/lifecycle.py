@@ -1,27 +1,29 @@
-"""TODO-DOC"""
+"""The life of a booking: hold, confirm, expire; and ``due_at``, the one instant at which it needs something."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.booking import (
     OPEN,
+    Actor,
     Booking,
-    Cause,
     Event,
     Language,
+    Payment,
     Place,
+    event_of,
     transition_booking,
     transition_payment,
-    update_payment,
+    with_payment,
 )
 from chalicelib.domain.calendar import Quote, Stay
 from chalicelib.domain.checkout import close_open_payments, with_new_payment
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.outbox import owe
+from chalicelib.domain.outbox import enqueue
+from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
 
 
@@ -39,11 +41,12 @@ def hold(
     hold_for: timedelta,
     gateway: str,
     mode: str,
-    opening_by: str,
+    owner: str,
     request_id: str,
     now: datetime,
 ) -> Booking:
-    """A new booking that holds its nights, with its first payment in opening, leased to ``opening_by``."""
+    """Make a booking that holds its nights, with its first payment in opening, leased to ``owner``."""
+    guest = Actor("guest", guest_id)
     booking = Booking(
         booking_id=booking_id,
         guest_id=guest_id,
@@ -59,47 +62,49 @@ def hold(
         fingerprint=fingerprint,
         return_url=return_url,
         request_id=request_id,
-        history=(Event(now, "booking_held", "guest", "", None, "pending_payment"),),
+        history=(event_of(guest, "booking_held", now=now, before=None, after="pending_payment"),),
     )
-    return with_new_payment(booking, gateway=gateway, mode=mode, opening_by=opening_by, key="", cause="guest", now=now)
+    return with_new_payment(booking, gateway=gateway, mode=mode, owner=owner, key="", actor=guest, now=now)
 
 
-def confirm(booking: Booking, tx_ref: str, *, cause: Cause, now: datetime) -> Booking:
-    """The payment is ``completed`` and the booking ``confirmed``; other open links are closed, and looked at now."""
+def confirm(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Booking:
+    """Complete ``payment`` and confirm the booking; close every other open link, to be verified now."""
     late = booking.status == "expired"
-    booking = update_payment(booking, tx_ref, accepted=True, next_look_at=None, opening_until=None, opening_by="")
-    booking = transition_payment(booking, tx_ref, "completed", cause=cause, now=now)
-    booking = close_open_payments(booking, cause=cause, now=now, detail="paid by another attempt")
-    booking = transition_booking(booking, "confirmed", cause=cause, now=now, detail="late" if late else "")
+    completed, event = transition_payment(payment, "completed", actor=actor, now=now)
+    schedule = replace(completed.schedule, next_verify_at=None)
+    booking = with_payment(booking, replace(completed, accepted=True, opening=None, schedule=schedule), event)
+    booking = close_open_payments(booking, actor=actor, now=now, detail="paid by another attempt")
+    booking = transition_booking(booking, "confirmed", actor=actor, now=now, detail="late" if late else "")
     booking = replace(booking, expiry_retry_at=None, confirmed_late_at=now if late else None)
-    return owe(owe(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
+    return enqueue(enqueue(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
 
 
-def expire(booking: Booking, *, cause: Cause, now: datetime) -> Booking:
-    """The hold is over and nobody paid: the nights go back, and the open payments are watched for late money."""
+def expire(booking: Booking, *, actor: Actor, now: datetime) -> Booking:
+    """End the hold of a booking that nobody paid: the nights go back, and open payments are watched for late money."""
     for payment in booking.payments:
         if payment.status in OPEN:
-            booking = update_payment(
-                booking,
-                payment.tx_ref,
-                opening_until=None,
-                opening_by="",
-                next_look_at=next_verification(payment, hold_ends=booking.hold_expires_at, now=now),
-            )
-            booking = transition_payment(booking, payment.tx_ref, "expired", cause=cause, now=now)
+            expired, event = transition_payment(payment, "expired", actor=actor, now=now)
+            again = next_verification(payment.created_at, hold_ends=booking.hold_expires_at, now=now)
+            schedule = replace(payment.schedule, next_verify_at=again)
+            booking = with_payment(booking, replace(expired, opening=None, schedule=schedule), event)
     booking = replace(booking, expiry_retry_at=None)
-    return owe(transition_booking(booking, "expired", cause=cause, now=now), "hold_expired", now=now)
+    return enqueue(transition_booking(booking, "expired", actor=actor, now=now), "hold_expired", now=now)
 
 
 def due_at(booking: Booking) -> datetime | None:
     """The earliest instant at which this booking needs something; None: it rests.
 
-    An opening that lapsed has no instant of its own: the payment's next look, never later than two minutes after
-    it was made, takes it over. That keeps the happy path from moving the index twice.
+    A lapsed opening has no instant of its own: the payment's next verification, never later than two minutes after
+    the payment was made, takes the opening over. So the happy path moves the index no second time.
     """
-    instants = [payment.next_look_at for payment in booking.payments if payment.next_look_at is not None]
-    instants += [email.due_at for email in booking.emails if email.status == "owed"]
+    instants = [at for payment in booking.payments if (at := payment.schedule.next_verify_at) is not None]
+    instants += [entry.due_at for entry in booking.outbox if entry.status == "owed"]
     instants += [refund.due_at for refund in booking.refunds if refund.due_at is not None]
     if booking.status == "pending_payment":
         instants.append(booking.expiry_retry_at or booking.hold_expires_at)
     return min(instants, default=None)
+
+
+def fold(history: tuple[Event, ...]) -> dict[str, str]:
+    """The last status of everything that the history tells of, by subject (empty: the booking itself)."""
+    return {event.subject: event.after for event in history if event.before != event.after}

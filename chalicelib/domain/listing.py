@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record
 from chalicelib.domain.text import fold_city
 
 CancellationPolicy = Literal["flexible", "moderate", "strict"]
@@ -17,8 +17,7 @@ CancellationPolicy = Literal["flexible", "moderate", "strict"]
 ListingStatus = Literal["open", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Record, frozen=True, kw_only=True):
     """A place of ``units`` equal units, each for ``guests_per_unit`` guests, let by the night.
 
     Times of day are local to ``time_zone`` (IANA). ``host_email`` is where the host is told of bookings; it is

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
+
+from chalicelib.domain.record import Record
 
 EXPONENTS = {"ETB": 2, "USD": 2, "NGN": 2, "GHS": 2, "ZAR": 2, "KES": 2}
 """How many decimals each currency that Guzo knows has (ISO 4217)."""
@@ -15,8 +16,7 @@ MAX_MINOR = 10**15
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Record, frozen=True):
     """``minor`` units (cents, santim) of ``currency`` (ISO 4217, upper case).
 
     Raises ValueError for an unknown currency or an amount beyond ``MAX_MINOR``, TypeError for anything but int.

@@ -1,43 +1,104 @@
-"""Which e-mail a change owes, to whom, and whether it is still true."""
+"""The outbox: what a change promised to do afterwards, saved by the same write, and delivered at least once.
+
+A message names the entries that it carries, and SQS hides it while a worker delivers them: that is the lease of a first
+delivery. A worker claims entries, by a lease that is saved, only when the message comes again or the entry is nearly
+due: then somebody else may be delivering it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from chalicelib.domain.booking import Email, EmailKind, Event, note
+from chalicelib.domain.booking import Actor, Booking, Lease, LetterKind, OutboxEntry, append_event, event_of
+from chalicelib.domain.record import replace
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
 
-if TYPE_CHECKING:
-    from chalicelib.domain.booking import Booking
-from dataclasses import replace
+EMAIL = Actor("email")
 
 
-def owe(booking: Booking, kind: EmailKind, *, now: datetime, about: str = "") -> Booking:
-    """Write down that an e-mail is owed, with the lease of the hand-over to the queue.
+def enqueue(booking: Booking, kind: LetterKind, *, now: datetime, about: str = "") -> Booking:
+    """Promise a letter. The queue has ``OUTBOX_LEASE`` to carry it; then the clock enqueues it again.
 
     A host whose token named no address is told nothing.
     """
-    email = Email(f"{len(booking.emails) + 1}", kind, now + OUTBOX_LEASE, about)
-    if email.to_host and not booking.place.host_email:
+    entry = OutboxEntry(entry_id=f"{len(booking.outbox) + 1}", kind=kind, due_at=now + OUTBOX_LEASE, about=about)
+    if entry.to_host and not booking.place.host_email:
         return booking
-    return replace(booking, emails=(*booking.emails, email))
+    return replace(booking, outbox=(*booking.outbox, entry))
 
 
-def replace_email(booking: Booking, email: Email, *, now: datetime) -> Booking:
-    """Put the next state of one e-mail in its place; a change of its status is a history entry."""
-    before = next(old for old in booking.emails if old.email_id == email.email_id)
-    emails = tuple(email if old.email_id == email.email_id else old for old in booking.emails)
-    booking = replace(booking, emails=emails)
-    if before.status == email.status:
-        return booking
-    kind = f"email_{email.status}"
-    return note(booking, Event(now, kind, "email", email.email_id, before.status, email.status, email.kind))
+def with_entries(booking: Booking, entries: Mapping[str, OutboxEntry], *, now: datetime) -> Booking:
+    """Put the next state of some entries back into their booking; a change of status appends an event."""
+    events = []
+    for before in booking.outbox:
+        after = entries.get(before.entry_id, before)
+        if after.status != before.status:
+            kind = f"email_{after.status}"
+            events.append(
+                event_of(
+                    EMAIL,
+                    kind,
+                    now=now,
+                    subject=after.entry_id,
+                    before=before.status,
+                    after=after.status,
+                    detail=after.kind,
+                )
+            )
+    outbox = tuple(entries.get(entry.entry_id, entry) for entry in booking.outbox)
+    return append_event(replace(booking, outbox=outbox), *events)
 
 
-def still_true(email: Email, booking: Booking, *, now: datetime) -> bool:
-    """Whether what the e-mail says still holds; if not, it is superseded and never sent."""
-    match email.kind:
+def claim(entry: OutboxEntry, *, owner: str, now: datetime) -> OutboxEntry:
+    """Lease an entry to the worker that is about to deliver it."""
+    return replace(entry, lease=Lease(owner, now + OUTBOX_LEASE), due_at=now + OUTBOX_LEASE)
+
+
+def requeue_overdue(booking: Booking, *, now: datetime) -> Booking:
+    """Entries whose time is over go to the queue once more, free of whoever had them."""
+    outbox = tuple(
+        replace(entry, due_at=now + OUTBOX_LEASE, lease=None)
+        if entry.status == "owed" and entry.due_at <= now
+        else entry
+        for entry in booking.outbox
+    )
+    return booking if outbox == booking.outbox else replace(booking, outbox=outbox)
+
+
+def defer(entry: OutboxEntry, *, now: datetime) -> OutboxEntry:
+    """Owed again after a pause that grows with the tries, with nobody's lease."""
+    tries = entry.tries + 1
+    return replace(entry, lease=None, tries=tries, due_at=now + retry_after(tries))
+
+
+def abandoned(booking: Booking, *, now: datetime) -> tuple[OutboxEntry, ...]:
+    """Entries whose worker never came back: nobody knows whether it delivered them."""
+    return tuple(
+        entry
+        for entry in booking.outbox
+        if entry.status == "owed" and entry.lease is not None and not entry.lease.is_held(now)
+    )
+
+
+def to_enqueue(before: Booking, after: Booking) -> tuple[str, ...]:
+    """The ids of the entries that the commit of ``after`` must put into the queue: new ones, and overdue ones.
+
+    An entry that a worker deferred waits for its time: its tries have changed.
+    """
+    known = {entry.entry_id: entry for entry in before.outbox}
+    return tuple(
+        entry.entry_id
+        for entry in after.outbox
+        if entry.status == "owed"
+        and entry.lease is None
+        and ((old := known.get(entry.entry_id)) is None or (old.due_at < entry.due_at and old.tries == entry.tries))
+    )
+
+
+def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
+    """Whether what the letter says still holds; if not, it is superseded and never sent."""
+    match entry.kind:
         case "booking_confirmed" | "host_new_booking":
             return booking.status == "confirmed"
         case "hold_expired":
@@ -45,7 +106,7 @@ def still_true(email: Email, booking: Booking, *, now: datetime) -> bool:
         case "booking_cancelled" | "host_cancelled":
             return booking.status == "cancelled"
         case "payment_failed":
-            payment = booking.payment(email.about)
+            payment = booking.payment(entry.about)
             return (
                 booking.status == "pending_payment"
                 and now < booking.hold_expires_at
@@ -53,9 +114,9 @@ def still_true(email: Email, booking: Booking, *, now: datetime) -> bool:
                 and payment.status == "failed"
             )
         case "money_returned":
-            return any(refund.refund_id == email.about for payment in booking.payments for refund in payment.refunds)
+            return booking.refund(entry.about) is not None
 
 
 def retry_after(tries: int) -> timedelta:
-    """The pause after the ``tries``-th time that the mail service was busy or down."""
+    """The pause after the ``tries``-th time that a delivery was put off: a minute, doubling to an hour."""
     return min(OUTBOX_RETRY_FIRST * (1 << min(tries - 1, 10)), OUTBOX_RETRY_MAX)

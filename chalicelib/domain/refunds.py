@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 from chalicelib.domain.attention import PAYMENT_REVERSED
 from chalicelib.domain.booking import (
-    REFUND_TRANSITIONS,
+    Actor,
     Booking,
-    Cause,
     Event,
     Payment,
     Refund,
-    RefundStatus,
+    append_event,
+    event_of,
     get_payment,
-    note,
-    update_payment,
+    get_refund,
+    transition_refund,
+    with_payment,
+    with_refund,
 )
-from chalicelib.domain.errors import RefundExceedsPayment
-from chalicelib.domain.ids import payment_of, refund_id_of
+from chalicelib.domain.errors import NotInAttention, RefundExceedsPayment, RefundNotFound
+from chalicelib.domain.ids import refund_id_of
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.outbox import owe
+from chalicelib.domain.outbox import enqueue
+from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_POLL_MIN, REFUND_SILENCE
 
 MAX_REFUNDS = 20
 """People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
 
+ResolveAs = Literal["post_again", "already_refunded", "paid_otherwise"]
+
 
 def left_to_refund(payment: Payment) -> Money:
     """What was received of a completed payment and neither went back nor is owed."""
-    if payment.status != "completed" or payment.received is None:
+    if payment.status != "completed" or payment.facts.received is None:
         return zero(payment.amount.currency)
-    return payment.received - payment.refunded_or_owed
+    return payment.facts.received - payment.refunded_or_owed
 
 
 def owe_refund(
@@ -43,13 +47,13 @@ def owe_refund(
     *,
     amount: Money,
     reason: str,
-    cause: Cause,
+    actor: Actor,
     now: datetime,
     key: str = "",
     fingerprint: str = "",
     tell: bool = True,
 ) -> Booking:
-    """Write down that ``amount`` of a completed payment goes back; ``tell`` owes the guest an e-mail of its own.
+    """Owe ``amount`` of a completed payment; ``tell`` promises the guest a letter of its own.
 
     Raises RefundExceedsPayment, ValueError for nothing or less.
     """
@@ -59,128 +63,136 @@ def owe_refund(
     if left_to_refund(payment) < amount:
         raise RefundExceedsPayment(f"At most {left_to_refund(payment).formatted} can go back.")
     refund = Refund(
-        refund_id_of(payment.tx_ref, len(payment.refunds) + 1),
-        amount,
-        reason,
+        refund_id=refund_id_of(payment.tx_ref, len(payment.refunds) + 1),
+        amount=amount,
+        reason=reason,
         created_at=now,
         updated_at=now,
         due_at=now,
         key=key,
         fingerprint=fingerprint,
     )
-    booking = update_payment(booking, tx_ref, updated_at=now, refunds=(*payment.refunds, refund))
-    booking = note(booking, Event(now, "refund_owed", cause, refund.refund_id, None, "owed", amount.formatted))
-    return owe(booking, "money_returned", about=refund.refund_id, now=now) if tell else booking
-
-
-def get_refund(booking: Booking, refund_id: str) -> Refund:
-    """A refund that is known to be there. Raises KeyError."""
-    for refund in booking.refunds:
-        if refund.refund_id == refund_id:
-            return refund
-    raise KeyError(refund_id)
-
-
-def transition_refund(
-    booking: Booking,
-    refund_id: str,
-    to: RefundStatus,
-    *,
-    cause: Cause,
-    now: datetime,
-    detail: str = "",
-    **changes: Any,
-) -> Booking:
-    """Give a refund its next status, which ``REFUND_TRANSITIONS`` must allow, and what else changes with it."""
-    before = get_refund(booking, refund_id).status
-    if to not in REFUND_TRANSITIONS[before]:
-        raise ValueError(f"a refund never goes from {before} to {to}")
-    if to in ("refunded", "attention"):
-        changes["due_at"] = None
-    booking = _update_refund(booking, refund_id, now=now, status=to, **changes)
-    return note(booking, Event(now, f"refund_{to}", cause, refund_id, before, to, detail))
-
-
-def claim(booking: Booking, refund_id: str, *, by: str, cause: Cause, now: datetime) -> Booking:
-    """``owed`` → ``requested``, saved before the gateway is asked: only ``by`` may post it now, and only once.
-
-    The name of an earlier post goes: what became of that one says nothing of this one.
-    """
-    booking = _update_refund(booking, refund_id, provider_refund_id=None)
-    return transition_refund(
-        booking,
-        refund_id,
-        "requested",
-        cause=cause,
+    owed = event_of(
+        actor,
+        "refund_owed",
         now=now,
-        claimed_by=by,
-        heard_at=now,
-        due_at=now + REFUND_POLL_EARLY,
+        subject=refund.refund_id,
+        before=None,
+        after="owed",
+        detail=amount.formatted,
+    )
+    booking = with_refund(booking, refund, owed)
+    return enqueue(booking, "money_returned", about=refund.refund_id, now=now) if tell else booking
+
+
+def claim(booking: Booking, refund_id: str, *, owner: str, actor: Actor, now: datetime) -> Booking:
+    """``owed`` → ``requested``, saved before the gateway is asked: only ``owner`` may post it now, and only once.
+
+    The gateway's name of an earlier post goes: what became of that one says nothing of this one.
+    """
+    refund, event = transition_refund(get_refund(booking, refund_id), "requested", actor=actor, now=now)
+    return with_refund(
+        booking,
+        replace(refund, owner=owner, answered_at=now, due_at=now + REFUND_POLL_EARLY, provider_refund_id=None),
+        event,
     )
 
 
-def accepted(
-    booking: Booking, refund_id: str, *, provider_refund_id: str | None, cause: Cause, now: datetime
+def record_accepted(
+    booking: Booking, refund_id: str, *, provider_refund_id: str | None, actor: Actor, now: datetime
 ) -> Booking:
     """The gateway took it over: ``requested`` → ``processing``."""
-    return transition_refund(
+    refund, event = transition_refund(get_refund(booking, refund_id), "processing", actor=actor, now=now)
+    return with_refund(
         booking,
-        refund_id,
-        "processing",
-        cause=cause,
-        now=now,
-        provider_refund_id=provider_refund_id,
-        heard_at=now,
-        due_at=now + REFUND_POLL_EARLY,
+        replace(refund, provider_refund_id=provider_refund_id, answered_at=now, due_at=now + REFUND_POLL_EARLY),
+        event,
     )
 
 
-def named(booking: Booking, refund_id: str, *, provider_refund_id: str | None) -> Booking:
-    """The gateway turns out to have a name for it: from now on its own status counts."""
-    return _update_refund(booking, refund_id, provider_refund_id=provider_refund_id)
-
-
-def put_off(booking: Booking, refund_id: str, *, cause: Cause, now: datetime, jitter: float, detail: str) -> Booking:
-    """The gateway certainly did not take it over: ``requested`` → ``owed``, to be tried again after a pause."""
-    tries = get_refund(booking, refund_id).put_off + 1
-    again = now + back_off(tries, jitter=jitter)
-    return transition_refund(
-        booking, refund_id, "owed", cause=cause, now=now, detail=detail, claimed_by="", put_off=tries, due_at=again
+def record_refunded(booking: Booking, refund_id: str, *, actor: Actor, now: datetime, detail: str = "") -> Booking:
+    """The money is back with the guest."""
+    return with_refund(
+        booking, *transition_refund(get_refund(booking, refund_id), "refunded", actor=actor, now=now, detail=detail)
     )
+
+
+def put_before_person(booking: Booking, refund_id: str, *, actor: Actor, now: datetime, detail: str) -> Booking:
+    """Nothing goes on by itself any more: a person decides."""
+    return with_refund(
+        booking, *transition_refund(get_refund(booking, refund_id), "attention", actor=actor, now=now, detail=detail)
+    )
+
+
+def record_provider_id(booking: Booking, refund_id: str, *, provider_refund_id: str | None) -> Booking:
+    """Keep the gateway's own name for a refund: from now on the status under that name counts."""
+    return with_refund(booking, replace(get_refund(booking, refund_id), provider_refund_id=provider_refund_id))
+
+
+def requeue_rejected(
+    booking: Booking, refund_id: str, *, actor: Actor, now: datetime, jitter: float, detail: str
+) -> Booking:
+    """The gateway definitely did not take it over: ``requested`` → ``owed``, to be tried again after a pause."""
+    refund, event = transition_refund(get_refund(booking, refund_id), "owed", actor=actor, now=now, detail=detail)
+    failures = refund.start_failures + 1
+    again = now + back_off(failures, jitter=jitter)
+    return with_refund(booking, replace(refund, owner="", start_failures=failures, due_at=again), event)
 
 
 def defer_start(booking: Booking, refund_id: str, *, now: datetime, jitter: float) -> Booking:
-    """The gateway could not even be asked whether it may be started: it stays ``owed``, for later."""
-    tries = get_refund(booking, refund_id).put_off + 1
-    return _update_refund(booking, refund_id, put_off=tries, due_at=now + back_off(tries, jitter=jitter))
-
-
-def try_again(booking: Booking, refund_id: str, *, now: datetime) -> Booking:
-    """An operator wants it posted again: ``attention`` → ``owed``, due now."""
-    return transition_refund(
-        booking, refund_id, "owed", cause="operator", now=now, claimed_by="", put_off=0, due_at=now
+    """The gateway could not even be asked whether the refund may be started: it stays ``owed``, for later."""
+    refund = get_refund(booking, refund_id)
+    failures = refund.start_failures + 1
+    return with_refund(
+        booking, replace(refund, start_failures=failures, due_at=now + back_off(failures, jitter=jitter))
     )
 
 
-def looked_up(booking: Booking, refund_id: str, *, heard: bool, cause: Cause, now: datetime) -> Booking:
+def resolve(booking: Booking, refund_id: str, *, as_: ResolveAs, note: str, actor: Actor, now: datetime) -> Booking:
+    """A person resolves a refund in ``attention``: it is posted again, or it was done some other way.
+
+    Raises RefundNotFound, NotInAttention.
+    """
+    refund = booking.refund(refund_id)
+    if refund is None:
+        raise RefundNotFound("There is no such refund.")
+    if refund.status != "attention":
+        raise NotInAttention("This refund does not wait for a person.")
+    decided = event_of(
+        actor,
+        f"refund_{as_}",
+        now=now,
+        subject=refund_id,
+        before="attention",
+        after="attention",
+        detail=note,
+    )
+    booking = append_event(booking, decided)
+    if as_ != "post_again":
+        return record_refunded(booking, refund_id, actor=actor, now=now, detail=as_)
+    owed, event = transition_refund(refund, "owed", actor=actor, now=now)
+    return with_refund(booking, replace(owed, owner="", start_failures=0, due_at=now), event)
+
+
+def record_lookup(booking: Booking, refund_id: str, *, answered: bool, actor: Actor, now: datetime) -> Booking:
     """The look-up brought no end: look again, hourly at first; after a day without a word a person is asked."""
     refund = get_refund(booking, refund_id)
-    heard_at = now if heard else refund.heard_at or refund.updated_at
-    if now - heard_at >= REFUND_SILENCE:
-        return transition_refund(booking, refund_id, "attention", cause=cause, now=now, detail="no word for a day")
-    started = next(
-        (event.at for event in reversed(booking.history) if _is_request(event, refund_id)), refund.created_at
-    )
+    answered_at = now if answered else refund.answered_at or refund.updated_at
+    if now - answered_at >= REFUND_SILENCE:
+        return put_before_person(booking, refund_id, actor=actor, now=now, detail="no word for a day")
+    requested = (event.at for event in reversed(booking.history) if _is_request(event, refund_id))
+    started = next(requested, refund.created_at)
     pause = REFUND_POLL_EARLY if now - started < REFUND_POLL_LATE else REFUND_POLL_LATE
-    again = min(now + pause, heard_at + REFUND_SILENCE)
-    return _update_refund(booking, refund_id, heard_at=heard_at, due_at=max(again, now + REFUND_POLL_MIN))
+    again = min(now + pause, answered_at + REFUND_SILENCE)
+    due_at = max(again, now + REFUND_POLL_MIN)
+    return with_refund(booking, replace(refund, answered_at=answered_at, due_at=due_at, updated_at=now))
 
 
-def look_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
-    """Something moved at the gateway: the payment's refunds that it has a name for are to be asked about now."""
+def look_up_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
+    """Something moved at the gateway: ask now about the payment's refunds that the gateway has a name for."""
     for refund in get_payment(booking, tx_ref).refunds:
         if refund.status == "processing" and refund.provider_refund_id is not None:
-            booking = _update_refund(booking, refund.refund_id, due_at=now)
+            booking = with_refund(booking, replace(refund, due_at=now))
     return booking
 
 
@@ -189,22 +201,14 @@ def was_requested(booking: Booking, refund_id: str) -> bool:
     return any(_is_request(event, refund_id) for event in booking.history)
 
 
-def record_reversal(booking: Booking, tx_ref: str, said: str, *, cause: Cause, now: datetime) -> Booking:
+def record_reversal(booking: Booking, payment: Payment, reported: str, *, actor: Actor, now: datetime) -> Booking:
     """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
-    status = get_payment(booking, tx_ref).status
-    booking = update_payment(booking, tx_ref, reversal=said, updated_at=now)
-    return note(booking, Event(now, PAYMENT_REVERSED, cause, tx_ref, status, status, said))
+    status = payment.status
+    reversed_ = event_of(
+        actor, PAYMENT_REVERSED, now=now, subject=payment.tx_ref, before=status, after=status, detail=reported
+    )
+    return with_payment(booking, replace(payment, reversal=reported, updated_at=now), reversed_)
 
 
 def _is_request(event: Event, refund_id: str) -> bool:
     return event.subject == refund_id and event.after == "requested"
-
-
-def _update_refund(booking: Booking, refund_id: str, *, now: datetime | None = None, **changes: Any) -> Booking:
-    tx_ref = payment_of(refund_id)
-    touched: dict[str, Any] = {"updated_at": now} if now is not None else {}
-    refunds = tuple(
-        replace(refund, **changes, **touched) if refund.refund_id == refund_id else refund
-        for refund in get_payment(booking, tx_ref).refunds
-    )
-    return update_payment(booking, tx_ref, refunds=refunds, **touched)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import StayNotOver
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Record, frozen=True):
     """``rating`` is 1 to 5. The booking is its id, and is shown to nobody. ``key`` is what its key was hashed to."""
 
     booking_id: BookingId

@@ -6,17 +6,16 @@ is looked up only when a guest's slots are all taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.record import Record
 
 SLOTS = 3
 """How many unpaid bookings a guest may hold at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class HoldSlot:
+class HoldSlot(Record, frozen=True):
     """One of a guest's slots: the booking that took it last, and until when at most (None: none ever did)."""
 
     number: int

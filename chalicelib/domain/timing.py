@@ -262,3 +262,14 @@ TASK_FUNCTION = timedelta(seconds=60)
 
 QUEUE_VISIBILITY = timedelta(minutes=6)
 """``.chalice/resources.json``: six times the function's time-out, as AWS advises for throttled functions."""
+
+# Rights to act alone
+
+API_VERIFY_LEASE = timedelta(seconds=25)
+"""How long a request may ask the gateway about a booking alone: longer than the time that it has for the gateway."""
+
+WORKER_VERIFY_LEASE = timedelta(seconds=50)
+"""The same for a consumer of the queue."""
+
+OUTBOX_CLAIM_BEFORE = timedelta(seconds=75)
+"""An entry that is due again sooner than this is claimed before it is delivered: the delivery may last a minute."""

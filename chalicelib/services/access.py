@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.booking import Actor, Booking, Payment
 from chalicelib.domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
 from chalicelib.services.ports import Ports
@@ -35,6 +35,12 @@ def with_role(principal: Principal | None, role: Literal["host", "operator"]) ->
     if role not in principal.groups:
         raise Forbidden(f"Only {role}s may do this.")
     return principal
+
+
+def actor_of(principal: Principal | None, role: Role) -> Actor:
+    """Who acts, for the audit trail: the caller in their role. Raises Unauthenticated."""
+    person = signed_in(principal)
+    return Actor(role, person.person_id, person.email)
 
 
 def role_in(booking: Booking, principal: Principal) -> Role | None:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from chalicelib.domain import calendar, lifecycle
 from chalicelib.domain import checkout as opening
-from chalicelib.domain.booking import Booking, Language
+from chalicelib.domain.booking import Actor, Booking, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Quote, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import (
@@ -79,17 +79,19 @@ def book(
     """
     guest = signed_in(principal).person_id
     booking_id = derive_booking_id(ports.bookings.salt(), guest, key)
-    by = ports.chance.token()
+    owner = ports.chance.token()
     known = ports.bookings.load(booking_id)
     if known is None:
-        known = _hold(ports, guest, request, booking_id=booking_id, by=by, request_id=request_id)
-    if known.payments[0].opening_by == by:
-        return BookingResult(open_leased(ports, known, by=by, cause="guest", public_url=public_url), replayed=False)
+        known = _hold(ports, guest, request, booking_id=booking_id, owner=owner, request_id=request_id)
+    if known.payments[0].is_opened_by(owner):
+        actor = Actor("guest", guest)
+        opened = open_leased(ports, known, owner=owner, actor=actor, public_url=public_url)
+        return BookingResult(opened, replayed=False)
     return _repeat(ports, known, request, public_url=public_url)
 
 
 def _hold(
-    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, by: str, request_id: str
+    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, owner: str, request_id: str
 ) -> Booking:
     """The new booking; or the one of the same id that a twin of this call wrote meanwhile."""
     for _ in range(TRIES):
@@ -114,7 +116,7 @@ def _hold(
             hold_for=ports.rules.hold_for,
             gateway=offer.gateway.name,
             mode=offer.gateway.mode,
-            opening_by=by,
+            owner=owner,
             request_id=request_id,
             now=now,
         )
@@ -214,5 +216,6 @@ def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_u
     booking = await_opening(ports, booking, began=began)
     now = ports.clock.now()
     if booking.payments[-1].opening_lapsed(now) and opening.may_try_again(booking, now=now):
-        booking = resume_lapsed(ports, booking, cause="guest", public_url=public_url, began=began)
+        actor = Actor("guest", booking.guest_id)
+        booking = resume_lapsed(ports, booking, actor=actor, public_url=public_url, began=began)
     return BookingResult(booking, replayed=True)

@@ -1,95 +1,109 @@
-"""Send what a booking owes: claim all of it, ask whether each is still true, send, mark. At least once each."""
+"""Deliver what a booking promised: ask whether each entry of its outbox is still true, send it, mark all in one save.
+
+At least once each. A first delivery needs no claim of its own: the message names its entries, and the queue hides it
+meanwhile. A message that comes again, or an entry that is nearly due, is claimed first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 
 from chalicelib.domain import outbox
-from chalicelib.domain.booking import WAITING, Booking, Email
+from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.outbox import retry_after, still_true
-from chalicelib.domain.timing import OUTBOX_LEASE
+from chalicelib.domain.outbox import still_true
+from chalicelib.domain.record import replace
+from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
+from chalicelib.domain.verification import Availability
 from chalicelib.services.ports import MailBusy, MailRefused, Ports
-from chalicelib.services.updating import save_decision
+from chalicelib.services.reconcile import maybe_twice
+from chalicelib.services.updating import Decision, Observation, update
 
 
-def send_emails(ports: Ports, booking_id: BookingId) -> int:
-    """Send the e-mails that this booking owes and nobody else is sending; answers how many went out. Raises Busy."""
+def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), *, first_delivery: bool = False) -> int:
+    """Deliver these entries of a booking (all that it owes, where none are named); answers how many letters went out.
+
+    ``first_delivery``: the queue hands this message out for the first time. Raises Busy.
+    """
     booking = ports.bookings.load(booking_id)
     if booking is None:
         return 0
-    by = ports.chance.token()
-    left: tuple[Email, ...] = ()
-
-    def claim(current: Booking, _nights: Literal["free", "short"]) -> Booking:
-        nonlocal left
-        left = tuple(email for email in current.emails if email.was_left(ports.clock.now()))
-        return _claim(current, ports, by)
-
-    booking = save_decision(ports, booking, claim)
-    count_left(ports, booking_id, left)
-    claimed = [email for email in booking.emails if email.claimed_by == by]
-    if not claimed:
+    now = ports.clock.now()
+    ready = _deliverable(booking, entries, now=now)
+    if not ready:
         return 0
-    outcomes = {email.email_id: _deliver(ports, booking, email) for email in claimed}
+    if not first_delivery or any(entry.due_at - now < OUTBOX_CLAIM_BEFORE for entry in ready):
+        booking, ready = _claim(ports, booking, tuple(entry.entry_id for entry in ready), again=not first_delivery)
+    outcomes = {entry.entry_id: _deliver(ports, booking, entry) for entry in ready}
+    before = {entry.entry_id: entry for entry in ready}
 
-    def mark(current: Booking, _nights: Literal["free", "short"]) -> Booking:
-        for email in current.emails:
-            outcome = outcomes.get(email.email_id)
-            if outcome is None or email.status != "owed":
-                continue
-            if email.claimed_by == by:
-                current = outbox.replace_email(current, outcome, now=ports.clock.now())
-            elif outcome.status == "sent":
-                # The lease was over before this mark: another worker has it, and will have sent it too.
-                ports.observe("email_sent_twice", level="warning", booking_id=booking_id)
-        return current
+    def of(entry_id: str) -> dict[str, str]:
+        return {"booking_id": booking_id, "entry_id": entry_id}
 
-    save_decision(ports, booking, mark)
+    def mark(current: Booking, _: Availability) -> Decision:
+        ours: dict[str, OutboxEntry] = {}
+        doubts: list[Observation] = []
+        for entry_id, outcome in outcomes.items():
+            known = current.entry(entry_id)
+            if known == before[entry_id]:
+                ours[entry_id] = outcome
+            elif outcome.status == "sent" and known != outcome:
+                # Another worker had it as well, and will have sent it, too.
+                doubts.append(Observation("email_sent_twice", "warning", of(entry_id)))
+            elif outcome.status == "sent" and before[entry_id].lease is None:
+                # Another worker marked it, or our own mark went through and its answer was lost.
+                doubts.append(Observation("email_maybe_twice", "warning", of(entry_id)))
+        return Decision(outbox.with_entries(current, ours, now=ports.clock.now()), tuple(doubts))
+
+    update(ports, booking, mark)
     return sum(outcome.status == "sent" for outcome in outcomes.values())
 
 
-def count_left(ports: Ports, booking_id: BookingId, left: Iterable[Email]) -> None:
-    """Letters whose worker died, or was too slow, are sent again: if it had sent them, that makes two."""
-    for email in left:
-        ports.observe("email_maybe_twice", level="warning", booking_id=booking_id, email_id=email.email_id)
-
-
-def _claim(booking: Booking, ports: Ports, by: str) -> Booking:
-    now = ports.clock.now()
-    emails = tuple(
-        replace(email, claimed_by=by, due_at=now + OUTBOX_LEASE, tries=email.tries + 1)
-        if email.may_be_claimed(now)
-        else email
-        for email in booking.emails
+def _deliverable(booking: Booking, entries: tuple[str, ...], *, now: datetime) -> tuple[OutboxEntry, ...]:
+    """The entries that are owed and in nobody's hands: those that are named, else all that do not wait for a retry."""
+    return tuple(
+        entry
+        for entry in booking.outbox
+        if entry.status == "owed"
+        and (entry.entry_id in entries if entries else not entry.tries or entry.due_at <= now)
+        and (entry.lease is None or not entry.lease.is_held(now))
     )
-    return booking if emails == booking.emails else replace(booking, emails=emails)
 
 
-def _deliver(ports: Ports, booking: Booking, email: Email) -> Email:
-    """The e-mail's next state: sent, superseded, refused for good, or owed again after a pause."""
+def _claim(
+    ports: Ports, booking: Booking, entries: tuple[str, ...], *, again: bool
+) -> tuple[Booking, tuple[OutboxEntry, ...]]:
+    """Lease these entries, those that others did not take. ``again``: an earlier worker may have sent them."""
+    owner = ports.chance.token()
+
+    def decide(current: Booking, _: Availability) -> Decision:
+        now = ports.clock.now()
+        ready = _deliverable(current, entries, now=now)
+        claimed = {entry.entry_id: outbox.claim(entry, owner=owner, now=now) for entry in ready}
+        left = ready if again else outbox.abandoned(current, now=now)
+        return Decision(outbox.with_entries(current, claimed, now=now), maybe_twice(current.booking_id, left))
+
+    saved = update(ports, booking, decide).after
+    ours = tuple(entry for entry in saved.outbox if entry.lease is not None and entry.lease.owner == owner)
+    return saved, ours
+
+
+def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry) -> OutboxEntry:
+    """The entry's next state: sent, superseded, refused for good, or owed again after a pause."""
     now = ports.clock.now()
-    if not still_true(email, booking, now=now):
-        ports.observe("email_superseded", booking_id=booking.booking_id, kind=email.kind)
-        return replace(email, status="superseded", claimed_by="")
+    if not still_true(entry, booking, now=now):
+        ports.observe("email_superseded", booking_id=booking.booking_id, kind=entry.kind)
+        return replace(entry, status="superseded", lease=None)
     try:
-        ports.mailer.send(ports.letters.render(email, booking))
+        ports.mailer.send(ports.letters.render(entry, booking))
     except MailBusy:
-        ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=email.kind)
-        return _put_off(email, now)
+        ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
+        return outbox.defer(entry, now=now)
     except MailRefused:
-        ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=email.kind)
-        return replace(email, status="failed", claimed_by="")
+        ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=entry.kind)
+        return replace(entry, status="failed", lease=None)
     except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not keep back the others
-        ports.observe("email_broken", level="error", kind=email.kind, reason=type(error).__name__)
-        return _put_off(email, now)
-    ports.observe("email_sent", booking_id=booking.booking_id, kind=email.kind)
-    return replace(email, status="sent", claimed_by="")
-
-
-def _put_off(email: Email, now: datetime) -> Email:
-    """Owed again after a pause. It stays claimed until then: a letter that only waits is handed over at once."""
-    return replace(email, claimed_by=WAITING, due_at=now + retry_after(email.tries))
+        ports.observe("email_broken", level="error", kind=entry.kind, reason=type(error).__name__)
+        return outbox.defer(entry, now=now)
+    ports.observe("email_sent", booking_id=booking.booking_id, kind=entry.kind)
+    return replace(entry, status="sent", lease=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.booking import Booking, BookingStatus
@@ -20,10 +20,12 @@ from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import replace
 from chalicelib.domain.stay_rules import wrong_times
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import Page, Ports, VersionLost
+from chalicelib.services.queries import read_bookings
 from chalicelib.services.search import listing_of
 
 TRIES = 6
@@ -134,8 +136,7 @@ def bookings(
 
 
 def _of_status(ports: Ports, ids: tuple[BookingId, ...], status: BookingStatus | None) -> tuple[Booking, ...]:
-    loaded = ports.bookings.load_many(ids)
-    return tuple(booking for booking in loaded if status in (None, booking.status))
+    return tuple(booking for booking in read_bookings(ports, ids) if status in (None, booking.status))
 
 
 def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing]) -> Listing:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from chalicelib.domain.booking import Booking, Email
+from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
 from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
@@ -41,8 +42,18 @@ class VersionLost(Exception):
     """Somebody saved this booking since it was loaded: load and decide again."""
 
 
-class Unreadable(Exception):
-    """A record is of a form that this release does not know, or broken."""
+class Unreadable(Busy):
+    """A record is of a form that this release does not know, or broken: a release that knows it may read it.
+
+    A refusal like any other: nothing was decided, and nothing is lost. ``name`` is the record's id, for the log.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__("This record cannot be read at the moment.", retry_after=RETRY_AFTER_BUSY)
+        self.name = name
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class StoreBusy(Busy):
@@ -99,13 +110,20 @@ class AttentionEntry:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class Acknowledgement(Record, frozen=True):
     """That a person has dealt with something: when, who, and what they say."""
 
     at: datetime
     by: PersonId
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Bookings that were read together, and the ids of those whose record this release cannot read."""
+
+    bookings: tuple[Booking, ...]
+    unreadable: tuple[BookingId, ...] = ()
 
 
 class BookingStore(Protocol):
@@ -117,8 +135,18 @@ class BookingStore(Protocol):
     def load(self, booking_id: BookingId) -> Booking | None:
         """Strongly consistent. Raises Unreadable."""
 
-    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
-        """Fresh, in the order asked; ids that are gone are left out. At most 100. Raises Unreadable for any of them."""
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+        """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
+
+    def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
+        """Give the right to ask the gateway about a booking to one caller; answers the booking as it is then.
+
+        None: there is no such booking, or somebody else has the right. The version moves, so that nobody saves over
+        the lease without having seen it.
+        """
+
+    def mark_unreadable(self, booking_id: BookingId, now: datetime) -> None:
+        """Put a booking whose record cannot be read before a person, once, without reading what is in it."""
 
     def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
         """The guest's three hold slots, by number. Strongly consistent."""
@@ -146,8 +174,8 @@ class BookingStore(Protocol):
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
 
-    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
-        """A person has dealt with an orphan; answers the first settlement, which stands. None: no such orphan.
+    def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
+        """A person has dealt with an orphan; answers the first acknowledgement, which stands. None: no such orphan.
 
         Raises StoreBusy.
         """
@@ -250,7 +278,7 @@ class RefundAnswer:
     ``provider_refund_id`` is the gateway's own name for it, where it gave one.
     """
 
-    said: RefundGatewayStatus
+    status: RefundGatewayStatus
     provider_refund_id: str | None = None
 
 
@@ -304,30 +332,34 @@ class Gateway(Protocol):
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Record, frozen=True, forbid_unknown_fields=False):
     """One booking that something must be done about.
 
-    ``tx_ref`` names a payment to look at in any state, ``announced`` what a signed webhook said of it.
+    A field that only a newer release knows is passed over: the clock finds what it asked for.
+
+    ``tx_ref`` names a payment to verify in any state, ``claim`` what a signed webhook claimed of it, ``entries`` the
+    entries of the outbox to deliver. ``actor`` is who or what asked for it, for the audit trail.
     """
 
     booking_id: BookingId
     tx_ref: str | None = None
+    entries: tuple[str, ...] = ()
     request_id: str = ""
-    webhook_claim: WebhookClaim = ""
+    claim: WebhookClaim = ""
+    actor: Actor = SWEEP
 
 
 class Queue(Protocol):
     """Work handed on to other invocations. What is lost here is found again by the clock."""
 
-    def reconcile(self, tasks: Iterable[Task]) -> None:
-        """Hand bookings to the consumers of the clock. Raises Fault when not all were taken."""
+    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
+        """Enqueue bookings for the consumers of the clock. Raises Fault when not all were taken."""
 
     def depth(self) -> int:
         """How many are waiting there, about. Those at work do not count."""
 
-    def emails(self, task: Task) -> None:
-        """Hand over a booking that owes e-mails. Raises Fault."""
+    def enqueue_outbox(self, task: Task) -> None:
+        """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +401,7 @@ class Gateways(Protocol):
 class Letters(Protocol):
     """Writes e-mails."""
 
-    def render(self, email: Email, booking: Booking) -> Message:
+    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
         """The e-mail in the booking's language, as text and HTML, with its attachments."""
 
 

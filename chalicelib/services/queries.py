@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
 
-from chalicelib.domain.booking import Booking, BookingStatus, Event, Payment, PaymentStatus
-from chalicelib.domain.ids import payment_of
+from chalicelib.domain.booking import Actor, Booking, BookingStatus, Event, Payment, PaymentStatus
+from chalicelib.domain.ids import BookingId, payment_of
+from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
 from chalicelib.services.ports import GatewayEvent, Page, Ports
 from chalicelib.services.reconcile import reconcile
+
+
+def read_bookings(ports: Ports, booking_ids: Sequence[BookingId]) -> tuple[Booking, ...]:
+    """The bookings that can be read, fresh. One that cannot takes no list down: it is put before a person."""
+    batch = ports.bookings.load_many(booking_ids)
+    for booking_id in batch.unreadable:
+        ports.observe("record_unreadable", level="error", booking_id=booking_id)
+        ports.bookings.mark_unreadable(booking_id, ports.clock.now())
+    return batch.bookings
 
 
 def own_bookings(
@@ -18,8 +28,7 @@ def own_bookings(
     """The caller's bookings, newest first."""
     guest = signed_in(principal).person_id
     page = ports.bookings.of_guest(guest, limit=limit, after=after)
-    found = ports.bookings.load_many(page.items)
-    kept = (booking for booking in found if status in (None, booking.status))
+    kept = (booking for booking in read_bookings(ports, page.items) if status in (None, booking.status))
     return Page(tuple(kept), page.next_cursor)
 
 
@@ -34,7 +43,7 @@ def own_payments(
     guest = signed_in(principal).person_id
     start, shown = json.loads(after) if after else (None, 0)
     page = ports.bookings.of_guest(guest, limit=limit, after=start)
-    bookings = ports.bookings.load_many(page.items)
+    bookings = read_bookings(ports, page.items)
     every = [
         (booking, payment)
         for booking in bookings
@@ -50,28 +59,33 @@ def own_payments(
 def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Booking, Payment]:
     """The payment after asking the gateway about it. Raises PaymentNotFound; GatewayError when it gave no answer."""
     booking, payment, _ = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
-    done = reconcile(ports, booking.booking_id, named=payment.tx_ref, cause="verify")
+    done = reconcile(ports, booking.booking_id, tx_ref=payment.tx_ref, actor=Actor("verify"))
     if done is None:
         return booking, payment
-    if done.trouble is not None:
-        raise done.trouble
+    if done.error is not None:
+        raise done.error
     return done.booking, done.booking.payment(tx_ref) or payment
 
 
 def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: str | None) -> Page[Event]:
     """What happened to a payment, its refunds and its booking, oldest first.
 
-    What operators wrote down for each other is theirs alone.
+    What operators wrote down for each other, and who any person was, is for operators alone.
     """
     booking, payment, role = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
     own = [
-        replace(event, detail="") if event.cause == "operator" and role != "operator" else event
+        event if role == "operator" else _for_others(event)
         for event in booking.history
         if event.subject in ("", payment.tx_ref) or payment_of(event.subject) == payment.tx_ref
     ]
     start = int(after or 0)
     end = start + limit
     return Page(tuple(own[start:end]), str(end) if end < len(own) else None)
+
+
+def _for_others(event: Event) -> Event:
+    """An event as its guest sees it: the role of who acted, never the person."""
+    return replace(event, by="", by_name="", detail="" if event.cause == "operator" else event.detail)
 
 
 def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[GatewayEvent, ...]:
@@ -82,4 +96,4 @@ def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tu
     operator = with_role(principal, "operator")
     _, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
     # The gateway's own reference is known only once money came.
-    return ports.gateways.named(payment.gateway).events(payment.provider_reference or payment.tx_ref)
+    return ports.gateways.named(payment.gateway).events(payment.facts.provider_reference or payment.tx_ref)

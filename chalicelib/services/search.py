@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from chalicelib.domain.calendar import Nights, Quote, Stay
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import replace
 from chalicelib.domain.text import fold_city
 from chalicelib.services.ports import Page, Ports
 

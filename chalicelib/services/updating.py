@@ -1,70 +1,106 @@
-"""Load, decide, save: the three steps of every change, and what follows a commit."""
+"""Load, decide, save: the three steps of every change of a booking, and what follows a commit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.outbox import to_enqueue
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
+from chalicelib.domain.verification import Availability
 from chalicelib.services.ports import Fault, NightsShort, Ports, Task, VersionLost
 
 TRIES = 8
 """How often a lost race is decided again. Each loss means that somebody else got something done."""
 
-Decide = Callable[[Booking, Literal["free", "short"]], Booking]
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something to be logged, and counted, once the decision that it belongs to is saved."""
+
+    event: str
+    level: Literal["info", "warning", "error"] = "info"
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
-def save_decision(ports: Ports, booking: Booking, decide: Decide) -> Booking:
-    """Save what ``decide`` makes of ``booking``, and of every newer state that gets in the way.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a pure decision came to: the next booking, and what is observed after its commit."""
 
-    ``decide`` is pure and may be called several times; it is told ``short`` once the nights that it wanted to take
-    again turned out not to be free. Answers the saved booking, or the loaded one when nothing was to be changed.
-    Raises Busy, with nothing known to be written.
+    booking: Booking
+    events: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A decision that holds: the booking that it was made on, and the one that is stored now."""
+
+    before: Booking
+    after: Booking
+
+
+Decide = Callable[[Booking, Availability], Decision]
+
+
+def update(ports: Ports, booking: Booking, decide: Decide) -> Update:
+    """Save what ``decide`` makes of ``booking``, or of the newer state that gets in its way (optimistic locking).
+
+    ``decide`` is pure and may be called several times; it is told SHORT once the nights that it wanted to take again
+    turned out not to be free. Nothing is saved where nothing changes. Raises Busy, with nothing known to be written.
     """
-    nights: Literal["free", "short"] = "free"
+    availability = Availability.FREE
     for _ in range(TRIES):
-        after = decide(booking, nights)
+        decision = decide(booking, availability)
+        after = decision.booking
         if after == booking:
-            return booking
+            _report(ports, decision)
+            return Update(booking, booking)
         listing = None
         if after.holds_nights and not booking.holds_nights:
             listing = ports.listings.load(booking.place.listing_id)
             if listing is None or listing.status != "open":
-                nights = "short"
+                availability = Availability.SHORT
                 continue
         try:
             saved = ports.bookings.save(booking, after, listing)
         except NightsShort:
-            nights = "short"
+            availability = Availability.SHORT
         except VersionLost:
             newer = ports.bookings.load(booking.booking_id)
             if newer is None:
                 raise Busy("The booking is not there any more.") from None
             booking = newer
         else:
+            _report(ports, decision)
             _after_commit(ports, booking, saved)
-            return saved
+            return Update(booking, saved)
     raise Busy("The booking is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
-def enqueue_outbox(ports: Ports, booking: Booking) -> None:
-    """Tell the queue that this booking owes e-mails. When that is lost, the lease's end makes it due again."""
+def enqueue_outbox(ports: Ports, booking: Booking, entries: tuple[str, ...]) -> None:
+    """Put a message that names these entries into the queue. When it is lost, the clock enqueues them again."""
     try:
-        ports.queue.emails(Task(booking.booking_id, request_id=booking.request_id))
+        ports.queue.enqueue_outbox(Task(booking.booking_id, entries=entries, request_id=booking.request_id))
     except Fault:
         ports.observe("outbox_not_enqueued", level="warning", booking_id=booking.booking_id)
 
 
 def enqueue_reconcile(ports: Ports, booking: Booking) -> None:
-    """What is left to do is due at once, not at the next tick of the clock."""
+    """Have what is due already done at once, not at the next tick of the clock."""
     try:
-        ports.queue.reconcile([Task(booking.booking_id, request_id=booking.request_id)])
+        ports.queue.enqueue_reconcile([Task(booking.booking_id, request_id=booking.request_id)])
     except Fault:
         ports.observe("reconcile_not_enqueued", level="warning", booking_id=booking.booking_id)
+
+
+def _report(ports: Ports, decision: Decision) -> None:
+    for event in decision.events:
+        ports.observe(event.event, level=event.level, **event.fields)
 
 
 def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
@@ -75,6 +111,5 @@ def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
     due = due_at(saved)
     if due is not None and due <= ports.clock.now():
         enqueue_reconcile(ports, saved)
-    waiting = {email for email in saved.emails if email.status == "owed" and not email.claimed_by}
-    if waiting - set(before.emails):
-        enqueue_outbox(ports, saved)
+    if entries := to_enqueue(before, saved):
+        enqueue_outbox(ports, saved, entries)

@@ -1,9 +1,10 @@
-"""A gateway's webhook: a signed hint of which payment to look at, durable before it is answered."""
+"""A gateway's webhook: a signed hint of which payment to verify, durable before it is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.domain.booking import Actor
 from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK
@@ -11,12 +12,15 @@ from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
 
+WEBHOOK = Actor("webhook")
+
 
 def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: str, request_id: str) -> None:
-    """Check the signature, then look at the payment that the bytes speak of.
+    """Check the signature, then verify the payment that the bytes speak of.
 
-    ``gateway`` is the one at whose door it came. Nothing is read or written before the signature is checked. Raises
-    BadSignature, NotJson; Busy only when nothing could be stored, so that the gateway sends it again.
+    ``gateway`` is the one at whose door the webhook came. Nothing is read or written before the signature is checked.
+    What cannot be done now goes to the queue, with its claim and its cause. Raises BadSignature, NotJson; Busy only
+    when nothing could be stored, so that the gateway sends it again.
     """
     notice = ports.gateways.named(gateway).read_webhook(body, headers)
     booking_id = booking_of(notice.tx_ref) if notice.tx_ref else None
@@ -24,12 +28,17 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         ports.observe("webhook_ignored", kind=notice.event)
         return
     ports.observe("webhook_received", tx_ref=notice.tx_ref, kind=notice.event)
-    webhook_claim: WebhookClaim = "paid" if notice.claims_paid else "other"
+    claim: WebhookClaim = "paid" if notice.claims_paid else "other"
     try:
-        reconcile(ports, booking_id, named=notice.tx_ref, cause="webhook", webhook_claim=webhook_claim)
-    except (Busy, GatewayError) as trouble:
-        try:
-            ports.queue.reconcile([Task(booking_id, notice.tx_ref, request_id, webhook_claim)])
-        except Fault as fault:
-            raise Busy("Nothing could be stored; please send it again.", retry_after=RETRY_AFTER_WEBHOOK) from fault
-        ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=type(trouble).__name__)
+        done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim)
+        if done is None or not done.under_way:
+            return
+        reason = "under_way"
+    except (Busy, GatewayError) as error:
+        reason = type(error).__name__
+    task = Task(booking_id, tx_ref=notice.tx_ref, request_id=request_id, claim=claim, actor=WEBHOOK)
+    try:
+        ports.queue.enqueue_reconcile([task])
+    except Fault as fault:
+        raise Busy("Nothing could be stored; please send it again.", retry_after=RETRY_AFTER_WEBHOOK) from fault
+    ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=reason)

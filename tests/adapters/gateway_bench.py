@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,14 @@ from werkzeug.serving import make_server
 
 from chalicelib.adapters.gateways.client import KeyedGateway
 from chalicelib.domain.booking import Payment
+from chalicelib.domain.ids import TxRef
 from chalicelib.domain.verification import Verification, matches
 from chalicelib.services.ports import Opening
 from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys
 from tests.local.sandbox_bench import PATIENCE, Receiver
+from tests.replacing import replace
 
 HURRY = 0.4
 """How many seconds a hurried adapter waits for an answer that is held back."""
@@ -132,8 +134,15 @@ class Bench:
         """Whether the domain takes this answer for the payment that was opened."""
         opening = self.kind.opening
         now = datetime(2027, 1, 2, tzinfo=UTC)
-        payment = Payment(opening.tx_ref, self.gateway.name, "test", opening.amount, now, now)  # type: ignore[arg-type]
-        return verification.said == "paid" and matches(payment, verification)
+        payment = Payment(
+            tx_ref=TxRef(opening.tx_ref),
+            gateway=self.gateway.name,
+            expected_mode="test",
+            amount=opening.amount,
+            created_at=now,
+            updated_at=now,
+        )
+        return verification.status == "paid" and matches(payment, verification)
 
     def move_clock(self, **by: float) -> None:
         self.clock[0] += timedelta(**by)

@@ -53,7 +53,7 @@ class GatewayContract:
     def test_what_was_opened_is_pending_and_taken_for_ours(self, bench: Bench) -> None:
         bench.open()
         verification = bench.gateway.verify(bench.tx_ref)
-        assert verification.said == "pending"
+        assert verification.status == "pending"
         assert (verification.tx_ref, verification.amount) == (bench.tx_ref, bench.kind.opening.amount)
         assert verification.mode == "test"
         assert verification.paid_at is None
@@ -70,7 +70,7 @@ class GatewayContract:
         bench.switch(initialize=fault + AFTER_STORING, once=True)
         assert not error_of_problem(bench, "initialize", fault).definitely_not_executed
         assert bench.count("initialize") == 1
-        assert bench.gateway.verify(bench.tx_ref).said == "pending"
+        assert bench.gateway.verify(bench.tx_ref).status == "pending"
         try:
             link = bench.open()
         except ReferenceUsed:
@@ -82,7 +82,7 @@ class GatewayContract:
             bench.open(amount=Money(0, bench.kind.opening.amount.currency))
         assert raised.value.definitely_not_executed
         assert type(raised.value) is GatewayRejected
-        assert bench.gateway.verify(bench.tx_ref).said == "unknown"
+        assert bench.gateway.verify(bench.tx_ref).status == "unknown"
 
     # Paying
 
@@ -97,17 +97,17 @@ class GatewayContract:
     def test_a_failed_try_is_not_the_end(self, bench: Bench) -> None:
         bench.open()
         bench.pay("failed")
-        assert bench.gateway.verify(bench.tx_ref).said in ("failed", "pending")
+        assert bench.gateway.verify(bench.tx_ref).status in ("failed", "pending")
         bench.pay()
         assert bench.accepts(bench.gateway.verify(bench.tx_ref))
 
     def test_a_guest_who_leaves_has_not_paid(self, bench: Bench) -> None:
         bench.open()
         bench.pay("cancel")
-        assert bench.gateway.verify(bench.tx_ref).said in ("failed", "pending")
+        assert bench.gateway.verify(bench.tx_ref).status in ("failed", "pending")
 
     def test_a_reference_that_was_never_opened_is_unknown(self, bench: Bench) -> None:
-        assert bench.gateway.verify("GZNEVERNEVERNEVE-1").said == "unknown"
+        assert bench.gateway.verify("GZNEVERNEVERNEVE-1").status == "unknown"
 
     def test_never_paid_unless_exactly_right(self, bench: Bench) -> None:
         bench.open()
@@ -129,7 +129,7 @@ class GatewayContract:
         bench.open()
         for behaviour in bench.kind.truths - {"success_unpaid"}:
             bench.switch(verify=behaviour)
-            assert bench.gateway.verify(bench.tx_ref).said == "pending", behaviour
+            assert bench.gateway.verify(bench.tx_ref).status == "pending", behaviour
 
     # Closing a link
 
@@ -169,12 +169,12 @@ class GatewayContract:
         assert (trouble.retry_after is not None) == (fault == "429")
         bench.switch(**{call: None})
         if call == "initialize":
-            assert bench.gateway.verify(bench.tx_ref).said == "unknown"
+            assert bench.gateway.verify(bench.tx_ref).status == "unknown"
 
     def test_a_slow_answer_is_an_answer(self, bench: Bench) -> None:
         bench.switch(verify="slow", initialize="slow", slow_seconds=0.1)
         bench.open()
-        assert bench.gateway.verify(bench.tx_ref).said == "pending"
+        assert bench.gateway.verify(bench.tx_ref).status == "pending"
 
     # Giving money back
 
@@ -188,13 +188,13 @@ class GatewayContract:
             assert bench.accepts(bench.gateway.verify(bench.tx_ref))
             return
         answer = bench.gateway.refund(reference, amount=amount, refund_id=f"{bench.tx_ref}-R1", reason="It is over.")
-        assert answer.said == "processing"
+        assert answer.status == "processing"
         assert answer.provider_refund_id
-        assert bench.gateway.refund_status(answer.provider_refund_id).said == "processing"
+        assert bench.gateway.refund_status(answer.provider_refund_id).status == "processing"
         assert bench.accepts(bench.gateway.verify(bench.tx_ref)), "it is not back yet"
         bench.move_clock(days=2)
-        assert bench.gateway.refund_status(answer.provider_refund_id).said == "refunded"
-        assert bench.gateway.verify(bench.tx_ref).said in ("refunded", "reversed")
+        assert bench.gateway.refund_status(answer.provider_refund_id).status == "refunded"
+        assert bench.gateway.verify(bench.tx_ref).status in ("refunded", "reversed")
 
     def test_a_part_of_it_goes_back_and_no_more_than_all(self, bench: Bench) -> None:
         if not bench.kind.refunds:
@@ -203,7 +203,7 @@ class GatewayContract:
         half = Money(amount.minor // 2, amount.currency)
         first = bench.gateway.refund(reference, amount=half, refund_id=f"{bench.tx_ref}-R1", reason="half")
         bench.move_clock(days=2)
-        assert bench.gateway.refund_status(first.provider_refund_id or "").said == "refunded"
+        assert bench.gateway.refund_status(first.provider_refund_id or "").status == "refunded"
         assert bench.accepts(bench.gateway.verify(bench.tx_ref)), "the other half is still there"
         with pytest.raises(GatewayRejected) as raised:
             bench.gateway.refund(reference, amount=amount, refund_id=f"{bench.tx_ref}-R2", reason="all of it")
@@ -237,7 +237,7 @@ class GatewayContract:
         assert bench.count("refund") == 1
         found = bench.gateway.find_refund(refund_id, since=since)
         assert found is not None
-        assert found.said == "processing"
+        assert found.status == "processing"
         assert bench.gateway.refund_status(found.provider_refund_id or "") == found
         for other in (f"{refund_id}0", f"{bench.tx_ref}-R2"):
             assert bench.gateway.find_refund(other, since=since) == RefundAnswer("unknown")
@@ -246,7 +246,7 @@ class GatewayContract:
         assert later == RefundAnswer("unknown"), "it was asked for long before"
 
     def test_a_refund_that_nobody_made_is_unknown(self, bench: Bench) -> None:
-        assert bench.gateway.refund_status("123456789").said == "unknown"
+        assert bench.gateway.refund_status("123456789").status == "unknown"
 
     # Its own log
 

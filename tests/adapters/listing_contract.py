@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -28,6 +27,7 @@ from tests.adapters.store_contract import (
     taken,
 )
 from tests.builders import HOST, NOW, SALT, a_booking, a_booking_id, a_listing
+from tests.replacing import replace
 
 
 class ListingContract:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.money import Money
 from tests.adapters.chapa_server import OPENING
+from tests.replacing import replace
 
 V2_KEY = "CHAPA_TEST_PRIV_mPq3Zt0V8rYb1Lk7"
 V2_LINK = "https://checkout.chapa.global/test/payment/hosted/TESTI89728391f"

@@ -6,13 +6,12 @@ Each condition of each transaction has a test here that fails when the condition
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Lease, without_verify_lease
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
 from chalicelib.domain.listing import Listing
@@ -22,12 +21,14 @@ from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
+    Batch,
     BookingExists,
     BookingStore,
     ListingStore,
     NightsShort,
     Page,
     SlotTaken,
+    Unreadable,
     VersionLost,
 )
 from tests.builders import (
@@ -47,6 +48,7 @@ from tests.builders import (
     verification_of,
     verified,
 )
+from tests.replacing import replace
 
 T = TypeVar("T")
 
@@ -55,6 +57,7 @@ MS = timedelta(milliseconds=1)
 DUE = NOW + timedelta(minutes=2)
 """When a booking just held is looked at first."""
 DAY = timedelta(days=1)
+LEASE = timedelta(seconds=25)
 FIRST, SECOND, THIRD = (date(2027, 1, day) for day in (14, 15, 16))
 
 
@@ -72,6 +75,9 @@ class Bench(Protocol):
     def failures(self, booking_id: BookingId) -> int | None: ...
 
     def remove(self, booking_id: BookingId) -> None: ...
+
+    def make_unreadable(self, booking_id: BookingId) -> None:
+        """From now on no release can read what this booking's record holds."""
 
 
 class StoreContract:
@@ -453,7 +459,7 @@ class StoreContract:
         assert entries(bench) == [AttentionEntry(tx_ref, "orphan", NOW)]
         assert bench.bookings.due(NOW + timedelta(days=9), 10) == []
 
-    def test_an_orphan_is_settled_once_and_for_all(self, bench: Bench) -> None:
+    def test_an_orphan_is_acknowledged_once_and_for_all(self, bench: Bench) -> None:
         tx_ref = f"{a_booking_id('lost')}-1"
         first = Acknowledgement(NOW + timedelta(hours=1), PersonId("operator-1"), "Sent back by hand. እናመሰግናለን")
         again = Acknowledgement(NOW + timedelta(hours=2), PersonId("operator-2"), "")
@@ -469,7 +475,7 @@ class StoreContract:
         assert entries(bench) == [AttentionEntry(another, "orphan", NOW)]
         assert bench.bookings.acknowledge_orphan(another, again) == again
 
-    def test_a_booking_is_no_orphan_to_settle(self, bench: Bench) -> None:
+    def test_a_booking_is_no_orphan_to_acknowledge(self, bench: Bench) -> None:
         booking = held(bench)
         said = Acknowledgement(NOW, PersonId("operator-1"), "")
         for subject in ("", booking.booking_id, booking.payments[0].tx_ref):
@@ -521,8 +527,116 @@ class StoreContract:
         made = [held(bench, guest_id=PersonId(f"guest-{n}"), listing=listing) for n in range(5)]
         asked = [made[3], made[0], made[4]]
         ids = [booking.booking_id for booking in asked]
-        assert bench.bookings.load_many([ids[0], a_booking_id("none"), *ids[1:]]) == asked
-        assert bench.bookings.load_many([]) == []
+        found = bench.bookings.load_many([ids[0], a_booking_id("none"), *ids[1:]])
+        assert found == Batch(tuple(asked))
+        assert bench.bookings.load_many([]) == Batch(())
+
+    def test_one_record_that_cannot_be_read_takes_no_other_with_it(self, bench: Bench) -> None:
+        listing = a_listing(units=99)
+        made = [held(bench, guest_id=PersonId(f"guest-{n}"), listing=listing) for n in range(4)]
+        ids = [booking.booking_id for booking in made]
+        for broken in (ids[2], ids[0]):
+            bench.make_unreadable(broken)
+        found = bench.bookings.load_many([ids[3], ids[2], a_booking_id("none"), ids[1], ids[0]])
+        assert found == Batch((made[3], made[1]), (ids[2], ids[0]))
+        with pytest.raises(Unreadable, match=ids[2]):
+            bench.bookings.load(ids[2])
+
+    # -- the right to ask the gateway
+
+    def test_one_caller_at_a_time_has_the_right_to_ask(self, bench: Bench) -> None:
+        booking = held(bench)
+        ours = Lease("ours", NOW + LEASE)
+        leased = bench.bookings.lease_verification(booking.booking_id, ours, NOW)
+        assert leased == replace(booking, verify_lease=ours, version=2)
+        assert bench.bookings.load(booking.booking_id) == leased
+        theirs = Lease("theirs", NOW + LEASE + LEASE)
+        for now in (NOW, NOW + LEASE - MS):
+            assert bench.another().lease_verification(booking.booking_id, theirs, now) is None
+        # Whoever has it does not get it a second time either.
+        assert bench.bookings.lease_verification(booking.booking_id, Lease("ours", NOW + LEASE + MS), NOW) is None
+        assert bench.bookings.load(booking.booking_id) == leased
+
+    def test_a_lease_that_lapsed_can_be_taken(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.lease_verification(booking.booking_id, Lease("ours", NOW + LEASE), NOW)
+        theirs = Lease("theirs", NOW + LEASE + LEASE)
+        taken_over = bench.bookings.lease_verification(booking.booking_id, theirs, NOW + LEASE)
+        assert taken_over == replace(booking, verify_lease=theirs, version=3)
+
+    def test_a_lease_is_given_back_by_the_save_that_follows(self, bench: Bench) -> None:
+        booking = held(bench)
+        lease = Lease("ours", NOW + LEASE)
+        leased = bench.bookings.lease_verification(booking.booking_id, lease, NOW)
+        assert leased is not None
+        kept = bench.bookings.save(leased, opened(leased))
+        assert kept.verify_lease == lease
+        assert bench.bookings.lease_verification(booking.booking_id, Lease("theirs", NOW + LEASE), NOW) is None
+        saved = bench.bookings.save(kept, without_verify_lease(kept, lease))
+        assert bench.bookings.load(booking.booking_id) == saved == replace(opened(booking), version=4)
+        assert bench.bookings.lease_verification(booking.booking_id, Lease("theirs", NOW + LEASE), NOW) is not None
+
+    def test_nobody_saves_over_a_lease_without_having_seen_it(self, bench: Bench) -> None:
+        booking = held(bench)
+        leased = bench.bookings.lease_verification(booking.booking_id, Lease("ours", NOW + LEASE), NOW)
+        for late in (opened(booking), expired(booking)):
+            with pytest.raises(VersionLost):
+                bench.bookings.save(booking, late)
+        assert bench.bookings.load(booking.booking_id) == leased
+        assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    def test_a_lease_changes_nothing_that_the_clock_or_a_person_goes_by(self, bench: Bench) -> None:
+        booking = held(bench)
+        odd = bench.bookings.save(booking, verified(booking, "paid", amount=Money(1, "ETB")))
+        due, listed = bench.bookings.due(NOW + DAY, 10), entries(bench)
+        assert listed
+        bench.bookings.lease_verification(odd.booking_id, Lease("ours", NOW + LEASE), NOW)
+        assert (bench.bookings.due(NOW + DAY, 10), entries(bench)) == (due, listed)
+        assert bench.bookings.of_guest(GUEST, limit=9, after=None).items == (booking.booking_id,)
+
+    def test_what_does_not_exist_is_leased_to_nobody(self, bench: Bench) -> None:
+        booking_id = a_booking_id("never made")
+        assert bench.bookings.lease_verification(booking_id, Lease("ours", NOW + LEASE), NOW) is None
+        assert bench.bookings.load(booking_id) is None
+        held(bench, key="never made")
+
+    # -- records that cannot be read
+
+    def test_a_record_that_cannot_be_read_is_put_before_a_person_once(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.make_unreadable(booking.booking_id)
+        assert entries(bench) == []
+        bench.bookings.mark_unreadable(booking.booking_id, NOW)
+        bench.another().mark_unreadable(booking.booking_id, NOW + DAY)
+        assert entries(bench) == [AttentionEntry(booking.booking_id, "unreadable", NOW)]
+        # It is tried on as before.
+        assert bench.bookings.due(DUE, 10) == [booking.booking_id]
+
+    def test_what_waits_for_a_person_already_is_not_marked_anew(self, bench: Bench) -> None:
+        booking = held(bench)
+        bench.bookings.save(booking, verified(booking, "paid", amount=Money(1, "ETB")))
+        listed = entries(bench)
+        bench.bookings.mark_unreadable(booking.booking_id, NOW + DAY)
+        assert entries(bench) == listed
+
+    def test_the_next_save_takes_the_mark_away(self, bench: Bench) -> None:
+        """A release that can read it saved it."""
+        booking = held(bench)
+        bench.bookings.mark_unreadable(booking.booking_id, NOW)
+        assert bench.bookings.load(booking.booking_id) == booking
+        bench.bookings.save(booking, opened(booking))
+        assert entries(bench) == []
+        bench.bookings.mark_unreadable(booking.booking_id, NOW + DAY)
+        assert entries(bench) == [AttentionEntry(booking.booking_id, "unreadable", NOW + DAY)]
+
+    def test_what_does_not_exist_is_not_marked(self, bench: Bench) -> None:
+        booking_id = a_booking_id("never made")
+        bench.bookings.mark_unreadable(booking_id, NOW)
+        assert entries(bench) == []
+        assert bench.bookings.load(booking_id) is None
+        held(bench, key="never made")
+
+    # -- indexes of bookings
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
     def test_a_guests_bookings_newest_first(self, bench: Bench, limit: int) -> None:
@@ -612,7 +726,7 @@ def gone(bench: Bench, **changes: Any) -> Booking:
 
 def resting(booking: Booking) -> Booking:
     """A confirmed booking whose e-mails are sent: it needs nothing any more."""
-    return replace(booking, emails=tuple(replace(email, status="sent") for email in booking.emails))
+    return replace(booking, outbox=tuple(replace(entry, status="sent") for entry in booking.outbox))
 
 
 def published(bench: Bench, name: str, **changes: Any) -> Listing:

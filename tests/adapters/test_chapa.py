@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +15,14 @@ from chalicelib.adapters.gateways.chapa.email import accepts_email
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import read_closed, read_link, read_verification
 from chalicelib.adapters.gateways.transport import HttpResponse
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import BadSignature, Fault, NotJson, Opening, WebhookNotice
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, LINK, OPENED, OPENING, PAID, PENDING, Keys, answering, failed, serving
+from tests.replacing import replace
 
 TX_REF = OPENING.tx_ref
 
@@ -427,7 +428,7 @@ def test_an_unpaid_payment_in_the_recorded_form_and_in_the_documented_one() -> N
     assert read_verification(answer(200, not_paid)) == Verification("pending")
     assert read_verification(answer(200, not_paid | {"status": "success", "data": {}})) == Verification("pending")
     # What became of a payment is in its data, where there is any.
-    assert read_verification(answer(200, PAID | {"message": "Payment not paid yet"})).said == "paid"
+    assert read_verification(answer(200, PAID | {"message": "Payment not paid yet"})).status == "paid"
 
 
 @pytest.mark.parametrize(
@@ -465,15 +466,15 @@ def test_a_reference_that_chapa_does_not_know(status: int, message: object) -> N
 )
 def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
     verification = read_verification(answer(200, paid(status=word)))
-    assert verification.said == said
+    assert verification.status == said
     assert (verification.paid_at is not None) == (said == "paid")
     assert (verification.receipt_url is not None) == (said == "paid")
 
 
 @pytest.mark.parametrize("envelope", ["failed", None, 7])
 def test_the_envelope_decides_nothing(envelope: object) -> None:
-    assert read_verification(answer(200, PAID | {"status": envelope})).said == "paid"
-    assert read_verification(answer(200, PENDING | {"status": envelope})).said == "pending"
+    assert read_verification(answer(200, PAID | {"status": envelope})).status == "paid"
+    assert read_verification(answer(200, PENDING | {"status": envelope})).status == "pending"
 
 
 @pytest.mark.parametrize(
@@ -520,7 +521,7 @@ def test_what_cannot_be_read_as_money_is_kept_for_people(amount: str, currency: 
     verification = read_verification(
         answer(200, raw.replace('"AMOUNT"', amount).replace('"CURRENCY"', currency).encode())
     )
-    assert verification.said == "paid"
+    assert verification.status == "paid"
     assert (verification.amount, verification.fee, verification.reported) == (None, None, reported)
 
 
@@ -547,7 +548,7 @@ def test_what_cannot_be_read_as_money_is_kept_for_people(amount: str, currency: 
 )
 def test_a_fact_that_cannot_be_read_is_none(changed: Mapping[str, object], field: str) -> None:
     verification = read_verification(answer(200, paid(**changed)))
-    assert verification.said == "paid"
+    assert verification.status == "paid"
     assert getattr(verification, field) is None
     assert field != "provider_reference" or verification.receipt_url is None
 

@@ -142,7 +142,7 @@ def test_a_broken_connection_leaves_the_fate_open(script: Script) -> None:
 def test_a_verify_over_a_broken_connection_is_repeated_once() -> None:
     slept: list[float] = []
     with serving(Talk.reset, answering(200, PENDING)) as server:
-        assert chapa_at(server.url, slept).verify(OPENING.tx_ref).said == "pending"
+        assert chapa_at(server.url, slept).verify(OPENING.tx_ref).status == "pending"
     assert slept == [pytest.approx(0.3)]
     with serving(Talk.reset) as server:
         trouble = error_of_problem(lambda: chapa_at(server.url).verify(OPENING.tx_ref))
@@ -216,10 +216,7 @@ def test_refused_credentials_opened_nothing(status: int) -> None:
         ("Retry-After: -5\r\n", 30),
         ("Retry-After: 999999999999999999999\r\n", 30),
         ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 1),
-        (
-            f"Retry-After: {format_datetime(TOMORROW, usegmt=True)}\r\n",
-            300,
-        ),
+        pytest.param(f"Retry-After: {format_datetime(TOMORROW, usegmt=True)}\r\n", 300, id="tomorrow"),
         ("x-ratelimit-limit: 9\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: 12\r\n", 12),
         ("x-ratelimit-reset: 4102444800\r\n", 300),
         ("x-ratelimit-reset: 1000000000\r\n", 1),

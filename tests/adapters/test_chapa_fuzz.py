@@ -141,7 +141,7 @@ def test_verify_ends_in_a_verification_or_trouble_and_paid_is_never_a_mistake(st
         assert not verification.definitely_not_executed
         return
     assert isinstance(verification, Verification)
-    if verification.said == "paid":
+    if verification.status == "paid":
         assert plainly_paid(status, raw)
     if verification.amount is not None:
         data = json.loads(raw, parse_float=str, parse_int=str)["data"]
@@ -223,7 +223,7 @@ def test_a_refund_is_said_to_be_done_only_when_it_is(
         assert said.definitely_not_executed == isinstance(said, GatewayRejected)
         assert said.detail.isprintable()
         return
-    if said.said == "refunded":
+    if said.status == "refunded":
         assert status == 200
         assert json.loads(raw)["data"]["status"].lower() == "refunded"
     if said.provider_refund_id is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,16 +13,18 @@ import pytest
 from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey, base_urls
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.chapa.v2_parsing import read_link, read_verification
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2, Mode
 from chalicelib.services.ports import BadSignature, Opening, RefundAnswer, WebhookNotice
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys, answering, failed, serving
 from tests.adapters.chapa_server import PAID as PAID_IN_V1
 from tests.adapters.shapes import V2_KEY, V2_LINK, V2_OPENED, V2_PAID, answer, changed, v2_error
+from tests.replacing import replace
 
 NOT_FOUND = v2_error("NOT_FOUND", "Payment not found")
 
@@ -238,10 +239,10 @@ def test_a_paid_payment() -> None:
     ],
 )
 def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
-    assert verified(200, paid(status=word)).said == said
-    assert verified(200, paid(status=word.upper())).said == said
-    assert verified(200, paid(status=word.capitalize())).said == "pending"
-    assert verified(200, paid(status=f" {word}")).said == "pending"
+    assert verified(200, paid(status=word)).status == said
+    assert verified(200, paid(status=word.upper())).status == said
+    assert verified(200, paid(status=word.capitalize())).status == "pending"
+    assert verified(200, paid(status=f" {word}")).status == "pending"
 
 
 def test_when_a_part_went_back_the_amount_is_not_believed() -> None:
@@ -293,7 +294,7 @@ def test_the_mode_is_that_of_the_key_that_was_asked_with() -> None:
 )
 def test_amounts_are_whole_minor_units(amount: object, currency: object, read: Money | None, reported: str) -> None:
     verification = verified(200, paid(amount=amount, currency=currency))
-    assert verification.said == "paid"
+    assert verification.status == "paid"
     assert (verification.amount, verification.reported) == (read, reported)
 
 
@@ -433,10 +434,10 @@ def test_what_the_new_version_does_not_know_is_asked_of_the_old_one() -> None:
     named = keys(chapa_secret_key_previous=KEY)
     with serving(answering(404, NOT_FOUND, keep=True), answering(200, PAID_IN_V1, keep=True)) as server:
         verification = ChapaByKey(server.url, named).verify(OPENING.tx_ref)
-    assert (verification.said, verification.provider_reference) == ("paid", "APk7Wq2ZtR9d")
+    assert (verification.status, verification.provider_reference) == ("paid", "APk7Wq2ZtR9d")
     assert [request.headers["authorization"] for request in server.requests] == [f"Bearer {V2_KEY}", f"Bearer {KEY}"]
     with serving(answering(200, V2_PAID, keep=True)) as server:
-        assert ChapaByKey(server.url, named).verify(OPENING.tx_ref).said == "paid"
+        assert ChapaByKey(server.url, named).verify(OPENING.tx_ref).status == "paid"
     assert len(server.requests) == 1
 
 
@@ -444,7 +445,7 @@ def test_what_the_new_version_does_not_know_is_asked_of_the_old_one() -> None:
 def test_a_previous_key_of_the_same_version_of_none_or_of_the_other_mode_is_not_asked_with(previous: str) -> None:
     named = keys(chapa_secret_key_previous=previous)
     with serving(answering(404, NOT_FOUND, keep=True)) as server:
-        assert ChapaByKey(server.url, named).verify(OPENING.tx_ref).said == "unknown"
+        assert ChapaByKey(server.url, named).verify(OPENING.tx_ref).status == "unknown"
     assert len(server.requests) == 1
 
 
@@ -466,7 +467,7 @@ def test_money_of_the_old_version_goes_back_by_the_old_version() -> None:
     with serving(answering(200, done, keep=True)) as server:
         chapa = ChapaByKey(server.url, named)
         assert give_back(chapa, "AP1") == RefundAnswer("processing", "MqT58vRk2c")
-        assert chapa.refund_status("MqT58vRk2c").said == "processing"
+        assert chapa.refund_status("MqT58vRk2c").status == "processing"
     assert [request.path for request in server.requests] == ["/v1/refund/AP1", "/v1/refund/MqT58vRk2c/verify"]
 
 
@@ -481,4 +482,4 @@ def test_money_that_neither_version_gives_back_is_for_the_dashboard() -> None:
 
 def test_the_chooser_answers_as_the_version_that_it_chose() -> None:
     with serving(answering(200, PENDING)) as server:
-        assert ChapaByKey(server.url, Keys()).verify(OPENING.tx_ref).said == "pending"
+        assert ChapaByKey(server.url, Keys()).verify(OPENING.tx_ref).status == "pending"

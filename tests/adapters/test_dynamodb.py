@@ -7,7 +7,6 @@ import re
 import threading
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import Any
@@ -21,7 +20,9 @@ from moto import mock_aws
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import TRIES
 from chalicelib.adapters.dynamodb.listings import DynamoListings
+from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
 from chalicelib.adapters.dynamodb.tables import connect
+from chalicelib.domain.booking import Lease
 from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
@@ -30,6 +31,7 @@ from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
+    Batch,
     BookingExists,
     NightsShort,
     SlotTaken,
@@ -40,6 +42,7 @@ from chalicelib.services.ports import (
 from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, etb, gone, held, published, taken
 from tests.builders import GUEST, HOST, NOW, SALT, a_booking, a_booking_id, a_listing, a_stay, expired, opened, paid
 from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
+from tests.replacing import replace
 from tests.units import size_of
 
 THROTTLED = [
@@ -114,6 +117,11 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
             lambda: bench.bookings.acknowledge_orphan(f"{booking.booking_id}-9", Acknowledgement(NOW, GUEST, "")),
             "UpdateItem",
         ),
+        (
+            lambda: bench.bookings.lease_verification(booking.booking_id, Lease("o", NOW + timedelta(seconds=1)), NOW),
+            "UpdateItem",
+        ),
+        (lambda: bench.bookings.mark_unreadable(booking.booking_id, NOW), "UpdateItem"),
         (lambda: bench.listings.publish(a_listing()), "PutItem"),
     ):
         wire.requests.clear()
@@ -131,17 +139,12 @@ def test_putting_off_reads_nothing(bench: DynamoBench, wire: Wire) -> None:
 
 def test_a_booking_that_nobody_can_read_is_put_off_all_the_same(bench: DynamoBench) -> None:
     booking = held(bench)
-    item = bench.item(booking.booking_id)
-    assert item is not None
-    bench.admin.put_item(TableName=BOOKINGS, Item=item | {"body": {"S": "{broken"}})
+    bench.make_unreadable(booking.booking_id)
     bench.bookings.back_off_failing(booking.booking_id, DUE)
     assert bench.bookings.due(DUE + timedelta(minutes=10), 10) == [booking.booking_id]
-    for read in (
-        lambda: bench.bookings.load(booking.booking_id),
-        lambda: bench.bookings.load_many([booking.booking_id]),
-    ):
-        with pytest.raises(Unreadable):
-            read()
+    with pytest.raises(Unreadable):
+        bench.bookings.load(booking.booking_id)
+    assert bench.bookings.load_many([booking.booking_id]) == Batch((), (booking.booking_id,))
     assert not bench.bookings.is_failing(booking.booking_id)
 
 
@@ -219,7 +222,23 @@ def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
     bench.listings.set_nights(a_listing().listing_id, [THIRD, new], NightChange(closed=True))
     items = bench.items()
     assert len(items) == 4 + 1 + 1 + 1 + 2
-    assert {json.dumps(item.get("schema")) for item in items} == {'{"N": "1"}'}
+    assert {json.dumps(item.get("schema")) for item in items} == {json.dumps({"N": str(FORM)})}
+
+
+def test_bare_updates_leave_the_form_and_the_record_as_they_are(bench: DynamoBench) -> None:
+    booking = held(bench)
+    before = bench.item(booking.booking_id)
+    assert before is not None
+    bench.bookings.lease_verification(booking.booking_id, Lease("owner", NOW + timedelta(seconds=25)), NOW)
+    bench.bookings.mark_unreadable(booking.booking_id, NOW)
+    bench.bookings.back_off_failing(booking.booking_id, DUE)
+    after = bench.item(booking.booking_id)
+    assert after is not None
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {
+        "verify_lease", "version", "attention", "attention_at", "due_at", "failures", "failing_since"
+    }  # fmt: skip
+    assert after["verify_lease"] == {"S": "2027-01-02T09:15:55.000Z#owner"}
 
 
 def test_what_the_indexes_need_stands_on_the_item(bench: DynamoBench) -> None:
@@ -241,12 +260,12 @@ def test_what_the_indexes_need_stands_on_the_item(bench: DynamoBench) -> None:
         "due_shard": due_shard,
         "due_at": "2027-01-02T09:17:30.000Z",
     }
-    assert {name: value["S"] for name, value in item.items() if "S" in value and name != "body"} == expected
+    assert {name: value["S"] for name, value in item.items() if "S" in value} == expected
 
 
 def test_a_booking_that_rests_is_in_no_index_of_what_is_to_be_done(bench: DynamoBench) -> None:
     booking = held(bench)
-    rests = replace(paid(opened(booking)), emails=())
+    rests = replace(paid(opened(booking)), outbox=())
     assert due_at(rests) is None
     bench.bookings.save(booking, rests)
     item = bench.item(booking.booking_id)
@@ -354,6 +373,12 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
     wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
         bench.bookings.back_off_failing(booking.booking_id, DUE)
+    wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.lease_verification(booking.booking_id, Lease("owner", DUE), NOW)
+    wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.bookings.mark_unreadable(booking.booking_id, NOW)
 
 
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
@@ -486,6 +511,17 @@ def test_a_save_whose_answer_was_lost_is_a_lost_version(bench: DynamoBench, wire
     assert taken(bench) == {}
 
 
+def test_a_lease_whose_answer_was_lost_is_ours_all_the_same(bench: DynamoBench, wire: Wire) -> None:
+    booking = held(bench)
+    lease = Lease("owner", NOW + timedelta(seconds=25))
+    wire.send_again("UpdateItem")
+    leased = bench.bookings.lease_verification(booking.booking_id, lease, NOW)
+    assert leased == bench.bookings.load(booking.booking_id)
+    assert leased is not None
+    assert leased.verify_lease == lease
+    assert bench.bookings.lease_verification(booking.booking_id, Lease("another", lease.until), NOW) is None
+
+
 # -- the salt
 
 
@@ -580,7 +616,7 @@ def test_a_month_says_nothing_of_days_that_are_untouched(bench: DynamoBench) -> 
     assert month == {
         "listing_id": {"S": listing_id},
         "part": {"S": "MONTH#2027-01"},
-        "schema": {"N": "1"},
+        "schema": {"N": "2"},
         "currency": {"S": "ETB"},
         "t14": {"N": "1"},
         "t15": {"N": "1"},
@@ -648,8 +684,10 @@ def test_an_orphan_keeps_what_the_gateway_said(bench: DynamoBench) -> None:
     bench.bookings.orphan("GZ00000000000000-1", said, NOW)
     item = bench.item("ORPHAN#GZ00000000000000-1")
     assert item is not None
-    assert json.loads(item["body"]["S"]) == {
-        "said": "paid",
+    record = bytes(item["record"]["B"])
+    assert decode_verification(record, form=FORM, name="orphan") == said
+    assert json.loads(inflate(record, form=FORM, name="orphan")) == {
+        "status": "paid",
         "tx_ref": booking.payments[0].tx_ref,
         "amount": {"minor": 735000, "currency": "ETB"},
         "mode": "live",

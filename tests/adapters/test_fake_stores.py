@@ -31,6 +31,9 @@ class FakeBench:
     def remove(self, booking_id: BookingId) -> None:
         del self.tables.bookings[booking_id]
 
+    def make_unreadable(self, booking_id: BookingId) -> None:
+        self.tables.unreadable.add(booking_id)
+
 
 class TestFakeStores(StoreContract, ListingContract):
     @pytest.fixture

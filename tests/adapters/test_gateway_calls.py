@@ -117,7 +117,7 @@ def test_a_broken_connection_leaves_the_fate_open(case: Case, script: Script) ->
 def test_a_look_over_a_broken_connection_is_repeated_once(case: Case) -> None:
     slept: list[float] = []
     with serving(Talk.reset, answering(200, case.paid)) as server:
-        assert gateway_at(case, server.url, slept=slept).verify(case.opening.tx_ref).said == "paid"
+        assert gateway_at(case, server.url, slept=slept).verify(case.opening.tx_ref).status == "paid"
     assert slept == [pytest.approx(0.3)]
     with serving(Talk.reset) as server:
         trouble = error_of_problem(lambda: gateway_at(case, server.url).verify(case.opening.tx_ref))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -16,6 +15,7 @@ from local.sandboxes import chapa, paystack
 from tests.adapters.chapa_server import OPENING
 from tests.adapters.gateway_bench import Bench, Kind, bench_of
 from tests.adapters.gateway_contract import GatewayContract
+from tests.replacing import replace
 
 KEY = "CHASECK_TEST-bench"
 KEY_V2 = "CHAPA_TEST_PRIV_bench"

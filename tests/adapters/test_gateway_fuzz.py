@@ -141,7 +141,7 @@ def test_version_2_is_never_taken_for_paid_by_mistake(status: int, raw: bytes, k
         assert not verification.definitely_not_executed
         return
     assert is_printable(verification)
-    if verification.said == "paid":
+    if verification.status == "paid":
         data = data_of(raw)
         assert status == 200
         assert data["status"] in ("success", "SUCCESS", "partially_refunded", "PARTIALLY_REFUNDED")
@@ -162,7 +162,7 @@ def test_paystack_is_never_taken_for_paid_by_mistake(status: int, raw: bytes) ->
         assert verification.definitely_not_executed == ("credentials" in verification.detail)
         return
     assert is_printable(verification)
-    if verification.said == "paid":
+    if verification.status == "paid":
         assert status == 200
         assert json.loads(raw.decode("utf-8-sig"))["status"] is True
         assert data_of(raw)["status"] == "success"
@@ -204,7 +204,7 @@ def test_a_refund_is_said_to_be_done_only_when_it_is(
     answer = outcome(lambda: read(HttpResponse(status, {}, raw)))
     if isinstance(answer, GatewayError):
         return
-    if answer.said == "refunded":
+    if answer.status == "refunded":
         assert data_of(raw)["status"] == "processed"
     assert answer.provider_refund_id is None or answer.provider_refund_id.isdigit()
 

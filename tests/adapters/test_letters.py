@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -24,30 +23,30 @@ from chalicelib.adapters.letters import (
     day_in_words,
     instant_in_words,
 )
-from chalicelib.domain.booking import Booking, EmailKind, Language
+from chalicelib.domain.booking import SWEEP, Actor, Booking, Language, LetterKind
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.money import Money
-from chalicelib.domain.refunds import transition_refund
-from chalicelib.domain.verification import resolve
+from chalicelib.domain.verification import Availability, resolve_review
 from chalicelib.services.ports import Message
 from tests import builders
 from tests.domain.test_zones import booked, instant, stays
+from tests.replacing import replace
 
 PUBLIC_URL = "https://api.guzo.example/prod"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-KINDS: tuple[EmailKind, ...] = get_args(EmailKind)
-HOST_KINDS: tuple[EmailKind, ...] = ("host_new_booking", "host_cancelled")
+KINDS: tuple[LetterKind, ...] = get_args(LetterKind)
+HOST_KINDS: tuple[LetterKind, ...] = ("host_new_booking", "host_cancelled")
 
 Change = Callable[[Booking], Booking]
 
-MADE_BY: dict[EmailKind, Change] = {
+MADE_BY: dict[LetterKind, Change] = {
     "booking_confirmed": builders.paid,
     "host_new_booking": builders.paid,
     "hold_expired": builders.expired,
     "payment_failed": builders.failed,
     "booking_cancelled": lambda booking: builders.cancelled(builders.paid(booking), back=booking.total),
     "host_cancelled": lambda booking: builders.cancelled(builders.paid(booking)),
-    "money_returned": lambda booking: builders.paid(builders.expired(booking), nights="short"),
+    "money_returned": lambda booking: builders.paid(builders.expired(booking), availability=Availability.SHORT),
 }
 """How a booking comes to owe each kind of letter."""
 
@@ -55,12 +54,12 @@ every_letter = pytest.mark.parametrize("kind", KINDS)
 every_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
-def booking_owing(kind: EmailKind, **changes: Any) -> Booking:
+def booking_owing(kind: LetterKind, **changes: Any) -> Booking:
     return MADE_BY[kind](builders.opened(builders.a_booking(hold_for=timedelta(hours=3), **changes)))
 
 
-def letter(kind: EmailKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
-    email = next(email for email in booking.emails if email.kind == kind)
+def letter(kind: LetterKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
+    email = next(email for email in booking.outbox if email.kind == kind)
     return LettersByJinja(public_url).render(email, booking)
 
 
@@ -70,7 +69,7 @@ def links(message: Message) -> list[str]:
 
 @every_language
 @every_letter
-def test_every_letter_is_complete(kind: EmailKind, language: Language) -> None:
+def test_every_letter_is_complete(kind: LetterKind, language: Language) -> None:
     booking = booking_owing(kind, language=language)
     message = letter(kind, booking)
     assert message.subject
@@ -83,7 +82,7 @@ def test_every_letter_is_complete(kind: EmailKind, language: Language) -> None:
 
 
 @every_letter
-def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
+def test_the_html_says_what_the_text_says(kind: LetterKind) -> None:
     message = letter(kind, booking_owing(kind))
     shown = re.sub(r"<[^>]*>", " ", message.html.replace("&#39;", "'"))
     words = [word for word in re.findall(r"[\w'’.,]+", message.text) if "http" not in word]
@@ -91,13 +90,13 @@ def test_the_html_says_what_the_text_says(kind: EmailKind) -> None:
 
 
 @every_letter
-def test_letters_go_to_the_guest_or_to_the_host(kind: EmailKind) -> None:
+def test_letters_go_to_the_guest_or_to_the_host(kind: LetterKind) -> None:
     to = "abebe.kebede@gmail.com" if kind in HOST_KINDS else "hanna.tesfaye@gmail.com"
     assert letter(kind, booking_owing(kind)).to == to
 
 
 @every_letter
-def test_guests_read_their_language_and_hosts_both(kind: EmailKind) -> None:
+def test_guests_read_their_language_and_hosts_both(kind: LetterKind) -> None:
     message = letter(kind, booking_owing(kind, language="am"))
     amharic = message.text
     if kind in HOST_KINDS:
@@ -116,7 +115,7 @@ def test_guests_read_their_language_and_hosts_both(kind: EmailKind) -> None:
 
 @every_language
 @every_letter
-def test_no_translation_is_missing(kind: EmailKind, language: Language) -> None:
+def test_no_translation_is_missing(kind: LetterKind, language: Language) -> None:
     assert (TEMPLATES / language / f"{kind}.txt").is_file()
     assert all(LABELS[name][language] for name in FACTS[kind])
     assert kind not in BUTTONS or BUTTONS[kind][language]
@@ -124,7 +123,7 @@ def test_no_translation_is_missing(kind: EmailKind, language: Language) -> None:
 
 
 @every_letter
-def test_a_letter_tells_the_same_cases_and_facts_in_every_language(kind: EmailKind) -> None:
+def test_a_letter_tells_the_same_cases_and_facts_in_every_language(kind: LetterKind) -> None:
     told = {
         language: re.findall(r"{%-?\s*(.*?)\s*-?%}", (TEMPLATES / language / f"{kind}.txt").read_text(encoding="utf-8"))
         for language in LANGUAGES
@@ -146,9 +145,9 @@ HOSTILE = '<script>alert("x")</script>\r\nBcc: all@example.com\n\n\u2028{{ 7*7 }
 
 @every_language
 @every_letter
-def test_what_people_type_stays_words(kind: EmailKind, language: Language) -> None:
+def test_what_people_type_stays_words(kind: LetterKind, language: Language) -> None:
     listing = builders.a_listing(title=HOSTILE, city=HOSTILE, address=HOSTILE)
-    contact = Contact(HOSTILE, HOSTILE, "hanna@example.com", HOSTILE)
+    contact = Contact(first_name=HOSTILE, last_name=HOSTILE, email="hanna@example.com", phone=HOSTILE)
     message = letter(kind, booking_owing(kind, language=language, listing=listing, contact=contact))
     plain = letter(kind, booking_owing(kind, language=language))
     assert "<script" not in message.html
@@ -177,8 +176,8 @@ def test_a_confirmed_booking_is_a_receipt() -> None:
         f"Payment number: {booking.booking_id}-1",
     ):
         assert f"\n{line}\n" in message.text
-    assert links(message) == [booking.current_payment.receipt_url]
-    assert f"\n{booking.current_payment.receipt_url}\n" in message.text
+    assert links(message) == [booking.current_payment.facts.receipt_url]
+    assert f"\n{booking.current_payment.facts.receipt_url}\n" in message.text
 
 
 @pytest.mark.parametrize("receipt_url", [None, "", "javascript:alert(1)", "data:text/html,x"])
@@ -205,7 +204,7 @@ def test_the_stay_comes_as_a_calendar_file() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "booking_confirmed"])
-def test_only_a_confirmation_brings_a_file(kind: EmailKind) -> None:
+def test_only_a_confirmation_brings_a_file(kind: LetterKind) -> None:
     assert letter(kind, booking_owing(kind)).attachments == ()
 
 
@@ -222,8 +221,8 @@ def test_a_failed_payment_of_several_links_to_its_own_page(attempt: int) -> None
     again = builders.opened(builders.another_attempt(first))
     booking = builders.failed(again, now=again.updated_at + timedelta(hours=1)) if attempt == 2 else again
     own = f"{booking.booking_id}-{attempt}"
-    [email] = [email for email in booking.emails if email.about == own]
-    assert links(LettersByJinja(PUBLIC_URL).render(email, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
+    [entry] = [entry for entry in booking.outbox if entry.about == own]
+    assert links(LettersByJinja(PUBLIC_URL).render(entry, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
 
 
 def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
@@ -237,7 +236,7 @@ def test_an_expired_hold_links_to_the_shop_that_it_came_from() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hold_expired", "payment_failed"])
-def test_without_a_public_url_there_is_no_link(kind: EmailKind) -> None:
+def test_without_a_public_url_there_is_no_link(kind: LetterKind) -> None:
     message = letter(kind, booking_owing(kind), public_url=None)
     assert links(message) == []
     assert "http" not in message.text
@@ -261,14 +260,22 @@ def test_what_comes_back_is_all_of_it_however_far_it_got(status: Any, before: in
     booking = builders.refund_owed(confirmed, amount=Money(before, "ETB"))
     if status != "owed":
         refund_id = booking.refunds[0].refund_id
-        booking = transition_refund(booking, refund_id, status, cause="sweep", now=booking.updated_at)
+        booking = builders.move_refund(booking, refund_id, status, actor=SWEEP, now=booking.updated_at)
     text = letter("booking_cancelled", builders.cancelled(booking, back=Money(back, "ETB") if back else None)).text
     assert told in text
 
 
 def test_more_than_the_price_comes_back_of_more_that_was_accepted() -> None:
     odd = builders.verified(builders.opened(builders.a_booking()), amount=Money(900_000, "ETB"))
-    accepted = resolve(odd, odd.payments[0].tx_ref, as_="accept", nights="free", note="", now=odd.updated_at)
+    accepted = resolve_review(
+        odd,
+        odd.payments[0].tx_ref,
+        as_="accept",
+        availability=Availability.FREE,
+        note="",
+        actor=Actor("operator"),
+        now=odd.updated_at,
+    )
     booking = builders.cancelled(accepted, back=Money(900_000, "ETB"))
     assert "ETB 9,000.00" in letter("booking_cancelled", booking).text
 
@@ -303,7 +310,7 @@ def test_each_refund_has_a_letter_of_its_own() -> None:
     booking = builders.paid(builders.opened(builders.a_booking()))
     booking = builders.refund_owed(booking, amount=Money(100, "ETB"))
     booking = builders.refund_owed(booking, amount=Money(200, "ETB"))
-    emails = [email for email in booking.emails if email.kind == "money_returned"]
+    emails = [email for email in booking.outbox if email.kind == "money_returned"]
     texts = [LettersByJinja(None).render(email, booking).text for email in emails]
     assert ["ETB 1.00" in text for text in texts] == [True, False]
     assert ["ETB 2.00" in text for text in texts] == [False, True]

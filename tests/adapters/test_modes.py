@@ -17,7 +17,7 @@ from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.client import KeyedGateway
 from chalicelib.adapters.gateways.paystack.gateway import Paystack
-from chalicelib.domain.booking import get_payment
+from chalicelib.domain.booking import Actor, get_payment
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.verification import apply_verification
 from chalicelib.gateways import GATEWAYS, Mode
@@ -114,7 +114,7 @@ def test_only_money_of_the_stages_mode_confirms(case: Case, mode: Mode, said: st
         verification = gateway_for(case, case.keys[mode], mode, server.url).verify(payment.tx_ref)
     now = NOW + timedelta(minutes=1)
     after = apply_verification(
-        booking, payment.tx_ref, verification, now=now, cause="verify", window=timedelta(hours=1), jitter=0.5
+        booking, payment.tx_ref, verification, now=now, actor=Actor("verify"), window=timedelta(hours=1), jitter=0.5
     )
     # Version 2 is not documented to name a mode: there, the key that was asked with stands for it.
     believed = said == "the stage's" or (said == "none" and case.paid is V2_ANSWERS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,9 +18,10 @@ from chalicelib.adapters.gateways.paystack.parsing import (
     read_refund_status,
     read_verification,
 )
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
 from chalicelib.services.ports import (
     BadSignature,
@@ -45,6 +45,7 @@ from tests.adapters.shapes import (
     changed,
     paystack_refusal,
 )
+from tests.replacing import replace
 
 
 def keys(**named: str) -> Keys:
@@ -272,7 +273,7 @@ def test_a_paid_payment() -> None:
 )
 def test_only_the_exact_word_is_believed(word: str, said: GatewayStatus) -> None:
     verification = verified(200, paid(status=word))
-    assert verification.said == said
+    assert verification.status == said
     assert (verification.paid_at is not None) == (said == "paid")
 
 
@@ -299,7 +300,7 @@ def test_what_counts_is_what_was_asked_for_and_no_more_than_was_paid(
     fields: Mapping[str, object], amount: int | None, reported: str
 ) -> None:
     verification = verified(200, paid(**fields))
-    assert verification.said == "paid"
+    assert verification.status == "paid"
     assert verification.amount == (None if amount is None else Money(amount, "KES"))
     assert verification.reported == reported
 
@@ -321,13 +322,13 @@ def test_what_counts_is_what_was_asked_for_and_no_more_than_was_paid(
 )
 def test_a_fact_that_cannot_be_read_is_none(fields: Mapping[str, object], field: str) -> None:
     verification = verified(200, paid(**fields))
-    assert verification.said == "paid"
+    assert verification.status == "paid"
     assert getattr(verification, field) is None
 
 
 @pytest.mark.parametrize("metadata", [None, "", 0, [], {"a": 1}])
 def test_metadata_may_be_anything(metadata: object) -> None:
-    assert verified(200, paid(metadata=metadata, log=None)).said == "paid"
+    assert verified(200, paid(metadata=metadata, log=None)).status == "paid"
 
 
 @pytest.mark.parametrize(

@@ -341,15 +341,22 @@ class World:
         """What waits in a queue; taken out of it."""
         found: list[dict[str, Any]] = []
         sqs = boto3.client("sqs")
-        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        asked: Any = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"]}
+        while batch := sqs.receive_message(**asked).get("Messages"):
             found += batch
         return found
 
-    def send_emails(self) -> list[str]:
+    def deliver_letters(self) -> list[str]:
         """Run the consumer of the e-mails' queue over all that waits there; answers whom it wrote to."""
         waiting = self.messages(self.resources.emails_queue_url)
         records = [
-            {"messageId": each["MessageId"], "receiptHandle": "r", "body": each["Body"], "eventSource": "aws:sqs"}
+            {
+                "messageId": each["MessageId"],
+                "receiptHandle": "r",
+                "body": each["Body"],
+                "attributes": each["Attributes"],
+                "eventSource": "aws:sqs",
+            }
             for each in waiting
         ]
         before = len(_letters())

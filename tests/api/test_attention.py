@@ -40,7 +40,7 @@ def email(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
     world.paid(world.book(world.listing()))
     monkeypatch.setattr(world.container.mailer, "send", refuse)
-    world.send_emails()
+    world.deliver_letters()
 
 
 def orphan(world: World, _: pytest.MonkeyPatch) -> None:
@@ -79,8 +79,10 @@ def test_a_note_is_for_operators_and_not_for_the_guest(world: World, monkeypatch
     world.call("POST", path(matter["item_id"]), NOTE, by=world.operator())
     trail = f"/v1/payments/{matter['subject']}/events"
     told = world.call("GET", trail, by=world.operator(), query={"limit": 100}).body["items"][-1]
-    assert (told["kind"], told["cause"], told["detail"]) == ("payment_reversed_settled", "operator", NOTE["note"])
+    assert (told["kind"], told["cause"], told["detail"]) == ("payment_reversed_acknowledged", "operator", NOTE["note"])
     assert (told["from"], told["to"]) == ("completed", "completed")
+    operator = world.operator()
+    assert (told.pop("by"), told.pop("by_name")) == (operator.sub, operator.claims()["email"])
     seen = world.call("GET", trail, by=world.guest(), query={"limit": 100})
     assert seen.body["items"][-1] == told | {"detail": ""}
     assert NOTE["note"] not in seen.text
@@ -117,6 +119,24 @@ def test_a_booking_that_cannot_be_read_stands_there_as_such(world: World, monkey
     [matter] = listed(world)
     table = world.resources.bookings_table
     item = next(each for each in world.table(table) if each["booking_id"]["S"] == matter["booking_id"])
-    boto3.client("dynamodb").put_item(TableName=table, Item=item | {"body": {"S": "{broken"}})
+    boto3.client("dynamodb").put_item(TableName=table, Item=item | {"record": {"B": b"broken"}})
     [broken] = listed(world)
-    assert (broken["kind"], broken["reason"], broken["actions"]) == ("failing", "its record cannot be read", [])
+    assert (broken["kind"], broken["subject"]) == ("unreadable", matter["booking_id"])
+    assert (broken["reason"], broken["actions"]) == ("this release cannot read its record", [])
+
+
+def test_a_list_that_meets_a_booking_that_cannot_be_read_puts_it_before_a_person(world: World) -> None:
+    """Whoever lists it finds it first; the list shows the others."""
+    listing = world.listing(units=3)
+    broken, fine = (world.book(listing, key=key)["booking_id"] for key in ("broken", "fine"))
+    table = world.resources.bookings_table
+    item = next(each for each in world.table(table) if each["booking_id"]["S"] == broken)
+    boto3.client("dynamodb").put_item(TableName=table, Item=item | {"record": {"B": b"broken"}})
+    assert listed(world) == []
+    seen = world.call("GET", "/v1/bookings", by=world.guest())
+    assert [each["booking_id"] for each in seen.body["items"]] == [fine]
+    [waiting] = listed(world)
+    assert (waiting["kind"], waiting["subject"], waiting["actions"]) == ("unreadable", broken, [])
+    world.clock.forward(minutes=1)
+    world.call("GET", "/v1/bookings", by=world.guest())
+    assert [each["since"] for each in listed(world)] == [waiting["since"]]

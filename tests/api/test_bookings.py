@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urljoin
@@ -16,6 +15,7 @@ from chalicelib.domain.timing import OPENING_LEASE
 from tests.adapters.chapa_server import LINK, Script, Talk, failed
 from tests.api.harness import OPENS, PUBLIC_URL, SHOP, World, answers
 from tests.builders import NOW
+from tests.replacing import replace
 
 TOTAL = {"amount": 735000, "currency": "ETB", "formatted": "ETB 7,350.00"}
 REUSED = answers(400, failed("Transaction reference has been used before"))

@@ -58,11 +58,11 @@ def test_the_id_goes_from_the_request_to_the_e_mail(world: World, lines: Lines) 
     reply = world.call("POST", "/v1/bookings", world.request(world.listing()), by=world.guest(), key="k")
     booking = world.paid(reply.body)
     messages = world.messages(world.resources.emails_queue_url)
-    task = {"booking_id": booking["booking_id"], "request_id": reply.request_id}
+    task = {"booking_id": booking["booking_id"], "entries": ["1", "2"], "request_id": reply.request_id}
     assert [json.loads(message["Body"]) for message in messages] == [task]
-    world.container.queue.emails(world.container.task_of(json.dumps(task)))
+    world.container.queue.enqueue_outbox(world.container.task_of(json.dumps(task)))
     lines()
-    addresses = world.send_emails()
+    addresses = world.deliver_letters()
     assert "hanna.tesfaye@gmail.com" in addresses
     written = lines()
     assert {line["request_id"] for line in written} == {reply.request_id}
@@ -142,7 +142,7 @@ def test_nothing_that_is_personal_or_secret_is_ever_logged(
     world.clock.forward(seconds=10)
     world.deliver(raw)
     paths(booking)
-    world.send_emails()
+    world.deliver_letters()
 
     world.gateway.open = answers(400, failed({"email": [f"{MARKS['email']} is marked"], "phone": "0911987654"}))
     paths(world.book(listing, by=guest, key="refused-" + key, **more))
@@ -182,5 +182,5 @@ def test_a_line_never_drops_a_field_that_the_code_meant_to_show(world: World, li
     world.call("GET", f"/v1/payments/chapa/callback/{booking['payment']['tx_ref']}")
     world.deliver(b'{"event": "payout.success"}')
     world.call("POST", "/v1/bookings", {}, by=world.guest(), key="k")
-    world.send_emails()
+    world.deliver_letters()
     assert not [line for line in lines() if "dropped" in line]

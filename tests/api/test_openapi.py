@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,6 +25,7 @@ from chalicelib.api.core.validation import read_body
 from chalicelib.api.routes import documents
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
+from tests.replacing import replace
 from tools.openapi import answers as openapi_answers
 from tools.openapi import document as openapi
 from tools.openapi import examples

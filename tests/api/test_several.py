@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Booking
-from chalicelib.domain.refunds import owe_refund, transition_refund
+from chalicelib.domain.booking import SWEEP, Actor, Booking
+from chalicelib.domain.refunds import owe_refund
 from chalicelib.services.ports import MailRefused
 from tests.api.harness import Person, World
-from tests.builders import GUEST, another_attempt, opened, paid, verified
+from tests.builders import GUEST, another_attempt, move_refund, opened, paid, verified
 from tests.domain.states import CONFIRMED, HALF, TWICE, after, in_review, refused, two_attempts
 
 NOTE = {"note": "The guest was told by telephone."}
@@ -21,10 +21,10 @@ def in_attention(booking: Booking, *attempts: int) -> Booking:
     """Return the booking with one more refund in attention for each of these payments."""
     for number, attempt in enumerate(attempts):
         payment, now = booking.payments[attempt - 1], after(30 + number)
-        booking = owe_refund(booking, payment.tx_ref, amount=HALF, reason="kind", cause="host", now=now)
+        booking = owe_refund(booking, payment.tx_ref, amount=HALF, reason="kind", actor=Actor("host"), now=now)
         refund_id = booking.payments[attempt - 1].refunds[-1].refund_id
         detail = f"refused: {number}"
-        booking = transition_refund(booking, refund_id, "attention", cause="sweep", now=now, detail=detail)
+        booking = move_refund(booking, refund_id, "attention", actor=SWEEP, now=now, detail=detail)
     return booking
 
 
@@ -32,7 +32,7 @@ def paid_twice() -> Booking:
     """Return a booking with money of two payments, whose first refund, of the first, waits for a person."""
     booking = verified(paid(TWICE), "paid", tx_ref=TWICE.payments[0].tx_ref, now=after(6))
     refund_id = booking.payments[0].refunds[0].refund_id
-    return transition_refund(booking, refund_id, "attention", cause="sweep", now=after(7), detail="refused: by Chapa")
+    return move_refund(booking, refund_id, "attention", actor=SWEEP, now=after(7), detail="refused: by Chapa")
 
 
 def reversed_at(booking: Booking, attempt: int) -> Booking:
@@ -94,7 +94,7 @@ def test_each_of_two_letters_by_itself(world: World, monkeypatch: pytest.MonkeyP
 
     world.paid(world.book())
     monkeypatch.setattr(world.container.mailer, "send", refuse)
-    world.send_emails()
+    world.deliver_letters()
     items = waiting(world)
     assert [item["kind"] for item in items] == ["email", "email"]
     while items:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +15,15 @@ import pytest
 from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.api.core import routing
 from chalicelib.domain import refunds as refunding
+from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.gateways import PAYSTACK_V1
 from chalicelib.services.ports import StoreBusy
 from tests.adapters.chapa_server import Talk
 from tests.api.conformance import SEEN, operation_of
 from tests.api.harness import Reply, World, answers, sample, signature
+from tests.builders import move_refund
+from tests.replacing import replace
 from tools.openapi import answers as openapi_answers
 from tools.openapi import examples
 
@@ -142,8 +144,8 @@ def test_a_refund_in_attention_is_posted_again(world: World) -> None:
     before = world.container.bookings.load(BookingId(booking["booking_id"]))
     assert before is not None
     now, refund_id = world.clock.now(), made["refund_id"]
-    claimed = refunding.claim(before, refund_id, by="x", cause="sweep", now=now)
-    stuck = refunding.transition_refund(claimed, refund_id, "attention", cause="sweep", now=now, detail="refused")
+    claimed = refunding.claim(before, refund_id, owner="x", actor=Actor("sweep"), now=now)
+    stuck = move_refund(claimed, refund_id, "attention", actor=Actor("sweep"), now=now, detail="refused")
     world.container.bookings.save(before, stuck)
     body = {"as": "post_again", "note": "The key was wrong."}
     reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/resolve", body, by=world.operator())

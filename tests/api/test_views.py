@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chalicelib.domain import checkout as opening
-from chalicelib.domain.booking import Booking, Problem
+from chalicelib.domain.booking import Actor, Booking, OpeningProblem
 from chalicelib.domain.refunds import owe_refund
-from chalicelib.domain.verification import resolve
+from chalicelib.domain.verification import Availability, resolve_review
 from tests.api.harness import SHOP, Person, World
 from tests.builders import GUEST, HOST, a_booking, another_attempt, expired, opened, paid, verified
 from tests.domain.states import (
@@ -35,6 +34,7 @@ from tests.domain.states import (
     two_attempts,
     with_refund,
 )
+from tests.replacing import replace
 
 CONTACT = {"first_name": "Hanna", "last_name": "Tesfaye", "email": "hanna.tesfaye@gmail.com", "phone": "0911223344"}
 PERSONAL = ("Hanna", "Tesfaye", "hanna.tesfaye", "0911223344")
@@ -53,13 +53,23 @@ def by_first(booking: Booking, status: str = "paid", **changes: Any) -> Booking:
 
 def accepted(booking: Booking, attempt: int = 1, as_: Any = "accept") -> Booking:
     tx_ref = f"{booking.booking_id}-{attempt}"
-    return resolve(booking, tx_ref, as_=as_, nights="free", note="Seen on the statement.", now=booking.updated_at)
+    return resolve_review(
+        booking,
+        tx_ref,
+        as_=as_,
+        availability=Availability.FREE,
+        note="Seen on the statement.",
+        actor=Actor("operator"),
+        now=booking.updated_at,
+    )
 
 
 def link_lost(booking: Booking) -> Booking:
     """Return the booking after the gateway knew the reference of its last payment already."""
-    problem = Problem("gateway_rejected", "The payment gateway knows this reference already.")
-    return opening.reference_used(booking, booking.payments[-1].tx_ref, problem, cause="guest", now=booking.updated_at)
+    problem = OpeningProblem("gateway_rejected", "The payment gateway knows this reference already.")
+    return opening.reference_used(
+        booking, booking.payments[-1].tx_ref, problem, actor=Actor("guest"), now=booking.updated_at
+    )
 
 
 STATES = {
@@ -93,8 +103,8 @@ STATES = {
     "expired with a second": expired(TWICE),
     "expired, refused": expired(refused(a_booking())),
     "expired, first of two in review": in_review(expired(TWICE), 1),
-    "place gone": verified(expired(HELD), nights="short", now=after(40)),
-    "place gone, by the first": by_first(expired(TWICE), nights="short"),
+    "place gone": verified(expired(HELD), availability=Availability.SHORT, now=after(40)),
+    "place gone, by the first": by_first(expired(TWICE), availability=Availability.SHORT),
     "cancelled unpaid": cancel_booking(HELD),
     "cancelled with a second": cancel_booking(TWICE),
     "cancelled in review": cancel_booking(in_review(HELD)),
@@ -294,7 +304,7 @@ def twelve_attempts() -> Booking:
         booking = opened(another_attempt(booking, now=after(minute)))
     booking = with_refund(by_first(paid(booking)), HALF)
     last = booking.payments[-1]
-    return owe_refund(booking, last.tx_ref, amount=HALF, reason="kind", cause="operator", now=booking.updated_at)
+    return owe_refund(booking, last.tx_ref, amount=HALF, reason="kind", actor=Actor("operator"), now=booking.updated_at)
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 11, 12])
@@ -309,6 +319,7 @@ def test_a_trail_is_that_of_its_own_attempt(world: World, attempt: int) -> None:
     assert [(each["from"], each["to"]) for each in told] == [
         (event.before, event.after) if event.subject == own else (None, None) for event in meant
     ]
+    assert {each.pop("by", "") for each in told} > {""}
     seen = read(world, path, "guest", limit="100")["items"]
     assert seen == [each | ({"detail": ""} if each["cause"] == "operator" else {}) for each in told]
     assert any(each["detail"] and each["cause"] == "operator" for each in told) == (attempt == 12)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -18,6 +17,7 @@ from tests.adapters.chapa_server import KEY, Keys, Talk, failed
 from tests.adapters.test_gateway_fuzz import answers, anything
 from tests.api.harness import WEBHOOK_SECRET, World
 from tests.api.harness import answers as answers_with
+from tests.replacing import replace
 
 PAYSTACK_KEY = "sk_test_fuzz"
 EVENTS = ["charge.success", "payment.success", "refund.processed", "charge.failed/cancelled", "payout.success", "x"]

@@ -181,10 +181,16 @@ def waiting(world: World) -> list[Any]:
     return [json.loads(message["Body"]) for message in world.messages(world.resources.reconcile_queue_url)]
 
 
-def noted(tx_ref: str, reply: Reply) -> dict[str, str]:
+def noted(tx_ref: str, reply: Reply) -> dict[str, Any]:
     """What a deferred webhook leaves in the queue."""
     booking_id = tx_ref.partition("-")[0]
-    return {"booking_id": booking_id, "tx_ref": tx_ref, "request_id": reply.request_id, "webhook_claim": "paid"}
+    return {
+        "booking_id": booking_id,
+        "tx_ref": tx_ref,
+        "request_id": reply.request_id,
+        "claim": "paid",
+        "actor": {"cause": "webhook"},
+    }
 
 
 def test_an_unknown_reference_and_a_silent_gateway_is_noted_for_later(world: World) -> None:
@@ -219,7 +225,7 @@ def test_a_store_that_cannot_save_leaves_it_to_the_queue(world: World, monkeypat
     def down(*_: Any, **__: Any) -> None:
         raise Fault("marked")
 
-    monkeypatch.setattr(world.container.queue, "reconcile", down)
+    monkeypatch.setattr(world.container.queue, "enqueue_reconcile", down)
     reply = world.webhook(tx_ref)
     assert (reply.status, reply.code, reply.body["retryable"]) == (503, "busy", True)
     assert int(reply.headers["Retry-After"]) > 0
@@ -249,14 +255,14 @@ def test_a_gateway_that_this_stage_does_not_use(world: World) -> None:
 
 @contextmanager
 def broken_dynamodb(world: World) -> Iterator[None]:
-    """Every read is refused by DynamoDB itself."""
+    """Every call is refused by DynamoDB itself."""
     client = world.container._connection.client
 
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "InternalServerError", "Message": "marked"}}, "GetItem")
 
-    client.meta.events.register_first("before-call.dynamodb.GetItem", refuse)
+    client.meta.events.register_first("before-call.dynamodb", refuse)
     try:
         yield
     finally:
-        client.meta.events.unregister("before-call.dynamodb.GetItem", refuse)
+        client.meta.events.unregister("before-call.dynamodb", refuse)

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from chalicelib.domain import checkout as opening
 from chalicelib.domain import refunds as refunding
-from chalicelib.domain.booking import Booking, Problem
+from chalicelib.domain.booking import Actor, Booking, OpeningProblem, VerifySchedule
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import Verification, WebhookClaim, apply_verification
-from tests.builders import NOW, WINDOW, a_booking, another_attempt, expired, get_refund, opened, paid, verified
+from chalicelib.domain.verification import Availability, Verification, WebhookClaim, apply_verification
+from tests.builders import (
+    NOW,
+    WINDOW,
+    a_booking,
+    another_attempt,
+    expired,
+    get_refund,
+    move_refund,
+    opened,
+    paid,
+    verified,
+)
+from tests.replacing import replace
 
 MS = timedelta(milliseconds=1)
 PRICE = Money(735_000, "ETB")
@@ -38,9 +50,9 @@ class Situation:
 
 def refused(booking: Booking, *, now: datetime = NOW) -> Booking:
     """The gateway refused to open the last payment."""
-    problem = Problem("gateway_rejected", "The payment gateway refused this payment.")
+    problem = OpeningProblem("gateway_rejected", "The payment gateway refused this payment.")
     tx_ref = booking.payments[-1].tx_ref
-    return opening.opening_failed(booking, tx_ref, problem, definitely_not_executed=True, cause="guest", now=now)
+    return opening.opening_failed(booking, tx_ref, problem, definitely_not_executed=True, actor=Actor("guest"), now=now)
 
 
 def in_review(booking: Booking, attempt: int = 1) -> Booking:
@@ -53,7 +65,7 @@ def two_attempts(first: Callable[[Booking], Booking] = opened) -> Booking:
 
 
 def cancel_booking(booking: Booking, *, by: Literal["guest", "host"] = "host", now: datetime | None = None) -> Booking:
-    return cancel(booking, by=by, reason="Plans changed.", now=now or booking.updated_at)
+    return cancel(booking, actor=Actor(by), reason="Plans changed.", now=now or booking.updated_at)
 
 
 def with_refund(booking: Booking, amount: Money = PRICE) -> Booking:
@@ -63,26 +75,28 @@ def with_refund(booking: Booking, amount: Money = PRICE) -> Booking:
         payment.tx_ref,
         amount=amount,
         reason="a broken shower",
-        cause="host",
+        actor=Actor("host"),
         now=booking.updated_at,
         tell=False,
     )
 
 
 def requested(booking: Booking) -> Booking:
-    return refunding.claim(booking, get_refund(booking).refund_id, by="worker", cause="sweep", now=booking.updated_at)
+    return refunding.claim(
+        booking, get_refund(booking).refund_id, owner="worker", actor=Actor("sweep"), now=booking.updated_at
+    )
 
 
 def processing(booking: Booking, name: str | None = None) -> Booking:
     refund_id = get_refund(booking).refund_id
-    return refunding.accepted(
-        requested(booking), refund_id, provider_refund_id=name, cause="sweep", now=booking.updated_at
+    return refunding.record_accepted(
+        requested(booking), refund_id, provider_refund_id=name, actor=Actor("sweep"), now=booking.updated_at
     )
 
 
 def refund_moved(booking: Booking, to: Literal["refunded", "attention"]) -> Booking:
     refund_id = get_refund(booking).refund_id
-    return refunding.transition_refund(booking, refund_id, to, cause="sweep", now=booking.updated_at)
+    return move_refund(booking, refund_id, to, actor=Actor("sweep"), now=booking.updated_at)
 
 
 HELD = opened(a_booking())
@@ -123,7 +137,7 @@ SITUATIONS = {
     "expired, review": Situation(in_review(expired(HELD)), after(40), None),
     "expired, check-in": Situation(expired(HELD), CHECK_IN, None),
     "expired, check-in, review": Situation(in_review(expired(HELD)), CHECK_IN, None),
-    "expired, place gone": Situation(verified(expired(HELD), nights="short"), after(40), None),
+    "expired, place gone": Situation(verified(expired(HELD), availability=Availability.SHORT), after(40), None),
     "cancelled, paid": Situation(cancel_booking(CONFIRMED), after(20), None),
     "cancelled, nothing back": Situation(cancel_booking(CONFIRMED, by="guest", now=CHECK_IN - MS), CHECK_IN, None),
     "cancelled, unpaid": Situation(cancel_booking(HELD), after(20), after(30)),
@@ -138,8 +152,8 @@ def applied(
     verification: Verification,
     *,
     now: datetime,
-    nights: Literal["free", "short"] = "free",
-    webhook_claim: WebhookClaim = "",
+    availability: Availability = Availability.FREE,
+    claim: WebhookClaim = "",
     jitter: float = 0.5,
 ) -> Booking:
     return apply_verification(
@@ -147,17 +161,15 @@ def applied(
         tx_ref,
         verification,
         now=now,
-        nights=nights,
-        cause="webhook",
+        availability=availability,
+        actor=Actor("webhook"),
         window=WINDOW,
         jitter=jitter,
-        webhook_claim=webhook_claim,
+        claim=claim,
     )
 
 
 def ignoring_verify_schedule(booking: Booking) -> Booking:
     """Without what every look writes down."""
-    payments = tuple(
-        replace(payment, looked_at=None, next_look_at=None, unanswered=0, said="") for payment in booking.payments
-    )
+    payments = tuple(replace(payment, schedule=VerifySchedule(), gateway_status=None) for payment in booking.payments)
     return replace(booking, payments=payments)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -10,26 +9,25 @@ from hypothesis import given
 from chalicelib.domain import lifecycle
 from chalicelib.domain.booking import (
     BOOKING_TRANSITIONS,
-    HOLDS_NIGHTS,
+    HOLDING_STATUSES,
     PAYMENT_TRANSITIONS,
     REFUND_TRANSITIONS,
+    Actor,
     Booking,
     BookingStatus,
     Event,
+    Lease,
+    OpeningProblem,
     PaymentStatus,
     Place,
-    Problem,
     RefundStatus,
     get_payment,
     transition_booking,
-    transition_payment,
-    update_payment,
 )
 from chalicelib.domain.checkout import opening_failed
 from chalicelib.domain.lifecycle import confirm, due_at
 from chalicelib.domain.money import Money
-from chalicelib.domain.outbox import owe, replace_email
-from chalicelib.domain.refunds import transition_refund
+from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.timing import OUTBOX_LEASE
 from tests.builders import (
     GUEST,
@@ -40,13 +38,18 @@ from tests.builders import (
     a_listing,
     a_stay,
     another_attempt,
+    change_entry,
+    change_payment,
     expired,
+    move_payment,
+    move_refund,
     opened,
     paid,
     refund_owed,
     verified,
 )
 from tests.invariants import check_booking, statuses_from_history, statuses_of
+from tests.replacing import replace
 from tests.strategies import Life, lives
 
 MS = timedelta(milliseconds=1)
@@ -73,17 +76,17 @@ def test_a_hold_is_a_booking_with_its_first_payment_in_opening() -> None:
     assert (booking.created_at, booking.updated_at, booking.version) == (NOW, NOW, 1)
     assert (booking.language, booking.fingerprint, booking.request_id) == ("en", "fingerprint", "request-1")
     assert booking.return_url == "https://shop.example.et/thanks"
-    assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.emails) == (None, None, ())
+    assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.outbox) == (None, None, ())
     assert booking.place == Place.of(listing)
     [payment] = booking.payments
     assert payment.tx_ref == f"{booking.booking_id}-1"
     assert (payment.status, payment.gateway, payment.expected_mode) == ("created", "chapa", "test")
-    assert (payment.amount, payment.received, payment.accepted) == (booking.total, None, False)
-    assert (payment.opening_by, payment.opening_until) == ("opener", NOW + timedelta(seconds=25))
-    assert (payment.created_at, payment.updated_at, payment.next_look_at) == (NOW, NOW, NOW + 2 * MINUTE)
+    assert (payment.amount, payment.facts.received, payment.accepted) == (booking.total, None, False)
+    assert payment.opening == Lease("opener", NOW + timedelta(seconds=25))
+    assert (payment.created_at, payment.updated_at, payment.schedule.next_verify_at) == (NOW, NOW, NOW + 2 * MINUTE)
     assert booking.history == (
-        Event(NOW, "booking_held", "guest", "", None, "pending_payment"),
-        Event(NOW, "payment_created", "guest", payment.tx_ref, None, "created"),
+        Event(NOW, "booking_held", "guest", "", None, "pending_payment", by=GUEST),
+        Event(NOW, "payment_created", "guest", payment.tx_ref, None, "created", by=GUEST),
     )
 
 
@@ -136,12 +139,12 @@ def test_confirming_closes_the_links_that_are_still_open() -> None:
     booking = verified(twice, tx_ref=twice.payments[0].tx_ref, now=LATER)
     first, second = booking.payments
     assert (booking.status, booking.confirmed_late_at) == ("confirmed", None)
-    assert (first.status, first.accepted, first.next_look_at) == ("completed", True, None)
+    assert (first.status, first.accepted, first.schedule.next_verify_at) == ("completed", True, None)
     assert (second.status, second.accepted) == ("expired", False)
     # At once: to close the link, and to see whether it was paid on.
-    assert second.next_look_at == LATER
+    assert second.schedule.next_verify_at == LATER
     assert due_at(booking) == LATER
-    assert [(email.kind, email.due_at, email.email_id) for email in booking.emails] == [
+    assert [(email.kind, email.due_at, email.entry_id) for email in booking.outbox] == [
         ("booking_confirmed", LATER + OUTBOX_LEASE, "1"),
         ("host_new_booking", LATER + OUTBOX_LEASE, "2"),
     ]
@@ -177,14 +180,14 @@ def test_expiring_gives_the_nights_back_and_keeps_watching() -> None:
     booking = expired(replace(held, expiry_retry_at=LATER))
     [payment] = booking.payments
     assert (booking.status, booking.holds_nights, booking.expiry_retry_at) == ("expired", False, None)
-    assert (payment.status, payment.next_look_at) == ("expired", NOW + 60 * MINUTE)
-    [email] = booking.emails
+    assert (payment.status, payment.schedule.next_verify_at) == ("expired", NOW + 60 * MINUTE)
+    [email] = booking.outbox
     assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + OUTBOX_LEASE)
 
 
 def test_expiring_ends_an_opening_too() -> None:
     [payment] = expired(a_booking()).payments
-    assert (payment.status, payment.opening_until, payment.opening_by) == ("expired", None, "")
+    assert (payment.status, payment.opening) == ("expired", None)
 
 
 def test_expiring_leaves_a_failed_payment_as_it_is() -> None:
@@ -201,9 +204,9 @@ def test_a_booking_moves_only_as_the_table_says(before: BookingStatus, to: Booki
     booking = replace(a_booking(), status=before)
     if to not in BOOKING_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            transition_booking(booking, to, cause="sweep", now=LATER)
+            transition_booking(booking, to, actor=Actor("sweep"), now=LATER)
         return
-    moved = transition_booking(booking, to, cause="sweep", now=LATER, detail="why")
+    moved = transition_booking(booking, to, actor=Actor("sweep"), now=LATER, detail="why")
     assert (moved.status, moved.updated_at) == (to, LATER)
     assert moved.history[-1] == Event(LATER, f"booking_{to}", "sweep", "", before, to, "why")
     assert replace(moved, status=before, updated_at=NOW, history=booking.history) == booking
@@ -214,12 +217,12 @@ def test_a_booking_moves_only_as_the_table_says(before: BookingStatus, to: Booki
 def test_a_payment_moves_only_as_the_table_says(before: PaymentStatus, to: PaymentStatus) -> None:
     booking = another_attempt(a_booking())
     other, payment = booking.payments
-    booking = update_payment(booking, payment.tx_ref, status=before)
+    booking = change_payment(booking, payment.tx_ref, status=before)
     if to not in PAYMENT_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            transition_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER)
+            move_payment(booking, payment.tx_ref, to, actor=Actor("sweep"), now=LATER)
         return
-    moved = transition_payment(booking, payment.tx_ref, to, cause="sweep", now=LATER, detail="why")
+    moved = move_payment(booking, payment.tx_ref, to, actor=Actor("sweep"), now=LATER, detail="why")
     assert moved.payments == (other, replace(booking.payments[1], status=to, updated_at=LATER))
     assert moved.updated_at == LATER
     assert moved.history[-1] == Event(LATER, f"payment_{to}", "sweep", payment.tx_ref, before, to, "why")
@@ -231,12 +234,12 @@ def test_a_refund_moves_only_as_the_table_says(before: RefundStatus, to: RefundS
     booking = refund_owed(refund_owed(paid(opened(a_booking())), amount=Money(5, "ETB")), amount=Money(7, "ETB"))
     first, second = booking.refunds
     tx_ref = booking.payments[0].tx_ref
-    booking = update_payment(booking, tx_ref, refunds=(first, replace(second, status=before)))
+    booking = change_payment(booking, tx_ref, refunds=(first, replace(second, status=before)))
     if to not in REFUND_TRANSITIONS[before]:
         with pytest.raises(ValueError, match=f"never goes from {before} to {to}"):
-            transition_refund(booking, second.refund_id, to, cause="sweep", now=LATER)
+            move_refund(booking, second.refund_id, to, actor=Actor("sweep"), now=LATER)
         return
-    moved = transition_refund(booking, second.refund_id, to, cause="sweep", now=LATER, detail="why")
+    moved = move_refund(booking, second.refund_id, to, actor=Actor("sweep"), now=LATER, detail="why")
     assert moved.refunds[0] == first
     assert (moved.refunds[1].status, moved.refunds[1].updated_at, moved.payments[0].updated_at) == (to, LATER, LATER)
     assert moved.history[-1] == Event(LATER, f"refund_{to}", "sweep", second.refund_id, before, to, "why")
@@ -245,50 +248,50 @@ def test_a_refund_moves_only_as_the_table_says(before: RefundStatus, to: RefundS
 def test_bookings_end_cancelled_and_only_two_states_hold_nights() -> None:
     assert set(BOOKING_TRANSITIONS) == set(get_args(BookingStatus))
     assert [status for status, moves in BOOKING_TRANSITIONS.items() if not moves] == ["cancelled"]
-    assert {"pending_payment", "confirmed"} == HOLDS_NIGHTS
+    assert {"pending_payment", "confirmed"} == HOLDING_STATUSES
     for status in get_args(BookingStatus):
-        assert replace(a_booking(), status=status).holds_nights is (status in HOLDS_NIGHTS)
+        assert replace(a_booking(), status=status).holds_nights is (status in HOLDING_STATUSES)
 
 
 def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -> None:
     for booking in (paid(opened(a_booking())), expired(a_booking())):
         with pytest.raises(ValueError, match="never goes"):
-            lifecycle.expire(booking, cause="sweep", now=LATER)
+            lifecycle.expire(booking, actor=Actor("sweep"), now=LATER)
 
 
 # E-mails
 
 
 def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
-    booking = owe(owe(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
-    first, second = booking.emails
-    assert (first.email_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_LEASE)
-    assert (second.email_id, second.kind, second.about, second.due_at) == (
+    booking = enqueue(enqueue(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
+    first, second = booking.outbox
+    assert (first.entry_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_LEASE)
+    assert (second.entry_id, second.kind, second.about, second.due_at) == (
         "2",
         "payment_failed",
         "ref",
         LATER + OUTBOX_LEASE,
     )
-    assert all((email.status, email.claimed_by, email.tries) == ("owed", "", 0) for email in booking.emails)
+    assert all((email.status, email.lease, email.tries) == ("owed", None, 0) for email in booking.outbox)
 
 
 def test_a_host_without_an_address_is_told_nothing_and_the_guest_all_the_same() -> None:
     booking = a_booking(listing=a_listing(host_email=""))
     for kind in ("host_new_booking", "host_cancelled"):
-        assert owe(booking, kind, now=NOW) == booking
-        assert [email.kind for email in owe(a_booking(), kind, now=NOW).emails] == [kind]
-    assert [email.kind for email in paid(opened(booking)).emails] == ["booking_confirmed"]
+        assert enqueue(booking, kind, now=NOW) == booking
+        assert [email.kind for email in enqueue(a_booking(), kind, now=NOW).outbox] == [kind]
+    assert [email.kind for email in paid(opened(booking)).outbox] == ["booking_confirmed"]
 
 
 def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:
     booking = paid(opened(a_booking()))
-    first, second = booking.emails
-    claimed = replace_email(booking, replace(second, claimed_by="worker", tries=1), now=LATER)
+    first, second = booking.outbox
+    claimed = change_entry(booking, replace(second, lease=Lease("worker", LATER), tries=1), now=LATER)
     assert claimed.history == booking.history
-    assert claimed.emails[0] == first
-    assert claimed.emails[1].claimed_by == "worker"
-    sent = replace_email(claimed, replace(claimed.emails[1], status="sent"), now=LATER)
-    assert sent.emails[0] == first
+    assert claimed.outbox[0] == first
+    assert claimed.outbox[1].lease == Lease("worker", LATER)
+    sent = change_entry(claimed, replace(claimed.outbox[1], status="sent"), now=LATER)
+    assert sent.outbox[0] == first
     assert sent.history[-1] == Event(LATER, "email_sent", "email", "2", "owed", "sent", "host_new_booking")
 
 
@@ -312,7 +315,7 @@ def test_nothing_is_ever_taken_out_or_changed_in_place(life: Life) -> None:
     for before, after in zip(life.states, life.states[1:], strict=False):
         assert after.history[: len(before.history)] == before.history
         assert len(after.payments) >= len(before.payments)
-        assert [email.kind for email in after.emails[: len(before.emails)]] == [email.kind for email in before.emails]
+        assert [email.kind for email in after.outbox[: len(before.outbox)]] == [email.kind for email in before.outbox]
         # A change of a status makes entries, and nothing else does: looks, leases and claims come too often.
         if statuses_of(before) == statuses_of(after):
             assert _status_changes(before) == _status_changes(after)
@@ -324,16 +327,16 @@ def _status_changes(booking: Booking) -> int:
 
 def test_a_confirmed_payment_is_in_nobodys_hands_and_looked_at_no_more() -> None:
     booking = a_booking()
-    assert (booking.payments[0].key, booking.payments[0].opening_by) == ("", "opener")
-    [payment] = confirm(booking, booking.payments[0].tx_ref, cause="webhook", now=NOW).payments
-    assert (payment.accepted, payment.next_look_at, payment.opening_until, payment.opening_by) == (True, None, None, "")
+    assert (booking.payments[0].key, booking.payments[0].is_opened_by("opener")) == ("", True)
+    [payment] = confirm(booking, booking.payments[0], actor=Actor("webhook"), now=NOW).payments
+    assert (payment.accepted, payment.schedule.next_verify_at, payment.opening) == (True, None, None)
 
 
 def test_links_are_closed_by_whatever_confirms() -> None:
     booking = another_attempt(opened(a_booking()))
-    booking = confirm(booking, booking.payments[0].tx_ref, cause="webhook", now=NOW + timedelta(minutes=1))
+    booking = confirm(booking, booking.payments[0], actor=Actor("webhook"), now=NOW + timedelta(minutes=1))
     closed = booking.payments[1]
-    assert (closed.status, closed.opening_until, closed.opening_by) == ("expired", None, "")
+    assert (closed.status, closed.opening) == ("expired", None)
     [event] = [event for event in booking.history if event.detail == "paid by another attempt"]
     assert (event.cause, event.subject) == ("webhook", closed.tx_ref)
 
@@ -343,9 +346,9 @@ def test_a_new_attempt_is_a_change_of_its_booking() -> None:
     failed = opening_failed(
         a_booking(),
         a_booking().payments[0].tx_ref,
-        Problem("refused", ""),
+        OpeningProblem("refused", ""),
         definitely_not_executed=True,
-        cause="guest",
+        actor=Actor("guest"),
         now=NOW,
     )
     assert another_attempt(failed, now=later).updated_at == later

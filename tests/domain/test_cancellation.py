@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.cancellation import back_if_cancelled, cancel
 from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import left_to_refund, owe_refund
-from chalicelib.domain.verification import resolve
+from chalicelib.domain.verification import Availability, resolve_review
 from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, verified
 from tests.invariants import check_booking
 from tests.strategies import Life, lives
@@ -28,7 +28,7 @@ def confirmed(**listing: Any) -> Booking:
 
 
 def cancelled(booking: Booking, by: By = "guest", *, now: datetime = LATER) -> Booking:
-    result = cancel(booking, by=by, reason="Plans changed.", now=now)
+    result = cancel(booking, actor=Actor(by), reason="Plans changed.", now=now)
     check_booking(result)
     return result
 
@@ -86,7 +86,7 @@ def test_nobody_cancels_a_stay_that_has_begun(by: By) -> None:
 
 def test_one_letter_tells_the_guest_all_and_one_the_host() -> None:
     result = cancelled(confirmed())
-    assert [email.kind for email in result.emails[2:]] == ["booking_cancelled", "host_cancelled"]
+    assert [email.kind for email in result.outbox[2:]] == ["booking_cancelled", "host_cancelled"]
     assert [(event.kind, event.cause, event.detail) for event in result.history[-2:]] == [
         ("booking_cancelled", "guest", "Plans changed."),
         ("refund_owed", "guest", "ETB 7,350.00"),
@@ -107,7 +107,7 @@ def partly_returned(minor: int) -> Booking:
     booking = confirmed()
     tx_ref = booking.payments[0].tx_ref
     return owe_refund(
-        booking, tx_ref, amount=Money(minor, "ETB"), reason="a broken shower", cause="host", now=NOW, tell=False
+        booking, tx_ref, amount=Money(minor, "ETB"), reason="a broken shower", actor=Actor("host"), now=NOW, tell=False
     )
 
 
@@ -121,14 +121,22 @@ def test_what_went_back_before_does_not_go_back_again(by: By) -> None:
 def test_a_guests_part_is_not_lessened_by_what_a_host_gave_unless_too_little_is_left() -> None:
     booking = confirmed(cancellation_policy="strict")
     tx_ref = booking.payments[0].tx_ref
-    gift = owe_refund(booking, tx_ref, amount=Money(100_000, "ETB"), reason="a gift", cause="host", now=NOW)
+    gift = owe_refund(booking, tx_ref, amount=Money(100_000, "ETB"), reason="a gift", actor=Actor("host"), now=NOW)
     assert goes_back(cancelled(gift))[1:] == [(367_500, "cancelled_by_guest")]
 
 
 @pytest.mark.parametrize("by", EVERYBODY)
 def test_money_of_another_currency_goes_back_as_it_came(by: By) -> None:
     odd = verified(opened(a_booking()), amount=Money(5_000, "USD"))
-    accepted = resolve(odd, odd.payments[0].tx_ref, as_="accept", nights="free", note="", now=NOW)
+    accepted = resolve_review(
+        odd,
+        odd.payments[0].tx_ref,
+        as_="accept",
+        availability=Availability.FREE,
+        note="",
+        actor=Actor("operator"),
+        now=NOW,
+    )
     result = cancelled(accepted, by)
     assert [refund.amount for refund in result.refunds] == [Money(5_000, "USD")]
 
@@ -141,10 +149,10 @@ def test_a_hold_is_given_up_and_its_links_are_closed(booking: Booking) -> None:
     result = cancelled(booking)
     assert (result.status, result.holds_nights, result.refunds) == ("cancelled", False, ())
     assert [payment.status for payment in result.payments] == ["expired"] * len(booking.payments)
-    assert result.payments[-1].next_look_at == LATER
+    assert result.payments[-1].schedule.next_verify_at == LATER
     assert result.history[-2].detail == "booking cancelled"
     # The host was never told of it.
-    assert [email.kind for email in result.emails] == ["booking_cancelled"]
+    assert [email.kind for email in result.outbox] == ["booking_cancelled"]
 
 
 def test_an_expired_booking_can_be_cancelled_also_after_its_check_in() -> None:
@@ -158,7 +166,7 @@ def test_an_expired_booking_can_be_cancelled_also_after_its_check_in() -> None:
 def test_cancelling_again_changes_nothing(by: By) -> None:
     for booking in (confirmed(), opened(a_booking())):
         once = cancelled(booking)
-        assert cancel(once, by=by, reason="Again.", now=once.check_in_at + MS) is once
+        assert cancel(once, actor=Actor(by), reason="Again.", now=once.check_in_at + MS) is once
 
 
 @given(lives(), st.sampled_from(EVERYBODY))
@@ -166,7 +174,7 @@ def test_every_booking_can_be_cancelled_until_its_stay_begins(life: Life, by: By
     booking = life.booking
     if booking.status == "confirmed" and life.now >= booking.check_in_at:
         with pytest.raises(StayBegun):
-            cancel(booking, by=by, reason="", now=life.now)
+            cancel(booking, actor=Actor(by), reason="", now=life.now)
         return
     was_confirmed = booking.status == "confirmed"
     promised, changes_at = back_if_cancelled(booking, now=life.now)

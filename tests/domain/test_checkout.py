@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Event, Problem, update_payment
+from chalicelib.domain.booking import Actor, Booking, Event, Lease, OpeningProblem
 from chalicelib.domain.checkout import (
     MAX_ATTEMPTS,
-    MOST_KEYS,
+    MAX_KEYS,
     check_payable,
     lease_opening,
     link_cancelled,
@@ -22,11 +21,23 @@ from chalicelib.domain.checkout import (
 )
 from chalicelib.domain.errors import BookingNotPayable, PaymentInReview
 from chalicelib.domain.timing import LAST_MINUTES
-from tests.builders import NOW, WINDOW, a_booking, another_attempt, cancelled, expired, opened, paid, verified
+from tests.builders import (
+    NOW,
+    WINDOW,
+    a_booking,
+    another_attempt,
+    cancelled,
+    change_payment,
+    expired,
+    opened,
+    paid,
+    verified,
+)
+from tests.replacing import replace
 
 MS = timedelta(milliseconds=1)
 LATER = NOW + timedelta(minutes=7)
-PROBLEM = Problem("gateway_timeout", "The payment gateway gave no answer in time.")
+PROBLEM = OpeningProblem("gateway_timeout", "The payment gateway gave no answer in time.")
 
 
 def usable(booking: Booking, now: object) -> bool:
@@ -58,7 +69,7 @@ def test_only_the_latest_payments_link_counts_and_only_while_it_is_pending() -> 
         expired(booking),
         cancelled(booking),
         verified(booking, mode="live"),
-        update_payment(booking, booking.payments[0].tx_ref, checkout_url=None),
+        change_payment(booking, booking.payments[0].tx_ref, checkout_url=None),
         replace(booking, status="confirmed"),
     ):
         assert not usable(other, NOW)
@@ -121,34 +132,39 @@ def test_twenty_attempts_and_no_more() -> None:
 
 def test_a_lease_makes_one_owner_and_forgets_the_last_problem() -> None:
     failed = opening_failed(
-        a_booking(), a_booking().payments[0].tx_ref, PROBLEM, definitely_not_executed=False, cause="guest", now=NOW
+        a_booking(),
+        a_booking().payments[0].tx_ref,
+        PROBLEM,
+        definitely_not_executed=False,
+        actor=Actor("guest"),
+        now=NOW,
     )
     payment = failed.payments[0]
-    booking = lease_opening(failed, payment.tx_ref, by="another", key="hashed", now=LATER)
+    booking = lease_opening(failed, payment.tx_ref, owner="another", key="hashed", now=LATER)
     assert booking.payments == (
-        replace(payment, opening_by="another", opening_until=LATER + timedelta(seconds=25), key="hashed", problem=None),
+        replace(payment, opening=Lease("another", LATER + timedelta(seconds=25)), key="hashed", problem=None),
     )
     assert booking.history == failed.history
-    again = lease_opening(booking, payment.tx_ref, by="third", key="", now=LATER)
+    again = lease_opening(booking, payment.tx_ref, owner="third", key="", now=LATER)
     assert again.payments[0].key == "hashed"
     with pytest.raises(KeyError):
-        lease_opening(booking, f"{booking.booking_id}-2", by="third", key="", now=LATER)
+        lease_opening(booking, f"{booking.booking_id}-2", owner="third", key="", now=LATER)
 
 
 def test_a_new_attempt_closes_the_open_one_and_has_a_schedule_of_its_own() -> None:
     first = opened(a_booking())
-    booking = new_attempt(first, gateway="other", mode="live", opening_by="me", key="k", cause="return", now=LATER)
+    booking = new_attempt(first, gateway="other", mode="live", owner="me", key="k", actor=Actor("return"), now=LATER)
     old, new = booking.payments
-    assert (old.status, old.next_look_at) == ("expired", LATER)
+    assert (old.status, old.schedule.next_verify_at) == ("expired", LATER)
     assert (new.tx_ref, new.status, new.gateway, new.expected_mode) == (
         f"{booking.booking_id}-2",
         "created",
         "other",
         "live",
     )
-    assert (new.opening_by, new.key, new.amount) == ("me", "k", booking.total)
-    assert new.opening_until == LATER + timedelta(seconds=25)
-    assert new.next_look_at == LATER + timedelta(minutes=2)
+    assert (new.key, new.amount) == ("k", booking.total)
+    assert new.opening == Lease("me", LATER + timedelta(seconds=25))
+    assert new.schedule.next_verify_at == LATER + timedelta(minutes=2)
     assert (new.created_at, booking.updated_at) == (LATER, LATER)
     assert [(event.kind, event.cause, event.detail) for event in booking.history[-2:]] == [
         ("payment_expired", "return", "link replaced"),
@@ -163,9 +179,9 @@ def test_a_key_that_was_shown_the_link_is_remembered_once_and_up_to_a_number() -
     assert once.payments == (replace(booking.payments[0], shown_under=("k",)),)
     assert remember_shown(once, tx_ref, "k") == once
     many = once
-    for n in range(MOST_KEYS - 1):
+    for n in range(MAX_KEYS - 1):
         many = remember_shown(many, tx_ref, f"{n}")
-    assert len(many.payments[0].shown_under) == MOST_KEYS == 50
+    assert len(many.payments[0].shown_under) == MAX_KEYS == 50
     assert remember_shown(many, tx_ref, "one more") == many
 
 
@@ -176,14 +192,14 @@ def test_a_key_that_was_shown_the_link_is_remembered_once_and_up_to_a_number() -
 def test_a_link_makes_it_pending(fate_unknown: bool) -> None:
     before = a_booking()
     tx_ref = before.payments[0].tx_ref
-    assert before.payments[0].opening_by
+    assert before.payments[0].opening
     if fate_unknown:
-        before = opening_failed(before, tx_ref, PROBLEM, definitely_not_executed=False, cause="guest", now=NOW)
-    booking = link_opened(before, tx_ref, "https://pay.example/1", cause="return", now=LATER)
+        before = opening_failed(before, tx_ref, PROBLEM, definitely_not_executed=False, actor=Actor("guest"), now=NOW)
+    booking = link_opened(before, tx_ref, "https://pay.example/1", actor=Actor("return"), now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("pending", "https://pay.example/1", None)
-    assert (payment.opening_until, payment.opening_by, payment.updated_at) == (None, "", LATER)
-    assert payment.next_look_at == NOW + timedelta(minutes=2)
+    assert (payment.opening, payment.updated_at) == (None, LATER)
+    assert payment.schedule.next_verify_at == NOW + timedelta(minutes=2)
     assert booking.history[-1] == Event(LATER, "payment_pending", "return", tx_ref, "created", "pending")
 
 
@@ -191,7 +207,7 @@ def test_only_what_was_created_gets_a_link() -> None:
     booking = opened(a_booking())
     for other in (booking, expired(booking), paid(booking)):
         with pytest.raises(ValueError, match="never goes"):
-            link_opened(other, other.payments[0].tx_ref, "https://pay.example/2", cause="guest", now=LATER)
+            link_opened(other, other.payments[0].tx_ref, "https://pay.example/2", actor=Actor("guest"), now=LATER)
 
 
 @pytest.mark.parametrize(("definitely_not_executed", "status"), [(True, "failed"), (False, "created")])
@@ -199,28 +215,28 @@ def test_a_payment_fails_only_when_its_fate_is_known(definitely_not_executed: bo
     before = a_booking()
     tx_ref = before.payments[0].tx_ref
     booking = opening_failed(
-        before, tx_ref, PROBLEM, definitely_not_executed=definitely_not_executed, cause="return", now=LATER
+        before, tx_ref, PROBLEM, definitely_not_executed=definitely_not_executed, actor=Actor("return"), now=LATER
     )
     [payment] = booking.payments
     assert (payment.status, payment.problem, payment.updated_at) == (status, PROBLEM, LATER)
-    assert (payment.opening_until, payment.opening_by) == (None, "")
+    assert payment.opening is None
     assert len(booking.history) - len(before.history) == definitely_not_executed
     if definitely_not_executed:
         assert booking.history[-1] == Event(
             LATER, "payment_failed", "return", tx_ref, "created", "failed", "gateway_timeout"
         )
     # Still watched, whatever it said.
-    assert payment.next_look_at == NOW + timedelta(minutes=2)
+    assert payment.schedule.next_verify_at == NOW + timedelta(minutes=2)
 
 
 def test_a_reference_that_was_used_is_closed_and_still_watched() -> None:
     before = a_booking()
     tx_ref = before.payments[0].tx_ref
-    booking = reference_used(before, tx_ref, PROBLEM, cause="return", now=LATER)
+    booking = reference_used(before, tx_ref, PROBLEM, actor=Actor("return"), now=LATER)
     [payment] = booking.payments
     assert (payment.status, payment.problem, payment.checkout_url) == ("expired", PROBLEM, None)
-    assert (payment.opening_until, payment.opening_by) == (None, "")
-    assert payment.next_look_at == NOW + timedelta(minutes=2)
+    assert payment.opening is None
+    assert payment.schedule.next_verify_at == NOW + timedelta(minutes=2)
     assert booking.history[-1] == Event(LATER, "payment_expired", "return", tx_ref, "created", "expired", "link lost")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,11 +16,12 @@ from chalicelib.services.book import BookingRequest
 from chalicelib.services.hosting import ListingDraft
 from chalicelib.services.refunds import RefundRequest
 from chalicelib.services.reviews import ReviewRequest
+from tests.replacing import replace
 
 BOOKING = BookingRequest(
     "lst_7QK2M9P4T1B8WCD0",
     Stay(date(2027, 1, 14), date(2027, 1, 17), 1, 2),
-    Contact("ሐና", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344"),
+    Contact(first_name="ሐና", last_name="Tesfaye", email="hanna.tesfaye@gmail.com", phone="0911223344"),
 )
 LISTING = ListingDraft(
     title="Lake house",

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.domain.attention import attention, attention_since
-from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Booking, update_payment
+from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Actor, Booking
 from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION as REFUND_TRIES
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
-from chalicelib.domain.outbox import replace_email
-from chalicelib.domain.refunds import transition_refund
-from tests.builders import NOW, a_booking, another_attempt, expired, get_refund, opened, paid, refund_owed, verified
+from tests.builders import (
+    NOW,
+    a_booking,
+    another_attempt,
+    change_entry,
+    change_payment,
+    expired,
+    get_refund,
+    move_refund,
+    opened,
+    paid,
+    refund_owed,
+    verified,
+)
+from tests.replacing import replace
 
 MS = timedelta(milliseconds=1)
 MINUTE = timedelta(minutes=1)
@@ -20,14 +31,14 @@ LATER = NOW + timedelta(minutes=7)
 
 
 def done_with_mail(booking: Booking) -> Booking:
-    for email in booking.emails:
-        booking = replace_email(booking, replace(email, status="sent"), now=LATER)
+    for email in booking.outbox:
+        booking = change_entry(booking, replace(email, status="sent"), now=LATER)
     return booking
 
 
-def looks_at(booking: Booking, *instants: object) -> Booking:
+def looks_at(booking: Booking, *instants: datetime | None) -> Booking:
     for payment, instant in zip(booking.payments, instants, strict=True):
-        booking = update_payment(booking, payment.tx_ref, next_look_at=instant)
+        booking = change_payment(booking, payment.tx_ref, schedule=replace(payment.schedule, next_verify_at=instant))
     return booking
 
 
@@ -50,8 +61,8 @@ def test_the_earliest_of_everything() -> None:
     assert due_at(looks_at(twice, NOW + 9 * MINUTE, NOW + 90 * MINUTE)) == NOW + 9 * MINUTE
     confirmed = paid(opened(a_booking()), now=NOW + 4 * MINUTE)
     assert due_at(confirmed) == NOW + 6 * MINUTE
-    early, late = confirmed.emails
-    confirmed = replace(confirmed, emails=(replace(early, status="sent"), replace(late, due_at=LATER)))
+    early, late = confirmed.outbox
+    confirmed = replace(confirmed, outbox=(replace(early, status="sent"), replace(late, due_at=LATER)))
     assert due_at(confirmed) == LATER
     owing = refund_owed(done_with_mail(confirmed), amount=Money(1, "ETB"))
     assert due_at(owing) == owing.refunds[0].due_at == owing.updated_at
@@ -77,23 +88,23 @@ def test_attention_is_for_money_first() -> None:
     assert attention(confirmed) is None
     refund = refund_owed(confirmed, amount=Money(1, "ETB"))
     assert attention(refund) is None
-    refused = transition_refund(refund, get_refund(refund).refund_id, "attention", cause="sweep", now=LATER)
+    refused = move_refund(refund, get_refund(refund).refund_id, "attention", actor=Actor("sweep"), now=LATER)
     assert attention(refused) == "refund"
-    bounced = replace_email(refused, replace(refused.emails[0], status="failed"), now=LATER)
+    bounced = change_entry(refused, replace(refused.outbox[0], status="failed"), now=LATER)
     assert attention(bounced) == "refund"
-    taken = update_payment(bounced, bounced.payments[0].tx_ref, reversal="reversed")
+    taken = change_payment(bounced, bounced.payments[0].tx_ref, reversal="reversed")
     assert attention(taken) == "payment_reversed"
-    reviewed = update_payment(taken, taken.payments[0].tx_ref, status="review")
+    reviewed = change_payment(taken, taken.payments[0].tx_ref, status="review")
     assert attention(reviewed) == "payment_review"
 
 
 def test_attention_for_mail_that_keeps_failing() -> None:
     booking = paid(opened(a_booking()))
-    nearly, email = booking.emails
+    nearly, email = booking.outbox
     nearly = replace(nearly, tries=ENTRY_TRIES_BEFORE_ATTENTION - 1)
-    assert attention(replace(booking, emails=(nearly, email))) is None
-    assert attention(replace(booking, emails=(nearly, replace(email, tries=ENTRY_TRIES_BEFORE_ATTENTION)))) == "email"
-    assert attention(replace(booking, emails=(nearly, replace(email, status="failed")))) == "email"
+    assert attention(replace(booking, outbox=(nearly, email))) is None
+    assert attention(replace(booking, outbox=(nearly, replace(email, tries=ENTRY_TRIES_BEFORE_ATTENTION)))) == "email"
+    assert attention(replace(booking, outbox=(nearly, replace(email, status="failed")))) == "email"
 
 
 def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
@@ -101,7 +112,7 @@ def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
     tx_ref, refund = booking.payments[0].tx_ref, get_refund(booking)
 
     def put_off(times: int) -> Booking:
-        return update_payment(booking, tx_ref, refunds=(replace(refund, put_off=times),))
+        return change_payment(booking, tx_ref, refunds=(replace(refund, start_failures=times),))
 
     assert attention(put_off(REFUND_TRIES - 1)) is None
     assert attention(put_off(REFUND_TRIES)) == "refund"
@@ -110,7 +121,7 @@ def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
 def test_attention_for_any_attempt() -> None:
     twice = another_attempt(opened(a_booking()))
     for payment in twice.payments:
-        assert attention(update_payment(twice, payment.tx_ref, status="review")) == "payment_review"
+        assert attention(change_payment(twice, payment.tx_ref, status="review")) == "payment_review"
 
 
 def test_a_booking_waits_for_a_person_since_its_trouble_began() -> None:

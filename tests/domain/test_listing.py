@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -25,6 +24,7 @@ from chalicelib.domain.calendar import (
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.text import fold_city
 from tests.builders import a_listing, a_stay
+from tests.replacing import replace
 from tests.strategies import ZONES, listings, nights_around, stays
 
 FIRST = date(2027, 1, 14)

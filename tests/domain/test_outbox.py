@@ -1,16 +1,24 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, WAITING, Booking, Email, EmailKind, EmailStatus
-from chalicelib.domain.outbox import retry_after, still_true
+from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Booking, EntryStatus, Lease, LetterKind, OutboxEntry
+from chalicelib.domain.outbox import (
+    abandoned,
+    claim,
+    defer,
+    requeue_overdue,
+    retry_after,
+    still_true,
+    to_enqueue,
+)
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_MAX
+from chalicelib.domain.verification import Availability
 from tests.builders import (
     NOW,
     a_booking,
@@ -23,17 +31,19 @@ from tests.builders import (
     paid,
     verified,
 )
+from tests.replacing import replace
 from tests.strategies import lives
 
 MS = timedelta(milliseconds=1)
 
 
-def an_email(kind: EmailKind = "booking_confirmed", about: str = "", **changes: object) -> Email:
-    return replace(Email("1", kind, NOW + OUTBOX_LEASE, about), **changes)  # type: ignore[arg-type]
+def an_entry(kind: LetterKind = "booking_confirmed", about: str = "", **changes: Any) -> OutboxEntry:
+    entry = OutboxEntry(entry_id="1", kind=kind, due_at=NOW + OUTBOX_LEASE, about=about)
+    return replace(entry, **changes)
 
 
 def true_of(booking: Booking) -> set[str]:
-    return {kind for kind in get_args(EmailKind) if still_true(an_email(kind), booking, now=NOW)}
+    return {kind for kind in get_args(LetterKind) if still_true(an_entry(kind), booking, now=NOW)}
 
 
 # Whether it is still true
@@ -51,7 +61,7 @@ def test_what_is_told_of_a_booking_holds_while_it_is_in_that_state() -> None:
 
 def test_an_expired_hold_that_late_money_confirmed_is_no_longer_told_as_expired() -> None:
     over = expired(opened(a_booking()))
-    [told_expired] = over.emails
+    [told_expired] = over.outbox
     assert still_true(told_expired, over, now=NOW)
     late = paid(over)
     assert not still_true(told_expired, late, now=NOW)
@@ -63,7 +73,7 @@ def a_failed_payment() -> Booking:
 
 def test_a_failed_payment_is_told_while_another_can_be_tried() -> None:
     booking = a_failed_payment()
-    [email] = booking.emails
+    [email] = booking.outbox
     assert (email.kind, email.about) == ("payment_failed", booking.payments[-1].tx_ref)
     assert still_true(email, booking, now=booking.hold_expires_at - MS)
     assert not still_true(email, booking, now=booking.hold_expires_at)
@@ -71,13 +81,13 @@ def test_a_failed_payment_is_told_while_another_can_be_tried() -> None:
 
 def test_a_failed_payment_is_not_told_once_something_else_happened() -> None:
     booking = a_failed_payment()
-    [email] = booking.emails
+    [email] = booking.outbox
     now = booking.updated_at
     assert not still_true(email, another_attempt(booking), now=now)
     assert not still_true(email, paid(booking), now=now)
     assert not still_true(email, expired(booking), now=now)
     assert not still_true(email, verified(booking, "paid", mode="live"), now=now)
-    assert not still_true(an_email("payment_failed", about=""), booking, now=now)
+    assert not still_true(an_entry("payment_failed", about=""), booking, now=now)
     assert not still_true(replace(email, about=f"{email.about}0"), booking, now=now)
 
 
@@ -87,48 +97,31 @@ def test_of_two_failed_payments_only_the_last_is_told() -> None:
     assert [payment.status for payment in second.payments] == ["failed", "failed"]
     second = replace(second, hold_expires_at=second.hold_expires_at + timedelta(hours=9))
     now = second.updated_at
-    assert [still_true(email, second, now=now) for email in second.emails] == [False, True]
+    assert [still_true(email, second, now=now) for email in second.outbox] == [False, True]
 
 
 def test_money_that_comes_back_stays_true() -> None:
-    booking = paid(expired(opened(a_booking())), nights="short")
-    [_, email] = booking.emails
+    booking = paid(expired(opened(a_booking())), availability=Availability.SHORT)
+    [_, email] = booking.outbox
     assert (email.kind, email.about) == ("money_returned", get_refund(booking).refund_id)
     assert still_true(email, booking, now=NOW)
     assert still_true(email, cancelled(booking), now=NOW + timedelta(days=9))
     assert not still_true(replace(email, about="GZ00000000000000-1-R1"), booking, now=NOW)
 
 
-@given(lives(), st.sampled_from(get_args(EmailKind)))
-def test_every_kind_has_an_answer_in_every_state(life: object, kind: EmailKind) -> None:
+@given(lives(), st.sampled_from(get_args(LetterKind)))
+def test_every_kind_has_an_answer_in_every_state(life: object, kind: LetterKind) -> None:
     booking = life.booking  # type: ignore[attr-defined]
     for about in ("", booking.payments[-1].tx_ref, "nothing of ours"):
-        assert isinstance(still_true(an_email(kind, about), booking, now=NOW), bool)
+        assert isinstance(still_true(an_entry(kind, about), booking, now=NOW), bool)
 
 
-# To whom, and who sends it
+# To whom
 
 
 def test_the_host_is_told_of_new_and_of_cancelled_bookings() -> None:
-    to_host = {kind for kind in get_args(EmailKind) if an_email(kind).to_host}
+    to_host = {kind for kind in get_args(LetterKind) if an_entry(kind).to_host}
     assert to_host == {"host_new_booking", "host_cancelled"}
-
-
-def test_an_email_that_nobody_is_sending_may_be_claimed_at_once() -> None:
-    assert an_email().may_be_claimed(NOW)
-
-
-def test_a_claim_holds_until_its_lease_ends() -> None:
-    email = an_email(claimed_by="worker")
-    assert not email.may_be_claimed(email.due_at - MS)
-    assert email.may_be_claimed(email.due_at)
-    assert email.may_be_claimed(email.due_at + MS)
-
-
-@pytest.mark.parametrize("status", ["sent", "superseded", "failed"])
-def test_what_is_done_is_never_claimed(status: EmailStatus) -> None:
-    email = an_email(status=status)
-    assert not email.may_be_claimed(email.due_at + timedelta(days=1))
 
 
 @pytest.mark.parametrize(
@@ -142,26 +135,68 @@ def test_what_is_done_is_never_claimed(status: EmailStatus) -> None:
         ("failed", 1, True),
     ],
 )
-def test_a_person_is_asked_about_what_fails(status: EmailStatus, tries: int, asks: bool) -> None:
-    assert an_email(status=status, tries=tries).needs_a_person is asks
+def test_a_person_is_asked_about_what_fails(status: EntryStatus, tries: int, asks: bool) -> None:
+    assert an_entry(status=status, tries=tries).needs_a_person is asks
 
 
-def test_a_letter_is_left_when_its_worker_never_came_back() -> None:
-    email = an_email(claimed_by="worker")
-    assert not email.was_left(email.due_at - MS)
-    assert email.was_left(email.due_at)
-    later = email.due_at + MS
-    # Nobody had it, it was put off and certainly not sent, or it is done.
-    assert not an_email().was_left(later)
-    assert not an_email(claimed_by=WAITING).was_left(later)
-    for status in ("sent", "superseded", "failed"):
-        assert not an_email(claimed_by="worker", status=status).was_left(later)
+# Who delivers it
 
 
-def test_a_letter_that_was_put_off_waits_for_its_time() -> None:
-    email = an_email(claimed_by=WAITING)
-    assert not email.may_be_claimed(email.due_at - MS)
-    assert email.may_be_claimed(email.due_at)
+def with_outbox(*entries: OutboxEntry) -> Booking:
+    return replace(a_booking(), outbox=entries)
+
+
+def test_a_claim_is_a_lease_until_which_the_clock_waits() -> None:
+    claimed = claim(an_entry(), owner="worker", now=NOW)
+    assert claimed.lease == Lease("worker", NOW + OUTBOX_LEASE)
+    assert claimed.due_at == NOW + OUTBOX_LEASE
+    assert claimed.lease.is_held(claimed.due_at - MS)
+    assert not claimed.lease.is_held(claimed.due_at)
+
+
+def test_an_entry_is_abandoned_when_its_worker_never_came_back() -> None:
+    claimed = claim(an_entry(), owner="worker", now=NOW)
+    assert abandoned(with_outbox(claimed), now=claimed.due_at - MS) == ()
+    assert abandoned(with_outbox(claimed), now=claimed.due_at) == (claimed,)
+    # Nobody had it, it was deferred and so definitely not sent, or it is done.
+    deferred = defer(claimed, now=NOW)
+    done = [replace(claimed, status=status) for status in ("sent", "superseded", "failed", "acknowledged")]
+    assert abandoned(with_outbox(an_entry(), deferred, *done), now=NOW + timedelta(days=9)) == ()
+
+
+def test_an_overdue_entry_is_free_and_goes_to_the_queue_again() -> None:
+    claimed = claim(an_entry(), owner="worker", now=NOW)
+    booking = with_outbox(claimed)
+    assert requeue_overdue(booking, now=claimed.due_at - MS) is booking
+    requeued = requeue_overdue(booking, now=claimed.due_at)
+    assert requeued.outbox == (replace(claimed, lease=None, due_at=claimed.due_at + OUTBOX_LEASE),)
+    assert to_enqueue(booking, requeued) == ("1",)
+
+
+@pytest.mark.parametrize("status", ["sent", "superseded", "failed", "acknowledged"])
+def test_an_entry_that_is_done_is_never_enqueued(status: EntryStatus) -> None:
+    booking = with_outbox(an_entry(status=status))
+    assert requeue_overdue(booking, now=NOW + timedelta(days=1)) is booking
+    assert to_enqueue(a_booking(), booking) == ()
+
+
+def test_only_new_and_overdue_entries_are_enqueued() -> None:
+    first, second = an_entry(), an_entry(entry_id="2")
+    assert to_enqueue(a_booking(), with_outbox(first, second)) == ("1", "2")
+    assert to_enqueue(with_outbox(first), with_outbox(first, second)) == ("2",)
+    assert to_enqueue(with_outbox(first, second), with_outbox(first, second)) == ()
+    # A deferred entry waits for its time, and a claimed one is in a worker's hands.
+    deferred = defer(first, now=NOW + OUTBOX_LEASE)
+    assert deferred.due_at > first.due_at
+    assert to_enqueue(with_outbox(first), with_outbox(deferred)) == ()
+    assert to_enqueue(with_outbox(first), with_outbox(claim(first, owner="worker", now=NOW + MS))) == ()
+
+
+def test_a_deferred_entry_counts_its_tries_and_waits_longer_each_time() -> None:
+    once = defer(claim(an_entry(), owner="worker", now=NOW), now=NOW)
+    assert (once.lease, once.tries, once.due_at) == (None, 1, NOW + timedelta(minutes=1))
+    twice = defer(once, now=NOW)
+    assert (twice.tries, twice.due_at) == (2, NOW + timedelta(minutes=2))
 
 
 # Trying again

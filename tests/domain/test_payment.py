@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import OPEN, PAYMENT_TRANSITIONS, Payment, PaymentStatus
+from chalicelib.domain.booking import OPEN, PAYMENT_TRANSITIONS, GatewayFacts, Lease, Payment, PaymentStatus
 from chalicelib.domain.money import Money
 from chalicelib.domain.schedule import back_off, next_verification
 from chalicelib.domain.timing import (
@@ -19,6 +18,7 @@ from chalicelib.domain.timing import (
     WEBHOOK_RECHECK,
 )
 from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, refund_owed
+from tests.replacing import replace
 from tests.strategies import jitters
 
 MS = timedelta(milliseconds=1)
@@ -32,7 +32,7 @@ def after(minutes: float) -> datetime:
 
 
 def looked(now: datetime, *, hold_ends: datetime = HOLD_ENDS) -> datetime | None:
-    return next_verification(PAYMENT, hold_ends=hold_ends, now=now)
+    return next_verification(PAYMENT.created_at, hold_ends=hold_ends, now=now)
 
 
 # When the gateway is asked
@@ -128,8 +128,8 @@ def test_following_the_schedule_ends_after_a_few_dozen_looks(hold: int) -> None:
 
 def test_a_payment_made_later_has_its_own_schedule() -> None:
     later = replace(PAYMENT, created_at=after(20))
-    assert next_verification(later, hold_ends=HOLD_ENDS, now=after(20)) == after(22)
-    assert next_verification(later, hold_ends=HOLD_ENDS, now=after(20 + 72 * 60) - MS) == after(20 + 72 * 60)
+    assert next_verification(later.created_at, hold_ends=HOLD_ENDS, now=after(20)) == after(22)
+    assert next_verification(later.created_at, hold_ends=HOLD_ENDS, now=after(20 + 72 * 60) - MS) == after(20 + 72 * 60)
 
 
 # Patience with silence
@@ -168,7 +168,7 @@ def test_more_silence_is_never_asked_into_sooner(silences: int, jitter: float) -
 
 def test_an_opening_is_leased_until_its_instant() -> None:
     until = NOW + timedelta(seconds=25)
-    assert PAYMENT.opening_until == until
+    assert PAYMENT.opening == Lease("opener", until)
     assert PAYMENT.is_opening(until - MS)
     assert not PAYMENT.opening_lapsed(until - MS)
     assert not PAYMENT.is_opening(until)
@@ -177,7 +177,7 @@ def test_an_opening_is_leased_until_its_instant() -> None:
 
 def test_what_is_not_created_or_not_leased_is_not_in_opening() -> None:
     for payment in (
-        replace(PAYMENT, opening_until=None),
+        replace(PAYMENT, opening=None),
         *(replace(PAYMENT, status=status) for status in get_args(PaymentStatus) if status != "created"),
     ):
         for now in (NOW, NOW + timedelta(days=1)):
@@ -204,7 +204,7 @@ def test_all_refunds_count_whatever_their_state() -> None:
 
 
 def test_what_went_back_is_in_the_currency_that_came() -> None:
-    received: Payment = replace(PAYMENT, received=Money(500, "USD"))
+    received: Payment = replace(PAYMENT, facts=GatewayFacts(received=Money(500, "USD")))
     assert received.refunded_or_owed == Money(0, "USD")
     assert PAYMENT.refunded_or_owed == Money(0, "ETB")
 
@@ -229,4 +229,4 @@ def test_completed_is_the_only_end_and_every_other_may_still_see_money() -> None
 
 def test_an_expired_hold_keeps_watching_its_payment() -> None:
     booking = expired(opened(a_booking()))
-    assert booking.payments[0].next_look_at == after(60)
+    assert booking.payments[0].schedule.next_verify_at == after(60)

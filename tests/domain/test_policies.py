@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import REFUND_TRANSITIONS, RefundStatus
+from chalicelib.domain.booking import REFUND_TRANSITIONS, Actor, RefundStatus
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.cancellation import ALL, HALF, NOTHING, Share, back_if_cancelled, cancel, share_back
 from chalicelib.domain.errors import StayBegun
@@ -186,7 +186,7 @@ def test_nothing_is_promised_that_a_begun_stay_refuses() -> None:
     ):
         assert back_if_cancelled(late, now=now) == back
     with pytest.raises(StayBegun):
-        cancel(late, by="guest", reason="", now=booking.check_in_at)
+        cancel(late, actor=Actor("guest"), reason="", now=booking.check_in_at)
 
 
 # Moves

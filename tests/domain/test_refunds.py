@@ -1,33 +1,32 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, Booking, Event, Refund, update_payment
+from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, Actor, Booking, Event, Refund, get_refund
 from chalicelib.domain.errors import RefundExceedsPayment
+from chalicelib.domain.ids import RefundId
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import (
     MAX_REFUNDS,
-    accepted,
     claim,
     defer_start,
-    get_refund,
     left_to_refund,
-    looked_up,
     owe_refund,
-    put_off,
+    record_accepted,
+    record_lookup,
     record_reversal,
-    transition_refund,
-    try_again,
+    requeue_rejected,
+    resolve,
 )
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import OUTBOX_LEASE, REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE
-from tests.builders import NOW, a_booking, another_attempt, expired, opened, paid, verified
+from tests.builders import NOW, a_booking, another_attempt, change_payment, expired, move_refund, opened, paid, verified
 from tests.invariants import check_booking
+from tests.replacing import replace
 
 MS = timedelta(milliseconds=1)
 HOUR = timedelta(hours=1)
@@ -42,11 +41,13 @@ def etb(minor: int) -> Money:
 
 
 def owing(minor: int = 300_000, booking: Booking = CONFIRMED, *, now: datetime = NOW, tell: bool = False) -> Booking:
-    return owe_refund(booking, TX_REF, amount=etb(minor), reason="a broken shower", cause="host", now=now, tell=tell)
+    return owe_refund(
+        booking, TX_REF, amount=etb(minor), reason="a broken shower", actor=Actor("host"), now=now, tell=tell
+    )
 
 
 def claimed(now: datetime = NOW) -> Booking:
-    return claim(owing(), R1, by="worker", cause="sweep", now=now)
+    return claim(owing(), R1, owner="worker", actor=Actor("sweep"), now=now)
 
 
 # Owing
@@ -54,19 +55,28 @@ def claimed(now: datetime = NOW) -> Booking:
 
 def test_a_refund_is_owed_and_due_at_once() -> None:
     booking = owe_refund(
-        CONFIRMED, TX_REF, amount=etb(5), reason="a gift", cause="host", now=LATER, key="k", fingerprint="f"
+        CONFIRMED, TX_REF, amount=etb(5), reason="a gift", actor=Actor("host"), now=LATER, key="k", fingerprint="f"
     )
     assert booking.refunds == (
-        Refund(R1, etb(5), "a gift", LATER, LATER, status="owed", due_at=LATER, key="k", fingerprint="f"),  # type: ignore[arg-type]
+        Refund(
+            refund_id=RefundId(R1),
+            amount=etb(5),
+            reason="a gift",
+            created_at=LATER,
+            updated_at=LATER,
+            due_at=LATER,
+            key="k",
+            fingerprint="f",
+        ),
     )
     assert booking.payments[0].updated_at == LATER
     assert booking.history[-1] == Event(LATER, "refund_owed", "host", R1, None, "owed", "ETB 0.05")
-    email = booking.emails[-1]
+    email = booking.outbox[-1]
     assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + OUTBOX_LEASE)
 
 
 def test_a_refund_may_be_told_of_elsewhere() -> None:
-    assert owing(tell=False).emails == CONFIRMED.emails
+    assert owing(tell=False).outbox == CONFIRMED.outbox
 
 
 def test_refunds_of_a_payment_are_numbered() -> None:
@@ -107,7 +117,7 @@ def test_only_completed_money_can_go_back(booking: Booking) -> None:
 
 def test_what_is_left_counts_refunds_in_every_state() -> None:
     booking = owing(300_000)
-    for state in (booking, claimed(), transition_refund(booking, R1, "attention", cause="sweep", now=NOW)):
+    for state in (booking, claimed(), move_refund(booking, R1, "attention", actor=Actor("sweep"), now=NOW)):
         assert left_to_refund(state.payments[0]) == etb(435_000)
 
 
@@ -126,7 +136,7 @@ def test_refunds_never_exceed_what_was_received(amounts: list[int]) -> None:
 
 def test_a_refund_of_a_payment_that_is_not_there() -> None:
     with pytest.raises(KeyError):
-        owe_refund(CONFIRMED, f"{TX_REF}0", amount=etb(1), reason="", cause="host", now=NOW)
+        owe_refund(CONFIRMED, f"{TX_REF}0", amount=etb(1), reason="", actor=Actor("host"), now=NOW)
 
 
 def test_people_have_twenty() -> None:
@@ -137,9 +147,9 @@ def test_people_have_twenty() -> None:
 
 
 def test_a_claim_names_the_one_who_may_post_it() -> None:
-    booking = claim(owing(), R1, by="worker", cause="sweep", now=LATER)
+    booking = claim(owing(), R1, owner="worker", actor=Actor("sweep"), now=LATER)
     refund = get_refund(booking, R1)
-    assert (refund.status, refund.claimed_by, refund.heard_at, refund.updated_at) == (
+    assert (refund.status, refund.owner, refund.answered_at, refund.updated_at) == (
         "requested",
         "worker",
         LATER,
@@ -148,13 +158,13 @@ def test_a_claim_names_the_one_who_may_post_it() -> None:
     assert refund.due_at == LATER + HOUR
     assert booking.history[-1] == Event(LATER, "refund_requested", "sweep", R1, "owed", "requested")
     with pytest.raises(ValueError, match="never goes"):
-        claim(booking, R1, by="another", cause="sweep", now=LATER)
+        claim(booking, R1, owner="another", actor=Actor("sweep"), now=LATER)
 
 
 def test_what_the_gateway_took_over_is_looked_up() -> None:
-    booking = accepted(claimed(), R1, provider_refund_id="RFND-1", cause="sweep", now=LATER)
+    booking = record_accepted(claimed(), R1, provider_refund_id="RFND-1", actor=Actor("sweep"), now=LATER)
     refund = get_refund(booking, R1)
-    assert (refund.status, refund.provider_refund_id, refund.heard_at) == ("processing", "RFND-1", LATER)
+    assert (refund.status, refund.provider_refund_id, refund.answered_at) == ("processing", "RFND-1", LATER)
     assert refund.due_at == LATER + HOUR
     assert booking.history[-1] == Event(LATER, "refund_processing", "sweep", R1, "requested", "processing")
 
@@ -162,36 +172,45 @@ def test_what_the_gateway_took_over_is_looked_up() -> None:
 def test_what_it_certainly_did_not_take_over_is_tried_again_after_a_pause() -> None:
     booking = claimed()
     for tries in range(1, 5):
-        booking = put_off(booking, R1, cause="sweep", now=LATER, jitter=0.5, detail="gateway_unreachable")
+        booking = requeue_rejected(
+            booking, R1, actor=Actor("sweep"), now=LATER, jitter=0.5, detail="gateway_unreachable"
+        )
         refund = get_refund(booking, R1)
-        assert (refund.status, refund.claimed_by, refund.put_off) == ("owed", "", tries)
+        assert (refund.status, refund.owner, refund.start_failures) == ("owed", "", tries)
         assert refund.due_at == LATER + back_off(tries, jitter=0.5)
         assert booking.history[-1] == Event(
             LATER, "refund_owed", "sweep", R1, "requested", "owed", "gateway_unreachable"
         )
-        booking = claim(booking, R1, by="worker", cause="sweep", now=LATER)
+        booking = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=LATER)
 
 
 def test_what_could_not_even_be_asked_about_stays_owed_without_a_word() -> None:
     before = owing()
     booking = defer_start(defer_start(before, R1, now=LATER, jitter=0.5), R1, now=LATER, jitter=0.5)
     refund = get_refund(booking, R1)
-    assert refund == replace(get_refund(before, R1), put_off=2, due_at=LATER + timedelta(seconds=22.5))
+    assert refund == replace(get_refund(before, R1), start_failures=2, due_at=LATER + timedelta(seconds=22.5))
     assert booking.history == before.history
 
 
 def test_what_is_done_or_waits_for_a_person_is_due_no_more() -> None:
     for to in ("refunded", "attention"):
-        booking = transition_refund(claimed(), R1, to, cause="webhook", now=LATER, due_at=LATER)
+        booking = move_refund(claimed(), R1, to, actor=Actor("webhook"), now=LATER)
         assert get_refund(booking, R1).due_at is None
 
 
 def test_an_operator_has_it_posted_again() -> None:
-    put_off_once = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
+    put_off_once = requeue_rejected(claimed(), R1, actor=Actor("sweep"), now=NOW, jitter=0, detail="")
     for waiting in (put_off_once, claimed()):
-        booking = try_again(transition_refund(waiting, R1, "attention", cause="sweep", now=NOW), R1, now=LATER)
+        booking = resolve(
+            move_refund(waiting, R1, "attention", actor=Actor("sweep"), now=NOW),
+            R1,
+            as_="post_again",
+            note="",
+            actor=Actor("operator"),
+            now=LATER,
+        )
         refund = get_refund(booking, R1)
-        assert (refund.status, refund.due_at, refund.put_off, refund.claimed_by) == ("owed", LATER, 0, "")
+        assert (refund.status, refund.due_at, refund.start_failures, refund.owner) == ("owed", LATER, 0, "")
         assert booking.history[-1] == Event(LATER, "refund_owed", "operator", R1, "attention", "owed")
         check_booking(booking)
 
@@ -199,9 +218,9 @@ def test_an_operator_has_it_posted_again() -> None:
 def test_another_refund_is_never_touched() -> None:
     booking = owing(2, owing(1))
     second = booking.refunds[1]
-    booking = claim(booking, R1, by="worker", cause="sweep", now=LATER)
-    booking = looked_up(booking, R1, heard=True, cause="sweep", now=LATER)
-    booking = transition_refund(booking, R1, "refunded", cause="sweep", now=LATER)
+    booking = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=LATER)
+    booking = record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=LATER)
+    booking = move_refund(booking, R1, "refunded", actor=Actor("sweep"), now=LATER)
     assert booking.refunds[1] == second
 
 
@@ -217,57 +236,59 @@ def test_hourly_for_six_hours_then_six_hourly() -> None:
         (NOW + 6 * HOUR, 6 * HOUR),
         (NOW + 12 * HOUR, 6 * HOUR),
     ):
-        refund = get_refund(looked_up(booking, R1, heard=True, cause="sweep", now=now), R1)
-        assert (refund.due_at, refund.heard_at, refund.status) == (now + pause, now, "requested")
+        refund = get_refund(record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=now), R1)
+        assert (refund.due_at, refund.answered_at, refund.status) == (now + pause, now, "requested")
 
 
 def test_the_hours_count_from_the_latest_request() -> None:
-    booking = put_off(claimed(), R1, cause="sweep", now=NOW, jitter=0, detail="")
-    again = claim(booking, R1, by="worker", cause="sweep", now=NOW + 20 * HOUR)
-    refund = get_refund(looked_up(again, R1, heard=True, cause="sweep", now=NOW + 21 * HOUR), R1)
+    booking = requeue_rejected(claimed(), R1, actor=Actor("sweep"), now=NOW, jitter=0, detail="")
+    again = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=NOW + 20 * HOUR)
+    refund = get_refund(record_lookup(again, R1, answered=True, actor=Actor("sweep"), now=NOW + 21 * HOUR), R1)
     assert refund.due_at == NOW + 22 * HOUR
     # Neither from what happened to it since, nor from the request of another.
-    booking = accepted(claimed(), R1, provider_refund_id=None, cause="sweep", now=NOW + 5 * HOUR)
-    booking = claim(owing(1, booking), f"{TX_REF}-R2", by="worker", cause="sweep", now=NOW + 5 * HOUR)
-    refund = get_refund(looked_up(booking, R1, heard=True, cause="sweep", now=NOW + 6 * HOUR), R1)
+    booking = record_accepted(claimed(), R1, provider_refund_id=None, actor=Actor("sweep"), now=NOW + 5 * HOUR)
+    booking = claim(owing(1, booking), f"{TX_REF}-R2", owner="worker", actor=Actor("sweep"), now=NOW + 5 * HOUR)
+    refund = get_refund(record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=NOW + 6 * HOUR), R1)
     assert refund.due_at == NOW + 12 * HOUR
 
 
 def test_a_refund_of_an_older_form_is_looked_up_all_the_same() -> None:
     """Nothing says when the gateway was last heard of it, nor when it was asked for."""
     booking = owing()
-    old = replace(get_refund(booking, R1), status="requested", heard_at=None, updated_at=LATER)
-    booking = update_payment(booking, TX_REF, refunds=(old,))
-    refund = get_refund(looked_up(booking, R1, heard=False, cause="sweep", now=LATER + 23 * HOUR), R1)
-    assert (refund.status, refund.heard_at, refund.due_at) == ("requested", LATER, LATER + 24 * HOUR)
-    early = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR - MS)
+    old = replace(get_refund(booking, R1), status="requested", answered_at=None, updated_at=LATER)
+    booking = change_payment(booking, TX_REF, refunds=(old,))
+    refund = get_refund(record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=LATER + 23 * HOUR), R1)
+    assert (refund.status, refund.answered_at, refund.due_at) == ("requested", LATER, LATER + 24 * HOUR)
+    early = record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=NOW + 6 * HOUR - MS)
     assert get_refund(early, R1).due_at == NOW + 7 * HOUR - MS
-    late = looked_up(booking, R1, heard=False, cause="sweep", now=NOW + 6 * HOUR)
+    late = record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=NOW + 6 * HOUR)
     assert get_refund(late, R1).due_at == NOW + 12 * HOUR
 
 
 def test_a_day_without_a_word_is_put_before_a_person() -> None:
-    nearly = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS)
+    nearly = record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR - MS)
     refund = get_refund(nearly, R1)
-    assert (refund.status, refund.heard_at) == ("requested", NOW)
-    silent = looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR)
+    assert (refund.status, refund.answered_at) == ("requested", NOW)
+    silent = record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR)
     assert get_refund(silent, R1).status == "attention"
     assert silent.history[-1] == Event(
         NOW + 24 * HOUR, "refund_attention", "sweep", R1, "requested", "attention", "no word for a day"
     )
-    heard = looked_up(claimed(), R1, heard=True, cause="sweep", now=NOW + 24 * HOUR)
+    heard = record_lookup(claimed(), R1, answered=True, actor=Actor("sweep"), now=NOW + 24 * HOUR)
     assert get_refund(heard, R1).status == "requested"
 
 
 def test_the_last_look_is_at_the_end_of_the_day_but_not_at_once() -> None:
-    refund = get_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 20 * HOUR), R1)
+    refund = get_refund(record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 20 * HOUR), R1)
     assert refund.due_at == NOW + 24 * HOUR
-    refund = get_refund(looked_up(claimed(), R1, heard=False, cause="sweep", now=NOW + 24 * HOUR - MS), R1)
+    refund = get_refund(
+        record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR - MS), R1
+    )
     assert refund.due_at == NOW + 24 * HOUR - MS + timedelta(minutes=1)
 
 
 def test_a_look_up_without_a_change_makes_no_entry() -> None:
-    booking = looked_up(claimed(), R1, heard=True, cause="sweep", now=LATER)
+    booking = record_lookup(claimed(), R1, answered=True, actor=Actor("sweep"), now=LATER)
     assert booking.history == claimed().history
 
 
@@ -276,7 +297,7 @@ def test_a_look_up_without_a_change_makes_no_entry() -> None:
 
 def test_money_that_the_gateway_took_back_is_recorded() -> None:
     twice = verified(another_attempt(opened(a_booking())), tx_ref=TX_REF)
-    booking = record_reversal(twice, TX_REF, "reversed", cause="webhook", now=LATER)
+    booking = record_reversal(twice, twice.payments[0], "reversed", actor=Actor("webhook"), now=LATER)
     assert booking.payments == (replace(twice.payments[0], reversal="reversed", updated_at=LATER), twice.payments[1])
     assert booking.history[-1] == Event(
         LATER, "payment_reversed", "webhook", TX_REF, "completed", "completed", "reversed"
@@ -294,7 +315,7 @@ def test_money_that_the_gateway_took_back_is_recorded() -> None:
     ],
 )
 def test_a_person_is_asked_about_what_does_not_get_on(status: str, put_offs: int, asks: bool) -> None:
-    refund = replace(get_refund(owing(), R1), status=status, put_off=put_offs)  # type: ignore[arg-type]
+    refund = replace(get_refund(owing(), R1), status=status, start_failures=put_offs)  # type: ignore[arg-type]
     assert refund.needs_a_person is asks
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 
 from chalicelib.domain.attention import attention
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import NotInReview
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import resolve
+from chalicelib.domain.verification import Availability, resolve_review
 from tests.builders import a_booking, expired, paid, verification_of, verified
 from tests.domain.states import (
     CHECK_IN,
@@ -29,53 +29,55 @@ from tests.domain.states import (
 )
 from tests.invariants import check_booking
 
+SARA = Actor("operator", "operator-sara", "sara@guzo.example.et")
+
 
 def resolved(
     booking: Booking,
     as_: Literal["accept", "refund"],
     *,
-    nights: Literal["free", "short"] = "free",
+    availability: Availability = Availability.FREE,
     now: datetime | None = None,
     attempt: int = 1,
 ) -> Booking:
     now = now or after(60)
-    return resolve(
+    return resolve_review(
         booking,
         f"{booking.booking_id}-{attempt}",
         as_=as_,
-        nights=nights,
+        availability=availability,
         note="It is ours.",
-        by="operator-sara",
+        actor=SARA,
         now=now,
     )
 
 
 @pytest.mark.parametrize(
-    ("booking", "as_", "nights", "status", "reason"),
+    ("booking", "as_", "availability", "status", "reason"),
     [
-        (in_review(HELD), "accept", "free", "confirmed", None),
-        (in_review(HELD), "accept", "short", "confirmed", None),
-        (in_review(HELD), "refund", "free", "pending_payment", "payment_not_accepted"),
-        (in_review(expired(HELD)), "accept", "free", "confirmed", None),
-        (in_review(expired(HELD)), "accept", "short", "expired", "place_gone"),
-        (in_review(expired(HELD)), "refund", "free", "expired", "payment_not_accepted"),
-        (in_review(paid(TWICE)), "accept", "free", "confirmed", "paid_twice"),
-        (in_review(paid(TWICE)), "refund", "free", "confirmed", "payment_not_accepted"),
-        (cancel_booking(in_review(HELD)), "accept", "free", "cancelled", "booking_cancelled"),
-        (cancel_booking(in_review(HELD)), "refund", "free", "cancelled", "payment_not_accepted"),
+        (in_review(HELD), "accept", Availability.FREE, "confirmed", None),
+        (in_review(HELD), "accept", Availability.SHORT, "confirmed", None),
+        (in_review(HELD), "refund", Availability.FREE, "pending_payment", "payment_not_accepted"),
+        (in_review(expired(HELD)), "accept", Availability.FREE, "confirmed", None),
+        (in_review(expired(HELD)), "accept", Availability.SHORT, "expired", "place_gone"),
+        (in_review(expired(HELD)), "refund", Availability.FREE, "expired", "payment_not_accepted"),
+        (in_review(paid(TWICE)), "accept", Availability.FREE, "confirmed", "paid_twice"),
+        (in_review(paid(TWICE)), "refund", Availability.FREE, "confirmed", "payment_not_accepted"),
+        (cancel_booking(in_review(HELD)), "accept", Availability.FREE, "cancelled", "booking_cancelled"),
+        (cancel_booking(in_review(HELD)), "refund", Availability.FREE, "cancelled", "payment_not_accepted"),
     ],
 )
 def test_an_operator_accepts_or_gives_back(
     booking: Booking,
     as_: Literal["accept", "refund"],
-    nights: Literal["free", "short"],
+    availability: Availability,
     status: str,
     reason: str | None,
 ) -> None:
-    result = resolved(booking, as_, nights=nights)
+    result = resolved(booking, as_, availability=availability)
     check_booking(result)
     payment = result.payments[0]
-    assert (result.status, payment.status, payment.received) == (status, "completed", LESS)
+    assert (result.status, payment.status, payment.facts.received) == (status, "completed", LESS)
     assert payment.accepted is (reason is None)
     # What had come goes back, not what was asked for.
     assert [(refund.reason, refund.amount) for refund in result.refunds] == ([] if reason is None else [(reason, LESS)])
@@ -91,12 +93,10 @@ def test_what_is_settled_is_looked_at_no_more() -> None:
     """A reversal that was announced, and not shown yet, would have had it looked at again."""
     booking = in_review(HELD)
     tx_ref = booking.payments[0].tx_ref
-    booking = applied(
-        booking, tx_ref, verification_of(booking.payments[0], "pending"), now=after(3), webhook_claim="other"
-    )
-    assert booking.payments[0].next_look_at is not None
+    booking = applied(booking, tx_ref, verification_of(booking.payments[0], "pending"), now=after(3), claim="other")
+    assert booking.payments[0].schedule.next_verify_at is not None
     for as_ in ("accept", "refund"):
-        assert resolved(booking, as_).payments[0].next_look_at is None
+        assert resolved(booking, as_).payments[0].schedule.next_verify_at is None
 
 
 def test_accepted_money_follows_the_rules_of_late_money() -> None:
@@ -107,8 +107,8 @@ def test_accepted_money_follows_the_rules_of_late_money() -> None:
 
 def test_an_amount_that_could_not_be_read_is_vouched_for() -> None:
     booking = verified(HELD, "paid", amount=None, reported="7.350,00")
-    assert booking.payments[0].received is None
-    assert resolved(booking, "accept").payments[0].received == PRICE
+    assert booking.payments[0].facts.received is None
+    assert resolved(booking, "accept").payments[0].facts.received == PRICE
     assert resolved(booking, "refund").refunds[0].amount == PRICE
 
 

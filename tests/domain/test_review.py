@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from chalicelib.domain.errors import StayNotOver
 from chalicelib.domain.review import Review, check_reviewable, rated
 from tests.builders import NOW, a_booking, a_booking_id, a_listing, cancelled, expired, opened, paid
+from tests.replacing import replace
 
 MS = timedelta(milliseconds=1)
 STAYED = paid(opened(a_booking()))

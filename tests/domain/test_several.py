@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
 import pytest
 from hypothesis import given
 
-from chalicelib.domain.booking import OPEN, Booking
+from chalicelib.domain.booking import OPEN, SWEEP, Actor, Booking, get_refund
 from chalicelib.domain.lifecycle import due_at
-from chalicelib.domain.refunds import accepted, claim, get_refund, owe_refund, transition_refund
+from chalicelib.domain.refunds import claim, owe_refund, record_accepted
 from chalicelib.domain.timing import REFUND_POLL_EARLY
-from tests.builders import a_booking, another_attempt, opened, paid, verified
+from tests.builders import a_booking, another_attempt, move_refund, opened, paid, verified
 from tests.domain.states import CONFIRMED, HALF, TWICE, after
+from tests.replacing import replace
 from tests.strategies import Life, lives
 
 
@@ -26,23 +26,23 @@ def test_a_step_touches_one_payment_and_one_refund(life: Life) -> None:
         assert len(touched) - len(closed) <= 1
         refunds = {refund.refund_id: refund for refund in before.refunds}
         assert sum(refunds.get(refund.refund_id) not in (None, refund) for refund in now.refunds) <= 1
-        letters = zip(before.emails, now.emails, strict=False)
-        assert sum(old.status != "settled" == new.status for old, new in letters) <= 1
+        entries = zip(before.outbox, now.outbox, strict=False)
+        assert all(old.status == "owed" for old, new in entries if old.status != new.status)
 
 
 def owed(booking: Booking, tx_ref: str, minutes: float) -> Booking:
-    return owe_refund(booking, tx_ref, amount=HALF, reason="kind", cause="host", now=after(minutes), tell=False)
+    return owe_refund(booking, tx_ref, amount=HALF, reason="kind", actor=Actor("host"), now=after(minutes), tell=False)
 
 
 def moved(booking: Booking, refund_id: str, status: str, minutes: float) -> Booking:
     now = after(minutes)
     if status in ("requested", "processing"):
-        booking = claim(booking, refund_id, by="worker", cause="sweep", now=now)
+        booking = claim(booking, refund_id, owner="worker", actor=SWEEP, now=now)
     if status == "processing":
-        booking = accepted(booking, refund_id, provider_refund_id=None, cause="sweep", now=now)
+        booking = record_accepted(booking, refund_id, provider_refund_id=None, actor=SWEEP, now=now)
     if status in ("refunded", "attention"):
         to: Literal["refunded", "attention"] = "refunded" if status == "refunded" else "attention"
-        booking = transition_refund(booking, refund_id, to, cause="sweep", now=now)
+        booking = move_refund(booking, refund_id, to, actor=SWEEP, now=now)
     return booking
 
 
@@ -92,7 +92,7 @@ def test_a_booking_is_due_when_any_of_its_payments_and_refunds_is() -> None:
     looked = verified(booking, "pending", tx_ref=first, now=after(20))
     assert due_at(looked) == after(22)
     twice = verified(verified(looked, "paid", tx_ref=second, now=after(21)), "paid", tx_ref=first, now=after(21))
-    silent = replace(twice, emails=())
+    silent = replace(twice, outbox=())
     assert due_at(silent) == after(21)
-    claimed = claim(silent, f"{first}-R1", by="worker", cause="sweep", now=after(21))
+    claimed = claim(silent, f"{first}-R1", owner="worker", actor=SWEEP, now=after(21))
     assert due_at(claimed) == after(21) + REFUND_POLL_EARLY

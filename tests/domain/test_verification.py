@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,11 +11,18 @@ from hypothesis import strategies as st
 
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.attention import attention
-from chalicelib.domain.booking import Booking, Event, get_payment, update_payment
+from chalicelib.domain.booking import Actor, Booking, Event, get_payment
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import UNKNOWN_FOR_GOOD, WEBHOOK_RECHECK
-from chalicelib.domain.verification import NO_ANSWER, Verification, WebhookClaim, apply_verification, matches
-from tests.builders import NOW, WINDOW, a_booking, expired, paid, verification_of, verified
+from chalicelib.domain.verification import (
+    NO_ANSWER,
+    Availability,
+    Verification,
+    WebhookClaim,
+    apply_verification,
+    matches,
+)
+from tests.builders import NOW, WINDOW, a_booking, change_payment, expired, paid, verification_of, verified
 from tests.domain.states import (
     CHECK_IN,
     CONFIRMED,
@@ -36,6 +42,7 @@ from tests.domain.states import (
     with_refund,
 )
 from tests.invariants import check_booking
+from tests.replacing import replace
 from tests.strategies import Life, jitters, lives, verifications
 
 # Only the four together are "paid"
@@ -69,12 +76,12 @@ def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dic
     [reviewed] = result.payments
     assert result.status == booking.status
     assert reviewed.status == "review"
-    assert reviewed.received == verification.amount
+    assert reviewed.facts.received == verification.amount
     assert result.history[-1] == Event(
         after(40), "payment_review", "webhook", payment.tx_ref, payment.status, "review", why
     )
     assert attention(result) == "payment_review"
-    assert result.emails == booking.emails
+    assert result.outbox == booking.outbox
 
 
 def test_what_does_not_differ_matches() -> None:
@@ -88,24 +95,28 @@ def test_a_later_answer_unsays_nothing_of_the_first() -> None:
     reviewed = in_review(HELD)
     before = reviewed.payments[0]
     result = applied(reviewed, before.tx_ref, Verification("reversed"), now=after(9))
-    same = ("received", "mode", "provider_reference", "receipt_url", "fee", "paid_at", "status")
-    for name in same:
-        assert getattr(result.payments[0], name) == getattr(before, name)
-    assert result.payments[0].said == "reversed"
+    assert (result.payments[0].facts, result.payments[0].status) == (before.facts, before.status)
+    assert result.payments[0].gateway_status == "reversed"
 
 
 def test_nights_are_free_unless_it_is_said_that_they_are_short() -> None:
     booking = expired(HELD)
     payment = booking.payments[0]
     result = apply_verification(
-        booking, payment.tx_ref, verification_of(payment), now=after(40), cause="sweep", window=WINDOW, jitter=0.0
+        booking,
+        payment.tx_ref,
+        verification_of(payment),
+        now=after(40),
+        actor=Actor("sweep"),
+        window=WINDOW,
+        jitter=0.0,
     )
     assert result.status == "confirmed"
 
 
 def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
     for booking, kind in ((CONFIRMED, "payment_reversed"), (requested(with_refund(CONFIRMED)), "refund_refunded")):
-        event = verified(booking, "refunded", now=after(40), cause="verify").history[-1]
+        event = verified(booking, "refunded", now=after(40), actor=Actor("verify")).history[-1]
         assert (event.kind, event.cause, event.at) == (kind, "verify", after(40))
 
 
@@ -115,7 +126,7 @@ def test_whoever_asked_is_the_cause_of_what_is_found_gone() -> None:
 @pytest.mark.parametrize(("moment", "status"), [(-MS, "pending"), (0 * MS, "failed"), (MS, "failed")])
 def test_a_failure_counts_from_the_end_of_the_checkout_window(moment: timedelta, status: str) -> None:
     for booking in (HELD, LONG_HELD):
-        result = verified(booking, "failed", now=NOW + WINDOW + moment, cause="verify")
+        result = verified(booking, "failed", now=NOW + WINDOW + moment, actor=Actor("verify"))
         assert result.payments[0].status == status
         if status == "failed":
             tx_ref = booking.payments[0].tx_ref
@@ -139,7 +150,7 @@ def test_late_money_takes_the_place_until_check_in(moment: timedelta, status: st
 
 def test_money_for_a_hold_that_nobody_ended_yet_confirms_it_however_late() -> None:
     for now in (HELD.hold_expires_at - MS, HELD.hold_expires_at, HELD.hold_expires_at + MS, CHECK_IN + MS):
-        result = verified(HELD, now=now, nights="short")
+        result = verified(HELD, now=now, availability=Availability.SHORT)
         assert result.status == "confirmed"
         assert result.confirmed_late_at is None
 
@@ -147,18 +158,18 @@ def test_money_for_a_hold_that_nobody_ended_yet_confirms_it_however_late() -> No
 def test_a_failure_is_told_only_of_the_latest_payment() -> None:
     closed = verified(TWICE, "failed", now=NOW + timedelta(hours=2), tx_ref=TWICE.payments[0].tx_ref)
     assert closed.payments[0].status == "expired"
-    assert closed.emails == ()
+    assert closed.outbox == ()
 
 
 def test_no_letter_where_no_other_payment_could_be_tried() -> None:
     """No such booking comes to be: an open payment is the latest of a booking that waits for money."""
     late = NOW + timedelta(hours=2)
     for status in ("confirmed", "expired", "cancelled"):
-        assert verified(replace(HELD, status=status), "failed", now=late).emails == ()
+        assert verified(replace(HELD, status=status), "failed", now=late).outbox == ()
     first = TWICE.payments[0].tx_ref
-    reopened = update_payment(TWICE, first, status="pending")
+    reopened = change_payment(TWICE, first, status="pending")
     result = verified(reopened, "failed", now=late, tx_ref=first)
-    assert (result.payments[0].status, result.emails) == ("failed", ())
+    assert (result.payments[0].status, result.outbox) == ("failed", ())
 
 
 # When it is asked again
@@ -185,8 +196,8 @@ def test_what_a_webhook_announced_is_soon_asked_for_again(
     booking: Booking, said: str, webhook_claim: WebhookClaim, again: datetime | None
 ) -> None:
     payment = booking.payments[0]
-    result = applied(booking, payment.tx_ref, verification_of(payment, said), now=after(3), webhook_claim=webhook_claim)
-    assert result.payments[0].next_look_at == again
+    result = applied(booking, payment.tx_ref, verification_of(payment, said), now=after(3), claim=webhook_claim)
+    assert result.payments[0].schedule.next_verify_at == again
 
 
 def test_an_announcement_never_puts_the_next_look_off() -> None:
@@ -197,19 +208,19 @@ def test_an_announcement_never_puts_the_next_look_off() -> None:
             HELD.payments[0].tx_ref,
             verification_of(HELD.payments[0], "pending"),
             now=nearly,
-            webhook_claim=webhook_claim,
+            claim=webhook_claim,
         )
-        assert result.payments[0].next_look_at == after(5)
+        assert result.payments[0].schedule.next_verify_at == after(5)
 
 
 def test_after_72_hours_only_an_announcement_is_followed_up() -> None:
     over = expired(HELD)
     payment = over.payments[0]
     end = NOW + timedelta(hours=72)
-    assert verified(over, "pending", now=end - MS).payments[0].next_look_at == end
-    assert verified(over, "pending", now=end).payments[0].next_look_at is None
-    webhook_claim = applied(over, payment.tx_ref, verification_of(payment, "pending"), now=end, webhook_claim="paid")
-    assert webhook_claim.payments[0].next_look_at == end + WEBHOOK_RECHECK
+    assert verified(over, "pending", now=end - MS).payments[0].schedule.next_verify_at == end
+    assert verified(over, "pending", now=end).payments[0].schedule.next_verify_at is None
+    webhook_claim = applied(over, payment.tx_ref, verification_of(payment, "pending"), now=end, claim="paid")
+    assert webhook_claim.payments[0].schedule.next_verify_at == end + WEBHOOK_RECHECK
 
 
 @pytest.mark.parametrize(
@@ -232,37 +243,37 @@ def test_silences_are_asked_into_ever_more_patiently(
     tx_ref = booking.payments[0].tx_ref
     for seconds in (15, 30, 60, 120, 240, 480, 960, 1800, 1800):
         for jitter in (0.0, 0.5):
-            result = applied(booking, tx_ref, NO_ANSWER, now=now, webhook_claim=webhook_claim, jitter=jitter)
+            result = applied(booking, tx_ref, NO_ANSWER, now=now, claim=webhook_claim, jitter=jitter)
             pause = timedelta(seconds=seconds) * (0.5 + jitter / 2)
-            assert result.payments[0].next_look_at == (now + pause if watched else None)
+            assert result.payments[0].schedule.next_verify_at == (now + pause if watched else None)
         booking = result
-    assert booking.payments[0].unanswered == 9
-    assert booking.payments[0].looked_at is None or booking.payments[0].looked_at <= NOW
+    assert booking.payments[0].schedule.consecutive_failures == 9
+    assert booking.payments[0].schedule.verified_at is None or booking.payments[0].schedule.verified_at <= NOW
     heard = applied(booking, tx_ref, verification_of(booking.payments[0], "pending"), now=now)
-    assert heard.payments[0].unanswered == 0
+    assert heard.payments[0].schedule.consecutive_failures == 0
 
 
 def test_a_look_that_was_announced_goes_on_through_silences() -> None:
     tx_ref = CONFIRMED.payments[0].tx_ref
-    once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), webhook_claim="other")
+    once = applied(CONFIRMED, tx_ref, NO_ANSWER, now=after(3), claim="other")
     twice = applied(once, tx_ref, NO_ANSWER, now=after(4))
-    assert twice.payments[0].next_look_at == after(4) + timedelta(seconds=22.5)
+    assert twice.payments[0].schedule.next_verify_at == after(4) + timedelta(seconds=22.5)
     heard = applied(twice, tx_ref, verification_of(CONFIRMED.payments[0]), now=after(5))
-    assert heard.payments[0].next_look_at is None
+    assert heard.payments[0].schedule.next_verify_at is None
 
 
 def test_a_silence_after_the_72_hours_is_asked_into_again() -> None:
     """Somebody named this payment once more, so it is not let go without an answer."""
     end = NOW + timedelta(hours=72)
     over = verified(expired(HELD), "pending", now=end)
-    assert over.payments[0].next_look_at is None
+    assert over.payments[0].schedule.next_verify_at is None
     silent = applied(over, over.payments[0].tx_ref, NO_ANSWER, now=end + timedelta(hours=1))
-    assert silent.payments[0].next_look_at == end + timedelta(hours=1, seconds=11.25)
+    assert silent.payments[0].schedule.next_verify_at == end + timedelta(hours=1, seconds=11.25)
 
 
 def test_silence_changes_nothing_else() -> None:
     result = applied(HELD, HELD.payments[0].tx_ref, NO_ANSWER, now=after(3))
-    payment = replace(result.payments[0], unanswered=0, next_look_at=HELD.payments[0].next_look_at)
+    payment = replace(result.payments[0], schedule=HELD.payments[0].schedule)
     assert replace(result, payments=(payment,)) == HELD
 
 
@@ -278,7 +289,7 @@ def test_a_payment_that_is_not_there() -> None:
 def two_refunds() -> Booking:
     booking = requested(with_refund(CONFIRMED, HALF))
     booking = with_refund(booking, HALF)
-    return refunding.claim(booking, booking.refunds[1].refund_id, by="worker", cause="sweep", now=NOW)
+    return refunding.claim(booking, booking.refunds[1].refund_id, owner="worker", actor=Actor("sweep"), now=NOW)
 
 
 def test_a_payment_that_went_back_tells_of_one_refund_only() -> None:
@@ -293,15 +304,15 @@ def test_a_payment_that_went_back_tells_of_one_refund_only() -> None:
 def test_the_oldest_that_was_asked_for_is_meant() -> None:
     booking = with_refund(with_refund(CONFIRMED, HALF), Money(100, "ETB"))
     second = booking.refunds[1].refund_id
-    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
+    booking = refunding.claim(booking, second, owner="worker", actor=Actor("sweep"), now=NOW)
     assert [refund.status for refund in verified(booking, "refunded").refunds] == ["owed", "refunded"]
 
 
 def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_payment_is_reversed() -> None:
     booking = with_refund(processing(with_refund(CONFIRMED, HALF), "RF1"), Money(100, "ETB"))
     second = booking.refunds[1].refund_id
-    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
-    booking = refunding.accepted(booking, second, provider_refund_id="RF2", cause="sweep", now=NOW)
+    booking = refunding.claim(booking, second, owner="worker", actor=Actor("sweep"), now=NOW)
+    booking = refunding.record_accepted(booking, second, provider_refund_id="RF2", actor=Actor("sweep"), now=NOW)
     told_so = verified(booking, "reversed", now=after(5))
     assert [(refund.status, refund.due_at) for refund in told_so.refunds] == [("processing", after(5))] * 2
     assert told_so.payments[0].reversal == ""
@@ -310,8 +321,8 @@ def test_every_refund_that_the_gateway_has_a_name_for_is_asked_about_once_its_pa
 def test_a_refund_without_a_name_is_not_asked_about_sooner_for_a_reversal() -> None:
     booking = with_refund(processing(with_refund(CONFIRMED, HALF), "RF1"), Money(100, "ETB"))
     second = booking.refunds[1].refund_id
-    booking = refunding.claim(booking, second, by="worker", cause="sweep", now=NOW)
-    booking = refunding.accepted(booking, second, provider_refund_id=None, cause="sweep", now=NOW)
+    booking = refunding.claim(booking, second, owner="worker", actor=Actor("sweep"), now=NOW)
+    booking = refunding.record_accepted(booking, second, provider_refund_id=None, actor=Actor("sweep"), now=NOW)
     first, other = verified(booking, "reversed", now=after(5)).refunds
     assert (first.due_at, other.due_at) == (after(5), booking.refunds[1].due_at)
 
@@ -333,30 +344,30 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
     verification = data.draw(verifications(payment))
     now = life.now + data.draw(st.timedeltas(timedelta(0), timedelta(days=40)))
     webhook_claim: WebhookClaim = data.draw(st.sampled_from(("", "paid", "other")))
-    nights: Literal["free", "short"] = data.draw(st.sampled_from(("free", "short")))
+    availability = data.draw(st.sampled_from(Availability))
     jitter = data.draw(jitters)
     result = applied(
-        booking, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
+        booking, payment.tx_ref, verification, now=now, availability=availability, claim=webhook_claim, jitter=jitter
     )
     check_booking(result)
     after_all = get_payment(result, payment.tx_ref)
 
     # Confirmed only by this answer, of this payment, in all four points, and never late without the place.
     if result.status == "confirmed" and booking.status != "confirmed":
-        assert verification.said == "paid"
+        assert verification.status == "paid"
         assert matches(payment, verification)
         assert after_all.accepted
-        assert booking.status == "pending_payment" or (nights == "free" and now < booking.check_in_at)
+        assert booking.status == "pending_payment" or (availability is Availability.FREE and now < booking.check_in_at)
     elif result.status != booking.status:
         pytest.fail("an answer moves a booking to confirmed, or not at all")
 
     # What is completed stays so; the others' money is not this answer's business.
     if payment.status == "completed":
         assert after_all.status == "completed"
-        assert after_all.received == payment.received
-    elif verification.said == "paid":
+        assert after_all.facts.received == payment.facts.received
+    elif verification.status == "paid":
         assert after_all.status == ("completed" if matches(payment, verification) else "review")
-    if verification.said == "no_answer":
+    if verification.status == "no_answer":
         assert ignoring_verify_schedule(result) == ignoring_verify_schedule(booking)
     for before, later in zip(booking.payments, result.payments, strict=True):
         if before is not payment:
@@ -364,11 +375,11 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
             assert later.status == before.status or (before.status in ("created", "pending") and after_all.accepted)
 
     # Money that came is told of; nothing that was owed is forgotten.
-    assert result.emails[: len(booking.emails)] == booking.emails
+    assert result.outbox[: len(booking.outbox)] == booking.outbox
     assert result.history[: len(booking.history)] == booking.history
 
     again = applied(
-        result, payment.tx_ref, verification, now=now, nights=nights, webhook_claim=webhook_claim, jitter=jitter
+        result, payment.tx_ref, verification, now=now, availability=availability, claim=webhook_claim, jitter=jitter
     )
     assert ignoring_verify_schedule(again) == ignoring_verify_schedule(result)
 
@@ -382,9 +393,9 @@ def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject)
         payment.tx_ref,
         verification_of(payment),
         now=life.now,
-        nights=data.draw(st.sampled_from(("free", "short"))),
+        availability=data.draw(st.sampled_from(Availability)),
     )
     known = get_payment(result, payment.tx_ref)
     assert known.status == "completed"
-    assert known.received is not None
-    assert known.accepted or known.refunded_or_owed == known.received
+    assert known.facts.received is not None
+    assert known.accepted or known.refunded_or_owed == known.facts.received

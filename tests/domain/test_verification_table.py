@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Refund, get_payment
 from chalicelib.domain.timing import OUTBOX_LEASE
-from chalicelib.domain.verification import Verification
+from chalicelib.domain.verification import Availability, Verification
 from tests.builders import get_refund, verification_of
 from tests.domain.states import LESS, SITUATIONS, Situation, applied, ignoring_verify_schedule
+from tests.replacing import replace
 
 # "free" and "short" are two columns for a paid answer: whether the nights can be taken again.
 TABLE = """
@@ -65,27 +65,27 @@ def rows() -> list[tuple[str, str, str]]:
     ]
 
 
-def answered(situation: Situation, said: str) -> tuple[Verification, Literal["free", "short"]]:
+def answered(situation: Situation, answer: str) -> tuple[Verification, Availability]:
     payment = get_payment(situation.booking, situation.tx_ref)
-    if said in ("free", "short"):
-        return verification_of(payment), "free" if said == "free" else "short"
-    if said == "odd":
-        return verification_of(payment, amount=LESS), "free"
-    return verification_of(payment, "no_answer" if said == "silence" else said), "free"
+    if answer in ("free", "short"):
+        return verification_of(payment), Availability(answer)
+    if answer == "odd":
+        return verification_of(payment, amount=LESS), Availability.FREE
+    return verification_of(payment, "no_answer" if answer == "silence" else answer), Availability.FREE
 
 
 # What each cell means, to the last field
 
 
 def flat(booking: Booking) -> dict[str, Any]:
-    """Every field of a booking, and of each payment by its number."""
-    parts = ("payments", "emails", "history")
-    found: dict[str, Any] = {
-        field.name: getattr(booking, field.name) for field in fields(booking) if field.name not in parts
-    }
+    """Every field of a booking, and of each payment, its schedule and its facts by the payment's number."""
+    parts = ("payments", "outbox", "history")
+    found = {name: getattr(booking, name) for name in booking.__struct_fields__ if name not in parts}
     for payment in booking.payments:
-        found |= {f"{payment.attempt}.{field.name}": getattr(payment, field.name) for field in fields(payment)}
-    found["emails"] = [(email.kind, email.about, email.due_at, email.status) for email in booking.emails]
+        for record in (payment, payment.schedule, payment.facts):
+            names = [name for name in record.__struct_fields__ if name not in ("schedule", "facts")]
+            found |= {f"{payment.attempt}.{name}": getattr(record, name) for name in names}
+    found["outbox"] = [(entry.kind, entry.about, entry.due_at, entry.status) for entry in booking.outbox]
     found["history"] = [
         (event.at, event.kind, event.subject, event.before, event.after, event.detail) for event in booking.history
     ]
@@ -100,6 +100,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
 
     def happened(kind: str, subject: str, before: str | None, to: str, detail: str = "") -> None:
         found["history"].append((now, kind, subject, before, to, detail))
+        found["updated_at"] = now
 
     def moved(
         to: str, detail: str = "", number: str = own, subject: str = tx_ref, before: str = payment.status
@@ -108,7 +109,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         happened(f"payment_{to}", subject, before, to, detail)
 
     def owed(kind: str, about: str = "") -> None:
-        found["emails"].append((kind, about, now + OUTBOX_LEASE, "owed"))
+        found["outbox"].append((kind, about, now + OUTBOX_LEASE, "owed"))
 
     def reported() -> None:
         facts = {
@@ -120,7 +121,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
             "paid_at": verification.paid_at,
         }
         found.update({own + name: fact for name, fact in facts.items() if fact is not None})
-        nothing = {"next_look_at": None, "opening_until": None, "opening_by": "", "problem": None}
+        nothing = {"next_verify_at": None, "opening": None, "problem": None}
         found.update({own + name: value for name, value in nothing.items()})
 
     def confirmed(detail: str) -> None:
@@ -130,7 +131,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         for other in booking.payments:
             if other is not payment and other.status in ("created", "pending"):
                 number = f"{other.attempt}."
-                found.update({number + "next_look_at": now, number + "opening_until": None, number + "opening_by": ""})
+                found.update({number + "next_verify_at": now, number + "opening": None})
                 moved("expired", "paid by another attempt", number, other.tx_ref, other.status)
         found.update({"status": "confirmed", "expiry_retry_at": None})
         happened("booking_confirmed", "", booking.status, "confirmed", detail)
@@ -154,17 +155,17 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         owed("money_returned", f"{tx_ref}-R1")
 
     if cell in ("silent", "later"):
-        found[own + "unanswered"] += 1
+        found[own + "consecutive_failures"] += 1
         if cell == "later":
             # The first silence, in the middle of its jitter.
-            found[own + "next_look_at"] = now + timedelta(seconds=11.25)
+            found[own + "next_verify_at"] = now + timedelta(seconds=11.25)
         return found
     found.update(
         {
-            own + "looked_at": now,
-            own + "said": verification.said,
-            own + "unanswered": 0,
-            own + "next_look_at": situation.again,
+            own + "verified_at": now,
+            own + "gateway_status": verification.status,
+            own + "consecutive_failures": 0,
+            own + "next_verify_at": situation.again,
         }
     )
     match cell:
@@ -176,7 +177,8 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         case "review":
             reported()
             moved(
-                "review", "ETB 7,349.99 instead of ETB 7,350.00" if verification.said == "paid" else verification.said
+                "review",
+                "ETB 7,349.99 instead of ETB 7,350.00" if verification.status == "paid" else verification.status,
             )
         case "note":
             reported()
@@ -186,8 +188,8 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         case "close":
             moved("expired", "never opened")
         case "taken":
-            found.update({own + "reversal": verification.said, own + "updated_at": now})
-            happened("payment_reversed", tx_ref, "completed", "completed", verification.said)
+            found.update({own + "reversal": verification.status, own + "updated_at": now})
+            happened("payment_reversed", tx_ref, "completed", "completed", verification.status)
         case "ask":
             found[own + "refunds"] = (replace(get_refund(booking), due_at=now),)
         case "back":
@@ -203,8 +205,8 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
 @pytest.mark.parametrize(("name", "said", "cell"), rows(), ids=lambda value: value)
 def test_the_table(name: str, said: str, cell: str) -> None:
     situation = SITUATIONS[name]
-    verification, nights = answered(situation, said)
-    result = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, nights=nights)
+    verification, availability = answered(situation, said)
+    result = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, availability=availability)
     assert flat(result) == expected(situation, verification, cell)
 
 
@@ -215,8 +217,8 @@ def test_the_table_has_every_situation() -> None:
 @pytest.mark.parametrize(("name", "said", "cell"), rows(), ids=lambda value: value)
 def test_who_must_look_at_it_and_whether_nights_are_held(name: str, said: str, cell: str) -> None:
     situation = SITUATIONS[name]
-    verification, nights = answered(situation, said)
-    result = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, nights=nights)
+    verification, availability = answered(situation, said)
+    result = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, availability=availability)
     assert result.holds_nights is (situation.booking.holds_nights or cell == "late")
     before = attention(situation.booking)
     wanted = {
@@ -231,7 +233,7 @@ def test_who_must_look_at_it_and_whether_nights_are_held(name: str, said: str, c
 @pytest.mark.parametrize(("name", "said", "cell"), rows(), ids=lambda value: value)
 def test_the_same_answer_again_changes_nothing_more(name: str, said: str, cell: str) -> None:
     situation = SITUATIONS[name]
-    verification, nights = answered(situation, said)
-    once = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, nights=nights)
-    again = applied(once, situation.tx_ref, verification, now=situation.asked, nights=nights)
+    verification, availability = answered(situation, said)
+    once = applied(situation.booking, situation.tx_ref, verification, now=situation.asked, availability=availability)
+    again = applied(once, situation.tx_ref, verification, now=situation.asked, availability=availability)
     assert ignoring_verify_schedule(again) == ignoring_verify_schedule(once)

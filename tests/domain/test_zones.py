@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Actor, Booking, Cause
 from chalicelib.domain.cancellation import back_if_cancelled, cancel
 from chalicelib.domain.errors import StayBegun, StayNotOver
 from chalicelib.domain.listing import CancellationPolicy
@@ -77,10 +77,11 @@ def test_until_when_a_stay_can_be_cancelled_and_late_money_gets_its_place(
 ) -> None:
     begins = instant(stay[5])
     confirmed = paid(booked(stay))
-    assert cancel(confirmed, by="guest", reason="", now=begins - MS).status == "cancelled"
-    for by in ("guest", "host", "operator"):
+    assert cancel(confirmed, actor=Actor("guest"), reason="", now=begins - MS).status == "cancelled"
+    causes: tuple[Cause, ...] = ("guest", "host", "operator")
+    for cause in causes:
         with pytest.raises(StayBegun):
-            cancel(confirmed, by=by, reason="", now=begins)
+            cancel(confirmed, actor=Actor(cause), reason="", now=begins)
     over = expired(booked(stay))
     assert paid(over, now=begins - MS).status == "confirmed"
     assert paid(over, now=begins).status == "expired"

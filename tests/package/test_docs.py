@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from chalicelib.api.core.problems import PROBLEM_TYPES
-from chalicelib.services.operators.lists import Kind
+from chalicelib.domain.attention import AttentionKind
 from chalicelib.telemetry import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def test_every_alarm_and_every_concern_has_its_entry_in_the_runbook() -> None:
     template = json.loads((ROOT / ".chalice" / "resources.json").read_text(encoding="utf-8"))
     alarms = {name for name, made in template["Resources"].items() if made.get("Type") == "AWS::CloudWatch::Alarm"}
     entries = set(headings(ROOT / "docs" / "runbook.md"))
-    assert alarms | set(get_args(Kind)) <= entries
+    assert alarms | set(get_args(AttentionKind)) <= entries
 
 
 def test_every_metric_is_explained_in_the_runbook() -> None:

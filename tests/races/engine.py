@@ -30,6 +30,7 @@ from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindi
 from tests.fake_stores import Row, Tables
 from tests.fakes import Fakes
 from tests.harness import Harness
+from tests.replacing import replace
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +120,14 @@ def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
         elif kind == "ORPHAN":
             at = item["attention_at"]["S"].partition("#")[0]
             found.orphans[rest] = (Verification("paid"), datetime.fromisoformat(at))
-        elif "body" in item:
+        elif "record" in item:
             found.bookings[BookingId(key)] = _row(item)
     for item in _all(admin, listings):
         listing_id, part = ListingId(item["listing_id"]["S"]), item["part"]["S"]
         if part == "LISTING":
-            found.listings[listing_id] = decode_listing(item["body"]["S"], int(item["version"]["N"]))
+            found.listings[listing_id] = replace(
+                decode_listing(**_record(item, listing_id)), version=int(item["version"]["N"])
+            )
         else:
             for night in _nights(item, part.removeprefix("MONTH#")):
                 found.nights[listing_id, night.date] = night
@@ -142,7 +145,8 @@ def _slot(text: str) -> tuple[datetime, BookingId]:
 
 
 def _row(item: dict[str, Any]) -> Row:
-    booking = decode_booking(item["body"]["S"], int(item["version"]["N"]))
+    booking_id = item["booking_id"]["S"]
+    booking = replace(decode_booking(**_record(item, booking_id)), version=int(item["version"]["N"]))
     due = datetime.fromisoformat(item["due_at"]["S"]) if "due_at" in item else None
     since, _, kind = item["attention_at"]["S"].partition("#") if "attention_at" in item else ("", "", "")
     return Row(booking, due, kind or None, datetime.fromisoformat(since) if since else booking.created_at)
@@ -191,3 +195,7 @@ def _conflict(operation: str, *, first: bool) -> dict[str, Any]:
     if not single:
         error["CancellationReasons"] = [{"Code": CONFLICT if first else "None"}, {"Code": CONFLICT}]
     return error
+
+
+def _record(item: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"record": item["record"]["B"], "form": int(item["schema"]["N"]), "name": name}

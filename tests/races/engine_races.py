@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -26,9 +26,10 @@ from chalicelib.domain.money import Money
 from chalicelib.services.book import BookingResult
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.sweep import process_task
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, NIGHTS, PUBLIC, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 TX = f"{FIRST}-1"
@@ -157,7 +158,7 @@ def host_cancels(harness: Harness) -> object:
 
 
 def send(harness: Harness) -> int:
-    return send_emails(harness.ports, FIRST)
+    return deliver(harness.ports, FIRST)
 
 
 # -- how it ends
@@ -210,7 +211,7 @@ def confirmed_once(harness: Harness, outcomes: list[object]) -> None:
     booking = harness.stored_booking(FIRST)
     assert (booking.status, moves(booking, "confirmed")) == ("confirmed", 1)
     [payment] = booking.payments
-    assert (payment.status, payment.accepted, payment.received) == ("completed", True, PRICE)
+    assert (payment.status, payment.accepted, payment.facts.received) == ("completed", True, PRICE)
     assert booking.refunds == ()
     assert letters(harness) == {"booking_confirmed": 1, "host_new_booking": 1}
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
@@ -238,7 +239,7 @@ def cancelled_and_paid_back(harness: Harness, outcomes: list[object]) -> None:
     assert (booking.status, moves(booking, "cancelled")) == ("cancelled", 1)
     [payment] = booking.payments
     [refund] = booking.refunds
-    assert (payment.status, payment.received) == ("completed", PRICE)
+    assert (payment.status, payment.facts.received) == ("completed", PRICE)
     assert (refund.amount, refund.status) == (PRICE, "processing")
     assert harness.ports.gateway.refunds == [(refund.refund_id, PRICE, refund.reason)]
     assert harness.units_taken == {}
@@ -285,7 +286,7 @@ def one_link(harness: Harness, outcomes: list[object]) -> None:
 
 def each_letter_once(harness: Harness, outcomes: list[object]) -> None:
     assert letters(harness) == {"booking_confirmed": 1, "host_new_booking": 1}
-    assert all(email.status == "sent" for email in harness.stored_booking(FIRST).emails)
+    assert all(email.status == "sent" for email in harness.stored_booking(FIRST).outbox)
     assert "email_sent_twice" not in harness.ports.observe.events
 
 
@@ -400,4 +401,4 @@ def drain(harness: Harness) -> None:
         if queue.tasks:
             process_task(harness.ports, queue.tasks.pop(0), public_url=PUBLIC)
         else:
-            send_emails(harness.ports, queue.letters.pop(0).booking_id)
+            deliver(harness.ports, queue.letters.pop(0).booking_id)

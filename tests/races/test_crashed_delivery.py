@@ -15,7 +15,7 @@ import pytest
 from pynamodb.connection import Connection
 
 from chalicelib.domain.timing import OUTBOX_LEASE
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import MailBusy
 from tests.call_log import Crash, raises
 from tests.harness import Harness, booking_id_of
@@ -38,8 +38,8 @@ class Step:
 
 
 IN_THE_WEBHOOK = {
-    "between commit and enqueuing": Step("queue.emails"),
-    "after enqueuing": Step("queue.emails", after=True),
+    "between commit and enqueuing": Step("queue.enqueue_outbox"),
+    "after enqueuing": Step("queue.enqueue_outbox", after=True),
 }
 IN_THE_WORKER = {
     "before the claim": Step("bookings.save"),
@@ -71,13 +71,13 @@ def play(harness: Harness, name: str, *, comes_again: bool) -> None:
         harness.webhook(TX)
         [message] = queue.letters
         queue.letters.clear()
-        die(harness, step, lambda: send_emails(harness.ports, FIRST))
+        die(harness, step, lambda: deliver(harness.ports, FIRST))
         if comes_again:
             queue.letters.append(message)
-    owed = [email.due_at for email in harness.stored_booking(FIRST).emails if email.status == "owed"]
+    owed = [email.due_at for email in harness.stored_booking(FIRST).outbox if email.status == "owed"]
     assert all(due <= harness.ports.clock.now() + OUTBOX_LEASE for due in owed)
     harness.advance(minutes=10)
-    assert [email.status for email in harness.stored_booking(FIRST).emails] == ["sent", "sent"]
+    assert [email.status for email in harness.stored_booking(FIRST).outbox] == ["sent", "sent"]
     sent = Counter(message.subject.partition(" ")[0] for message in harness.ports.mailer.sent)
     assert sent == Counter((GUESTS, HOSTS)) + Counter(step.twice)
     assert len(harness.ports.observe.of("email_maybe_twice")) == step.perhaps
@@ -105,9 +105,9 @@ def test_on_dynamodb_local(name: str, comes_again: bool, tables: tuple[Connectio
 def test_a_worker_that_is_taken_over_by_a_message_is_counted_too() -> None:
     harness = Harness()
     harness.confirmed_booking()
-    die(harness, IN_THE_WORKER["after both are sent"], lambda: send_emails(harness.ports, FIRST))
+    die(harness, IN_THE_WORKER["after both are sent"], lambda: deliver(harness.ports, FIRST))
     harness.ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
-    assert send_emails(harness.ports, FIRST) == 2
+    assert deliver(harness.ports, FIRST) == 2
     assert [line["email_id"] for line in harness.ports.observe.of("email_maybe_twice")] == ["1", "2"]
 
 
@@ -115,7 +115,7 @@ def test_a_letter_that_was_put_off_was_not_sent() -> None:
     harness = Harness()
     harness.confirmed_booking()
     harness.ports.run_before("mailer.send", raises(MailBusy()))
-    assert send_emails(harness.ports, FIRST) == 1
+    assert deliver(harness.ports, FIRST) == 1
     harness.advance(minutes=5)
-    assert [email.status for email in harness.stored_booking(FIRST).emails] == ["sent", "sent"]
+    assert [email.status for email in harness.stored_booking(FIRST).outbox] == ["sent", "sent"]
     assert harness.ports.observe.of("email_maybe_twice") == []

@@ -125,7 +125,7 @@ def money_is_accounted_for(stack: KillableStack, booking: Booking, *, attention:
         assert (payment.status == "completed") is paid, payment
         if not paid or charge is None:
             continue
-        assert payment.received is not None
+        assert payment.facts.received is not None
         # Never posted twice, and never more than there was.
         posted = Counter(refund.reference for refund in charge.refunds)
         assert set(posted) <= {refund.refund_id for refund in payment.refunds}
@@ -134,7 +134,7 @@ def money_is_accounted_for(stack: KillableStack, booking: Booking, *, attention:
             assert refund.status == "refunded" or (refund.status == "attention" and attention == "refund"), refund
             assert refund.refund_id in posted or refund.status == "attention"
         if not (payment.accepted and booking.status == "confirmed"):
-            assert payment.refunded_or_owed == payment.received
+            assert payment.refunded_or_owed == payment.facts.received
 
 
 def every_letter_was_sent(stack: KillableStack, tables: Tables) -> None:
@@ -143,11 +143,11 @@ def every_letter_was_sent(stack: KillableStack, tables: Tables) -> None:
     twice = 0
     for row in tables.bookings.values():
         booking = row.booking
-        assert {email.status for email in booking.emails} <= {"sent", "superseded"}, booking.emails
+        assert {email.status for email in booking.outbox} <= {"sent", "superseded"}, booking.outbox
         mailed = Counter(letter.to for letter in letters if booking.booking_id in letter.text)
         marked = Counter(
             booking.place.host_email if email.to_host else booking.contact.email
-            for email in booking.emails
+            for email in booking.outbox
             if email.status == "sent"
         )
         assert mailed >= marked, booking.booking_id

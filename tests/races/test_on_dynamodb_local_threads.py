@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from chalicelib.services.book import BookingResult
 from tests.harness import NIGHTS, Harness
 from tests.races.engine import EngineHarness, conflicts
 from tests.races.engine_races import RACES, Race, attempt, book, drain, initialized, one_booking
+from tests.replacing import replace
 
 pytestmark = pytest.mark.races
 

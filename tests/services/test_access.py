@@ -16,7 +16,7 @@ from chalicelib.services.access import Principal, Role, role_in, signed_in, visi
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.attention import settle
+from chalicelib.services.operators.attention import acknowledge
 from tests.builders import GUEST, HOST, NOW, a_booking_id
 from tests.fakes import Fakes
 from tests.harness import (
@@ -62,9 +62,9 @@ OF_OPERATORS: dict[str, Use] = {
     "bookings": lambda ports, who: operators.bookings_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "payments": lambda ports, who: operators.payments_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "report": lambda ports, who: operators.report(ports, who, DAY, DAY),
-    "settle": lambda ports, who: settle(ports, who, f"payment_reversed.{ONE}", note=""),
+    "settle": lambda ports, who: acknowledge(ports, who, f"payment_reversed.{ONE}", note=""),
     "resolve": lambda ports, who: operators.resolve_review(ports, who, ONE, as_="accept", note=""),
-    "retry": lambda ports, who: refund.retry(ports, who, f"{ONE}-R1", as_="post_again", said=""),
+    "retry": lambda ports, who: refund.resolve_refund(ports, who, f"{ONE}-R1", as_="post_again", note=""),
 }
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, update_payment
+from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION
 from chalicelib.domain.errors import AttentionItemNotFound, Busy, GatewayRejected, WrongResolutionCall
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.attention import Acknowledged, settle
+from chalicelib.services.operators.attention import Acknowledged, acknowledge
 from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.ports import Acknowledgement, MailRefused, StoreBusy
 from chalicelib.services.refunds import refund
-from tests.builders import NOW, a_booking_id, a_stay
+from tests.builders import NOW, a_booking_id, a_stay, change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -42,7 +42,7 @@ def reversal(harness: Harness) -> str:
 def email(harness: Harness) -> str:
     harness.confirmed_booking()
     harness.ports.run_before("mailer.send", raises(MailRefused()))
-    send_emails(harness.ports, FIRST)
+    deliver(harness.ports, FIRST)
     return f"email.{FIRST}.1"
 
 
@@ -80,7 +80,7 @@ def test_what_was_settled_leaves_the_list_with_who_and_why(harness: Harness, por
     [matter] = listed(ports)
     assert (matter.item_id, matter.actions) == (item_id, ("acknowledge",))
     ports.clock.move(hours=1)
-    done = settle(ports, OPERATOR, item_id, note="Told by telephone.")
+    done = acknowledge(ports, OPERATOR, item_id, note="Told by telephone.")
     booking_id = None if make is orphan else FIRST
     said = Acknowledgement(ports.clock.now(), OPERATOR.person_id, "Told by telephone.")
     assert done == Acknowledged(item_id, booking_id, said)
@@ -88,7 +88,7 @@ def test_what_was_settled_leaves_the_list_with_who_and_why(harness: Harness, por
     ports.clock.move(days=1)
     # Whoever repeats it, with whatever words, is answered with the first ones.
     harness.clear_logs()
-    assert settle(ports, COLLEAGUE, item_id, note="Me, too.") == done
+    assert acknowledge(ports, COLLEAGUE, item_id, note="Me, too.") == done
     assert ports.call_log.count("bookings.save") == 0
     if booking_id:
         entry = harness.stored_booking(FIRST).history[-1]
@@ -100,13 +100,13 @@ def test_what_was_settled_leaves_the_list_with_who_and_why(harness: Harness, por
 def test_two_operators_at_once(harness: Harness, ports: Fakes, make: object) -> None:
     item_id = make(harness)  # type: ignore[operator]
     call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
-    ports.run_before(call, lambda: settle(ports, COLLEAGUE, item_id, note="first"))
-    done = settle(ports, OPERATOR, item_id, note="second")
-    assert (done.settlement.by, done.settlement.note) == (COLLEAGUE.person_id, "first")
+    ports.run_before(call, lambda: acknowledge(ports, COLLEAGUE, item_id, note="first"))
+    done = acknowledge(ports, OPERATOR, item_id, note="second")
+    assert (done.acknowledgement.by, done.acknowledgement.note) == (COLLEAGUE.person_id, "first")
     if make is not orphan:
-        assert [event.detail for event in harness.stored_booking(FIRST).history if event.kind.endswith("_settled")] == [
-            "first"
-        ]
+        assert [
+            event.detail for event in harness.stored_booking(FIRST).history if event.kind.endswith("_acknowledged")
+        ] == ["first"]
 
 
 @pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
@@ -115,25 +115,25 @@ def test_an_answer_that_was_lost(harness: Harness, ports: Fakes, make: object) -
     call = "bookings.acknowledge_orphan" if make is orphan else "bookings.save"
     ports.run_after(call, raises(StoreBusy()))
     with pytest.raises(Busy) as refused:
-        settle(ports, OPERATOR, item_id, note="once")
+        acknowledge(ports, OPERATOR, item_id, note="once")
     assert refused.value.retry_after == 1
-    assert settle(ports, OPERATOR, item_id, note="twice").settlement.note == "once"
+    assert acknowledge(ports, OPERATOR, item_id, note="twice").acknowledgement.note == "once"
     assert listed(ports) == []
 
 
 def test_what_goes_on_failing_comes_back_and_is_settled_anew(harness: Harness, ports: Fakes) -> None:
     item_id = failing(harness)
-    first = settle(ports, OPERATOR, item_id, note="first")
+    first = acknowledge(ports, OPERATOR, item_id, note="first")
     fail_for_a_day(harness)
     assert [matter.item_id for matter in listed(ports)] == [item_id]
-    second = settle(ports, OPERATOR, item_id, note="second")
-    assert (first.settlement.note, second.settlement.note) == ("first", "second")
-    assert settle(ports, OPERATOR, item_id, note="third") == second
+    second = acknowledge(ports, OPERATOR, item_id, note="second")
+    assert (first.acknowledgement.note, second.acknowledgement.note) == ("first", "second")
+    assert acknowledge(ports, OPERATOR, item_id, note="third") == second
 
 
 def test_a_settled_orphan_stays_settled_when_its_webhook_comes_again(harness: Harness, ports: Fakes) -> None:
     item_id = orphan(harness)
-    settle(ports, OPERATOR, item_id, note="Sent back by hand.")
+    acknowledge(ports, OPERATOR, item_id, note="Sent back by hand.")
     harness.webhook(item_id.removeprefix("orphan."))
     assert listed(ports) == []
 
@@ -141,11 +141,11 @@ def test_a_settled_orphan_stays_settled_when_its_webhook_comes_again(harness: Ha
 def test_an_email_that_was_settled_is_not_sent(harness: Harness, ports: Fakes) -> None:
     item_id = email(harness)
     before = len(ports.mailer.sent)
-    settle(ports, OPERATOR, item_id, note="Told by telephone.")
+    acknowledge(ports, OPERATOR, item_id, note="Told by telephone.")
     harness.advance(days=2)
     assert [event.after for event in harness.stored_booking(FIRST).history if event.subject == "1"] == [
         "failed",
-        "settled",
+        "acknowledged",
     ]
     assert all(letter.to == ports.mailer.sent[0].to for letter in ports.mailer.sent[before:])
 
@@ -157,29 +157,29 @@ def test_what_has_a_call_of_its_own(harness: Harness, ports: Fakes) -> None:
     [matter] = listed(ports)
     assert matter.actions == ("resolve",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/payments/{ONE}/resolve"):
-        settle(ports, OPERATOR, matter.item_id, note="")
+        acknowledge(ports, OPERATOR, matter.item_id, note="")
     operators.resolve_review(ports, OPERATOR, ONE, as_="refund", note="")
     with pytest.raises(AttentionItemNotFound):
-        settle(ports, OPERATOR, matter.item_id, note="")
+        acknowledge(ports, OPERATOR, matter.item_id, note="")
     ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
     harness.process_task(harness.stored_booking(FIRST))
     [matter] = listed(ports)
     assert matter.actions == ("resolve",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/refunds/{ONE}-R1/resolve"):
-        settle(ports, OPERATOR, matter.item_id, note="")
+        acknowledge(ports, OPERATOR, matter.item_id, note="")
 
 
 def test_a_refund_that_is_tried_on_by_itself(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
     row = ports.tables.bookings[FIRST]
-    waiting = replace(row.booking.payments[0].refunds[0], put_off=REFUND_TRIES_BEFORE_ATTENTION)
-    row.booking = update_payment(row.booking, ONE, refunds=(waiting,))
+    waiting = replace(row.booking.payments[0].refunds[0], start_failures=REFUND_TRIES_BEFORE_ATTENTION)
+    row.booking = change_payment(row.booking, ONE, refunds=(waiting,))
     row.attention = "refund"
     [matter] = listed(ports)
     assert (matter.item_id, matter.actions) == (f"refund.{ONE}-R1", ())
     with pytest.raises(WrongResolutionCall, match="by itself"):
-        settle(ports, OPERATOR, matter.item_id, note="")
+        acknowledge(ports, OPERATOR, matter.item_id, note="")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_what_is_not_on_the_list(harness: Harness, ports: Fakes, item_id: str) -
     harness.confirmed_booking()
     before = harness.stored_booking(FIRST)
     with pytest.raises(AttentionItemNotFound):
-        settle(ports, OPERATOR, item_id, note="")
+        acknowledge(ports, OPERATOR, item_id, note="")
     assert harness.stored_booking(FIRST) == before
 
 
@@ -225,18 +225,18 @@ def test_a_name_is_taken_whole(harness: Harness, ports: Fakes) -> None:
         item_id = make(harness)
         for other in (f"{item_id}-1", f"{item_id}.1", f"{item_id} ", item_id.replace(FIRST, f"{FIRST}-1")):
             with pytest.raises(AttentionItemNotFound):
-                settle(ports, OPERATOR, other, note="")
+                acknowledge(ports, OPERATOR, other, note="")
 
 
 def test_a_reference_that_cannot_be_one_is_not_even_looked_for(harness: Harness, ports: Fakes) -> None:
     harness.clear_logs()
     for subject in ("", "x" * 5000, "GUEST#guest-1", FIRST):
         with pytest.raises(AttentionItemNotFound):
-            settle(ports, OPERATOR, f"orphan.{subject}", note="")
+            acknowledge(ports, OPERATOR, f"orphan.{subject}", note="")
     assert ports.call_log.names("bookings") == []
 
 
 def test_since_when_is_the_time_of_the_settling(harness: Harness, ports: Fakes) -> None:
     item_id = reversal(harness)
     ports.clock.move_to(NOW + timedelta(hours=2))
-    assert settle(ports, OPERATOR, item_id, note="").settlement.at == NOW + timedelta(hours=2)
+    assert acknowledge(ports, OPERATOR, item_id, note="").acknowledgement.at == NOW + timedelta(hours=2)

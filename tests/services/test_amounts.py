@@ -86,7 +86,7 @@ def accepted(harness: Harness, row: Row) -> Booking:
     if row.before:
         refund(harness.ports, OPERATOR, ONE, amount=row.before, reason="a broken shower", key="before")
     booking = harness.stored_booking(booking)
-    assert (booking.status, booking.payments[0].received) == ("confirmed", row.received)
+    assert (booking.status, booking.payments[0].facts.received) == ("confirmed", row.received)
     return booking
 
 

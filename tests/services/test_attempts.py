@@ -7,22 +7,22 @@ and that must not show.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Refund
+from chalicelib.domain.booking import Booking, Refund, get_refund
 from chalicelib.domain.errors import BookingNotPayable, GatewayRejected, GatewayTimeout, GatewayUnreachable, InProgress
 from chalicelib.domain.money import Money
-from chalicelib.domain.refunds import get_refund
-from chalicelib.services.deliver import send_emails
-from chalicelib.services.refunds import refund, retry
+from chalicelib.services.deliver import deliver
+from chalicelib.services.refunds import refund, resolve_refund
 from tests.builders import NOW
 from tests.call_log import Crash, raises
 from tests.harness import OPERATOR, PUBLIC, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 OPENED = NOW + timedelta(minutes=65)
@@ -171,10 +171,10 @@ def test_how_long_its_link_is_shown(attempt: Attempt, age: timedelta, *, shown: 
 def test_when_a_failure_is_the_end_of_it(attempt: Attempt, age: timedelta, status: str) -> None:
     attempt.move_to(age)
     attempt.harness.ports.gateway.set_status(attempt.tx_ref, "failed")
-    before = len(attempt.booking.emails)
+    before = len(attempt.booking.outbox)
     attempt.harness.webhook(attempt.tx_ref, "charge.failed")
     assert attempt.status == status
-    letters = [(email.kind, email.about) for email in attempt.booking.emails[before:]]
+    letters = [(entry.kind, entry.about) for entry in attempt.booking.outbox[before:]]
     assert letters == ([("payment_failed", attempt.tx_ref)] if status == "failed" else [])
 
 
@@ -191,7 +191,7 @@ def test_nobody_is_written_to_of_a_failure_that_was_tried_again(attempt: Attempt
         with pytest.raises(GatewayRejected):
             harness.pay(attempt.booking)
     before = len(harness.ports.mailer.sent)
-    send_emails(harness.ports, FIRST)
+    deliver(harness.ports, FIRST)
     assert [message.text for message in harness.ports.mailer.sent[before:]] == [attempt.tx_ref] * (not retried)
 
 
@@ -348,7 +348,7 @@ def due_refund(harness: Harness, request: pytest.FixtureRequest) -> Harness:
         earlier(harness)
         if get_refund(harness.stored_booking(FIRST), R1).status != "attention":
             harness.process_task(harness.stored_booking(FIRST))
-        retry(harness.ports, OPERATOR, R1, as_="post_again", said="Seen at the gateway.")
+        resolve_refund(harness.ports, OPERATOR, R1, as_="post_again", note="Seen at the gateway.")
     assert get_refund(harness.stored_booking(FIRST), R1).status == "owed"
     harness.ports.gateway.reported_refund_status = "unknown"
     harness.clear_logs()

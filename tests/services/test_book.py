@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, NIGHTS, PUBLIC, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 TODAY = date(2027, 1, 2)
@@ -60,7 +60,7 @@ def test_a_booking_holds_its_nights_and_has_a_link(harness: Harness, ports: Fake
     assert (booking.total, booking.hold_expires_at) == (Money(735000, "ETB"), HOLD_ENDS)
     assert (booking.contact, booking.request_id) == (HANNA, "request-first")
     [payment] = booking.payments
-    assert (payment.tx_ref, payment.status, payment.opening_by) == (f"{FIRST}-1", "pending", "")
+    assert (payment.tx_ref, payment.status, payment.opening) == (f"{FIRST}-1", "pending", None)
     assert payment.checkout_url == ports.gateway.charges[payment.tx_ref].url
     assert (payment.gateway, payment.expected_mode, payment.amount) == ("chapa", "test", Money(735000, "ETB"))
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
@@ -97,7 +97,7 @@ def test_the_gateway_is_told_what_it_needs(harness: Harness, ports: Fakes) -> No
 
 
 def test_nothing_is_mailed_for_a_hold(harness: Harness, ports: Fakes) -> None:
-    assert harness.book().booking.emails == ()
+    assert harness.book().booking.outbox == ()
     assert ports.queue.letters == []
 
 

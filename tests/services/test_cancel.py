@@ -30,7 +30,7 @@ def test_an_unpaid_booking_is_given_up(harness: Harness, ports: Fakes) -> None:
     assert stop(ports) == "guest"
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.refunds, harness.units_taken) == ("cancelled", (), {})
-    assert [email.kind for email in booking.emails] == ["booking_cancelled"]
+    assert [email.kind for email in booking.outbox] == ["booking_cancelled"]
     assert booking.payments[0].status == "expired"
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
     assert harness.free_slots() == 3
@@ -62,7 +62,7 @@ def test_what_goes_back(harness: Harness, ports: Fakes, who: Any, before: timede
     # Nights, refund and letters in one write.
     assert ports.call_log.count("bookings.save") == 1
     assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
-    assert [email.kind for email in booking.emails][-2:] == ["booking_cancelled", "host_cancelled"]
+    assert [email.kind for email in booking.outbox][-2:] == ["booking_cancelled", "host_cancelled"]
 
 
 def test_a_stay_that_has_begun_is_not_cancelled(harness: Harness, ports: Fakes) -> None:

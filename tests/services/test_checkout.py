@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Problem, update_payment
-from chalicelib.domain.checkout import MOST_KEYS
+from chalicelib.domain.booking import Actor, Lease, OpeningProblem
+from chalicelib.domain.checkout import MAX_KEYS
 from chalicelib.domain.errors import (
     BookingNotFound,
     BookingNotPayable,
@@ -30,10 +29,11 @@ from chalicelib.domain.money import Money
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult, error_of_problem, pay_now
 from chalicelib.services.ports import StoreBusy
-from tests.builders import GUEST, NOW, SALT, opened
+from tests.builders import GUEST, NOW, SALT, change_payment, opened
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, OPERATOR, PUBLIC, Harness, booking_id_of
+from tests.replacing import replace
 from tests.services.test_opening import KNOWN, UNKNOWN, USED
 
 FIRST = booking_id_of("first")
@@ -80,7 +80,7 @@ def test_a_link_is_given_until_its_window_is_over(harness: Harness, ports: Fakes
     # It may have been paid on, so it was asked about before it was replaced, and is watched on.
     assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.initialize"]
     old = harness.stored_payment(ONE)
-    assert (old.status, old.next_look_at) == ("expired", ports.clock.now())
+    assert (old.status, old.schedule.next_verify_at) == ("expired", ports.clock.now())
     assert harness.due_at(booking) == ports.clock.now()
 
 
@@ -221,7 +221,7 @@ def test_the_gateways_trouble_is_told_as_it_was(harness: Harness, ports: Fakes, 
 
 def test_a_stored_code_that_this_release_does_not_know_is_told_as_a_bad_answer(harness: Harness, ports: Fakes) -> None:
     wrong = (FieldError("phone", "is not one of ours"),)
-    of_another_release = Problem("gateway_asleep", "It sleeps.", wrong, retry_after=7)
+    of_another_release = OpeningProblem("gateway_asleep", "It sleeps.", wrong, retry_after=7)
     refusal = error_of_problem(of_another_release, definitely_not_executed=False)
     assert type(refusal) is GatewayBadAnswer
     assert (refusal.detail, refusal.errors, refusal.retry_after) == ("It sleeps.", wrong, 7)
@@ -268,12 +268,12 @@ def test_a_key_that_was_shown_the_open_link_is_remembered_too(harness: Harness, 
 
 def test_a_shown_link_is_remembered_for_so_many_keys_and_no_more(harness: Harness) -> None:
     harness.book()
-    for n in range(MOST_KEYS + 1):
+    for n in range(MAX_KEYS + 1):
         assert not harness.pay(harness.stored_booking(FIRST), key=f"{n}").replayed
-    assert len(harness.stored_payment(ONE).shown_under) == MOST_KEYS
+    assert len(harness.stored_payment(ONE).shown_under) == MAX_KEYS
     assert harness.pay(harness.stored_booking(FIRST), key="0").replayed
     # The one too many is answered all the same.
-    assert not harness.pay(harness.stored_booking(FIRST), key=f"{MOST_KEYS}").replayed
+    assert not harness.pay(harness.stored_booking(FIRST), key=f"{MAX_KEYS}").replayed
 
 
 def test_a_key_is_remembered_for_ever(harness: Harness, ports: Fakes) -> None:
@@ -465,11 +465,12 @@ def test_whoever_waited_for_one_opening_waits_less_for_the_next(harness: Harness
 
     def lease(until: datetime | None, by: str) -> None:
         before = harness.stored_booking(FIRST)
-        ports.bookings.save(before, update_payment(before, TWO, opening_until=until, opening_by=by))
+        opening = Lease(by, until) if until else None
+        ports.bookings.save(before, change_payment(before, TWO, opening=opening))
 
     def the_rival_gives_up_after_twelve_seconds() -> None:
         ports.clock.move(seconds=ports.clock.slept[-1])
-        if ports.clock.now() >= NOW + timedelta(seconds=12) and harness.stored_payment(TWO).opening_by == "rival":
+        if ports.clock.now() >= NOW + timedelta(seconds=12) and harness.stored_payment(TWO).is_opened_by("rival"):
             lease(None, "")
             ports.run_before("bookings.save", another_is_faster)
 
@@ -480,7 +481,7 @@ def test_whoever_waited_for_one_opening_waits_less_for_the_next(harness: Harness
     ports.clock.on_sleep = the_rival_gives_up_after_twelve_seconds
     with pytest.raises(InProgress):
         harness.pay(harness.stored_booking(FIRST))
-    assert harness.stored_payment(TWO).opening_by == "another"
+    assert harness.stored_payment(TWO).is_opened_by("another")
     assert 19.5 <= sum(ports.clock.slept) < 20.6
 
 
@@ -492,7 +493,7 @@ def test_a_repeated_booking_waits_less_for_whoever_took_it_over_before(harness: 
     def lease(seconds: int, by: str) -> None:
         before = harness.stored_booking(FIRST)
         until = ports.clock.now() + timedelta(seconds=seconds)
-        ports.bookings.save(before, update_payment(before, ONE, opening_until=until, opening_by=by))
+        ports.bookings.save(before, change_payment(before, ONE, opening=Lease(by, until)))
 
     def time_goes_by() -> None:
         ports.clock.move(seconds=ports.clock.slept[-1])
@@ -502,7 +503,7 @@ def test_a_repeated_booking_waits_less_for_whoever_took_it_over_before(harness: 
     ports.run_before("bookings.save", lambda: lease(300, "another"))
     with pytest.raises(InProgress):
         harness.book()
-    assert harness.stored_payment(ONE).opening_by == "another"
+    assert harness.stored_payment(ONE).is_opened_by("another")
     assert 19.5 <= sum(ports.clock.slept) < 20.6
 
 
@@ -535,14 +536,14 @@ def test_a_payment_that_is_taken_over_stays_its_keys(harness: Harness, ports: Fa
     with pytest.raises(KeyboardInterrupt):
         harness.pay(harness.stored_booking(FIRST), key="k")
     ports.clock.move(seconds=25)
-    owners = [harness.stored_payment(TWO).opening_by]
-    ports.run_before("gateway.initialize", lambda: owners.append(harness.stored_payment(TWO).opening_by))
+    owners = [harness.stored_payment(TWO).opening]
+    ports.run_before("gateway.initialize", lambda: owners.append(harness.stored_payment(TWO).opening))
     harness.process_task(harness.stored_booking(FIRST))
     assert [event.cause for event in harness.stored_booking(FIRST).history if event.kind == "payment_pending"] == [
         "sweep"
     ]
     # Each lease has an owner that nobody else is.
-    assert [len(owner) for owner in {*owners}] == [16, 16]
+    assert [len(lease.owner) for lease in {*owners} if lease] == [16, 16]
     again = harness.pay(harness.stored_booking(FIRST), key="k")
     assert (again.replayed, again.payment.tx_ref) == (True, TWO)
 
@@ -583,7 +584,7 @@ def test_the_lease_is_saved_before_the_gateway_is_asked(harness: Harness, ports:
 
 def test_the_page_pays_in_its_own_name(harness: Harness, ports: Fakes) -> None:
     failed(harness)
-    paid = pay_now(ports, harness.stored_booking(FIRST), key="", cause="return", public_url=PUBLIC)
+    paid = pay_now(ports, harness.stored_booking(FIRST), key="", actor=Actor("return"), public_url=PUBLIC)
     assert paid.payment.tx_ref == TWO
     assert {event.cause for event in paid.booking.history if event.subject == TWO} == {"return"}
     assert ports.gateway.charges[TWO].opening.return_url == f"{PUBLIC}/pay/{TWO}"

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.domain.errors import GatewayTimeout
 from chalicelib.services.cancel import cancel
-from chalicelib.services.operators.attention import settle
+from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.reviews import review
 from tests.call_log import Crash, raises
 from tests.harness import GUEST_HANNA, HOLD_ENDS, NIGHTS, OPERATOR, Harness, booking_id_of
@@ -128,7 +128,7 @@ def test_the_end_of_a_hold(after: bool) -> None:
         run_with_crashes(
             over, lambda harness: harness.process_task(harness.stored_booking(FIRST)), clock_ends_it, after=after
         )
-        == 5
+        == 6
     )
 
 
@@ -219,13 +219,13 @@ def test_giving_money_back(after: bool) -> None:
 def test_a_crash_of_the_clock_itself(after: bool) -> None:
     def clock_goes_on(harness: Harness) -> None:
         harness.advance(minutes=1)
-        assert harness.stored_booking(FIRST).payments[0].looked_at is not None
+        assert harness.stored_booking(FIRST).payments[0].schedule.verified_at is not None
 
     def due(harness: Harness) -> None:
         harness.held_booking()
         harness.ports.clock.move(minutes=2)
 
-    assert run_with_crashes(due, lambda harness: harness.sweep_and_drain(), clock_goes_on, after=after) == 6
+    assert run_with_crashes(due, lambda harness: harness.sweep_and_drain(), clock_goes_on, after=after) == 7
 
 
 @everywhere
@@ -266,12 +266,12 @@ def test_what_an_operator_settles_is_settled_once(*, after: bool) -> None:
         harness.webhook(ONE)
 
     def deal(harness: Harness) -> None:
-        settle(harness.ports, OPERATOR, f"payment_reversed.{ONE}", note="Seen to.")
+        acknowledge(harness.ports, OPERATOR, f"payment_reversed.{ONE}", note="Seen to.")
 
     def go_on(harness: Harness) -> None:
         deal(harness)
         entries = [
-            event.by for event in harness.stored_booking(FIRST).history if event.kind == "payment_reversed_settled"
+            event.by for event in harness.stored_booking(FIRST).history if event.kind == "payment_reversed_acknowledged"
         ]
         assert entries == [OPERATOR.person_id]
         assert harness.ports.bookings.attention_entries(limit=9, after=None).items == ()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Email
+from chalicelib.domain.booking import OutboxEntry
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
 from chalicelib.services.cancel import cancel
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import MailBusy, MailRefused, StoreBusy
 from tests.builders import NOW, a_booking_id
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOLD_ENDS, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -24,8 +25,8 @@ LEASE = timedelta(minutes=2)
 MS = timedelta(milliseconds=1)
 
 
-def emails(harness: Harness) -> tuple[Email, ...]:
-    return harness.stored_booking(FIRST).emails
+def emails(harness: Harness) -> tuple[OutboxEntry, ...]:
+    return harness.stored_booking(FIRST).outbox
 
 
 def statuses(harness: Harness) -> list[str]:
@@ -37,7 +38,7 @@ def statuses(harness: Harness) -> list[str]:
 
 def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert ports.call_log.names() == [
         "bookings.load",
         "bookings.save",
@@ -51,7 +52,7 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
         ("hanna.tesfaye@gmail.com", GUESTS),
         ("abebe.kebede@gmail.com", HOSTS),
     ]
-    assert [(email.status, email.claimed_by, email.tries) for email in emails(harness)] == [("sent", "", 1)] * 2
+    assert [(email.status, email.lease, email.tries) for email in emails(harness)] == [("sent", None, 0)] * 2
     assert [event.kind for event in harness.stored_booking(FIRST).history][-2:] == ["email_sent", "email_sent"]
     assert {event.cause for event in harness.stored_booking(FIRST).history[-2:]} == {"email"}
     assert harness.due_at(harness.stored_booking(FIRST)) is None
@@ -59,10 +60,10 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
 
 def test_what_was_sent_is_not_sent_again(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     before = harness.stored_booking(FIRST)
     harness.clear_logs()
-    assert send_emails(ports, FIRST) == 0
+    assert deliver(ports, FIRST) == 0
     assert ports.call_log.names() == ["bookings.load"]
     assert harness.stored_booking(FIRST) == before
     assert ports.mailer.subjects == [GUESTS, HOSTS]
@@ -70,9 +71,9 @@ def test_what_was_sent_is_not_sent_again(harness: Harness, ports: Fakes) -> None
 
 def test_what_came_to_be_owed_since_goes_out_too(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     cancel(ports, GUEST_HANNA, FIRST, reason="")
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert statuses(harness) == ["sent"] * 4
 
 
@@ -85,8 +86,58 @@ def test_a_refused_card_is_told_of_while_the_hold_runs(harness: Harness, ports: 
 
 
 def test_a_booking_that_is_not_there_owes_nothing(harness: Harness, ports: Fakes) -> None:
-    assert send_emails(ports, a_booking_id("nobody's")) == 0
+    assert deliver(ports, a_booking_id("nobody's")) == 0
     assert ports.call_log.names() == ["bookings.load"]
+
+
+# -- the first delivery of a message claims nothing: the queue hides it meanwhile
+
+
+def test_a_first_delivery_is_one_load_and_one_mark(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    [message] = ports.queue.letters
+    assert deliver(ports, FIRST, message.entries, first_delivery=True) == 2
+    assert ports.call_log.names("bookings") == ["bookings.load", "bookings.save"]
+    assert statuses(harness) == ["sent", "sent"]
+    assert ports.observe.of("email_maybe_twice") == []
+
+
+def test_a_message_carries_the_entries_that_it_names_and_no_others(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    assert deliver(ports, FIRST, ("2",), first_delivery=True) == 1
+    assert (statuses(harness), ports.mailer.subjects) == (["owed", "sent"], [HOSTS])
+
+
+def test_a_message_that_comes_again_is_claimed_and_its_letters_are_counted(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    [message] = ports.queue.letters
+    ports.run_after("mailer.send", raises(Crash()))
+    with pytest.raises(Crash):
+        deliver(ports, FIRST, message.entries, first_delivery=True)
+    assert deliver(ports, FIRST, message.entries) == 2
+    assert ports.call_log.names("bookings")[-3:] == ["bookings.load", "bookings.save", "bookings.save"]
+    assert [line["entry_id"] for line in ports.observe.of("email_maybe_twice")] == ["1", "2"]
+    assert ports.mailer.subjects == [GUESTS, GUESTS, HOSTS]
+
+
+@pytest.mark.parametrize(("left", "claims"), [(OUTBOX_CLAIM_BEFORE, 0), (OUTBOX_CLAIM_BEFORE - MS, 1)])
+def test_an_entry_that_is_nearly_due_is_claimed_first(left: timedelta, claims: int) -> None:
+    """The clock would enqueue it again while it is being delivered."""
+    harness = Harness()
+    booking = harness.confirmed_booking()
+    harness.ports.clock.move_to(booking.outbox[0].due_at - left)
+    assert deliver(harness.ports, FIRST, ("1", "2"), first_delivery=True) == 2
+    assert harness.ports.call_log.count("bookings.save") == 1 + claims
+
+
+def test_two_first_deliveries_of_one_message_are_counted(harness: Harness, ports: Fakes) -> None:
+    """SQS may hand the same message out twice at once: both send, and the second mark finds the first."""
+    harness.confirmed_booking()
+    ports.run_before("mailer.send", lambda: deliver(ports, FIRST, ("1", "2"), first_delivery=True))
+    deliver(ports, FIRST, ("1", "2"), first_delivery=True)
+    assert statuses(harness) == ["sent", "sent"]
+    assert len(ports.mailer.sent) == 4
+    assert [line["entry_id"] for line in ports.observe.of("email_maybe_twice")] == ["1", "2"]
 
 
 # -- claims
@@ -99,17 +150,17 @@ def test_a_claim_keeps_others_away_for_two_minutes(harness: Harness, ports: Fake
     def rival() -> None:
         assert [email.due_at for email in emails(harness)] == [claimed_at + LEASE] * 2
         ports.clock.move_to(claimed_at + LEASE - MS)
-        assert send_emails(ports, FIRST) == 0
+        assert deliver(ports, FIRST) == 0
 
     ports.run_before("mailer.send", rival)
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
 def test_two_workers_at_once_send_each_once(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    ports.run_before("bookings.save", lambda: send_emails(ports, FIRST))
-    assert send_emails(ports, FIRST) == 0
+    ports.run_before("bookings.save", lambda: deliver(ports, FIRST))
+    assert deliver(ports, FIRST) == 0
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
@@ -122,7 +173,7 @@ def test_a_worker_that_was_too_slow_is_counted(harness: Harness, ports: Fakes) -
         harness.process_task(harness.stored_booking(FIRST))
 
     ports.run_after("mailer.send", clock_hands_over)
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     # The lease was over, so the e-mails were handed over anew and are owed still.
     assert statuses(harness) == ["owed", "owed"]
     assert [line["booking_id"] for line in ports.observe.of("email_sent_twice")] == [FIRST, FIRST]
@@ -136,25 +187,25 @@ def test_a_mark_never_undoes_anothers_mark(harness: Harness, ports: Fakes) -> No
 
     def another() -> None:
         ports.clock.move_to(NOW + LEASE)
-        assert send_emails(ports, FIRST) == 2
+        assert deliver(ports, FIRST) == 2
 
     ports.run_after("letters.render", another)
     ports.run_before("mailer.send", raises(MailBusy()), skip=2)
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     assert statuses(harness) == ["sent", "sent"]
 
 
 def test_a_claim_whose_answer_was_lost_is_still_ours(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args))
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
 def test_a_mark_whose_answer_was_lost_is_no_duplicate(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("bookings.save", lambda: ports.bookings.save(*ports.call_log.calls[-1].args), skip=1)
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert statuses(harness) == ["sent", "sent"]
     assert ports.observe.of("email_sent_twice") == []
 
@@ -163,7 +214,7 @@ def test_nothing_is_sent_without_a_claim(harness: Harness, ports: Fakes) -> None
     harness.confirmed_booking()
     ports.run_before("bookings.save", raises(StoreBusy()))
     with pytest.raises(Busy):
-        send_emails(ports, FIRST)
+        deliver(ports, FIRST)
     assert ports.mailer.sent == []
 
 
@@ -174,7 +225,7 @@ def test_a_letter_that_is_no_longer_true_is_not_sent(harness: Harness, ports: Fa
     harness.expired_booking()
     ports.gateway.pay(ONE, on_its_way=True)
     harness.webhook(ONE)
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert [(email.kind, email.status) for email in emails(harness)] == [
         ("hold_expired", "superseded"),
         ("booking_confirmed", "sent"),
@@ -193,7 +244,7 @@ def test_truth_is_asked_of_what_was_claimed(harness: Harness, ports: Fakes) -> N
         harness.webhook(ONE)
 
     ports.run_before("bookings.save", late_money)
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     assert "hold_expired 1" not in ports.mailer.subjects
 
 
@@ -205,11 +256,11 @@ def test_a_letter_that_comes_to_be_owed_meanwhile_is_left_alone(harness: Harness
         harness.webhook(ONE)
 
     ports.run_before("mailer.send", late_money)
-    assert send_emails(ports, FIRST) == 1
-    assert [(email.kind, email.status, email.claimed_by) for email in emails(harness)] == [
-        ("hold_expired", "sent", ""),
-        ("booking_confirmed", "owed", ""),
-        ("host_new_booking", "owed", ""),
+    assert deliver(ports, FIRST) == 1
+    assert [(email.kind, email.status, email.lease) for email in emails(harness)] == [
+        ("hold_expired", "sent", None),
+        ("booking_confirmed", "owed", None),
+        ("host_new_booking", "owed", None),
     ]
     assert ports.observe.of("email_sent_twice") == []
 
@@ -223,7 +274,7 @@ def test_a_slow_worker_that_sent_nothing_is_no_duplicate(harness: Harness, ports
         raise MailBusy
 
     ports.run_before("mailer.send", busy_for_too_long)
-    assert send_emails(ports, FIRST) == 0
+    assert deliver(ports, FIRST) == 0
     assert ports.observe.of("email_sent_twice") == []
     harness.advance(minutes=3)
     assert ports.mailer.subjects == ["hold_expired 1"]
@@ -235,20 +286,20 @@ def test_a_letter_whose_worker_died_is_counted_when_it_is_taken_up(harness: Harn
     ports.run_before("mailer.send", raises(MailBusy()))
     ports.run_after("mailer.send", raises(Crash()), skip=0)
     with pytest.raises(Crash):
-        send_emails(ports, FIRST)
+        deliver(ports, FIRST, first_delivery=True)
     ports.clock.move(minutes=2)
-    assert send_emails(ports, FIRST) == 2
-    left = [{"level": "warning", "booking_id": FIRST, "email_id": number} for number in ("1", "2")]
+    assert deliver(ports, FIRST) == 2
+    left = [{"level": "warning", "booking_id": FIRST, "entry_id": number} for number in ("1", "2")]
     assert ports.observe.of("email_maybe_twice") == left
     # What was only put off is not among them.
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     assert len(ports.observe.of("email_maybe_twice")) == 2
 
 
 def test_a_letter_that_only_waited_is_not_counted(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.clock.move(minutes=3)
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST, first_delivery=True)
     assert ports.observe.of("email_maybe_twice") == []
 
 
@@ -261,23 +312,23 @@ def test_a_busy_mail_service_is_tried_again_ever_later(harness: Harness, ports: 
     for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
         ports.run_before("mailer.send", raises(MailBusy()))
         ports.run_before("mailer.send", raises(MailBusy()), skip=1)
-        assert send_emails(ports, FIRST) == 0
+        assert deliver(ports, FIRST) == 0
         again = ports.clock.now() + timedelta(minutes=minutes)
         assert [(email.status, email.due_at) for email in emails(harness)] == [("owed", again)] * 2
         assert harness.due_at(harness.stored_booking(FIRST)) == again
         # Nobody is in a hurry: neither the queue, nor a message that comes twice.
         assert ports.queue.letters == []
         ports.clock.move_to(again - MS)
-        assert send_emails(ports, FIRST) == 0
+        assert deliver(ports, FIRST) == 0
         ports.clock.move_to(again)
-    assert send_emails(ports, FIRST) == 2
+    assert deliver(ports, FIRST) == 2
     assert ports.mailer.subjects == [GUESTS, HOSTS]
 
 
 def test_a_letter_that_was_put_off_was_certainly_not_sent(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("mailer.send", raises(MailBusy()))
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST, first_delivery=True)
     harness.advance(minutes=10)
     assert statuses(harness) == ["sent", "sent"]
     assert ports.observe.of("email_maybe_twice") == []
@@ -286,7 +337,7 @@ def test_a_letter_that_was_put_off_was_certainly_not_sent(harness: Harness, port
 def test_one_busy_letter_does_not_keep_back_the_other(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("mailer.send", raises(MailBusy()))
-    assert send_emails(ports, FIRST) == 1
+    assert deliver(ports, FIRST) == 1
     assert statuses(harness) == ["owed", "sent"]
     harness.advance(minutes=5)
     assert statuses(harness) == ["sent", "sent"]
@@ -298,7 +349,7 @@ def test_a_letter_that_was_put_off_is_handed_over_by_the_clock(harness: Harness,
     ports.queue.letters.clear()
     ports.run_before("mailer.send", raises(MailBusy()))
     ports.run_before("mailer.send", raises(MailBusy()), skip=1)
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     harness.advance(seconds=59)
     assert ports.mailer.subjects == []
     harness.advance(seconds=2)
@@ -308,7 +359,7 @@ def test_a_letter_that_was_put_off_is_handed_over_by_the_clock(harness: Harness,
 def test_a_refused_address_is_final_and_shown_to_a_person(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("mailer.send", raises(MailRefused()))
-    assert send_emails(ports, FIRST) == 1
+    assert deliver(ports, FIRST) == 1
     assert statuses(harness) == ["failed", "sent"]
     [entry] = ports.bookings.attention_entries(limit=9, after=None).items
     assert (entry.subject, entry.kind) == (FIRST, "email")
@@ -319,7 +370,7 @@ def test_a_refused_address_is_final_and_shown_to_a_person(harness: Harness, port
 def test_a_letter_that_cannot_be_written_does_not_keep_back_the_others(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("letters.render", raises(KeyError("template")))
-    assert send_emails(ports, FIRST) == 1
+    assert deliver(ports, FIRST) == 1
     assert statuses(harness) == ["owed", "sent"]
     assert emails(harness)[0].due_at == NOW + timedelta(minutes=1)
     harness.advance(minutes=5)
@@ -349,7 +400,7 @@ def crash_at(harness: Harness, step: int, *, after: bool) -> bool:
     arm = harness.ports.run_after if after else harness.ports.run_before
     arm("*", raises(Crash()), skip=step)
     try:
-        send_emails(harness.ports, FIRST)
+        deliver(harness.ports, FIRST)
     except Crash:
         return True
     harness.ports.call_log._before.clear()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 import pytest
 
-from chalicelib.domain.booking import Cause
+from chalicelib.domain.booking import Actor, Cause
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
 from chalicelib.domain.money import Money
@@ -18,6 +17,7 @@ from tests.builders import NOW, a_stay, another_attempt
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, HOLD_ENDS, NIGHTS, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -27,7 +27,7 @@ GRACE_ENDS = HOLD_ENDS + timedelta(hours=12)
 
 
 def kinds(harness: Harness) -> list[str]:
-    return [email.kind for email in harness.stored_booking(FIRST).emails]
+    return [email.kind for email in harness.stored_booking(FIRST).outbox]
 
 
 # -- at the end of the hold
@@ -39,10 +39,11 @@ def test_the_gateway_is_asked_and_the_link_closed_before_the_nights_go(harness: 
     harness.process_task(booking)
     assert ports.call_log.names() == [
         "bookings.load",
+        "bookings.lease_verification",
         "gateway.verify",
         "gateway.cancel",
         "bookings.save",
-        "queue.emails",
+        "queue.enqueue_outbox",
     ]
     booking = harness.stored_booking(FIRST)
     [payment] = booking.payments
@@ -51,7 +52,7 @@ def test_the_gateway_is_asked_and_the_link_closed_before_the_nights_go(harness: 
     assert harness.units_taken == {}
     assert harness.free_slots() == 3
     # Money that was on its way may still come: it is watched for.
-    assert payment.next_look_at == HOLD_ENDS + timedelta(minutes=30)
+    assert payment.schedule.next_verify_at == HOLD_ENDS + timedelta(minutes=30)
 
 
 def test_a_hold_lasts_to_its_last_moment(harness: Harness, ports: Fakes) -> None:
@@ -118,7 +119,7 @@ def test_a_booking_whose_attempts_all_failed_expires_unasked(harness: Harness, p
 def test_any_door_may_find_the_hold_over(harness: Harness, ports: Fakes) -> None:
     booking = harness.held_booking()
     ports.clock.move_to(HOLD_ENDS)
-    done = reconcile(ports, booking.booking_id, named=ONE, cause="return")
+    done = reconcile(ports, booking.booking_id, tx_ref=ONE, actor=Actor("return"))
     assert done is not None
     assert done.booking.status == "expired"
     assert ports.call_log.count("gateway.verify") == 1
@@ -132,7 +133,7 @@ def test_a_payment_under_a_nudge_limit_is_asked_about_all_the_same(harness: Harn
     ports.gateway.pay(ONE)
     harness.clear_logs()
     ports.clock.move_to(HOLD_ENDS)
-    reconcile(ports, FIRST, named=ONE, cause="callback")
+    reconcile(ports, FIRST, tx_ref=ONE, actor=Actor("callback"))
     assert ports.call_log.count("gateway.verify") == 1
     assert harness.stored_booking(FIRST).status == "confirmed"
 
@@ -145,7 +146,7 @@ def test_the_end_of_the_hold_waits_for_no_later_look(harness: Harness, ports: Fa
     ports.clock.move_to(HOLD_ENDS - timedelta(seconds=1))
     ports.gateway.fail_next("verify", SILENCE)
     harness.process_task(booking, ONE)
-    again = harness.stored_payment(ONE).next_look_at
+    again = harness.stored_payment(ONE).schedule.next_verify_at
     assert again is not None
     assert again > HOLD_ENDS
     ports.clock.move_to(HOLD_ENDS)
@@ -221,9 +222,9 @@ def test_without_an_answer_the_nights_stay_held(harness: Harness, ports: Fakes) 
     ports.clock.move_to(HOLD_ENDS)
     harness.process_task(booking)
     booking = harness.stored_booking(FIRST)
-    assert (booking.status, booking.emails) == ("pending_payment", ())
+    assert (booking.status, booking.outbox) == ("pending_payment", ())
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
-    assert booking.expiry_retry_at == booking.payments[0].next_look_at
+    assert booking.expiry_retry_at == booking.payments[0].schedule.next_verify_at
     assert HOLD_ENDS < booking.expiry_retry_at <= HOLD_ENDS + timedelta(minutes=30)  # type: ignore[operator]
     assert harness.due_at(booking) == booking.expiry_retry_at
     # Nobody can open or use a link any more.
@@ -245,7 +246,7 @@ def test_the_grace_is_twelve_hours_and_no_more(harness: Harness, ports: Fakes) -
     [moved] = [event for event in harness.stored_booking(FIRST).history if event.kind == "booking_expired"]
     assert moved.at - GRACE_ENDS < timedelta(seconds=2)
     # An outage does not end the watching.
-    assert harness.stored_payment(ONE).next_look_at is not None
+    assert harness.stored_payment(ONE).schedule.next_verify_at is not None
     ports.gateway.down = None
     harness.advance(hours=7)
     assert harness.stored_payment(ONE).link_cancelled
@@ -323,12 +324,17 @@ def test_late_money_takes_free_nights_again(harness: Harness, ports: Fakes, caus
     harness.expired_booking()
     ports.gateway.pay(ONE, on_its_way=True)
     ports.clock.move(hours=1)
-    reconcile(ports, FIRST, named=ONE, cause=cause)
+    reconcile(ports, FIRST, tx_ref=ONE, actor=Actor(cause))
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.confirmed_late_at) == ("confirmed", ports.clock.now())
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert kinds(harness) == ["hold_expired", "booking_confirmed", "host_new_booking"]
-    assert ports.call_log.names("listings", "bookings") == ["bookings.load", "listings.load", "bookings.save"]
+    assert ports.call_log.names("listings", "bookings") == [
+        "bookings.load",
+        "bookings.lease_verification",
+        "listings.load",
+        "bookings.save",
+    ]
 
 
 def late_and_owed(harness: Harness, *, reason: str = "place_gone") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, OTHER_HOST, Harness
+from tests.replacing import replace
 
 FIRST, END = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Problem
+from chalicelib.domain.booking import Actor, OpeningProblem
 from chalicelib.domain.errors import (
     FieldError,
     GatewayBadAnswer,
@@ -40,8 +40,8 @@ UNKNOWN: list[GatewayError] = [
 USED = ReferenceUsed("used before", definitely_not_executed=True)
 
 
-def problem_of(trouble: GatewayError) -> Problem:
-    return Problem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
+def problem_of(trouble: GatewayError) -> OpeningProblem:
+    return OpeningProblem(trouble.code, trouble.detail, trouble.errors, trouble.retry_after)
 
 
 def statuses(harness: Harness) -> list[str]:
@@ -62,7 +62,7 @@ def test_a_payment_that_was_certainly_not_opened_has_failed(
     assert done.booking.status == "pending_payment"
     [payment] = done.booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("failed", None, problem_of(trouble))
-    assert (payment.opening_until, payment.opening_by) == (None, "")
+    assert payment.opening is None
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     # The next call begins another attempt.
     paid = harness.pay(done.booking)
@@ -75,8 +75,8 @@ def test_a_payment_whose_fate_is_unknown_stays_created(harness: Harness, ports: 
     ports.gateway.fail_next("initialize", trouble)
     [payment] = harness.book().booking.payments
     assert (payment.status, payment.checkout_url, payment.problem) == ("created", None, problem_of(trouble))
-    assert (payment.opening_until, payment.opening_by) == (None, "")
-    assert payment.next_look_at is not None
+    assert payment.opening is None
+    assert payment.schedule.next_verify_at is not None
     # The next call tries the very same reference again.
     paid = harness.pay(harness.stored_booking(FIRST))
     assert (paid.opened, paid.payment.tx_ref, statuses(harness)) == (True, ONE, ["pending"])
@@ -98,7 +98,7 @@ def test_a_link_that_was_lost_is_replaced(harness: Harness, ports: Fakes, troubl
         TWO,
     ]
     lost = harness.stored_payment(ONE)
-    assert lost.next_look_at is not None
+    assert lost.schedule.next_verify_at is not None
     assert lost.checkout_url is None
 
 
@@ -220,7 +220,7 @@ def test_a_late_trouble_leaves_the_lease_of_another_alone(
     harness.book()
     [payment] = harness.stored_booking(FIRST).payments
     assert payment.is_opening(ports.clock.now())
-    assert (payment.opening_by, payment.problem) == ("token-0000000002", None)
+    assert (payment.is_opened_by("token-0000000002"), payment.problem) == (True, None)
     # Once he, once the other: what another holds he does not open.
     assert ports.call_log.count("gateway.initialize") == 2
 
@@ -268,10 +268,10 @@ def test_a_save_whose_answer_was_lost_keeps_the_link(harness: Harness, ports: Fa
 
 
 def test_a_lost_race_is_decided_again_without_asking_again(harness: Harness, ports: Fakes) -> None:
-    ports.run_before("bookings.save", lambda: reconcile(ports, FIRST, named=ONE, cause="verify"))
+    ports.run_before("bookings.save", lambda: reconcile(ports, FIRST, tx_ref=ONE, actor=Actor("verify")))
     done = harness.book()
     assert done.booking.payments[0].checkout_url == ports.gateway.charges[ONE].url
-    assert done.booking.payments[0].looked_at == NOW
+    assert done.booking.payments[0].schedule.verified_at == NOW
     assert ports.call_log.count("gateway.initialize") == 1
 
 

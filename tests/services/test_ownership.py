@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, get_refund
 from chalicelib.domain.errors import (
     BookingNotFound,
     GatewayError,
@@ -21,17 +20,17 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
 )
 from chalicelib.domain.ids import PersonId, derive_listing_id
-from chalicelib.domain.refunds import get_refund
 from chalicelib.services import hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.ports import Opening, RefundAnswer
-from chalicelib.services.refunds import refund, retry
+from chalicelib.services.refunds import refund, resolve_refund
 from chalicelib.services.reviews import review
 from tests.builders import SALT, a_stay
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -130,6 +129,7 @@ def test_only_who_claimed_a_refund_posts_it(harness: Harness, ports: Fakes) -> N
     owed(harness)
 
     def rival() -> None:
+        ports.clock.move(minutes=10)  # What the first one may ask under is over.
         ports.run_before("gateway.refund", raises(Crash()))
         with pytest.raises(Crash):
             work(harness)
@@ -162,8 +162,9 @@ def test_a_look_up_does_not_undo_what_a_person_decided_meanwhile(harness: Harnes
     ports.gateway.reported_refund_status = "reversed"
 
     def rival() -> None:
+        ports.clock.move(minutes=10)  # What the first one may ask under is over.
         work(harness)
-        retry(ports, OPERATOR, R1, as_="post_again", said="Seen at the gateway.")
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="Seen at the gateway.")
 
     status = ports.gateway.refund_status
 
@@ -278,7 +279,7 @@ def test_a_refund_is_decided_by_one_person(harness: Harness, ports: Fakes) -> No
     ports.gateway.fail_next("refund", REFUSED)
     work(harness)
     other = Principal(PersonId("operator-other"), OPERATOR.email, OPERATOR.groups)
-    ports.run_before("bookings.save", lambda: retry(ports, other, R1, as_="paid_otherwise", said="In cash."))
+    ports.run_before("bookings.save", lambda: resolve_refund(ports, other, R1, as_="paid_otherwise", note="In cash."))
     with pytest.raises(Exception, match="does not wait for a person"):
-        retry(ports, OPERATOR, R1, as_="post_again", said="Again.")
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="Again.")
     assert get_refund(harness.stored_booking(FIRST), R1).status == "refunded"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.booking import Booking, Payment, VerifySchedule
 from chalicelib.domain.errors import Forbidden, GatewayRejected, GatewayTimeout, PaymentNotFound
 from chalicelib.domain.money import Money
 from chalicelib.services import queries as reading
@@ -17,6 +16,7 @@ from chalicelib.services.refunds import refund
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -124,7 +124,9 @@ def test_verify_tells_that_the_gateway_gave_no_answer(harness: Harness, ports: F
         reading.verify(ports, GUEST_HANNA, ONE)
     assert raised.value is silence
     [payment] = booking.payments
-    after_silence = replace(payment, unanswered=1, next_look_at=NOW + timedelta(seconds=15) * 0.75)
+    after_silence = replace(
+        payment, schedule=VerifySchedule(consecutive_failures=1, next_verify_at=NOW + timedelta(seconds=15) * 0.75)
+    )
     assert harness.stored_payment(ONE) == after_silence
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Cause
+from chalicelib.domain.booking import Actor, Booking, Cause, VerifySchedule
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.money import Money
-from chalicelib.domain.timing import WATCHED_FOR
-from chalicelib.services.deliver import send_emails
+from chalicelib.domain.timing import API_VERIFY_LEASE, WATCHED_FOR
+from chalicelib.domain.verification import Availability
+from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.updating import TRIES, save_decision
+from chalicelib.services.updating import TRIES, Decision, Update, update
 from tests.builders import NOW, a_booking_id
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
 from tests.harness import NIGHTS, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -31,7 +32,7 @@ DOORS: tuple[Cause, ...] = ("webhook", "callback", "return", "verify", "sweep")
 
 
 def look(harness: Harness, cause: Cause, tx_ref: str | None = ONE) -> None:
-    reconcile(harness.ports, FIRST, named=tx_ref, cause=cause)
+    reconcile(harness.ports, FIRST, tx_ref=tx_ref, actor=Actor(cause), worker=cause == "sweep")
 
 
 # -- money
@@ -42,25 +43,26 @@ def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause
     harness.held_booking()
     ports.gateway.pay(ONE)
     ports.clock.move(minutes=1)
-    done = reconcile(ports, FIRST, named=ONE, cause=cause)
+    done = reconcile(ports, FIRST, tx_ref=ONE, actor=Actor(cause))
     assert done is not None
-    assert done.trouble is None
+    assert done.error is None
     booking = done.booking
     assert booking == harness.stored_booking(FIRST)
     assert booking.status == "confirmed"
     [payment] = booking.payments
-    assert (payment.status, payment.accepted, payment.received) == ("completed", True, Money(735000, "ETB"))
-    assert (payment.provider_reference, payment.mode) == (f"AP{ONE}", "test")
-    assert [email.kind for email in booking.emails] == ["booking_confirmed", "host_new_booking"]
+    assert (payment.status, payment.accepted, payment.facts.received) == ("completed", True, Money(735000, "ETB"))
+    assert (payment.facts.provider_reference, payment.facts.mode) == (f"AP{ONE}", "test")
+    assert [email.kind for email in booking.outbox] == ["booking_confirmed", "host_new_booking"]
     assert {event.cause for event in booking.history if event.at > NOW} == {cause}
     # One question, one save; then the queue.
     assert ports.call_log.names() == [
         "bookings.load",
+        "bookings.lease_verification",
         "gateway.verify",
         "bookings.save",
-        "queue.emails",
+        "queue.enqueue_outbox",
     ]
-    assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
+    assert ports.queue.letters == [Task(FIRST, entries=("1", "2"), request_id="request-first")]
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert harness.free_slots() == 3
 
@@ -84,7 +86,7 @@ def test_money_that_does_not_match_goes_to_a_person(harness: Harness, ports: Fak
     look(harness, "webhook")
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.payments[0].status) == ("pending_payment", "review")
-    assert booking.emails == ()
+    assert booking.outbox == ()
     assert [(entry.subject, entry.kind) for entry in ports.bookings.attention_entries(limit=9, after=None).items] == [
         (FIRST, "payment_review")
     ]
@@ -106,27 +108,31 @@ def test_no_money_no_confirmation(harness: Harness, ports: Fakes) -> None:
 def test_silence_changes_nothing_but_the_time_of_the_next_look(harness: Harness, ports: Fakes) -> None:
     booking = harness.held_booking()
     ports.gateway.down = SILENCE
-    done = reconcile(ports, FIRST, named=ONE, cause="verify")
+    done = reconcile(ports, FIRST, tx_ref=ONE, actor=Actor("verify"))
     assert done is not None
-    assert done.trouble is SILENCE
+    assert done.error is SILENCE
     [payment] = booking.payments
     # 15 s, times 0.5 to 1: jitter is in the middle.
     again = NOW + timedelta(seconds=15) * 0.75
-    expected = replace(booking, payments=(replace(payment, unanswered=1, next_look_at=again),), version=3)
+    expected = replace(
+        booking,
+        payments=(replace(payment, schedule=VerifySchedule(consecutive_failures=1, next_verify_at=again)),),
+        version=4,
+    )
     assert harness.stored_booking(FIRST) == expected
     assert harness.due_at(booking) == again
     for _ in range(3):
         look(harness, "webhook")
-    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=120) * 0.75
+    assert harness.stored_payment(ONE).schedule.next_verify_at == NOW + timedelta(seconds=120) * 0.75
 
 
 def test_trouble_is_told_of_the_payment_that_was_named(harness: Harness, ports: Fakes) -> None:
     harness.held_booking()
     ports.clock.move(minutes=2)
     ports.gateway.down = SILENCE
-    done = reconcile(ports, FIRST, cause="sweep")
+    done = reconcile(ports, FIRST, actor=Actor("sweep"))
     assert done is not None
-    assert done.trouble is None
+    assert done.error is None
 
 
 def test_a_stale_answer_never_undoes_money(harness: Harness, ports: Fakes) -> None:
@@ -214,7 +220,7 @@ def test_verify_calls_do_not_multiply(harness: Harness, ports: Fakes, since: tim
     look(harness, "verify")
     harness.clear_logs()
     ports.clock.move_to(NOW + since)
-    done = reconcile(ports, FIRST, named=ONE, cause="verify")
+    done = reconcile(ports, FIRST, tx_ref=ONE, actor=Actor("verify"))
     assert done is not None
     assert ports.call_log.count("gateway.verify") == asks
 
@@ -232,7 +238,7 @@ def test_what_is_signed_or_named_by_the_clock_is_asked_about_at_once(
 def test_a_named_payment_is_asked_about_in_whatever_state(harness: Harness, ports: Fakes) -> None:
     for booking in (harness.confirmed_booking(key="confirmed"), harness.expired_booking(key="expired")):
         harness.clear_logs()
-        reconcile(ports, booking.booking_id, named=booking.payments[0].tx_ref, cause="webhook")
+        reconcile(ports, booking.booking_id, tx_ref=booking.payments[0].tx_ref, actor=Actor("webhook"))
         assert ports.call_log.count("gateway.verify") == 1
 
 
@@ -301,10 +307,10 @@ def test_what_could_not_be_handed_on_stays_due(harness: Harness, ports: Fakes) -
 def test_what_a_webhook_announced_is_asked_for_again_soon(harness: Harness, ports: Fakes) -> None:
     harness.held_booking()
     harness.webhook(ONE)
-    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+    assert harness.stored_payment(ONE).schedule.next_verify_at == NOW + timedelta(seconds=30)
     # Another payment's look is not hurried by it.
     harness.webhook(ONE, "charge.failed")
-    assert harness.stored_payment(ONE).next_look_at == NOW + timedelta(seconds=30)
+    assert harness.stored_payment(ONE).schedule.next_verify_at == NOW + timedelta(seconds=30)
 
 
 def test_an_announcement_is_about_the_named_payment_only(harness: Harness, ports: Fakes) -> None:
@@ -312,8 +318,8 @@ def test_an_announcement_is_about_the_named_payment_only(harness: Harness, ports
     ports.clock.move(minutes=20)
     harness.clear_logs()
     harness.webhook(TWO)
-    assert harness.stored_payment(TWO).next_look_at == ports.clock.now() + timedelta(seconds=30)
-    assert harness.stored_payment(ONE).next_look_at != ports.clock.now() + timedelta(seconds=30)
+    assert harness.stored_payment(TWO).schedule.next_verify_at == ports.clock.now() + timedelta(seconds=30)
+    assert harness.stored_payment(ONE).schedule.next_verify_at != ports.clock.now() + timedelta(seconds=30)
 
 
 # -- what is not ours
@@ -322,15 +328,15 @@ def test_an_announcement_is_about_the_named_payment_only(harness: Harness, ports
 def test_what_we_do_not_hold_is_nobodys(harness: Harness, ports: Fakes) -> None:
     booking_id = a_booking_id("nobody's")
     for cause in DOORS:
-        assert reconcile(ports, booking_id, named=f"{booking_id}-1", cause=cause) is None
-        assert reconcile(ports, booking_id, cause=cause) is None
+        assert reconcile(ports, booking_id, tx_ref=f"{booking_id}-1", actor=Actor(cause)) is None
+        assert reconcile(ports, booking_id, actor=Actor(cause)) is None
     assert set(ports.call_log.names()) == {"bookings.load"}
     assert ports.tables.orphans == {}
 
 
 def test_another_attempt_than_ours_is_not_looked_at(harness: Harness, ports: Fakes) -> None:
     booking = harness.held_booking()
-    assert reconcile(ports, FIRST, named=TWO, cause="verify") is None
+    assert reconcile(ports, FIRST, tx_ref=TWO, actor=Actor("verify")) is None
     assert ports.call_log.names() == ["bookings.load"]
     assert harness.stored_booking(FIRST) == booking
 
@@ -344,8 +350,8 @@ def test_a_lost_race_is_decided_again_on_what_is_there(harness: Harness, ports: 
     ports.run_before("bookings.save", lambda: look(harness, "verify"))
     look(harness, "webhook")
     assert [event.kind for event in harness.stored_booking(FIRST).history].count("booking_confirmed") == 1
-    assert [email.kind for email in harness.stored_booking(FIRST).emails] == ["booking_confirmed", "host_new_booking"]
-    assert ports.call_log.count("queue.emails") == 1
+    assert [email.kind for email in harness.stored_booking(FIRST).outbox] == ["booking_confirmed", "host_new_booking"]
+    assert ports.call_log.count("queue.enqueue_outbox") == 1
 
 
 def test_losing_again_and_again_ends(harness: Harness, ports: Fakes) -> None:
@@ -393,8 +399,12 @@ def test_a_busy_store_is_told(harness: Harness, ports: Fakes) -> None:
     ports.run_before("bookings.save", raises(StoreBusy()))
     with pytest.raises(Busy):
         look(harness, "webhook")
-    assert harness.stored_booking(FIRST) == booking
-    assert ports.call_log.count("queue.emails") == 0
+    # All that is left is a lease, which lapses by itself.
+    stored = harness.stored_booking(FIRST)
+    assert replace(stored, version=booking.version, verify_lease=None) == booking
+    assert stored.verify_lease is not None
+    assert stored.verify_lease.until == NOW + API_VERIFY_LEASE
+    assert ports.call_log.count("queue.enqueue_outbox") == 0
 
 
 def test_e_mails_that_could_not_be_handed_over_are_due_again(harness: Harness, ports: Fakes) -> None:
@@ -414,10 +424,10 @@ def test_a_hand_over_that_was_lost_is_leased_once_more(harness: Harness, ports: 
     ports.queue.letters.clear()
     ports.clock.move(minutes=2)
     harness.process_task(booking)
-    assert [email.due_at for email in harness.stored_booking(FIRST).emails] == [
+    assert [email.due_at for email in harness.stored_booking(FIRST).outbox] == [
         ports.clock.now() + timedelta(minutes=2)
     ] * 2
-    assert ports.queue.letters == [Task(FIRST, request_id="request-first")]
+    assert ports.queue.letters == [Task(FIRST, entries=("1", "2"), request_id="request-first")]
 
 
 def test_a_confirmed_booking_is_told_of_once(harness: Harness, ports: Fakes) -> None:
@@ -429,23 +439,23 @@ def test_a_confirmed_booking_is_told_of_once(harness: Harness, ports: Fakes) -> 
     ]
     look(harness, "webhook")
     assert len(ports.observe.of("booking_confirmed")) == 1
-    assert ports.call_log.count("queue.emails") == 1
+    assert ports.call_log.count("queue.enqueue_outbox") == 1
 
 
 def test_letters_that_wait_already_are_not_handed_over_again(harness: Harness, ports: Fakes) -> None:
     """Whatever else is saved: only what comes to be owed is for the queue, and what was left is for the clock."""
     booking = harness.confirmed_booking()
     ports.queue.letters.clear()
-    saved = save_decision(ports, booking, lambda current, _: replace(current, expiry_retry_at=None, language="am"))
+    saved = update(ports, booking, lambda current, _: Decision(replace(current, language="am"))).after
     assert saved.version == booking.version + 1
     assert ports.queue.letters == []
 
 
 def test_letters_that_were_sent_are_touched_no_more(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    send_emails(ports, FIRST)
+    deliver(ports, FIRST)
     before = harness.stored_booking(FIRST)
-    assert {email.status for email in before.emails} == {"sent"}
+    assert {email.status for email in before.outbox} == {"sent"}
     ports.clock.move(hours=1)
     harness.process_task(before)
     assert harness.stored_booking(FIRST) == before
@@ -455,27 +465,28 @@ def test_a_letter_whose_worker_died_is_counted_by_the_clock(harness: Harness, po
     booking = harness.confirmed_booking()
     ports.run_before("mailer.send", raises(Crash()))
     with pytest.raises(Crash):
-        send_emails(ports, FIRST)
+        deliver(ports, FIRST)
+    ports.observe.lines.clear()
     ports.clock.move(minutes=2)
     harness.process_task(booking)
     assert ports.observe.of("email_maybe_twice") == [
-        {"level": "warning", "booking_id": FIRST, "email_id": email_id} for email_id in ("1", "2")
+        {"level": "warning", "booking_id": FIRST, "entry_id": entry_id} for entry_id in ("1", "2")
     ]
 
 
 def test_a_decision_is_told_in_a_word_that_nights_are_short(harness: Harness, ports: Fakes) -> None:
-    told: list[str] = []
+    told: list[Availability] = []
 
-    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
-        told.append(nights)
-        return replace(current, status="confirmed") if nights == "free" else current
+    def decide(current: Booking, availability: Availability) -> Decision:
+        told.append(availability)
+        return Decision(replace(current, status="confirmed") if availability is Availability.FREE else current)
 
     booking = harness.expired_booking()
     ports.tables.nights[booking.place.listing_id, NIGHTS[0]] = Night(NIGHTS[0], closed=True)
-    assert save_decision(ports, booking, decide) == booking
+    assert update(ports, booking, decide) == Update(booking, booking)
     ports.tables.listings[booking.place.listing_id] = replace(harness.listing, status="closed")
-    assert save_decision(ports, booking, decide) == booking
-    assert told == ["free", "short"] * 2
+    assert update(ports, booking, decide) == Update(booking, booking)
+    assert told == [Availability.FREE, Availability.SHORT] * 2
 
 
 def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(harness: Harness, ports: Fakes) -> None:
@@ -485,7 +496,7 @@ def test_one_silence_does_not_keep_the_clock_from_asking_about_the_others(harnes
     look(harness, "sweep", None)
     asked = [call.args[0] for call in ports.call_log.calls if call.name == "gateway.verify"]
     assert asked == [ONE, TWO]
-    assert harness.stored_payment(TWO).looked_at == ports.clock.now()
+    assert harness.stored_payment(TWO).schedule.verified_at == ports.clock.now()
 
 
 def test_what_comes_to_need_a_person_is_told_of_once(harness: Harness, ports: Fakes) -> None:

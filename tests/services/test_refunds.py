@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -22,11 +21,13 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import MAX_REFUNDS
+from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.services.ports import RefundAnswer
-from chalicelib.services.refunds import refund, retry
+from chalicelib.services.refunds import refund, resolve_refund
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.harness import HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -36,7 +37,7 @@ HOUR = timedelta(hours=1)
 SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 
 
-def owe(
+def enqueue(
     ports: Fakes, amount: int | None = None, *, key: str = "k", reason: str = "broken", who: Any = OPERATOR
 ) -> Refund:
     return refund(ports, who, ONE, amount=amount, reason=reason, key=key)[0]
@@ -50,7 +51,7 @@ def owed(harness: Harness, amount: int | None = None) -> None:
     """A confirmed booking with its letters sent, and one refund owed."""
     harness.confirmed_booking()
     harness.advance(minutes=1)
-    owe(harness.ports, amount)
+    enqueue(harness.ports, amount)
     harness.clear_logs()
 
 
@@ -71,16 +72,16 @@ def test_all_that_is_left_is_owed(harness: Harness, ports: Fakes) -> None:
 
 def test_part_of_it_and_then_the_rest(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    assert owe(ports, 700000, key="a").amount == Money(700000, "ETB")
+    assert enqueue(ports, 700000, key="a").amount == Money(700000, "ETB")
     for too_much in (35001, 735000):
         before = harness.stored_booking(FIRST)
         with pytest.raises(RefundExceedsPayment):
-            owe(ports, too_much, key="b")
+            enqueue(ports, too_much, key="b")
         assert harness.stored_booking(FIRST) == before
-    assert owe(ports, None, key="c").amount == Money(35000, "ETB")
+    assert enqueue(ports, None, key="c").amount == Money(35000, "ETB")
     for anything in (None, 1):
         with pytest.raises(RefundExceedsPayment):
-            owe(ports, anything, key="d")
+            enqueue(ports, anything, key="d")
     assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [700000, 35000]
 
 
@@ -88,43 +89,43 @@ def test_part_of_it_and_then_the_rest(harness: Harness, ports: Fakes) -> None:
 def test_nothing_and_less_is_not_given_back(harness: Harness, ports: Fakes, amount: int) -> None:
     harness.confirmed_booking()
     with pytest.raises(RefundExceedsPayment):
-        owe(ports, amount)
+        enqueue(ports, amount)
     assert harness.stored_booking(FIRST).refunds == ()
 
 
 def test_people_give_back_twenty_times_at_most(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     for n in range(MAX_REFUNDS):
-        owe(ports, 1, key=f"{n}")
+        enqueue(ports, 1, key=f"{n}")
     with pytest.raises(RefundExceedsPayment):
-        owe(ports, 1, key="one more")
+        enqueue(ports, 1, key="one more")
     assert len(harness.stored_booking(FIRST).refunds) == MAX_REFUNDS == 20
 
 
 def test_what_was_not_paid_does_not_go_back(harness: Harness, ports: Fakes) -> None:
     harness.held_booking()
     with pytest.raises(RefundExceedsPayment):
-        owe(ports)
+        enqueue(ports)
     with pytest.raises(PaymentNotFound):
         refund(ports, OPERATOR, f"{FIRST}-2", amount=None, reason="", key="k")
 
 
 def test_a_key_is_one_refund(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    first = owe(ports, 100)
+    first = enqueue(ports, 100)
     harness.clear_logs()
     assert refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k") == (first, True)
     for amount, reason in ((101, "broken"), (None, "broken"), (100, "another")):
         with pytest.raises(IdempotencyKeyReused):
-            owe(ports, amount, reason=reason)
+            enqueue(ports, amount, reason=reason)
     assert ports.call_log.count("bookings.save") == 0
     # Another person's key is another.
-    assert owe(ports, 100, who=HOST_ABEBE).refund_id == R2
+    assert enqueue(ports, 100, who=HOST_ABEBE).refund_id == R2
 
 
 def test_a_key_used_while_we_decide_is_one_refund(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    ports.run_before("bookings.save", lambda: owe(ports, 100))
+    ports.run_before("bookings.save", lambda: enqueue(ports, 100))
     made, replayed = refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k")
     assert (made.refund_id, replayed) == (R1, True)
     assert len(harness.stored_booking(FIRST).refunds) == 1
@@ -132,16 +133,16 @@ def test_a_key_used_while_we_decide_is_one_refund(harness: Harness, ports: Fakes
 
 def test_two_at_once_never_exceed_what_was_received(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
-    ports.run_before("bookings.save", lambda: owe(ports, 400000, key="rival"))
+    ports.run_before("bookings.save", lambda: enqueue(ports, 400000, key="rival"))
     with pytest.raises(RefundExceedsPayment):
-        owe(ports, 400000)
+        enqueue(ports, 400000)
     assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [400000]
 
 
 @pytest.mark.parametrize(("who", "cause"), [(OPERATOR, "operator"), (HOST_ABEBE, "host")])
 def test_who_gave_it_back_is_written_down(harness: Harness, ports: Fakes, who: Any, cause: str) -> None:
     harness.confirmed_booking()
-    owe(ports, who=who)
+    enqueue(ports, who=who)
     assert harness.stored_booking(FIRST).history[-1].cause == cause
 
 
@@ -153,6 +154,7 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(harness: Harness, por
     harness.process_task(harness.stored_booking(FIRST))
     assert ports.call_log.names("gateway", "bookings") == [
         "bookings.load",
+        "bookings.lease_verification",
         "gateway.verify",
         "bookings.save",
         "gateway.refund",
@@ -196,7 +198,7 @@ def test_a_claim_is_its_owners_alone(harness: Harness, ports: Fakes) -> None:
 
 def test_several_refunds_are_each_posted_once(harness: Harness, ports: Fakes) -> None:
     owed(harness, 100)
-    owe(ports, 200, key="second")
+    enqueue(ports, 200, key="second")
     harness.process_task(harness.stored_booking(FIRST))
     assert [(name, amount.minor) for name, amount, _ in ports.gateway.refunds] == [(R1, 100), (R2, 200)]
 
@@ -250,7 +252,7 @@ def test_a_post_that_certainly_did_not_arrive_is_tried_again(
     ports.gateway.fail_next("refund", trouble, times=2)
     harness.process_task(harness.stored_booking(FIRST))
     known = get_refund(harness)
-    assert (known.status, known.claimed_by, known.put_off) == ("owed", "", 1)
+    assert (known.status, known.owner, known.start_failures) == ("owed", "", 1)
     assert known.due_at == ports.clock.now() + timedelta(seconds=15) * 0.75
     harness.advance(minutes=5)
     assert get_refund(harness).status == "processing"
@@ -280,7 +282,7 @@ def test_a_gateway_that_cannot_be_asked_first_is_not_posted_to(harness: Harness,
     ports.gateway.fail_next("verify", SILENCE)
     harness.process_task(harness.stored_booking(FIRST))
     assert ports.gateway.refunds == []
-    assert (get_refund(harness).status, get_refund(harness).put_off) == ("owed", 1)
+    assert (get_refund(harness).status, get_refund(harness).start_failures) == ("owed", 1)
     harness.advance(minutes=1)
     assert get_refund(harness).status == "processing"
 
@@ -314,7 +316,7 @@ def test_a_second_part_is_posted_beside_a_first(harness: Harness, ports: Fakes) 
     ports.gateway.reported_refund_status = "refunded"
     harness.advance(hours=1)
     assert get_refund(harness).status == "refunded"
-    owe(ports, 200, key="second")
+    enqueue(ports, 200, key="second")
     charge = ports.gateway.charges[ONE]
     ports.run_after("gateway.verify", lambda: setattr(charge, "status", "paid"))
     charge.status = "refunded"
@@ -326,7 +328,7 @@ def test_without_the_gateways_own_reference_a_person_posts(harness: Harness, por
     harness.held_booking()
     ports.gateway.pay(ONE, provider_reference=None)
     harness.webhook(ONE)
-    owe(ports)
+    enqueue(ports)
     harness.process_task(harness.stored_booking(FIRST))
     assert get_refund(harness).status == "attention"
     assert harness.stored_booking(FIRST).history[-1].detail == "the gateway gave no reference of its own"
@@ -352,7 +354,7 @@ def test_an_answer_that_it_is_done_is_believed(harness: Harness, ports: Fakes) -
     original = ports.gateway.refund
 
     def done_at_once(*args: Any, **kwargs: Any) -> RefundAnswer:
-        return replace(original(*args, **kwargs), said="refunded")
+        return replace(original(*args, **kwargs), status="refunded")
 
     ports.gateway.refund = done_at_once  # type: ignore[method-assign]
     harness.process_task(harness.stored_booking(FIRST))
@@ -423,7 +425,7 @@ def test_a_payment_that_went_back_says_nothing_of_a_second_refund(harness: Harne
     ports.gateway.set_status(ONE, "refunded")
     harness.webhook(ONE, "charge.refunded")
     assert get_refund(harness).status == "refunded"
-    owe(ports, 200, key="second")
+    enqueue(ports, 200, key="second")
     ports.gateway.set_status(ONE, "paid")
     ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
@@ -442,7 +444,7 @@ def test_a_payment_that_went_back_may_mean_the_other_refund(harness: Harness, po
         ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     ports.clock.move(minutes=1)
-    owe(ports, 200, key="second")
+    enqueue(ports, 200, key="second")
     ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     assert [each.status for each in harness.stored_booking(FIRST).refunds] == [first, "requested"]
@@ -471,10 +473,15 @@ def test_a_silence_that_was_overtaken_puts_nothing_off(harness: Harness, ports: 
     """The gateway did not answer us; another worker, whom it did answer, has posted meanwhile."""
     owed(harness)
     ports.gateway.fail_next("verify", SILENCE)
-    ports.run_before("bookings.save", lambda: harness.process_task(harness.stored_booking(FIRST)))
+
+    def another_worker() -> None:
+        ports.clock.move_to(ports.clock.now() + WORKER_VERIFY_LEASE)
+        harness.process_task(harness.stored_booking(FIRST))
+
+    ports.run_before("bookings.save", another_worker)
     harness.process_task(harness.stored_booking(FIRST))
     known = get_refund(harness)
-    assert (known.status, known.put_off, known.due_at) == ("processing", 0, ports.clock.now() + HOUR)
+    assert (known.status, known.start_failures, known.due_at) == ("processing", 0, ports.clock.now() + HOUR)
 
 
 @pytest.mark.parametrize(
@@ -487,6 +494,7 @@ def test_a_refusal_that_was_overtaken_changes_nothing(harness: Harness, ports: F
     ports.gateway.fail_next("refund", trouble)
 
     def overtaken() -> None:
+        ports.clock.move_to(ports.clock.now() + WORKER_VERIFY_LEASE)
         ports.gateway.set_status(ONE, "refunded")
         harness.webhook(ONE, "charge.refunded")
 
@@ -510,7 +518,7 @@ def test_an_operator_says_that_it_is_done(
     harness: Harness, ports: Fakes, as_: Literal["already_refunded", "paid_otherwise"]
 ) -> None:
     in_attention(harness)
-    done = retry(ports, OPERATOR, R1, as_=as_, said="by bank")
+    done = resolve_refund(ports, OPERATOR, R1, as_=as_, note="by bank")
     assert (done.status, done) == ("refunded", get_refund(harness))
     assert [(event.kind, event.cause, event.detail) for event in harness.stored_booking(FIRST).history[-2:]] == [
         (f"refund_{as_}", "operator", "by bank"),
@@ -521,7 +529,7 @@ def test_an_operator_says_that_it_is_done(
 
 def test_an_operator_has_it_posted_again_after_the_gateway_was_asked(harness: Harness, ports: Fakes) -> None:
     in_attention(harness)
-    assert retry(ports, OPERATOR, R1, as_="post_again", said="try").status == "owed"
+    assert resolve_refund(ports, OPERATOR, R1, as_="post_again", note="try").status == "owed"
     assert ports.call_log.names("gateway") == []
     harness.sweep_and_drain()
     assert ports.call_log.names("gateway") == ["gateway.verify", "gateway.find_refund", "gateway.refund"]
@@ -532,23 +540,23 @@ def test_only_what_waits_for_a_person_is_settled_by_one(harness: Harness, ports:
     owed(harness)
     before = harness.stored_booking(FIRST)
     with pytest.raises(NotInAttention):
-        retry(ports, OPERATOR, R1, as_="post_again", said="")
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
     with pytest.raises(RefundNotFound):
-        retry(ports, OPERATOR, R2, as_="post_again", said="")
+        resolve_refund(ports, OPERATOR, R2, as_="post_again", note="")
     assert harness.stored_booking(FIRST) == before
 
 
 def test_settling_twice_is_refused(harness: Harness, ports: Fakes) -> None:
     in_attention(harness)
-    ports.run_before("bookings.save", lambda: retry(ports, OPERATOR, R1, as_="paid_otherwise", said=""))
+    ports.run_before("bookings.save", lambda: resolve_refund(ports, OPERATOR, R1, as_="paid_otherwise", note=""))
     with pytest.raises(NotInAttention):
-        retry(ports, OPERATOR, R1, as_="post_again", said="")
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
     assert get_refund(harness).status == "refunded"
 
 
 def test_what_another_worker_saw_to_meanwhile_is_left_alone(harness: Harness, ports: Fakes) -> None:
     owed(harness, 100)
-    owe(ports, 200, key="another")
+    enqueue(ports, 200, key="another")
     harness.clear_logs()
     booking = harness.stored_booking(FIRST)
     ports.run_before("gateway.refund", lambda: harness.process_task(booking))
@@ -613,12 +621,12 @@ def test_what_is_found_in_the_list_is_not_posted_again(harness: Harness, ports: 
     harness.advance(hours=25)
     assert get_refund(harness).status == "attention"
     ports.call_log.disarm()
-    retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It never came.")
     harness.sweep_and_drain()
     assert get_refund(harness).status == "attention"
     assert harness.stored_booking(FIRST).history[-1].detail == "the gateway says processing"
     ports.gateway.reported_refund_status = "refunded"
-    retry(ports, OPERATOR, R1, as_="post_again", said="It never came.")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It never came.")
     harness.sweep_and_drain()
     assert get_refund(harness).status == "refunded"
     assert ports.call_log.count("gateway.refund") == 1

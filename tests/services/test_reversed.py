@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.refunds import retry
+from chalicelib.services.refunds import resolve_refund
 from tests.fakes import Fakes
 from tests.harness import OPERATOR, Harness
-from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, get_refund, owe, owed
+from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, enqueue, get_refund, owed
 
 
 def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(harness: Harness, ports: Fakes) -> None:
@@ -48,7 +48,7 @@ def test_parts_go_back_beside_each_other_from_a_payment_that_is_reversed(harness
     owed(harness, 100)
     harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.set_status(ONE, "reversed")
-    owe(ports, 200, key="second")
+    enqueue(ports, 200, key="second")
     harness.process_task(harness.stored_booking(FIRST))
     assert [each.status for each in harness.stored_booking(FIRST).refunds] == ["processing", "processing"]
     assert [refund_id for refund_id, *_ in ports.gateway.refunds] == [R1, R2]
@@ -77,7 +77,7 @@ def test_a_refund_that_came_back_is_asked_about_before_it_is_posted_again(
     harness.webhook(ONE, "refund.failed")
     assert get_refund(harness).status == "attention"
     ports.gateway.reported_refund_status = says
-    retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="they have an account now")
     harness.process_task(harness.stored_booking(FIRST))
     assert (get_refund(harness).status, len(ports.gateway.refunds)) == (ends, posts)
     assert harness.stored_payment(ONE).reversal == ""
@@ -89,7 +89,7 @@ def test_the_end_of_an_earlier_post_is_not_that_of_one_whose_answer_was_lost(har
     ports.gateway.reported_refund_status = "reversed"
     harness.advance(hours=1)
     assert get_refund(harness).status == "attention"
-    retry(ports, OPERATOR, R1, as_="post_again", said="they have an account now")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="they have an account now")
     ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     harness.advance(hours=2)
@@ -112,8 +112,8 @@ def test_a_refund_that_cannot_be_asked_about_is_not_posted_again(harness: Harnes
     harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.reported_refund_status = "reversed"
     harness.advance(hours=1)
-    retry(ports, OPERATOR, R1, as_="post_again", said="again")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="again")
     ports.gateway.fail_next("refund_status", SILENCE)
     harness.process_task(harness.stored_booking(FIRST))
-    assert (get_refund(harness).status, get_refund(harness).put_off) == ("owed", 1)
+    assert (get_refund(harness).status, get_refund(harness).start_failures) == ("owed", 1)
     assert len(ports.gateway.refunds) == 1

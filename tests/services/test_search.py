@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
 from tests.harness import DRAFT, HOST_ABEBE, NIGHTS, OTHER_HOST, Harness
+from tests.replacing import replace
 
 IN, OUT = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
 

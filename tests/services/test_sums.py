@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.booking import get_refund
 from chalicelib.domain.errors import GatewayRejected, GatewayTimeout, RefundExceedsPayment
 from chalicelib.domain.money import Money
-from chalicelib.domain.refunds import get_refund
 from chalicelib.services.cancel import cancel
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_stay
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"

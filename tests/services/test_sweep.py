@@ -39,7 +39,7 @@ def test_what_is_due_goes_to_the_queue_oldest_first(harness: Harness, ports: Fak
     ports.clock.move_to(NOW + timedelta(minutes=2, seconds=8))
     assert sweep(ports) == 9
     assert [task.booking_id for task in ports.queue.tasks] == ids[:9]
-    assert ports.call_log.names() == ["queue.depth", "bookings.due", "queue.reconcile"]
+    assert ports.call_log.names() == ["queue.depth", "bookings.due", "queue.enqueue_reconcile"]
 
 
 def test_nothing_due_nothing_sent(harness: Harness, ports: Fakes) -> None:
@@ -157,7 +157,7 @@ def test_a_booking_that_raises_is_put_off(harness: Harness, ports: Fakes, error:
     assert ports.observe.of("booking_failing")[0]["booking_id"] == FIRST
     # The others go on; it is tried again in its time.
     harness.advance(minutes=11)
-    assert harness.stored_payment(ONE).looked_at == NOW + timedelta(minutes=12)
+    assert harness.stored_payment(ONE).schedule.verified_at == NOW + timedelta(minutes=12)
     assert ports.tables.bookings[FIRST].failures == 0
 
 
@@ -184,7 +184,7 @@ def test_a_booking_that_goes_on_raising_is_shown_to_a_person(harness: Harness, p
 def test_what_a_door_was_promised_is_delivered_again(harness: Harness, ports: Fakes) -> None:
     """A webhook was answered 200 because this task would look at its payment: it must come again."""
     booking = harness.held_booking()
-    ports.run_before("bookings.load", raises(StoreBusy()))
+    ports.run_before("bookings.lease_verification", raises(StoreBusy()))
     with pytest.raises(StoreBusy):
         harness.process_task(booking, ONE)
     assert ports.call_log.count("bookings.back_off_failing") == 1
@@ -205,7 +205,7 @@ def test_a_deferred_webhook_finds_its_orphan(harness: Harness, ports: Fakes) -> 
     ports.gateway.pay(f"{nobodys}-1")
     process_task(ports, Task(nobodys), public_url=PUBLIC)
     assert ports.tables.orphans == {}
-    process_task(ports, Task(nobodys, f"{nobodys}-1", webhook_claim="paid"), public_url=PUBLIC)
+    process_task(ports, Task(nobodys, f"{nobodys}-1", claim="paid"), public_url=PUBLIC)
     assert list(ports.tables.orphans) == [f"{nobodys}-1"]
 
 
@@ -215,4 +215,4 @@ def test_a_silent_gateway_is_no_failing_booking(harness: Harness, ports: Fakes) 
     ports.clock.move(minutes=2)
     harness.process_task(booking)
     assert ports.call_log.count("bookings.back_off_failing") == 0
-    assert harness.stored_payment(ONE).unanswered == 1
+    assert harness.stored_payment(ONE).schedule.consecutive_failures == 1

@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
 from chalicelib.domain.errors import NotFound, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
@@ -19,10 +19,10 @@ from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay, pay_now
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.attention import settle
+from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.ports import BadSignature, NotJson
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.refunds import refund, retry
+from chalicelib.services.refunds import refund, resolve_refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import sweep
 from chalicelib.services.webhooks import receive
@@ -105,7 +105,7 @@ def _book(context: ActionContext) -> None:
         context.world.monitor.refused_a_hold(context.guest.person_id)
         raise
     if booked.booking.booking_id != context.booking_id and not context.world.resets:
-        raise Violation("a repeat covered another booking", booked.booking.booking_id)
+        raise Violation("a repeat answered another booking", booked.booking.booking_id)
 
 
 def _reuse(context: ActionContext) -> None:
@@ -123,7 +123,7 @@ def _pay(context: ActionContext) -> None:
 def _page(context: ActionContext) -> None:
     booking = context.ports.bookings.load(context.booking_id)
     if booking is not None:
-        pay_now(context.ports, booking, key="", cause="return", public_url=PUBLIC)
+        pay_now(context.ports, booking, key="", actor=Actor("return"), public_url=PUBLIC)
 
 
 def _verify(context: ActionContext) -> None:
@@ -131,11 +131,11 @@ def _verify(context: ActionContext) -> None:
 
 
 def _return(context: ActionContext) -> None:
-    reconcile(context.ports, context.booking_id, named=context.tx_ref, cause="return")
+    reconcile(context.ports, context.booking_id, tx_ref=context.tx_ref, actor=Actor("return"))
 
 
 def _callback(context: ActionContext) -> None:
-    reconcile(context.ports, context.booking_id, named=context.tx_ref, cause="callback")
+    reconcile(context.ports, context.booking_id, tx_ref=context.tx_ref, actor=Actor("callback"))
 
 
 def _cancel(context: ActionContext, who: Principal | None = None) -> None:
@@ -172,26 +172,26 @@ def _retry(context: ActionContext) -> None:
             continue
         tx_ref = payment_of(known.refund_id)
         there = [each for each in context.world.gateway.charges[tx_ref].refunds if each.refund_id == known.refund_id]
-        if there and there[0].said == "refunded":
+        if there and there[0].status == "refunded":
             context.world.monitor.confirmed_by_operator.add(known.refund_id)
-            retry(context.ports, OPERATOR, known.refund_id, as_="already_refunded", said="seen at Chapa")
+            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="already_refunded", note="seen at Chapa")
         elif context.rng.random() < 0.7:
             context.world.monitor.may_post_again(known.refund_id)
-            retry(context.ports, OPERATOR, known.refund_id, as_="post_again", said="not seen at Chapa")
+            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="post_again", note="not seen at Chapa")
         else:
             context.world.monitor.confirmed_by_operator.add(known.refund_id)
-            retry(context.ports, OPERATOR, known.refund_id, as_="paid_otherwise", said="by bank")
+            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="paid_otherwise", note="by bank")
 
 
 def _attend(context: ActionContext) -> None:
     """An operator deals with what the attention list has and nothing else would end; half the time twice."""
-    for matter in operators.attention(context.ports, OPERATOR, kind=None, limit=20, after=None).items:
-        if "acknowledge" not in matter.actions:
+    for item in operators.attention(context.ports, OPERATOR, kind=None, limit=20, after=None).items:
+        if "acknowledge" not in item.actions:
             continue
-        first = settle(context.ports, OPERATOR, matter.item_id, note="dealt with")
-        covered("settled", matter.kind)
-        if context.rng.random() < 0.5 and settle(context.ports, OPERATOR, matter.item_id, note="again") != first:
-            raise Violation("a repeat settles something anew", matter.item_id)
+        first = acknowledge(context.ports, OPERATOR, item.item_id, note="dealt with")
+        covered("acknowledged", item.kind)
+        if context.rng.random() < 0.5 and acknowledge(context.ports, OPERATOR, item.item_id, note="again") != first:
+            raise Violation("a repeat acknowledges something anew", item.item_id)
 
 
 def _stranger(context: ActionContext) -> None:

@@ -54,12 +54,12 @@ def row_of(before: Booking, after: Booking, tx_ref: str, said: Verification, nig
     payment, then = before.payment(tx_ref), after.payment(tx_ref)
     assert payment is not None
     assert then is not None
-    if said.said == "no_answer":
+    if said.status == "no_answer":
         return ROWS[20]
-    if said.said in ("refunded", "reversed"):
+    if said.status in ("refunded", "reversed"):
         if payment.status != "completed":
             return ROWS[19]
-        if said.said == "reversed" and any(
+        if said.status == "reversed" and any(
             each.provider_refund_id is not None or each.status == "requested" for each in payment.refunds
         ):
             return ROWS[21]
@@ -68,12 +68,12 @@ def row_of(before: Booking, after: Booking, tx_ref: str, said: Verification, nig
         return ROWS[18] if then.reversal and not payment.reversal else ROWS[17]
     if payment.status == "completed":
         return ROWS[7]
-    if said.said == "paid":
+    if said.status == "paid":
         return _paid_row(before, after, tx_ref, said, nights)
     is_open = payment.status in OPEN
-    if said.said == "pending":
+    if said.status == "pending":
         return ROWS[8] if is_open else ROWS[9]
-    if said.said == "failed":
+    if said.status == "failed":
         return ROWS[12] if then.status == "failed" != payment.status else ROWS[10] if is_open else ROWS[11]
     return ROWS[14] if is_open and then.status == "expired" else ROWS[13] if is_open else ROWS[15]
 

@@ -27,6 +27,8 @@ WRITES = frozenset(
         "publish",
         "set_nights",
         "add_review",
+        "lease_verification",
+        "mark_unreadable",
     }
 )
 SINGLE_WRITES = frozenset({"save"})

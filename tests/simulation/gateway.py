@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Literal
 
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     BadSignature,
     GatewayEvent,
@@ -20,6 +21,7 @@ from chalicelib.services.ports import (
     RefundGatewayStatus,
     WebhookNotice,
 )
+from tests.replacing import replace
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import HOUR, MINUTE, SECOND, Scheduler
 
@@ -37,7 +39,7 @@ class GatewayRefund:
     refund_id: str
     amount: Money
     name: str | None
-    said: RefundGatewayStatus = "processing"
+    status: RefundGatewayStatus = "processing"
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Charge:
     @property
     def went_back(self) -> int:
         """Minor units that are back with the guest, or on their way."""
-        return sum(each.amount.minor for each in self.refunds if each.said != "reversed")
+        return sum(each.amount.minor for each in self.refunds if each.status != "reversed")
 
     def turn(self, status: Status, ms: int) -> None:
         self.before, self.status, self.changed = self.status, status, ms
@@ -104,6 +106,7 @@ class SimGateway:
         deliver_webhook: Callable[[str, str], None],
         asked_to_open: Callable[[Opening], None],
         asked_to_refund: Callable[[Charge, str], None],
+        asked_to_verify: Callable[[str], None],
     ) -> None:
         self.scheduler = scheduler
         self.quirks = quirks
@@ -114,6 +117,7 @@ class SimGateway:
             asked_to_open,
             asked_to_refund,
         )
+        self._asked_to_verify = asked_to_verify
 
     @property
     def mode(self) -> str:
@@ -135,6 +139,7 @@ class SimGateway:
         return f"https://checkout.chapa.co/checkout/payment/{opening.tx_ref}"
 
     def verify(self, tx_ref: str) -> Verification:
+        self._asked_to_verify(tx_ref)
         charge = self.charges.get(tx_ref)
         if charge is None:
             return Verification("unknown")
@@ -187,7 +192,7 @@ class SimGateway:
         for charge in self.charges.values():
             for refund_made in charge.refunds:
                 if refund_made.name == provider_refund_id:
-                    return RefundAnswer(refund_made.said, refund_made.name)
+                    return RefundAnswer(refund_made.status, refund_made.name)
         return RefundAnswer("unknown")
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
@@ -246,10 +251,10 @@ class SimGateway:
     def _finish(self, charge: Charge, refund_made: GatewayRefund) -> None:
         at_once = self.quirks.reverses_at_once
         if not at_once and Random(charge.tx_ref).random() < self.quirks.refunds_come_back:
-            refund_made.said = "reversed"
+            refund_made.status = "reversed"
             covered("money", "a refund came back")
             return
-        refund_made.said = "refunded"
+        refund_made.status = "refunded"
         covered("money", "refunded")
         assert charge.received is not None
         whole = charge.went_back >= charge.received.minor

@@ -14,6 +14,7 @@ from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening
 from tests.invariants import statuses_from_history, statuses_of
+from tests.replacing import replace
 from tests.simulation.scheduler import START, Violation
 from tests.simulation.store import Row
 
@@ -98,19 +99,24 @@ class InvariantMonitor:
             if for_a_day != (row.attention == "failing") and before.attention != "failing":
                 raise Violation("a person is asked after a day of failing, and not before", booking.booking_id)
             return
+        self._leases(booking)
+        if before is not None and _only_leased(before.booking, booking):
+            # Nothing was decided: a booking that was backed off keeps its later time.
+            if row.due != before.due:
+                raise Violation("a lease changes when a booking is due", booking.booking_id)
+            return
         self._duties(booking, row.due)
         for payment in booking.payments:
             self._payment(booking, payment)
         if before is None or len(before.booking.history) != len(booking.history):
             self._history(booking)
             self._confirmed(booking)
-        self._leases(booking)
 
     def sending(self, booking_id: str, email_id: str) -> None:
         """What an e-mail says is true, or was when whoever sends it began."""
         actor = self.world.scheduler.current
         row = self.world.tables.rows.get(booking_id)
-        letter = next((each for each in row.booking.emails if each.email_id == email_id), None) if row else None
+        letter = next((each for each in row.booking.outbox if each.entry_id == email_id), None) if row else None
         if (
             actor is None
             or row is None
@@ -171,7 +177,7 @@ class InvariantMonitor:
             return
         self._backed(payment)
         self._returned(payment)
-        received = payment.received
+        received = payment.facts.received
         if received is None or payment.refunded_or_owed.minor > received.minor:
             raise Violation("refunds of more than was received", payment.tx_ref)
         if not payment.accepted and payment.refunded_or_owed != received:
@@ -190,7 +196,7 @@ class InvariantMonitor:
         charge = self.world.gateway.charges.get(payment.tx_ref)
         if charge is None or not self.world.gateway.quirks.reverses_at_once:
             return
-        said = {each.name: each.said for each in charge.refunds}
+        said = {each.name: each.status for each in charge.refunds}
         for refund in payment.refunds:
             named = refund.provider_refund_id is not None and refund.refund_id not in self.confirmed_by_operator
             if named and refund.status == "refunded" and said.get(refund.provider_refund_id) != "refunded":
@@ -207,7 +213,7 @@ class InvariantMonitor:
         for payment in booking.payments:
             duties += self._looks(payment, now)
             duties += self._refunds(payment, now)
-        for email in booking.emails:
+        for email in booking.outbox:
             if email.status == "owed":
                 duties.append(email.due_at)
                 if email.due_at > now + MAIL_PATIENCE:
@@ -218,10 +224,10 @@ class InvariantMonitor:
     @staticmethod
     def _looks(payment: Payment, now: datetime) -> list[datetime]:
         """When the payment is looked at; it always is, until it is settled or three days are over."""
-        if payment.next_look_at is not None:
-            if payment.next_look_at > now + PATIENCE:
+        if payment.schedule.next_verify_at is not None:
+            if payment.schedule.next_verify_at > now + PATIENCE:
                 raise Violation("a look is put off for too long", payment.tx_ref)
-            return [payment.next_look_at]
+            return [payment.schedule.next_verify_at]
         if payment.status not in SETTLED and now < payment.created_at + WATCHED_FOR:
             raise Violation("a payment is not watched any more", payment.tx_ref)
         return []
@@ -245,9 +251,11 @@ class InvariantMonitor:
         actor = self.world.scheduler.current
         if actor is None:
             return
+        if booking.verify_lease is not None and booking.verify_lease.owner in actor.tokens:
+            actor.leases[booking.booking_id] = booking.verify_lease.until
         for payment in booking.payments:
-            if payment.opening_until is not None and payment.opening_by in actor.tokens:
-                actor.leases[payment.tx_ref] = payment.opening_until
+            if payment.opening is not None and payment.opening.owner in actor.tokens:
+                actor.leases[payment.tx_ref] = payment.opening.until
 
     def opening(self, opening: Opening) -> None:
         """Opening a payment has one owner; and the row is there before the gateway hears of it."""
@@ -260,8 +268,26 @@ class InvariantMonitor:
             return
         if payment is None or until is None:
             raise Violation("a payment is opened without its row, or without its lease", f"{tx_ref} by {actor.name}")
-        if scheduler.now < until and payment.status == "created" and payment.opening_by not in actor.tokens:
-            raise Violation("a payment is opened by two", f"{tx_ref} by {actor.name} and {payment.opening_by}")
+        owner = payment.opening.owner if payment.opening is not None else actor.name
+        if scheduler.now < until and payment.status == "created" and owner not in actor.tokens:
+            raise Violation("a payment is opened by two", f"{tx_ref} by {actor.name} and {owner}")
+
+    def verifying(self, tx_ref: str) -> None:
+        """At most one caller at a time asks the gateway about a booking: the one who holds its lease."""
+        scheduler = self.world.scheduler
+        actor, booking_id = scheduler.current, booking_of(tx_ref)
+        assert actor is not None
+        row = self.world.tables.rows.get(booking_id) if booking_id else None
+        if row is None or row.booking.payment(tx_ref) is None:
+            return
+        if self.world.resets and self.world.resets[-1] >= actor.started:
+            return
+        until = actor.leases.get(row.booking.booking_id)
+        if until is None:
+            raise Violation("the gateway is asked without a lease", f"{tx_ref} by {actor.name}")
+        lease = row.booking.verify_lease
+        if scheduler.now < until and lease is not None and lease.owner not in actor.tokens:
+            raise Violation("the gateway is asked by two at a time", f"{tx_ref} by {actor.name} and {lease.owner}")
 
     def refunding(self, charge: Charge, refund_id: str) -> None:
         """A refund is posted by the one who claimed it, and never again unless its post certainly failed."""
@@ -272,7 +298,7 @@ class InvariantMonitor:
             return
         payment = self._stored(charge.tx_ref)
         refund = next((each for each in payment.refunds if each.refund_id == refund_id), None) if payment else None
-        if refund is None or refund.claimed_by not in actor.tokens:
+        if refund is None or refund.owner not in actor.tokens:
             raise Violation("a refund is posted by one who did not claim it", refund_id)
         if charge.received is None:
             raise Violation("a refund of money that never came", refund_id)
@@ -292,6 +318,10 @@ class InvariantMonitor:
         booking_id = booking_of(tx_ref)
         row = self.world.tables.rows.get(booking_id) if booking_id else None
         return row.booking.payment(tx_ref) if row else None
+
+
+def _only_leased(before: Booking, after: Booking) -> bool:
+    return replace(before, version=after.version, verify_lease=after.verify_lease) == after
 
 
 def _told(booking: Booking) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -12,8 +12,7 @@ from unittest.mock import patch
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import booking as payment
 from chalicelib.domain import checkout, errors, lifecycle, verification
-from chalicelib.domain import refunds as refunding
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, get_payment, get_refund
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.verification import Verification
 from chalicelib.services import access, book, reconcile, sweep
@@ -21,6 +20,8 @@ from chalicelib.services import deliver as send_emails
 from chalicelib.services import refunds as refund
 from chalicelib.services import updating as saving
 from chalicelib.services.ports import Task
+from tests.builders import change_payment
+from tests.replacing import replace
 from tests.simulation import store, world
 from tests.simulation.run import Outcome, play
 
@@ -66,11 +67,11 @@ def _swap(name: str, places: Any, attribute: str, make: Callable[[Any], Any]) ->
     return Mutation(name, lambda: _swapped(where, attribute, make))
 
 
-def _silence_is(said: Any) -> Callable[[Any], Any]:
+def _silence_is(status: Any) -> Callable[[Any], Any]:
     def make(ask: Any) -> Any:
-        def asked(ports: Any, payments: Any) -> Any:
-            answers = ask(ports, payments)
-            answers.said.update(dict.fromkeys(answers.trouble, Verification(said)))
+        def asked(ports: Any, booking: Any, to_verify: Any) -> Any:
+            answers = ask(ports, booking, to_verify)
+            answers.verifications.update(dict.fromkeys(answers.errors, Verification(status)))
             return answers
 
         return asked
@@ -79,30 +80,35 @@ def _silence_is(said: Any) -> Callable[[Any], Any]:
 
 
 def _never_asks(_ask: Any) -> Any:
-    return lambda _ports, payments: reconcile._Answers({each.tx_ref: Verification("pending") for each in payments}, {})
+    return lambda _ports, _booking, to_verify: reconcile._Answers(dict.fromkeys(to_verify, Verification("pending")))
 
 
 def _expires_without_asking(_original: Any) -> Any:
-    def expire(booking: Booking, _answers: Any, *, cause: Any, now: Any) -> Booking:
+    def expire(booking: Booking, _answers: Any, *, actor: Any, now: Any) -> Booking:
         if booking.status != "pending_payment" or now < booking.hold_expires_at:
             return booking
         for each in booking.payments:
             # Nobody looks at a payment again that was given up.
-            booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
-        booking = lifecycle.expire(booking, cause=cause, now=now)
+            booking = _unwatched(booking, each.tx_ref)
+        booking = lifecycle.expire(booking, actor=actor, now=now)
         for each in booking.payments:
-            booking = aggregate.update_payment(booking, each.tx_ref, next_look_at=None)
+            booking = _unwatched(booking, each.tx_ref)
         return booking
 
     return expire
 
 
+def _unwatched(booking: Booking, tx_ref: str) -> Booking:
+    schedule = replace(get_payment(booking, tx_ref).schedule, next_verify_at=None)
+    return change_payment(booking, tx_ref, schedule=schedule)
+
+
 def _waits_for_ever(_original: Any) -> Any:
-    def expire(booking: Booking, answers: Any, *, cause: Any, now: Any) -> Booking:
+    def expire(booking: Booking, answers: Any, *, actor: Any, now: Any) -> Booking:
         if booking.status == "pending_payment" and now >= booking.hold_expires_at:
-            if any(said.said == "no_answer" for said in answers.said.values()):
+            if any(each.status == "no_answer" for each in answers.verifications.values()):
                 return replace(booking, expiry_retry_at=now + timedelta(minutes=30))
-            return lifecycle.expire(booking, cause=cause, now=now)
+            return lifecycle.expire(booking, actor=actor, now=now)
         return booking
 
     return expire
@@ -110,10 +116,10 @@ def _waits_for_ever(_original: Any) -> Any:
 
 def _posts_first(_start: Any) -> Any:
     def start(ports: Any, booking: Booking, refund_id: str) -> Booking:
-        known = refunding.get_refund(booking, refund_id)
+        known = get_refund(booking, refund_id)
         paid = aggregate.get_payment(booking, payment_of(refund_id))
         ports.gateways.named(paid.gateway).refund(
-            paid.provider_reference, amount=known.amount, refund_id=refund_id, reason=known.reason
+            paid.facts.provider_reference, amount=known.amount, refund_id=refund_id, reason=known.reason
         )
         return booking
 
@@ -124,29 +130,29 @@ def _blind(look_up: Any) -> Any:
     """A refund that was asked for and not answered is simply posted again."""
 
     def blind(ports: Any, booking: Booking, refund_id: str) -> Booking:
-        known = refunding.get_refund(booking, refund_id)
+        known = get_refund(booking, refund_id)
         paid = aggregate.get_payment(booking, payment_of(refund_id))
         if known.status != "requested":
             return look_up(ports, booking, refund_id)
-        by = ports.chance.token()
-        claimed = refund._changed(
+        owner = ports.chance.token()
+        claimed = refund._change(
             ports,
             booking,
             refund_id,
             "requested",
-            lambda current, now: refunding._update_refund(
-                current, refund_id, claimed_by=by, due_at=now + timedelta(hours=1)
+            lambda current, now: aggregate.with_refund(
+                current, replace(get_refund(current, refund_id), owner=owner, due_at=now + timedelta(hours=1))
             ),
         )
-        return refund._post(ports, claimed, paid, refunding.get_refund(claimed, refund_id))
+        return refund._post(ports, claimed, paid, get_refund(claimed, refund_id))
 
     return blind
 
 
 def _looks_once(_next_verification: Any) -> Any:
-    def next_verification(each: Any, *, hold_ends: Any, now: Any) -> Any:
+    def next_verification(created_at: Any, *, hold_ends: Any, now: Any) -> Any:
         del hold_ends
-        first = each.created_at + timedelta(minutes=2)
+        first = created_at + timedelta(minutes=2)
         return first if now < first else None
 
     return next_verification
@@ -192,7 +198,7 @@ def _only_once(_saving: Any) -> Any:
 def _skips_one(original: Any) -> Any:
     def swept(ports: Any) -> int:
         due = ports.bookings.due(ports.clock.now(), sweep.WINDOW)[1:]
-        ports.queue.reconcile([Task(booking_id) for booking_id in due])
+        ports.queue.enqueue_reconcile([Task(booking_id) for booking_id in due])
         return len(due)
 
     del original
@@ -213,20 +219,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     _without("save: version as loaded"),
     _without("take again: room"),
     _without("take again: night open"),
-    _without("push back: the booking is due"),
-    _without("push back: failing for a day"),
+    _without("back off: the booking is due"),
+    _without("back off: failing for a day"),
+    _without("lease: nobody else has it"),
     _without("orphan: once"),
-    _without("orphan: settled once"),
+    _without("orphan: acknowledged once"),
     _without("listing: version as loaded"),
     _without("review: once"),
     _swap("a hold expires without asking, and is forgotten", reconcile, "_expire_if_due", _expires_without_asking),
     _swap("a hold waits for ever for an answer", reconcile, "_expire_if_due", _waits_for_ever),
     _swap("the gateway is never asked", reconcile, "_ask", _never_asks),
     _swap("no answer is taken for refunded", reconcile, "_ask", _silence_is("refunded")),
-    _swap("whatever is paid matches", verification, "matches", lambda _: lambda _payment, _said: True),
+    _swap("whatever is paid matches", verification, "matches", lambda _: lambda _payment, _verification: True),
     _swap("a refund is posted without a claim", refund, "_start", _posts_first),
     _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
-    _swap("a reversed payment ends its refunds", verification, "_has_its_own_word", lambda _: lambda _refund: False),
+    _swap("a reversed payment ends its refunds", verification, "_has_its_own_status", lambda _: lambda _refund: False),
     _swap("every trouble is taken for certain", errors.GatewayError, "__init__", _certain),
     _swap("a payment is looked at once", (checkout, lifecycle, verification), "next_verification", _looks_once),
     _swap("due_at is late", (lifecycle, store, saving), "due_at", _later),
@@ -235,10 +242,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "an e-mail is marked before it is sent",
         send_emails,
         "_deliver",
-        lambda _: lambda _ports, _booking, owed: replace(owed, status="sent", claimed_by=""),
-    ),
-    _swap(
-        "e-mails are claimed by anybody", aggregate.Email, "may_be_claimed", lambda _: lambda self, _now: _owed(self)
+        lambda _: lambda _ports, _booking, entry: replace(entry, status="sent", lease=None),
     ),
     _swap("an e-mail is sent whether true or not", send_emails, "still_true", lambda _: lambda *_a, **_k: True),
     _swap("a webhook that failed is answered with 200", world, "receive", _shrugs),
@@ -251,7 +255,3 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("everybody is the guest", access, "role_in", lambda _: lambda _booking, _principal: "guest"),
 )
 """Those that a test takes away, one at a time."""
-
-
-def _owed(letter: aggregate.Email) -> bool:
-    return letter.status == "owed"

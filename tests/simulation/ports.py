@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking, Email
+from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.services.ports import MailRefused, Message, Task
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import SECOND, Scheduler, Violation
@@ -19,22 +19,26 @@ DELIVERIES = 5
 class SimQueue:
     """Both queues: at least once, in any order; what fails five times is put aside for a person."""
 
-    def __init__(self, scheduler: Scheduler, work: Callable[[str, Task, str, Callable[[bool], None]], None]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, work: Callable[[str, Task, str, int, Callable[[bool], None]], None]
+    ) -> None:
         self.scheduler = scheduler
         self._work = work
         self._count: Counter[str] = Counter()
         self.waiting = 0
         self.dead: list[tuple[str, Task]] = []
         self.lost: list[tuple[str, Task]] = []
+        self.repeated: set[str] = set()
+        """Bookings with a message of the outbox that was handed out twice, each time as if for the first time."""
         self.loses = 0.0
         self.repeats = 0.0
 
-    def reconcile(self, tasks: Iterable[Task]) -> None:
+    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
             self._send("reconcile", task)
 
-    def emails(self, task: Task) -> None:
-        self._send("emails", task)
+    def enqueue_outbox(self, task: Task) -> None:
+        self._send("outbox", task)
 
     def depth(self) -> int:
         return self.waiting
@@ -52,6 +56,8 @@ class SimQueue:
         delay = 5 + int(drawn * 400)
         if drawn > 1 - self.repeats:
             covered("queue", f"twice {queue}")
+            if queue == "outbox":
+                self.repeated.add(task.booking_id)
             self._deliver(queue, task, f"{name}+", 1, 1 + int((1 - drawn) * 5 * SECOND))
         self._deliver(queue, task, name, 1, delay)
 
@@ -71,7 +77,7 @@ class SimQueue:
                 self.waiting -= counted
                 self.dead.append((queue, task))
 
-        self.scheduler.at(self.scheduler.ms + delay, lambda: self._work(queue, task, f"{name}#{times}", ended))
+        self.scheduler.at(self.scheduler.ms + delay, lambda: self._work(queue, task, f"{name}#{times}", times, ended))
 
 
 class SimMailer:
@@ -86,18 +92,18 @@ class SimMailer:
         if message.to in self.refused:
             covered("mail", "refused for good")
             raise MailRefused("no such address")
-        booking_id, email_id, _ = message.subject.split(" ")
-        self._sending(booking_id, email_id)
-        self.sent[booking_id, email_id] += 1
-        covered("mail", "sent" if self.sent[booking_id, email_id] == 1 else "sent again")
+        booking_id, entry_id, _ = message.subject.split(" ")
+        self._sending(booking_id, entry_id)
+        self.sent[booking_id, entry_id] += 1
+        covered("mail", "sent" if self.sent[booking_id, entry_id] == 1 else "sent again")
 
 
 class SimLetters:
     """A letter's subject says which e-mail of which booking it is."""
 
-    def render(self, email: Email, booking: Booking) -> Message:
-        to = booking.place.host_email if email.to_host else booking.contact.email
-        return Message(to, f"{booking.booking_id} {email.email_id} {email.kind}", "", "")
+    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
+        to = booking.place.host_email if entry.to_host else booking.contact.email
+        return Message(to, f"{booking.booking_id} {entry.entry_id} {entry.kind}", "", "")
 
 
 class SimClock:
@@ -134,7 +140,8 @@ class SimChance:
 EXPECTED = frozenset(
     {
         "Busy", "StoreBusy", "Fault", "GatewayTimeout", "GatewayUnreachable", "GatewayBadAnswer",
-        "GatewayRejected", "InProgress", "BookingNotPayable",
+        "GatewayRejected", "InProgress", "Unreadable",
+        "BookingNotPayable",
     }
 )  # fmt: skip
 """What a consumer may meet when others fail it; anything else in ``booking_failing`` is a slip of ours."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from chalicelib.adapters.dynamodb.records import decode_booking, encode_booking
+from chalicelib.adapters.dynamodb.records import FORM, decode_booking, encode_booking
 from chalicelib.domain.attention import attention, attention_since
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import due_at
@@ -21,14 +21,16 @@ from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
+    Batch,
     BookingExists,
     NightsShort,
     Page,
     ReviewExists,
     SlotTaken,
-    StoreBusy,
+    Unreadable,
     VersionLost,
 )
+from tests.replacing import replace
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
 
@@ -47,10 +49,12 @@ CONDITIONS = (
     "take again: room",
     "take again: night open",
     "release: taken enough",
-    "push back: the booking is due",
-    "push back: failing for a day",
+    "lease: nobody else has it",
+    "unreadable: nobody is asked yet",
+    "back off: the booking is due",
+    "back off: failing for a day",
     "orphan: once",
-    "orphan: settled once",
+    "orphan: acknowledged once",
     "listing: once",
     "listing: version as loaded",
     "review: once",
@@ -83,7 +87,7 @@ class Tables:
     rows: dict[str, Row] = field(default_factory=dict)
     slots: dict[tuple[PersonId, int], tuple[datetime, BookingId]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
-    settled: dict[str, Acknowledgement] = field(default_factory=dict)
+    acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -94,7 +98,7 @@ class Tables:
             dict(self.rows),
             dict(self.slots),
             dict(self.orphans),
-            dict(self.settled),
+            dict(self.acknowledged),
             dict(self.listings),
             dict(self.nights),
             dict(self.reviews),
@@ -129,13 +133,32 @@ class SimBookings:
         return self.tables.salt
 
     def load(self, booking_id: BookingId) -> Booking | None:
-        if self.unreadable and self.unreadable.get(booking_id, START) > self._clock():
-            raise StoreBusy("this booking cannot be read")
+        if self._cannot_read(booking_id):
+            raise Unreadable(booking_id)
         row = self.tables.rows.get(booking_id)
         return row.booking if row else None
 
-    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
-        return [self.tables.rows[key].booking for key in booking_ids if key in self.tables.rows]
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+        there = [key for key in booking_ids if key in self.tables.rows]
+        readable = tuple(self.tables.rows[key].booking for key in there if not self._cannot_read(key))
+        return Batch(readable, tuple(key for key in there if self._cannot_read(key)))
+
+    def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
+        row = self.tables.rows.get(booking_id)
+        if row is None:
+            return None
+        other = row.booking.verify_lease
+        free = other is None or not other.is_held(now) or other == lease
+        if not holds("lease: nobody else has it", free):
+            return None
+        leased = replace(row.booking, version=row.booking.version + 1, verify_lease=lease)
+        self._save(replace(row, booking=leased))
+        return leased
+
+    def mark_unreadable(self, booking_id: BookingId, now: datetime) -> None:
+        row = self.tables.rows.get(booking_id)
+        if row is not None and holds("unreadable: nobody is asked yet", row.attention is None):
+            self._save(replace(row, attention="unreadable", attention_at=now))
 
     def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
         return tuple(self._slot(guest_id, number) for number in range(1, SLOTS + 1))
@@ -169,11 +192,11 @@ class SimBookings:
     def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         row = self.tables.rows.get(booking_id)
         is_due = row is not None and row.due is not None and row.due <= now
-        if not holds("push back: the booking is due", is_due) or row is None:
+        if not holds("back off: the booking is due", is_due) or row is None:
             return
         since = row.failing_since
         again = replace(row, due=now + FAILING_PAUSE, failures=row.failures + 1, failing_since=since or now)
-        if holds("push back: failing for a day", since is not None and since <= now - GIVE_UP_AFTER):
+        if holds("back off: failing for a day", since is not None and since <= now - GIVE_UP_AFTER):
             again = replace(again, attention="failing", attention_at=now)
         self._save(again)
 
@@ -183,14 +206,14 @@ class SimBookings:
                 raise Violation("the first report of an orphan is written over", tx_ref)
             self.tables.orphans[tx_ref] = (verification, now)
 
-    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
+    def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         if tx_ref not in self.tables.orphans:
             return None
-        if holds("orphan: settled once", tx_ref not in self.tables.settled):
-            if tx_ref in self.tables.settled:
+        if holds("orphan: acknowledged once", tx_ref not in self.tables.acknowledged):
+            if tx_ref in self.tables.acknowledged:
                 raise Violation("the first word on an orphan is written over", tx_ref)
-            self.tables.settled[tx_ref] = settlement
-        return self.tables.settled[tx_ref]
+            self.tables.acknowledged[tx_ref] = acknowledgement
+        return self.tables.acknowledged[tx_ref]
 
     def is_failing(self, booking_id: BookingId) -> bool:
         row = self.tables.rows.get(booking_id)
@@ -210,7 +233,7 @@ class SimBookings:
         return _page([BookingId(key) for key, row in rows if row.booking.created_at.date() == day], limit, after)
 
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
-        waiting = self.tables.orphans.keys() - self.tables.settled.keys()
+        waiting = self.tables.orphans.keys() - self.tables.acknowledged.keys()
         found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
         for key, row in self.tables.rows.items():
             if row.attention:
@@ -218,13 +241,17 @@ class SimBookings:
         found.sort(key=lambda entry: (entry.since, entry.subject))
         return _page(found, limit, after)
 
+    def _cannot_read(self, booking_id: BookingId) -> bool:
+        return self.unreadable.get(booking_id, START) > self._clock()
+
     def _slot(self, guest_id: PersonId, number: int) -> HoldSlot:
         until, occupant = self.tables.slots.get((guest_id, number), (None, None))
         return HoldSlot(number, occupant, until)
 
     def _put(self, booking: Booking) -> Booking:
         if self._encoded:
-            read = decode_booking(encode_booking(booking), booking.version)
+            read = decode_booking(encode_booking(booking), form=FORM, name=booking.booking_id)
+            read = replace(read, version=booking.version, verify_lease=booking.verify_lease)
             assert read == booking, "a record does not come back as it was saved"
             booking = read
         self._save(Row(booking, due_at(booking), attention(booking), attention_since(booking)))

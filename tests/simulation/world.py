@@ -14,9 +14,9 @@ from chalicelib.domain.ids import BookingId, PersonId, booking_of, derive_bookin
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.deliver import send_emails
+from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import BadSignature, Fault, NotJson, Ports, Rules, Task
-from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.sweep import VerificationUnderWay, process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fakes import OneGateway
@@ -32,7 +32,7 @@ PUBLIC = "https://api.guzo.et"
 HOST = Principal(PersonId("host-abebe"), "abebe.kebede@gmail.com", frozenset({"host"}))
 OPERATOR = Principal(PersonId("operator-sara"), "sara@guzo.et", frozenset({"operator"}))
 POLICIES = ("flexible", "moderate", "strict")
-FORESEEN = (Refusal, Fault, BadSignature, NotJson, Crash)
+FORESEEN = (Refusal, Fault, BadSignature, NotJson, VerificationUnderWay, Crash)
 """What a request may end with: a refusal that the API knows, an outage, or the end of its process."""
 
 
@@ -117,6 +117,7 @@ class World:
             deliver_webhook=self.deliver_webhook,
             asked_to_open=self.monitor.opening,
             asked_to_refund=self.monitor.refunding,
+            asked_to_verify=self.monitor.verifying,
         )
         self.queue = SimQueue(scheduler, self._consume)
         self.queue.loses, self.queue.repeats = settings.loses, settings.repeats
@@ -145,7 +146,7 @@ class World:
 
     def contact(self, guest: Principal) -> Contact:
         email = "nobody@guzo.et" if guest.person_id == "guest-1" else guest.email
-        return Contact("Hanna", "Tesfaye", email, "0911223344")
+        return Contact(first_name="Hanna", last_name="Tesfaye", email=email, phone="0911223344")
 
     def booking_id(self, guest: Principal, key: str) -> BookingId:
         return derive_booking_id(self.tables.salt, guest.person_id, key)
@@ -196,10 +197,10 @@ class World:
             ended=ended,
         )
 
-    def _consume(self, queue: str, task: Task, name: str, tell: Any) -> None:
+    def _consume(self, queue: str, task: Task, name: str, times: int, tell: Any) -> None:
         def work() -> None:
-            if queue == "emails":
-                send_emails(self.ports, task.booking_id)
+            if queue == "outbox":
+                deliver(self.ports, task.booking_id, task.entries, first_delivery=times == 1)
             else:
                 process_task(self.ports, task, public_url=PUBLIC)
 
@@ -336,7 +337,7 @@ def describe_row(row: Row) -> str:
         + "".join(f"[{refund.refund_id[-2:]}:{refund.status}]" for refund in payment.refunds)
         for payment in booking.payments
     )
-    owed = ",".join(email.kind for email in booking.emails if email.status == "owed")
+    owed = ",".join(email.kind for email in booking.outbox if email.status == "owed")
     then = f"due={row.due:%d-%H:%M:%S}" if row.due else "rests"
     return f"{booking.booking_id} v{booking.version} {booking.status} {payments} {then} owes={owed or 'nothing'}"
 

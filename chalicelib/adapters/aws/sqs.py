@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.ids import BookingId, booking_of, is_booking_id
-from chalicelib.domain.verification import WebhookClaim
+from chalicelib.domain.ids import booking_of, is_booking_id
+from chalicelib.domain.record import replace
 from chalicelib.services.ports import Fault, Task
 
 BATCH = 10
@@ -25,14 +25,14 @@ class Sqs:
         self._reconcile_url = reconcile_queue_url
         self._emails_url = emails_queue_url
 
-    def reconcile(self, tasks: Iterable[Task]) -> None:
-        """Hand bookings to the consumers of the clock. Raises Fault when not all were taken."""
+    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
+        """Enqueue bookings for the consumers of the clock. Raises Fault when not all were taken."""
         waiting = iter(tasks)
         while batch := list(islice(waiting, BATCH)):
             self._send(self._reconcile_url, batch)
 
-    def emails(self, task: Task) -> None:
-        """Hand over a booking that owes e-mails. Raises Fault."""
+    def enqueue_outbox(self, task: Task) -> None:
+        """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
         self._send(self._emails_url, [task])
 
     def depth(self) -> int:
@@ -64,29 +64,17 @@ class Sqs:
 
 def write_task(task: Task) -> str:
     """The body of a task's message."""
-    fields = {
-        "booking_id": task.booking_id,
-        "tx_ref": task.tx_ref,
-        "request_id": task.request_id,
-        "webhook_claim": task.webhook_claim,
-    }
-    return json.dumps({name: value for name, value in fields.items() if value}, separators=(",", ":"))
+    return msgspec.json.encode(task).decode()
 
 
 def read_task(body: str) -> Task:
     """The task of a message. Raises ValueError for anything that ``write_task`` would not have written."""
     try:
-        fields = json.loads(body)
-    except (ValueError, TypeError, RecursionError):
-        raise ValueError("a message is no JSON") from None
-    if not isinstance(fields, dict):
-        raise ValueError("a message is no JSON object")
-    booking_id, tx_ref, request_id = (fields.get(name) for name in ("booking_id", "tx_ref", "request_id"))
-    if not isinstance(booking_id, str) or not is_booking_id(booking_id):
+        task = msgspec.json.decode(body, type=Task)
+    except (msgspec.DecodeError, RecursionError, TypeError):
+        raise ValueError("a message is no task") from None
+    if not is_booking_id(task.booking_id):
         raise ValueError("a message names no booking")
-    if tx_ref is not None and (not isinstance(tx_ref, str) or booking_of(tx_ref) != booking_id):
+    if task.tx_ref is not None and booking_of(task.tx_ref) != task.booking_id:
         raise ValueError("a message names a payment that is not its booking's")
-    webhook_claim = fields.get("webhook_claim", "")
-    if webhook_claim not in get_args(WebhookClaim):
-        raise ValueError("a message announces something that nothing announces")
-    return Task(BookingId(booking_id), tx_ref, request_id[:128] if isinstance(request_id, str) else "", webhook_claim)
+    return replace(task, request_id=task.request_id[:128])

@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
-import msgspec
 from pynamodb.connection import Connection
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
@@ -20,7 +18,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
 from chalicelib.adapters.dynamodb.months import release, take
 from chalicelib.adapters.dynamodb.records import (
-    SCHEMA,
+    FORM,
     decode_acknowledgement,
     decode_booking,
     encode_acknowledgement,
@@ -37,17 +35,19 @@ from chalicelib.adapters.dynamodb.tables import (
     instant_key,
 )
 from chalicelib.domain.attention import attention, attention_since
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import replace
 from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
     AttentionEntry,
+    Batch,
     BookingExists,
     NightsShort,
     Page,
@@ -61,6 +61,7 @@ ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
 FAILING = "#failing"
+UNREADABLE = "#unreadable"
 
 
 class DynamoBookings:
@@ -79,7 +80,7 @@ class DynamoBookings:
     def _made_salt(self) -> bytes:
         if (salt := _read_salt()) is not None:
             return salt
-        fresh = SaltItem(SALT, schema=SCHEMA, salt=secrets.token_bytes(32))
+        fresh = SaltItem(SALT, schema=FORM, salt=secrets.token_bytes(32))
         # Made once: a second maker reads the first one's.
         absent = SaltItem.booking_id.does_not_exist()
         try:
@@ -98,9 +99,51 @@ class DynamoBookings:
             return None
 
     @reading()
-    def load_many(self, booking_ids: Sequence[BookingId]) -> list[Booking]:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
         found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
-        return [_booking(found[key]) for key in booking_ids if key in found]
+        bookings, unreadable = [], []
+        for booking_id in booking_ids:
+            if (item := found.get(booking_id)) is not None:
+                try:
+                    bookings.append(_booking(item))
+                except Unreadable:
+                    unreadable.append(booking_id)
+        return Batch(tuple(bookings), tuple(unreadable))
+
+    def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
+        # Nobody has it; its owner never came back (``~`` sorts after the owner of a lease that ends now); or it is this
+        # very lease, whose answer was lost on the way.
+        free = (
+            BookingItem.verify_lease.does_not_exist()
+            | (BookingItem.verify_lease <= f"{instant_key(now)}~")
+            | (BookingItem.verify_lease == _lease(lease))
+        )
+        actions: list[Action] = [
+            BookingItem.verify_lease.set(_lease(lease)),
+            # Nobody saves over the lease without having seen it.
+            BookingItem.version.set(BookingItem.version + 1),
+        ]
+        item = BookingItem(booking_id)
+        try:
+            # A booking that does not exist is not made: it has no version.
+            exists = BookingItem.version.exists()
+            self._writes.one(lambda: item.update(actions=actions, condition=exists & free), lost=VersionLost)
+        except VersionLost:
+            return None
+        return _booking(item)
+
+    def mark_unreadable(self, booking_id: BookingId, now: datetime) -> None:
+        mark: list[Action] = [
+            BookingItem.attention.set(ASKED),
+            BookingItem.attention_at.set(instant_key(now) + UNREADABLE),
+        ]
+        item = BookingItem(booking_id)
+        # It is there, and nobody is asked about it yet.
+        unmarked = BookingItem.version.exists() & BookingItem.attention.does_not_exist()
+        try:
+            self._writes.one(lambda: item.update(actions=mark, condition=unmarked), lost=VersionLost)
+        except VersionLost:
+            return
 
     @reading()
     def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
@@ -122,7 +165,7 @@ class DynamoBookings:
             as_read = place.does_not_exist() if text is None else place == text
             taken = replace(slot, occupant=booking.booking_id, frees_at=booking.slot_frees_at)
             transaction.update(
-                guest, actions=[place.set(_slot_text(taken)), GuestItem.schema.set(SCHEMA)], condition=as_read
+                guest, actions=[place.set(_slot_text(taken)), GuestItem.schema.set(FORM)], condition=as_read
             )
             take(transaction, listing, booking.stay.dates, booking.stay.units, priced=nights)
 
@@ -187,10 +230,10 @@ class DynamoBookings:
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         item = BookingItem(
             ORPHAN + tx_ref,
-            schema=SCHEMA,
+            schema=FORM,
             attention=ASKED,
             attention_at=f"{instant_key(now)}#orphan",
-            body=encode_verification(verification),
+            record=encode_verification(verification),
         )
         try:
             # Once: the first report stands, with its time.
@@ -198,20 +241,20 @@ class DynamoBookings:
         except VersionLost:
             return
 
-    def acknowledge_orphan(self, tx_ref: str, settlement: Acknowledgement) -> Acknowledgement | None:
+    def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         actions: list[Action] = [
-            BookingItem.settled.set(encode_acknowledgement(settlement)),
+            BookingItem.acknowledged.set(encode_acknowledgement(acknowledgement)),
             BookingItem.attention.remove(),
             BookingItem.attention_at.remove(),
         ]
-        # It is known, and nobody has settled it: the first word stands.
+        # It is known, and nobody has acknowledged it: the first acknowledgement stands.
         waits = BookingItem.attention == ASKED
         item = BookingItem(ORPHAN + tx_ref)
         try:
             self._writes.one(lambda: item.update(actions=actions, condition=waits), lost=VersionLost)
         except VersionLost:
-            return _settlement(tx_ref)
-        return settlement
+            return _acknowledgement(tx_ref)
+        return acknowledgement
 
     @reading()
     def is_failing(self, booking_id: BookingId) -> bool:
@@ -245,9 +288,10 @@ class DynamoBookings:
 
 
 @reading()
-def _settlement(tx_ref: str) -> Acknowledgement | None:
+def _acknowledgement(tx_ref: str) -> Acknowledgement | None:
     try:
-        return decode_acknowledgement(BookingItem.get(ORPHAN + tx_ref, consistent_read=True).settled)
+        item = BookingItem.get(ORPHAN + tx_ref, consistent_read=True)
+        return decode_acknowledgement(item.acknowledged or b"", form=_form(item), name=tx_ref)
     except BookingItem.DoesNotExist:
         return None
 
@@ -281,7 +325,7 @@ def _booking_item(booking: Booking) -> BookingItem:
     created = instant_key(booking.created_at)
     return BookingItem(
         booking.booking_id,
-        schema=SCHEMA,
+        schema=FORM,
         version=booking.version,
         status=booking.status,
         guest_id=booking.guest_id,
@@ -293,15 +337,27 @@ def _booking_item(booking: Booking) -> BookingItem:
         due_at=None if due is None else instant_key(due),
         attention=None if reason is None else ASKED,
         attention_at=None if reason is None else f"{instant_key(attention_since(booking))}#{reason}",
-        body=encode_booking(booking),
+        record=encode_booking(booking),
+        verify_lease=None if booking.verify_lease is None else _lease(booking.verify_lease),
     )
 
 
 def _booking(item: BookingItem) -> Booking:
-    try:
-        return decode_booking(item.body, int(item.version))
-    except msgspec.DecodeError as error:
-        raise Unreadable(item.booking_id) from error
+    booking = decode_booking(item.record or b"", form=_form(item), name=item.booking_id)
+    lease = None
+    if item.verify_lease is not None:
+        until, _, owner = item.verify_lease.partition("#")
+        lease = Lease(owner, datetime.fromisoformat(until))
+    return replace(booking, version=int(item.version), verify_lease=lease)
+
+
+def _form(item: BookingItem) -> int:
+    """The form of an item's record; 0 for none."""
+    return int(item.schema or 0)
+
+
+def _lease(lease: Lease) -> str:
+    return f"{instant_key(lease.until)}#{lease.owner}"
 
 
 def _booking_id(item: BookingItem) -> BookingId:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 from pynamodb.connection import Connection
@@ -11,7 +10,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Item, Writes, batch_read, page_of, reading
 from chalicelib.adapters.dynamodb.months import edit, month_parts, nights_of
-from chalicelib.adapters.dynamodb.records import SCHEMA, decode_listing, decode_review, encode_listing, encode_review
+from chalicelib.adapters.dynamodb.records import FORM, decode_listing, decode_review, encode_listing, encode_review
 from chalicelib.adapters.dynamodb.tables import (
     LISTING,
     ListingItem,
@@ -22,6 +21,7 @@ from chalicelib.adapters.dynamodb.tables import (
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import replace
 from chalicelib.domain.review import Review
 from chalicelib.services.ports import Page, ReviewExists, StoreBusy, VersionLost
 
@@ -95,13 +95,13 @@ class DynamoListings:
 
     def add_review(self, before: Listing, after: Listing, review: Review) -> None:
         after = replace(after, version=before.version + 1)
-        said = ReviewItem(after.listing_id, REVIEW + review.order, schema=SCHEMA, body=encode_review(review))
+        said = ReviewItem(after.listing_id, REVIEW + review.order, schema=FORM, record=encode_review(review))
         marks = [REVIEWED + review.booking_id, *([UNDER_KEY + review.key] if review.key else [])]
 
         def fill(transaction: TransactWrite) -> None:
             # One review a booking, whatever its key or its words; and one a key, whatever its booking.
             for mark in marks:
-                once = ReviewItem(after.listing_id, mark, schema=SCHEMA, body=encode_review(review))
+                once = ReviewItem(after.listing_id, mark, schema=FORM, record=encode_review(review))
                 transaction.save(once, condition=ReviewItem.listing_id.does_not_exist())
             # The average counts every review once: nobody saved the listing since it was loaded.
             transaction.save(_listing_item(after), condition=ListingItem.version == before.version)
@@ -112,7 +112,7 @@ class DynamoListings:
     @reading()
     def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         try:
-            return decode_review(ReviewItem.get(listing_id, UNDER_KEY + key, consistent_read=True).body)
+            return _review(ReviewItem.get(listing_id, UNDER_KEY + key, consistent_read=True))
         except ReviewItem.DoesNotExist:
             return None
 
@@ -141,25 +141,31 @@ def _listing_id(item: ListingItem) -> ListingId:
     return ListingId(item.listing_id)
 
 
-def _review(item: ReviewItem) -> Review:
-    return decode_review(item.body)
-
-
 def _listing_item(listing: Listing) -> ListingItem:
     is_open = listing.status == "open"
     return ListingItem(
         listing.listing_id,
         LISTING,
-        schema=SCHEMA,
+        schema=FORM,
         version=listing.version,
         status=listing.status,
         city_key=listing.city_key if is_open else None,
         price_key=price_key(listing.nightly_price.minor, listing.listing_id) if is_open else None,
         host_id=listing.host_id,
         host_order=instant_key(listing.created_at),
-        body=encode_listing(listing),
+        record=encode_listing(listing),
     )
 
 
 def _listing(item: ListingItem) -> Listing:
-    return decode_listing(item.body, int(item.version))
+    listing = decode_listing(item.record or b"", form=_form(item), name=item.listing_id)
+    return replace(listing, version=int(item.version))
+
+
+def _form(item: ListingItem | ReviewItem) -> int:
+    """The form of an item's record; 0 for none."""
+    return int(item.schema or 0)
+
+
+def _review(item: ReviewItem) -> Review:
+    return decode_review(item.record or b"", form=_form(item), name=item.part)

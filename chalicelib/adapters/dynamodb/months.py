@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Item
-from chalicelib.adapters.dynamodb.records import SCHEMA
+from chalicelib.adapters.dynamodb.records import FORM
 from chalicelib.adapters.dynamodb.tables import MONTH, MonthItem, month_part
 from chalicelib.domain.calendar import UNCHANGED, Night, NightChange, Nights, by_month, dates_between
 from chalicelib.domain.ids import ListingId
@@ -118,7 +118,7 @@ def _month(listing_id: ListingId, days: Sequence[date]) -> MonthItem:
 
 def _form() -> Action:
     """Say the item's form, unless it says one already: another release's is not this one's to change."""
-    return MonthItem.schema.set(MonthItem.schema | SCHEMA)
+    return MonthItem.schema.set(MonthItem.schema | FORM)
 
 
 def _taken(day: date) -> Path:
@@ -134,7 +134,7 @@ def _closed(day: date) -> Path:
 
 
 def _nights(item: Item) -> Iterable[Night]:
-    if _number(item["schema"]) > SCHEMA:
+    if _number(item["schema"]) > FORM:
         raise Unreadable(f"{item['listing_id']['S']} {item['part']['S']}")
     month = item["part"]["S"].removeprefix(MONTH)
     for number in {name[1:] for name in item if name[1:].isdigit()}:

@@ -1,122 +1,153 @@
-"""How an aggregate is kept in one attribute: compact JSON, decoded straight into the domain's dataclasses.
+"""How an aggregate is stored in one attribute: JSON without defaults, deflated with a dictionary of its usual words.
 
-A field that has its default is left out, so that an item grows only with what happened; history entries are rows
-without names. A new field needs a default; a renamed one needs ``SCHEMA`` raised and a reader for the old form.
+Every item says its **form** (its ``schema`` attribute). A reader refuses a newer form, and a field that it does not
+know, as ``Unreadable``: it never half-reads a record, so an older release never drops what a newer one wrote. How a
+field is added is told in ``docs/upgrades.md``; ``tests/adapters/golden/`` keeps items of every form that ever was.
+
+A record that nobody can read in the console is what ``make show`` is for.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass, replace
-from datetime import datetime
+import zlib
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.domain.booking import Booking, Cause, Event
+from chalicelib.domain.booking import Booking
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Acknowledgement
+from chalicelib.services.ports import Acknowledgement, Unreadable
 
-SCHEMA = 1
-"""The number on every item: which form of record it holds."""
+R = TypeVar("R")
+
+FORM = 2
+"""The form that this release writes. Form 1 was JSON text in another attribute, before anything was deployed."""
+READABLE = frozenset({2})
+"""The forms that this release reads."""
+
+_MAX_RECORD = 1024 * 1024
+"""Bytes that an inflated record may have: more is no record of ours."""
+
+_DICTIONARIES = {
+    2: (
+        b'"reversal_acknowledged":true,"reversal":"","start_failures":,"owner":"","answered_at":"","due_at":"'
+        b'"provider_refund_id":""shown_under":[""],"link_cancelled":true,"problem":{"code":"gateway_timeout","detail":'
+        b'"consecutive_failures":1,"expiry_retry_at":"","confirmed_late_at":"","return_url":"https://"'
+        b'"status":"refunded""status":"processing""status":"requested""status":"cancelled""status":"expired"'
+        b'"status":"failed""status":"review""booking_cancelled""host_cancelled""money_returned""payment_failed"'
+        b'"hold_expired""refunds":[{"refund_id":"","amount":{"minor":,"currency":"ETB"},"reason":"'
+        b'"booking_expired","sweep","","pending_payment","expired"]["booking_cancelled","guest","","confirmed"'
+        b'"payment_expired","payment_failed","refund_owed","operator""refund_requested","refund_processing"'
+        b'"am","check_in_time":"","check_out_time":"","mode":"live","city":"Addis Ababa","strict""moderate"'
+        b'{"booking_id":"GZ","guest_id":"","place":{"listing_id":"lst_","host_id":"","host_email":"@gmail.com","title":"'
+        b'","city":"Bahir Dar","time_zone":"Africa/Addis_Ababa","cancellation_policy":"flexible","address":"'
+        b'"},"stay":{"check_in":"2027-01-1","check_out":"2027-01-","units":1,"guests":2},"contact":{"first_name":"'
+        b'","last_name":"","email":"@gmail.com","phone":"09"},"lines":[{"description":"3 nights \xc3\x97 1 unit",'
+        b'"amount":{"minor":,"currency":"ETB"}}],"total":{"minor":,"currency":"ETB"},"hold_expires_at":"2026-2027-0'
+        b'","created_at":"","updated_at":"","fingerprint":"","slot":1,"status":"confirmed","request_id":"'
+        b'","payments":[{"tx_ref":"GZ-1","gateway":"chapa","expected_mode":"test","amount":{"minor":,"currency":"ETB"},'
+        b'"created_at":"2027-0","updated_at":"2027-0","status":"pending""status":"completed","opening":{"owner":"","until'
+        b'":"2027-0"},"key":"","checkout_url":"https://checkout.chapa.co/checkout/payment/","schedule":{"next_verify_at":"'
+        b'","verified_at":"2027-0"},"gateway_status":"paid","accepted":true,"facts":{"received":{"minor":,"currency":"ETB"'
+        b'},"mode":"test","provider_reference":"AP","receipt_url":"https://chapa.link/payment-receipt/AP","fee":{"minor":,'
+        b'"currency":"ETB"},"paid_at":"2027-0"}}],"outbox":[{"entry_id":"1","kind":"booking_confirmed","due_at":"2027-0'
+        b'","status":"sent"},{"entry_id":"2","kind":"host_new_booking","due_at":"2027-0","status":"sent"}],"history":[["'
+        b'2027-0","booking_held","guest","",null,"pending_payment","",""],["2027-0","payment_created","guest","GZ-1",null,'
+        b'"created"],["2027-0","payment_pending","guest","GZ-1","created","pending","",""],["2027-0","payment_completed",'
+        b'"webhook","GZ-1","pending","completed","","",""],["2027-0","booking_confirmed","webhook","","pending_payment",'
+        b'"confirmed","","",""],["2027-0","email_sent","email","1","owed","sent","booking_confirmed","",""],["2027-0",'
+        b'"email_sent","email","2","owed","sent","host_new_booking","",""]]}'
+    ),
+}
+"""What the deflated form of each number leaves out. A dictionary is part of its form: it never changes."""
 
 
-class _EventRow(msgspec.Struct, array_like=True, frozen=True):
-    at: datetime
-    kind: str
-    cause: Cause
-    subject: str
-    before: str | None
-    after: str
-    detail: str = ""
-    by: str = ""
+def encode_booking(booking: Booking) -> bytes:
+    """The whole aggregate but its version and its lease, which are attributes of their own."""
+    return _deflate(replace(booking, version=1, verify_lease=None))
 
 
-class _BookingRecord(msgspec.Struct, frozen=True):
-    booking: msgspec.Raw
-    history: tuple[_EventRow, ...]
+def decode_booking(record: bytes, *, form: int, name: str) -> Booking:
+    """The aggregate as it was saved, without its version and lease. ``name`` is its id. Raises Unreadable."""
+    return _inflate(record, Booking, form=form, name=name)
 
 
-def encode_booking(booking: Booking) -> str:
-    """The whole aggregate but its version, which is an attribute of its own."""
-    history = [
-        [event.at, event.kind, event.cause, event.subject.removeprefix(booking.booking_id), event.before, event.after]
-        + [event.detail] * bool(event.detail or event.by)
-        + [event.by] * bool(event.by)
-        for event in booking.history
-    ]
-    body = {"booking": _lean(replace(booking, history=(), version=1)), "history": history}
-    return msgspec.json.encode(body).decode()
-
-
-def decode_booking(text: str, version: int) -> Booking:
-    """The aggregate as it was saved. Raises msgspec.ValidationError for a record that is not one."""
-    record: _BookingRecord = _decoder(_BookingRecord).decode(text)
-    booking: Booking = _decoder(Booking).decode(record.booking)
-    history = tuple(
-        Event(row.at, row.kind, row.cause, _whole(row.subject, booking), row.before, row.after, row.detail, row.by)
-        for row in record.history
-    )
-    return replace(booking, version=version, history=history)
-
-
-def encode_listing(listing: Listing) -> str:
+def encode_listing(listing: Listing) -> bytes:
     """The whole listing but its version, which is an attribute of its own."""
-    return msgspec.json.encode(_lean(replace(listing, version=1))).decode()
+    return _deflate(replace(listing, version=1))
 
 
-def decode_listing(text: str, version: int) -> Listing:
-    """The listing as it was saved. Raises msgspec.ValidationError for a record that is not one."""
-    listing: Listing = _decoder(Listing).decode(text)
-    return replace(listing, version=version)
+def decode_listing(record: bytes, *, form: int, name: str) -> Listing:
+    """The listing as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Listing, form=form, name=name)
 
 
-def encode_verification(verification: Verification) -> str:
-    """A verification as JSON, for an operator to read."""
-    return msgspec.json.encode(_lean(verification)).decode()
+def encode_verification(verification: Verification) -> bytes:
+    """What the gateway answered about a payment that we do not hold."""
+    return _deflate(verification)
 
 
-def encode_acknowledgement(settlement: Acknowledgement) -> str:
-    """The whole settlement."""
-    return msgspec.json.encode(_lean(settlement)).decode()
+def decode_verification(record: bytes, *, form: int, name: str) -> Verification:
+    """The answer as it was saved. Raises Unreadable."""
+    return _inflate(record, Verification, form=form, name=name)
 
 
-def decode_acknowledgement(text: str) -> Acknowledgement:
-    """The settlement as it was saved. Raises msgspec.ValidationError for a record that is not one."""
-    settlement: Acknowledgement = _decoder(Acknowledgement).decode(text)
-    return settlement
+def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
+    """The whole acknowledgement."""
+    return _deflate(acknowledgement)
 
 
-def encode_review(review: Review) -> str:
+def decode_acknowledgement(record: bytes, *, form: int, name: str) -> Acknowledgement:
+    """The acknowledgement as it was saved. Raises Unreadable."""
+    return _inflate(record, Acknowledgement, form=form, name=name)
+
+
+def encode_review(review: Review) -> bytes:
     """The whole review."""
-    return msgspec.json.encode(_lean(review)).decode()
+    return _deflate(review)
 
 
-def decode_review(text: str) -> Review:
-    """The review as it was saved. Raises msgspec.ValidationError for a record that is not one."""
-    review: Review = _decoder(Review).decode(text)
-    return review
+def decode_review(record: bytes, *, form: int, name: str) -> Review:
+    """The review as it was saved. Raises Unreadable."""
+    return _inflate(record, Review, form=form, name=name)
 
 
-def _whole(subject: str, booking: Booking) -> str:
-    """Payments and refunds are kept by what follows the booking's id; e-mail ids stand alone."""
-    return booking.booking_id + subject if subject.startswith("-") else subject
+def inflate(record: bytes, *, form: int, name: str) -> bytes:
+    """A stored record as JSON, for people. Raises Unreadable."""
+    if form not in READABLE:
+        raise Unreadable(name)
+    inflater = zlib.decompressobj(zlib.MAX_WBITS, zdict=_DICTIONARIES[form])
+    try:
+        text = inflater.decompress(record, _MAX_RECORD)
+    except zlib.error as error:
+        raise Unreadable(name) from error
+    if not inflater.eof:
+        raise Unreadable(name)
+    return text
 
 
-def _lean(value: Any) -> Any:
-    if is_dataclass(value):
-        return {
-            field.name: _lean(content)
-            for field in fields(value)
-            if (content := getattr(value, field.name)) != field.default or field.default is MISSING
-        }
-    if isinstance(value, tuple):
-        return [_lean(part) for part in value]
-    return value
+def _deflate(record: Record) -> bytes:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[FORM])
+    return deflater.compress(_ENCODER.encode(record)) + deflater.flush()
+
+
+def _inflate(record: bytes, kind: type[R], *, form: int, name: str) -> R:
+    text = inflate(record, form=form, name=name)
+    decoder: msgspec.json.Decoder[R] = _decoder(kind)  # type: ignore[arg-type]  # a type is hashable
+    try:
+        found = decoder.decode(text)
+    except (msgspec.DecodeError, ValueError, TypeError) as error:
+        raise Unreadable(name) from error
+    return found
+
+
+_ENCODER = msgspec.json.Encoder()
 
 
 @cache
-def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)

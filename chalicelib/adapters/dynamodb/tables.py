@@ -72,7 +72,7 @@ class ListingItem(Model):
     price_key = UnicodeAttribute(null=True)
     host_id = UnicodeAttribute(null=True)
     host_order = UnicodeAttribute(null=True)
-    body = UnicodeAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
     by_city = CityIndex()
     by_host = HostIndex()
 
@@ -101,7 +101,7 @@ class ReviewItem(Model):
     listing_id = UnicodeAttribute(hash_key=True)
     part = UnicodeAttribute(range_key=True)
     schema = NumberAttribute(null=True)
-    body = UnicodeAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
 
 
 class GuestIndex(GlobalSecondaryIndex["BookingItem"]):
@@ -160,10 +160,10 @@ class AttentionIndex(GlobalSecondaryIndex["BookingItem"]):
 
 
 class BookingItem(Model):
-    """One booking: the attributes that keys, indexes and conditions need, and the aggregate itself in ``body``.
+    """One booking: the attributes that keys, indexes and conditions need, and the aggregate itself in ``record``.
 
     ``failures`` and ``failing_since`` count the times that working on it raised; any successful save clears them.
-    ``settled`` is of orphans alone: who dealt with it, and what they say.
+    ``acknowledged`` is of orphans alone: who dealt with it, and what they say. ``verify_lease`` reads ``until#owner``.
     """
 
     class Meta(_Meta):
@@ -184,8 +184,9 @@ class BookingItem(Model):
     attention_at = UnicodeAttribute(null=True)
     failures = NumberAttribute(null=True)
     failing_since = UnicodeAttribute(null=True)
-    body = UnicodeAttribute(null=True)
-    settled = UnicodeAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+    acknowledged = BinaryAttribute(null=True, legacy_encoding=False)
+    verify_lease = UnicodeAttribute(null=True)
     by_guest = GuestIndex()
     by_listing = ListingIndex()
     by_day = DayIndex()

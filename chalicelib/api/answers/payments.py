@@ -71,18 +71,21 @@ class PaymentOut(msgspec.Struct, frozen=True, omit_defaults=True):
             tuple(RefundOut.of(refund) for refund in payment.refunds),
             instant(payment.created_at),
             instant(payment.updated_at),
-            payment.provider_reference,
-            payment.receipt_url,
-            instant(payment.paid_at) if payment.paid_at else None,
-            MoneyOut.of(payment.fee) if payment.fee else None,
-            payment.mode,
-            MoneyOut.of(payment.received) if payment.received else None,
+            payment.facts.provider_reference,
+            payment.facts.receipt_url,
+            instant(payment.facts.paid_at) if payment.facts.paid_at else None,
+            MoneyOut.of(payment.facts.fee) if payment.facts.fee else None,
+            payment.facts.mode,
+            MoneyOut.of(payment.facts.received) if payment.facts.received else None,
             _problem(booking, payment),
         )
 
 
-class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """One line of the audit trail. ``from`` and ``to`` are this payment's statuses, or null."""
+class EventOut(msgspec.Struct, frozen=True, omit_defaults=True, rename={"before": "from", "after": "to"}):
+    """One line of the audit trail. ``from`` and ``to`` are this payment's statuses, or null.
+
+    Operators read who acted: ``by`` is the token's ``sub``, ``by_name`` its e-mail address or name.
+    """
 
     at: Instant
     kind: str
@@ -90,6 +93,8 @@ class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "
     before: str | None
     after: str | None
     detail: str
+    by: str | None = None
+    by_name: str | None = None
 
     @classmethod
     def of(cls, event: Event, tx_ref: str) -> EventOut:
@@ -101,6 +106,8 @@ class EventOut(msgspec.Struct, frozen=True, rename={"before": "from", "after": "
             event.before if own else None,
             event.after if own else None,
             event.detail,
+            event.by or None,
+            event.by_name or None,
         )
 
 

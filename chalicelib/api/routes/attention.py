@@ -11,9 +11,10 @@ from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Instant, instant
 from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.attention import AttentionKind
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.attention import Acknowledged, settle
-from chalicelib.services.operators.lists import Action, AttentionItem, Kind
+from chalicelib.services.operators.attention import Acknowledged, acknowledge
+from chalicelib.services.operators.lists import Action, AttentionItem
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -22,7 +23,7 @@ routes = Blueprint(__name__)
 class AttentionQuery(Paged, frozen=True):
     """What needs a person."""
 
-    kind: Kind | None = None
+    kind: AttentionKind | None = None
 
 
 class Acknowledge(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
     """
 
     item_id: str
-    kind: Kind
+    kind: AttentionKind
     subject: str
     booking_id: str | None
     reason: str
@@ -72,7 +73,7 @@ class AcknowledgedOut(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, acknowledged: Acknowledged) -> AcknowledgedOut:
-        made = acknowledged.settlement
+        made = acknowledged.acknowledgement
         return cls(acknowledged.item_id, acknowledged.booking_id, instant(made.at), made.by, made.note)
 
 
@@ -106,4 +107,4 @@ def acknowledge_item(call: Call, body: Acknowledge) -> Answer:
     For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these
     come back if they go on failing for another day. A repeat answers what the first one left.
     """
-    return Answer(AcknowledgedOut.of(settle(call.container, call.principal, call.path["item_id"], note=body.note)))
+    return Answer(AcknowledgedOut.of(acknowledge(call.container, call.principal, call.path["item_id"], note=body.note)))

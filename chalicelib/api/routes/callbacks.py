@@ -6,6 +6,7 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import booking_of
 from chalicelib.gateways import GATEWAYS, GatewayRow
 from chalicelib.services.reconcile import reconcile
@@ -67,7 +68,7 @@ def _nudged(call: Call) -> Answer:
     booking_id = booking_of(tx_ref)
     if booking_id is not None:
         try:
-            reconcile(call.container, booking_id, named=tx_ref, cause="callback")
+            reconcile(call.container, booking_id, tx_ref=tx_ref, actor=Actor("callback"))
         except Exception as error:  # noqa: BLE001 - whoever nudges has nothing to do about it: the sweep asks anyway
             observe("nudge_failed", level="warning", tx_ref=tx_ref, **describe_error(error))
     return Answer(Received())

@@ -18,11 +18,12 @@ from chalicelib.api.core.negotiation import by_preference
 from chalicelib.api.core.paging import Paged, page, position
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
+from chalicelib.domain.refunds import ResolveAs
 from chalicelib.services import queries as reading
+from chalicelib.services import refunds as refunding
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.lists import Sums
 from chalicelib.services.ports import Page
-from chalicelib.services.refunds import ResolveAs, retry
 
 routes = Blueprint(__name__)
 
@@ -188,7 +189,9 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
 )
 def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     """Resolve a refund in attention: post it again, or record that it was done some other way."""
-    done = retry(call.container, call.principal, call.path["refund_id"], as_=body.as_, said=body.note)
+    done = refunding.resolve_refund(
+        call.container, call.principal, call.path["refund_id"], as_=body.as_, note=body.note
+    )
     return Answer(RefundOut.of(done), 202)
 
 

@@ -12,7 +12,7 @@ from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.guest_page import PAGE_HEADERS, PageState, PageView, render_page
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import checkout as opening
-from chalicelib.domain.booking import OPEN, Booking, Payment
+from chalicelib.domain.booking import OPEN, Actor, Booking, Payment
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import PAGE_REFRESH_AFTER_FAULT, PAGE_REFRESHES
@@ -21,6 +21,8 @@ from chalicelib.services.reconcile import reconcile
 from chalicelib.telemetry import describe_error, observe
 
 routes = Blueprint(__name__)
+
+RETURN = Actor("return")
 
 
 def trouble_page(request: Request, status: int) -> Answer:
@@ -44,7 +46,7 @@ def guest_page(call: Call) -> Answer:
     if booking is None or payment is None:
         return _page(PageView("not_found"), _asked_for(call.request), 404)
     try:
-        done = reconcile(call.container, booking.booking_id, named=tx_ref, cause="return")
+        done = reconcile(call.container, booking.booking_id, tx_ref=tx_ref, actor=RETURN)
         booking = done.booking if done else booking
     except Exception as error:  # noqa: BLE001 - the page then says what is known already, and looks again
         observe("nudge_failed", level="warning", tx_ref=tx_ref, **describe_error(error))
@@ -66,7 +68,7 @@ def guest_tries_again(call: Call) -> Answer:
     if booking is None or payment is None:
         return _page(PageView("not_found"), _asked_for(call.request), 404)
     try:
-        done = pay_now(call.container, booking, key="", cause="return", public_url=call.public_url)
+        done = pay_now(call.container, booking, key="", actor=RETURN, public_url=call.public_url)
     except Refusal as refusal:
         observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
         return Answer(None, 303, {"Location": f"./{tx_ref}", "Cache-Control": "no-store"})
@@ -126,7 +128,7 @@ def _state(booking: Booking) -> PageState:
     if booking.status == "expired":
         return "expired"
     latest = booking.payments[-1]
-    if latest.status in ("failed", "expired") or latest.said == "failed" or latest.problem is not None:
+    if latest.status in ("failed", "expired") or latest.gateway_status == "failed" or latest.problem is not None:
         return "failed"
     return "waiting"
 

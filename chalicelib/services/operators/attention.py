@@ -4,92 +4,95 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from chalicelib.domain import attention as settling
-from chalicelib.domain.attention import Acknowledgeable, settlements
-from chalicelib.domain.booking import Booking
+from chalicelib.domain import attention
+from chalicelib.domain.attention import Acknowledgeable, acknowledgements
+from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
-from chalicelib.services.access import Principal, with_role
+from chalicelib.domain.verification import Availability
+from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.ports import Acknowledgement, Ports
-from chalicelib.services.updating import save_decision
+from chalicelib.services.updating import Decision, update
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What was settled, of which booking if it is of one, and with what word: the first one."""
+    """What was acknowledged, of which booking if it is of one, and the first acknowledgement, which stands."""
 
     item_id: str
     booking_id: BookingId | None
-    settlement: Acknowledgement
+    acknowledgement: Acknowledgement
 
 
-def settle(ports: Ports, principal: Principal | None, item_id: str, *, note: str) -> Acknowledged:
+def acknowledge(ports: Ports, principal: Principal | None, item_id: str, *, note: str) -> Acknowledged:
     """Record that the caller has dealt with this, which then leaves the list; a repeat changes nothing.
 
     ``item_id`` is as the list has it. Raises Forbidden, AttentionItemNotFound, WrongResolutionCall, Busy.
     """
     operator = with_role(principal, "operator")
-    said = Acknowledgement(ports.clock.now(), operator.person_id, note)
+    actor = actor_of(operator, "operator")
+    made = Acknowledgement(ports.clock.now(), operator.person_id, note)
     kind, _, subject = item_id.partition(".")
     if kind == "orphan":
-        return Acknowledged(item_id, None, _acknowledge_orphan(ports, subject, said))
+        return Acknowledged(item_id, None, _acknowledge_orphan(ports, subject, made))
     booking_id = BookingId(re.split("[-.]", subject, maxsplit=1)[0])
     booking = ports.bookings.load(booking_id) if is_booking_id(booking_id) else None
     if booking is None:
         raise _unknown()
     match kind:
         case "payment_reversed":
-            first = _settle(ports, booking, "payment_reversed", subject, said)
+            first = _acknowledge(ports, booking, "payment_reversed", subject, actor=actor, made=made)
         case "email":
-            first = _settle(ports, booking, "email", subject.removeprefix(f"{booking_id}."), said)
+            first = _acknowledge(
+                ports, booking, "email", subject.removeprefix(f"{booking_id}."), actor=actor, made=made
+            )
         case "failing" if subject == booking_id:
-            first = _settle(ports, booking, "failing", "", said)
+            first = _acknowledge(ports, booking, "failing", "", actor=actor, made=made)
         case _:
             raise _its_own_call(booking, kind, subject)
     return Acknowledged(item_id, booking_id, first)
 
 
-def _acknowledge_orphan(ports: Ports, tx_ref: str, said: Acknowledgement) -> Acknowledgement:
+def _acknowledge_orphan(ports: Ports, tx_ref: str, made: Acknowledgement) -> Acknowledgement:
     if booking_of(tx_ref) is None:
         raise _unknown()
-    first = ports.bookings.acknowledge_orphan(tx_ref, said)
+    first = ports.bookings.acknowledge_orphan(tx_ref, made)
     if first is None:
         raise _unknown()
     ports.observe("attention_acknowledged", tx_ref=tx_ref, kind="orphan")
     return first
 
 
-def _settle(
-    ports: Ports, booking: Booking, kind: Acknowledgeable, subject: str, said: Acknowledgement
+def _acknowledge(
+    ports: Ports, booking: Booking, kind: Acknowledgeable, subject: str, *, actor: Actor, made: Acknowledgement
 ) -> Acknowledgement:
-    """The word that settled it: an earlier one, where it needs nobody any more."""
-    before = settlements(booking, kind, subject)
-    # What keeps failing may do so again after it was settled; all else is settled once and for all.
+    """The acknowledgement that stands: an earlier one, where it needs nobody any more."""
+    before = acknowledgements(booking, kind, subject)
+    # A booking may go on failing after it was acknowledged; all else is acknowledged once and for all.
     waits = ports.bookings.is_failing(booking.booking_id) if kind == "failing" else not before
     if not waits and not before:
         raise _unknown()
 
-    def decide(current: Booking, _nights: Literal["free", "short"]) -> Booking:
-        if not waits or settlements(current, kind, subject) != before:
-            return current
-        return settling.settle(current, kind, subject, by=said.by, said=said.note, now=said.at)
+    def decide(current: Booking, _: Availability) -> Decision:
+        if not waits or acknowledgements(current, kind, subject) != before:
+            return Decision(current)
+        return Decision(attention.acknowledge(current, kind, subject, actor=actor, note=made.note, now=made.at))
 
-    entry = settlements(save_decision(ports, booking, decide), kind, subject)[-1]
+    event = acknowledgements(update(ports, booking, decide).after, kind, subject)[-1]
     ports.observe("attention_acknowledged", booking_id=booking.booking_id, kind=kind)
-    return Acknowledgement(entry.at, PersonId(entry.by), entry.detail)
+    return Acknowledgement(event.at, PersonId(event.by), event.detail)
 
 
 def _its_own_call(booking: Booking, kind: str, subject: str) -> AttentionItemNotFound | WrongResolutionCall:
     payment = booking.payment(subject)
     if kind == "payment_review" and payment is not None and payment.status == "review":
         return WrongResolutionCall(f"A payment in review is resolved: POST /v1/ops/payments/{subject}/resolve.")
-    refund = next((each for each in booking.refunds if each.refund_id == subject), None)
+    refund = booking.refund(subject)
     if kind != "refund" or refund is None or not refund.needs_a_person:
         return _unknown()
     if refund.status == "attention":
-        return WrongResolutionCall(f"A refund in attention is retried: POST /v1/ops/refunds/{subject}/resolve.")
+        return WrongResolutionCall(f"A refund in attention is resolved: POST /v1/ops/refunds/{subject}/resolve.")
     return WrongResolutionCall("This refund is tried on by itself, and leaves the list when the gateway takes it.")
 
 

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
+from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.verification import resolve
-from chalicelib.services.access import Principal, visible_payment, with_role
-from chalicelib.services.ports import AttentionEntry, Page, Ports, Unreadable
-from chalicelib.services.updating import save_decision
+from chalicelib.domain.verification import Availability
+from chalicelib.domain.verification import resolve_review as decide_review
+from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
+from chalicelib.services.ports import AttentionEntry, Page, Ports
+from chalicelib.services.queries import read_bookings
+from chalicelib.services.updating import Decision, update
 
 MOST_DAYS = 31
 
-Kind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing"]
 Action = Literal["resolve", "acknowledge"]
 """The calls that take something off the attention list."""
 
@@ -31,7 +33,7 @@ _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attenti
 class AttentionItem:
     """One line of the attention list: what it is about, why, and since when."""
 
-    kind: Kind
+    kind: AttentionKind
     subject: str
     booking_id: str | None
     reason: str
@@ -60,19 +62,14 @@ class Sums:
 
 
 def attention(
-    ports: Ports, principal: Principal | None, *, kind: Kind | None, limit: int, after: str | None
+    ports: Ports, principal: Principal | None, *, kind: AttentionKind | None, limit: int, after: str | None
 ) -> Page[AttentionItem]:
     """What needs a person, oldest first. Raises Forbidden."""
     with_role(principal, "operator")
     page = ports.bookings.attention_entries(limit=limit, after=after)
-    bookings, unreadable = _readable(ports, [BookingId(each.subject) for each in page.items if each.kind != "orphan"])
-    items: list[AttentionItem] = []
-    for entry in page.items:
-        if entry.subject in unreadable:
-            reason = "its record cannot be read"
-            items.append(AttentionItem("failing", entry.subject, entry.subject, reason, entry.since, ()))
-        else:
-            items += _items_of(entry, bookings.get(BookingId(entry.subject)))
+    ids = [BookingId(entry.subject) for entry in page.items if entry.kind != "orphan"]
+    bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
+    items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
     return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
 
 
@@ -124,11 +121,15 @@ def resolve_review(
     operator = with_role(principal, "operator")
     booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
 
-    def decide(current: Booking, nights: Literal["free", "short"]) -> Booking:
-        by, now = operator.person_id, ports.clock.now()
-        return resolve(current, tx_ref, as_=as_, nights=nights, note=note, by=by, now=now)
+    actor = actor_of(operator, "operator")
 
-    saved = save_decision(ports, booking, decide)
+    def decide(current: Booking, availability: Availability) -> Decision:
+        now = ports.clock.now()
+        return Decision(
+            decide_review(current, tx_ref, as_=as_, availability=availability, note=note, actor=actor, now=now)
+        )
+
+    saved = update(ports, booking, decide).after
     return saved, saved.payment(tx_ref) or payment
 
 
@@ -145,7 +146,7 @@ def report(ports: Ports, principal: Principal | None, start: date, end: date) ->
         position: str | None = None
         while True:
             page = ports.bookings.of_day(day, limit=100, after=position)
-            for booking in ports.bookings.load_many(page.items):
+            for booking in read_bookings(ports, page.items):
                 _add(sums, day, booking)
             position = page.next_cursor
             if position is None:
@@ -165,38 +166,20 @@ def check_period(start: date, end: date) -> None:
         raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
 
 
-def _readable(ports: Ports, ids: list[BookingId]) -> tuple[dict[BookingId, Booking], set[str]]:
-    """The bookings, and the ids of those that cannot be read: they are what a person must hear of, not a reason to
-    show nobody anything.
-    """
-    unreadable: set[str] = set()
-    try:
-        found = ports.bookings.load_many(ids)
-    except Unreadable:
-        found = []
-        for booking_id in ids:
-            try:
-                booking = ports.bookings.load(booking_id)
-            except Unreadable:
-                unreadable.add(booking_id)
-                continue
-            found += [booking] if booking else []
-    return {booking.booking_id: booking for booking in found}, unreadable
-
-
 def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
     if booking is None:
-        return []
+        reason = "this release cannot read its record"
+        return [AttentionItem("unreadable", entry.subject, entry.subject, reason, entry.since, ())]
     found = [item for payment in booking.payments for item in _of_payment(payment, booking, entry)]
     if entry.kind == "failing":
         reason = "working on it has failed for a day"
         found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, entry.since))
-    for email in booking.emails:
-        if email.needs_a_person:
-            reason = f"{email.kind}: {email.status} after {email.tries} tries"
-            found.append(AttentionItem("email", email.email_id, booking.booking_id, reason, entry.since))
+    for letter in booking.outbox:
+        if letter.needs_a_person:
+            reason = f"{letter.kind}: {letter.status} after {letter.tries} tries"
+            found.append(AttentionItem("email", letter.entry_id, booking.booking_id, reason, entry.since))
     return found
 
 
@@ -211,7 +194,7 @@ def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> It
             yield _of_event(booking, "refund", refund.refund_id, refund.status, entry)
 
 
-def _of_event(booking: Booking, kind: Kind, subject: str, status: str, entry: AttentionEntry) -> AttentionItem:
+def _of_event(booking: Booking, kind: AttentionKind, subject: str, status: str, entry: AttentionEntry) -> AttentionItem:
     """The reason and the time are those of the change that asked for a person."""
     actions = _OWN_CALLS.get(status, ())
     for event in reversed(booking.history):
@@ -222,7 +205,7 @@ def _of_event(booking: Booking, kind: Kind, subject: str, status: str, entry: At
 
 def _some_of_days(
     ports: Ports, after: str | None, start: date, end: date, *, limit: int
-) -> tuple[list[Booking], str | None]:
+) -> tuple[tuple[Booking, ...], str | None]:
     """The bookings of the first day from ``after`` on that has any, and where the next page begins (None: the end)."""
     first, position = json.loads(after) if after else (start.isoformat(), None)
     day = date.fromisoformat(first)
@@ -233,25 +216,25 @@ def _some_of_days(
             day, position = day + timedelta(days=1), None
             next_cursor = json.dumps([day.isoformat(), None]) if day <= end else None
         if page.items or next_cursor is None:
-            return ports.bookings.load_many(page.items), next_cursor
+            return read_bookings(ports, page.items), next_cursor
 
 
 def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
     counted = set()
     for payment in booking.payments:
-        if payment.status != "completed" or payment.received is None:
+        if payment.status != "completed" or payment.facts.received is None:
             continue
-        currency = payment.received.currency
+        currency = payment.facts.received.currency
         nothing = zero(currency)
         before = sums.get((day, currency)) or Sums(day, currency, nothing, nothing, nothing, nothing)
         back = dict.fromkeys((True, False), nothing)
         for refund in payment.refunds:
             back[refund.status == "refunded"] += refund.amount
-        fee = payment.fee if payment.fee is not None and payment.fee.currency == currency else nothing
+        fee = payment.facts.fee if payment.facts.fee is not None and payment.facts.fee.currency == currency else nothing
         sums[day, currency] = Sums(
             day,
             currency,
-            taken=before.taken + payment.received,
+            taken=before.taken + payment.facts.received,
             fees=before.fees + fee,
             refunded=before.refunded + back[True],
             refunds_owed=before.refunds_owed + back[False],

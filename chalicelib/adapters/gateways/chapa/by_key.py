@@ -68,7 +68,7 @@ class ChapaByKey:
     def verify(self, tx_ref: str) -> Verification:
         verification = with_usable_key(self._by_key).verify(tx_ref)
         other = self._other()
-        return other.verify(tx_ref) if other and verification.said == "unknown" else verification
+        return other.verify(tx_ref) if other and verification.status == "unknown" else verification
 
     def cancel(self, tx_ref: str) -> bool:
         closed = with_usable_key(self._by_key).cancel(tx_ref)
@@ -93,7 +93,7 @@ class ChapaByKey:
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
         answer = with_usable_key(self._by_key).refund_status(provider_refund_id)
         other = self._other()
-        return other.refund_status(provider_refund_id) if other and answer.said == "unknown" else answer
+        return other.refund_status(provider_refund_id) if other and answer.status == "unknown" else answer
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
         return with_usable_key(self._by_key).find_refund(refund_id, since=since)

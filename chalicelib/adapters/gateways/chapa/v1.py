@@ -66,7 +66,7 @@ class ChapaV1(GatewayClient):
         The documents promise the look-up by Chapa's own ``ref_id`` only, which its older answers leave out.
         """
         answer = self.refund_status(refund_id)
-        return None if answer.said == "unknown" else answer
+        return None if answer.status == "unknown" else answer
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return read_events(self._call("GET", f"/transaction/events/{quote(reference, safe='')}"))

@@ -27,8 +27,9 @@ from chalicelib.adapters.gateways.parsing import (
     unreadable_response,
 )
 from chalicelib.adapters.gateways.transport import HttpResponse
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, GatewayRejected, ReferenceUsed
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import GatewayEvent, RefundAnswer, RefundGatewayStatus
 
 RECEIPT = "https://chapa.link/payment-receipt/"

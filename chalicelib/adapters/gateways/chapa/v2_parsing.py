@@ -34,9 +34,10 @@ from chalicelib.adapters.gateways.parsing import (
     unreadable_response,
 )
 from chalicelib.adapters.gateways.transport import HttpResponse
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {
     "success": "paid",

@@ -26,9 +26,10 @@ from chalicelib.adapters.gateways.parsing import (
     unreadable_response,
 )
 from chalicelib.adapters.gateways.transport import HttpResponse
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.verification import GatewayStatus, Verification
+from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import RefundAnswer, RefundGatewayStatus
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {
@@ -138,7 +139,7 @@ def read_refund_in_list(response: HttpResponse, refund_id: str) -> tuple[RefundA
     if response.status != 200 or fields.get("status") is not True or not isinstance(data, list):
         raise unreadable_response(response)
     found = [_refund_answer(each, otherwise="processing") for each in data if _is_noted(each, refund_id)]
-    alive = [each for each in found if each.said != "reversed"]
+    alive = [each for each in found if each.status != "reversed"]
     return next(iter(alive or found), None), len(data)
 
 

@@ -1,0 +1,174 @@
+"""Items of every form that ever was, against this release; and this release's items against the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.adapters.dynamodb.bookings import _booking_item
+from chalicelib.adapters.dynamodb.records import FORM, READABLE, decode_verification, encode_booking, inflate
+from chalicelib.domain.booking import Lease
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.services.ports import Acknowledgement, AttentionEntry, Unreadable
+from tests.adapters.golden import LATER, ORPHAN, Golden, as_text, every_file, present_form, raw
+from tests.adapters.test_records import deflated
+from tests.builders import NOW
+from tests.dynamo import DynamoBench
+from tests.invariants import check_booking
+from tests.replacing import replace
+
+FILES = list(every_file())
+READ = [golden for golden in FILES if golden.form in READABLE]
+REFUSED = [golden for golden in FILES if golden.form not in READABLE]
+BOOKINGS_READ = [golden for golden in READ if golden.name.startswith("booking_")]
+
+
+def each(goldens: list[Golden]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("golden", goldens, ids=[f"form {one.form}: {one.name}" for one in goldens])
+
+
+def put(bench: DynamoBench, golden: Golden, **changes: Any) -> None:
+    """Store the item as it is, byte for byte, but for some attributes (None: without it)."""
+    item = {name: value for name, value in (raw(golden.item) | changes).items() if value is not None}
+    bench.admin.put_item(TableName=golden.table, Item=item)
+
+
+def reads(bench: DynamoBench, golden: Golden) -> list[Callable[[], object]]:
+    """Every way in which the stores read such an item."""
+    key = next(value for name in ("booking_id", "listing_id") for value in raw(golden.item).get(name, {}).values())
+    if golden.name.startswith("booking_"):
+        lease = Lease("another", LATER + timedelta(days=2))
+        return [
+            lambda: bench.bookings.load(BookingId(key)),
+            lambda: bench.bookings.lease_verification(BookingId(key), lease, LATER + timedelta(days=1)),
+        ]
+    if golden.name == "orphan":
+        return []  # nothing reads it but `make show`, which inflates it
+    if golden.name == "orphan_acknowledged":
+        said = Acknowledgement(NOW, PersonId("operator-2"), "Again.")
+        return [lambda: bench.bookings.acknowledge_orphan(ORPHAN, said)]
+    if golden.name == "listing":
+        return [lambda: bench.listings.load(ListingId(key)), lambda: bench.listings.load_many([ListingId(key)])]
+    if golden.name == "review":
+        return [lambda: bench.listings.reviews(ListingId(key), limit=9, after=None)]
+    if golden.name == "under_key":
+        return [lambda: bench.listings.review_under(ListingId(key), "key")]
+    assert golden.name == "reviewed"
+    return []  # its presence is all that counts
+
+
+def test_there_is_an_item_of_every_form_and_of_every_kind(bench: DynamoBench) -> None:
+    assert {golden.form for golden in FILES} == set(range(1, FORM + 1))
+    assert {golden.name for golden in FILES if golden.form == FORM} == {each.name for each in present_form(bench)}
+
+
+# Forms that this release reads
+
+
+@each(BOOKINGS_READ)
+def test_a_stored_booking_is_read_whole(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden)
+    booking_id = BookingId(golden.item["booking_id"]["S"])
+    booking = bench.bookings.load(booking_id)
+    assert booking is not None
+    assert bench.bookings.load_many([booking_id]).bookings == (booking,)
+    check_booking(booking)
+    # Everything that was stored is in what was read: the attributes say the same, and the record has as much.
+    assert as_text(_booking_item(booking).to_dynamodb_dict()) | {"record": None} == golden.item | {
+        "record": None,
+        "schema": {"N": str(FORM)},
+    }
+    if golden.form == FORM:
+        assert msgspec.json.decode(inflate(encode_booking(booking), form=FORM, name=booking_id)) == golden.record
+
+
+@each(READ)
+def test_a_stored_record_inflates_to_what_it_was(golden: Golden) -> None:
+    """The dictionary of a form that is in somebody's table never changes."""
+    record = raw(golden.item)["record"]["B"]
+    assert msgspec.json.decode(inflate(record, form=golden.form, name=golden.name)) == golden.record
+
+
+@each(READ)
+def test_the_stores_read_each_kind_of_item(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden)
+    for read in reads(bench, golden):
+        assert read()
+    if golden.name == "orphan":
+        record = raw(golden.item)["record"]["B"]
+        assert decode_verification(record, form=golden.form, name=ORPHAN).status == "paid"
+    if golden.name == "orphan_acknowledged":
+        [read] = reads(bench, golden)
+        assert read() == Acknowledgement(LATER, PersonId("operator-sara"), "Sent back.")
+
+
+@each(BOOKINGS_READ)
+def test_a_stored_booking_can_be_saved_again(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden)
+    before = bench.bookings.load(BookingId(golden.item["booking_id"]["S"]))
+    assert before is not None
+    saved = bench.bookings.save(before, replace(before, request_id="another"))
+    assert bench.bookings.load(before.booking_id) == saved == replace(before, request_id="another", version=2)
+
+
+# Forms that it does not read
+
+
+@each(REFUSED)
+def test_an_item_of_an_old_form_is_refused(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden)
+    for read in reads(bench, golden):
+        with pytest.raises(Unreadable):
+            read()
+
+
+# Releases side by side: this one is the older
+
+
+@each(READ)
+def test_an_item_of_a_newer_form_is_refused(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden, schema={"N": str(FORM + 1)})
+    for read in reads(bench, golden):
+        with pytest.raises(Unreadable):
+            read()
+
+
+@each(READ)
+def test_an_item_that_does_not_say_its_form_is_refused(bench: DynamoBench, golden: Golden) -> None:
+    put(bench, golden, schema=None)
+    for read in reads(bench, golden):
+        with pytest.raises(Unreadable):
+            read()
+
+
+@each([golden for golden in READ if golden.form == FORM])
+def test_an_item_with_a_field_of_the_next_release_is_refused(bench: DynamoBench, golden: Golden) -> None:
+    grown = {"record": {"B": deflated(msgspec.json.encode(golden.record | {"added": 1}))}}
+    if "acknowledged" in golden.item:
+        acknowledged = inflate(raw(golden.item)["acknowledged"]["B"], form=FORM, name=ORPHAN)
+        grown["acknowledged"] = {"B": deflated(msgspec.json.encode(msgspec.json.decode(acknowledged) | {"added": 1}))}
+    put(bench, golden, **grown)
+    for read in reads(bench, golden):
+        with pytest.raises(Unreadable):
+            read()
+
+
+def test_a_booking_of_the_next_release_keeps_what_it_says(bench: DynamoBench) -> None:
+    """This release leases it, backs it off and shows it to a person, and leaves its record as it is."""
+    golden = next(each for each in BOOKINGS_READ if each.name == "booking_linked")
+    record = deflated(msgspec.json.encode(golden.record | {"added": 1}))
+    put(bench, golden, record={"B": record})
+    booking_id = BookingId(golden.item["booking_id"]["S"])
+    assert bench.bookings.load_many([booking_id]).unreadable == (booking_id,)
+    bench.bookings.mark_unreadable(booking_id, NOW)
+    bench.bookings.back_off_failing(booking_id, LATER)
+    assert bench.bookings.attention_entries(limit=9, after=None).items == (
+        AttentionEntry(booking_id, "unreadable", NOW),
+    )
+    item = bench.item(booking_id)
+    assert item is not None
+    assert bytes(item["record"]["B"]) == record
