@@ -17,6 +17,7 @@ from chalicelib.settings import BadSetting
 from local.sandboxes.core.faults import AFTER_STORING
 from local.sandboxes.core.webhook_sender import AUTHENTIC_SIGNATURES
 from tests.adapters.gateway_bench import HELD_BACK, Bench
+from tests.local.sandbox_bench import PATIENCE
 
 KNOWN = ("429", "401", "403_html")
 """Faults after which it is certain that nothing was taken over."""
@@ -45,7 +46,7 @@ class GatewayContract:
         assert bench.gateway.name == bench.blueprint.name
 
     def test_an_opening_answers_the_link_to_a_page(self, bench: Bench) -> None:
-        page = requests.get(bench.open(), timeout=5)
+        page = requests.get(bench.open(), timeout=PATIENCE)
         assert page.status_code == 200
         assert bench.kind.opening.amount.formatted in page.text
         assert len(bench.log("initialize")) == 1
@@ -75,7 +76,7 @@ class GatewayContract:
             link = bench.open()
         except ReferenceUsed:
             return
-        assert requests.get(link, timeout=5).status_code == 200
+        assert requests.get(link, timeout=PATIENCE).status_code == 200
 
     def test_a_refusal_is_told_and_nothing_was_opened(self, bench: Bench) -> None:
         with pytest.raises(GatewayRejected) as raised:
@@ -137,7 +138,7 @@ class GatewayContract:
         link = bench.open()
         closed = bench.gateway.cancel(bench.tx_ref)
         assert closed == bench.kind.closes_links
-        assert ("has expired" in requests.get(link, timeout=5).text) == closed
+        assert ("has expired" in requests.get(link, timeout=PATIENCE).text) == closed
         assert not bench.accepts(bench.gateway.verify(bench.tx_ref))
 
     def test_what_is_paid_cannot_be_cancelled_away(self, bench: Bench) -> None:

@@ -58,7 +58,7 @@ def test_webhooks_go_where_the_environment_says(server: SandboxServer, receiver:
     [webhook] = receiver.wait_for(1)
     assert webhook.path == "/hook"
     assert webhook.json["tx_ref"] == "T-0"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not requests.get(f"{server.local}/idle", timeout=10).json()["idle"]:
         assert time.monotonic() < deadline
 
