@@ -41,6 +41,8 @@ STATE_OR_TIME = {
     "must be a whole number",
     # of a text of blanks: its pattern would be beyond reading
     "must not be empty",
+    # of a name of digits or with a link in it, whatever its disguise: no pattern says that
+    "must be a name",
     # of dates: which days there are to book, and how they must follow each other
     "is in the past at the listing",
     "is more than 540 days ahead",

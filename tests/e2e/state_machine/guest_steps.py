@@ -268,6 +268,7 @@ class GuestSteps(RuleBasedStateMachine):
         own = [request.booking_id for request in self.driver.requests.values() if request.guest is guest]
         reasons = {
             "listing_closed": seen.listing["status"] == "closed",
+            "invalid_request": units > seen.listing["units"],
             "dates_unavailable": any(seen.nights[day]["left"] < units or seen.nights[day]["closed"] for day in days),
             "too_many_open_holds": seen.pending(own) >= invariants.MOST_HOLDS,
         }
