@@ -16,4 +16,4 @@ Imports run downwards only: app → api → container → adapters → services 
 ``gateways`` and ``telemetry`` stand on the ground beside the domain. ``import-linter`` holds it in every test run.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,7 +8,7 @@ import { bench, booking, problem, type Answer } from "./server.js";
 
 const busy: Answer = { status: 503, json: problem(503, "busy", { retryable: true }), headers: { "Retry-After": "7" } };
 const broken: Answer = { status: 500, json: problem(500, "internal_error", { retryable: true }) };
-const well: Answer = { json: { version: "0.1.0" } };
+const well: Answer = { json: { version: "0.2.0" } };
 const path = { booking_id: "GZ4T1B8WCD7K2M9Q" };
 
 async function codeOf(call: Promise<unknown>): Promise<string> {
@@ -22,7 +22,7 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
 
 test("a GET is sent again after Retry-After", async (t) => {
   const { guzo, asked, waits } = await bench(t, [busy, well]);
-  assert.equal((await guzo.get("/v1/config")).version, "0.1.0");
+  assert.equal((await guzo.get("/v1/config")).version, "0.2.0");
   assert.equal(asked.length, 2);
   assert.deepEqual(waits, [7]);
 });
@@ -87,7 +87,7 @@ test("a wait longer than a guest's patience is thrown at once", async (t) => {
 
 test("a cut connection is no answer: asked again if that is harmless", async (t) => {
   const { guzo, asked } = await bench(t, ["cut", well]);
-  assert.equal((await guzo.get("/v1/config")).version, "0.1.0");
+  assert.equal((await guzo.get("/v1/config")).version, "0.2.0");
   assert.equal(asked.length, 2);
 });
 
