@@ -23,6 +23,7 @@ OPERATIONS = {
     ),
     "sqs": frozenset({"GetQueueAttributes", "SendMessage", "SendMessageBatch"}),
     "ses": frozenset({"SendEmail", "SendRawEmail"}),
+    "cognito-idp": frozenset({"AdminGetUser"}),
     "ssm": frozenset({"GetParameter", "GetParameters", "GetParametersByPath"}),
 }  # fmt: skip
 SERVICES = tuple(OPERATIONS)

@@ -66,8 +66,8 @@ def put_files(package: Package, out: Path) -> None:
     shutil.copy(package.bill, out / f"{name}.sbom.cdx.json")
     template = json.loads(package.template.read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = f"./{name}.zip"
+        if key := {"AWS::Serverless::Function": "CodeUri", "AWS::Lambda::Function": "Code"}.get(resource["Type"]):
+            resource["Properties"][key] = f"./{name}.zip"
     (out / f"{name}.template.json").write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
 
 

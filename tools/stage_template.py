@@ -18,8 +18,11 @@ Template = dict[str, Any]
 Condition = dict[str, Any]
 
 
-STAGE_DEFAULTS: dict[str, dict[str, str]] = {"prod": {"ReservedConcurrency": "yes"}}
+STAGE_DEFAULTS: dict[str, dict[str, str]] = {"prod": {"ReservedConcurrency": "yes", "Firewall": "on"}}
 """The defaults of a stage's parameters that are not the template's own."""
+
+STAGE_REQUIRES = {"prod": ("AlarmEmail",)}
+"""Parameters that a stage's first deployment must name."""
 
 
 def for_stage(template: Template, stage: str) -> Template:
@@ -31,6 +34,8 @@ def for_stage(template: Template, stage: str) -> Template:
     copy["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
     for name, value in STAGE_DEFAULTS.get(stage, {}).items():
         copy["Parameters"][name]["Default"] = value
+    for name in STAGE_REQUIRES.get(stage, ()):
+        copy["Parameters"][name].pop("Default")
     conditions = copy.pop("Conditions", {})
     results: dict[str, bool | Condition] = {}
     for name, condition in conditions.items():
@@ -89,7 +94,7 @@ def built_as(template: Template, target: Target, revision: Revision) -> Template
     """The template for what was built: its runtime, its processor and its commit; a copy."""
     copy: Template = json.loads(json.dumps(template))
     for resource in copy["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
+        if resource["Type"] in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
             resource["Properties"] |= {"Runtime": target.runtime, "Architectures": [target.architecture]}
     copy["Globals"]["Function"]["Environment"]["Variables"]["GUZO_COMMIT"] = str(revision)
     copy["Outputs"]["Commit"] = {"Description": "What the package was made from", "Value": str(revision)}

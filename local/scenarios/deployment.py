@@ -193,9 +193,13 @@ class DeploymentScenario:
 
     def check_webhooks_function(self) -> None:
         """Check that a function of its own received the webhook, which the API's function never saw."""
-        functions = [function for function, line in self._log_lines() if '"webhook_received"' in line]
-        if not functions or any("-Webhooks-" not in function for function in functions):
-            raise ScenarioError(f"The webhook was received by {functions or 'nobody'}")
+
+        def receivers() -> list[str]:
+            return [function for function, line in self._log_lines() if '"webhook_received"' in line]
+
+        self._wait_until("the webhook's line in a log", receivers)
+        if elsewhere := [function for function in receivers() if "-Webhooks-" not in function]:
+            raise ScenarioError(f"The webhook was received by {elsewhere}")
         say("the webhook was received by the function of webhooks")
 
     def check_emails(self, booking: dict[str, Any]) -> None:

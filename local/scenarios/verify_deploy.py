@@ -121,6 +121,7 @@ def put_stack(
         "ChapaBaseUrl": f"{local}/chapa/v1",
         "ReturnOrigins": local,
         "PaymentMode": "test",
+        "AlarmEmail": "alarms@guzo.example",
     }
     cloudformation, name = client("cloudformation"), f"guzo-{stage}"
     first = deploy.put_stack(cloudformation, name, template, parameters, pause=0.2)

@@ -38,7 +38,7 @@ from chalice.local import (
 
 from chalicelib.api.core import gateway_responses
 from chalicelib.api.core.authorizer import BEARER_EXPRESSION
-from chalicelib.api.core.cors import CORS_HEADERS
+from chalicelib.api.core.cors import HEADERS_OF_EVERY_ANSWER
 from local.stack.request_reading import MOST_BYTES, Malformed, TooLarge, clean_target, drain, read_body
 
 __all__ = ["MOST_BYTES", "ApiGateway", "ApiServer", "Refused", "isolate_threads"]
@@ -76,7 +76,7 @@ class ApiGateway(LocalGateway):
         event = self._event(method, target, headers, body, request_id)
         methods = self._app.routes[event["requestContext"]["resourcePath"]]
         if method == "OPTIONS" and "OPTIONS" not in methods:
-            preflight = {**CORS_HEADERS, **self._autogen_options_headers(event)}
+            preflight = {**HEADERS_OF_EVERY_ANSWER, **self._autogen_options_headers(event)}
             return {"statusCode": 200, "headers": {**preflight, "X-Request-Id": request_id}, "body": None}
         context = self._generate_lambda_context()
         if method in methods:

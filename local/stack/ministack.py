@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 STOPS_WITHIN = 30  # seconds; writing the state of many bookings takes some
 
-_IAM = Path(__file__).with_name("emulator_iam.py")
+# What is taught to an emulator that runs functions, in its own process.
+_LESSONS = [str(Path(__file__).with_name(name)) for name in ("emulator_iam.py", "emulator_resources.py")]
 
 # Ends MiniStack, politely, when the process that started it is gone, however that one died: the pipe on its
 # input closes.
@@ -35,7 +36,8 @@ def end_with_parent():
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=end_with_parent, daemon=True).start()
-runpy.run_path(sys.argv.pop())
+while len(sys.argv) > 1:
+    runpy.run_path(sys.argv.pop(1))
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
 
@@ -87,7 +89,7 @@ class MiniStack:
         python = interpreter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [str(python), "-c", _LAUNCHER, str(_IAM)],
+                [str(python), "-c", _LAUNCHER, *(_LESSONS if self._runs_functions else ())],
                 cwd=self._workdir,
                 env=self._process_environment(os.environ),
                 stdin=subprocess.PIPE,

@@ -86,7 +86,11 @@ class Policy:
     """One policy document, its references filled in."""
 
     def __init__(self, document: Mapping[str, Any], values: Mapping[str, str]) -> None:
-        self._statements: list[dict[str, Any]] = [_resolved(each, values) for each in document["Statement"]]
+        # What a condition of the template adds (a key of the stage's own) is not there in an emulator.
+        stated = [each["Fn::If"][2] if "Fn::If" in each else each for each in document["Statement"]]
+        self._statements: list[dict[str, Any]] = [
+            _resolved(each, values) for each in stated if each != {"Ref": "AWS::NoValue"}
+        ]
 
     def actions(self) -> frozenset[str]:
         """Every action that a statement names."""

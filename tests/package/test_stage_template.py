@@ -16,7 +16,7 @@ def template() -> dict[str, Any]:
     return {
         "Parameters": {
             "Stage": {"Type": "String"},
-            "ReservedConcurrency": {"Default": "no"},
+            **{name: {"Default": "no"} for name in ("ReservedConcurrency", "Firewall", "AlarmEmail")},
             "Domain": {"Type": "String"},
         },
         "Conditions": {
@@ -46,6 +46,13 @@ def test_in_prod_its_branches_are_chosen() -> None:
     assert made["Outputs"] == {"Guard": {"Value": "x"}}
     assert made["Resources"]["Name"]["Properties"]["Days"] == {"Fn::If": ["HasDomain", 9, 8]}
     assert made["Conditions"] == {"HasDomain": HAS_DOMAIN, "ProdWithDomain": {"Condition": "HasDomain"}}
+
+
+def test_production_has_defaults_of_its_own_and_asks_for_more() -> None:
+    parameters = for_stage(template(), "prod")["Parameters"]
+    assert (parameters["Firewall"]["Default"], parameters["ReservedConcurrency"]["Default"]) == ("on", "yes")
+    assert "Default" not in parameters["AlarmEmail"]
+    assert for_stage(template(), "dev")["Parameters"]["AlarmEmail"] == {"Default": "no"}
 
 
 def test_elsewhere_they_are_gone() -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,40 +17,11 @@ from chalicelib.api.core.routing import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
 from local.stack.resources import TEMPLATE
 from tests.package.conftest import STAGES
+from tests.package.reading import EVERY_FUNCTION, FUNCTIONS, QUEUES, of_type, properties
 from tools import template as generator
 from tools.capacity import ACCOUNT_LIMIT, CONSUMERS, LEFT_UNRESERVED, RESERVED
 from tools.stage_template import Template, simplified
 from tools.throttles import caller_of
-
-FUNCTIONS = {
-    "APIHandler": ("app.app", 28, 512),
-    "Webhooks": ("app.receive_webhooks", 28, 512),
-    "Authorize": ("app.authorize", 10, 256),
-    "Sweep": ("app.sweep", 58, 512),
-    "Reconcile": ("app.reconcile", 60, 512),
-    "SendEmails": ("app.send_emails", 60, 512),
-}
-QUEUES = {"Reconcile": ("ReconcileQueue", 1), "SendEmails": ("EmailsQueue", 10)}
-EVERY_FUNCTION = pytest.mark.parametrize("name", FUNCTIONS)
-
-
-def properties(template: Template, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = template["Resources"][name]["Properties"]
-    return found
-
-
-def statements(template: Template, function: str) -> Iterator[dict[str, Any]]:
-    role, _ = properties(template, function)["Role"]["Fn::GetAtt"]
-    for policy in properties(template, role)["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
-    return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
 
 
 def test_these_functions_and_no_others(template: Template) -> None:
@@ -70,36 +40,6 @@ def test_the_api_gives_up_before_the_gateway_does(template: Template) -> None:
     assert properties(template, "APIHandler")["Timeout"] < 29
 
 
-def test_every_function_has_a_role_of_its_own(template: Template) -> None:
-    roles = [properties(template, name)["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS]
-    assert len(set(roles)) == len(FUNCTIONS)
-    assert set(of_type(template, "AWS::IAM::Role")) == set(roles)
-
-
-@EVERY_FUNCTION
-def test_only_traces_may_go_anywhere(template: Template, name: str) -> None:
-    for statement in statements(template, name):
-        assert statement["Effect"] == "Allow"
-        actions = listed(statement["Action"])
-        assert not any("*" in action for action in actions)
-        if "*" in listed(statement["Resource"]):
-            # X-Ray knows no resources: AWS wants the star here, and only here.
-            assert actions == ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
-
-
-@EVERY_FUNCTION
-def test_a_function_writes_its_own_log_and_no_other(template: Template, name: str) -> None:
-    resources = [
-        resource
-        for statement in statements(template, name)
-        if any(action.startswith("logs:") for action in listed(statement["Action"]))
-        for resource in listed(statement["Resource"])
-    ]
-    assert [resource["Fn::Sub"].partition("/aws/lambda/")[2] for resource in resources] == [
-        "${AWS::StackName}-" + name + "-*:*"
-    ]
-
-
 @EVERY_FUNCTION
 def test_every_function_has_a_log_that_ends(template: Template, name: str) -> None:
     logs = {
@@ -108,23 +48,6 @@ def test_every_function_has_a_log_that_ends(template: Template, name: str) -> No
     }
     group = logs[json.dumps({"Fn::Sub": "/aws/lambda/${" + name + "}"})]
     assert group["RetentionInDays"] >= 30
-
-
-def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template: Template) -> None:
-    def who_may(action: str) -> set[str]:
-        return {
-            name
-            for name in FUNCTIONS
-            if any(action in listed(statement["Action"]) for statement in statements(template, name))
-        }
-
-    assert who_may("dynamodb:PutItem") == {"APIHandler", "Webhooks", "Reconcile", "SendEmails"}
-    for never in ("dynamodb:DeleteItem", "dynamodb:Scan", "ssm:GetParameters", "ses:SendEmail"):
-        assert who_may(never) == set()
-    assert who_may("ses:SendRawEmail") == {"SendEmails"}
-    assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Webhooks", "Reconcile"}
-    assert who_may("sqs:SendMessage") == {"APIHandler", "Webhooks", "Sweep", "Reconcile", "SendEmails"}
-    assert who_may("sqs:ReceiveMessage") == {"Reconcile", "SendEmails"}
 
 
 def test_every_variable_that_is_read_is_set(template: Template) -> None:
@@ -144,12 +67,16 @@ def test_every_variable_that_is_read_is_set(template: Template) -> None:
 
 def test_links_to_the_api_make_no_cycle(template: Template) -> None:
     for name in ("Reconcile", "SendEmails"):
-        condition, given, computed = properties(template, name)["Environment"]["Variables"]["PUBLIC_URL"]["Fn::If"]
+        *_, (condition, given, computed) = properties(template, name)["Environment"]["Variables"]["PUBLIC_URL"][
+            "Fn::If"
+        ][2].values()
         assert (condition, given) == ("HasPublicUrl", {"Ref": "PublicUrl"})
         assert "${RestAPI}" in computed["Fn::Sub"]
-    # The API's own function would wait for the API, which waits for its function: it reads its request.
-    environment = json.dumps(properties(template, "APIHandler")["Environment"])
-    assert "RestAPI" not in environment
+    # The API's own functions would wait for the API, which waits for its functions: they read their requests.
+    for name in ("APIHandler", "Webhooks"):
+        environment = json.dumps(properties(template, name)["Environment"])
+        assert "DomainName" in environment
+        assert "RestAPI" not in environment
 
 
 @pytest.mark.parametrize("name", QUEUES)
@@ -178,8 +105,6 @@ def test_a_message_outlives_its_function_and_its_failures(template: Template, na
     # A message's age counts on in the dead-letter queue.
     assert properties(template, dead_letters)["MessageRetentionPeriod"] == 14 * 86400
     assert queue["MessageRetentionPeriod"] < 14 * 86400
-    for found in (queue, properties(template, dead_letters)):
-        assert found["SqsManagedSseEnabled"] is True
 
 
 def test_every_queue_and_the_clock_are_watched(template: Template) -> None:
@@ -205,19 +130,6 @@ def test_every_alarm_is_heard_and_watches_what_is_counted(template: Template) ->
     for metric in ours:
         dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
         assert dimensions == {"service": telemetry.SERVICE, "stage": {"Ref": "Stage"}}
-
-
-@pytest.mark.parametrize("name", ["ListingsTable", "BookingsTable"])
-def test_tables_are_safe_and_their_indexes_free_to_keep(template: Template, name: str) -> None:
-    resource, table = template["Resources"][name], properties(template, name)
-    assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert table["DeletionProtectionEnabled"] is False
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
-    for index in table["GlobalSecondaryIndexes"]:
-        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
-    assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
 
 
 def test_keys_and_indexes(template: Template) -> None:
@@ -280,19 +192,6 @@ def test_a_routes_throttle_is_that_of_who_calls_it(method: str, path: str, calle
     assert caller_of(route) == caller
 
 
-def test_webhooks_have_a_function_that_nobody_else_reaches(template: Template) -> None:
-    paths = properties(template, "RestAPI")["DefinitionBody"]["paths"]
-    reached = {
-        path
-        for path, methods in paths.items()
-        for method, told in methods.items()
-        if method != "options" and "${Webhooks.Arn}" in json.dumps(told["x-amazon-apigateway-integration"]["uri"])
-    }
-    assert reached == {route.path for route in ROUTES if route.signed_by} != set()
-    source = properties(template, "WebhooksInvokePermission")["SourceArn"]["Fn::Sub"]
-    assert source.endswith("${RestAPI}/api/POST/v1/webhooks/*")
-
-
 def test_every_function_has_a_share_that_it_may_reserve(template: Template) -> None:
     for name in FUNCTIONS:
         share = properties(template, name)["ReservedConcurrentExecutions"]
@@ -335,37 +234,13 @@ def test_api_gateway_refuses_what_is_no_token_by_itself(template: Template) -> N
         assert not expression.fullmatch(bad), bad
 
 
-def test_sign_in_is_included_unless_an_issuer_is_given(template: Template) -> None:
-    for name, resource in template["Resources"].items():
-        if resource["Type"].startswith("AWS::Cognito::"):
-            assert resource["Condition"] == "MakesUserPool", name
-    groups = of_type(template, "AWS::Cognito::UserPoolGroup").values()
-    assert {group["Properties"]["GroupName"] for group in groups} == {"host", "operator"}
-    assert properties(template, "UserPoolClient")["GenerateSecret"] is False
-
-
 def test_a_package_is_for_one_stage(template: Template) -> None:
     assert template["Parameters"]["Stage"]["AllowedValues"] == ["dev"]
-
-
-def test_no_secret_is_a_parameter_or_a_variable(template: Template) -> None:
-    assert "secret_key" not in json.dumps(template["Parameters"]).lower()
-    assert "CHASECK" not in json.dumps(template)
 
 
 def test_what_the_gateway_answers_is_generated(template: Template) -> None:
     assert generator.generated(TEMPLATE.read_text()) == TEMPLATE.read_text(), "run make template"
     assert properties(template, "RestAPI")["GatewayResponses"] == gateway_responses.template_fragment()
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_only_production_protects_its_data_from_deletion(templates: dict[str, Template], stage: str) -> None:
-    protected = {
-        properties(templates[stage], "ListingsTable")["DeletionProtectionEnabled"],
-        properties(templates[stage], "BookingsTable")["DeletionProtectionEnabled"],
-        properties(templates[stage], "UserPool")["DeletionProtection"] == "ACTIVE",
-    }
-    assert protected == {stage == "prod"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

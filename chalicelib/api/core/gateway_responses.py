@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.api.core.cors import CORS_HEADERS
+from chalicelib.api.core.cors import HEADERS_OF_EVERY_ANSWER
 from chalicelib.api.core.problems import PROBLEM_TYPES, ProblemDocument, problem
 
 
@@ -79,7 +79,7 @@ RESPONSES: dict[str, GatewayResponse] = {
 def refusal(response_type: str, *, instance: str, request_id: str) -> tuple[int, dict[str, str], ProblemDocument]:
     """Status, headers and body of what the gateway would answer; for a server that stands in for it."""
     response = RESPONSES[response_type]
-    headers = {"Content-Type": "application/problem+json", **CORS_HEADERS, **response.headers}
+    headers = {"Content-Type": "application/problem+json", **HEADERS_OF_EVERY_ANSWER, **response.headers}
     return response.status, headers | {"X-Request-Id": request_id}, response.body(instance)
 
 
@@ -89,7 +89,7 @@ def template_fragment() -> dict[str, Any]:
 
 
 def _in_template(response: GatewayResponse) -> dict[str, Any]:
-    headers = {name: f"'{value}'" for name, value in {**CORS_HEADERS, **response.headers}.items()}
+    headers = {name: f"'{value}'" for name, value in {**HEADERS_OF_EVERY_ANSWER, **response.headers}.items()}
     # The gateway finds its templates by application/json only: the true type must be said as a header.
     headers["Content-Type"] = "'application/problem+json'"
     headers["X-Request-Id"] = "context.requestId"

@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.api.core.cors import CORS_HEADERS
+from chalicelib.api.core.cors import HEADERS_OF_EVERY_ANSWER
 from chalicelib.api.core.problems import ProblemDocument, problem, problem_of
 from chalicelib.api.core.refusals import MethodNotAllowed
 from chalicelib.api.core.request import checked_call, typed_arguments
@@ -138,7 +138,7 @@ def _without_body(response: Response, request: Request) -> Response:
 
 
 def _with_common_headers(response: Response) -> Response:
-    response.headers.update(CORS_HEADERS)
+    response.headers.update(HEADERS_OF_EVERY_ANSWER)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Cache-Control", "no-store")
     return response

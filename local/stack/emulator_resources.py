@@ -1,0 +1,29 @@
+"""Resource types that MiniStack does not make: noted as made, so that a template is deployed as it is.
+
+Run in the emulator's own process, before it starts. What they would do, no story there can show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.services.cloudformation import provisioners
+
+NOTED_ONLY = ("AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::LoggingConfiguration")
+
+
+def _create(logical_id: str, _properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+    return f"{stack}-{logical_id}", {"Arn": f"arn:aws:emulator:::{stack}/{logical_id}"}
+
+
+def _delete(_physical_id: str, _properties: dict[str, Any]) -> None:
+    """Nothing is there."""
+
+
+for each in NOTED_ONLY:
+    provisioners._RESOURCE_HANDLERS[each] = {"create": _create, "delete": _delete}
+
+# The emulator speaks HTTP on this machine only. Policies that ask for TLS are judged as if it spoke that.
+_pin = iam_evaluator.pin_request_origin
+iam_evaluator.pin_request_origin = lambda address, _secure: _pin(address, True)
