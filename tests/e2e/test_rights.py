@@ -26,6 +26,8 @@ INDEXES = {"listings": ("by_city", "by_host"), "bookings": ("by_guest", "by_list
 RARE = {
     # The sweep finds late money, and the nights are taken again at the listing's number of units.
     ("reconcile", "dynamodb:GetItem", table_arn("guzo-listings")),
+    # Here all functions share a process, and with it the secrets: another function may have read them before.
+    *((function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local")) for function in ("api", "webhooks")),
     # A letter that SES put off is owed again.
     ("send_emails", "sqs:SendMessage", arn("sqs", "guzo-emails")),
 }
