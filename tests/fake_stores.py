@@ -60,7 +60,7 @@ class Tables:
     slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
     acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
-    unreadable: set[BookingId] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class FakeBookings(Logged):
             return row.booking if row else None
 
     @logged
-    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         assert len(booking_ids) <= 100
         with self.tables.lock:
             known = [key for key in booking_ids if key in self.tables.bookings]
@@ -273,18 +273,24 @@ class FakeListings(Logged):
             return self.tables.listings.get(listing_id)
 
     @logged
-    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
         assert len(listing_ids) <= 100
         with self.tables.lock:
-            return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+            return self._batch(listing_ids)
 
     @logged
     def load_with_nights(
         self, listing_ids: Sequence[ListingId], start: date, end: date
-    ) -> list[tuple[Listing, Nights]]:
+    ) -> Batch[tuple[Listing, Nights]]:
         with self.tables.lock:
-            found = [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
-            return [(listing, self._nights(listing.listing_id, start, end)) for listing in found]
+            found = self._batch(listing_ids)
+            with_nights = ((listing, self._nights(listing.listing_id, start, end)) for listing in found.items)
+            return Batch(tuple(with_nights), found.unreadable)
+
+    def _batch(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+        known = [key for key in listing_ids if key in self.tables.listings]
+        readable = tuple(self.tables.listings[key] for key in known if key not in self.tables.unreadable)
+        return Batch(readable, tuple(key for key in known if key in self.tables.unreadable))
 
     @logged
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    NO_DELAY,
     BadSignature,
     BookingStore,
     Fault,
@@ -227,11 +228,13 @@ class FakeQueue(Logged):
         super().__init__(call_log)
         self.tasks: list[Task] = []
         self.letters: list[Task] = []
+        self.delays: list[timedelta] = []
         self.down = False
 
     @logged
-    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
+    def enqueue_reconcile(self, tasks: Iterable[Task], *, delay: timedelta = NO_DELAY) -> None:
         self._is_up()
+        self.delays.append(delay)
         self.tasks += tasks
 
     @logged

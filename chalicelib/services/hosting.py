@@ -26,7 +26,7 @@ from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import Page, Ports, VersionLost
 from chalicelib.services.queries import read_bookings
-from chalicelib.services.search import listing_of
+from chalicelib.services.search import listing_of, readable
 
 TRIES = 6
 
@@ -203,4 +203,4 @@ def of_host(ports: Ports, principal: Principal | None, *, limit: int, after: str
     """The caller's own listings, newest first, closed ones too. Raises Forbidden."""
     host = with_role(principal, "host")
     page = ports.listings.of_host(host.person_id, limit=limit, after=after)
-    return Page(tuple(ports.listings.load_many(page.items)), page.next_cursor)
+    return Page(readable(ports, ports.listings.load_many(page.items)), page.next_cursor)

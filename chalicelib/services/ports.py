@@ -119,11 +119,11 @@ class Acknowledgement(Record, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Bookings that were read together, and the ids of those whose record this release cannot read."""
+class Batch(Generic[T]):
+    """What was read together, and the ids of what this release cannot read."""
 
-    bookings: tuple[Booking, ...]
-    unreadable: tuple[BookingId, ...] = ()
+    items: tuple[T, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 class BookingStore(Protocol):
@@ -135,7 +135,7 @@ class BookingStore(Protocol):
     def load(self, booking_id: BookingId) -> Booking | None:
         """Strongly consistent. Raises Unreadable."""
 
-    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
 
     def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
@@ -207,15 +207,15 @@ class ListingStore(Protocol):
     def save(self, before: Listing, after: Listing) -> Listing:
         """Save ``after`` over ``before``; answers it with its new version. Raises VersionLost, StoreBusy."""
 
-    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
-        """Fresh, in the order asked; ids that are gone are left out. At most 100."""
+    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+        """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
 
     def load_with_nights(
         self, listing_ids: Sequence[ListingId], start: date, end: date
-    ) -> list[tuple[Listing, Nights]]:
+    ) -> Batch[tuple[Listing, Nights]]:
         """Each listing with its nights from ``start`` up to, not including, ``end``, read in one batch.
 
-        Fresh, in the order asked; ids that are gone are left out.
+        Fresh, in the order asked; ids that are gone are left out. Those of which any item is unreadable are named.
         """
 
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
@@ -349,11 +349,17 @@ class Task(Record, frozen=True, forbid_unknown_fields=False):
     actor: Actor = SWEEP
 
 
+NO_DELAY = timedelta(0)
+
+
 class Queue(Protocol):
     """Work handed on to other invocations. What is lost here is found again by the clock."""
 
-    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
-        """Enqueue bookings for the consumers of the clock. Raises Fault when not all were taken."""
+    def enqueue_reconcile(self, tasks: Iterable[Task], *, delay: timedelta = NO_DELAY) -> None:
+        """Enqueue bookings for the consumers of the clock; none of them is handed out before ``delay`` is over.
+
+        Raises Fault when not all were taken.
+        """
 
     def depth(self) -> int:
         """How many are waiting there, about. Those at work do not count."""

@@ -16,10 +16,10 @@ from chalicelib.services.reconcile import reconcile
 def read_bookings(ports: Ports, booking_ids: Sequence[BookingId]) -> tuple[Booking, ...]:
     """The bookings that can be read, fresh. One that cannot takes no list down: it is put before a person."""
     batch = ports.bookings.load_many(booking_ids)
-    for booking_id in batch.unreadable:
+    for booking_id in map(BookingId, batch.unreadable):
         ports.observe("record_unreadable", level="error", booking_id=booking_id)
         ports.bookings.mark_unreadable(booking_id, ports.clock.now())
-    return batch.bookings
+    return batch.items
 
 
 def own_bookings(

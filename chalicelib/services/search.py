@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from chalicelib.domain import calendar
 from chalicelib.domain.calendar import Nights, Quote, Stay
@@ -13,7 +13,9 @@ from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
 from chalicelib.domain.text import fold_city
-from chalicelib.services.ports import Page, Ports
+from chalicelib.services.ports import Batch, Page, Ports, Unreadable
+
+T = TypeVar("T")
 
 SEARCH_NIGHTS = 30
 
@@ -47,11 +49,21 @@ def listing_of(ports: Ports, listing_id: str) -> Listing:
 
 
 def listing_with_nights(ports: Ports, listing_id: str, start: date, end: date) -> tuple[Listing, Nights]:
-    """The listing and its nights from ``start`` up to, not including, ``end``. Raises ListingNotFound."""
-    found = ports.listings.load_with_nights([ListingId(listing_id)], start, end) if is_listing_id(listing_id) else []
-    if not found:
+    """The listing and its nights from ``start`` up to, not including, ``end``. Raises ListingNotFound, Unreadable."""
+    wanted = [ListingId(listing_id)] if is_listing_id(listing_id) else []
+    batch = ports.listings.load_with_nights(wanted, start, end)
+    if batch.unreadable:
+        raise Unreadable(listing_id)
+    if not batch.items:
         raise ListingNotFound("There is no such listing.")
-    return found[0]
+    return batch.items[0]
+
+
+def readable(ports: Ports, batch: Batch[T]) -> tuple[T, ...]:
+    """The listings of a list that can be read. One that cannot takes no list down; the log names it."""
+    for listing_id in batch.unreadable:
+        ports.observe("record_unreadable", level="error", listing_id=listing_id)
+    return batch.items
 
 
 def search(ports: Ports, wanted: Search) -> Page[SearchResult]:
@@ -61,11 +73,11 @@ def search(ports: Ports, wanted: Search) -> Page[SearchResult]:
         fold_city(wanted.city), max_price=wanted.max_price, limit=wanted.limit, after=wanted.after
     )
     if stay is None:
-        listings = ports.listings.load_many(page.items)
+        listings = readable(ports, ports.listings.load_many(page.items))
         found = [SearchResult(each, None) for each in listings if wanted.guests <= each.units * each.guests_per_unit]
     else:
         now = ports.clock.now()
-        read = ports.listings.load_with_nights(page.items, stay.check_in, stay.check_out)
+        read = readable(ports, ports.listings.load_with_nights(page.items, stay.check_in, stay.check_out))
         quotes = [(listing, _quote_if_free(listing, nights, stay, now)) for listing, nights in read]
         found = [SearchResult(listing, quote) for listing, quote in quotes if quote is not None]
     # The index may lag behind a host who just closed.

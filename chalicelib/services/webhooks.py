@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
-from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK
+from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK, WEBHOOK_RECHECK
 from chalicelib.domain.verification import WebhookClaim
-from chalicelib.services.ports import Fault, Ports, Task
+from chalicelib.services.ports import NO_DELAY, Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
 
 WEBHOOK = Actor("webhook")
@@ -33,12 +33,13 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim)
         if done is None or not done.under_way:
             return
-        reason = "under_way"
+        # By then the one who is asking is done, or never comes back.
+        reason, delay = "under_way", WEBHOOK_RECHECK
     except (Busy, GatewayError) as error:
-        reason = type(error).__name__
+        reason, delay = type(error).__name__, NO_DELAY
     task = Task(booking_id, tx_ref=notice.tx_ref, request_id=request_id, claim=claim, actor=WEBHOOK)
     try:
-        ports.queue.enqueue_reconcile([task])
+        ports.queue.enqueue_reconcile([task], delay=delay)
     except Fault as fault:
         raise Busy("Nothing could be stored; please send it again.", retry_after=RETRY_AFTER_WEBHOOK) from fault
     ports.observe("webhook_deferred", level="warning", tx_ref=notice.tx_ref, reason=reason)

@@ -12,7 +12,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review, rated
 from chalicelib.domain.slots import HoldSlot
-from chalicelib.services.ports import Page, ReviewExists, VersionLost
+from chalicelib.services.ports import Batch, Page, ReviewExists, VersionLost
 from tests.adapters.store_contract import (
     DAY,
     FIRST,
@@ -45,7 +45,7 @@ class ListingContract:
         made = [published(bench, name) for name in ("a", "b", "c")]
         ids = [made[2].listing_id, made[0].listing_id]
         missing = derive_listing_id(SALT, HOST, "missing")
-        assert bench.listings.load_many([ids[0], missing, ids[1]]) == [made[2], made[0]]
+        assert bench.listings.load_many([ids[0], missing, ids[1]]) == Batch((made[2], made[0]))
 
     def test_nights_are_those_of_the_range_only(self, bench: Bench) -> None:
         listing = published(bench, "a")
@@ -65,13 +65,13 @@ class ListingContract:
                 bench.put_night(listing.listing_id, Night(day, n))
         missing = derive_listing_id(SALT, HOST, "missing")
         ids = [made[2].listing_id, made[1].listing_id, missing, made[0].listing_id]
-        assert bench.listings.load_with_nights(ids, june, july + DAY) == [
+        assert bench.listings.load_with_nights(ids, june, july + DAY).items == (
             (made[2], {}),
             (made[1], {june: Night(june, 2), july: Night(july, 2)}),
             (made[0], {june: Night(june, 1), july: Night(july, 1)}),
-        ]
-        assert bench.listings.load_with_nights(ids[:1], june, june) == [(made[2], {})]
-        assert bench.listings.load_with_nights([], june, july) == []
+        )
+        assert bench.listings.load_with_nights(ids[:1], june, june).items == ((made[2], {}),)
+        assert bench.listings.load_with_nights([], june, july).items == ()
 
     def test_a_hundred_listings_are_read_with_three_months_each(self, bench: Bench) -> None:
         made = [published(bench, f"{n}") for n in range(100)]
@@ -79,7 +79,7 @@ class ListingContract:
         for listing in (made[0], made[50], made[99]):
             for day in (start, date(2027, 2, 14), end - DAY, end):
                 bench.put_night(listing.listing_id, Night(day, 3))
-        found = bench.listings.load_with_nights([listing.listing_id for listing in made], start, end)
+        found = bench.listings.load_with_nights([listing.listing_id for listing in made], start, end).items
         assert [listing for listing, _ in found] == made
         full = {day: Night(day, 3) for day in (start, date(2027, 2, 14), end - DAY)}
         assert [nights for _, nights in found] == [full if n in (0, 50, 99) else {} for n in range(100)]

@@ -183,7 +183,7 @@ def test_listings_and_their_months_are_one_batch(bench: DynamoBench, wire: Wire)
     for listings, calls in ((50, 1), (51, 2)):
         wire.requests.clear()
         many = [derive_listing_id(SALT, HOST, f"{n}") for n in range(listings)]
-        assert bench.listings.load_with_nights(many, FIRST, SECOND) == []
+        assert bench.listings.load_with_nights(many, FIRST, SECOND).items == ()
         assert wire.operations == ["BatchGetItem"] * calls
 
 
@@ -193,7 +193,8 @@ def test_keys_that_dynamodb_leaves_for_later_are_asked_for_again(bench: DynamoBe
     month = {"listing_id": {"S": listing.listing_id}, "part": {"S": "MONTH#2027-01"}}
     part = {"Responses": {LISTINGS: [bench.listing_item(listing.listing_id, "LISTING")]}}
     wire.answer("BatchGetItem", part | {"UnprocessedKeys": {LISTINGS: {"Keys": [month]}}})
-    assert bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND) == [(listing, {FIRST: Night(FIRST, 3)})]
+    read = bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND)
+    assert read.items == ((listing, {FIRST: Night(FIRST, 3)}),)
     both = [month, month | {"part": {"S": "LISTING"}}]
     wire.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": {LISTINGS: {"Keys": both}}})
     with pytest.raises(StoreBusy):
@@ -661,17 +662,26 @@ def test_a_month_of_which_everything_is_said_costs_one_unit(bench: DynamoBench) 
     assert size + 31 * (len("m01") + 2) <= 1024
 
 
+def test_a_listing_that_cannot_be_read_takes_no_other_down(bench: DynamoBench) -> None:
+    listing, other = published(bench, "a"), published(bench, "b")
+    item = bench.listing_item(listing.listing_id, "LISTING")
+    bench.admin.put_item(TableName=LISTINGS, Item=item | {"record": {"B": b"broken"}})
+    asked = [listing.listing_id, other.listing_id]
+    assert bench.listings.load_many(asked) == Batch((other,), (listing.listing_id,))
+    assert bench.listings.load_with_nights(asked, FIRST, SECOND).unreadable == (listing.listing_id,)
+
+
 def test_a_month_of_a_newer_form_is_not_half_read(bench: DynamoBench) -> None:
     listing = published(bench, "a")
     held(bench, listing=listing)
     item = bench.listing_item(listing.listing_id, "MONTH#2027-01")
     bench.admin.put_item(TableName=LISTINGS, Item=item | {"schema": {"N": "99"}})
-    for read in (
-        lambda: bench.listings.nights(listing.listing_id, FIRST, SECOND),
-        lambda: bench.listings.load_with_nights([listing.listing_id], FIRST, SECOND),
-    ):
-        with pytest.raises(Unreadable, match=r"MONTH#2027-01"):
-            read()
+    with pytest.raises(Unreadable, match=r"MONTH#2027-01"):
+        bench.listings.nights(listing.listing_id, FIRST, SECOND)
+    # It takes no other listing of a page down.
+    other = published(bench, "b")
+    asked = [listing.listing_id, other.listing_id]
+    assert bench.listings.load_with_nights(asked, FIRST, SECOND) == Batch(((other, {}),), (listing.listing_id,))
     # What is held and released meanwhile does not make it look like an older one.
     held(bench, listing=listing, key="second", slot=2)
     assert bench.listing_item(listing.listing_id, "MONTH#2027-01")["schema"] == {"N": "99"}

@@ -16,8 +16,8 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.calendars import availability
 from chalicelib.services.hosting import of_host, publish
-from chalicelib.services.ports import StoreBusy
-from chalicelib.services.search import Search, listing_of, search
+from chalicelib.services.ports import StoreBusy, Unreadable
+from chalicelib.services.search import Search, listing_of, listing_with_nights, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
@@ -235,3 +235,15 @@ def test_a_hosts_own_listings(harness: Harness, ports: Fakes) -> None:
     first = of_host(ports, HOST_ABEBE, limit=1, after=None)
     assert first.items == (closed,)
     assert of_host(ports, HOST_ABEBE, limit=1, after=first.next_cursor).items == (harness.listing,)
+
+
+def test_a_listing_that_cannot_be_read_takes_no_page_down(harness: Harness, ports: Fakes) -> None:
+    broken = harness.listing.listing_id
+    ports.tables.unreadable.add(broken)
+    for check_in, check_out in ((None, None), (IN, OUT)):
+        ports.observe.lines.clear()
+        page = search(ports, Search(harness.listing.city, check_in, check_out))
+        assert broken not in [result.listing.listing_id for result in page.items]
+        assert ports.observe.of("record_unreadable") == [{"level": "error", "listing_id": broken}]
+    with pytest.raises(Unreadable):
+        listing_with_nights(ports, broken, IN, OUT)

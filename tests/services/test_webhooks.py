@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import Actor
+from chalicelib.domain.booking import Actor, Lease
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.timing import API_VERIFY_LEASE
+from chalicelib.domain.timing import API_VERIFY_LEASE, WEBHOOK_RECHECK
 from chalicelib.services.ports import BadSignature, NotJson, StoreBusy, Task
 from chalicelib.services.updating import TRIES
 from chalicelib.services.webhooks import receive
@@ -302,3 +302,14 @@ def test_the_signature_covers_the_raw_bytes(harness: Harness, ports: Fakes) -> N
         receive(ports, same, headers, gateway="chapa", request_id="r")
     receive(ports, same, {SIGNATURE: ports.gateway._signature(same)}, gateway="chapa", request_id="r")
     assert ports.call_log.count("gateway.verify") == 1
+
+
+def test_a_webhook_that_meets_another_is_followed_up_when_that_one_is_done(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
+    ports.bookings.lease_verification(booking.booking_id, Lease("another", NOW + API_VERIFY_LEASE), NOW)
+    harness.webhook(booking.payments[0].tx_ref)
+    assert ports.call_log.count("gateway.verify") == 0
+    assert [(task.tx_ref, task.claim) for task in ports.queue.tasks] == [(booking.payments[0].tx_ref, "paid")]
+    assert ports.queue.delays == [WEBHOOK_RECHECK]
+    # By then nobody holds the right to ask any more, dead or alive.
+    assert WEBHOOK_RECHECK >= API_VERIFY_LEASE

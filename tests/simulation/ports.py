@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking, OutboxEntry
-from chalicelib.services.ports import MailRefused, Message, Task
+from chalicelib.services.ports import NO_DELAY, MailRefused, Message, Task
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import SECOND, Scheduler, Violation
 
@@ -33,9 +33,9 @@ class SimQueue:
         self.loses = 0.0
         self.repeats = 0.0
 
-    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
+    def enqueue_reconcile(self, tasks: Iterable[Task], *, delay: timedelta = NO_DELAY) -> None:
         for task in tasks:
-            self._send("reconcile", task)
+            self._send("reconcile", task, later=int(delay.total_seconds() * 1000))
 
     def enqueue_outbox(self, task: Task) -> None:
         self._send("outbox", task)
@@ -43,7 +43,7 @@ class SimQueue:
     def depth(self) -> int:
         return self.waiting
 
-    def _send(self, queue: str, task: Task) -> None:
+    def _send(self, queue: str, task: Task, *, later: int = 0) -> None:
         key = f"{queue}/{task.tx_ref or task.booking_id}"
         self._count[key] += 1
         name = f"{key}/{self._count[key]}"
@@ -53,12 +53,12 @@ class SimQueue:
             covered("queue", f"lost {queue}")
             self.lost.append((queue, task))
             return
-        delay = 5 + int(drawn * 400)
+        delay = later + 5 + int(drawn * 400)
         if drawn > 1 - self.repeats:
             covered("queue", f"twice {queue}")
             if queue == "outbox":
                 self.repeated.add(task.booking_id)
-            self._deliver(queue, task, f"{name}+", 1, 1 + int((1 - drawn) * 5 * SECOND))
+            self._deliver(queue, task, f"{name}+", 1, later + 1 + int((1 - drawn) * 5 * SECOND))
         self._deliver(queue, task, name, 1, delay)
 
     def _deliver(self, queue: str, task: Task, name: str, times: int, delay: int) -> None:

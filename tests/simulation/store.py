@@ -138,7 +138,7 @@ class SimBookings:
         row = self.tables.rows.get(booking_id)
         return row.booking if row else None
 
-    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         there = [key for key in booking_ids if key in self.tables.rows]
         readable = tuple(self.tables.rows[key].booking for key in there if not self._cannot_read(key))
         return Batch(readable, tuple(key for key in there if self._cannot_read(key)))
@@ -338,13 +338,14 @@ class SimListings:
     def load(self, listing_id: ListingId) -> Listing | None:
         return self.tables.listings.get(listing_id)
 
-    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
-        return [self.tables.listings[key] for key in listing_ids if key in self.tables.listings]
+    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+        return Batch(tuple(self.tables.listings[key] for key in listing_ids if key in self.tables.listings))
 
     def load_with_nights(
         self, listing_ids: Sequence[ListingId], start: date, end: date
-    ) -> list[tuple[Listing, Nights]]:
-        return [(each, self.nights(each.listing_id, start, end)) for each in self.load_many(listing_ids)]
+    ) -> Batch[tuple[Listing, Nights]]:
+        read = self.load_many(listing_ids).items
+        return Batch(tuple((each, self.nights(each.listing_id, start, end)) for each in read))
 
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:
         every = self.tables.nights.items()

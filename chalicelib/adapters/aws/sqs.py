@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.ids import booking_of, is_booking_id
 from chalicelib.domain.record import replace
-from chalicelib.services.ports import Fault, Task
+from chalicelib.services.ports import NO_DELAY, Fault, Task
 
 BATCH = 10
 """The most messages that SQS takes with one call."""
@@ -25,11 +26,11 @@ class Sqs:
         self._reconcile_url = reconcile_queue_url
         self._emails_url = emails_queue_url
 
-    def enqueue_reconcile(self, tasks: Iterable[Task]) -> None:
+    def enqueue_reconcile(self, tasks: Iterable[Task], *, delay: timedelta = NO_DELAY) -> None:
         """Enqueue bookings for the consumers of the clock. Raises Fault when not all were taken."""
         waiting = iter(tasks)
         while batch := list(islice(waiting, BATCH)):
-            self._send(self._reconcile_url, batch)
+            self._send(self._reconcile_url, batch, delay)
 
     def enqueue_outbox(self, task: Task) -> None:
         """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
@@ -48,8 +49,11 @@ class Sqs:
             raise Fault("the depth of the queue could not be read") from exc
         return sum(int(answer["Attributes"].get(name, 0)) for name in names)
 
-    def _send(self, url: str, tasks: list[Task]) -> None:
-        left = [{"Id": str(place), "MessageBody": write_task(task)} for place, task in enumerate(tasks)]
+    def _send(self, url: str, tasks: list[Task], delay: timedelta = NO_DELAY) -> None:
+        later = {"DelaySeconds": int(delay.total_seconds())} if delay else {}
+        left: list[Any] = [
+            {"Id": str(place), "MessageBody": write_task(task), **later} for place, task in enumerate(tasks)
+        ]
         for _ in range(2):  # what SQS itself failed to take is offered once more
             try:
                 answer = self._client().send_message_batch(QueueUrl=url, Entries=left)

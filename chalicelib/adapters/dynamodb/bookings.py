@@ -24,6 +24,7 @@ from chalicelib.adapters.dynamodb.records import (
     encode_acknowledgement,
     encode_booking,
     encode_verification,
+    read_each,
 )
 from chalicelib.adapters.dynamodb.tables import (
     DAY_SHARDS,
@@ -53,7 +54,6 @@ from chalicelib.services.ports import (
     Page,
     SlotTaken,
     StoreBusy,
-    Unreadable,
     VersionLost,
 )
 
@@ -99,16 +99,9 @@ class DynamoBookings:
             return None
 
     @reading()
-    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch:
+    def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
-        bookings, unreadable = [], []
-        for booking_id in booking_ids:
-            if (item := found.get(booking_id)) is not None:
-                try:
-                    bookings.append(_booking(item))
-                except Unreadable:
-                    unreadable.append(booking_id)
-        return Batch(tuple(bookings), tuple(unreadable))
+        return read_each([key for key in booking_ids if key in found], lambda key: _booking(found[key]))
 
     def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
         # Nobody has it; its owner never came back (``~`` sorts after the owner of a lease that ends now); or it is this

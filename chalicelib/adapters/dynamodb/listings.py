@@ -10,7 +10,14 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Item, Writes, batch_read, page_of, reading
 from chalicelib.adapters.dynamodb.months import edit, month_parts, nights_of
-from chalicelib.adapters.dynamodb.records import FORM, decode_listing, decode_review, encode_listing, encode_review
+from chalicelib.adapters.dynamodb.records import (
+    FORM,
+    decode_listing,
+    decode_review,
+    encode_listing,
+    encode_review,
+    read_each,
+)
 from chalicelib.adapters.dynamodb.tables import (
     LISTING,
     ListingItem,
@@ -23,7 +30,7 @@ from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
 from chalicelib.domain.review import Review
-from chalicelib.services.ports import Page, ReviewExists, StoreBusy, VersionLost
+from chalicelib.services.ports import Batch, Page, ReviewExists, StoreBusy, VersionLost
 
 REVIEW = "REVIEW#"
 REVIEWED = "REVIEWED#"
@@ -61,25 +68,23 @@ class DynamoListings:
         return after
 
     @reading()
-    def load_many(self, listing_ids: Sequence[ListingId]) -> list[Listing]:
+    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
         keys = [(listing_id, LISTING) for listing_id in listing_ids]
         found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
-        return [_listing(found[key]) for key in listing_ids if key in found]
+        return read_each([key for key in listing_ids if key in found], lambda key: _listing(found[key]))
 
     @reading()
     def load_with_nights(
         self, listing_ids: Sequence[ListingId], start: date, end: date
-    ) -> list[tuple[Listing, Nights]]:
+    ) -> Batch[tuple[Listing, Nights]]:
         parts = month_parts(start, end)
         found = self._read([(listing_id, part) for listing_id in listing_ids for part in (LISTING, *parts)])
-        return [
-            (
-                _listing(ListingItem.from_raw_data(found[listing_id, LISTING])),
-                nights_of((found.get((listing_id, part)) for part in parts), start, end),
-            )
-            for listing_id in listing_ids
-            if (listing_id, LISTING) in found
-        ]
+
+        def decode(listing_id: ListingId) -> tuple[Listing, Nights]:
+            listing = _listing(ListingItem.from_raw_data(found[listing_id, LISTING]))
+            return listing, nights_of((found.get((listing_id, part)) for part in parts), start, end)
+
+        return read_each([key for key in listing_ids if (key, LISTING) in found], decode)
 
     @reading()
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:

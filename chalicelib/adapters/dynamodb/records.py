@@ -10,6 +10,7 @@ A record that nobody can read in the console is what ``make show`` is for.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -20,9 +21,11 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Acknowledgement, Unreadable
+from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
 
 R = TypeVar("R")
+T = TypeVar("T")
+K = TypeVar("K", bound=str)
 
 FORM = 2
 """The form that this release writes. Form 1 was JSON text in another attribute, before anything was deployed."""
@@ -128,6 +131,18 @@ def inflate(record: bytes, *, form: int, name: str) -> bytes:
     if not inflater.eof:
         raise Unreadable(name)
     return text
+
+
+def read_each(keys: Iterable[K], decode: Callable[[K], T]) -> Batch[T]:
+    """Decode what was read together: what cannot be read is named, and takes nothing else down."""
+    items: list[T] = []
+    unreadable: list[str] = []
+    for key in keys:
+        try:
+            items.append(decode(key))
+        except Unreadable:
+            unreadable.append(key)
+    return Batch(tuple(items), tuple(unreadable))
 
 
 def _deflate(record: Record) -> bytes:
