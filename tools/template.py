@@ -13,8 +13,11 @@ from chalicelib.api.core.routing import ROUTES
 from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, address_setting
 from local.stack.deployed import address_parameter
 from local.stack.resources import TEMPLATE
+from tools import alarms, dashboards
 from tools.capacity import CONSUMERS, RESERVED, reserved
 from tools.throttles import method_settings
+
+MADE_FROM_TABLES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +55,8 @@ def generated(text: str) -> str:
     for function, most in CONSUMERS.items():
         (event,) = template["Resources"][function]["Properties"]["Events"].values()
         event["Properties"]["ScalingConfig"] = {"MaximumConcurrency": most}
+    kept = {name: made for name, made in template["Resources"].items() if made.get("Type") not in MADE_FROM_TABLES}
+    template["Resources"] = {**kept, **alarms.resources(), **dashboards.resources()}
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, row in GATEWAYS.items():
         parameter = address_parameter(name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import settings, telemetry
+from chalicelib import settings
 from chalicelib.api.core import gateway_responses
 from chalicelib.api.core.routing import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
@@ -105,31 +105,6 @@ def test_a_message_outlives_its_function_and_its_failures(template: Template, na
     # A message's age counts on in the dead-letter queue.
     assert properties(template, dead_letters)["MessageRetentionPeriod"] == 14 * 86400
     assert queue["MessageRetentionPeriod"] < 14 * 86400
-
-
-def test_every_queue_and_the_clock_are_watched(template: Template) -> None:
-    alarms = [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
-    watched = {(alarm["MetricName"], json.dumps(alarm["Dimensions"][0]["Value"])) for alarm in alarms}
-    for queue in ("ReconcileDeadLetters", "EmailsDeadLetters"):
-        name = json.dumps({"Fn::GetAtt": [queue, "QueueName"]})
-        assert ("ApproximateNumberOfMessagesVisible", name) in watched
-    assert "ApproximateAgeOfOldestMessage" in {metric for metric, _ in watched}
-    assert "5XXError" in {metric for metric, _ in watched}
-    (stopped,) = [alarm for alarm in alarms if alarm["MetricName"] == "Invocations"]
-    assert stopped["TreatMissingData"] == "breaching"
-
-
-def test_every_alarm_is_heard_and_watches_what_is_counted(template: Template) -> None:
-    alarms = [alarm["Properties"] for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()]
-    assert all(alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}] for alarm in alarms)
-    ours = [alarm for alarm in alarms if alarm["Namespace"] == telemetry.NAMESPACE]
-    assert {metric["MetricName"] for metric in ours} == {
-        "attention_needed", "booking_failing", "key_unusable", "webhook_refused",
-    }  # fmt: skip
-    assert {metric["MetricName"] for metric in ours} <= telemetry.METRICS
-    for metric in ours:
-        dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
-        assert dimensions == {"service": telemetry.SERVICE, "stage": {"Ref": "Stage"}}
 
 
 def test_keys_and_indexes(template: Template) -> None:
