@@ -4,10 +4,11 @@ The map of the house::
 
     app.py          table of contents: the Chalice app, its blueprints, its event handlers
     api/            HTTP: thin; bodies in, problem documents out
-    composition.py       the one place that builds adapters and hands them to services
-    adapters/       one file per outside thing: DynamoDB, Chapa, SQS, SES, SSM, the token issuer
+    container.py    the composition root: builds the adapters and hands them to the services
+    events.py       the bodies of the event handlers
+    adapters/       dynamodb/, gateways/ (Chapa, Paystack), aws/ (SQS, SES, SSM), the token issuer, letters
     services/       the use cases: load, decide, save; they know ports, not AWS
-    domain/         pure decisions about money, nights, bookings, payments, e-mails
+    domain/         pure decisions about money, nights, bookings, payments, refunds, letters
     settings.py     the environment, read once
     gateways.py     the payment gateways, a row each
     telemetry.py    logs and metrics, redacted by allow-list
