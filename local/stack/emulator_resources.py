@@ -21,8 +21,20 @@ def _delete(_physical_id: str, _properties: dict[str, Any]) -> None:
     """Nothing is there."""
 
 
+_alarms = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
+
+
+def _create_alarm(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
+    """Make an alarm over one metric; note one over an expression of several, which CloudWatch there does not know."""
+    made: tuple[str, dict[str, Any]] = (_create if "Metrics" in properties else _alarms["create"])(
+        logical_id, properties, stack
+    )
+    return made
+
+
 for each in NOTED_ONLY:
     provisioners._RESOURCE_HANDLERS[each] = {"create": _create, "delete": _delete}
+provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"] = {**_alarms, "create": _create_alarm}
 
 # The emulator speaks HTTP on this machine only. Policies that ask for TLS are judged as if it spoke that.
 _pin = iam_evaluator.pin_request_origin
