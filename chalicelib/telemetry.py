@@ -60,7 +60,8 @@ METRICS = frozenset(
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
         # our own faults
-        "crashed", "task_failed", "task_unreadable", "booking_failing", "attention_needed",
+        "crashed", "task_failed", "task_unreadable", "record_unreadable", "booking_failing",
+        "attention_needed",
     }
 )  # fmt: skip
 """The events that are also counted, under their own name. Each costs a CloudWatch metric: keep the list short."""
