@@ -73,7 +73,7 @@ class Function:
     ends: list[float] = field(default_factory=list)
     made: int = 0
 
-    def settle(self, now: float) -> None:
+    def end_finished(self, now: float) -> None:
         while self.ends and self.ends[0] <= now:
             heapq.heappop(self.ends)
 
@@ -102,7 +102,7 @@ def simulate(loads: list[Load], shares: Mapping[str, int], *, seconds: float, se
         heapq.heappush(arrivals, (now + chance.expovariate(load.rate), place))
         outcomes[load.name].asked += 1
         for function in functions.values():
-            function.settle(now)
+            function.end_finished(now)
         rivals = [load.function] if load.function in shares else [name for name in functions if name not in shares]
         busy = sum(len(functions[name].ends) for name in rivals)
         room = busy < shares.get(load.function, common)

@@ -122,15 +122,15 @@ def _record() -> list[tuple[str, dict[str, Any]]]:
 
     calls: list[tuple[str, dict[str, Any]]] = []
 
-    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+    def record(params: dict[str, Any], model: Any, **_: object) -> None:
         calls.append((model.name, dict(params)))
 
     with redirect_stdout(io.StringIO()):
         _book(0)  # the first one reads salt and secrets too
         events = composition.container()._connection.client.meta.events
-        events.register("provide-client-params.dynamodb", note)
+        events.register("provide-client-params.dynamodb", record)
         _book(1)
-        events.unregister("provide-client-params.dynamodb", note)
+        events.unregister("provide-client-params.dynamodb", record)
     return calls
 
 

@@ -377,7 +377,7 @@ _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, date
 
 
 def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    """Every e-mail that is owed is claimed, and each comes to some end or is put off."""
+    """Every e-mail that is owed is claimed, and each comes to some end or is deferred."""
     for entry in booking.outbox:
         if entry.status == "owed" and (entry.lease is None or not entry.lease.is_held(now)):
             status = draw(st.sampled_from([status for status in get_args(EntryStatus) if status != "acknowledged"]))

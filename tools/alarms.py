@@ -134,7 +134,7 @@ ALARMS: tuple[Alarm, ...] = (
     ),
     Alarm(
         "ReconcileAgeAlarm",
-        "Bookings wait longer than a quarter of an hour to be looked at",
+        "Bookings wait in the queue longer than a quarter of an hour",
         queue("ReconcileQueue", _OLDEST), above=900, times=3,
     ),
     Alarm(

@@ -188,7 +188,7 @@ class Refund(Record, frozen=True, kw_only=True):
 
     @property
     def needs_a_person(self) -> bool:
-        """In attention; or put off in vain for about a day, and tried on all the same."""
+        """In attention; or deferred for about a day, and tried on all the same."""
         return self.status == "attention" or (
             self.status == "owed" and self.start_failures >= REFUND_TRIES_BEFORE_ATTENTION
         )
@@ -263,7 +263,7 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
 
     ``about`` is the tx_ref or refund id that it tells of, or nothing. ``due_at`` is when the clock enqueues it
     (again). ``lease`` is held by the worker that claimed it; a first delivery needs none, because the queue hides its
-    message meanwhile. ``tries`` counts the times that its delivery was put off.
+    message meanwhile. ``tries`` counts the times that its delivery was deferred.
     """
 
     entry_id: str

@@ -36,7 +36,7 @@
     └── GatewayError              what the payment gateway did instead of an answer
         ├── GatewayRejected       gateway_rejected          it read the request and refused it
         │   └── ReferenceUsed     gateway_rejected          this tx_ref was opened before: its link is lost
-        ├── GatewayBadAnswer      gateway_bad_answer        5xx, HTML, senseless JSON, refused credentials
+        ├── GatewayBadAnswer      gateway_bad_answer        5xx, HTML, unreadable JSON, refused credentials
         ├── GatewayUnreachable    gateway_unreachable       no connection, reset, or 429
         └── GatewayTimeout        gateway_timeout           no answer in time
 

@@ -118,5 +118,5 @@ def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
 
 
 def retry_after(tries: int) -> timedelta:
-    """The pause after the ``tries``-th time that a delivery was put off: a minute, doubling to an hour."""
+    """The pause after the ``tries``-th time that a delivery was deferred: a minute, doubling to an hour."""
     return min(OUTBOX_RETRY_FIRST * (1 << min(tries - 1, 10)), OUTBOX_RETRY_MAX)

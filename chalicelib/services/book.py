@@ -139,7 +139,7 @@ def _hold(
 
 
 def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
-    """What can be held for this wish at ``now``, as far as reading tells."""
+    """What can be held for this request at ``now``, as far as reading tells."""
     stay = request.stay
     # A stay that is too long is refused below, and none of its months is read.
     end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in

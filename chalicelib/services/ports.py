@@ -103,7 +103,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AttentionEntry:
-    """Something that a person is asked to look at: a booking's id or an orphan's tx_ref, why, and since when."""
+    """An entry of the attention list: a booking's id or an orphan's tx_ref, why, and since when."""
 
     subject: str
     kind: str
@@ -169,7 +169,7 @@ class BookingStore(Protocol):
         """Bookings that need something by ``now``, oldest first. The index may lag."""
 
     def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
-        """A due booking that raised is put off without reading what is in it; after a day a person is asked."""
+        """Back off a due booking that raised, without reading what is in it; after a day it is put before a person."""
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
         """Money came for a reference that we do not hold: put it before a person, once."""
@@ -284,7 +284,7 @@ class RefundAnswer:
 
 @dataclass(frozen=True, slots=True)
 class WebhookNotice:
-    """What a signed webhook says: only a hint of which payment to look at."""
+    """What a signed webhook says: only a hint of which payment to verify."""
 
     tx_ref: str | None
     event: str
@@ -335,7 +335,7 @@ class Gateway(Protocol):
 class Task(Record, frozen=True, forbid_unknown_fields=False):
     """One booking that something must be done about.
 
-    A field that only a newer release knows is passed over: the clock finds what it asked for.
+    A field that only a newer release knows is passed over: the sweep finds what it asked for.
 
     ``tx_ref`` names a payment to verify in any state, ``claim`` what a signed webhook claimed of it, ``entries`` the
     entries of the outbox to deliver. ``actor`` is who or what asked for it, for the audit trail.

@@ -33,7 +33,7 @@ def sweep(ports: Ports) -> int:
 def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     """Do what is due for one booking: verify, expire, process its refunds, take over a lapsed opening.
 
-    A booking that raises is put off, so that it cannot hold up the others. Raises when even that could not be written,
+    Back off a booking that raises, so that it cannot hold up the others. Raises when even that could not be written,
     or when a door that named a payment was told that it will be verified (VerificationUnderWay while another caller is
     asking); the queue then delivers the task again.
     """

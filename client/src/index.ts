@@ -3,7 +3,7 @@
 import { GuzoProblem, noAnswer, problemIn } from "./problem.js";
 import type { components } from "./schema.js";
 import type { Answered, Argument, Asked, Item, ListPath, Page, PathOf, Verb } from "./typing.js";
-import { settled, wait, type Wait, type Waiting } from "./waiting.js";
+import { decided, wait, type Wait, type Waiting } from "./waiting.js";
 
 export { GuzoProblem, type Problem, type ProblemCode } from "./problem.js";
 export { isWaiting, type Wait, type Waiting } from "./waiting.js";
@@ -132,7 +132,7 @@ export function createGuzo(settings: Settings) {
    */
   function waitForPayment(bookingId: string, waiting: Waiting = {}): Promise<Booking> {
     const { signal } = waiting;
-    return settled(
+    return decided(
       () => get("/v1/bookings/{booking_id}", { path: { booking_id: bookingId }, signal }),
       (txRef) => post("/v1/payments/{tx_ref}/verify", { path: { tx_ref: txRef }, signal }),
       rest,

@@ -25,7 +25,7 @@ export interface Waiting {
   txRef?: string | undefined;
   /** Called with the booking after each look, for instance to offer another try when `payment.status` is `failed`. */
   onLook?: ((booking: Booking) => void) | undefined;
-  /** Ends the waiting from outside; without it, it lasts until the booking is settled. */
+  /** Ends the waiting from outside; without it, it lasts until the booking is decided. */
   signal?: AbortSignal | undefined;
 }
 
@@ -35,7 +35,7 @@ export function isWaiting(booking: Booking): boolean {
 }
 
 /** Makes Guzo ask the gateway once, then looks every 3 s for a minute, then every 10 s. */
-export async function settled(
+export async function decided(
   read: () => Promise<Booking>,
   verify: (txRef: string) => Promise<unknown>,
   rest: Wait,

@@ -13,7 +13,7 @@ const unwell: Answer = { status: 504, json: problem(504, "gateway_timeout", { re
 const READ = `GET /v1/bookings/${ID}`;
 const VERIFY = `POST /v1/payments/${ID}-1/verify`;
 
-test("a booking that is settled is not waited for", async (t) => {
+test("a booking that is decided is not waited for", async (t) => {
   const { guzo, asked, waits } = await bench(t, [paid]);
   assert.equal((await guzo.waitForPayment(ID)).status, "confirmed");
   assert.equal(asked.length, 1);

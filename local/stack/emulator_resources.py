@@ -1,6 +1,6 @@
 """Resource types that MiniStack does not make: noted as made, so that a template is deployed as it is.
 
-Run in the emulator's own process, before it starts. What they would do, no story there can show.
+Run in the emulator's own process, before it starts. What they would do, no scenario there can show.
 """
 
 from __future__ import annotations

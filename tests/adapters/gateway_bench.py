@@ -99,7 +99,7 @@ class Bench:
         asked = {"tx_ref": self.tx_ref, "outcome": outcome, **more}
         answer = requests.post(f"{self.url}/_pay", json=asked, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
-        self.settle()
+        self.rest()
 
     def webhook(self, **how: Any) -> None:
         asked = {"tx_ref": self.tx_ref, "api": self.kind.version, **how}
@@ -123,7 +123,7 @@ class Bench:
             time.sleep(0.002)
         return asked
 
-    def settle(self) -> None:
+    def rest(self) -> None:
         """Wait until the sandbox has nothing under way."""
         ends = time.monotonic() + PATIENCE
         while not self.blueprint.sandbox.idle():

@@ -500,7 +500,7 @@ def _items_only(table: Table, memo: dict[int, Any]) -> Table:
 def _watch(container: composition.Container, touched: list[str]) -> None:
     """Note every call to AWS, as ``dynamodb.GetItem``."""
 
-    def note(event_name: str, **_: Any) -> None:
+    def record(event_name: str, **_: Any) -> None:
         touched.append(event_name.removeprefix("before-call."))
 
-    container._session.get_component("event_emitter").register("before-call", note)
+    container._session.get_component("event_emitter").register("before-call", record)

@@ -98,7 +98,7 @@ STATES = {
     "confirmed, other in review": in_review(paid(TWICE), 1),
     "confirmed, part goes back": with_refund(CONFIRMED, HALF),
     "confirmed, part came back": refund_moved(processing(with_refund(CONFIRMED, HALF)), "refunded"),
-    "confirmed, taken back": verified(CONFIRMED, "reversed"),
+    "confirmed, reversed": verified(CONFIRMED, "reversed"),
     "expired": expired(HELD),
     "expired with a second": expired(TWICE),
     "expired, refused": expired(refused(a_booking())),
@@ -154,7 +154,7 @@ confirmed, paid twice             | yes     | 2      | -     | -        | paid  
 confirmed, other in review        | yes     | 2      | -     | -        | paid       | no     | on on
 confirmed, part goes back         | yes     | 1      | -     | -        | paid       | no     | on
 confirmed, part came back         | yes     | 1      | -     | -        | paid       | no     | on
-confirmed, taken back             | yes     | 1      | -     | -        | paid       | no     | on
+confirmed, reversed               | yes     | 1      | -     | -        | paid       | no     | on
 expired                           | no      | 1      | -     | -        | expired    | no     | -
 expired with a second             | no      | 2      | -     | -        | expired    | no     | - -
 expired, refused                  | no      | 1      | -     | 1        | expired    | no     | -

@@ -130,7 +130,7 @@ SITUATIONS = {
     ),
     "confirmed, refund asks": Situation(refund_moved(with_refund(CONFIRMED, HALF), "attention"), after(20), None),
     "confirmed, refunded": Situation(refund_moved(with_refund(CONFIRMED, HALF), "refunded"), after(20), None),
-    "confirmed, taken back": Situation(verified(CONFIRMED, "reversed"), after(20), None),
+    "confirmed, reversed": Situation(verified(CONFIRMED, "reversed"), after(20), None),
     "confirmed late": Situation(paid(expired(HELD)), after(50), None),
     "expired": Situation(expired(HELD), after(40), after(70)),
     "expired, failed": Situation(expired(refused(a_booking())), after(40), after(70)),

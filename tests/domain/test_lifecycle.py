@@ -111,11 +111,11 @@ def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
     booking = refund_owed(paid(opened(a_booking())), amount=Money(1, "ETB"))
     tx_ref, refund = booking.payments[0].tx_ref, get_refund(booking)
 
-    def put_off(times: int) -> Booking:
+    def deferred(times: int) -> Booking:
         return change_payment(booking, tx_ref, refunds=(replace(refund, start_failures=times),))
 
-    assert attention(put_off(REFUND_TRIES - 1)) is None
-    assert attention(put_off(REFUND_TRIES)) == "refund"
+    assert attention(deferred(REFUND_TRIES - 1)) is None
+    assert attention(deferred(REFUND_TRIES)) == "refund"
 
 
 def test_attention_for_any_attempt() -> None:

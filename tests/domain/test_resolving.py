@@ -1,4 +1,4 @@
-"""An operator settles a review."""
+"""An operator resolves a payment in review."""
 
 from __future__ import annotations
 

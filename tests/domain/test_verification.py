@@ -91,7 +91,7 @@ def test_what_does_not_differ_matches() -> None:
 
 
 def test_a_later_answer_unsays_nothing_of_the_first() -> None:
-    """Else an operator who settles the review could give back more than had come."""
+    """Else an operator who resolves the review could give back more than had come."""
     reviewed = in_review(HELD)
     before = reviewed.payments[0]
     result = applied(reviewed, before.tx_ref, Verification("reversed"), now=after(9))

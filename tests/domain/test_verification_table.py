@@ -39,7 +39,7 @@ confirmed, named          | look    | look    | look   | look    | look   | look
 confirmed, came back      | look    | look    | look   | look    | look   | look    | back     | look     | silent
 confirmed, refund asks    | look    | look    | look   | look    | look   | look    | back     | back     | silent
 confirmed, refunded       | look    | look    | look   | look    | look   | look    | look     | look     | silent
-confirmed, taken back     | look    | look    | look   | look    | look   | look    | look     | look     | silent
+confirmed, reversed       | look    | look    | look   | look    | look   | look    | look     | look     | silent
 confirmed late            | look    | look    | look   | look    | look   | look    | taken    | taken    | silent
 expired                   | late    | gone    | review | look    | look   | look    | review   | review   | later
 expired, failed           | late    | gone    | review | look    | look   | look    | review   | review   | later

@@ -28,7 +28,7 @@ RARE = {
     ("reconcile", "dynamodb:GetItem", table_arn("guzo-listings")),
     # Here all functions share a process, and with it the secrets: another function may have read them before.
     *((function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local")) for function in ("api", "webhooks")),
-    # A letter that SES put off is owed again.
+    # A letter that SES deferred is owed again.
     ("send_emails", "sqs:SendMessage", arn("sqs", "guzo-emails")),
 }
 """Needed on ways that no test drives through a whole stack."""

@@ -46,7 +46,7 @@ def test_files_that_the_readme_names_are_there() -> None:
         assert (ROOT / named).exists(), named
 
 
-def test_every_alarm_and_every_concern_has_its_entry_in_the_runbook() -> None:
+def test_every_alarm_and_every_kind_of_item_has_its_entry_in_the_runbook() -> None:
     alarms = {alarm.entry or alarm.name for alarm in ALARMS}
     entries = set(headings(ROOT / "docs" / "runbook.md"))
     assert alarms | set(get_args(AttentionKind)) <= entries

@@ -50,6 +50,6 @@ def test_a_function_gains_a_thousand_environments_in_ten_seconds() -> None:
     function = Function()
     assert [function.start(0, 100) for _ in range(1001)].count(True) == 1000
     assert function.start(0.5, 100)
-    function.settle(200)
+    function.end_finished(200)
     assert function.start(200, 1)
     assert function.made == 1001

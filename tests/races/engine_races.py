@@ -395,7 +395,7 @@ def attempt(play: Play, harness: Harness, race: Race) -> object:
 
 
 def drain(harness: Harness) -> None:
-    """All that waits in both queues is worked off."""
+    """Process every message that waits in both queues."""
     queue = harness.ports.queue
     while queue.tasks or queue.letters:
         if queue.tasks:

@@ -62,7 +62,7 @@ OF_OPERATORS: dict[str, Use] = {
     "bookings": lambda ports, who: operators.bookings_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "payments": lambda ports, who: operators.payments_by_day(ports, who, DAY, DAY, status=None, limit=9, after=None),
     "report": lambda ports, who: operators.report(ports, who, DAY, DAY),
-    "settle": lambda ports, who: acknowledge(ports, who, f"payment_reversed.{ONE}", note=""),
+    "acknowledge": lambda ports, who: acknowledge(ports, who, f"payment_reversed.{ONE}", note=""),
     "resolve": lambda ports, who: operators.resolve_review(ports, who, ONE, as_="accept", note=""),
     "retry": lambda ports, who: refund.resolve_refund(ports, who, f"{ONE}-R1", as_="post_again", note=""),
 }

@@ -291,7 +291,7 @@ def test_a_letter_whose_worker_died_is_counted_when_it_is_taken_up(harness: Harn
     assert deliver(ports, FIRST) == 2
     left = [{"level": "warning", "booking_id": FIRST, "entry_id": number} for number in ("1", "2")]
     assert ports.observe.of("email_maybe_twice") == left
-    # What was only put off is not among them.
+    # An entry that was only deferred is not among them.
     deliver(ports, FIRST)
     assert len(ports.observe.of("email_maybe_twice")) == 2
 

@@ -1,4 +1,4 @@
-"""What operators see and settle."""
+"""What operators see, resolve and acknowledge."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def in_review(harness: Harness, amount: Money | None = Money(700000, "ETB"), **b
 # -- what needs a person
 
 
-def test_every_kind_of_concern_is_named(harness: Harness, ports: Fakes) -> None:
+def test_every_kind_of_item_is_named(harness: Harness, ports: Fakes) -> None:
     tx_ref = in_review(harness)
     ports.clock.move(minutes=1)
-    harness.confirmed_booking(key="taken back", guest=GUEST_DAWIT)
-    back = f"{booking_id_of('taken back', GUEST_DAWIT)}-1"
+    harness.confirmed_booking(key="reversed", guest=GUEST_DAWIT)
+    back = f"{booking_id_of('reversed', GUEST_DAWIT)}-1"
     ports.gateway.set_status(back, "reversed")
     ports.run_before("mailer.send", raises(MailRefused()))
-    deliver(ports, booking_id_of("taken back", GUEST_DAWIT))
+    deliver(ports, booking_id_of("reversed", GUEST_DAWIT))
     harness.webhook(back)
     ports.clock.move(minutes=1)
     harness.book(key="another", stay=a_stay(nights=1))
@@ -76,7 +76,7 @@ def test_every_kind_of_concern_is_named(harness: Harness, ports: Fakes) -> None:
         assert [matter.kind for matter in only.items] == [kind]
 
 
-def test_each_concern_says_what_why_and_since_when(harness: Harness, ports: Fakes) -> None:
+def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.clock.move(minutes=1)
     ports.run_before("mailer.send", raises(MailRefused()))
@@ -111,7 +111,7 @@ def test_what_happened_since_does_not_change_why(harness: Harness, ports: Fakes)
     assert matter == AttentionItem("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
 
 
-def test_concerns_page_by_page(harness: Harness, ports: Fakes) -> None:
+def test_items_page_by_page(harness: Harness, ports: Fakes) -> None:
     first = in_review(harness)
     ports.clock.move(minutes=1)
     second = in_review(harness, key="second", guest=GUEST_DAWIT)
@@ -157,7 +157,7 @@ def test_a_refund_in_attention_is_named(harness: Harness, ports: Fakes) -> None:
     assert matter.reason == "refused: refused"
 
 
-# -- settling a review
+# -- resolving a review
 
 
 def test_accepted_money_confirms(harness: Harness, ports: Fakes) -> None:
@@ -386,6 +386,6 @@ def test_an_operator_who_is_also_the_guest_or_the_host_settles_all_the_same(
     ports.gateway.fail_next("refund", GatewayRejected("refused", definitely_not_executed=True))
     harness.process_task(harness.stored_booking(FIRST))
     assert resolve_refund(ports, both, f"{tx_ref}-R1", as_="paid_otherwise", note="").status == "refunded"
-    [settled] = [event for event in harness.stored_booking(FIRST).history if event.kind == "refund_paid_otherwise"]
-    assert settled.by == both.person_id
+    [resolved] = [event for event in harness.stored_booking(FIRST).history if event.kind == "refund_paid_otherwise"]
+    assert resolved.by == both.person_id
     assert gateway_events(ports, both, tx_ref) != ()

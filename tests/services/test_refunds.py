@@ -503,7 +503,7 @@ def test_a_refusal_that_was_overtaken_changes_nothing(harness: Harness, ports: F
     assert (get_refund(harness).status, get_refund(harness).due_at) == ("refunded", None)
 
 
-# -- an operator settles
+# -- an operator resolves
 
 
 def in_attention(harness: Harness) -> None:

@@ -64,22 +64,22 @@ def state(request: pytest.FixtureRequest, harness: Harness) -> str:
     name: str = request.param
     harness.confirmed_booking()
     harness.advance(minutes=1)
-    owe(harness, PART)
+    owe_back(harness, PART)
     STATES[name](harness)
     assert get_refund(harness.stored_booking(FIRST), R1).status == name
     return name
 
 
-def owe(harness: Harness, amount: int | None, *, key: str = "k") -> Money:
+def owe_back(harness: Harness, amount: int | None, *, key: str = "k") -> Money:
     return refund(harness.ports, OPERATOR, ONE, amount=amount, reason="kind", key=key)[0].amount
 
 
 def test_what_is_left_is_less_by_it(harness: Harness, state: str) -> None:
     with pytest.raises(RefundExceedsPayment):
-        owe(harness, PRICE - PART + 1, key="more")
-    assert owe(harness, None, key="rest") == Money(PRICE - PART, "ETB")
+        owe_back(harness, PRICE - PART + 1, key="more")
+    assert owe_back(harness, None, key="rest") == Money(PRICE - PART, "ETB")
     with pytest.raises(RefundExceedsPayment):
-        owe(harness, None, key="nothing")
+        owe_back(harness, None, key="nothing")
 
 
 @pytest.mark.parametrize("who", ["guest", "host"])
@@ -103,7 +103,7 @@ def test_money_that_went_back_is_this_refunds_only_where_no_other_can_be_meant(
     """A second refund of the payment, whose name was never heard, while the gateway says that money went back."""
     if state == "owed":
         requested(harness)
-    owe(harness, 100, key="second")
+    owe_back(harness, 100, key="second")
     requested(harness)
     ports.gateway.set_status(ONE, "refunded")
     ports.clock.move(hours=2)

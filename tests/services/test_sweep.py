@@ -57,7 +57,7 @@ def test_the_queue_is_topped_up_to_a_window(harness: Harness, ports: Fakes, monk
     # Nobody worked: nothing is enqueued again.
     assert sweep(ports) == 0
     assert len(ports.queue.tasks) == 8
-    # Three were worked off: three more come in, the oldest that do not wait yet.
+    # Three were processed: three more come in, the oldest that do not wait yet.
     for task in [ports.queue.tasks.pop(0) for _ in range(3)]:
         process_task(ports, task, public_url=PUBLIC)
     assert sweep(ports) == 3

@@ -237,7 +237,7 @@ def _junk(context: ActionContext) -> None:
     raise Violation("junk was taken", context.tx_ref)
 
 
-def _settle(context: ActionContext) -> None:
+def _resolve(context: ActionContext) -> None:
     """The guest pays on a link; or does so in an hour or a day, having approved it before the link was closed."""
     world, rng = context.world, context.rng
     charges = context.charges
@@ -354,7 +354,7 @@ REQUESTS: dict[str, Work] = {
     "praise": _praise,
 }
 EXTERNAL_EVENTS: dict[str, Work] = {
-    "settle": _settle,
+    "resolve": _resolve,
     "announce": _deliver_webhook,
     "unknown": _unknown,
     "take back": _take_back,

@@ -37,9 +37,9 @@ ROWS = (
     "unknown · closed → watched",
     "refunded · a refund of ours under way → refunded",
     "refunded · completed, refunded before → nothing",
-    "refunded · completed, no refund of ours → taken back",
+    "refunded · completed, no refund of ours → reversed",
     "refunded · never completed → review",
-    "no answer · → nothing but the next look",
+    "no answer · → nothing but the next verification",
     "reversed · a refund of ours has a word of its own → asked about",
 )
 

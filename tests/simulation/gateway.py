@@ -245,7 +245,7 @@ class SimGateway:
             return
         charge.reversal = True
         charge.turn("reversed" if rng.random() < 0.5 else "refunded", self.scheduler.ms)
-        covered("money", "taken back")
+        covered("money", "reversed")
         self._schedule_webhook(charge, "charge.refunded", rng)
 
     def _finish(self, charge: Charge, refund_made: GatewayRefund) -> None:

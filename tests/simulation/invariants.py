@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SETTLED = ("completed", "review")
 PATIENCE = max(VERIFY_PAUSE_MAX, REFUND_POLL_LATE) + timedelta(minutes=1)
-"""Nothing that is owed is ever put off for longer than this."""
+"""Nothing that is owed is ever deferred for longer than this."""
 MAIL_PATIENCE = timedelta(hours=1, minutes=1)
 
 
@@ -203,7 +203,7 @@ class InvariantMonitor:
                 raise Violation("a refund is called done before it is", refund.refund_id)
 
     def _duties(self, booking: Booking, due: datetime | None) -> None:
-        """``due_at`` is never later than what is due, and everything unsettled has its time."""
+        """``due_at`` is never later than what is due, and every payment that may still be paid has its time."""
         now = self.world.scheduler.now
         duties: list[datetime] = []
         if booking.status == "pending_payment":
@@ -217,16 +217,16 @@ class InvariantMonitor:
             if email.status == "owed":
                 duties.append(email.due_at)
                 if email.due_at > now + MAIL_PATIENCE:
-                    raise Violation("an e-mail is put off for too long", f"{booking.booking_id} {email}")
+                    raise Violation("an e-mail is deferred for too long", f"{booking.booking_id} {email}")
         if duties and (due is None or due > min(duties)):
             raise Violation("due_at is later than what is due", f"{booking.booking_id} {due} {min(duties)}")
 
     @staticmethod
     def _looks(payment: Payment, now: datetime) -> list[datetime]:
-        """When the payment is looked at; it always is, until it is settled or three days are over."""
+        """When the payment is verified next; it always is, until it can no longer be paid or three days are over."""
         if payment.schedule.next_verify_at is not None:
             if payment.schedule.next_verify_at > now + PATIENCE:
-                raise Violation("a look is put off for too long", payment.tx_ref)
+                raise Violation("a verification is deferred for too long", payment.tx_ref)
             return [payment.schedule.next_verify_at]
         if payment.status not in SETTLED and now < payment.created_at + WATCHED_FOR:
             raise Violation("a payment is not watched any more", payment.tx_ref)

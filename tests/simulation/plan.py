@@ -48,7 +48,7 @@ GAPS = (
 """From, to, and how often: most things happen in bursts."""
 
 AFTER_BOOKING = {
-    "settle": 34,
+    "resolve": 34,
     "pay": 10,
     "page": 4,
     "repeat": 6,
@@ -154,7 +154,7 @@ def _anything(rng: Random, at: int, thread: int, settings: Settings) -> list[Dra
 def _late(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """The hold ends, perhaps another guest takes the place, and then the money comes."""
     over = at + settings.hold_minutes * MINUTE
-    drawn = [(at, "book", thread, 0), (over + rng.randint(-SECOND, 3 * HOUR), "settle", thread, LATE)]
+    drawn = [(at, "book", thread, 0), (over + rng.randint(-SECOND, 3 * HOUR), "resolve", thread, LATE)]
     if rng.random() < 0.5:
         drawn.append((over + rng.randint(0, 2 * HOUR), "book", thread + 1, 0))
     return drawn
@@ -169,7 +169,7 @@ def _given_up(rng: Random, at: int, thread: int, settings: Settings) -> list[Dra
     who = rng.choice(("cancel", "cancel", "host cancels", "operator cancels", "refund"))
     return [
         (at, "book", thread, 0),
-        (paid, "settle", thread, 0),
+        (paid, "resolve", thread, 0),
         (then, who, thread, 0),
         (then + DAY, "retry", thread, 0),
     ]
@@ -181,7 +181,7 @@ def _stayed(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn
     praised = 4 * DAY + rng.randint(0, 20)
     return [
         (at, "book", thread, 0),
-        (at + rng.randint(2 * SECOND, MINUTE), "settle", thread, 0),
+        (at + rng.randint(2 * SECOND, MINUTE), "resolve", thread, 0),
         (praised, "praise", thread, 0),
         (praised + rng.randint(0, 10), "praise", thread, 0),
         (praised + rng.randint(0, 10), "host edits", thread, 0),
@@ -195,7 +195,7 @@ def _edited(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn
         (at, "book", thread, 0),
         (at + rng.randint(0, 16), "host edits", thread, 0),
         (at + rng.randint(0, 16), "host edits", thread, 0),
-        (at + rng.randint(20, 3 * SECOND), "settle", thread, 0),
+        (at + rng.randint(20, 3 * SECOND), "resolve", thread, 0),
     ]
 
 
@@ -214,8 +214,8 @@ def _twice(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]
     return [
         (at, "book", thread, 0),
         (anew, "pay", thread, 0),
-        (paid, "settle", thread, FIRST),
-        (paid + rng.randint(0, 2 * MINUTE), "settle", thread, 0),
+        (paid, "resolve", thread, FIRST),
+        (paid + rng.randint(0, 2 * MINUTE), "resolve", thread, 0),
     ]
 
 

@@ -200,7 +200,7 @@ class DynamoBookings:
             BookingItem.due_at.set(instant_key(now + FAILING_PAUSE)),
         ]
         item = BookingItem(booking_id)
-        # Nothing else is put off: a booking that rests, or is not due yet, would stand in the index for ever, as
+        # Nothing else is deferred: a booking that rests, or is not due yet, would stand in the index for ever, as
         # whoever is led to it finds nothing to do and saves nothing. One that does not exist is not made either.
         is_due = BookingItem.due_at <= instant_key(now)
         # It has kept failing for a day: a person is asked, and it is tried on.

@@ -72,7 +72,7 @@ def typed_arguments(call: Call, route: Route) -> tuple[msgspec.Struct, ...]:
 def principal_of(request: Request, *, now: Callable[[], float] = time.time) -> Principal | None:
     """The person that the authorizer let in; None without one, or once the token is over.
 
-    API Gateway keeps the authorizer's answer for a minute, so the token's end is looked at again. Token time is real
+    API Gateway keeps the authorizer's answer for a minute, so the token's end is checked again. Token time is real
     time, never the movable clock of a developer's machine.
     """
     claims = request.context.get("authorizer") or {}

@@ -159,7 +159,7 @@ def _item_of(hint: Any) -> Any:
 
 
 def _without_items(hint: Any) -> Any:
-    """A list's own limits, whatever is in it: its items are looked at one by one."""
+    """A list's own limits, whatever is in it: its items are checked one by one."""
     if _item_of(hint) is None:
         return hint
     limits = get_args(hint)[1:] if get_origin(hint) is Annotated else ()

@@ -104,7 +104,7 @@ def list_attention(call: Call, query: AttentionQuery) -> Answer:
 def acknowledge_item(call: Call, body: Acknowledge) -> Answer:
     """Take something off the attention list that a person has dealt with.
 
-    For orphaned money, payments taken back at the gateway, e-mails that failed, and bookings that keep failing; these
+    For orphaned money, payments reversed at the gateway, e-mails that failed, and bookings that keep failing; these
     come back if they go on failing for another day. A repeat answers what the first one left.
     """
     return Answer(AcknowledgedOut.of(acknowledge(call.container, call.principal, call.path["item_id"], note=body.note)))

@@ -26,7 +26,7 @@ Action = Literal["resolve", "acknowledge"]
 """The calls that take something off the attention list."""
 
 _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("resolve",)}
-"""By the status of a payment or refund. A refund that is put off again and again is tried on by itself: it has none."""
+"""By the status of a payment or refund. A refund whose start was deferred is tried again by itself: it has none."""
 
 
 @dataclass(frozen=True, slots=True)

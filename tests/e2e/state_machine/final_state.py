@@ -42,10 +42,10 @@ def run_until_final(driver: Driver) -> None:
     assert driver.client.sweep()["due"] == 0, "something is due, and nothing is open"
     now = observation.observe(driver)
     invariants.check(last, now, driver)
-    concerns = {each["subject"] for each in driver.listed("/v1/ops/attention", driver.operator)}
+    waiting = {each["subject"] for each in driver.listed("/v1/ops/attention", driver.operator)}
     for booking, payment in now.payments():
-        _check_money(booking, payment, now, concerns)
-    assert driver.orphans <= concerns, f"not in attention: {driver.orphans - concerns}"
+        _check_money(booking, payment, now, waiting)
+    assert driver.orphans <= waiting, f"not in attention: {driver.orphans - waiting}"
     letters = driver.client.call_local("GET", "/emails")
     for booking in now.bookings.values():
         own = [letter for letter in letters if booking["booking_id"] in letter["text"]]
@@ -60,14 +60,14 @@ def _is_final(now: Observation) -> bool:
     return not open_refunds and not held and all(now.now > each + WATCHED_FOR for each in born)
 
 
-def _check_money(booking: Json, payment: Json, now: Observation, concerns: set[str]) -> None:
+def _check_money(booking: Json, payment: Json, now: Observation, waiting: set[str]) -> None:
     """Check that paid money is for a booking, refunded, kept by the policy, or in attention."""
     tx_ref, status = payment["tx_ref"], payment["status"]
     if status == "review":
-        assert tx_ref in concerns, f"{tx_ref} is in review, and is not in attention"
+        assert tx_ref in waiting, f"{tx_ref} is in review, and is not in attention"
     for refund in payment["refunds"]:
         if refund["status"] == "attention":
-            assert refund["refund_id"] in concerns, f"{refund['refund_id']} needs a person, and is not in attention"
+            assert refund["refund_id"] in waiting, f"{refund['refund_id']} needs a person, and is not in attention"
     if now.transactions.get(tx_ref, {}).get("status") == "paid":
         assert status in ("completed", "review"), f"{tx_ref} was paid, and is {status}: its money is forgotten"
     if now.confirms(booking, payment):
