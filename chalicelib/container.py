@@ -173,7 +173,7 @@ class Container:
     def letters(self) -> Letters:
         from chalicelib.adapters.letters import LettersByJinja
 
-        return LettersByJinja(self.settings.public_url)
+        return LettersByJinja(self.settings.public_url, organizer=self.settings.mail_from)
 
     @cached_property
     def mailer(self) -> Mailer:

@@ -19,6 +19,7 @@ from chalicelib.domain.booking import (
     Payment,
     Refund,
     get_payment,
+    transition_booking,
     transition_payment,
     transition_refund,
     with_payment,
@@ -180,10 +181,17 @@ def expired(booking: Booking, *, now: datetime | None = None) -> Booking:
     return lifecycle.expire(booking, actor=Actor("sweep"), now=now or booking.hold_expires_at)
 
 
-def cancelled(booking: Booking, *, now: datetime | None = None, back: Money | None = None) -> Booking:
-    """Return the booking cancelled, with a refund of ``back`` and both letters owed."""
+def cancelled(
+    booking: Booking,
+    *,
+    now: datetime | None = None,
+    back: Money | None = None,
+    actor: Actor = Actor("guest"),  # noqa: B008 - immutable
+    reason: str = "",
+) -> Booking:
+    """Return the booking cancelled by ``actor``, with a refund of ``back`` and both letters owed."""
     at = now or booking.updated_at
-    booking = replace(booking, status="cancelled", updated_at=at)
+    booking = transition_booking(booking, "cancelled", actor=actor, now=at, detail=reason)
     if back is not None:
         booking = refund_owed(booking, amount=back, reason="booking_cancelled")
     return outbox.enqueue(outbox.enqueue(booking, "booking_cancelled", now=at), "host_cancelled", now=at)

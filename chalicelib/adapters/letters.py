@@ -19,10 +19,12 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, vCalAddress
+from icalendar import Event as CalendarEvent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.domain.booking import Booking, Language, LetterKind, OutboxEntry, Refund
+from chalicelib.domain.booking import Booking, Event, Language, LetterKind, OutboxEntry, Refund
+from chalicelib.domain.ethiopian import EthiopianDate
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, Message
@@ -114,9 +116,13 @@ class Part:
 
 
 class LettersByJinja:
-    """Renders e-mails. ``public_url`` is where guests reach their pages; without it nothing links there."""
+    """Renders e-mails. ``public_url`` is where guests reach their pages; without it nothing links there.
 
-    def __init__(self, public_url: str | None) -> None:
+    ``organizer`` is the address that letters are sent from: calendars take a change of an event from nobody else.
+    """
+
+    def __init__(self, public_url: str | None, *, organizer: str) -> None:
+        self._organizer = organizer
         self._public_url = public_url.rstrip("/") if public_url else None
         loader = FileSystemLoader(TEMPLATES)
         # What a person typed is put on one line first, so that it can never begin a paragraph or a header.
@@ -124,7 +130,10 @@ class LettersByJinja:
         self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
 
     def render(self, entry: OutboxEntry, booking: Booking) -> Message:
-        """The e-mail, whose subject is its first heading. A confirmed booking brings its stay as a calendar file."""
+        """The e-mail, whose subject is its first heading; who answers it writes to the other side of the booking.
+
+        A confirmed booking brings its stay as a calendar file, and its cancellation takes the stay off again.
+        """
         parts = [self._part(entry, booking, language) for language in _languages(entry, booking)]
         page = {"brand": BRAND, "subject": parts[0].heading, "parts": parts}
         return Message(
@@ -132,12 +141,21 @@ class LettersByJinja:
             subject=parts[0].heading,
             text=self._texts.get_template("layout.txt").render(page),
             html=self._html.get_template("layout.html").render(page),
-            attachments=(calendar_file(booking),) if entry.kind == "booking_confirmed" else (),
+            attachments=self._attachments(entry, booking),
+            reply_to=_reply_to(entry, booking),
         )
+
+    def _attachments(self, entry: OutboxEntry, booking: Booking) -> tuple[Attachment, ...]:
+        cancels = entry.kind == "booking_cancelled" and _was_confirmed(booking)
+        if entry.kind == "booking_confirmed" or cancels:
+            return (calendar_file(booking, organizer=self._organizer, cancels=cancels),)
+        return ()
 
     def _part(self, entry: OutboxEntry, booking: Booking, language: Language) -> Part:
         facts = _facts(entry, booking, language)
-        letter = self._texts.get_template(f"{language}/{entry.kind}.txt").render(
+        cancelled = _cancellation(booking)
+        by = cancelled.cause if cancelled else "guest"
+        letter = self._texts.get_template(f"{language}/{_template(entry, by)}.txt").render(
             facts,
             title=booking.place.title,
             name=booking.contact.first_name,
@@ -145,6 +163,9 @@ class LettersByJinja:
             held_until=instant_in_words(booking.hold_expires_at, booking.place.time_zone, language),
             paid=booking.current_payment.accepted,
             back=_money_back(booking),
+            by=by,
+            # The host writes to the guest; an operator's note is the house's own.
+            why=cancelled.detail if cancelled and by == "host" else "",
             reason=refund.reason if (refund := _refund(entry, booking)) else None,
         )
         heading, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
@@ -172,10 +193,10 @@ class LettersByJinja:
 
 
 def day_in_words(day: date, language: Language) -> str:
-    """``Thursday 14 January 2027``; in Amharic with a mark that the calendar is the Gregorian one."""
+    """``Thursday 14 January 2027``; in Amharic marked as Gregorian, with the Ethiopian date beside it."""
     weekday, month = WEEKDAYS[language][day.weekday()], MONTHS[language][day.month - 1]
     if language == "am":
-        return f"{weekday}፣ {month} {day.day} ቀን {day.year} እ.ኤ.አ."
+        return f"{weekday}፣ {month} {day.day} ቀን {day.year} እ.ኤ.አ. ({EthiopianDate.of(day).text(language)})"
     return f"{weekday} {day.day} {month} {day.year}"
 
 
@@ -195,11 +216,18 @@ def instant_in_words(instant: datetime, time_zone: str, language: Language) -> s
     return f"{day}፣ {clock} (በ{time_zone.rpartition('/')[2].replace('_', ' ')} ሰዓት)"
 
 
-def calendar_file(booking: Booking) -> Attachment:
-    """The stay as an iCalendar file. Its event keeps its uid, so that importing it twice is harmless."""
-    event = Event()
+def calendar_file(booking: Booking, *, organizer: str, cancels: bool = False) -> Attachment:
+    """The stay as an iCalendar file (RFC 5546); one that ``cancels`` takes the same event off the calendar.
+
+    The event keeps its uid, so that importing it twice is harmless. The MIME type names the method of the body.
+    """
+    method = "CANCEL" if cancels else "PUBLISH"
+    event = CalendarEvent()
     event.add("uid", f"{booking.booking_id}@guzo")
-    event.add("sequence", 0)
+    event.add("sequence", int(cancels))
+    event.add("status", "CANCELLED" if cancels else "CONFIRMED")
+    event.add("transp", "TRANSPARENT")
+    event["organizer"] = vCalAddress(f"mailto:{organizer}")
     event.add("dtstamp", booking.updated_at)
     event.add("dtstart", booking.check_in_at.astimezone(UTC))
     event.add("dtend", booking.check_out_at.astimezone(UTC))
@@ -209,9 +237,30 @@ def calendar_file(booking: Booking) -> Attachment:
     calendar = Calendar()
     calendar.add("prodid", "-//Guzo//Bookings//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
+    calendar.add("method", method)
     calendar.add_component(event)
-    return Attachment(f"{booking.booking_id}.ics", "text/calendar", calendar.to_ical())
+    return Attachment(f"{booking.booking_id}.ics", f"text/calendar; charset=utf-8; method={method}", calendar.to_ical())
+
+
+def _cancellation(booking: Booking) -> Event | None:
+    """The event that tells who cancelled a booking, and in what words."""
+    return next((event for event in reversed(booking.history) if event.kind == "booking_cancelled"), None)
+
+
+def _template(entry: OutboxEntry, by: str) -> str:
+    """The letter's text: a guest who did not cancel is told so in other words."""
+    return "cancelled_by_host" if entry.kind == "booking_cancelled" and by != "guest" else entry.kind
+
+
+def _reply_to(entry: OutboxEntry, booking: Booking) -> str:
+    """Whom an answer goes to: guest and host know each other once a booking was confirmed."""
+    if entry.to_host:
+        return booking.contact.email
+    return booking.place.host_email if _was_confirmed(booking) else ""
+
+
+def _was_confirmed(booking: Booking) -> bool:
+    return any(event.kind == "booking_confirmed" for event in booking.history)
 
 
 def _languages(entry: OutboxEntry, booking: Booking) -> tuple[Language, ...]:

@@ -379,13 +379,14 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An e-mail, ready to be sent."""
+    """An e-mail, ready to be sent. An answer to it goes to ``reply_to``, where that is not empty."""
 
     to: str
     subject: str
     text: str
     html: str
     attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
 
 
 class Gateways(Protocol):

@@ -32,6 +32,7 @@ from tests import builders
 from tests.domain.test_zones import booked, instant, stays
 from tests.replacing import replace
 
+ORGANIZER = "bookings@guzo.example"
 PUBLIC_URL = "https://api.guzo.example/prod"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 KINDS: tuple[LetterKind, ...] = get_args(LetterKind)
@@ -60,7 +61,7 @@ def booking_owing(kind: LetterKind, **changes: Any) -> Booking:
 
 def letter(kind: LetterKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
     email = next(email for email in booking.outbox if email.kind == kind)
-    return LettersByJinja(public_url).render(email, booking)
+    return LettersByJinja(public_url, organizer=ORGANIZER).render(email, booking)
 
 
 def links(message: Message) -> list[str]:
@@ -137,7 +138,8 @@ def test_a_letter_tells_the_same_cases_and_facts_in_every_language(kind: LetterK
 
 def test_every_letter_is_one_that_is_sent() -> None:
     kinds = {path.stem for language in LANGUAGES for path in (TEMPLATES / language).iterdir()}
-    assert kinds == set(FACTS) == set(KINDS)
+    assert set(FACTS) == set(KINDS)
+    assert kinds == {*KINDS, "cancelled_by_host"}
 
 
 HOSTILE = '<script>alert("x")</script>\r\nBcc: all@example.com\n\n\u2028{{ 7*7 }}\u202e\ud800'
@@ -189,7 +191,10 @@ def test_a_receipt_that_is_no_web_address_is_not_linked(receipt_url: str | None)
 def test_the_stay_comes_as_a_calendar_file() -> None:
     booking = booking_owing("booking_confirmed")
     [attachment] = letter("booking_confirmed", booking).attachments
-    assert (attachment.name, attachment.mime_type) == (f"{booking.booking_id}.ics", "text/calendar")
+    assert (attachment.name, attachment.mime_type) == (
+        f"{booking.booking_id}.ics",
+        "text/calendar; charset=utf-8; method=PUBLISH",
+    )
     calendar = Calendar.from_ical(attachment.content)
     [event] = calendar.walk("VEVENT")
     assert calendar["method"] == "PUBLISH"
@@ -203,8 +208,69 @@ def test_the_stay_comes_as_a_calendar_file() -> None:
     assert b"DTSTART:20270114T110000Z" in attachment.content
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "booking_confirmed"])
-def test_only_a_confirmation_brings_a_file(kind: LetterKind) -> None:
+def test_a_cancellation_takes_the_stay_off_the_calendar() -> None:
+    booking = booking_owing("booking_cancelled")
+    [published] = letter("booking_confirmed", booking).attachments
+    [withdrawn] = letter("booking_cancelled", booking).attachments
+    assert withdrawn.mime_type == "text/calendar; charset=utf-8; method=CANCEL"
+    before, after = (Calendar.from_ical(file.content) for file in (published, withdrawn))
+    [stay], [gone] = before.walk("VEVENT"), after.walk("VEVENT")
+    assert (before["method"], after["method"]) == ("PUBLISH", "CANCEL")
+    assert (stay["status"], gone["status"]) == ("CONFIRMED", "CANCELLED")
+    assert (stay["uid"], stay["organizer"]) == (gone["uid"], gone["organizer"])
+    assert stay["organizer"] == f"mailto:{ORGANIZER}"
+    assert (int(str(stay["sequence"])), int(str(gone["sequence"]))) == (0, 1)
+
+
+def test_an_unpaid_stay_was_in_no_calendar() -> None:
+    unpaid = builders.cancelled(builders.opened(builders.a_booking()))
+    assert letter("booking_cancelled", unpaid).attachments == ()
+
+
+@every_language
+def test_a_host_who_cancels_tells_why_and_is_excused_for(language: Language) -> None:
+    confirmed = builders.paid(builders.opened(builders.a_booking(language=language)))
+    by_host = builders.cancelled(
+        confirmed, back=confirmed.total, actor=Actor("host"), reason="The roof leaks.\n\nBcc: x"
+    )
+    by_us = builders.cancelled(confirmed, back=confirmed.total, actor=Actor("operator"), reason="fraud, see notes")
+    host, ours, own = (
+        letter("booking_cancelled", booking) for booking in (by_host, by_us, builders.cancelled(confirmed))
+    )
+    assert "“The roof leaks. Bcc: x”" in host.text
+    assert "fraud" not in ours.text
+    sorry, who = {"en": ("We are sorry", "The host"), "am": ("ይቅርታ", "አከራዩ")}[language]
+    assert [sorry in message.text for message in (host, ours, own)] == [True, True, False]
+    assert [message.subject.startswith(who) for message in (host, ours, own)] == [True, False, False]
+    assert all("ETB 7,350.00 " in message.text for message in (host, ours))
+
+
+@every_language
+@pytest.mark.parametrize("actor", [Actor("guest"), Actor("host"), Actor("operator")])
+def test_no_letter_says_that_a_guest_has_not_paid(language: Language, actor: Actor) -> None:
+    booking = builders.cancelled(builders.opened(builders.a_booking(language=language)), actor=actor)
+    text = letter("booking_cancelled", booking).text
+    assert {"en": "If you did pay", "am": "ከፍለው ከሆነ"}[language] in text
+    assert {"en": "not paid", "am": "ስላልፈጸሙ"}[language] not in text
+
+
+@every_language
+@pytest.mark.parametrize("kind", ["booking_cancelled", "money_returned"])
+def test_letters_of_money_say_how_long_it_takes(language: Language, kind: LetterKind) -> None:
+    text = letter(kind, booking_owing(kind, language=language)).text
+    assert {"en": "one to three working days", "am": "ከአንድ እስከ ሦስት የሥራ ቀናት"}[language] in text
+
+
+@every_letter
+def test_an_answer_goes_to_the_other_side_of_a_confirmed_booking(kind: LetterKind) -> None:
+    booking = booking_owing(kind)
+    between = {"booking_confirmed", "booking_cancelled"}
+    host = booking.place.host_email if kind in between else ""
+    assert letter(kind, booking).reply_to == (booking.contact.email if kind in HOST_KINDS else host)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("booking_confirmed", "booking_cancelled")])
+def test_no_other_letter_brings_a_file(kind: LetterKind) -> None:
     assert letter(kind, booking_owing(kind)).attachments == ()
 
 
@@ -222,7 +288,7 @@ def test_a_failed_payment_of_several_links_to_its_own_page(attempt: int) -> None
     booking = builders.failed(again, now=again.updated_at + timedelta(hours=1)) if attempt == 2 else again
     own = f"{booking.booking_id}-{attempt}"
     [entry] = [entry for entry in booking.outbox if entry.about == own]
-    assert links(LettersByJinja(PUBLIC_URL).render(entry, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
+    assert links(LettersByJinja(PUBLIC_URL, organizer=ORGANIZER).render(entry, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
 
 
 def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
@@ -311,7 +377,7 @@ def test_each_refund_has_a_letter_of_its_own() -> None:
     booking = builders.refund_owed(booking, amount=Money(100, "ETB"))
     booking = builders.refund_owed(booking, amount=Money(200, "ETB"))
     emails = [email for email in booking.outbox if email.kind == "money_returned"]
-    texts = [LettersByJinja(None).render(email, booking).text for email in emails]
+    texts = [LettersByJinja(None, organizer=ORGANIZER).render(email, booking).text for email in emails]
     assert ["ETB 1.00" in text for text in texts] == [True, False]
     assert ["ETB 2.00" in text for text in texts] == [False, True]
 
@@ -321,7 +387,7 @@ def test_a_host_learns_who_comes() -> None:
     assert message.subject == "New booking: Lake house, Thursday 14 January 2027"
     assert "Guest: Hanna Tesfaye" in message.text
     assert "Phone: 0911223344" in message.text
-    assert "\nአዲስ ቦታ ማስያዝ፦ Lake house፣ ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ.\n" in message.text
+    assert "\nአዲስ ቦታ ማስያዝ፦ Lake house፣ ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ. (6 ጥር 2019 ዓ.ም.)\n" in message.text
 
 
 def test_joiners_stay_in_names_of_people_and_places() -> None:
@@ -340,8 +406,8 @@ def test_a_guest_of_one_name_is_called_by_it() -> None:
 
 def test_days_are_written_in_words() -> None:
     assert day_in_words(date(2027, 1, 14), "en") == "Thursday 14 January 2027"
-    assert day_in_words(date(2027, 1, 14), "am") == "ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ."
-    assert day_in_words(date(2027, 2, 28), "am") == "እሑድ፣ ፌብሩዋሪ 28 ቀን 2027 እ.ኤ.አ."
+    assert day_in_words(date(2027, 1, 14), "am") == "ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ. (6 ጥር 2019 ዓ.ም.)"
+    assert day_in_words(date(2027, 2, 28), "am") == "እሑድ፣ ፌብሩዋሪ 28 ቀን 2027 እ.ኤ.አ. (21 የካቲት 2019 ዓ.ም.)"
 
 
 @pytest.mark.parametrize(

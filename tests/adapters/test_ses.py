@@ -56,6 +56,17 @@ def test_it_is_text_and_html_side_by_side_with_the_attachment_after_them() -> No
     assert calendar.get_payload(decode=True) == ICS.content
 
 
+def test_an_answer_goes_where_the_letter_says() -> None:
+    assert parsed(letter(reply_to="hanna@example.com"))["Reply-To"] == "hanna@example.com"
+
+
+@pytest.mark.parametrize(
+    "nowhere", ["", "no address", "a@b.example\r\nBcc: all@example.com", "=?utf-8?q?a?=@b.example"]
+)
+def test_a_letter_that_nobody_could_answer_goes_out_all_the_same(nowhere: str) -> None:
+    assert set(parsed(letter(reply_to=nowhere)).keys()) == HEADERS
+
+
 def test_without_attachments_it_is_just_the_two() -> None:
     assert parsed(letter()).get_content_type() == "multipart/alternative"
 

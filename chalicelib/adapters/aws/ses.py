@@ -71,6 +71,9 @@ def mime(message: Message, mail_from: str) -> bytes:
         "To": message.to,
         "Message-ID": make_msgid(domain=mail_from.rpartition("@")[2]),
     }
+    # A letter that can reach its reader goes out, also where nobody could answer it.
+    if _ADDRESS.fullmatch(message.reply_to):
+        whole["Reply-To"] = message.reply_to
     lines = "".join(f"{name}: {value}\r\n" for name, value in whole.items())
     return _subject(message.subject) + lines.encode("ascii") + mail.as_bytes()
 

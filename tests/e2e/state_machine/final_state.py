@@ -18,6 +18,8 @@ LETTERS = {
     "The time to pay is over": "hold_expired",
     "Your payment did not go through": "payment_failed",
     "Your booking is cancelled": "booking_cancelled",
+    "The host had to cancel your booking": "booking_cancelled",
+    "We had to cancel your booking": "booking_cancelled",
     "Your money is coming back": "money_returned",
     "New booking": "host_new_booking",
     "Booking cancelled": "host_cancelled",
