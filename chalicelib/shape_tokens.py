@@ -10,10 +10,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from chalicelib.domain.timing import USER_POOL_CALL
 from chalicelib.telemetry import invocation, observe
 
 OPERATOR = "operator"
 SECOND_FACTOR = "SOFTWARE_TOKEN_MFA"
+USER_POOL_ATTEMPTS = 2
 
 
 def shape_tokens(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -46,5 +48,6 @@ def _users() -> Any:
     import botocore.session
     from botocore.config import Config
 
-    limits = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2})
+    seconds = USER_POOL_CALL.total_seconds()
+    limits = Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": USER_POOL_ATTEMPTS})
     return botocore.session.get_session().create_client("cognito-idp", config=limits)

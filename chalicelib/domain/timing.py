@@ -182,6 +182,12 @@ AWS_CONNECT = timedelta(seconds=1)
 AWS_READ = timedelta(seconds=5)
 """How long SQS, SES or SSM may be silent."""
 
+USER_POOL_CALL = timedelta(seconds=1)
+"""How long a connection to Cognito may take, and how long Cognito may be silent."""
+
+USER_POOL_TRIGGER = timedelta(seconds=5)
+"""How long Cognito waits for the function that shapes its tokens."""
+
 SECRETS_KEPT = timedelta(seconds=60)
 """How long secrets are kept before they are read again, and before a failed read is repeated."""
 
