@@ -55,10 +55,10 @@ prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and 
 	@$(BIN)/python -m tests.simulation $(ARGS)
 	@$(BIN)/python -m tests.simulation --mutations
 
-guards: $(DEV) ## Put in hand-written faults, one after another, and see that a test notices each (ARGS="--only refund")
+guards: $(DEV) ## Put in the faults that people make, one after another, and see that a test notices each (ARGS="--only refund")
 	@$(BIN)/python -m tests.guards $(ARGS)
 
-mutants: $(DEV) ## Run mutmut over domain, services and tables, in copies; goes on where it was (ARGS="domain services/saving.py")
+mutants: $(DEV) ## Score the tests by mutants of domain, services, adapters, api, events, container (ARGS="api --budget 200")
 	@$(BIN)/python -m tests.guards.mutants $(ARGS)
 
 check: $(DEV) ## Check format, lint, types and import arrows, and run the quick tests: seconds

@@ -222,6 +222,34 @@ def test_letters_go_out_and_those_that_could_not_be_marked_come_again(harness: H
     assert ports.call_log.names("gateway") == [], "whoever sends letters asks no gateway"
 
 
+@pytest.mark.parametrize(("count", "saves"), [("1", 1), ("2", 2), ("11", 2)])
+def test_letters_are_claimed_before_they_are_sent_once_their_message_comes_again(
+    harness: Harness, ports: FakeContainer, count: str, saves: int
+) -> None:
+    harness.confirmed_booking()
+    harness.clear_logs()
+    event = batch(Task(FIRST))
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = count
+    assert failed(app.send_emails(event, CONTEXT)) == []
+    assert ports.call_log.count("bookings.save") == saves
+    assert len(ports.mailer.sent) == 2
+
+
+def test_every_line_names_the_function_that_wrote_it(
+    harness: Harness, ports: FakeContainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ports.observe = observe  # type: ignore[assignment]
+    app.reconcile(batch("junk"), CONTEXT)
+    app.send_emails(batch("junk"), CONTEXT)
+    events.on_schedule(CONTEXT)
+    lines = logged(capsys.readouterr().out)
+    assert [line["function"] for line in lines if line["message"] != "task_failed"] == [
+        "reconcile",
+        "send_emails",
+        "sweep",
+    ]
+
+
 @pytest.mark.parametrize("handler", [app.reconcile, app.send_emails], ids=["reconcile", "send_emails"])
 def test_each_message_has_the_gateways_time_to_itself(harness: Harness, ports: FakeContainer, handler: Any) -> None:
     inside: list[list[timedelta]] = []

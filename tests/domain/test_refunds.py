@@ -16,6 +16,7 @@ from chalicelib.domain.refunds import (
     defer_start,
     left_to_refund,
     owe_refund,
+    put_before_person,
     record_accepted,
     record_lookup,
     record_reversal,
@@ -324,3 +325,12 @@ def test_fifty_vain_tries_last_most_of_a_day() -> None:
     longest = sum((back_off(tries, jitter=1) for tries in range(1, REFUND_TRIES_BEFORE_ATTENTION)), timedelta())
     assert REFUND_TRIES_BEFORE_ATTENTION == 50
     assert 10 * HOUR < shortest < longest < 24 * HOUR
+
+
+def test_a_new_claim_forgets_the_name_of_an_earlier_post() -> None:
+    refused = record_accepted(claimed(), R1, provider_refund_id="RFND-1", actor=Actor("sweep"), now=NOW)
+    waiting = put_before_person(refused, R1, actor=Actor("sweep"), now=NOW, detail="it came back")
+    again = resolve(waiting, R1, as_="post_again", note="Once more.", actor=Actor("operator"), now=LATER)
+    assert get_refund(again, R1).provider_refund_id == "RFND-1"
+    anew = claim(again, R1, owner="another", actor=Actor("sweep"), now=LATER)
+    assert get_refund(anew, R1).provider_refund_id is None

@@ -1,147 +1,146 @@
-"""Mutants by mutmut: ``python -m tests.guards.mutants [PART or FILE…] [--only PATTERN] [--children N] [--fresh]``.
+"""Mutants: ``python -m tests.guards.mutants [PACKAGE…] [--budget N] [--seed N] [--file TEXT]``.
 
-Each part of the code is mutated in a copy of its own under ``.local/mutants/``, and run against the tests that are
-about it. What was tested is remembered there, so a run that was stopped goes on where it was; a changed file is done
-again. A file (``services/saving.py``) stands for all its mutants, and files are done in the order in which they are
-named. ``--only`` takes mutmut's own patterns: ``--only '*saving*'``, or every tenth mutant with
-``--only '*__mutmut_*7'``. What is named in one of these ways is tested whether or not it was before.
+Of each package as many mutants as the budget allows are drawn, always the same for a seed, and each is run against the
+package's tests that reach its line. Which these are is measured once, and kept in ``.local/mutants/`` until the
+code changes. Tests by Hypothesis are left out: what only its examples find, one seed finds and another does not.
 """
 
 from __future__ import annotations
 
 import argparse
-import filecmp
-import json
+import ast
+import hashlib
 import os
-import shutil
+import random
 import subprocess
 import sys
-from collections import Counter
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import coverage
+
+from tests.guards.mutations import Mutant, mutants_of
+from tests.guards.trial import ROOT, Result, Trial, run_all, timed, tree_of
+
 HOME = ROOT / ".local" / "mutants"
-NEEDED = ("chalicelib", "local", "tests", "docs", ".chalice", "app.py", "pyproject.toml")
-NOT_COPIED = {"__pycache__", "node_modules"}
-
-
-@dataclass(frozen=True)
-class Part:
-    mutated: tuple[str, ...]
-    tests: tuple[str, ...]
-    spared: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-
-PARTS = {
-    # Without Hypothesis: what only its examples find, one seed finds and another does not. It takes most of the time.
-    "domain": Part(("chalicelib/domain/*",), ("tests/domain",), options=("-m", "not hypothesis")),
-    "services": Part(("chalicelib/services/*",), ("tests/services",), ("chalicelib/services/ports.py",)),
-    "tables": Part(
-        ("chalicelib/adapters/dynamodb*.py",),
-        ("tests/adapters/test_dynamodb_contract.py", "tests/adapters/test_dynamodb.py"),
-    ),
+PACKAGES = {
+    "domain": ("chalicelib/domain", ("tests/domain", "tests/services")),
+    "services": ("chalicelib/services", ("tests/services",)),
+    "adapters": ("chalicelib/adapters", ("tests/adapters",)),
+    "api": ("chalicelib/api", ("tests/api",)),
+    "events": ("chalicelib/events.py", ("tests/test_events.py",)),
+    "container": ("chalicelib/container.py", ("tests/test_container.py",)),
 }
-
-# The wording of a log line, and of what is said to a person, is not what these tests are about.
-SPARED_LINES = (r"observe\(", r"""raise \w+\(f?["']""")
-PYTEST = ("--timeout=60", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov")
-
-OUTCOMES = {None: "not run", 0: "survived", 33: "no tests"}
-TIMED_OUT = {24, -24, 36, 152, 255}
+FEW = 40
+"""How many tests a mutant is run against at first; the others only run where those notice nothing."""
+PATIENCE = 60
+"""Processor seconds after which a mutant's tests are given up: it runs for ever."""
 
 
-def main() -> int:
-    asked = _arguments()
-    for name, files in asked.what or [(part, []) for part in PARTS]:
-        copy = HOME / name
-        if asked.fresh:
-            shutil.rmtree(copy, ignore_errors=True)
-        _copy(copy)
-        _configure(copy, PARTS[name])
-        mutmut = [sys.executable, "-m", "mutmut", "run", "--max-children", str(asked.children), *files, *asked.only]
-        done = subprocess.run(mutmut, cwd=copy, check=False, env={**os.environ, "PYTHONHASHSEED": "0"})
-        _report(name, copy)
-        if done.returncode:
-            return done.returncode
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.guards.mutants", description=__doc__)
+    parser.add_argument("packages", nargs="*", help=f"of {', '.join(PACKAGES)}; all, if none is named")
+    parser.add_argument("--budget", type=int, default=60, help="how many mutants of each package")
+    parser.add_argument("--seed", type=int, default=0, help="which ones")
+    parser.add_argument("--file", default="", help="only of files with this in their path")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at once")
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.packages) - PACKAGES.keys():
+        parser.error(f"no package: {', '.join(sorted(unknown))}")
+    for name in asked.packages or PACKAGES:
+        reach = Reach.measured(name)
+        begun = time.monotonic()
+        every = [mutant for mutant in _mutants(name) if asked.file in str(mutant.file)]
+        drawn = random.Random(f"{asked.seed} {name}").sample(every, min(asked.budget, len(every)))
+        survivors = _survivors(name, drawn, reach, jobs=asked.jobs)
+        score = 100 * (1 - len(survivors) / len(drawn)) if drawn else 100.0
+        print(f"{name}: {len(drawn)} of {len(every)} mutants, seed {asked.seed}: {len(survivors)} survived, "
+              f"score {score:.1f} %, {timed(begun)}", flush=True)  # fmt: skip
+        print(*(f"  survived: {mutant}" for mutant in survivors), sep="\n", flush=True)
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.guards.mutants", description=__doc__.partition(":")[0])
-    parser.add_argument("what", nargs="*", type=_part_of, help=f"files, or parts: {', '.join(PARTS)} (all, if none is)")
-    parser.add_argument("--only", action="append", default=[], help="a pattern of mutants, for mutmut")
-    parser.add_argument("--children", type=int, default=2, help="how many at once")
-    parser.add_argument("--fresh", action="store_true", help="forget what was tested before")
-    return parser.parse_args()
+def _mutants(package: str) -> list[Mutant]:
+    place = ROOT / PACKAGES[package][0]
+    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    return [mutant for file in files for mutant in mutants_of(file.relative_to(ROOT), file.read_text())]
 
 
-def _part_of(what: str) -> tuple[str, list[str]]:
-    """The part that is meant, and mutmut's pattern for a file of it."""
-    if what in PARTS:
-        return what, []
-    file = Path("chalicelib", what)
-    for name, part in PARTS.items():
-        if (ROOT / file).is_file() and any(fnmatch(str(file), pattern) for pattern in part.mutated):
-            return name, [".".join([*file.with_suffix("").parts, "*"])]
-    raise argparse.ArgumentTypeError(f"{what} is neither a part ({', '.join(PARTS)}) nor a file of one")
+def _survivors(package: str, drawn: Sequence[Mutant], reach: Reach, *, jobs: int) -> list[Mutant]:
+    """Those that no test notices: first against a few tests, then against all others that reach them."""
+    tests = {mutant.name: reach.tests_of(mutant) for mutant in drawn}
+    alive = {mutant.name: mutant for mutant in drawn}
+    for part in (slice(FEW), slice(FEW, None)):
+        trials = (_trial(mutant, tests[name][part]) for name, mutant in [*alive.items()] if tests[name][part])
+        for result in run_all(trials, jobs=jobs):
+            _judge(result, alive)
+    return list(alive.values())
 
 
-def _copy(to: Path) -> None:
-    """Bring the copy up to date; a file that is the same keeps its time, so that mutmut knows it again."""
-    for source in (path for name in NEEDED for path in _files(ROOT / name)):
-        target = to / source.relative_to(ROOT)
-        if not target.exists() or not filecmp.cmp(source, target, shallow=False):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-    for target in (path for name in NEEDED for path in _files(to / name)):
-        if not (ROOT / target.relative_to(to)).exists():
-            target.unlink()
+def _judge(result: Result, alive: dict[str, Mutant]) -> None:
+    if result.verdict in ("noticed", "timed out"):
+        del alive[result.trial.name]
+    elif result.verdict == "broken":
+        raise RuntimeError(f"{result.trial.name}: the tests did not run:\n{result.output[-2000:]}")
 
 
-def _files(at: Path) -> list[Path]:
-    if at.is_file():
-        return [at]
-    return [path for path in at.rglob("*") if path.is_file() and not NOT_COPIED & set(path.parts)]
+def _trial(mutant: Mutant, tests: Sequence[str]) -> Trial:
+    module = ".".join(mutant.file.with_suffix("").parts).removesuffix(".__init__")
+    tree = tree_of(module)
+    mutant.put_into(tree)
+    return Trial(mutant.name, {module: ast.fix_missing_locations(tree)}, tests, PATIENCE)
 
 
-def _configure(copy: Path, part: Part) -> None:
-    settings: dict[str, object] = {
-        "source_paths": ["chalicelib"],
-        "only_mutate": part.mutated,
-        "do_not_mutate": part.spared,
-        "do_not_mutate_patterns": SPARED_LINES,
-        "also_copy": [name for name in NEEDED if name not in ("tests", "pyproject.toml")],
-        "pytest_add_cli_args": [*PYTEST, *part.options],
-        # A mutant that never ends is given up after a few times as long as its tests take.
-        "timeout_multiplier": 4.0,
-        "timeout_constant": 3.0,
-        "pytest_add_cli_args_test_selection": part.tests,
-    }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-    own = (ROOT / "pyproject.toml").read_text()
-    (copy / "pyproject.toml").write_text("\n".join([own, "[tool.mutmut]", *lines, ""]))
+@dataclass(frozen=True)
+class Reach:
+    """Which tests reach which lines, as coverage measured it."""
+
+    file: Path
+
+    @classmethod
+    def measured(cls, package: str) -> Reach:
+        """The measurement of the code as it stands; made anew where there is none, which may take minutes."""
+        code = sorted((ROOT / "chalicelib").rglob("*.py"))
+        state = hashlib.sha256(b"".join(file.read_bytes() for file in code)).hexdigest()[:16]
+        data = HOME / f"{package}-{state}"
+        if not data.exists():
+            HOME.mkdir(parents=True, exist_ok=True)
+            print(f"{package}: measuring which tests reach which lines …", flush=True)
+            measure = ("--cov=chalicelib", "--cov-report=", "--cov-context=test")
+            command = ("-m", "pytest", "-q", "--no-header", "-m", "not hypothesis", *measure, *PACKAGES[package][1])
+            making = HOME / "making"
+            environment = {**os.environ, "COVERAGE_FILE": str(making)}
+            subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
+            making.rename(data)
+        return cls(data)
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests that reach the mutant; of what only an import reaches, those that reach its file."""
+        lines = self._lines(mutant.file)
+        exact = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
+        found = exact or {test for tests in lines.values() for test in tests}
+        return random.Random(mutant.name).sample(sorted(found), len(found))
+
+    def _lines(self, file: Path) -> dict[int, set[str]]:
+        contexts = self._data.contexts_by_lineno(str(ROOT / file))
+        return {line: set(_tests(names)) for line, names in contexts.items()}
+
+    @cached_property
+    def _data(self) -> coverage.CoverageData:
+        data = coverage.CoverageData(str(self.file))
+        data.read()
+        return data
 
 
-def _report(name: str, copy: Path) -> None:
-    """One line a file, and the survivors by name (``mutmut show NAME`` in the copy shows one)."""
-    survivors = []
-    print(f"\n{name}: in {copy.relative_to(ROOT)}")
-    print(f"{'file':<44}{'mutants':>8}{'run':>7}{'killed':>8}{'time-out':>10}{'survived':>10}{'score':>8}")
-    for meta in sorted((copy / "mutants" / "chalicelib").rglob("*.py.meta")):
-        codes: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
-        if not codes:
-            continue
-        counts = Counter("timed out" if code in TIMED_OUT else OUTCOMES.get(code, "killed") for code in codes.values())
-        alive = counts["survived"] + counts["no tests"]
-        run = len(codes) - counts["not run"]
-        score = f"{100 * (run - alive) / run:.1f} %" if run else "–"
-        file = meta.relative_to(copy / "mutants").with_suffix("")
-        print(f"{file!s:<44}{len(codes):>8}{run:>7}{counts['killed']:>8}{counts['timed out']:>10}{alive:>10}{score:>8}")
-        survivors += [key for key, code in codes.items() if code in (0, 33)]
-    print(*(f"  survived: {key}" for key in survivors), sep="\n")
+def _tests(contexts: Sequence[str]) -> Iterator[str]:
+    """Tests of contexts as pytest-cov names them, each with all its parameters."""
+    for context in contexts:
+        test, _, phase = context.rpartition("|")
+        if phase == "run":
+            yield test.partition("[")[0]
 
 
 if __name__ == "__main__":
