@@ -165,3 +165,16 @@ def test_what_the_report_counts_a_payment_for(harness: Harness, ports: Fakes, na
     for day in sums:
         assert (day.taken.minor, day.refunds_owed.minor) == (taken, owed_back)
         assert (day.bookings, day.payments) == (1, taken // PRICE)
+
+
+def test_what_went_back_of_another_payment_is_no_reason_to_doubt(harness: Harness, ports: Fakes) -> None:
+    """The second payment's refund, whose name was never heard, while all of the first one went back long ago."""
+    paid_twice(harness)
+    refunded(harness)
+    assert get_refund(harness.stored_booking(FIRST), R1).status == "refunded"
+    refund(ports, OPERATOR, TWO, amount=100, reason="kind", key="k")
+    requested(harness)
+    ports.gateway.set_status(TWO, "refunded")
+    ports.clock.move(hours=2)
+    work(harness)
+    assert get_refund(harness.stored_booking(FIRST), f"{TWO}-R1").status == "refunded"
