@@ -95,6 +95,7 @@ STATES = {
     "confirmed late": paid(expired(HELD), now=after(40)),
     "confirmed late by the first": by_first(expired(TWICE)),
     "confirmed, paid twice": by_first(paid(TWICE)),
+    "confirmed by the first, paid twice": verified(by_first(TWICE), tx_ref=TWICE.payments[1].tx_ref, now=after(9)),
     "confirmed, other in review": in_review(paid(TWICE), 1),
     "confirmed, part goes back": with_refund(CONFIRMED, HALF),
     "confirmed, part came back": refund_moved(processing(with_refund(CONFIRMED, HALF)), "refunded"),
@@ -151,6 +152,7 @@ confirmed with another amount     | yes     | 1      | -     | -        | paid  
 confirmed late                    | yes     | 1      | -     | -        | paid       | no     | on
 confirmed late by the first       | yes     | 1      | -     | -        | paid       | no     | on on
 confirmed, paid twice             | yes     | 2      | -     | -        | paid       | no     | on on
+confirmed by the first, paid twice | yes     | 1      | -     | -        | paid       | no     | on on
 confirmed, other in review        | yes     | 2      | -     | -        | paid       | no     | on on
 confirmed, part goes back         | yes     | 1      | -     | -        | paid       | no     | on
 confirmed, part came back         | yes     | 1      | -     | -        | paid       | no     | on
@@ -253,6 +255,7 @@ LISTED = (
     "confirmed by the first",
     "confirmed with another amount",
     "confirmed, paid twice",
+    "confirmed by the first, paid twice",
     "confirmed, part goes back",
     "expired, first of two in review",
     "place gone, by the first",
