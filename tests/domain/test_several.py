@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -12,8 +12,9 @@ from chalicelib.domain.booking import OPEN, SWEEP, Actor, Booking, get_refund
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.refunds import claim, owe_refund, record_accepted
 from chalicelib.domain.timing import REFUND_POLL_EARLY
-from tests.builders import a_booking, another_attempt, move_refund, opened, paid, verified
-from tests.domain.states import CONFIRMED, HALF, TWICE, after
+from chalicelib.domain.verification import Availability, GatewayStatus
+from tests.builders import a_booking, another_attempt, expired, move_refund, opened, paid, verified
+from tests.domain.states import CONFIRMED, HALF, LESS, PRICE, TWICE, after, cancel_booking, in_review
 from tests.replacing import replace
 from tests.strategies import Life, lives
 
@@ -30,6 +31,33 @@ def test_a_step_touches_one_payment_and_one_refund(life: Life) -> None:
         moved_on = [(old, new) for old, new in entries if old != new]
         assert all(old == "owed" or (old, new) == ("failed", "acknowledged") for old, new in moved_on)
         assert sum(new == "acknowledged" for _, new in moved_on) <= 1
+
+
+@pytest.mark.parametrize("availability", list(Availability), ids=lambda each: each.name)
+@pytest.mark.parametrize("status", get_args(GatewayStatus))
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("state", ["held", "confirmed", "expired", "cancelled", "in review"])
+def test_what_is_heard_of_one_payment_leaves_the_other(
+    state: str, attempt: int, status: str, availability: Availability
+) -> None:
+    booking = {
+        "held": TWICE,
+        "confirmed": paid(TWICE),
+        "expired": expired(TWICE),
+        "cancelled": cancel_booking(TWICE),
+        "in review": in_review(TWICE, 3 - attempt),
+    }[state]
+    mine, other = (f"{booking.booking_id}-{number}" for number in (attempt, 3 - attempt))
+    for amount in (PRICE, LESS):
+        result = verified(booking, status, tx_ref=mine, availability=availability, amount=amount, now=after(50))
+        before, now = booking.payment(other), result.payment(other)
+        assert before is not None
+        if result.status == "confirmed" != booking.status and before.status in OPEN:
+            # Nobody is to pay on its link any more.
+            assert now is not None
+            assert now.status == "expired"
+        else:
+            assert now == before
 
 
 def owed(booking: Booking, tx_ref: str, minutes: float) -> Booking:
