@@ -8,11 +8,11 @@ from typing import Literal, get_args
 import pytest
 from hypothesis import given
 
-from chalicelib.domain.booking import OPEN, SWEEP, Actor, Booking, get_refund
+from chalicelib.domain.booking import OPEN, SWEEP, Actor, Booking, GatewayStatus, get_refund
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.refunds import claim, owe_refund, record_accepted
 from chalicelib.domain.timing import REFUND_POLL_EARLY
-from chalicelib.domain.verification import Availability, GatewayStatus
+from chalicelib.domain.verification import Availability
 from tests.builders import a_booking, another_attempt, expired, move_refund, opened, paid, verified
 from tests.domain.states import CONFIRMED, HALF, LESS, PRICE, TWICE, after, cancel_booking, in_review
 from tests.replacing import replace
