@@ -122,9 +122,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "one unreadable booking takes a list down",
-        "adapters.dynamodb.bookings",
-        "DynamoBookings.load_many",
-        edits.instead("Unreadable", "StoreBusy"),
+        "adapters.dynamodb.records",
+        "read_each",
+        edits.instead("Unreadable", "LookupError"),
         _STORE,
     ),
     _fault(
