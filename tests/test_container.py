@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from chalicelib import container as composition
 from chalicelib import settings
+from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
 from chalicelib.domain.ids import BookingId
@@ -231,6 +232,11 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.settings.cache_clear()
 
 
+def test_a_message_is_read_as_the_task_that_it_was_written_from() -> None:
+    task = Task(BookingId("GZ0123456789ABCD"), request_id="request-1")
+    assert container_of().task_of(write_task(task)) == task
+
+
 @pytest.mark.usefixtures("process")
 def test_a_process_has_one_container() -> None:
     made = composition.container()
@@ -245,6 +251,16 @@ PARTS: dict[Function, set[str]] = {
     "sweep": {"bookings", "queue"},
     "reconcile": {"bookings", "listings", "gateways", "queue"},
     "send_emails": {"bookings", "letters", "mailer"},
+}
+
+
+CLIENTS: dict[Function, set[str]] = {
+    "api": {"sqs", "ssm"},
+    "webhooks": {"sqs", "ssm"},
+    "authorize": set(),
+    "sweep": {"sqs"},
+    "reconcile": {"sqs", "ssm"},
+    "send_emails": {"ses"},
 }
 
 
@@ -263,6 +279,9 @@ def test_what_a_function_needs_is_built_before_its_first_call(
     composition.prepare(function)
     ready = {name for name in vars(composition.container()) if not name.startswith("_")}
     assert ready >= PARTS[function]
+    assert composition.container()._clients.keys() == CLIENTS[function]
+    connected = vars(composition.container()).get("_connection")
+    assert (connected is not None and connected._client is not None) == (function != "authorize")
     assert bool(fetched) == (function == "authorize"), "keys of tokens are fetched before the first one comes"
 
 

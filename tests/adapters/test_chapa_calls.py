@@ -214,6 +214,8 @@ def test_refused_credentials_opened_nothing(status: int) -> None:
         ("Retry-After: 99999\r\n", 300),
         ("Retry-After: soon\r\n", 30),
         ("Retry-After: -5\r\n", 30),
+        ("Retry-After: 999999999999\r\n", 300),
+        ("Retry-After: 1000000000000\r\n", 30),
         ("Retry-After: 999999999999999999999\r\n", 30),
         ("Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", 1),
         pytest.param(f"Retry-After: {format_datetime(TOMORROW, usegmt=True)}\r\n", 300, id="tomorrow"),

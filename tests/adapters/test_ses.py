@@ -51,6 +51,7 @@ def test_it_is_text_and_html_side_by_side_with_the_attachment_after_them() -> No
     assert (text.get_content_type(), text.get_content()) == ("text/plain", "ሰላም አበበ\r\n")
     assert (html.get_content_type(), html.get_content()) == ("text/html", "<p>ሰላም</p>\r\n")
     assert calendar.get_filename() == ICS.name
+    assert calendar.get_content_type() == "text/calendar"
     assert calendar.get_content_disposition() == "attachment"
     assert calendar["Content-Type"].params == {"charset": "utf-8", "method": "PUBLISH"}
     assert calendar.get_payload(decode=True) == ICS.content

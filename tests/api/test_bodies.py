@@ -546,6 +546,13 @@ def test_a_name_carries_no_link(world: World, field: str, text: str) -> None:
     assert list(refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()) == [f"contact.{field}"]
 
 
+def test_two_names_make_no_link_beside_another_wrong_field_either(world: World) -> None:
+    body = world.request({"listing_id": "x"})
+    body["contact"] |= {"first_name": "Evil dot", "last_name": "com", "email": "hanna"}
+    wrong = refused(world, "/v1/bookings", "invalid_request", 400, body=body).wrong()
+    assert sorted(wrong) == ["contact.email", "contact.last_name"]
+
+
 @pytest.mark.parametrize(
     "url",
     [

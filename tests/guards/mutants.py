@@ -64,8 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _mutants(package: str) -> list[Mutant]:
-    place = ROOT / PACKAGES[package][0]
-    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    files = _python(ROOT / PACKAGES[package][0])
     return [mutant for file in files for mutant in mutants_of(file.relative_to(ROOT), file.read_text())]
 
 
@@ -88,41 +87,58 @@ def _judge(result: Result, alive: dict[str, Mutant]) -> None:
 
 
 def _trial(mutant: Mutant, tests: Sequence[str]) -> Trial:
-    module = ".".join(mutant.file.with_suffix("").parts).removesuffix(".__init__")
+    module = module_of(mutant.file)
     tree = tree_of(module)
     mutant.put_into(tree)
-    return Trial(mutant.name, {module: ast.fix_missing_locations(tree)}, tests, PATIENCE)
+    return Trial(mutant.name, {module: ast.fix_missing_locations(tree)}, ["-m", "not hypothesis", *tests], PATIENCE)
+
+
+def module_of(file: Path) -> str:
+    """The name under which a file is imported."""
+    return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+
+
+def _python(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Which tests reach which lines, as coverage measured it."""
+    """Which tests of a package reach which lines, as coverage measured it."""
 
+    package: str
     file: Path
 
     @classmethod
     def measured(cls, package: str) -> Reach:
         """The measurement of the code as it stands; made anew where there is none, which may take minutes."""
-        code = sorted((ROOT / "chalicelib").rglob("*.py"))
-        state = hashlib.sha256(b"".join(file.read_bytes() for file in code)).hexdigest()[:16]
+        read = [file for place in ("chalicelib", *PACKAGES[package][1]) for file in _python(ROOT / place)]
+        state = hashlib.sha256(b"".join(file.read_bytes() for file in read)).hexdigest()[:16]
         data = HOME / f"{package}-{state}"
         if not data.exists():
             HOME.mkdir(parents=True, exist_ok=True)
             print(f"{package}: measuring which tests reach which lines …", flush=True)
             measure = ("--cov=chalicelib", "--cov-report=", "--cov-context=test")
             command = ("-m", "pytest", "-q", "--no-header", "-m", "not hypothesis", *measure, *PACKAGES[package][1])
-            making = HOME / "making"
+            making = HOME / f"{package}-{os.getpid()}"
             environment = {**os.environ, "COVERAGE_FILE": str(making)}
             subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True)
             making.rename(data)
-        return cls(data)
+        return cls(package, data)
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests that reach the mutant; of what only an import reaches, those that reach its file."""
+        """The tests that reach the mutant; of what only an import reaches, those that import or reach its file."""
         lines = self._lines(mutant.file)
         exact = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(line, ())}
         found = exact or {test for tests in lines.values() for test in tests}
-        return random.Random(mutant.name).sample(sorted(found), len(found))
+        shuffled = random.Random(mutant.name).sample(sorted(found), len(found))
+        return shuffled if exact else [*self._importing(module_of(mutant.file)), *shuffled]
+
+    def _importing(self, module: str) -> list[str]:
+        """The package's test files that name this module."""
+        files = sorted(file for place in PACKAGES[self.package][1] for file in _python(ROOT / place))
+        tests = [file for file in files if file.name.startswith("test_")]
+        return [str(file.relative_to(ROOT)) for file in tests if module in file.read_text()]
 
     def _lines(self, file: Path) -> dict[int, set[str]]:
         contexts = self._data.contexts_by_lineno(str(ROOT / file))

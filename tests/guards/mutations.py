@@ -17,7 +17,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
 }  # fmt: skip
 TWINS = {"min": "max", "max": "min", "any": "all", "all": "any"}
-SPARED_CALLS = frozenset({"observe", "TypeVar", "NewType", "Literal", "compile"})
+SPARED_CALLS = frozenset({"observe", "Observation", "TypeVar", "NewType", "Literal", "compile"})
 """Calls whose arguments are left alone: log lines, and what only a type checker reads."""
 
 
@@ -129,7 +129,7 @@ def _changed_value(node: ast.Constant) -> Iterator[ast.expr]:
             yield ast.Constant(not value)
         case int() as value:
             yield ast.Constant(value + 1)
-        case str() as value if value:
+        case str() as value if value.isascii() and value and " " not in value:  # a code: sentences are for people
             yield ast.Constant(f"XX{value}")
 
 

@@ -151,7 +151,9 @@ def _wait(running: dict[int, tuple[Trial, Path]]) -> Result:
     if os.WIFSIGNALED(status):
         timed_out = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
         return Result(trial, "timed out" if timed_out else "broken", text)
-    verdicts: dict[int, Verdict] = {0: "survived", 1: "noticed", 2: "noticed" if "rror" in text else "broken"}
+    # Where a fault keeps a test file from being imported at all, pytest calls the run interrupted, or wrongly used.
+    stopped: Verdict = "noticed" if "ERROR collecting" in text or "while loading conftest" in text else "broken"
+    verdicts: dict[int, Verdict] = {0: "survived", 1: "noticed", 2: stopped, 4: stopped}
     return Result(trial, verdicts.get(os.WEXITSTATUS(status), "broken"), text)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from chalicelib.domain.booking import Refund
+from chalicelib.domain.booking import Booking, Lease, Refund
 from chalicelib.domain.errors import (
     GatewayError,
     GatewayRejected,
@@ -23,7 +23,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import MAX_REFUNDS
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.services.ports import RefundAnswer
-from chalicelib.services.refunds import refund, resolve_refund
+from chalicelib.services.refunds import process_refunds, refund, resolve_refund
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.harness import HOST_ABEBE, OPERATOR, Harness, booking_id_of
@@ -169,6 +169,39 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(harness: Harness, por
     for _ in range(3):
         harness.process_task(harness.stored_booking(FIRST))
     assert len(ports.gateway.refunds) == 1
+
+
+@pytest.mark.parametrize("status", ["owed", "processing"])
+def test_while_another_worker_asks_the_gateway_a_refund_waits(harness: Harness, ports: Fakes, status: str) -> None:
+    owed(harness)
+    if status == "processing":
+        harness.process_task(harness.stored_booking(FIRST))
+        ports.clock.move(hours=1)
+    asked: list[Booking | None] = []
+
+    def another_worker() -> None:
+        now = ports.clock.now() + WORKER_VERIFY_LEASE - timedelta(milliseconds=1)
+        asked.append(ports.bookings.lease_verification(FIRST, Lease("another", now + HOUR), now))
+
+    # Until its very end the lease of the worker that is about to ask keeps others away.
+    ports.run_before("gateway.verify" if status == "owed" else "gateway.refund_status", another_worker)
+    process_refunds(ports, harness.stored_booking(FIRST))
+    assert asked == [None]
+
+
+@pytest.mark.parametrize("status", ["owed", "processing"])
+def test_a_refund_waits_while_another_has_the_right_to_ask(harness: Harness, ports: Fakes, status: str) -> None:
+    owed(harness)
+    if status == "processing":
+        harness.process_task(harness.stored_booking(FIRST))
+        ports.clock.move(hours=1)
+    before = harness.stored_booking(FIRST)
+    now = ports.clock.now()
+    assert ports.bookings.lease_verification(FIRST, Lease("another", now + HOUR), now) is not None
+    harness.clear_logs()
+    assert process_refunds(ports, before) == before
+    assert ports.call_log.names("gateway") == []
+    assert get_refund(harness).status == status
 
 
 def test_only_the_clock_posts(harness: Harness, ports: Fakes) -> None:
