@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.gateways.parsing import NOT_ACCEPTED, displayable_reason
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import RefundAnswer
@@ -166,3 +167,10 @@ def test_what_a_refusal_says(network: Network, adapter: str, call: str, body: ob
         network.plans = [[answer(body, b"HTTP/1.1 %d Whatever\r\nConnection: close\r\n" % status)]]
         found += told(CALLS[call], gateway)
     assert found == outcomes
+
+
+@pytest.mark.parametrize("name", ["Abe", "Li", "Hanna"])
+def test_a_name_of_three_letters_is_not_repeated_and_a_shorter_one_forbids_no_sentence(name: str) -> None:
+    reason = f"The card of {name} is closed."
+    shown = displayable_reason(reason, (name,), {})
+    assert shown == (reason if len(name) < 3 else NOT_ACCEPTED)
