@@ -49,6 +49,7 @@ TABLE: dict[tuple[str, str], list[tuple[object, str]]] = {
         (v1({"email": ["The email has already been taken."]}), ".RR.RR.."),
         (v1("This card was used before"), ".RR.RR.."),
         (v1("Your reference is too long"), ".RR.RR.."),
+        (v1("Your transaction reference has already expired"), ".RR.RR.."),
         (v1({"tx_ref": ["The tx ref must not be longer than 50."]}), ".RR.RR.."),
         (v1("Payments through API is disabled"), ".RR.RR.."),
         (v1(""), "........"),

@@ -20,10 +20,12 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
 )
 from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_LEASE
 from chalicelib.services import hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
-from chalicelib.services.ports import Opening, RefundAnswer
+from chalicelib.services.deliver import deliver
+from chalicelib.services.ports import MailBusy, MailRefused, Message, Opening, RefundAnswer
 from chalicelib.services.refunds import refund, resolve_refund
 from chalicelib.services.reviews import review
 from tests.builders import SALT, a_stay
@@ -109,6 +111,87 @@ def test_only_who_leads_an_opening_calls_the_gateway(harness: Harness, ports: Fa
     paid = harness.pay(booking, key="b")
     assert paid.payment == harness.stored_payment(ONE)
     assert ports.call_log.count("gateway.initialize") == 1
+
+
+def test_who_asks_the_gateway_too_slowly_leaves_the_next_one_alone(harness: Harness, ports: Fakes) -> None:
+    """The lease of who asks is taken back by its own owner only: doors that open meanwhile do not multiply."""
+    harness.held_booking()
+
+    def rival() -> None:
+        ports.clock.move(seconds=API_VERIFY_LEASE.total_seconds())
+        ports.run_before("gateway.verify", raises(Crash()))
+        with pytest.raises(Crash):
+            harness.webhook(ONE)
+
+    ports.run_before("gateway.verify", rival)
+    harness.webhook(ONE)
+    harness.clear_logs()
+    harness.webhook(ONE)
+    assert ports.call_log.count("gateway.verify") == 0
+    ports.clock.move(seconds=API_VERIFY_LEASE.total_seconds())
+    harness.webhook(ONE)
+    assert ports.call_log.count("gateway.verify") == 1
+
+
+# A letter in somebody's hands
+
+
+def sends(harness: Harness) -> None:
+    deliver(harness.ports, FIRST)
+
+
+def is_gone(harness: Harness) -> None:
+    harness.ports.run_before("mailer.send", raises(Crash()))
+    with pytest.raises(Crash):
+        deliver(harness.ports, FIRST)
+
+
+def finds_nobody_in(harness: Harness) -> None:
+    harness.ports.run_before("mailer.send", raises(MailBusy()))
+    deliver(harness.ports, FIRST)
+
+
+def hears_no(harness: Harness) -> None:
+    harness.ports.run_before("mailer.send", raises(MailRefused()))
+    deliver(harness.ports, FIRST)
+
+
+@pytest.mark.parametrize("came_back_with", [None, MailBusy(), MailRefused()], ids=repr)
+@pytest.mark.parametrize("later", [sends, is_gone, finds_nobody_in, hears_no], ids=lambda later: later.__name__)
+def test_who_sends_too_slowly_marks_nothing_any_more(
+    harness: Harness, ports: Fakes, later: Callable[[Harness], None], came_back_with: Exception | None
+) -> None:
+    ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, host_email="")
+    harness.confirmed_booking()
+    left: list[Booking] = []
+    send = ports.mailer.send
+
+    def slowly(message: Message) -> None:
+        ports.mailer.send = send  # type: ignore[method-assign]
+        ports.clock.move(seconds=2 * OUTBOX_LEASE.total_seconds())
+        later(harness)
+        left.append(harness.stored_booking(FIRST))
+        if came_back_with is not None:
+            raise came_back_with
+        send(message)
+
+    ports.mailer.send = slowly  # type: ignore[method-assign]
+    deliver(ports, FIRST)
+    assert harness.stored_booking(FIRST).outbox == left[0].outbox
+    # Whoever had it last, it is sent in the end, or somebody is asked.
+    harness.advance(hours=2)
+    [entry] = harness.stored_booking(FIRST).outbox
+    assert entry.status == ("failed" if later is hears_no else "sent")
+
+
+def test_a_worker_sends_what_it_claimed_and_not_what_another_has_in_hand(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
+    first, *others = [entry.entry_id for entry in harness.stored_booking(FIRST).outbox if entry.status == "owed"]
+    sent_by_other: list[int] = []
+    ports.run_before("mailer.send", lambda: sent_by_other.append(deliver(ports, FIRST)))
+    assert (deliver(ports, FIRST, (first,)), sent_by_other, len(others)) == (1, [1], 1)
+    assert len(ports.mailer.sent) == 2
 
 
 # A claim on a refund
