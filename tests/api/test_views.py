@@ -31,6 +31,7 @@ from tests.domain.states import (
     processing,
     refund_moved,
     refused,
+    requested,
     two_attempts,
     with_refund,
 )
@@ -81,6 +82,7 @@ STATES = {
     "first replaced": TWICE,
     "first refused, second open": two_attempts(refused),
     "first lost, second open": two_attempts(link_lost),
+    "first said to have failed, second open": two_attempts(lambda first: verified(opened(first), "failed")),
     "second created": another_attempt(HELD, now=after(4)),
     "second refused": refused(another_attempt(HELD, now=after(4)), now=after(4)),
     "second said to have failed": verified(TWICE, "failed", now=after(5)),
@@ -98,6 +100,9 @@ STATES = {
     "confirmed by the first, paid twice": verified(by_first(TWICE), tx_ref=TWICE.payments[1].tx_ref, now=after(9)),
     "confirmed, other in review": in_review(paid(TWICE), 1),
     "confirmed, part goes back": with_refund(CONFIRMED, HALF),
+    "confirmed, part is asked for": requested(with_refund(CONFIRMED, HALF)),
+    "confirmed, part is on its way": processing(with_refund(CONFIRMED, HALF)),
+    "confirmed, part needs a person": refund_moved(processing(with_refund(CONFIRMED, HALF)), "attention"),
     "confirmed, part came back": refund_moved(processing(with_refund(CONFIRMED, HALF)), "refunded"),
     "confirmed, reversed": verified(CONFIRMED, "reversed"),
     "expired": expired(HELD),
@@ -138,6 +143,7 @@ link lost                         | no      | 1      | -     | 1        | failed
 first replaced                    | no      | 2      | 2     | -        | waiting    | yes    | 30 5
 first refused, second open        | no      | 2      | 2     | 1        | waiting    | yes    | 30 5
 first lost, second open           | no      | 2      | 2     | 1        | waiting    | yes    | 30 5
+first said to have failed, second open | no  | 2      | 2     | -        | waiting    | yes    | 30 5
 second created                    | no      | 2      | -     | -        | waiting    | yes    | 30 5
 second refused                    | no      | 2      | -     | 2        | failed     | yes    | 60 60
 second said to have failed        | no      | 2      | 2     | -        | failed     | yes    | 20 5
@@ -155,6 +161,9 @@ confirmed, paid twice             | yes     | 2      | -     | -        | paid  
 confirmed by the first, paid twice | yes     | 1      | -     | -        | paid       | no     | on on
 confirmed, other in review        | yes     | 2      | -     | -        | paid       | no     | on on
 confirmed, part goes back         | yes     | 1      | -     | -        | paid       | no     | on
+confirmed, part is asked for      | yes     | 1      | -     | -        | paid       | no     | on
+confirmed, part is on its way     | yes     | 1      | -     | -        | paid       | no     | on
+confirmed, part needs a person    | yes     | 1      | -     | -        | paid       | no     | on
 confirmed, part came back         | yes     | 1      | -     | -        | paid       | no     | on
 confirmed, reversed               | yes     | 1      | -     | -        | paid       | no     | on
 expired                           | no      | 1      | -     | -        | expired    | no     | -
@@ -228,6 +237,12 @@ def test_what_is_seen_of_a_booking(world: World, row: tuple[str, ...]) -> None:
     assert guest["contact"] == CONTACT
     assert read(world, path, "operator") == guest
     host = read(world, path, "host")
+    assert [(each["tx_ref"], each["status"]) for each in guest["payments"]] == [
+        (payment.tx_ref, payment.status) for payment in booking.payments
+    ]
+    assert [[(each["refund_id"], each["status"]) for each in payment["refunds"]] for payment in guest["payments"]] == [
+        [(refund.refund_id, refund.status) for refund in payment.refunds] for payment in booking.payments
+    ]
     assert host["contact"] in (None, CONTACT)
     assert host | {"contact": CONTACT} == guest
     pages = [page(world, payment.tx_ref) for payment in booking.payments]
