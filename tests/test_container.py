@@ -153,6 +153,15 @@ def test_every_gateway_of_the_settings_is_there_and_no_other() -> None:
     assert stage.named("chapa") is stage.for_currency("ETB") is stage.all()[0]
 
 
+def test_a_gateway_that_takes_no_new_payments_still_answers_for_those_that_it_took() -> None:
+    gateways = container_of(GATEWAYS="ETB:chapa").gateways
+    retired = gateways.named("paystack")
+    assert (retired.name, gateways.named("paystack") is retired) == ("paystack", True)
+    assert gateways.named("chapa") is gateways.for_currency("ETB")
+    assert gateways.all() == [gateways.named("chapa")]
+    assert gateways.for_currency("KES") is None
+
+
 @pytest.mark.parametrize("name", ["chapa", "paystack"])
 def test_a_gateway_has_the_time_that_a_caller_can_wait(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     clock = clock_of_calls(monkeypatch)
