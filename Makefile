@@ -20,7 +20,7 @@ CLIENT_PACKAGES := $(CLIENTS)/.installed
 CLIENT_MODULES := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template openapi client clients package release verify-deploy deploy check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi client clients package release verify-deploy deploy rollback destroy doctor secrets logs check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -82,6 +82,9 @@ benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and thro
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
 	@$(BIN)/python -m tools.template
 
+costs: $(DEV) ## Write docs/costs.md and its chart from the tables of prices and uses again
+	@$(BIN)/python -m tools.costs
+
 openapi: $(DEV) ## Write docs/openapi.json from the routes again
 	@$(BIN)/python -m tools.openapi
 
@@ -101,8 +104,23 @@ release: $(DEV) ## Build build/release/: what a release consists of, for both pr
 verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulated AWS and run a scenario through its API
 	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)
 
-deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]
-	@$(BIN)/python -m ops.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(PARAMETERS)
+deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [PARAMETERS="MailFrom=…"] [BUCKET=…] [ARCH=x86_64] [ARGS=--yes]
+	@$(BIN)/python -m ops.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(ARCH),--architecture $(ARCH)) $(ARGS) $(PARAMETERS)
+
+rollback: $(DEV) ## Go back to the release before, data and all: make rollback STAGE=dev [ARGS="--to COMMIT"|--list]
+	@$(BIN)/python -m ops.rollback $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(ARGS)
+
+destroy: $(DEV) ## Take a stage away; it refuses where there is data to lose
+	@$(BIN)/python -m ops.destroy $(STAGE) $(ARGS)
+
+doctor: $(DEV) ## Look at a deployed stage and say what is not as it should be
+	@$(BIN)/python -m ops.doctor $(STAGE) $(ARGS)
+
+secrets: $(RUN) ## Put a stage's secrets into SSM: make secrets STAGE=dev [ARGS="--set NAME"|"--forget NAME"]
+	@$(BIN)/python -m ops.secrets $(STAGE) $(ARGS) $(PARAMETERS)
+
+logs: $(RUN) ## Read a stage's logs: make logs STAGE=dev [ARGS="--errors --since 2h --find TEXT --follow"]
+	@$(BIN)/python -m ops.logs $(STAGE) $(ARGS)
 
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
 	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)

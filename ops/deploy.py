@@ -1,244 +1,159 @@
-"""Deploy a package with CloudFormation: `make deploy STAGE=dev [BUCKET=…] [PARAMETERS="MailFrom=…"]`.
+"""Deploy a stage: `make deploy STAGE=dev [PARAMETERS="MailFrom=…"] [BUCKET=…] [ARCH=x86_64] [ARGS=--yes]`.
 
-Parameters are remembered by the stack: what is not named keeps the value of the deployment before.
+It packages, shows what CloudFormation will change, asks before anything is replaced or deleted, deploys, tries the API,
+and says what is left to be done by hand. Parameters are remembered by the stack: what is not named keeps its value. A
+second run changes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from chalicelib.gateways import GATEWAYS
-from chalicelib.settings import BadSetting
+from chalicelib.settings import LIVE_STAGE, BadSetting, Settings
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
 from local.stack.gateway_keys import wrong_key
-from tools.package import Package, PackageError, build, lint
-from tools.stage_template import with_code_at
-
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-NO_CREDENTIALS = "No AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-NO_REGION = "No AWS region is set: set AWS_DEFAULT_REGION, for instance to eu-central-1."
-
-
-@dataclass(frozen=True)
-class Uploaded:
-    """A template in S3: its address and its parameters."""
-
-    url: str
-    parameters: Mapping[str, Mapping[str, Any]]
-
-
-class DeployError(Exception):
-    """The deployment failed; the message says why."""
+from ops import doctor, releases, smoke
+from ops.aws import Confirm, OpsError, account_of, ask, run, stack_name
+from ops.stacks import put_stack
+from tools.capacity import ACCOUNT_LIMIT, LEFT_UNRESERVED, RESERVED
+from tools.package import PackageError, build, lint
+from tools.stage_template import STAGE_DEFAULTS
+from tools.target import ARCHITECTURES, Target
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `make deploy`; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m ops.deploy", description="Deploy to AWS.")
+    parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("parameters", nargs="*", metavar="Name=value", help="parameters of the stack")
     parser.add_argument("--bucket", help="for the package; otherwise one per account and region is made")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default=Target.architecture)
+    parser.add_argument("--yes", action="store_true", help="replace and delete without asking")
+    told = parser.parse_args(arguments)
+    confirm: Confirm = (lambda _: True) if told.yes else ask
+
+    def command(session: Any) -> int:
+        parameters = pairs(told.parameters)
+        target = Target(told.architecture)
+        deploy(session, told.stage, parameters, bucket=told.bucket, target=target, confirm=confirm)
+        return try_out(session, told.stage)
+
+    return run(command)
+
+
+def deploy(
+    session: Any, stage: str, parameters: Mapping[str, str], *, bucket: str | None, target: Target, confirm: Confirm
+) -> dict[str, str]:
+    """Package, upload, create or update the stack `guzo-STAGE`, and wait; return its outputs. Raises OpsError."""
+    account = account_of(session)
+    cloudformation, s3 = session.client("cloudformation"), session.client("s3")
+    settings = {**parameters_of(stack_called(cloudformation, stack_name(stage))), **parameters}
+    check_secrets(session.client("ssm"), stage, settings)
+    check_quota(session.client("lambda"), stage, settings)
     try:
-        outputs = deploy(options.stage, _pairs(options.parameters), bucket=options.bucket)
-    except (DeployError, PackageError) as error:
-        print(error)
-        return 1
-    except (BotoCoreError, ClientError) as error:
-        print(f"AWS refused: {error}")
-        return 1
-    for name, value in outputs.items():
-        print(f"  {name:24} {value}")
-    return 0
-
-
-def deploy(stage: str, parameters: Mapping[str, str], *, bucket: str | None) -> dict[str, str]:
-    """Package, upload, create or update the stack `guzo-STAGE`, and wait; return its outputs."""
-    session = boto3.Session()
-    account = whose_account(session)
-    cloudformation = session.client("cloudformation")
-    known = parameters_of(stack_called(cloudformation, f"guzo-{stage}"))
-    missing = check_secrets(session.client("ssm"), stage, {**known, **parameters})
-    package = build(stage)
-    if not lint(package):
-        raise DeployError("The template is not clean, so nothing was deployed.")
-    bucket = bucket or make_bucket(session, account)
+        package = build(stage, target=target)
+        clean = lint(package)
+    except PackageError as error:
+        raise OpsError(str(error)) from error
+    if not clean:
+        raise OpsError("The template is not clean, so nothing was deployed.")
+    bucket = bucket or releases.make_bucket(session, account)
     print(f"Uploading to s3://{bucket}/{stage}/…", flush=True)
-    uploaded = upload(session.client("s3"), package, bucket=bucket, prefix=stage, account=account)
-    print(f"Deploying stack guzo-{stage} in account {account}, {session.region_name}…", flush=True)
-    outputs = put_stack(cloudformation, f"guzo-{stage}", uploaded, parameters)
-    if stage == "prod":
-        cloudformation.update_termination_protection(StackName=f"guzo-{stage}", EnableTerminationProtection=True)
-    for name in missing:
-        print(f"Still to do: aws ssm put-parameter --type SecureString --name {name} --value …")
+    uploaded = releases.upload(s3, package, bucket=bucket, stage=stage, account=account, settings=settings)
+    print(f"Deploying stack {stack_name(stage)} in account {account}, {session.region_name}…", flush=True)
+    outputs = put_stack(cloudformation, stack_name(stage), uploaded, parameters, confirm=confirm)
+    releases.remember(s3, uploaded, bucket=bucket, stage=stage, account=account, commit=str(package.revision))
+    if stage == LIVE_STAGE:
+        cloudformation.update_termination_protection(StackName=stack_name(stage), EnableTerminationProtection=True)
     return outputs
 
 
-def whose_account(session: Any) -> str:
-    """Return the credentials' account. Raises DeployError without credentials or region."""
-    if session.get_credentials() is None:
-        raise DeployError(NO_CREDENTIALS)
-    if session.region_name is None:
-        raise DeployError(NO_REGION)
+def try_out(session: Any, stage: str) -> int:
+    """Try the deployed API, then say where everything is and what is left by hand; return the exit code."""
+    live = doctor.look_up(session, stage)
+    settings, api = live.settings, live.outputs["ApiUrl"]
+    gateways = tuple(sorted(set(settings.gateways.values())))
+    secrets = readable_secrets(session.client("ssm"), settings)
     try:
-        account: str = session.client("sts").get_caller_identity()["Account"]
-    except (BotoCoreError, ClientError) as error:
-        raise DeployError(f"AWS does not accept these credentials: {error}") from error
-    return account
-
-
-def make_bucket(session: Any, account: str) -> str:
-    """Return the bucket for packages of this account and region; create it when it is missing."""
-    s3, name = session.client("s3"), f"guzo-packages-{account}-{session.region_name}"
-    try:
-        # Asked with the owner, since bucket names are the whole world's: never upload into a stranger's.
-        s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"404", "NoSuchBucket"}:
-            raise DeployError(f"The bucket {name} cannot be used: {error}. Name another: BUCKET=…") from error
-        # The oldest region is the default and must not be named.
-        where = {"LocationConstraint": session.region_name} if session.region_name != "us-east-1" else None
-        s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
-        s3.put_public_access_block(
-            Bucket=name,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
+        for line in smoke.smoke(
+            smoke.Target(live.outputs["ApiUrl"], stage, live.outputs["Commit"], gateways, secrets or {})
+        ):
+            print(f"  ✓ {line}", flush=True)
+    except smoke.SmokeError as error:
+        print(f"  ✗ {error}\nIt is deployed, and does not work: make rollback STAGE={stage}")
+        return 1
+    print(f"\n  API           {api}")
+    for gateway in gateways:
+        print(
+            f"  webhook       {live.outputs['ApiUrl']}/v1/webhooks/{gateway}  ({GATEWAYS[gateway].brand}'s dashboard)"
         )
-    return name
+        print(f"  redirect URL  {live.outputs['ApiUrl']}/v1/payments/{gateway}/callback")
+    print("\nLeft by hand:")
+    for finding in doctor.by_hand(live):
+        print(f"  {finding}")
+    return 0
 
 
-def upload(
-    s3: Any, package: Package, *, bucket: str, prefix: str, account: str, template: Path | None = None
-) -> Uploaded:
-    """Upload zip and template, named by their content; by default the package's own template."""
-    code = package.zip.read_bytes()
-    key = f"{prefix}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
-    s3.put_object(Bucket=bucket, Key=key, Body=code, ExpectedBucketOwner=account)
-    document = json.loads((template or package.template).read_text(encoding="utf-8"))
-    text = json.dumps(with_code_at(document, bucket=bucket, key=key)).encode()
-    template_key = f"{prefix}/{hashlib.sha256(text).hexdigest()[:32]}.json"
-    s3.put_object(Bucket=bucket, Key=template_key, Body=text, ExpectedBucketOwner=account)
-    # The client knows how its region, partition or emulator addresses a bucket.
-    signed: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": template_key})
-    return Uploaded(signed.split("?", 1)[0], document["Parameters"])
-
-
-def put_stack(
-    cloudformation: Any, name: str, template: Uploaded, parameters: Mapping[str, str], *, pause: float = 3
-) -> dict[str, str]:
-    """Create the stack, or update it to this template, and wait; return its outputs. Raises DeployError."""
-    before = stack_called(cloudformation, name)
-    if before and before["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
-        raise DeployError(
-            f"The first deployment of {name} failed. Remove it, then deploy again:"
-            f" aws cloudformation delete-stack --stack-name {name}"
+def check_quota(lambdas: Any, stage: str, parameters: Mapping[str, str]) -> None:
+    """Raise OpsError when the stage reserves more concurrency than the account has."""
+    default = STAGE_DEFAULTS.get(stage, {}).get("ReservedConcurrency", "no")
+    if parameters.get("ReservedConcurrency", default) != "yes":
+        return
+    limit = int(lambdas.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+    needed = sum(RESERVED.values()) + LEFT_UNRESERVED
+    if limit < needed:
+        raise OpsError(
+            f"This account may run {limit} functions at once, and stage {stage} needs {needed} to reserve its shares."
+            f" Ask for {ACCOUNT_LIMIT} (Service Quotas, Lambda, concurrent executions), or say ReservedConcurrency=no."
         )
-    known = {parameter["ParameterKey"] for parameter in (before or {}).get("Parameters", [])}
-    names = template.parameters.keys()
-    missing = [
-        parameter
-        for parameter, declared in template.parameters.items()
-        if "Default" not in declared and parameter not in {*parameters, *known}
-    ]
-    if missing:
-        raise DeployError(f'The first deployment needs: {", ".join(missing)}. Say PARAMETERS="{missing[0]}=…".')
-    if unknown := parameters.keys() - names:
-        raise DeployError(f"No such parameter: {', '.join(sorted(unknown))}. There are: {', '.join(sorted(names))}.")
-    request = {
-        "StackName": name,
-        "TemplateURL": template.url,
-        "Capabilities": CAPABILITIES,
-        "Parameters": [
-            *({"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()),
-            *({"ParameterKey": key, "UsePreviousValue": True} for key in (known & names) - parameters.keys()),
-        ],
-    }
-    if before is None:
-        cloudformation.create_stack(**request)
-    else:
-        try:
-            cloudformation.update_stack(**request)
-        except ClientError as error:
-            if "No updates are to be performed" not in str(error):
-                raise
-            print("Nothing to change.")
-    return _wait(cloudformation, name, pause)
 
 
-def _wait(cloudformation: Any, name: str, pause: float) -> dict[str, str]:
-    while True:
-        stack = stack_called(cloudformation, name)
-        if stack is None:
-            raise DeployError(f"The stack {name} is gone.")
-        status = stack["StackStatus"]
-        if not status.endswith("_IN_PROGRESS"):
-            break
-        time.sleep(pause)
-    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-        raise DeployError(f"{name} is {status}:\n" + "\n".join(_failures(cloudformation, name)))
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-
-
-def _failures(cloudformation: Any, name: str) -> list[str]:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return [
-        f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}"
-        for event in reversed(events)
-        if event["ResourceStatus"].endswith("_FAILED")
-    ]
-
-
-def check_secrets(ssm: Any, stage: str, parameters: Mapping[str, str]) -> list[str]:
-    """Return the secrets that this stage's gateways need and SSM does not have yet.
-
-    Raises DeployError, which says what to do, for a key that is there and cannot work: it would be found out by the
-    first guest who wants to pay.
-    """
+def readable_secrets(ssm: Any, settings: Settings) -> dict[str, str] | None:
+    """Return a stage's secrets; None, with a line about it, for people who may not read them."""
     try:
-        stage_settings = settings_of(stage, parameters)
-    except BadSetting as wrong:
-        raise DeployError(f"The parameters make no sense: {wrong}.") from wrong
-    gateways = sorted(set(stage_settings.gateways.values()))
-    try:
-        secrets = read_secrets(ssm, stage_settings.secrets_path)
+        return read_secrets(ssm, settings.secrets_path)
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDeniedException":
             raise
-        print(
-            f"You may not read the secrets under {stage_settings.secrets_path}: whether they can work was not checked."
-        )
+        print(f"You may not read the secrets under {settings.secrets_path}, so nobody checked whether they can work.")
+        return None
+
+
+def check_secrets(ssm: Any, stage: str, parameters: Mapping[str, str]) -> list[str]:
+    """Return the names of the secrets that this stage's gateways need and SSM lacks.
+
+    Raises OpsError, which says what to do, for a stored key that cannot work.
+    """
+    try:
+        settings = settings_of(stage, parameters)
+    except BadSetting as wrong:
+        raise OpsError(f"The parameters make no sense: {wrong}.") from wrong
+    gateways = sorted(set(settings.gateways.values()))
+    secrets = readable_secrets(ssm, settings)
+    if secrets is None:
         return []
-    wrong_keys = [wrong_key(gateway, secrets, mode=stage_settings.mode) for gateway in gateways]
+    wrong_keys = [wrong_key(gateway, secrets, mode=settings.mode) for gateway in gateways]
     if problems := [wrong for wrong in wrong_keys if wrong]:
-        raise DeployError(
-            "\n".join([*problems, f"They lie in SSM under {stage_settings.secrets_path}; nothing was deployed."])
-        )
+        raise OpsError("\n".join([*problems, f"They lie in SSM under {settings.secrets_path}; nothing was deployed."]))
     needed = [name for gateway in gateways for name in GATEWAYS[gateway].secrets]
-    return [f"{stage_settings.secrets_path}/{name}" for name in needed if name not in secrets]
+    return [f"{settings.secrets_path}/{name}" for name in needed if name not in secrets]
 
 
-def _pairs(arguments: list[str]) -> dict[str, str]:
-    pairs = {}
+def pairs(arguments: list[str]) -> dict[str, str]:
+    """Return Name=value arguments as a mapping. Raises OpsError for anything else."""
+    found = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals:
-            raise SystemExit(f"{argument!r} is not Name=value")
-        pairs[name] = value
-    return pairs
+            raise OpsError(f"{argument!r} is not Name=value")
+        found[name] = value
+    return found
 
 
 if __name__ == "__main__":

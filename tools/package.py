@@ -26,7 +26,7 @@ from chalicelib.settings import LIVE_STAGE
 from tools.contents import ContentsError, compile_all, prune, write_zip
 from tools.revision import Revision, RevisionError, revision_of
 from tools.sbom import bill_of_materials
-from tools.stage_template import built_as, for_stage, translate, with_code_at
+from tools.stage_template import built_as, for_stage, through_aliases, translate, with_code_at
 from tools.target import ARCHITECTURES, Target, TargetError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def _build(stage: str, root: Path, out: Path, target: Target, revision: Revision
     bill = _write_json(out / "sbom.cdx.json", bill_of_materials(unzipped, zipped))
 
     template = for_stage(json.loads((out / "chalice" / "sam.json").read_text(encoding="utf-8")), stage)
-    template = built_as(template, target, revision)
+    template = built_as(through_aliases(template), target, revision)
     sam = _write_json(out / "sam.json", template)
     translated = _write_json(
         out / "cloudformation.json", translate(with_code_at(template, bucket="bucket", key="deployment.zip"))

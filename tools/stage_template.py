@@ -90,6 +90,30 @@ def _decided(part: Any, known: Mapping[str, bool]) -> Any:
     return {name: value for name, value in decided.items() if value != {"Ref": "AWS::NoValue"}}
 
 
+def through_aliases(template: Template) -> Template:
+    """The template with every function called by its alias, behind which a release moves over bit by bit; a copy."""
+    text = json.dumps(template)
+    functions = {name for name, each in template["Resources"].items() if each["Type"] == "AWS::Serverless::Function"}
+    for name in functions:
+        text = text.replace(f"functions/${{{name}.Arn}}/invocations", f"functions/${{{_alias(name)}}}/invocations")
+    copy: Template = json.loads(text)
+    for name, resource in copy["Resources"].items():
+        if name in functions:
+            # A new version for whatever changes, not for new code alone.
+            resource["Properties"]["AutoPublishAliasAllProperties"] = True
+        if resource["Type"] == "AWS::Lambda::Permission":
+            called = resource["Properties"]["FunctionName"]
+            function = called.get("Ref") or called["Fn::GetAtt"][0]
+            if function in functions:
+                resource["Properties"]["FunctionName"] = {"Ref": _alias(function)}
+    return copy
+
+
+def _alias(function: str) -> str:
+    """What the SAM translator calls the alias `live` of a function."""
+    return f"{function}Aliaslive"
+
+
 def built_as(template: Template, target: Target, revision: Revision) -> Template:
     """The template for what was built: its runtime, its processor and its commit; a copy."""
     copy: Template = json.loads(json.dumps(template))
@@ -113,12 +137,18 @@ def translate(template: Template) -> Template:
     return translated
 
 
-def with_code_at(template: Template, *, bucket: str, key: str) -> Template:
-    """The template, translated or not, with every function's code taken from S3; a copy."""
+def with_code_at(template: Template, *, bucket: str, key: str, release: str = "") -> Template:
+    """The SAM template with every function's code taken from S3; a copy.
+
+    `release` describes each function. Versions keep the parameters' values that they were published with, so it must
+    differ whenever those do: only then is there a version with the new ones.
+    """
     copy: Template = json.loads(json.dumps(template))
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
         if resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": key}
+        if release and resource["Type"] in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
+            resource["Properties"]["Description"] = release
     return copy

@@ -8,14 +8,17 @@ emulator cannot show stays open: throttling, X-Ray, the limits of a real account
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -24,14 +27,19 @@ from werkzeug.serving import make_server
 
 from local.sandboxes import chapa
 from local.scenarios.deployment import Deployment, DeploymentScenario, ScenarioError, say
+from local.stack.deployed import parameters_of, stack_called
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
-from local.stack.ministack import REGION, MiniStack, MiniStackError, free_port, interpreter
-from ops import deploy
+from local.stack.ministack import MiniStack, MiniStackError, free_port, interpreter
+from ops import destroy, doctor, logs, releases, rollback, stacks
+from ops.aws import OpsError, stack_name
+from ops.smoke import SmokeError, smoke
+from ops.smoke import Target as Aim
 from tools.package import ROOT, Package, PackageError, build, lint
+from tools.revision import Revision
+from tools.stage_template import translate
 from tools.target import Target, TargetError
 
 ACCOUNT = "000000000000"
-BUCKET = "guzo-packages"
 SECRETS = {
     "chapa_secret_key": "CHASECK_TEST-guzo-local-sandbox",
     "chapa_webhook_secret": "guzo-verify-webhook",
@@ -51,9 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not lint(package):
             return 1
         say("packaged, and both templates are clean")
-        with deployed(package, stage) as deployment:
+        with deployed(package, stage) as (session, deployment):
             DeploymentScenario(deployment).run()
-    except (PackageError, TargetError, MiniStackError, deploy.DeployError, ScenarioError) as error:
+            check_operations(session, package, stage, deployment)
+    except (PackageError, TargetError, MiniStackError, OpsError, SmokeError, ScenarioError) as error:
         print(f"✗ {error}")
         return 1
     print(f"Deployed and verified in {time.monotonic() - started:.0f} s.")
@@ -61,18 +70,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextmanager
-def deployed(package: Package, stage: str) -> Iterator[Deployment]:
+def deployed(package: Package, stage: str) -> Iterator[tuple[Any, Deployment]]:
     """Start an emulated AWS, seed it and deploy; stop all of it at the end."""
     local = f"http://127.0.0.1:{free_port()}"
     issuer = Issuer(f"{local}/oidc")
     with MiniStack(runs_functions=True) as ministack:
-        session = boto3.Session("test", "test", region_name=REGION)
-
-        def client(service: str) -> Any:
-            return session.client(service, endpoint_url=ministack.url)
-
-        seed(client, stage)
-        outputs = put_stack(client, package, stage, url=ministack.url, local=local, issuer=issuer.url)
+        os.environ.update(ministack.environment())
+        session = boto3.Session()
+        seed(session, stage)
+        outputs = put_stack(session, package, stage, url=ministack.url, local=local, issuer=issuer.url)
         say("deployed: every resource of the template is there")
         sandbox = chapa.create_blueprint(
             chapa.SandboxSettings(
@@ -83,7 +89,7 @@ def deployed(package: Package, stage: str) -> Iterator[Deployment]:
             )
         )
         with _served(local, sandbox, issuer):
-            yield Deployment(client, ministack.url, outputs["ApiUrl"], local, issuer, outputs)
+            yield session, Deployment(session.client, ministack.url, outputs["ApiUrl"], local, issuer, outputs)
         sandbox.sandbox.close()
 
 
@@ -99,21 +105,15 @@ def _target() -> Target:
     return target
 
 
-def seed(client: Callable[[str], Any], stage: str) -> None:
-    """Put what a first deployment needs: the secrets, the verified sender, a bucket."""
+def seed(session: Any, stage: str) -> None:
+    """Put what a first deployment needs: the secrets and the verified sender."""
     for name, value in SECRETS.items():
-        client("ssm").put_parameter(Name=f"/guzo/{stage}/{name}", Type="SecureString", Value=value)
-    client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
-    client("s3").create_bucket(Bucket=BUCKET)
+        session.client("ssm").put_parameter(Name=f"/guzo/{stage}/{name}", Type="SecureString", Value=value)
+    session.client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
 
 
-def put_stack(
-    client: Callable[[str], Any], package: Package, stage: str, *, url: str, local: str, issuer: str
-) -> dict[str, str]:
+def put_stack(session: Any, package: Package, stage: str, *, url: str, local: str, issuer: str) -> dict[str, str]:
     """Deploy as `make deploy` does, then once more with the API's address, which only then is known."""
-    template = deploy.upload(
-        client("s3"), package, bucket=BUCKET, prefix=stage, account=ACCOUNT, template=package.translated
-    )
     parameters = {
         "MailFrom": MAIL_FROM,
         "OidcIssuer": issuer,
@@ -123,12 +123,78 @@ def put_stack(
         "PaymentMode": "test",
         "AlarmEmail": "alarms@guzo.example",
     }
-    cloudformation, name = client("cloudformation"), f"guzo-{stage}"
-    first = deploy.put_stack(cloudformation, name, template, parameters, pause=0.2)
-    api_id = first["RestAPIId"]
-    _put_gateway_responses(client("apigateway"), api_id, package)
-    public = {"PublicUrl": f"{url}/_aws/execute-api/{api_id}/api"}
-    return deploy.put_stack(cloudformation, name, template, public, pause=0.2)
+    first = release(session, package, stage, parameters)
+    _put_gateway_responses(session.client("apigateway"), first["RestAPIId"], package)
+    return release(session, package, stage, {"PublicUrl": f"{url}/_aws/execute-api/{first['RestAPIId']}/api"})
+
+
+def release(session: Any, package: Package, stage: str, parameters: dict[str, str]) -> dict[str, str]:
+    """Upload a package and deploy it, as `make deploy` does; the template as the SAM translator expands it."""
+    s3, cloudformation, name = session.client("s3"), session.client("cloudformation"), stack_name(stage)
+    bucket = releases.make_bucket(session, ACCOUNT)
+    settings = {**parameters_of(stack_called(cloudformation, name)), **parameters}
+    told = {"bucket": bucket, "stage": stage, "account": ACCOUNT}
+    uploaded = releases.upload(s3, package, **told, settings=settings, translate=translate)
+    with redirect_stdout(io.StringIO()):
+        outputs = stacks.put_stack(cloudformation, name, uploaded, parameters, confirm=lambda _: False, pause=0.2)
+    releases.remember(s3, uploaded, **told, commit=str(package.revision))
+    return outputs
+
+
+def check_operations(session: Any, package: Package, stage: str, deployment: Deployment) -> None:
+    """Run the operators' commands: try the API, release another commit, go back with the data, read the logs."""
+    outputs = deployment.outputs
+    target = Aim(outputs["ApiUrl"], stage, outputs["Commit"], ("chapa",), SECRETS)
+    for line in smoke(target):
+        say(line)
+    bookings = _count(session, outputs["BookingsTableName"])
+    other = another_release(package)
+    release(session, other, stage, {})
+    list(smoke(replace(target, commit=str(other.revision))))
+    say(f"another release is deployed: {other.revision}")
+    told = {"bucket": releases.make_bucket(session, ACCOUNT), "account": ACCOUNT}
+    with redirect_stdout(io.StringIO()):
+        rollback.roll_back(session, stage, to=None, **told, confirm=lambda _: True, pause=0.2)
+    list(smoke(target))
+    if _count(session, outputs["BookingsTableName"]) != bookings:
+        raise ScenarioError("The rollback lost bookings")
+    say(f"the release before is back: {outputs['Commit']}, with its {bookings} items")
+    again = release(session, package, stage, {})
+    if again != outputs:
+        raise ScenarioError(f"The same release again changed the outputs: {again}")
+    say("the same release again changes nothing")
+    findings = [str(finding) for finding in doctor.examine(doctor.look_up(session, stage))]
+    for expected in ("✓ the stack is UPDATE_COMPLETE", "✓ the clock's rule is enabled", "✓ 0 dead letters of emails"):
+        if expected not in findings:
+            raise ScenarioError("The doctor does not say: " + expected + "\n" + "\n".join(findings))
+    say(f"the doctor looked at {len(findings)} things")
+    groups = logs.log_groups(session, stage)
+    written = list(logs.lines(session.client("logs"), groups, since=0, pattern=""))
+    confirmed = [logs.shown(line) for line in written if '"booking_confirmed"' in line.text]
+    if not confirmed or written != sorted(written, key=lambda line: line.at):
+        raise ScenarioError("The logs do not tell in order that a booking was confirmed")
+    say(f"the logs are read: {confirmed[0]}")
+    try:
+        destroy.destroy(session, stage, with_data=False, confirm=lambda _: True, pause=0.2)
+    except OpsError as refused:
+        say(f"it is not taken away with its data: {str(refused).partition('.')[0]}")
+    else:
+        raise ScenarioError("A stage with bookings was destroyed")
+
+
+def another_release(package: Package) -> Package:
+    """The same package, said to be of another commit."""
+    commit = "0" * 40
+    template = package.template.with_name("other-release.json")
+    text = package.template.read_text(encoding="utf-8")
+    template.write_text(text.replace(str(package.revision), commit[:12]), encoding="utf-8")
+    return replace(package, template=template, revision=Revision(commit))
+
+
+def _count(session: Any, table: str) -> int:
+    """How many items a table has."""
+    pages = session.client("dynamodb").get_paginator("scan").paginate(TableName=table, Select="COUNT")
+    return sum(page["Count"] for page in pages)
 
 
 def _put_gateway_responses(apigateway: Any, api_id: str, package: Package) -> None:

@@ -10,7 +10,12 @@ from typing import Any
 from ministack.core import iam_evaluator
 from ministack.services.cloudformation import provisioners
 
-NOTED_ONLY = ("AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::LoggingConfiguration")
+NOTED_ONLY = (
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::WAFv2::LoggingConfiguration",
+    "AWS::WAFv2::WebACLAssociation",
+)
 
 
 def _create(logical_id: str, _properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from chalice.deploy.packager import LambdaDeploymentPackager
 
 from tools.package import ROOT
 from tools.revision import Revision
-from tools.stage_template import Template, built_as, for_stage, translate, with_code_at
+from tools.stage_template import Template, built_as, for_stage, through_aliases, translate, with_code_at
 from tools.target import Target
 
 STAGES = ("dev", "staging", "prod")
@@ -36,7 +36,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
             )
             packager.package_app(config, str(folder / stage), stage)
             sam = json.loads((folder / stage / "sam.json").read_text())
-            made[stage] = built_as(for_stage(sam, stage), Target(), Revision("0" * 40))
+            made[stage] = built_as(through_aliases(for_stage(sam, stage)), Target(), Revision("0" * 40))
     return made
 
 

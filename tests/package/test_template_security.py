@@ -11,6 +11,7 @@ from chalicelib.api.core.request import MAX_BODY
 from chalicelib.api.core.routing import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
 from chalicelib.shape_tokens import SECOND_FACTOR, shape_tokens
+from ops import stacks
 from tests.package.conftest import STAGES
 from tests.package.reading import EVERY_FUNCTION, FUNCTIONS, KEY, listed, of_type, properties, statements
 from tools.stage_template import Template
@@ -83,7 +84,7 @@ def test_webhooks_have_a_function_that_nobody_else_reaches(template: Template) -
         path
         for path, methods in paths.items()
         for method, told in methods.items()
-        if method != "options" and "${Webhooks.Arn}" in json.dumps(told["x-amazon-apigateway-integration"]["uri"])
+        if method != "options" and "${WebhooksAliaslive}" in json.dumps(told["x-amazon-apigateway-integration"]["uri"])
     }
     assert reached == {route.path for route in ROUTES if route.signed_by} != set()
     source = properties(template, "WebhooksInvokePermission")["SourceArn"]["Fn::Sub"]
@@ -201,3 +202,10 @@ def test_only_production_protects_its_data_from_deletion(templates: dict[str, Te
         properties(templates[stage], "UserPool")["DeletionProtection"] == "ACTIVE",
     }
     assert protected == {stage == "prod"}
+
+
+def test_an_update_of_the_stack_can_never_take_data_away(template: Template) -> None:
+    assert set(of_type(template, "AWS::DynamoDB::Table")) < set(stacks.KEPT) <= template["Resources"].keys()
+    _, denied = stacks.STACK_POLICY["Statement"]
+    assert (denied["Effect"], denied["Action"]) == ("Deny", ["Update:Replace", "Update:Delete"])
+    assert denied["Resource"] == [f"LogicalResourceId/{name}" for name in stacks.KEPT]

@@ -1,0 +1,179 @@
+"""What a month of Guzo costs on AWS, and what the stack that it replaces costs: prices, uses and the two bills."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from chalicelib.telemetry import METRICS
+from tools.alarms import ALARMS
+from tools.dashboards import resources as dashboards
+
+PRICED_ON, REGION = "2026-11-26", "us-east-1"
+SIZES = (100, 10_000, 1_000_000)
+"""Paid bookings a month."""
+SECONDS, HOURS, DAYS = 30 * 86_400, 730, 30
+MILLION, GB = 1e6, 1e9
+
+PRICES: dict[str, tuple[float, str]] = {
+    "Lambda, requests": (0.20 / MILLION, "a request"),
+    "Lambda, arm64": (0.0000133334, "a GB-second"),
+    "API Gateway, REST": (3.50 / MILLION, "a call"),
+    "DynamoDB, writes": (0.625 / MILLION, "a unit"),
+    "DynamoDB, reads": (0.125 / MILLION, "a unit"),
+    "DynamoDB, storage and recovery": (0.25 + 0.20, "a GB and month"),
+    "SQS": (0.40 / MILLION, "a request"),
+    "SES": (0.10 / 1000, "an e-mail"),
+    "CloudWatch, logs": (0.50, "a GB"),
+    "CloudWatch, metrics": (0.30, "a metric and month"),
+    "CloudWatch, alarms": (0.10, "an alarm and month"),
+    "CloudWatch, dashboards": (3.00, "a dashboard and month"),
+    "X-Ray": (5.00 / MILLION, "a trace"),
+    "Data out": (0.09, "a GB"),
+    "Cognito, Essentials": (0.015, "a person a month"),
+    "WAF, list and rules": (5.00 + 5 * 1.00, "a month"),
+    "WAF, calls": (0.60 / MILLION, "a call"),
+    "KMS": (1.00, "a key and month"),
+    "EC2, t4g.small": (0.0168 * HOURS, "a month"),
+    "EBS, gp3": (0.08, "a GB and month"),
+    "RDS PostgreSQL, db.t4g.small in two zones": (0.065 * HOURS, "a month"),
+    "RDS PostgreSQL, db.m7g.large in two zones": (0.336 * HOURS, "a month"),
+    "RDS, storage in two zones": (0.23, "a GB and month"),
+    "ElastiCache, cache.t4g.small": (0.032 * HOURS, "a month"),
+    "ElastiCache, cache.m7g.large": (0.158 * HOURS, "a month"),
+    "Load balancer": (0.0225 * HOURS + 0.008 * HOURS, "a month"),
+    "Public IPv4 address": (0.005 * HOURS, "an address and month"),
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one paid booking uses, and its source."""
+
+    amount: float
+    source: str
+
+
+USES: dict[str, Use] = {
+    "calls of the API": Use(
+        45,
+        "assumed: 25 searches and looks, 10 polls, 10 others; guests who look only are in it",
+    ),
+    "calls with a token": Use(12, "assumed; their authorizer's answers are kept a minute, so half of them ask it"),
+    "seconds of the API's function a call": Use(
+        0.12, "assumed: 50 ms most of the time, a second where the gateway is asked"
+    ),
+    "write units": Use(17 * 1.6, "17 for a paid one (docs/performance.md), and 60 % more for holds that are not paid"),
+    "read units": Use(5 * 1.6 + 45 * 1.5, "5 likewise, and 1.5 a call for lists and looks"),
+    "messages": Use(4, "two letters and a look, and one that was left to the queue"),
+    "letters": Use(2.3, "guest and host, and a few that expire or are cancelled"),
+    "bytes kept": Use(3_000, "a kilobyte of record, and its place in five indexes; kept for ten years, here the first"),
+    "bytes of log": Use(45 * 900, "three lines a call, with the access log"),
+    "bytes out": Use(45 * 4_000, "an answer of 4 KB, compressed"),
+    "people a booking": Use(0.9, "assumed: hardly anybody books twice a month"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a month's bill."""
+
+    service: str
+    dollars: float
+
+
+def price(name: str) -> float:
+    """A list price."""
+    return PRICES[name][0]
+
+
+def ours(bookings: float, *, production: bool = True, user_pool: bool = True) -> list[Line]:
+    """Guzo's bill for so many paid bookings a month, by service. Production has a firewall and the alarms' key."""
+    use = {name: each.amount for name, each in USES.items()}
+    calls = bookings * use["calls of the API"]
+    asked = bookings * use["calls with a token"] / 2
+    ticks = DAYS * 24 * 60
+    executions = calls + asked + ticks + bookings * use["messages"]
+    gigabyte_seconds = (
+        calls * use["seconds of the API's function a call"] * 0.5
+        + asked * 0.05 * 0.25
+        + ticks * 0.15 * 0.5
+        + bookings * use["messages"] * 0.6 * 0.5
+    )
+    stored = bookings * 12 * use["bytes kept"] / GB
+    polls = 2 * 3 * DAYS * 24 * 60  # long polls: each of two queues is asked three times a minute, always
+    paying = max(0.0, bookings * use["people a booking"] - 10_000)
+    return [
+        Line("API Gateway", calls * price("API Gateway, REST")),
+        Line("Lambda", executions * price("Lambda, requests") + gigabyte_seconds * price("Lambda, arm64")),
+        Line(
+            "DynamoDB",
+            bookings * use["write units"] * price("DynamoDB, writes")
+            + (bookings * use["read units"] + ticks * 4) * price("DynamoDB, reads")
+            + stored * price("DynamoDB, storage and recovery"),
+        ),
+        Line("SQS", (polls + 3 * bookings * use["messages"] + ticks) * price("SQS")),
+        Line("SES", bookings * use["letters"] * price("SES")),
+        Line("Cognito", user_pool * paying * price("Cognito, Essentials")),
+        Line("CloudWatch and X-Ray", _watching() + _logs(bookings, calls)),
+        Line("WAF and KMS", production * (price("WAF, list and rules") + calls * price("WAF, calls") + price("KMS"))),
+        Line("Data out", bookings * use["bytes out"] / GB * price("Data out")),
+    ]
+
+
+@cache
+def _watching() -> float:
+    """Alarms, dashboards, and one metric for each event that is counted, of one stage."""
+    alarms, pages = len(ALARMS), len(dashboards())
+    metrics = len(METRICS) * price("CloudWatch, metrics")
+    return alarms * price("CloudWatch, alarms") + pages * price("CloudWatch, dashboards") + metrics
+
+
+def _logs(bookings: float, calls: float) -> float:
+    sampled = 0.05 * calls  # X-Ray's own rule: one a second, and one in twenty of the others
+    return bookings * USES["bytes of log"].amount / GB * price("CloudWatch, logs") + sampled * price("X-Ray")
+
+
+def servers(bookings: float) -> list[Line]:
+    """The bill of Django, PostgreSQL, Redis and Celery for the same, with what a month's busiest minute needs."""
+    peak = 6 * bookings * USES["calls of the API"].amount / SECONDS
+    web = max(2, math.ceil(peak / 40))
+    large = peak > 80
+    database = "RDS PostgreSQL, db.m7g.large in two zones" if large else "RDS PostgreSQL, db.t4g.small in two zones"
+    cache = "ElastiCache, cache.m7g.large" if large else "ElastiCache, cache.t4g.small"
+    machines = web + max(0, math.ceil(peak / 200))
+    stored = max(20.0, bookings * 12 * 3_000 / GB)
+    return [
+        Line("EC2", machines * (price("EC2, t4g.small") + 20 * price("EBS, gp3"))),
+        Line("RDS PostgreSQL", price(database) + stored * price("RDS, storage in two zones")),
+        Line("ElastiCache Redis", price(cache)),
+        Line("Load balancer, addresses", price("Load balancer") + 4 * price("Public IPv4 address")),
+        Line("SES", bookings * USES["letters"].amount * price("SES")),
+        Line("CloudWatch", 10 + bookings * USES["bytes of log"].amount / GB * price("CloudWatch, logs")),
+        Line("Data out", bookings * USES["bytes out"].amount / GB * price("Data out")),
+    ]
+
+
+def without_user_pool(bookings: float) -> list[Line]:
+    """Guzo's bill with an issuer of one's own, whose costs are not in it, and are not in the servers' either."""
+    return ours(bookings, user_pool=False)
+
+
+def total(lines: Iterable[Line]) -> float:
+    """A bill's sum."""
+    return sum(line.dollars for line in lines)
+
+
+def break_even(mine: Callable[[float], float], other: Callable[[float], float]) -> float:
+    """The least number of bookings a month from which mine costs more than the other."""
+    bookings = 1.0
+    while mine(bookings) <= other(bookings):
+        bookings *= 1.001
+    return bookings
+
+
+def even(bill: Callable[[float], list[Line]]) -> float:
+    """The number of bookings a month up to which a bill is lower than the servers'."""
+    return break_even(lambda bookings: total(bill(bookings)), lambda bookings: total(servers(bookings)))
