@@ -20,7 +20,7 @@ CLIENT_PACKAGES := $(CLIENTS)/.installed
 CLIENT_MODULES := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi client clients package release verify-deploy deploy rollback destroy doctor secrets logs check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi client clients package release verify-deploy deploy rollback destroy doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -121,6 +121,9 @@ secrets: $(RUN) ## Put a stage's secrets into SSM: make secrets STAGE=dev [ARGS=
 
 logs: $(RUN) ## Read a stage's logs: make logs STAGE=dev [ARGS="--errors --since 2h --find TEXT --follow"]
 	@$(BIN)/python -m ops.logs $(STAGE) $(ARGS)
+
+users: $(RUN) ## Write down who can sign in, as a backup of the user pool: make users STAGE=prod > users.jsonl
+	@$(BIN)/python -m ops.users $(STAGE)
 
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
 	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import deploy, doctor, logs, rollback, secrets
+from ops import deploy, destroy, doctor, logs, rollback, secrets, users
 from ops.aws import OpsError
 from tests.ops.conftest import put_secret
 from tools.capacity import RESERVED
 
+COMMANDS = (deploy, destroy, doctor, logs, rollback, secrets, users)
 BOTH = {"Gateways": "ETB:chapa KES:paystack"}
 
 
@@ -101,7 +102,7 @@ def test_without_credentials_or_region_it_says_so_in_one_line(
     }
     for name, value in (nowhere | variables).items():
         monkeypatch.setenv(name, value)
-    for command in (deploy, doctor, logs, rollback, secrets):
+    for command in COMMANDS:
         assert command.main(["dev"]) == 1
         printed = capsys.readouterr().out
         assert printed.startswith(sentence)
@@ -133,7 +134,7 @@ def test_parameters_are_pairs() -> None:
         deploy.pairs(["A"])
 
 
-@pytest.mark.parametrize("command", [deploy, doctor, logs, rollback, secrets], ids=lambda command: command.__name__)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_every_command_explains_itself(command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         command.main(["--help"])
