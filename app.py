@@ -25,6 +25,7 @@ from chalicelib.api.routes import (  # noqa: F401 - importing them declares thei
     pages,
     payments,
     reviews,
+    search,
     webhooks,
 )
 from chalicelib.container import Function, container, prepare

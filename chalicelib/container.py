@@ -200,6 +200,8 @@ class Container:
             hold_for=self.settings.hold,
             checkout_window=self.settings.checkout_window,
             return_origins=self.settings.return_origins,
+            time_zone=self.settings.time_zone,
+            currency=next(iter(self.settings.gateways)),
         )
 
     @cached_property

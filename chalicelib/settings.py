@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
 from typing import cast, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.domain.timing import (
     CHECKOUT_WINDOW,
@@ -55,6 +56,8 @@ class Settings:
     checkout_window: timedelta
     """CHECKOUT_WINDOW_MINUTES"""
     return_origins: frozenset[str]
+    time_zone: str
+    """In which a day begins where no listing says it: Africa/Addis_Ababa"""
     gateways: Mapping[str, str]
     """The gateway that takes new payments in each currency: ETB:chapa USD:chapa"""
     gateway_urls: Mapping[str, str]
@@ -95,6 +98,13 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is test or live")
         return cast(Mode, value)
 
+    def zone(name: str, default: str) -> str:
+        value = text(name, default)
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise BadSetting(f"{name} is an IANA time zone: Africa/Addis_Ababa") from error
+
     stage = text("GUZO_STAGE")
     return Settings(
         stage=stage,
@@ -113,6 +123,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             "CHECKOUT_WINDOW_MINUTES", CHECKOUT_WINDOW, least=CHECKOUT_WINDOW_MIN, most=CHECKOUT_WINDOW_MAX
         ),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
+        time_zone=zone("TIME_ZONE", "Africa/Addis_Ababa"),
         gateways=_by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa")),
         gateway_urls=MappingProxyType(
             {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}

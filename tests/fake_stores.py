@@ -12,6 +12,7 @@ from typing import TypeVar
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
+from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
@@ -345,15 +346,36 @@ class FakeListings(Logged):
         return _page(found, limit=limit, after=after)
 
     @logged
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
+    def in_city(
+        self, city_key: str, *, currency: str, max_price: int | None, limit: int, after: str | None
+    ) -> Page[ListingId]:
         found = [
             (listing.nightly_price.minor, listing.listing_id)
             for listing in self._all()
             if listing.city_key == city_key
+            and listing.nightly_price.currency == currency
             and listing.status == "open"
             and (max_price is None or listing.nightly_price.minor <= max_price)
         ]
         return _page([listing_id for _, listing_id in sorted(found)], limit=limit, after=after)
+
+    @logged
+    def cities(self, beginning: str, *, limit: int, after: str | None) -> Page[City]:
+        found = self._cities()
+        return _page([found[key] for key in sorted(found) if key.startswith(beginning)], limit=limit, after=after)
+
+    @logged
+    def find_cities(self, keys: Sequence[str]) -> list[City]:
+        found = self._cities()
+        return [found[key] for key in keys if key in found]
+
+    def _cities(self) -> dict[str, City]:
+        found: dict[str, City] = {}
+        for listing in self._all():
+            if listing.status == "open":
+                city = found.get(listing.city_key, City(listing.city_key))
+                found[city.key] = city.with_listing(listing.city)
+        return found
 
     @logged
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:

@@ -354,6 +354,8 @@ class Fakes:
             hold_for=timedelta(minutes=30),
             checkout_window=timedelta(minutes=60),
             return_origins=frozenset({"https://shop.example.et"}),
+            time_zone="Africa/Addis_Ababa",
+            currency="ETB",
         )
 
     def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:

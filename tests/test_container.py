@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "OIDC_CLIENT_ID": "guzo-web",
     "GROUPS_CLAIM": "roles",
     "OIDC_SCOPE": "guzo/api",
+    "TIME_ZONE": "Africa/Nairobi",
     "HOLD_MINUTES": "45",
     "CHECKOUT_WINDOW_MINUTES": "20",
     "RETURN_ORIGINS": "https://shop.example.et https://other.example.et/",
@@ -84,6 +85,8 @@ def test_the_rules_are_those_of_the_settings() -> None:
     rules = container_of().rules
     assert (rules.hold_for, rules.checkout_window) == (timedelta(minutes=45), timedelta(minutes=20))
     assert rules.return_origins == {"https://shop.example.et", "https://other.example.et"}
+    assert (rules.time_zone, rules.currency) == ("Africa/Nairobi", "ETB")
+    assert container_of(GATEWAYS="USD:chapa ETB:chapa").rules.currency == "USD"
 
 
 def test_each_queue_is_the_one_that_it_is_called() -> None:

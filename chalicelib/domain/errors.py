@@ -51,6 +51,7 @@ from typing import TYPE_CHECKING
 from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
+    from chalicelib.domain.ids import BookingId
     from chalicelib.domain.money import Money
 
 
@@ -125,13 +126,20 @@ class Conflict(Refusal):
 
 
 class DatesUnavailable(Conflict):
-    """Some nights are short or closed; ``nights`` names them."""
+    """Some nights are short or closed; ``nights`` names them.
+
+    ``own_booking``: an unpaid booking of the same guest that holds one of them.
+    """
 
     code = "dates_unavailable"
 
-    def __init__(self, nights: tuple[date, ...]) -> None:
-        super().__init__("Some nights of this stay are no longer free.")
+    def __init__(self, nights: tuple[date, ...], *, own_booking: BookingId | None = None) -> None:
+        if own_booking is None:
+            super().__init__("Some nights of this stay are no longer free.")
+        else:
+            super().__init__("Some nights of this stay are held by your own booking, which is not paid yet.")
         self.nights = nights
+        self.own_booking = own_booking
 
 
 class PriceChanged(Conflict):

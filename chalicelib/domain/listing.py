@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.cities import city_key
 from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
-from chalicelib.domain.text import fold_city
 
 CancellationPolicy = Literal["flexible", "moderate", "strict"]
 
@@ -49,7 +49,7 @@ class Listing(Record, frozen=True, kw_only=True):
 
     @property
     def city_key(self) -> str:
-        return fold_city(self.city)
+        return city_key(self.city)
 
     @property
     def rating(self) -> float | None:

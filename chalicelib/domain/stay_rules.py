@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from chalicelib.domain.calendar import MAX_DAYS_AHEAD, MAX_NIGHTS
+from chalicelib.domain.calendar import MAX_DAYS_AHEAD, MAX_NIGHTS, Night, units_left
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.listing import Listing
 
@@ -51,6 +51,12 @@ def wrong_check_in(check_in: date, *, today: date) -> Iterator[FieldError]:
         yield FieldError("check_in", "is in the past at the listing")
     if check_in > today + timedelta(days=MAX_DAYS_AHEAD):
         yield FieldError("check_in", f"is more than {MAX_DAYS_AHEAD} days ahead")
+
+
+def may_be_booked(listing: Listing, night: Night, *, today: date) -> bool:
+    """Whether the night can be part of a new stay: none that is over, and none that no stay reaches yet."""
+    in_reach = today <= night.date < today + timedelta(days=HORIZON)
+    return in_reach and listing.status == "open" and units_left(listing, night) > 0
 
 
 def wrong_range(start: date, end: date, *, today: date) -> Iterator[FieldError]:

@@ -20,8 +20,3 @@ def one_line(text: str) -> str:
 def visible(text: str) -> str:
     """The text without format characters (Unicode's category Cf): what a reader sees of it, joiners left out too."""
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
-
-
-def fold_city(city: str) -> str:
-    """The form in which cities are compared: case and spaces folded."""
-    return " ".join(city.casefold().split())

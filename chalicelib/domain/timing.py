@@ -249,6 +249,15 @@ PAGE_REFRESH_AFTER_FAULT = timedelta(seconds=30)
 CORS_CACHE = timedelta(minutes=10)
 """How long a browser keeps a preflight's answer."""
 
+WESTERNMOST, EASTERNMOST = timedelta(hours=-12), timedelta(hours=14)
+"""From UTC to the zones where a day ends last, and where it begins first."""
+
+CITY_FORGOTTEN_AFTER = timedelta(days=1)
+"""How long a city is kept after its last listing."""
+
+CATALOGUE_CACHE = timedelta(seconds=30)
+"""How long anybody may keep what the catalogue answered."""
+
 STATIC_CACHE = timedelta(days=1)
 """How long the files of ``/docs`` may be kept: they change with a release."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -161,7 +161,7 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     if gateway is None:
         raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
     if short := calendar.short_nights(listing, nights, stay):
-        raise DatesUnavailable(short)
+        raise DatesUnavailable(short, own_booking=_own_hold(ports, guest, listing, short))
     quote = calendar.quote(listing, nights, stay)
     if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
@@ -195,6 +195,20 @@ def free_slots(ports: Ports, guest: PersonId, now: datetime) -> Iterator[HoldSlo
     yield from (slot for slot in slots if slot.is_over(now))
     # Few guests take three within half a day: only for them are the bookings behind the slots read.
     yield from (slot for slot in slots if not slot.is_over(now) and not _is_unpaid(ports, slot))
+
+
+def _own_hold(ports: Ports, guest: PersonId, listing: Listing, nights: Collection[date]) -> BookingId | None:
+    """The guest's unpaid booking of this listing that holds one of these nights."""
+    for slot in ports.bookings.hold_slots(guest):
+        try:
+            booking = ports.bookings.load(slot.occupant) if slot.occupant else None
+        except Unreadable:
+            continue
+        if booking is None or booking.status != "pending_payment":
+            continue
+        if booking.place.listing_id == listing.listing_id and not set(nights).isdisjoint(booking.stay.dates):
+            return booking.booking_id
+    return None
 
 
 def _is_unpaid(ports: Ports, slot: HoldSlot) -> bool:

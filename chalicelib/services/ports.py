@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry
 from chalicelib.domain.calendar import NightChange, Nights
+from chalicelib.domain.cities import City
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
@@ -236,8 +237,16 @@ class ListingStore(Protocol):
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         """Newest first."""
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
-        """Open listings, cheapest first."""
+    def in_city(
+        self, city_key: str, *, currency: str, max_price: int | None, limit: int, after: str | None
+    ) -> Page[ListingId]:
+        """Open listings whose prices are in one currency, cheapest first."""
+
+    def cities(self, beginning: str, *, limit: int, after: str | None) -> Page[City]:
+        """The cities with open listings whose key begins so, by their key."""
+
+    def find_cities(self, keys: Sequence[str]) -> list[City]:
+        """The cities of these keys (at most 100) that have open listings, in the order asked."""
 
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         """Newest first."""
@@ -462,6 +471,10 @@ class Rules:
     hold_for: timedelta
     checkout_window: timedelta
     return_origins: frozenset[str]
+    time_zone: str
+    """In which a day begins, where no listing says it (IANA)."""
+    currency: str
+    """What a search is in that names none."""
 
 
 class Ports(Protocol):

@@ -249,9 +249,10 @@ def _search(client: ScenarioClient, listing: Json) -> Json:
     """The listing as a search in its city shows it; an index may lag behind a write."""
     check_in = client.today() + timedelta(days=30)
     stay = f"check_in={check_in}&check_out={check_in + timedelta(days=3)}&guests=2"
+    place = f"city={quote(listing['city'])}&currency={listing['nightly_price']['currency']}"
 
     def look() -> Json | None:
-        path = f"/v1/listings?city={quote(listing['city'])}&{stay}"
+        path = f"/v1/listings?{place}&{stay}"
         items = client.call("GET", path, expect=200)["items"]
         return next((item for item in items if item["listing_id"] == listing["listing_id"]), None)
 

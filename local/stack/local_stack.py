@@ -171,7 +171,11 @@ class Stack:
                 issuer.create_blueprint(tokens),
                 mailbox.create_blueprint(post),
                 controls.create_blueprint(controls.Controls(clock, workers, both, post)),
-                storefront.create_blueprint(self.addresses.api, seed.places(self.gateways_by_currency)),
+                storefront.create_blueprint(
+                    self.addresses.api,
+                    seed.places(self.gateways_by_currency),
+                    currency=next(iter(self.gateways_by_currency)),
+                ),
                 home_page.create_blueprint(self.addresses),
             ]
         )

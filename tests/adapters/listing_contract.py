@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.calendar import UNCHANGED, Night, NightChange
-from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.cities import City
+from chalicelib.domain.ids import ListingId, PersonId, derive_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review, rated
@@ -97,7 +98,7 @@ class ListingContract:
         made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
         published(bench, "closed", status="closed")
         published(bench, "elsewhere", city="Bahir Dar")
-        pages = all_pages(lambda after: bench.listings.in_city("bishoftu", max_price=None, limit=limit, after=after))
+        pages = all_pages(lambda after: in_bishoftu(bench, limit=limit, after=after))
         assert [listing_id for page in pages for listing_id in page.items] == [made[name] for name in "cbda"]
         assert all(len(page.items) <= limit for page in pages)
 
@@ -107,8 +108,65 @@ class ListingContract:
     def test_a_city_up_to_a_price(self, bench: Bench, max_price: int, names: str) -> None:
         prices = {"b": 90000, "a": 1000000, "d": 245000, "c": 5}
         made = {name: published(bench, name, nightly_price=Money(p, "ETB")).listing_id for name, p in prices.items()}
-        page = bench.listings.in_city("bishoftu", max_price=max_price, limit=100, after=None)
+        page = in_bishoftu(bench, max_price=max_price)
         assert page == Page(tuple(made[name] for name in names), None)
+
+    def test_a_city_is_listed_in_one_currency(self, bench: Bench) -> None:
+        birr = published(bench, "birr", nightly_price=Money(500000, "ETB"))
+        dollars = published(bench, "dollars", nightly_price=Money(9900, "USD"))
+        assert in_bishoftu(bench).items == (birr.listing_id,)
+        assert in_bishoftu(bench, currency="USD").items == (dollars.listing_id,)
+        assert in_bishoftu(bench, currency="KES").items == ()
+
+    def test_a_city_is_found_by_any_of_its_names(self, bench: Bench) -> None:
+        names = ("Bishoftu", "BISHOFTU ", "Debre-Zeit", "ደብረ ዘይት", "Bi\u200bshoftu")
+        made = [published(bench, name, city=name).listing_id for name in names]
+        assert set(in_bishoftu(bench).items) == set(made)
+
+    # -- the directory of cities
+
+    def test_the_directory_counts_open_listings_by_spelling(self, bench: Bench) -> None:
+        for n, city in enumerate(("Hawassa", "ሐዋሳ", "Awassa", "Hawassa", "Bishoftu")):
+            published(bench, f"{n}", city=city)
+        published(bench, "closed", city="Adama", status="closed")
+        bishoftu = City("bishoftu", 1, {"Bishoftu": 1})
+        hawassa = City("hawasa", 4, {"Hawassa": 2, "ሐዋሳ": 1, "Awassa": 1})
+        assert bench.listings.cities("", limit=9, after=None) == Page((bishoftu, hawassa), None)
+        assert bench.listings.cities("haw", limit=9, after=None).items == (hawassa,)
+        assert bench.listings.cities("x", limit=9, after=None).items == ()
+        pages = all_pages(lambda after: bench.listings.cities("", limit=1, after=after))
+        assert [city for page in pages for city in page.items] == [bishoftu, hawassa]
+        assert bench.listings.find_cities(["hawasa", "adama", "bishoftu"]) == [hawassa, bishoftu]
+        assert bench.listings.find_cities([]) == []
+
+    def test_the_directory_follows_what_becomes_of_a_listing(self, bench: Bench) -> None:
+        def directory() -> list[tuple[str, int, dict[str, int]]]:
+            found = bench.listings.cities("", limit=9, after=None).items
+            return [(city.key, city.listings, dict(city.spellings)) for city in found]
+
+        first, second = (published(bench, name, city="Adama") for name in ("first", "second"))
+        assert directory() == [("adama", 2, {"Adama": 2})]
+        first = bench.listings.save(first, replace(first, title="Another"))
+        assert directory() == [("adama", 2, {"Adama": 2})]
+        first = bench.listings.save(first, replace(first, city="Nazret"))
+        assert directory() == [("adama", 2, {"Adama": 1, "Nazret": 1})]
+        first = bench.listings.save(first, replace(first, city="Bishoftu"))
+        assert directory() == [("adama", 1, {"Adama": 1}), ("bishoftu", 1, {"Bishoftu": 1})]
+        closed = bench.listings.save(first, replace(first, status="closed"))
+        assert directory() == [("adama", 1, {"Adama": 1})]
+        bench.listings.save(closed, replace(closed, city="Gondar"))
+        assert directory() == [("adama", 1, {"Adama": 1})]
+        bench.listings.publish(second)
+        assert directory() == [("adama", 1, {"Adama": 1})]
+        with pytest.raises(VersionLost):
+            bench.listings.save(first, replace(first, city="Gondar"))
+        assert directory() == [("adama", 1, {"Adama": 1})]
+        opened = bench.listings.load(closed.listing_id)
+        assert opened is not None
+        bench.listings.save(opened, replace(opened, status="open"))
+        assert directory() == [("adama", 1, {"Adama": 1}), ("gondar", 1, {"Gondar": 1})]
+        bench.listings.save(second, replace(second, status="closed"))
+        assert directory() == [("gondar", 1, {"Gondar": 1})]
 
     @pytest.mark.parametrize("limit", [1, 100])
     def test_a_hosts_listings_newest_first_closed_ones_too(self, bench: Bench, limit: int) -> None:
@@ -138,10 +196,10 @@ class ListingContract:
     def test_a_closed_listing_leaves_its_city_and_comes_back(self, bench: Bench) -> None:
         listing = published(bench, "a")
         closed = bench.listings.save(listing, replace(listing, status="closed"))
-        assert bench.listings.in_city("bishoftu", max_price=None, limit=9, after=None).items == ()
+        assert in_bishoftu(bench).items == ()
         assert bench.listings.of_host(HOST, limit=9, after=None).items == (listing.listing_id,)
         bench.listings.save(closed, replace(closed, status="open", nightly_price=Money(7, "ETB")))
-        assert bench.listings.in_city("bishoftu", max_price=7, limit=9, after=None).items == (listing.listing_id,)
+        assert in_bishoftu(bench, max_price=7).items == (listing.listing_id,)
 
     # -- nights
 
@@ -243,6 +301,12 @@ class ListingContract:
         bench.listings.add_review(listing, listing, review())
         assert len(bench.listings.reviews(listing.listing_id, limit=9, after=None).items) == 1
         assert len(bench.listings.nights(listing.listing_id, date(2026, 1, 1), date(2028, 1, 1))) == 3
+
+
+def in_bishoftu(
+    bench: Bench, *, currency: str = "ETB", max_price: int | None = None, limit: int = 100, after: str | None = None
+) -> Page[ListingId]:
+    return bench.listings.in_city("bishoftu", currency=currency, max_price=max_price, limit=limit, after=after)
 
 
 def review(of: str = "first", *, at: int = 0, key: str = "") -> Review:

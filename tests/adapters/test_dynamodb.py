@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import accumulate
 from typing import Any
@@ -19,9 +19,10 @@ from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import TRIES
+from chalicelib.adapters.dynamodb.cities import Cities
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
-from chalicelib.adapters.dynamodb.tables import connect
+from chalicelib.adapters.dynamodb.tables import CityItem, connect
 from chalicelib.domain.booking import Lease
 from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
@@ -111,6 +112,7 @@ def test_any_other_save_is_one_conditional_put(bench: DynamoBench, wire: Wire) -
 
 def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> None:
     booking = held(bench)
+    listing = published(bench, "a")
     for write, operation in (
         (lambda: bench.bookings.orphan(f"{booking.booking_id}-9", Verification("paid"), NOW), "PutItem"),
         (
@@ -122,7 +124,7 @@ def test_small_writes_are_one_request_each(bench: DynamoBench, wire: Wire) -> No
             "UpdateItem",
         ),
         (lambda: bench.bookings.mark_unreadable(booking.booking_id, NOW), "UpdateItem"),
-        (lambda: bench.listings.publish(a_listing()), "PutItem"),
+        (lambda: bench.listings.save(listing, replace(listing, title="Another", units=9)), "PutItem"),
     ):
         wire.requests.clear()
         write()
@@ -222,7 +224,7 @@ def test_every_item_says_which_form_it_has(bench: DynamoBench) -> None:
     new = date(2027, 2, 1)
     bench.listings.set_nights(a_listing().listing_id, [THIRD, new], NightChange(closed=True))
     items = bench.items()
-    assert len(items) == 4 + 1 + 1 + 1 + 2
+    assert len(items) == 4 + 1 + 1 + 2 + 2
     assert {json.dumps(item.get("schema")) for item in items} == {json.dumps({"N": str(FORM)})}
 
 
@@ -365,12 +367,13 @@ def test_a_single_write_meets_conflicts_and_throttling_too(bench: DynamoBench, w
 def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> None:
     """A booking must never look changed, made, or given back because somebody was in the way."""
     booking = held(bench)
+    listing = published(bench, "a")
     wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
         bench.bookings.save(booking, opened(booking))
     wire.refuse("PutItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
-        bench.listings.publish(a_listing())
+        bench.listings.save(listing, replace(listing, units=9))
     wire.refuse("UpdateItem", "TransactionConflictException", times=TRIES)
     with pytest.raises(StoreBusy):
         bench.bookings.back_off_failing(booking.booking_id, DUE)
@@ -436,7 +439,10 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
         ("BatchGetItem", lambda bench: bench.listings.load_many([a_listing().listing_id])),
         ("BatchGetItem", lambda bench: bench.listings.nights(a_listing().listing_id, FIRST, THIRD)),
         ("BatchGetItem", lambda bench: bench.listings.load_with_nights([a_listing().listing_id], FIRST, THIRD)),
-        ("Query", lambda bench: bench.listings.in_city("bishoftu", max_price=None, limit=1, after=None)),
+        (
+            "Query",
+            lambda bench: bench.listings.in_city("bishoftu", currency="ETB", max_price=None, limit=1, after=None),
+        ),
         ("Query", lambda bench: bench.listings.of_host(HOST, limit=1, after=None)),
     ],
 )
@@ -573,7 +579,7 @@ def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.Monkey
         bookings.hold_slots(GUEST)
         listings.nights(a_listing().listing_id, FIRST, THIRD)
         bookings.due(NOW, 1)
-        listings.in_city("bishoftu", max_price=None, limit=1, after=None)
+        listings.in_city("bishoftu", currency="ETB", max_price=None, limit=1, after=None)
         elsewhere = threading.Thread(target=lambda: bookings.load(BookingId("GZ")))
         elsewhere.start()
         elsewhere.join()
@@ -707,10 +713,61 @@ def test_an_orphan_keeps_what_the_gateway_said(bench: DynamoBench) -> None:
 
 def test_the_index_of_a_city_holds_what_is_open(bench: DynamoBench) -> None:
     listing = published(bench, "a")
-    [item] = bench.items()
+    [item] = [item for item in bench.items() if item.get("part") == {"S": "LISTING"}]
     assert item["status"] == {"S": "open"}
+    assert item["city_key"] == {"S": "ETB#bishoftu"}
     assert item["price_key"] == {"S": f"0000000000245000#{listing.listing_id}"}
     bench.listings.save(listing, replace(listing, status="closed"))
-    [item] = bench.items()
+    [item] = [item for item in bench.items() if item.get("part") == {"S": "LISTING"}]
     assert item["status"] == {"S": "closed"}
     assert not {"city_key", "price_key"} & set(item)
+
+
+# -- the directory of cities
+
+
+def test_a_listing_writes_its_city_in_the_same_transaction(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    wire.requests.clear()
+    moved = bench.listings.save(listing, replace(listing, city="Adama"))
+    assert wire.operations == ["BatchGetItem", "TransactWriteItems"]
+    assert [city.key for city in bench.listings.cities("", limit=9, after=None).items] == ["adama"]
+    # The city that has no listing any more is forgotten a day later, unless one comes back.
+    later = int((NOW + timedelta(days=1)).timestamp())
+    expiries = {item["part"]["S"]: item.get("expires_at") for item in bench.items() if "listings" in item}
+    assert expiries == {"CITY#adama": None, "CITY#bishoftu": {"N": f"{later}"}}
+    moved = bench.listings.save(moved, replace(moved, city="Bishoftu"))
+    moved = bench.listings.save(moved, replace(moved, city="Adama"))
+    wire.cancel(NONE, NONE, CONFLICT, times=TRIES)
+    with pytest.raises(StoreBusy):
+        bench.listings.save(moved, replace(moved, city="Gondar"))
+    assert bench.listings.load(listing.listing_id) == moved
+    assert [city.key for city in bench.listings.cities("", limit=9, after=None).items] == ["adama"]
+
+
+@pytest.mark.parametrize("rivals", [1, 2, 6])
+def test_listings_of_one_city_at_once_are_all_counted(
+    bench: DynamoBench, monkeypatch: pytest.MonkeyPatch, rivals: int
+) -> None:
+    read = Cities._read
+    waiting = [f"rival {n}" for n in range(rivals)]
+
+    def read_then_others_publish(self: Cities, keys: Sequence[str]) -> dict[str, CityItem]:
+        found = read(self, keys)
+        if waiting:
+            name = waiting.pop()
+            monkeypatch.setattr(Cities, "_read", read)
+            published(bench, name)
+            monkeypatch.setattr(Cities, "_read", read_then_others_publish)
+        return found
+
+    monkeypatch.setattr(Cities, "_read", read_then_others_publish)
+    if rivals < TRIES:
+        published(bench, "a")
+    else:
+        with pytest.raises(StoreBusy):
+            published(bench, "a")
+    [city] = bench.listings.cities("", limit=9, after=None).items
+    assert city.listings == len(
+        bench.listings.in_city("bishoftu", currency="ETB", max_price=None, limit=9, after=None).items
+    )

@@ -18,6 +18,7 @@ PUBLIC = {
     ("GET", "/docs"),
     ("GET", "/docs/{file}"),
     ("GET", "/v1/config"),
+    ("GET", "/v1/cities"),
     ("GET", "/v1/listings"),
     ("GET", "/v1/listings/{listing_id}"),
     ("GET", "/v1/listings/{listing_id}/availability"),

@@ -22,7 +22,6 @@ from chalicelib.domain.calendar import (
     units_left,
 )
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.text import fold_city
 from tests.builders import a_listing, a_stay
 from tests.replacing import replace
 from tests.strategies import ZONES, listings, nights_around, stays
@@ -180,26 +179,6 @@ def test_a_stay_fits_exactly_when_every_night_has_its_units_left(data: st.DataOb
 
 
 # Places and times
-
-
-@pytest.mark.parametrize(
-    ("city", "folded"),
-    [
-        ("Bishoftu", "bishoftu"),
-        ("  Addis \t ABABA\n", "addis ababa"),
-        ("Straße", "strasse"),
-        ("አዲስ  አበባ", "አዲስ አበባ"),
-        ("", ""),
-    ],
-)
-def test_cities_are_compared_without_case_and_spaces(city: str, folded: str) -> None:
-    assert fold_city(city) == folded
-    assert a_listing(city=city).city_key == folded
-
-
-@given(st.text(alphabet="aBß İ\tሀ", max_size=12))
-def test_folding_twice_changes_nothing(city: str) -> None:
-    assert fold_city(fold_city(city)) == fold_city(city)
 
 
 @pytest.mark.parametrize(

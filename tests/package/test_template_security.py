@@ -72,6 +72,9 @@ def test_tables_are_safe_and_their_indexes_free_to_keep(template: Template, name
     own, others = table["SSESpecification"]["Fn::If"][1:]
     assert (own, others) == ({"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}, {"SSEEnabled": True})
     assert table["DeletionProtectionEnabled"] is False
+    # Only cities without listings have an end: nothing else of either table is ever forgotten by itself.
+    expiring = {"AttributeName": "expires_at", "Enabled": True} if name == "ListingsTable" else None
+    assert table.get("TimeToLiveSpecification") == expiring
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     for index in table["GlobalSecondaryIndexes"]:
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}

@@ -204,6 +204,42 @@ def test_nights_that_are_short_or_closed_are_named(harness: Harness, ports: Fake
     assert GUEST not in ports.tables.slots
 
 
+def test_a_guest_whose_own_unpaid_booking_holds_the_nights_is_told_which(harness: Harness, ports: Fakes) -> None:
+    own = harness.book(key="own", stay=a_stay(NIGHTS[1], 1, units=4)).booking
+    elsewhere = replace(harness.listing, listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
+    ports.tables.listings[elsewhere.listing_id] = elsewhere
+    harness.book(key="later", stay=a_stay(NIGHTS[2], 1, units=4))
+    with pytest.raises(DatesUnavailable) as refused:
+        harness.book(key="again", stay=a_stay(NIGHTS[0], 2))
+    assert (refused.value.nights, refused.value.own_booking) == ((NIGHTS[1],), own.booking_id)
+    assert "your own booking" in refused.value.detail
+    # Nobody else is told.
+    with pytest.raises(DatesUnavailable) as refused:
+        harness.book(key="dawit", guest=GUEST_DAWIT)
+    assert refused.value.own_booking is None
+    assert "your own" not in refused.value.detail
+
+
+@pytest.mark.parametrize("story", ["paid", "elsewhere", "other nights", "unreadable"])
+def test_own_bookings_that_do_not_stand_in_the_way_are_not_named(harness: Harness, ports: Fakes, story: str) -> None:
+    if story == "paid":
+        harness.confirmed_booking(key="own", stay=a_stay(units=4))
+    else:
+        own = harness.book(key="own", stay=a_stay(NIGHTS[0], 1)).booking
+        harness.book(key="other", guest=GUEST_DAWIT, stay=a_stay(NIGHTS[1], 1, units=4))
+        if story == "unreadable":
+            ports.run_before("bookings.load", raises(Unreadable(own.booking_id)), skip=1)
+        if story == "elsewhere":
+            row = ports.tables.bookings[own.booking_id]
+            place = replace(own.place, listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
+            row.booking = replace(own, place=place, stay=a_stay(NIGHTS[1], 1))
+    with pytest.raises(DatesUnavailable) as refused:
+        harness.book(key="again", stay=a_stay(NIGHTS[1], 1))
+    assert refused.value.own_booking is None
+    if story == "elsewhere":
+        ports.tables.bookings[own.booking_id].booking = own
+
+
 @pytest.mark.parametrize("shown", [734999, 735001, 0])
 def test_a_price_that_changed_is_told(harness: Harness, ports: Fakes, shown: int) -> None:
     with pytest.raises(PriceChanged) as refused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from chalicelib.domain.money import Money
 from chalicelib.services.calendars import availability
 from chalicelib.services.hosting import of_host, publish
 from chalicelib.services.ports import StoreBusy, Unreadable
-from chalicelib.services.search import Search, listing_of, listing_with_nights, search
+from chalicelib.services.search import MOST_LISTINGS, Search, SearchPage, listing_of, listing_with_nights, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway
@@ -31,6 +31,10 @@ def another(harness: Harness, name: str, **changes: Any) -> Listing:
     listing = a_listing(listing_id=derive_listing_id(SALT, HOST, name), **changes)
     harness.ports.tables.listings[listing.listing_id] = listing
     return listing
+
+
+def shown(page: SearchPage) -> list[Listing]:
+    return [result.listing for result in page.items]
 
 
 # -- publishing
@@ -99,28 +103,28 @@ def test_without_dates_all_open_listings_cheapest_first(harness: Harness, ports:
     another(harness, "closed", status="closed")
     another(harness, "elsewhere", city="Bahir Dar")
     found = search(ports, Search("  BISHOFTU "))
-    assert found.items == ((cheap, None), (harness.listing, None))
+    assert shown(found) == [cheap, harness.listing]
     assert found.next_cursor is None
 
 
 def test_a_price_limit(harness: Harness, ports: Fakes) -> None:
-    assert search(ports, Search("bishoftu", max_price=245000)).items == ((harness.listing, None),)
+    assert shown(search(ports, Search("bishoftu", max_price=245000))) == [harness.listing]
     assert search(ports, Search("bishoftu", max_price=244999)).items == ()
 
 
 def test_page_by_page(harness: Harness, ports: Fakes) -> None:
     for n in range(4):
         another(harness, f"{n}", nightly_price=Money(n + 1, "ETB"))
-    shown = []
+    prices = []
     after: str | None = None
     while True:
         page = search(ports, Search("bishoftu", limit=2, after=after))
         assert len(page.items) <= 2
-        shown += [listing.nightly_price.minor for listing, _ in page.items]
+        prices += [listing.nightly_price.minor for listing in shown(page)]
         after = page.next_cursor
         if after is None:
             break
-    assert shown == [1, 2, 3, 4, 245000]
+    assert prices == [1, 2, 3, 4, 245000]
 
 
 def test_a_listing_that_was_just_closed_is_not_shown(harness: Harness, ports: Fakes) -> None:
@@ -131,7 +135,7 @@ def test_a_listing_that_was_just_closed_is_not_shown(harness: Harness, ports: Fa
         ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, status="closed")
 
     ports.run_before("listings.load_many", closed)
-    assert search(ports, Search("bishoftu")).items == ((dearer, None),)
+    assert shown(search(ports, Search("bishoftu"))) == [dearer]
 
 
 @pytest.mark.parametrize(("guests", "fits"), [(8, True), (9, False)])
@@ -141,17 +145,86 @@ def test_without_dates_it_must_be_large_enough(harness: Harness, ports: Fakes, g
 
 def test_with_dates_each_has_its_quote(harness: Harness, ports: Fakes) -> None:
     ports.tables.nights[harness.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(300000, "ETB"))
-    [(listing, quote)] = search(ports, Search("bishoftu", IN, OUT)).items
-    assert listing == harness.listing
-    assert quote is not None
-    assert quote.total == Money(790000, "ETB")
+    [found] = search(ports, Search("bishoftu", IN, OUT)).items
+    assert (found.listing, found.stay) == (harness.listing, a_stay(IN, 3, guests=1))
+    assert found.quote is not None
+    assert found.quote.total == Money(790000, "ETB")
 
 
 @pytest.mark.parametrize(("guests", "units"), [(1, 1), (2, 1), (3, 2), (8, 4)])
 def test_as_many_units_as_the_guests_need(harness: Harness, ports: Fakes, guests: int, units: int) -> None:
-    [(_, quote)] = search(ports, Search("bishoftu", IN, OUT, guests=guests)).items
-    assert quote is not None
-    assert quote.total == Money(735000 * units, "ETB")
+    [found] = search(ports, Search("bishoftu", IN, OUT, guests=guests)).items
+    assert found.stay is not None
+    assert found.quote is not None
+    assert (found.stay.units, found.quote.total) == (units, Money(735000 * units, "ETB"))
+
+
+def test_with_dates_the_cheapest_stay_comes_first(harness: Harness, ports: Fakes) -> None:
+    """Whatever a night costs otherwise, and however many units the guests need."""
+    festival = another(harness, "festival", nightly_price=Money(1000, "ETB"))
+    for day in NIGHTS:
+        ports.tables.nights[festival.listing_id, day] = Night(day, 0, Money(400000, "ETB"))
+    small = another(harness, "small", nightly_price=Money(130000, "ETB"), guests_per_unit=1)
+    offer = another(harness, "offer", nightly_price=Money(900000, "ETB"))
+    ports.tables.nights[offer.listing_id, NIGHTS[0]] = Night(NIGHTS[0], 0, Money(0, "ETB"))
+    assert shown(search(ports, Search("bishoftu", guests=2))) == [festival, small, harness.listing, offer]
+    whole = search(ports, Search("bishoftu", IN, OUT, guests=2))
+    assert shown(whole) == [harness.listing, small, festival, offer]
+    assert [each.quote.total.minor for each in whole.items if each.quote] == [735000, 780000, 1200000, 1800000]
+    paged: list[Listing] = []
+    after: str | None = None
+    for _ in range(4):
+        page = search(ports, Search("bishoftu", IN, OUT, guests=2, limit=1, after=after))
+        assert not page.partial
+        paged += shown(page)
+        after = page.next_cursor
+    assert (paged, after) == (shown(whole), None)
+
+
+def test_with_dates_a_price_limit_is_the_average_night_of_one_unit(harness: Harness, ports: Fakes) -> None:
+    ports.tables.nights[harness.listing.listing_id, NIGHTS[1]] = Night(NIGHTS[1], 0, Money(245003, "ETB"))
+    for guests in (1, 3, 8):
+        assert shown(search(ports, Search("bishoftu", IN, OUT, guests=guests, max_price=245001)))
+        assert not shown(search(ports, Search("bishoftu", IN, OUT, guests=guests, max_price=245000)))
+
+
+def test_stays_that_cost_the_same_come_once_each_page_by_page(harness: Harness, ports: Fakes) -> None:
+    same = [harness.listing, *(another(harness, f"{n}") for n in range(4))]
+    paged: list[Listing] = []
+    after: str | None = None
+    for _ in range(3):
+        page = search(ports, Search("bishoftu", IN, OUT, limit=2, after=after))
+        paged += shown(page)
+        after = page.next_cursor
+    assert paged == sorted(same, key=lambda listing: listing.listing_id)
+    assert after is None
+
+
+def test_a_city_beyond_the_bound_is_said_to_be_shown_in_part(harness: Harness, ports: Fakes) -> None:
+    for n in range(MOST_LISTINGS - 1):
+        another(harness, f"{n}", nightly_price=Money(245000 + n, "ETB"))
+    assert not search(ports, Search("bishoftu", IN, OUT)).partial
+    beyond = another(harness, "beyond", nightly_price=Money(900000, "ETB"))
+    ports.tables.nights |= {(beyond.listing_id, day): Night(day, 0, Money(1, "ETB")) for day in NIGHTS}
+    page = search(ports, Search("bishoftu", IN, OUT))
+    assert page.partial
+    assert beyond not in shown(page)
+    assert not search(ports, Search("bishoftu")).partial
+
+
+def test_a_search_is_in_one_currency(harness: Harness, ports: Fakes) -> None:
+    dollars = another(harness, "dollars", nightly_price=Money(9900, "USD"))
+    for check_in, check_out in ((None, None), (IN, OUT)):
+        wanted = Search("bishoftu", check_in, check_out)
+        assert shown(search(ports, wanted)) == [harness.listing]
+        assert shown(search(ports, replace(wanted, currency="USD"))) == [dollars]
+        assert shown(search(ports, replace(wanted, currency="KES"))) == []
+
+
+@pytest.mark.parametrize("city", ["BISHO FTU", "Bi\u00adshoftu", "ደብረ ዘይት", "Debre-Zeit", "ቢሾፍቱ"])
+def test_a_city_is_found_by_any_of_its_names(harness: Harness, ports: Fakes, city: str) -> None:
+    assert shown(search(ports, Search(city))) == [harness.listing]
+    assert shown(search(ports, Search(city, IN, OUT))) == [harness.listing]
 
 
 @pytest.mark.parametrize(("guests", "free"), [(4, True), (5, False)])
@@ -167,10 +240,30 @@ def test_a_closed_night_is_not_free(harness: Harness, ports: Fakes) -> None:
     assert len(search(ports, Search("bishoftu", IN, NIGHTS[2])).items) == 1
 
 
-def test_yesterday_is_not_free(harness: Harness, ports: Fakes) -> None:
-    today = NOW.date()
-    assert search(ports, Search("bishoftu", today - timedelta(days=1), OUT)).items == ()
-    assert len(search(ports, Search("bishoftu", today, OUT)).items) == 1
+@pytest.mark.parametrize(("days", "wrong"), [(-1, True), (0, False), (540, False), (541, True)])
+def test_only_stays_that_can_be_booked_are_searched(harness: Harness, ports: Fakes, days: int, *, wrong: bool) -> None:
+    check_in = NOW.date() + timedelta(days=days)
+    wanted = Search("bishoftu", check_in, check_in + timedelta(days=1))
+    if wrong:
+        with pytest.raises(InvalidRequest) as refused:
+            search(ports, wanted)
+        assert [error.field for error in refused.value.errors] == ["check_in"]
+    else:
+        assert shown(search(ports, wanted)) == [harness.listing]
+
+
+@pytest.mark.parametrize(
+    ("days", "zone", "free"), [(0, "Pacific/Kiritimati", False), (540, "Pacific/Pago_Pago", False)]
+)
+def test_where_it_is_another_day_nothing_is_offered_that_booking_refuses(
+    harness: Harness, ports: Fakes, days: int, zone: str, *, free: bool
+) -> None:
+    ports.clock.move_to(datetime(2027, 1, 2, 10, 30, tzinfo=UTC))
+    elsewhere = another(harness, "elsewhere", time_zone=zone)
+    check_in = date(2027, 1, 2) + timedelta(days=days)
+    found = shown(search(ports, Search("bishoftu", check_in, check_in + timedelta(days=1))))
+    assert (elsewhere in found) is free
+    assert harness.listing in found
 
 
 @pytest.mark.parametrize(
@@ -194,6 +287,27 @@ def test_dates_that_make_no_stay(
 
 def test_thirty_nights_are_searched(harness: Harness, ports: Fakes) -> None:
     assert len(search(ports, Search("bishoftu", IN, IN + timedelta(days=30))).items) == 1
+
+
+@pytest.mark.parametrize(("days", "currency"), [(-1, "ETB"), (-1, "USD"), (541, "ETB")])
+def test_where_no_listing_is_the_stages_own_day_counts(
+    harness: Harness, ports: Fakes, days: int, currency: str
+) -> None:
+    check_in = NOW.date() + timedelta(days=days)
+    for city in ("atlantis", "bishoftu") if currency == "USD" else ("atlantis",):
+        with pytest.raises(InvalidRequest) as refused:
+            search(ports, Search(city, check_in, check_in + timedelta(days=1), currency=currency))
+        assert [error.field for error in refused.value.errors] == ["check_in"]
+
+
+@pytest.mark.parametrize("days", [-3, -2, 2, 100, 538, 543, 9999])
+def test_what_is_so_everywhere_asks_no_listing(harness: Harness, ports: Fakes, days: int) -> None:
+    check_in = NOW.date() + timedelta(days=days)
+    try:
+        search(ports, Search("bishoftu", check_in, check_in + timedelta(days=1)))
+    except InvalidRequest:
+        assert ports.call_log.calls == []
+    assert ports.call_log.count("listings.load_many") == 0
 
 
 # -- one listing

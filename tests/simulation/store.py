@@ -11,6 +11,7 @@ from chalicelib.adapters.dynamodb.records import FORM, decode_booking, encode_bo
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
+from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
@@ -351,14 +352,22 @@ class SimListings:
         every = self.tables.nights.items()
         return {day: night for (of, day), night in every if of == listing_id and start <= day < end}
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
+    def in_city(
+        self, city_key: str, *, currency: str, max_price: int | None, limit: int, after: str | None
+    ) -> Page[ListingId]:
         found = [
             (listing.nightly_price.minor, listing.listing_id)
             for listing in self.tables.listings.values()
-            if listing.city_key == city_key and listing.status == "open"
+            if (listing.city_key, listing.nightly_price.currency, listing.status) == (city_key, currency, "open")
         ]
         cheap = [key for price, key in sorted(found) if max_price is None or price <= max_price]
         return _page(cheap, limit, after)
+
+    def cities(self, beginning: str, *, limit: int, after: str | None) -> Page[City]:
+        raise NotImplementedError  # no action of a simulation reads the directory
+
+    def find_cities(self, keys: Sequence[str]) -> list[City]:
+        raise NotImplementedError
 
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         own = [key for key, listing in self.tables.listings.items() if listing.host_id == host_id]

@@ -318,6 +318,8 @@ class World:
                 hold_for=timedelta(minutes=self.settings.hold_minutes),
                 checkout_window=timedelta(minutes=self.settings.window_minutes),
                 return_origins=frozenset(),
+                time_zone="Africa/Addis_Ababa",
+                currency="ETB",
             ),
         )
 

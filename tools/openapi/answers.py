@@ -31,7 +31,11 @@ FOR_A_TOKEN = ("UNAUTHORIZED", "AUTHORIZER_FAILURE")
 TEXT: Json = {"type": "string"}
 HEADERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Stands in every log line of this request.", "required": True, "schema": TEXT},
-    "ETag": {"description": "The listing's version, for `If-Match`.", "required": True, "schema": TEXT},
+    "ETag": {
+        "description": "What the answer is known by, for `If-None-Match`; of one listing, its version, for `If-Match`.",
+        "required": True,
+        "schema": TEXT,
+    },
     "Location": {
         "description": "Where it is, or where to go; perhaps relative to this address.",
         "required": True,
@@ -53,6 +57,7 @@ _OUTCOMES = {
     202: "Taken on",
     204: "Done; there is nothing to say",
     303: "Go on there",
+    304: "The same as before",
     404: "A page that says so",
 }
 _WAITS = frozenset({"in_progress", "too_many_open_holds", "busy", "gateway_unreachable", "too_many_requests"})
@@ -73,7 +78,8 @@ SCHEMAS: Mapping[str, Json] = {
     "Problem": {
         "description": "What went wrong (RFC 9457). `code` is stable, for programs and for translating; `retryable`: "
         "the very same request can succeed later; `errors`: every wrong field of a body or query. `nights` comes with "
-        "`dates_unavailable`, `total` with `price_changed`.",
+        "`dates_unavailable`, with `your_booking_id` where an unpaid booking of the guest's own holds one of them; "
+        "`total` comes with `price_changed`.",
         "type": "object",
         "properties": {
             "type": TEXT | {"format": "uri-reference"},
@@ -84,6 +90,7 @@ SCHEMAS: Mapping[str, Json] = {
             "code": {"$ref": "#/components/schemas/ProblemCode"},
             "retryable": {"type": "boolean"},
             "errors": {"type": "array", "items": {"$ref": "#/components/schemas/WrongField"}},
+            "your_booking_id": TEXT,
             "nights": {"type": "array", "items": TEXT | {"format": "date"}},
             "total": {"$ref": "#/components/schemas/Money"},
         },

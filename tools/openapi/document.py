@@ -21,7 +21,8 @@ from tools.openapi.answers import JSON, TEXT, content, response, statuses
 from tools.openapi.schemas import Json
 
 TAGS: Mapping[str, str] = {
-    "listings": "The catalogue, and what a host does with it.",
+    "search": "Find a place to stay.",
+    "listings": "One listing, and what its host does with it.",
     "hosts": "What a host sees of their own: their listings, and who comes.",
     "reviews": "What guests say of a stay that is over.",
     "bookings": "Hold a stay, pay for it, cancel it.",
@@ -56,6 +57,10 @@ TAKEN: Mapping[str, Json] = {
         "description": "One key per intent: the same call may then be sent again.",
         "schema": TEXT | {"pattern": "^[!-~]{1,255}$"},
         "example": "a-key-for-this-intent",
+    },
+    "If-None-Match": {
+        "description": "The `ETag` of an earlier answer: this one is 304 if it would be the same.",
+        "schema": TEXT,
     },
     "If-Match": {
         "description": "The `ETag` of a read: only if the listing is still as it was read.",
@@ -138,6 +143,8 @@ def _parameters(route: Route) -> Iterator[Json]:
             yield parameter
     if route.idempotent:
         yield _taken("Idempotency-Key", required="idempotency_key_required" in route.refuses)
+    if route.cached:
+        yield _taken("If-None-Match", required=False)
     if route.conditional:
         yield _taken("If-Match", required=False)
     if route.signed_by is not None:

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from chalicelib.api.answers.bookings import BookingOut
-from chalicelib.api.answers.listings import FoundListingOut, ListingOut, NightsOut, ReviewOut
+from chalicelib.api.answers.listings import CityOut, FoundListingPageOut, ListingOut, NightsOut, ReviewOut
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
@@ -71,7 +71,13 @@ _LISTING = {
     "rating": {"average": 4.5, "count": 12},
     **_AT,
 }
-_NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(245000), "closed": False}]}
+_FOUND_LISTING = {
+    "listing_id": LISTING_ID,
+    **{name: _LISTING[name] for name in ("title", "city", "nightly_price", "units", "guests_per_unit", "rating")},
+    **{name: _LISTING[name] for name in ("cancellation_policy", "photos")},
+    "quote": {"nights": 3, "units": 1, "total": _money(735000)},
+}
+_NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(245000), "closed": False, "bookable": True}]}
 _REFUND = {
     "refund_id": f"{TX_REF}-R1",
     "amount": _money(245000),
@@ -135,7 +141,8 @@ BODIES: Mapping[type, Json] = {
 
 ANSWERS: Mapping[type, Json] = {
     ListingOut: _LISTING,
-    FoundListingOut: _LISTING | {"quote": {"nights": 3, "total": _money(735000)}},
+    FoundListingPageOut: {"items": [_FOUND_LISTING], "next_cursor": None},
+    CityOut: {"city": "Hawassa", "names": ["Hawassa", "ሐዋሳ"], "listings": 12},
     NightsOut: _NIGHTS,
     ReviewOut: {"rating": 5, "text": "Quiet, and the coffee was good.", "created_at": _AT["created_at"]},
     BookingOut: _BOOKING,
@@ -190,6 +197,7 @@ ANSWERS: Mapping[type, Json] = {
         "client_id": "4q2s0exampleclient",
         "currencies": ["ETB", "USD"],
         "languages": ["en", "am"],
+        "time_zone": "Africa/Addis_Ababa",
         "hold_minutes": 30,
         "return_origins": ["https://shop.example.et"],
         "version": "1.0.0",

@@ -9,6 +9,7 @@ from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Item, Writes, batch_read, page_of, reading
+from chalicelib.adapters.dynamodb.cities import Cities
 from chalicelib.adapters.dynamodb.months import edit, month_parts, nights_of
 from chalicelib.adapters.dynamodb.records import (
     FORM,
@@ -23,9 +24,11 @@ from chalicelib.adapters.dynamodb.tables import (
     ListingItem,
     ReviewItem,
     instant_key,
+    market_key,
     price_key,
 )
 from chalicelib.domain.calendar import NightChange, Nights
+from chalicelib.domain.cities import City
 from chalicelib.domain.ids import ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
@@ -43,12 +46,13 @@ class DynamoListings:
     def __init__(self, connection: Connection, writes: Writes | None = None) -> None:
         self._connection = connection
         self._writes = writes or Writes()
+        self._cities = Cities(connection, self._writes)
 
     def publish(self, listing: Listing) -> bool:
         try:
             # The same host with the same key meets the listing that is there already.
             absent = ListingItem.listing_id.does_not_exist()
-            self._writes.one(lambda: _listing_item(listing).save(condition=absent), lost=VersionLost)
+            self._cities.write(_listing_item(listing), absent, before=None, after=listing, lost=VersionLost)
         except VersionLost:
             return False
         return True
@@ -64,7 +68,7 @@ class DynamoListings:
         after = replace(after, version=before.version + 1)
         # Nobody saved since this one was loaded.
         unchanged = ListingItem.version == before.version
-        self._writes.one(lambda: _listing_item(after).save(condition=unchanged), lost=VersionLost)
+        self._cities.write(_listing_item(after), unchanged, before=before, after=after, lost=VersionLost)
         return after
 
     @reading()
@@ -127,10 +131,19 @@ class DynamoListings:
             ReviewItem, listing_id, _review, limit=limit, after=after, newest_first=True, range_condition=under
         )
 
-    def in_city(self, city_key: str, *, max_price: int | None, limit: int, after: str | None) -> Page[ListingId]:
+    def in_city(
+        self, city_key: str, *, currency: str, max_price: int | None, limit: int, after: str | None
+    ) -> Page[ListingId]:
         # "~" sorts after every id, so the price itself is still in.
         cheap = None if max_price is None else ListingItem.price_key <= price_key(max_price, "~")
-        return page_of(ListingItem.by_city, city_key, _listing_id, limit=limit, after=after, range_condition=cheap)
+        market = market_key(currency, city_key)
+        return page_of(ListingItem.by_city, market, _listing_id, limit=limit, after=after, range_condition=cheap)
+
+    def cities(self, beginning: str, *, limit: int, after: str | None) -> Page[City]:
+        return self._cities.beginning(beginning, limit=limit, after=after)
+
+    def find_cities(self, keys: Sequence[str]) -> list[City]:
+        return self._cities.find(keys)
 
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         return page_of(ListingItem.by_host, host_id, _listing_id, limit=limit, after=after, newest_first=True)
@@ -154,7 +167,7 @@ def _listing_item(listing: Listing) -> ListingItem:
         schema=FORM,
         version=listing.version,
         status=listing.status,
-        city_key=listing.city_key if is_open else None,
+        city_key=market_key(listing.nightly_price.currency, listing.city_key) if is_open else None,
         price_key=price_key(listing.nightly_price.minor, listing.listing_id) if is_open else None,
         host_id=listing.host_id,
         host_order=instant_key(listing.created_at),

@@ -1,9 +1,9 @@
 """The two tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
 
-``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``,
-``REVIEW#…``. ``bookings`` has key
-``booking_id``; beside the bookings lie small items: ``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a
-reference that we do not hold) and ``SALT``. ``.chalice/resources.json`` defines the same tables; a test compares them.
+``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
+``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
+``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
+``.chalice/resources.json`` defines the same tables; a test compares them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -36,7 +36,7 @@ class _Meta:
 
 
 class CityIndex(GlobalSecondaryIndex["ListingItem"]):
-    """Open listings of a city, cheapest first."""
+    """Open listings of a city whose prices are in one currency, cheapest first."""
 
     class Meta:
         index_name = "by_city"
@@ -58,7 +58,7 @@ class HostIndex(GlobalSecondaryIndex["ListingItem"]):
 
 
 class ListingItem(Model):
-    """``city_key`` and ``price_key`` are set while the listing is open only, so the index holds just those."""
+    """``city_key`` (``ETB#hawasa``) and ``price_key`` stand there while it is open, so the index holds just those."""
 
     class Meta(_Meta):
         pass
@@ -87,6 +87,21 @@ class MonthItem(Model):
     part = UnicodeAttribute(range_key=True)
     schema = NumberAttribute(null=True)
     currency = UnicodeAttribute(null=True)
+
+
+class CityItem(Model):
+    """A city of the directory: how many open listings it has, and under which spellings. See ``cities``."""
+
+    class Meta(_Meta):
+        pass
+
+    listing_id = UnicodeAttribute(hash_key=True)
+    part = UnicodeAttribute(range_key=True)
+    schema = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
+    listings = NumberAttribute(null=True)
+    spellings = JSONAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
 
 
 class ReviewItem(Model):
@@ -224,7 +239,10 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
     PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
     """
     shared: Connection | None = None
-    tables = {listings_table: (ListingItem, MonthItem, ReviewItem), bookings_table: (BookingItem, GuestItem, SaltItem)}
+    tables = {
+        listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
+        bookings_table: (BookingItem, GuestItem, SaltItem),
+    }
     for name, models in tables.items():
         first: Any = models[0]
         for model in models:
@@ -249,6 +267,11 @@ def instant_key(at: datetime) -> str:
 def month_part(day: date) -> str:
     """The sort key of the month of ``day``."""
     return MONTH + day.isoformat()[:7]
+
+
+def market_key(currency: str, city_key: str) -> str:
+    """A city and the currency of its prices: amounts of two currencies are never compared."""
+    return f"{currency}#{city_key}"
 
 
 def price_key(minor: int, listing_id: str) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Self
 
 import msgspec
 
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.domain.calendar import Night, Quote, price_of, units_left
+from chalicelib.domain.calendar import Night, price_of, units_left
+from chalicelib.domain.cities import City
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.review import Review
+from chalicelib.domain.stay_rules import may_be_booked
+from chalicelib.services.search import SearchResult
 
 
 class RatingOut(msgspec.Struct, frozen=True):
@@ -66,46 +71,91 @@ class ListingOut(msgspec.Struct, frozen=True):
 
 
 class QuoteOut(msgspec.Struct, frozen=True):
-    """What the searched stay costs."""
+    """What the searched stay costs, in as many units as its guests need."""
 
     nights: int
+    units: int
     total: MoneyOut
 
-    @classmethod
-    def of(cls, quote: Quote, nights: int) -> QuoteOut:
-        return cls(nights, MoneyOut.of(quote.total))
 
+class FoundListingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing of a search, in short; with dates, what the stay costs there. ``photos`` is the first one, if any."""
 
-class FoundListingOut(ListingOut, frozen=True, kw_only=True):
-    """A listing of a search; with dates, what the stay costs there."""
-
+    listing_id: str
+    title: str
+    city: str
+    nightly_price: MoneyOut
+    units: int
+    guests_per_unit: int
+    cancellation_policy: CancellationPolicy
+    photos: tuple[str, ...]
+    rating: RatingOut
     quote: QuoteOut | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
-    def found(cls, listing: Listing, quote: Quote | None, nights: int) -> Self:
-        quoted = msgspec.UNSET if quote is None else QuoteOut.of(quote, nights)
-        return msgspec.structs.replace(cls.of(listing), quote=quoted)
+    def of(cls, result: SearchResult) -> Self:
+        listing, stay, quote = result.listing, result.stay, result.quote
+        return cls(
+            listing_id=listing.listing_id,
+            title=listing.title,
+            city=listing.city,
+            nightly_price=MoneyOut.of(listing.nightly_price),
+            units=listing.units,
+            guests_per_unit=listing.guests_per_unit,
+            cancellation_policy=listing.cancellation_policy,
+            photos=listing.photos[:1],
+            rating=RatingOut(listing.rating, listing.rating_count),
+            quote=QuoteOut(stay.nights, stay.units, MoneyOut.of(quote.total)) if stay and quote else msgspec.UNSET,
+        )
+
+
+class FoundListingPageOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One page of a search. ``partial`` is there, and true, where the city has more listings than were looked at."""
+
+    items: tuple[FoundListingOut, ...]
+    next_cursor: str | None
+    partial: bool | None = None
+
+
+class CityOut(msgspec.Struct, frozen=True):
+    """A city with open listings: its usual name, how hosts write it (most frequent first), and how many there are."""
+
+    city: str
+    names: tuple[str, ...]
+    listings: int
+
+    @classmethod
+    def of(cls, city: City) -> Self:
+        return cls(city.name, city.names, city.listings)
 
 
 class NightOut(msgspec.Struct, frozen=True):
-    """One night: how many units are left, and the price of one."""
+    """One night: how many units are left, and the price of one; ``bookable``: it can be part of a new stay."""
 
     date: Day
     left: int
     price: MoneyOut
     closed: bool
+    bookable: bool
 
     @classmethod
-    def of(cls, listing: Listing, night: Night) -> NightOut:
+    def of(cls, listing: Listing, night: Night, *, bookable: bool) -> NightOut:
         price = MoneyOut.of(price_of(listing, night))
-        left = units_left(listing, night) if listing.status == "open" else 0
-        return cls(night.date.isoformat(), left, price, night.closed)
+        left = units_left(listing, night) if bookable else 0
+        return cls(night.date.isoformat(), left, price, night.closed, bookable)
 
 
 class NightsOut(msgspec.Struct, frozen=True):
     """The nights that were asked for, in order."""
 
     nights: tuple[NightOut, ...]
+
+    @classmethod
+    def of(cls, listing: Listing, nights: Iterable[Night], now: datetime) -> Self:
+        today = listing.today(now)
+        return cls(
+            tuple(NightOut.of(listing, night, bookable=may_be_booked(listing, night, today=today)) for night in nights)
+        )
 
 
 class ReviewOut(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from chalicelib.domain.calendar import MAX_NIGHTS
+from chalicelib.domain.cities import city_key
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.names import person_name
 from chalicelib.domain.phone import normalise
@@ -29,6 +30,8 @@ FORMATS: Mapping[str, str] = {
 }
 """What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
 
+MAX_CITY = 80
+"""Characters of a city's name."""
 MAX_UNITS = 1000
 MAX_PRICE = MAX_MINOR // (MAX_UNITS * MAX_NIGHTS)
 """Of one unit for one night, so that the dearest stay is still an amount that is believed."""
@@ -93,6 +96,14 @@ def name(text: str) -> str:
 def maybe_name(text: str) -> str:
     """The same, or nothing."""
     return name(text) if text.strip() else ""
+
+
+def city(text: str) -> str:
+    """The name of a place, with a letter or digit at least by which it is found."""
+    text = one_line(text)
+    if not city_key(text):
+        raise ValueError("must be the name of a place")
+    return text
 
 
 def email_address(text: str) -> str:
@@ -178,11 +189,14 @@ class NoBody(msgspec.Struct, frozen=True):
     """Nothing, or an empty object."""
 
 
+Currency = Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
+
+
 class MoneyIn(msgspec.Struct, frozen=True):
     """A price in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
 
     amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
-    currency: Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
+    currency: Currency
     formatted: str | None = None
 
     @property
@@ -202,7 +216,7 @@ _NAME: dict[str, object] = {**_LINE, "format": "person-name"}
 Name = Annotated[str, checked(name, schema=_NAME, min_length=1, max_length=60)]
 MaybeName = Annotated[str, checked(maybe_name, schema=_NAME, max_length=60)]
 Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]
-City = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=80)]
+City = Annotated[str, checked(city, schema=_LINE, min_length=1, max_length=MAX_CITY)]
 LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
 ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
 Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]

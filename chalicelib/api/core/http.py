@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, cast
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from chalicelib.api.core.request import checked_call, typed_arguments
 from chalicelib.api.core.routing import ROUTES, Answer, Route
 from chalicelib.container import container
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.timing import API_GATEWAY_BUDGET, WEBHOOK_GATEWAY_BUDGET
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, CATALOGUE_CACHE, WEBHOOK_GATEWAY_BUDGET
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
@@ -54,6 +55,8 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             with container().gateway_budget(budget):
                 call = checked_call(request, request_id, route, path)
                 response = _response(route.handler(call, *typed_arguments(call, route)))
+                if route.cached:
+                    response = _kept_for_a_while(response, request)
         except (StoreBusy, Fault) as down:
             observe("store_busy", level="error", **describe_error(down))
             response = _broken(request, route, problem("busy", "Please try again.", instance=instance))
@@ -101,6 +104,18 @@ def _response(answer: Answer) -> Response:
         headers.setdefault("Content-Type", "application/json")
         body = msgspec.json.encode(body).decode()
     return _with_common_headers(Response(body=body, headers=headers, status_code=answer.status))
+
+
+def _kept_for_a_while(response: Response, request: Request) -> Response:
+    """A success that anybody may keep, with a tag of its text; none of it for a caller who has that already."""
+    text = str(response.body).encode()
+    tag = str(response.headers.setdefault("ETag", f'"{blake2b(text, digest_size=12).hexdigest()}"'))
+    response.headers["Cache-Control"] = f"public, max-age={int(CATALOGUE_CACHE.total_seconds())}"
+    kept = (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(","))
+    if tag in kept:
+        response.status_code, response.body = 304, ""
+        response.headers.pop("Content-Type", None)
+    return response
 
 
 def _refused(refusal: Refusal, instance: str) -> Response:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -13,6 +14,10 @@ from chalicelib.services.ports import Page
 
 T = TypeVar("T")
 Shape = TypeVar("Shape")
+Item = TypeVar("Item")
+
+MOST_BYTES = 900_000
+"""Of a page, as Lambda hands it on: JSON in JSON, letters beyond ASCII as six or twelve bytes. Lambda ends at 6 MB."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
@@ -24,16 +29,35 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
-def position(call: Call, query: Paged) -> str | None:
-    """Where the page that is asked for begins; None for the first. Raises InvalidCursor."""
-    return None if query.cursor is None else unseal(call.container.bookings.salt(), _scope(call, query), query.cursor)
+class Find(Protocol[Item]):
+    """A use case that lists: at most ``limit`` items, from the position ``after`` on (None: from the first)."""
+
+    def __call__(self, *, limit: int, after: str | None) -> Page[Item]: ...
 
 
-def page(call: Call, query: Paged, found: Page[T], shape: Callable[[T], Shape]) -> Answer:
-    """One page as it is answered: each item in its ``shape``, and a sealed cursor."""
-    cursor = found.next_cursor
-    sealed = None if cursor is None else seal(call.container.bookings.salt(), _scope(call, query), cursor)
-    return Answer(Page(tuple(shape(item) for item in found.items), sealed))
+def page(
+    call: Call,
+    query: Paged,
+    find: Find[T],
+    shape: Callable[[T], Shape],
+    *,
+    answer: Callable[[Any, tuple[Shape, ...], str | None], object] = lambda _, items, cursor: Page(items, cursor),
+) -> Answer:
+    """One page of a list, each item in its ``shape``, with a sealed cursor; ``answer`` is what they are put into.
+
+    A page whose text would be too long is found again with fewer items. Raises InvalidCursor.
+    """
+    scope, limit = _scope(call, query), query.limit
+    after = None if query.cursor is None else unseal(call.container.bookings.salt(), scope, query.cursor)
+    while True:
+        found = find(limit=limit, after=after)
+        end = found.next_cursor
+        cursor = None if end is None else seal(call.container.bookings.salt(), scope, end)
+        text = msgspec.json.encode(answer(found, tuple(shape(item) for item in found.items), cursor)).decode()
+        size = len(json.dumps(text))
+        if size <= MOST_BYTES or limit == 1:
+            return Answer(text, headers={"Content-Type": "application/json"})
+        limit = max(1, limit * MOST_BYTES // size)
 
 
 def _scope(call: Call, query: Paged) -> str:

@@ -74,7 +74,7 @@ class WrongField(TypedDict):
 
 
 class ProblemDocument(TypedDict):
-    """The members of a problem document (RFC 9457), and ours; the last two come with one code each."""
+    """The members of a problem document (RFC 9457), and ours; the last three come with one code each."""
 
     type: str
     title: str
@@ -85,6 +85,7 @@ class ProblemDocument(TypedDict):
     retryable: bool
     errors: list[WrongField]
     nights: NotRequired[list[str]]
+    your_booking_id: NotRequired[str]
     total: NotRequired[MoneyOut]
 
 
@@ -108,6 +109,8 @@ def problem_of(refusal: Refusal, *, instance: str) -> ProblemDocument:
     document = problem(refusal.code, refusal.detail, instance=instance, errors=refusal.errors)
     if isinstance(refusal, DatesUnavailable):
         document["nights"] = [night.isoformat() for night in refusal.nights]
+        if refusal.own_booking is not None:
+            document["your_booking_id"] = refusal.own_booking
     if isinstance(refusal, PriceChanged):
         document["total"] = MoneyOut.of(refusal.total)
     return document

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -109,6 +109,8 @@ class Route:
     """The header that proves who sent the request's bytes."""
     uses_store: bool
     """False: it answers the same when the store does not."""
+    cached: bool
+    """Anybody may keep its answer for a while, and ask then whether it has changed."""
     error_page: ErrorPage | None
     """The page that a person is shown when we fail, by its status; None: the problem document, as everywhere."""
     also_wrong: AlsoWrong | None
@@ -155,6 +157,7 @@ def endpoint(
     conditional: bool = False,
     signed_by: str | None = None,
     uses_store: bool = True,
+    cached: bool = False,
     error_page: ErrorPage | None = None,
     also_wrong: AlsoWrong | None = None,
     outcomes: tuple[Outcome, ...] = (Outcome(),),
@@ -168,6 +171,7 @@ def endpoint(
 
     def declare(handler: Handler) -> Handler:
         taken = _request_types(handler)
+        tagged = tuple(replace(each, headers=(*each.headers, "ETag")) for each in (*outcomes, Outcome(304)))
         route = Route(
             blueprint=blueprint,
             method=method,
@@ -181,9 +185,10 @@ def endpoint(
             conditional=conditional,
             signed_by=signed_by,
             uses_store=uses_store,
+            cached=cached,
             error_page=error_page,
             also_wrong=also_wrong,
-            outcomes=outcomes,
+            outcomes=tagged if cached else outcomes,
             refuses=refuses,
         )
         ROUTES.append(route)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Instant, instant
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.services.operators import lists as operators
@@ -86,11 +87,9 @@ class AcknowledgedOut(msgspec.Struct, frozen=True):
 )
 def list_attention(call: Call, query: AttentionQuery) -> Answer:
     """List what needs a person, oldest first."""
-    found = operators.attention(
-        call.container, call.principal, kind=query.kind, limit=query.limit, after=position(call, query)
-    )
     now = call.now()
-    return page(call, query, found, lambda item: AttentionItemOut.of(item, now))
+    find = partial(operators.attention, call.container, call.principal, kind=query.kind)
+    return page(call, query, find, lambda item: AttentionItemOut.of(item, now))
 
 
 @endpoint(

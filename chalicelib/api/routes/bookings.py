@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +13,7 @@ from chalice.app import Blueprint
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.payments import PaymentOut
 from chalicelib.api.core.fields import Count, Email, MaybeName, Name, NoBody, Phone, Price, Sentence, checked, url_parts
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.container import container
 from chalicelib.domain.booking import BookingStatus, Language
@@ -144,11 +145,9 @@ def create_booking(call: Call, body: NewBooking) -> Answer:
 @endpoint(routes, "GET", "/v1/bookings", signed_in=True, outcomes=(Outcome(body=Page[BookingOut]),))
 def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     """List the caller's own bookings, newest first."""
-    found = queries.own_bookings(
-        call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
-    )
     now = call.now()
-    return page(call, query, found, lambda booking: BookingOut.of(booking, "guest", now=now))
+    find = partial(queries.own_bookings, call.container, call.principal, status=query.status)
+    return page(call, query, find, lambda booking: BookingOut.of(booking, "guest", now=now))
 
 
 @endpoint(

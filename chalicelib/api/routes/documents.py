@@ -56,12 +56,13 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True):
-    """What a frontend needs to know of a stage."""
+    """What a frontend needs to know of a stage. The first of ``currencies`` is that of a search that names none."""
 
     issuer: str
     client_id: str
     currencies: tuple[str, ...]
     languages: tuple[Language, ...]
+    time_zone: str
     hold_minutes: int
     return_origins: tuple[str, ...]
     version: str
@@ -92,8 +93,9 @@ def config(call: Call) -> Answer:
         Config(
             settings.oidc_issuer,
             settings.oidc_client_id,
-            tuple(sorted(settings.gateways)),
+            tuple(settings.gateways),
             LANGUAGES,
+            settings.time_zone,
             settings.hold // timedelta(minutes=1),
             tuple(sorted(settings.return_origins)),
             __version__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.listings import ListingOut
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus
 from chalicelib.services import hosting
@@ -34,8 +35,8 @@ class HostBookingsQuery(Paged, frozen=True):
 )
 def list_own_listings(call: Call, query: Paged) -> Answer:
     """List the caller's own listings, newest first."""
-    found = hosting.of_host(call.container, call.principal, limit=query.limit, after=position(call, query))
-    return page(call, query, found, ListingOut.of)
+    find = partial(hosting.of_host, call.container, call.principal)
+    return page(call, query, find, ListingOut.of)
 
 
 @endpoint(
@@ -48,13 +49,6 @@ def list_own_listings(call: Call, query: Paged) -> Answer:
 )
 def list_hosted_bookings(call: Call, query: HostBookingsQuery) -> Answer:
     """List the bookings of the caller's listings, latest stays first for each."""
-    found = hosting.bookings(
-        call.container,
-        call.principal,
-        listing_id=query.listing_id,
-        status=query.status,
-        limit=query.limit,
-        after=position(call, query),
-    )
     now = call.now()
-    return page(call, query, found, lambda booking: BookingOut.of(booking, "host", now=now))
+    find = partial(hosting.bookings, call.container, call.principal, listing_id=query.listing_id, status=query.status)
+    return page(call, query, find, lambda booking: BookingOut.of(booking, "host", now=now))

@@ -12,17 +12,15 @@ import msgspec
 from chalice.app import Blueprint
 from msgspec import UNSET, UnsetType
 
-from chalicelib.api.answers.listings import FoundListingOut, ListingOut, NightOut, NightsOut
-from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, Price, TimeOfDay, Title, Zone
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.answers.listings import ListingOut, NightsOut
+from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, TimeOfDay, Title, Zone
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.errors import FieldError, ListingNotFound
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.stay_rules import wrong_range, wrong_times
 from chalicelib.services import calendars, hosting
-from chalicelib.services.ports import Page
-from chalicelib.services.search import Search, listing_of, search
+from chalicelib.services.search import listing_of
 
 routes = Blueprint(__name__)
 
@@ -76,16 +74,6 @@ class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"
     closed: bool | UnsetType = UNSET
 
 
-class SearchQuery(Paged, frozen=True):
-    """Find listings of a city."""
-
-    city: City
-    check_in: date | None = None
-    check_out: date | None = None
-    guests: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
-    max_price: Price | None = None
-
-
 class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """Nights from ``from`` up to, not including, ``to``."""
 
@@ -122,30 +110,12 @@ def _own_listing(call: Call) -> Listing | None:
         return None
 
 
-@endpoint(routes, "GET", "/v1/listings", outcomes=(Outcome(body=Page[FoundListingOut]),))
-def search_listings(call: Call, query: SearchQuery) -> Answer:
-    """Find open listings of a city, cheapest first; with dates, only what is free, with its quote."""
-    found = search(
-        call.container,
-        Search(
-            city=query.city,
-            check_in=query.check_in,
-            check_out=query.check_out,
-            guests=query.guests,
-            max_price=query.max_price,
-            limit=query.limit,
-            after=position(call, query),
-        ),
-    )
-    nights = (query.check_out - query.check_in).days if query.check_in and query.check_out else 0
-    return page(call, query, found, lambda result: FoundListingOut.found(result.listing, result.quote, nights))
-
-
 @endpoint(
     routes,
     "GET",
     "/v1/listings/{listing_id}",
-    outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
+    cached=True,
+    outcomes=(Outcome(body=ListingOut),),
     refuses=("listing_not_found",),
 )
 def read_listing(call: Call) -> Answer:
@@ -158,16 +128,17 @@ def read_listing(call: Call) -> Answer:
     routes,
     "GET",
     "/v1/listings/{listing_id}/availability",
+    cached=True,
     outcomes=(Outcome(body=NightsOut),),
     refuses=("listing_not_found",),
 )
 def read_availability(call: Call, query: Range) -> Answer:
     """Read what is left, and what it costs, on each night of a range.
 
-    ``to`` is not included; at most 120 nights.
+    ``to`` is not included; at most 120 nights. Those that are over, or out of every stay's reach, are not bookable.
     """
     listing, nights = calendars.availability(call.container, call.path["listing_id"], query.start, query.end)
-    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
+    return Answer(NightsOut.of(listing, nights, call.now()))
 
 
 @endpoint(
@@ -242,7 +213,7 @@ def set_nights(call: Call, body: NightsIn) -> Answer:
         body.end,
         change=_night_change(body.price, body.closed),
     )
-    return Answer(NightsOut(tuple(NightOut.of(listing, night) for night in nights)))
+    return Answer(NightsOut.of(listing, nights, call.now()))
 
 
 def _versions_wanted(call: Call) -> frozenset[int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.negotiation import by_preference
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
 from chalicelib.domain.refunds import ResolveAs
@@ -115,17 +116,11 @@ class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
 )
 def list_bookings_by_day(call: Call, query: BookingsOfDays) -> Answer:
     """List bookings by day of creation."""
-    found = operators.bookings_by_day(
-        call.container,
-        call.principal,
-        query.start,
-        query.end,
-        status=query.status,
-        limit=query.limit,
-        after=position(call, query),
-    )
     now = call.now()
-    return page(call, query, found, lambda booking: BookingOut.of(booking, "operator", now=now))
+    find = partial(
+        operators.bookings_by_day, call.container, call.principal, query.start, query.end, status=query.status
+    )
+    return page(call, query, find, lambda booking: BookingOut.of(booking, "operator", now=now))
 
 
 @endpoint(
@@ -137,16 +132,10 @@ def list_bookings_by_day(call: Call, query: BookingsOfDays) -> Answer:
 )
 def list_payments_by_day(call: Call, query: PaymentsOfDays) -> Answer:
     """List payments by their booking's day of creation."""
-    found = operators.payments_by_day(
-        call.container,
-        call.principal,
-        query.start,
-        query.end,
-        status=query.status,
-        limit=query.limit,
-        after=position(call, query),
+    find = partial(
+        operators.payments_by_day, call.container, call.principal, query.start, query.end, status=query.status
     )
-    return page(call, query, found, lambda pair: PaymentOut.of(*pair))
+    return page(call, query, find, lambda pair: PaymentOut.of(*pair))
 
 
 @endpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core.fields import NoBody, Sentence
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
@@ -39,10 +40,8 @@ class NewRefund(msgspec.Struct, frozen=True):
 @endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))
 def list_payments(call: Call, query: PaymentsQuery) -> Answer:
     """List the caller's own payments, newest first."""
-    found = queries.own_payments(
-        call.container, call.principal, status=query.status, limit=query.limit, after=position(call, query)
-    )
-    return page(call, query, found, lambda pair: PaymentOut.of(*pair))
+    find = partial(queries.own_payments, call.container, call.principal, status=query.status)
+    return page(call, query, find, lambda pair: PaymentOut.of(*pair))
 
 
 @endpoint(
@@ -102,8 +101,8 @@ def verify_payment_as_older_frontends_do(call: Call) -> Answer:
 def list_payment_events(call: Call, query: Paged) -> Answer:
     """List what happened to a payment, oldest first."""
     tx_ref = call.path["tx_ref"]
-    found = queries.events(call.container, call.principal, tx_ref, limit=query.limit, after=position(call, query))
-    return page(call, query, found, lambda event: EventOut.of(event, tx_ref))
+    find = partial(queries.events, call.container, call.principal, tx_ref)
+    return page(call, query, find, lambda event: EventOut.of(event, tx_ref))
 
 
 @endpoint(

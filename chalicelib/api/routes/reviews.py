@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -9,7 +10,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.listings import ReviewOut
 from chalicelib.api.core.fields import ReviewText
-from chalicelib.api.core.paging import Paged, page, position
+from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.services import reviews
 from chalicelib.services.ports import Page
@@ -57,5 +58,5 @@ def review_listing(call: Call, body: NewReview) -> Answer:
 )
 def list_reviews(call: Call, query: Paged) -> Answer:
     """List what guests said of a listing, newest first."""
-    found = reviews.reviews(call.container, call.path["listing_id"], limit=query.limit, after=position(call, query))
-    return page(call, query, found, ReviewOut.of)
+    find = partial(reviews.reviews, call.container, call.path["listing_id"])
+    return page(call, query, find, ReviewOut.of)

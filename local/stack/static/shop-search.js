@@ -5,7 +5,8 @@ import { showPhoto } from "./shop-photos.js";
 const form = document.getElementById("search");
 const results = document.getElementById("results");
 const more = document.getElementById("more");
-const FIELDS = ["city", "check_in", "check_out", "guests"];
+const STAY = ["check_in", "check_out", "guests"];
+const FIELDS = ["city", "currency", ...STAY];
 let question = null;
 
 function show(listing) {
@@ -35,7 +36,7 @@ async function load(cursor) {
 // The search that the form asks for, as it stands in the page's address. Dates and guests go together.
 function asked() {
   const filled = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-  if (!filled.get("check_in") || !filled.get("check_out")) FIELDS.slice(1).forEach((name) => filled.delete(name));
+  if (!filled.get("check_in") || !filled.get("check_out")) STAY.forEach((name) => filled.delete(name));
   return filled;
 }
 
@@ -55,10 +56,23 @@ form.onsubmit = (event) => {
 
 for (const chip of form.querySelectorAll("[data-city]")) {
   chip.onclick = () => {
-    form.elements.city.value = chip.dataset.city;
+    choose(chip);
     form.requestSubmit();
   };
 }
+
+function choose(chip) {
+  form.elements.city.value = chip.dataset.city;
+  form.elements.currency.value = chip.dataset.currency;
+}
+
+// While a city is typed, those that begin so are suggested, by whatever name.
+form.elements.city.oninput = async () => {
+  const prefix = form.elements.city.value;
+  const { items } = await call("GET", `/v1/cities?${new URLSearchParams({ prefix })}`).catch(() => ({ items: [] }));
+  if (prefix !== form.elements.city.value) return; // typed on meanwhile
+  document.getElementById("cities").replaceChildren(...items.map(({ city }) => new Option(city, city)));
+};
 
 // Fills the form from the address; says whether that holds a search.
 function fill() {
@@ -77,7 +91,7 @@ attempt(null, async () => {
     form.elements.check_out.value = plusDays(day, 10);
     const first = form.querySelector("[data-city]");
     if (!first) return; // nothing was published in a currency that this stage takes
-    form.elements.city.value = first.dataset.city;
+    choose(first);
     history.replaceState(null, "", `?${asked()}`);
   }
   await search();

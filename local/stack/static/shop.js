@@ -33,7 +33,8 @@ export async function call(method, path, { body, key, signedIn = false } = {}, a
   if (signedIn) headers.Authorization = `Bearer ${await token(again)}`;
   let answer;
   try {
-    answer = await fetch(shop.api + path, { method, headers, body: body && JSON.stringify(body) });
+    // What others may keep for half a minute is asked for again: the guest books by it.
+    answer = await fetch(shop.api + path, { method, headers, body: body && JSON.stringify(body), cache: "no-cache" });
   } catch {
     throw new Error("The API does not answer. Is it running?");
   }
