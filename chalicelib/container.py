@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.gateways.client import ClientOptions, KeyedGateway
     from chalicelib.adapters.oidc import Tokens
+    from chalicelib.domain.booking import Payment
 
 Function = Literal["api", "webhooks", "authorize", "sweep", "reconcile", "send_emails"]
 
@@ -78,11 +79,14 @@ class StageGateways:
         self._settings, self._secrets = settings, secrets
         self._built = {name: build_gateway(name, settings, secrets) for name in self._names()}
 
-    def named(self, name: str) -> Gateway:
+    def named(self, name: str) -> KeyedGateway:
         if name not in self._built:
             # It takes no new payments any more; those that it took must still be verified and refunded.
             self._built[name] = build_gateway(name, self._settings, self._secrets)
         return self._built[name]
+
+    def of(self, payment: Payment) -> Gateway:
+        return self.named(payment.gateway).of_version(payment.api_version)
 
     def for_currency(self, currency: str) -> Gateway | None:
         name = self._settings.gateways.get(currency)

@@ -28,8 +28,13 @@ class ApiVersion:
     """The prefix of its secret keys for real money."""
     public_keys: tuple[str, ...]
     """The prefixes of its public keys, which can begin like secret ones and open nothing."""
-    label: str = ""
-    """What people call it; empty where a gateway has one version."""
+    name: str = ""
+    """What a payment that was opened with it remembers; empty where a gateway has one version."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return f"version {self.name.removeprefix('v')}" if self.name else ""
 
     def key_prefix(self, mode: Mode) -> str:
         return self.test_key if mode == "test" else self.live_key
@@ -51,6 +56,8 @@ class GatewayRow:
     """The headers that a webhook's signature may stand in, first the usual one."""
     secrets: tuple[str, ...]
     """What it cannot work without, in the stage's path of SSM; first the key that calls carry."""
+    refund_business_days: int
+    """Within how many business days it says that a refund is with the payer: for so long its silence is no alarm."""
     calls_back: bool
     """Its server calls an address of ours, of this very payment, when something happened."""
 
@@ -65,14 +72,14 @@ CHAPA_V1 = ApiVersion(
     test_key="CHASECK_TEST-",
     live_key="CHASECK-",
     public_keys=("CHAPUBK_TEST-", "CHAPUBK-"),
-    label="version 1",
+    name="v1",
 )
 CHAPA_V2 = ApiVersion(
     base_url="https://api.chapa.global/v2",
     test_key="CHAPA_TEST_",
     live_key="CHAPA_LIVE_",
     public_keys=("CHAPA_TEST_PUB", "CHAPA_LIVE_PUB"),
-    label="version 2",
+    name="v2",
 )
 PAYSTACK_V1 = ApiVersion(
     base_url="https://api.paystack.co",
@@ -90,6 +97,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             versions=(CHAPA_V1, CHAPA_V2),
             signatures=("x-chapa-signature", "chapa-signature"),
             secrets=("chapa_secret_key", "chapa_webhook_secret"),
+            refund_business_days=3,
             calls_back=True,
         ),
         "paystack": GatewayRow(
@@ -99,6 +107,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             versions=(PAYSTACK_V1,),
             signatures=("x-paystack-signature",),
             secrets=("paystack_secret_key",),
+            refund_business_days=10,
             calls_back=False,
         ),
     }

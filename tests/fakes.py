@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from chalicelib.domain.booking import Booking, OutboxEntry
+from chalicelib.domain.booking import Booking, OutboxEntry, Payment
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.verification import Verification
@@ -107,6 +107,8 @@ class FakeGateway(Logged):
     port = "gateway"
     name = "chapa"
     mode = "test"
+    api_version = ""
+    refund_business_days = 3
     secret = b"the webhook's secret"
 
     def __init__(self, call_log: CallLog | None = None) -> None:
@@ -324,6 +326,9 @@ class OneGateway:
         if name != self.gateway.name:
             raise KeyError(name)
         return self.gateway
+
+    def of(self, payment: Payment) -> Any:
+        return self.named(payment.gateway)
 
     def for_currency(self, currency: str) -> Any:
         return self.gateway if currency in (EXPONENTS if self.currencies is None else self.currencies) else None

@@ -116,7 +116,7 @@ def _check_due_work(booking: Booking) -> None:
     assert due == min(due_times, default=None)
     stuck = (
         any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
-        or any(refund.needs_a_person for refund in booking.refunds)
+        or any(refund.status == "attention" for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.outbox)
     )
     assert (attention(booking) is not None) is stuck

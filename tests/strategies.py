@@ -257,7 +257,7 @@ def _leased(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 def _new_attempt(draw: Draw, booking: Booking, now: datetime) -> Booking:
     return opening.new_attempt(
-        booking, gateway="chapa", mode="test", owner="opener", key="", actor=Actor("guest"), now=now
+        booking, gateway="chapa", mode="test", api_version="", owner="opener", key="", actor=Actor("guest"), now=now
     )
 
 
@@ -335,7 +335,9 @@ def _claimed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Boo
 
 
 def _postponed(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.defer_start(booking, refund.refund_id, now=now, jitter=draw(jitters))
+    return refunding.defer_start(
+        booking, refund.refund_id, actor=Actor("sweep"), now=now, jitter=draw(jitters), detail="gateway_timeout"
+    )
 
 
 def _accepted(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
@@ -350,8 +352,9 @@ def _put_back(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Bo
 
 
 def _looked_up(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
+    outlook: refunding.Outlook = draw(st.sampled_from(get_args(refunding.Outlook)))
     return refunding.record_lookup(
-        booking, refund.refund_id, answered=draw(st.booleans()), actor=Actor("sweep"), now=now
+        booking, refund.refund_id, outlook=outlook, business_days=3, actor=Actor("sweep"), now=now
     )
 
 

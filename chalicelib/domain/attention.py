@@ -24,7 +24,7 @@ def attention(booking: Booking) -> AttentionKind | None:
         return "payment_review"
     if any(payment.has_open_reversal for payment in booking.payments):
         return "payment_reversed"
-    if any(refund.needs_a_person for refund in booking.refunds):
+    if any(refund.status == "attention" for refund in booking.refunds):
         return "refund"
     if any(entry.needs_a_person for entry in booking.outbox):
         return "email"

@@ -66,7 +66,6 @@ HOLDING_STATUSES: frozenset[BookingStatus] = frozenset({"pending_payment", "conf
 OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
 UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
 
-REFUND_TRIES_BEFORE_ATTENTION = 50
 ENTRY_TRIES_BEFORE_ATTENTION = 20
 
 
@@ -169,7 +168,8 @@ class Refund(Record, frozen=True, kw_only=True):
     ``due_at`` is when it must be started or looked up, ``answered_at`` when the gateway last reported anything of it.
     ``owner`` moved it to ``requested`` and is the only one who may post it. ``provider_refund_id`` is the
     gateway's own name for it, where it gave one. ``key`` and ``fingerprint`` recognise a repeated call.
-    ``start_failures`` counts the times that it could not be started.
+    ``start_failures`` counts the times that it could not be started. ``may_be_executed``: it was posted, and the
+    gateway has not excluded that it executes that post.
     """
 
     refund_id: RefundId
@@ -182,16 +182,10 @@ class Refund(Record, frozen=True, kw_only=True):
     answered_at: datetime | None = None
     owner: str = ""
     start_failures: int = 0
+    may_be_executed: bool = False
     provider_refund_id: str | None = None
     key: str = ""
     fingerprint: str = ""
-
-    @property
-    def needs_a_person(self) -> bool:
-        """In attention; or deferred for about a day, and tried on all the same."""
-        return self.status == "attention" or (
-            self.status == "owed" and self.start_failures >= REFUND_TRIES_BEFORE_ATTENTION
-        )
 
 
 class Payment(Record, frozen=True, kw_only=True):
@@ -200,8 +194,9 @@ class Payment(Record, frozen=True, kw_only=True):
     ``opening`` is the lease of the caller who is calling initialize now. ``gateway_status`` is the gateway's last word
     on a payment that is still open (a refused card may be tried again inside the checkout window). ``key`` is the
     Idempotency-Key's hash that it was opened under, ``shown_under`` are those of calls that were given its open link.
-    ``expected_mode`` is the mode of the key it was opened with. ``accepted`` marks the one payment that confirmed the
-    booking. ``reversal`` tells that the gateway took completed money back without a refund of ours.
+    ``expected_mode`` is the mode of the key that it was opened with, ``api_version`` its version of the gateway's
+    API. ``accepted`` marks the one payment that confirmed the booking. ``reversal`` tells that the gateway took
+    completed money back without a refund of ours.
     """
 
     tx_ref: TxRef
@@ -223,6 +218,7 @@ class Payment(Record, frozen=True, kw_only=True):
     facts: GatewayFacts = GatewayFacts()
     reversal: str = ""
     reversal_acknowledged: bool = False
+    api_version: str = ""
     refunds: tuple[Refund, ...] = ()
 
     @property

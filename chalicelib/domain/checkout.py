@@ -29,13 +29,14 @@ MAX_KEYS = 50
 
 
 def with_new_payment(
-    booking: Booking, *, gateway: str, mode: str, owner: str, key: str, actor: Actor, now: datetime
+    booking: Booking, *, gateway: str, mode: str, api_version: str, owner: str, key: str, actor: Actor, now: datetime
 ) -> Booking:
     """Begin the next attempt, in opening, leased to ``owner``."""
     payment = Payment(
         tx_ref=tx_ref_of(booking.booking_id, len(booking.payments) + 1),
         gateway=gateway,
         expected_mode=mode,
+        api_version=api_version,
         amount=booking.total,
         created_at=now,
         updated_at=now,
@@ -106,13 +107,15 @@ def lease_opening(booking: Booking, tx_ref: str, *, owner: str, key: str, now: d
 
 
 def new_attempt(
-    booking: Booking, *, gateway: str, mode: str, owner: str, key: str, actor: Actor, now: datetime
+    booking: Booking, *, gateway: str, mode: str, api_version: str, owner: str, key: str, actor: Actor, now: datetime
 ) -> Booking:
     """Close the attempts that are still open and begin the next one, leased to ``owner``."""
     if len(booking.payments) >= MAX_ATTEMPTS:
         raise BookingNotPayable(f"{MAX_ATTEMPTS} payments were tried already.")
     booking = close_open_payments(booking, actor=actor, now=now, detail="link replaced")
-    return with_new_payment(booking, gateway=gateway, mode=mode, owner=owner, key=key, actor=actor, now=now)
+    return with_new_payment(
+        booking, gateway=gateway, mode=mode, api_version=api_version, owner=owner, key=key, actor=actor, now=now
+    )
 
 
 def link_opened(booking: Booking, tx_ref: str, checkout_url: str, *, actor: Actor, now: datetime) -> Booking:

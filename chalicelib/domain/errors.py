@@ -28,6 +28,7 @@
     │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
     │   ├── AlreadyReviewed       already_reviewed
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
+    │   ├── RefundUnderWay        refund_under_way          the gateway may be executing an earlier post of it
     │   └── InProgress            in_progress               the same call is at work elsewhere
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
@@ -194,6 +195,10 @@ class AlreadyReviewed(Conflict):
 
 class RefundExceedsPayment(Conflict):
     code = "refund_exceeds_payment"
+
+
+class RefundUnderWay(Conflict):
+    code = "refund_under_way"
 
 
 class InProgress(Conflict):

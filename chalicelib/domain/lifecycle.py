@@ -41,6 +41,7 @@ def hold(
     hold_for: timedelta,
     gateway: str,
     mode: str,
+    api_version: str,
     owner: str,
     request_id: str,
     now: datetime,
@@ -64,7 +65,9 @@ def hold(
         request_id=request_id,
         history=(event_of(guest, "booking_held", now=now, before=None, after="pending_payment"),),
     )
-    return with_new_payment(booking, gateway=gateway, mode=mode, owner=owner, key="", actor=guest, now=now)
+    return with_new_payment(
+        booking, gateway=gateway, mode=mode, api_version=api_version, owner=owner, key="", actor=guest, now=now
+    )
 
 
 def confirm(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) -> Booking:

@@ -1,4 +1,8 @@
-"""Money that goes back: owed first, then claimed by the one who posts it, then looked up until it is done."""
+"""Money that goes back: owed first, then claimed by the one who posts it, then looked up until it is done.
+
+A refund that cannot be started, or that the gateway has not reported on for longer than refunds take there, is put
+before a person; from then on nothing posts it until that person says so.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +24,30 @@ from chalicelib.domain.booking import (
     with_payment,
     with_refund,
 )
+from chalicelib.domain.business_days import business_days_later
 from chalicelib.domain.errors import NotInAttention, RefundExceedsPayment, RefundNotFound
 from chalicelib.domain.ids import refund_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import back_off
-from chalicelib.domain.timing import REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_POLL_MIN, REFUND_SILENCE
+from chalicelib.domain.timing import (
+    REFUND_ACTION_PATIENCE,
+    REFUND_POLL_EARLY,
+    REFUND_POLL_LATE,
+    REFUND_POLL_MIN,
+    REFUND_START_PATIENCE,
+)
 
 MAX_REFUNDS = 20
 """People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
 
 ResolveAs = Literal["post_again", "already_refunded", "paid_otherwise"]
+
+Outlook = Literal["moving", "waiting", "silent"]
+"""What a look-up that found no end says of a refund: it makes progress, it waits for an action, or nothing."""
+
+NOT_STARTED = "it could not be started for a day"
 
 
 def left_to_refund(payment: Payment) -> Money:
@@ -93,7 +109,14 @@ def claim(booking: Booking, refund_id: str, *, owner: str, actor: Actor, now: da
     refund, event = transition_refund(get_refund(booking, refund_id), "requested", actor=actor, now=now)
     return with_refund(
         booking,
-        replace(refund, owner=owner, answered_at=now, due_at=now + REFUND_POLL_EARLY, provider_refund_id=None),
+        replace(
+            refund,
+            owner=owner,
+            answered_at=now,
+            due_at=now + REFUND_POLL_EARLY,
+            provider_refund_id=None,
+            may_be_executed=True,
+        ),
         event,
     )
 
@@ -117,10 +140,16 @@ def record_refunded(booking: Booking, refund_id: str, *, actor: Actor, now: date
     )
 
 
-def put_before_person(booking: Booking, refund_id: str, *, actor: Actor, now: datetime, detail: str) -> Booking:
-    """Nothing goes on by itself any more: a person decides."""
+def put_before_person(
+    booking: Booking, refund_id: str, *, actor: Actor, now: datetime, detail: str, definitely_not_executed: bool = False
+) -> Booking:
+    """Nothing goes on by itself any more: a person decides.
+
+    ``definitely_not_executed``: the gateway has excluded that it executes, or will execute, the post that it was sent.
+    """
+    refund, event = transition_refund(get_refund(booking, refund_id), "attention", actor=actor, now=now, detail=detail)
     return with_refund(
-        booking, *transition_refund(get_refund(booking, refund_id), "attention", actor=actor, now=now, detail=detail)
+        booking, replace(refund, may_be_executed=refund.may_be_executed and not definitely_not_executed), event
     )
 
 
@@ -132,15 +161,30 @@ def record_provider_id(booking: Booking, refund_id: str, *, provider_refund_id: 
 def requeue_rejected(
     booking: Booking, refund_id: str, *, actor: Actor, now: datetime, jitter: float, detail: str
 ) -> Booking:
-    """The gateway definitely did not take it over: ``requested`` → ``owed``, to be tried again after a pause."""
+    """The gateway definitely did not execute the post: ``requested`` → ``owed``, to be tried again after a pause.
+
+    After REFUND_START_PATIENCE a person is asked.
+    """
+    if now - _owed_since(booking, refund_id) >= REFUND_START_PATIENCE:
+        detail = f"{NOT_STARTED}: {detail}"
+        return put_before_person(booking, refund_id, actor=actor, now=now, detail=detail, definitely_not_executed=True)
     refund, event = transition_refund(get_refund(booking, refund_id), "owed", actor=actor, now=now, detail=detail)
     failures = refund.start_failures + 1
     again = now + back_off(failures, jitter=jitter)
-    return with_refund(booking, replace(refund, owner="", start_failures=failures, due_at=again), event)
+    return with_refund(
+        booking, replace(refund, owner="", start_failures=failures, due_at=again, may_be_executed=False), event
+    )
 
 
-def defer_start(booking: Booking, refund_id: str, *, now: datetime, jitter: float) -> Booking:
-    """The gateway could not even be asked whether the refund may be started: it stays ``owed``, for later."""
+def defer_start(
+    booking: Booking, refund_id: str, *, actor: Actor, now: datetime, jitter: float, detail: str
+) -> Booking:
+    """The gateway could not even be asked whether the refund may be started: it stays ``owed``, for later.
+
+    After REFUND_START_PATIENCE a person is asked.
+    """
+    if now - _owed_since(booking, refund_id) >= REFUND_START_PATIENCE:
+        return put_before_person(booking, refund_id, actor=actor, now=now, detail=f"{NOT_STARTED}: {detail}")
     refund = get_refund(booking, refund_id)
     failures = refund.start_failures + 1
     return with_refund(
@@ -174,16 +218,27 @@ def resolve(booking: Booking, refund_id: str, *, as_: ResolveAs, note: str, acto
     return with_refund(booking, replace(owed, owner="", start_failures=0, due_at=now), event)
 
 
-def record_lookup(booking: Booking, refund_id: str, *, answered: bool, actor: Actor, now: datetime) -> Booking:
-    """The look-up brought no end: look again, hourly at first; after a day without a word a person is asked."""
+def record_lookup(
+    booking: Booking, refund_id: str, *, outlook: Outlook, business_days: int, actor: Actor, now: datetime
+) -> Booking:
+    """The look-up brought no end: look again, hourly at first.
+
+    A person is asked once the gateway has reported no progress for ``business_days``, in which it promises a refund;
+    sooner where the refund waits for an action at the gateway.
+    """
     refund = get_refund(booking, refund_id)
-    answered_at = now if answered else refund.answered_at or refund.updated_at
-    if now - answered_at >= REFUND_SILENCE:
-        return put_before_person(booking, refund_id, actor=actor, now=now, detail="no word for a day")
+    answered_at = now if outlook == "moving" else refund.answered_at or refund.updated_at
+    if outlook == "waiting":
+        deadline, detail = answered_at + REFUND_ACTION_PATIENCE, "it waits for an action at the gateway"
+    else:
+        deadline = business_days_later(answered_at, business_days)
+        detail = f"no word for {business_days} business days"
+    if now >= deadline:
+        return put_before_person(booking, refund_id, actor=actor, now=now, detail=detail)
     requested = (event.at for event in reversed(booking.history) if _is_request(event, refund_id))
     started = next(requested, refund.created_at)
     pause = REFUND_POLL_EARLY if now - started < REFUND_POLL_LATE else REFUND_POLL_LATE
-    again = min(now + pause, answered_at + REFUND_SILENCE)
+    again = min(now + pause, deadline)
     due_at = max(again, now + REFUND_POLL_MIN)
     return with_refund(booking, replace(refund, answered_at=answered_at, due_at=due_at, updated_at=now))
 
@@ -197,7 +252,7 @@ def look_up_now(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
 
 
 def was_requested(booking: Booking, refund_id: str) -> bool:
-    """Somebody was about to post it before now: the gateway may know of it."""
+    """Whether it was claimed before: the gateway may know of it."""
     return any(_is_request(event, refund_id) for event in booking.history)
 
 
@@ -208,6 +263,14 @@ def record_reversal(booking: Booking, payment: Payment, reported: str, *, actor:
         actor, PAYMENT_REVERSED, now=now, subject=payment.tx_ref, before=status, after=status, detail=reported
     )
     return with_payment(booking, replace(payment, reversal=reported, updated_at=now), reversed_)
+
+
+def _owed_since(booking: Booking, refund_id: str) -> datetime:
+    """Since when it is to be started: since it was owed, or since a person last wanted it posted again."""
+    for event in reversed(booking.history):
+        if event.subject == refund_id and event.after == "owed" and event.before in (None, "attention"):
+            return event.at
+    return get_refund(booking, refund_id).created_at
 
 
 def _is_request(event: Event, refund_id: str) -> bool:

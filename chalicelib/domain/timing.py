@@ -97,8 +97,11 @@ VERIFY_CALL_MIN = timedelta(seconds=2)
 
 # Refunds
 
-REFUND_SILENCE = timedelta(hours=24)
-"""A refund of which the gateway says nothing for this long is put before a person."""
+REFUND_START_PATIENCE = timedelta(hours=24)
+"""How long a refund that cannot be started is tried; then a person is asked, and nothing posts it by itself."""
+
+REFUND_ACTION_PATIENCE = timedelta(hours=24)
+"""How long a refund may wait for an action at the gateway, as for a bank account, before a person is asked."""
 
 REFUND_POLL_EARLY = timedelta(hours=1)
 """The pause between two look-ups of a refund in its first hours, when most are done."""

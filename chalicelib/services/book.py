@@ -116,6 +116,7 @@ def _hold(
             hold_for=ports.rules.hold_for,
             gateway=offer.gateway.name,
             mode=offer.gateway.mode,
+            api_version=offer.gateway.api_version,
             owner=owner,
             request_id=request_id,
             now=now,

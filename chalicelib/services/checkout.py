@@ -115,10 +115,14 @@ def open_leased(ports: Ports, booking: Booking, *, owner: str, actor: Actor, pub
     for tries_left in reversed(range(INITIALIZE_TRIES)):
         payment = booking.payments[-1]
         try:
-            url = ports.gateways.named(payment.gateway).initialize(_opening(booking, payment, public_url))
+            url = ports.gateways.of(payment).initialize(_opening(booking, payment, public_url))
         except ReferenceUsed as used:
             ports.observe("reference_used", level="warning", tx_ref=payment.tx_ref)
-            booking = _close_used(ports, booking, payment, used, owner=owner, actor=actor, again=tries_left > 0)
+            if not tries_left:
+                # One call gives up one reference at most: the next call finds out whether this one is lost too.
+                unknown = GatewayBadAnswer(used.detail, definitely_not_executed=False)
+                return _save_if_owner(ports, booking, payment, owner, _failure(payment, unknown, actor))
+            booking = _close_used(ports, booking, payment, used, owner=owner, actor=actor)
             latest = booking.payments[-1]
             if latest.status == "created" and latest.is_opened_by(owner):
                 continue
@@ -228,7 +232,14 @@ def _lease(ports: Ports, booking: Booking, *, owner: str, key: str, actor: Actor
 def _next_attempt(ports: Ports, booking: Booking, *, owner: str, key: str, actor: Actor, now: datetime) -> Booking:
     gateway = gateway_for(ports, booking)
     return checkout.new_attempt(
-        booking, gateway=gateway.name, mode=gateway.mode, owner=owner, key=key, actor=actor, now=now
+        booking,
+        gateway=gateway.name,
+        mode=gateway.mode,
+        api_version=gateway.api_version,
+        owner=owner,
+        key=key,
+        actor=actor,
+        now=now,
     )
 
 
@@ -251,12 +262,11 @@ def _close_used(
     *,
     owner: str,
     actor: Actor,
-    again: bool,
 ) -> Booking:
     def outcome(current: Booking, now: datetime) -> Booking:
         current = checkout.reference_used(current, payment.tx_ref, _problem(used), actor=actor, now=now)
         gateway_for(ports, current)
-        if not again or not checkout.may_try_again(current, now=now):
+        if not checkout.may_try_again(current, now=now):
             return current
         return _next_attempt(ports, current, owner=owner, key=payment.key, actor=actor, now=now)
 
@@ -265,7 +275,7 @@ def _close_used(
 
 def _cancel_quietly(ports: Ports, payment: Payment) -> None:
     try:
-        ports.gateways.named(payment.gateway).cancel(payment.tx_ref)
+        ports.gateways.of(payment).cancel(payment.tx_ref)
     except GatewayError as error:
         ports.observe("link_not_cancelled", level="warning", tx_ref=payment.tx_ref, code=error.code)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry
+from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry, Payment
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.errors import Busy
@@ -310,6 +310,14 @@ class Gateway(Protocol):
     def mode(self) -> str:
         """``test`` or ``live``: what the stage is for. Its key is never one of the other."""
 
+    @property
+    def api_version(self) -> str:
+        """The version of its API that new payments are opened with, where it has several; else empty."""
+
+    @property
+    def refund_business_days(self) -> int:
+        """Within how many business days the gateway says that money goes back."""
+
     def initialize(self, opening: Opening) -> str:
         """Open a payment; answers the link to its checkout page. Never tried twice by itself."""
 
@@ -346,8 +354,8 @@ class Task(Record, frozen=True, forbid_unknown_fields=False):
 
     A field that only a newer release knows is passed over: the sweep finds what it asked for.
 
-    ``tx_ref`` names a payment to verify in any state, ``claim`` what a signed webhook claimed of it, ``entries`` the
-    entries of the outbox to deliver. ``actor`` is who or what asked for it, for the audit trail.
+    ``tx_ref`` names a payment to verify in any state, ``claim`` what a signed webhook of ``gateway`` claimed of it,
+    ``entries`` the entries of the outbox to deliver. ``actor`` is who or what asked for it, for the audit trail.
     """
 
     booking_id: BookingId
@@ -356,6 +364,7 @@ class Task(Record, frozen=True, forbid_unknown_fields=False):
     request_id: str = ""
     claim: WebhookClaim = ""
     actor: Actor = SWEEP
+    gateway: str = ""
 
 
 NO_DELAY = timedelta(0)
@@ -402,10 +411,10 @@ class Gateways(Protocol):
     """The gateways of this stage."""
 
     def named(self, name: str) -> Gateway:
-        """The gateway that a payment was opened with, also one that takes no new payments any more.
+        """A gateway by its name, also one that takes no new payments any more. Raises KeyError for any other name."""
 
-        Raises KeyError for one that there is no adapter for.
-        """
+    def of(self, payment: Payment) -> Gateway:
+        """The gateway that this payment was opened with, in the version of its API that opened it."""
 
     def for_currency(self, currency: str) -> Gateway | None:
         """The gateway that new payments in ``currency`` are opened with; None: no such money is taken here."""

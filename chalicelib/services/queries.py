@@ -96,4 +96,4 @@ def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tu
     operator = with_role(principal, "operator")
     _, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
     # The gateway's own reference is known only once money came.
-    return ports.gateways.named(payment.gateway).events(payment.facts.provider_reference or payment.tx_ref)
+    return ports.gateways.of(payment).events(payment.facts.provider_reference or payment.tx_ref)

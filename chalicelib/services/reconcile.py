@@ -71,14 +71,15 @@ def reconcile(
     tx_ref: str | None = None,
     actor: Actor,
     claim: WebhookClaim = "",
+    gateway: str = "",
     worker: bool = False,
 ) -> Reconciled | None:
     """Do what is due for this booking, and verify the payment ``tx_ref``.
 
-    ``claim`` is what a signed webhook claimed of it. None: we hold no such booking, or no such payment in it; then a
-    signed claim is followed up, so that no money is orphaned unseen (raises GatewayError when the gateway does not
-    answer). At most one caller at a time asks the gateway about a booking. ``worker``: a consumer of the queue, which
-    has more time than a request. Raises Busy.
+    ``claim`` is what a signed webhook of ``gateway`` claimed of it. None: we hold no such booking, or no such payment
+    in it; then a signed claim is followed up, so that no money is orphaned unseen (raises GatewayError when the gateway
+    does not answer). At most one caller at a time asks the gateway about a booking. ``worker``: a consumer of the
+    queue, which has more time than a request. Raises Busy.
     """
     now = ports.clock.now()
     lease = None
@@ -94,7 +95,7 @@ def reconcile(
         if booking is not None and lease is not None:
             update(ports, booking, lambda current, _: Decision(without_verify_lease(current, lease)))
         if tx_ref is not None and claim == "paid":
-            _look_for_orphan(ports, tx_ref)
+            _look_for_orphan(ports, tx_ref, gateway)
         return None
     wanted = [tx_ref] if tx_ref is not None and _may_verify(booking, tx_ref, actor, now) else []
     return _reconcile(ports, booking, wanted, tx_ref=tx_ref, actor=actor, claim=claim, lease=lease, worker=worker)
@@ -177,7 +178,7 @@ def _verify(ports: Ports, payments: Sequence[Payment], answers: _Answers) -> Non
     for payment in payments:
         tx_ref = payment.tx_ref
         try:
-            answers.verifications[tx_ref] = ports.gateways.named(payment.gateway).verify(tx_ref)
+            answers.verifications[tx_ref] = ports.gateways.of(payment).verify(tx_ref)
         except GatewayError as error:
             answers.verifications[tx_ref] = NO_ANSWER
             answers.errors[tx_ref] = error
@@ -261,7 +262,7 @@ def _has_unwanted_link(booking: Booking, payment: Payment) -> bool:
 
 def _close(ports: Ports, payment: Payment) -> bool:
     try:
-        return ports.gateways.named(payment.gateway).cancel(payment.tx_ref)
+        return ports.gateways.of(payment).cancel(payment.tx_ref)
     except GatewayError as error:
         ports.observe("link_not_cancelled", level="warning", tx_ref=payment.tx_ref, code=error.code)
         return False
@@ -291,18 +292,14 @@ def _expire_if_due(booking: Booking, answers: _Answers, *, actor: Actor, now: da
     return lifecycle.expire(booking, actor=actor, now=now)
 
 
-def _look_for_orphan(ports: Ports, tx_ref: str) -> None:
-    """No payment of ours names the gateway, so each is asked."""
-    statuses = set()
-    for gateway in ports.gateways.all():
-        verification = gateway.verify(tx_ref)
-        statuses.add(verification.status)
-        ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, gateway_status=verification.status)
-        if verification.status == "paid":
-            ports.bookings.orphan(tx_ref, verification, ports.clock.now())
-            ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")
-            return
-    if statuses.isdisjoint({"refunded", "reversed"}):
+def _look_for_orphan(ports: Ports, tx_ref: str, gateway: str) -> None:
+    """Ask the gateway at whose door the claim came whether it holds money for a reference that we do not know."""
+    verification = ports.gateways.named(gateway).verify(tx_ref)
+    ports.observe("unknown_reference", level="warning", tx_ref=tx_ref, gateway_status=verification.status)
+    if verification.status == "paid":
+        ports.bookings.orphan(tx_ref, verification, ports.clock.now())
+        ports.observe("attention_needed", level="error", tx_ref=tx_ref, kind="orphan")
+    elif verification.status not in ("refunded", "reversed"):
         # The webhook claimed money that the gateway does not show yet. No payment of ours will make us ask again, so
         # whoever delivered the claim must deliver it again.
         raise GatewayBadAnswer(

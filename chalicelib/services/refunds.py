@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,23 +19,29 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.errors import (
     BookingNotFound,
+    GatewayBadAnswer,
     GatewayError,
     GatewayRejected,
     IdempotencyKeyReused,
     RefundExceedsPayment,
     RefundNotFound,
+    RefundUnderWay,
 )
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import booking_of, key_hash, payment_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.refunds import ResolveAs
+from chalicelib.domain.refunds import Outlook, ResolveAs
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import Availability, apply_verification
 from chalicelib.services.access import Principal, actor_of, signed_in, visible_booking, visible_payment, with_role
-from chalicelib.services.ports import Gateway, Ports, RefundAnswer
+from chalicelib.services.ports import Gateway, Ports, RefundAnswer, RefundGatewayStatus
 from chalicelib.services.updating import Decision, update
 
 Change = Callable[[Booking, datetime], Booking]
+
+NOT_EXCLUDED = "the gateway does not exclude that money of an earlier post is moving"
+
+_OUTLOOK: Mapping[RefundGatewayStatus, Outlook] = {"processing": "moving", "waiting": "waiting"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def refund(
 def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *, as_: ResolveAs, note: str) -> Refund:
     """Resolve a refund in ``attention``: post it again, or record that it was done some other way.
 
-    Raises Forbidden, RefundNotFound, NotInAttention, Busy.
+    It is posted again only where the gateway excludes that money of an earlier post is moving. Raises Forbidden,
+    RefundNotFound, NotInAttention, RefundUnderWay, Busy.
     """
     operator = with_role(principal, "operator")
     try:
@@ -98,6 +105,9 @@ def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *,
     except BookingNotFound as missing:
         raise RefundNotFound("There is no such refund.") from missing
     actor = actor_of(operator, "operator")
+    known = booking.refund(refund_id)
+    if as_ == "post_again" and known is not None and known.status == "attention" and known.may_be_executed:
+        _refuse_while_under_way(ports, booking, known)
 
     def decide(current: Booking, _: Availability) -> Decision:
         now = ports.clock.now()
@@ -126,27 +136,27 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     counts for more than that of its payment.
     """
     payment = get_payment(booking, payment_of(refund_id))
-    gateway = ports.gateways.named(payment.gateway)
+    gateway = ports.gateways.of(payment)
     lease, booking = _lease_verification(ports, booking)
     if lease is None:
         return booking
     try:
         verification = gateway.verify(payment.tx_ref)
         before = _earlier_post(gateway, booking, get_refund(booking, refund_id))
-    except GatewayError:
-        jitter = ports.chance.jitter()
+    except GatewayError as error:
+        code, jitter = error.code, ports.chance.jitter()
         return _change(
             ports,
             booking,
             refund_id,
             "owed",
-            lambda b, now: refunds.defer_start(b, refund_id, now=now, jitter=jitter),
+            lambda b, now: refunds.defer_start(b, refund_id, actor=SWEEP, now=now, jitter=jitter, detail=code),
             lease=lease,
         )
     owner = ports.chance.token()
 
     def claim(current: Booking, now: datetime) -> Booking:
-        if get_refund(current, refund_id).provider_refund_id is None:
+        if before is not None and get_refund(current, refund_id).provider_refund_id is None:
             current = refunds.record_provider_id(current, refund_id, provider_refund_id=before.provider_refund_id)
         current = apply_verification(
             current,
@@ -160,6 +170,8 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         known = get_refund(current, refund_id)
         if known.status != "owed":
             return current
+        if before is None:
+            return refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail=NOT_EXCLUDED)
         if before.status == "refunded":
             return refunds.record_refunded(current, refund_id, actor=SWEEP, now=now)
         went_back = verification.status in ("refunded", "reversed") and not _others_went_back(current, known)
@@ -180,14 +192,14 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
     refund_id = claimed.refund_id
     reference = payment.facts.provider_reference
     if reference is None:
-        return _to_attention(ports, booking, refund_id, "the gateway gave no reference of its own")
+        return _not_executed(ports, booking, refund_id, "the gateway gave no reference of its own")
     try:
-        answer = ports.gateways.named(payment.gateway).refund(
+        answer = ports.gateways.of(payment).refund(
             reference, amount=claimed.amount, refund_id=refund_id, reason=claimed.reason
         )
     except GatewayRejected as refused:
         ports.observe("refund_refused", level="error", refund_id=refund_id, code=refused.code)
-        return _to_attention(ports, booking, refund_id, f"refused: {refused.detail}"[:200])
+        return _not_executed(ports, booking, refund_id, f"refused: {refused.detail}"[:200])
     except GatewayError as error:
         ports.observe("refund_unanswered", level="warning", refund_id=refund_id, code=error.code)
         if not error.definitely_not_executed:
@@ -215,7 +227,7 @@ def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> 
 def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     """Ask what became of a refund."""
     known = get_refund(booking, refund_id)
-    gateway = ports.gateways.named(get_payment(booking, payment_of(refund_id)).gateway)
+    gateway = ports.gateways.of(get_payment(booking, payment_of(refund_id)))
     lease, booking = _lease_verification(ports, booking)
     if lease is None:
         return booking
@@ -235,39 +247,73 @@ def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
                 return refunds.record_refunded(current, refund_id, actor=SWEEP, now=now)
             case "reversed":
                 detail = "the refund itself came back"
-                return refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail=detail)
-        return refunds.record_lookup(current, refund_id, answered=answer.status == "processing", actor=SWEEP, now=now)
+                return refunds.put_before_person(
+                    current, refund_id, actor=SWEEP, now=now, detail=detail, definitely_not_executed=True
+                )
+        return refunds.record_lookup(
+            current,
+            refund_id,
+            outlook=_OUTLOOK.get(answer.status, "silent"),
+            business_days=gateway.refund_business_days,
+            actor=SWEEP,
+            now=now,
+        )
 
     return _change(ports, booking, refund_id, known.status, decide, lease=lease)
 
 
-def _earlier_post(gateway: Gateway, booking: Booking, known: Refund) -> RefundAnswer:
-    """What the gateway reports of an earlier post of this refund; ``unknown`` without one. Raises GatewayError."""
+def _refuse_while_under_way(ports: Ports, booking: Booking, known: Refund) -> None:
+    """Raise RefundUnderWay unless the gateway excludes that it executes an earlier post of this refund."""
+    payment = get_payment(booking, payment_of(known.refund_id))
+    try:
+        before = _earlier_post(ports.gateways.of(payment), booking, known)
+    except GatewayError as error:
+        raise RefundUnderWay(f"The gateway did not say whether money is moving: {error.detail}") from error
+    if before is None:
+        raise RefundUnderWay("The gateway does not exclude that money of an earlier post is moving.")
+    if before.status not in ("unknown", "reversed"):
+        raise RefundUnderWay(f"The gateway reports this refund as {before.status}.")
+
+
+def _earlier_post(gateway: Gateway, booking: Booking, known: Refund) -> RefundAnswer | None:
+    """What the gateway reports of an earlier post of this refund; ``unknown``: there is certainly none.
+
+    None: the gateway does not exclude that it executes one. Raises GatewayError.
+    """
     if known.provider_refund_id is not None:
-        return gateway.refund_status(known.provider_refund_id)
-    if not refunds.was_requested(booking, known.refund_id):
-        return RefundAnswer("unknown")
-    return gateway.find_refund(known.refund_id, since=known.created_at) or RefundAnswer("unknown")
+        answer = gateway.refund_status(known.provider_refund_id)
+        return None if answer.status == "unknown" and known.may_be_executed else answer
+    found = None
+    if refunds.was_requested(booking, known.refund_id):
+        found = gateway.find_refund(known.refund_id, since=known.created_at)
+    return RefundAnswer("unknown") if found is None and not known.may_be_executed else found
 
 
 def _what_became_of(gateway: Gateway, booking: Booking, known: Refund) -> RefundAnswer:
     """By the gateway's own name for it, else by ours, else by what became of its payment. Raises GatewayError."""
     if known.provider_refund_id is not None:
         return gateway.refund_status(known.provider_refund_id)
-    if (found := gateway.find_refund(known.refund_id, since=known.created_at)) is not None:
+    try:
+        found = gateway.find_refund(known.refund_id, since=known.created_at)
+    except GatewayBadAnswer:
+        found = None  # a look-up that the gateway does not document may be answered with anything
+    if found is not None:
         return found
     went_back = gateway.verify(payment_of(known.refund_id)).status in ("refunded", "reversed")
     # Where another refund may be the one that it speaks of, it says nothing of this one.
     return RefundAnswer("refunded" if went_back and not _others_went_back(booking, known) else "unknown")
 
 
-def _to_attention(ports: Ports, booking: Booking, refund_id: str, detail: str) -> Booking:
+def _not_executed(ports: Ports, booking: Booking, refund_id: str, detail: str) -> Booking:
+    """The post was refused, or never sent: a person is asked."""
     return _change(
         ports,
         booking,
         refund_id,
         "requested",
-        lambda b, now: refunds.put_before_person(b, refund_id, actor=SWEEP, now=now, detail=detail),
+        lambda b, now: refunds.put_before_person(
+            b, refund_id, actor=SWEEP, now=now, detail=detail, definitely_not_executed=True
+        ),
     )
 
 

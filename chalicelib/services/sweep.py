@@ -39,7 +39,15 @@ def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     """
     under_way = False
     try:
-        done = reconcile(ports, task.booking_id, tx_ref=task.tx_ref, actor=task.actor, claim=task.claim, worker=True)
+        done = reconcile(
+            ports,
+            task.booking_id,
+            tx_ref=task.tx_ref,
+            actor=task.actor,
+            claim=task.claim,
+            gateway=task.gateway,
+            worker=True,
+        )
         if done is None:
             return
         under_way = done.under_way

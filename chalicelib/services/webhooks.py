@@ -30,14 +30,14 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
     ports.observe("webhook_received", tx_ref=notice.tx_ref, kind=notice.event)
     claim: WebhookClaim = "paid" if notice.claims_paid else "other"
     try:
-        done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim)
+        done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim, gateway=gateway)
         if done is None or not done.under_way:
             return
         # By then the one who is asking is done, or never comes back.
         reason, delay = "under_way", WEBHOOK_RECHECK
     except (Busy, GatewayError) as error:
         reason, delay = type(error).__name__, NO_DELAY
-    task = Task(booking_id, tx_ref=notice.tx_ref, request_id=request_id, claim=claim, actor=WEBHOOK)
+    task = Task(booking_id, tx_ref=notice.tx_ref, request_id=request_id, claim=claim, gateway=gateway, actor=WEBHOOK)
     try:
         ports.queue.enqueue_reconcile([task], delay=delay)
     except Fault as fault:

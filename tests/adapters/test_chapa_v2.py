@@ -19,7 +19,7 @@ from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2, Mode
-from chalicelib.services.ports import BadSignature, Opening, RefundAnswer, WebhookNotice
+from chalicelib.services.ports import BadSignature, Gateway, Opening, RefundAnswer, WebhookNotice
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys, answering, failed, serving
 from tests.adapters.chapa_server import PAID as PAID_IN_V1
@@ -430,7 +430,7 @@ def test_a_key_of_the_other_version_needs_no_deployment() -> None:
     assert [request.path for request in server.requests] == ["/v1/transaction/initialize", "/v2/payments/hosted"]
 
 
-def test_what_the_new_version_does_not_know_is_asked_of_the_old_one() -> None:
+def test_a_reference_of_no_payment_that_the_new_version_does_not_know_is_asked_of_the_old_one() -> None:
     named = keys(chapa_secret_key_previous=KEY)
     with serving(answering(404, NOT_FOUND, keep=True), answering(200, PAID_IN_V1, keep=True)) as server:
         verification = ChapaByKey(server.url, named).verify(OPENING.tx_ref)
@@ -449,35 +449,65 @@ def test_a_previous_key_of_the_same_version_of_none_or_of_the_other_mode_is_not_
     assert len(server.requests) == 1
 
 
-def test_a_link_is_closed_for_certain_only_when_both_versions_say_so() -> None:
-    named = Keys(chapa_secret_key_previous=V2_KEY)
-    with serving(answering(404, failed("Payment link not found"))) as server:
-        assert ChapaByKey(server.url, named).cancel(OPENING.tx_ref) is False
-    with serving(answering(404, failed("Payment link not found"))) as server:
-        assert ChapaByKey(server.url, Keys()).cancel(OPENING.tx_ref) is True
+# The version that opened a payment, and its key
 
 
-def give_back(gateway: ChapaByKey, reference: str) -> RefundAnswer:
+def give_back(gateway: Gateway, reference: str) -> RefundAnswer:
     return gateway.refund(reference, amount=Money(100, "ETB"), refund_id="R1", reason="over")
+
+
+def test_a_payment_remembers_the_version_of_the_key_that_opens_it() -> None:
+    named = Keys()
+    chapa = ChapaByKey("http://127.0.0.1:1/v1", named)
+    assert chapa.api_version == "v1"
+    named.named["chapa_secret_key"] = V2_KEY
+    assert chapa.api_version == "v2"
+    named.named["chapa_secret_key"] = "nonsense"
+    assert chapa.api_version == ""
+    del named.named["chapa_secret_key"]
+    assert chapa.api_version == ""
+    assert chapa.of_version("") is chapa.of_version("v9") is chapa
+
+
+@pytest.mark.parametrize(("version", "key"), [("v1", KEY), ("v2", V2_KEY)])
+@pytest.mark.parametrize("current", ["v1", "v2"])
+def test_a_payment_is_asked_about_in_its_own_version_with_that_ones_key(version: str, key: str, current: str) -> None:
+    both = {"v1": KEY, "v2": V2_KEY}
+    named = Keys(chapa_secret_key=both[current])
+    if version != current:
+        named.named["chapa_secret_key_previous"] = both[version]
+    unknown = {"v1": answering(400, failed("Invalid transaction reference")), "v2": answering(404, NOT_FOUND)}
+    with serving(unknown[version]) as server:
+        # The answer of the version that opened it is the answer, and nobody else is asked.
+        assert ChapaByKey(server.url, named).of_version(version).verify(OPENING.tx_ref) == Verification("unknown")
+    [request] = server.requests
+    assert request.headers["authorization"] == f"Bearer {key}"
+
+
+def test_without_the_key_that_opened_a_payment_nothing_is_known_of_it() -> None:
+    for previous in ({}, {"chapa_secret_key_previous": V2_KEY}, {"chapa_secret_key_previous": "nonsense"}):
+        with serving(answering(404, NOT_FOUND)) as server, pytest.raises(GatewayBadAnswer) as raised:
+            ChapaByKey(server.url, keys(**previous)).of_version("v1").verify(OPENING.tx_ref)
+        assert raised.value.definitely_not_executed
+        assert server.requests == []
 
 
 def test_money_of_the_old_version_goes_back_by_the_old_version() -> None:
     named = keys(chapa_secret_key_previous=KEY)
     done = {"status": "success", "message": "Refund initiated", "data": {"ref_id": "MqT58vRk2c", "status": "initiated"}}
     with serving(answering(200, done, keep=True)) as server:
-        chapa = ChapaByKey(server.url, named)
+        chapa = ChapaByKey(server.url, named).of_version("v1")
         assert give_back(chapa, "AP1") == RefundAnswer("processing", "MqT58vRk2c")
         assert chapa.refund_status("MqT58vRk2c").status == "processing"
     assert [request.path for request in server.requests] == ["/v1/refund/AP1", "/v1/refund/MqT58vRk2c/verify"]
 
 
-def test_money_that_neither_version_gives_back_is_for_the_dashboard() -> None:
+def test_money_of_the_new_version_is_for_the_dashboard_whatever_the_old_key_is_worth() -> None:
     named = keys(chapa_secret_key_previous=KEY)
-    refusal = answering(404, failed("Transaction not found"))
-    with serving(refusal) as server, pytest.raises(GatewayRejected, match="dashboard"):
-        give_back(ChapaByKey(server.url, named), "CH1")
-    with pytest.raises(GatewayRejected, match="dashboard"):
-        give_back(ChapaByKey("http://127.0.0.1:1/v1", keys()), "CH1")
+    for chapa in (ChapaByKey("http://127.0.0.1:1/v1", named), ChapaByKey("http://127.0.0.1:1/v1", keys())):
+        for gateway in (chapa, chapa.of_version("v2")):
+            with pytest.raises(GatewayRejected, match="dashboard"):
+                give_back(gateway, "CH1")
 
 
 def test_the_chooser_answers_as_the_version_that_it_chose() -> None:

@@ -78,16 +78,18 @@ OPENS = answers(200, OPENED)
 CANCELS = answers(200, {"message": "Transaction cancelled", "status": "success", "data": None})
 
 NO_LOG = answers(404, {"message": "Transaction not found", "status": "failed", "data": None})
+NO_REFUND = answers(404, {"message": "Refund not found", "status": "failed", "data": None})
 
 
 @dataclass
 class Gateway:
-    """What the Chapa of a test does: ``open`` answers initialize, ``verify``, ``cancel`` and ``events`` the rest."""
+    """What the Chapa of a test does: ``open`` answers initialize, the others the calls of their names."""
 
     open: Script = OPENS
     verify: Script | None = None
     cancel: Script = CANCELS
     events: Script = NO_LOG
+    refund: Script = NO_REFUND
     says: str = "pending"
     changed: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -104,6 +106,8 @@ class Gateway:
             return self.cancel(talk)
         if path.startswith("events/"):
             return self.events(talk)
+        if path.startswith("/v1/refund/"):
+            return self.refund(talk)
         if self.verify is not None:
             return self.verify(talk)
         return answers(200, self.word(path.rpartition("/")[2]))(talk)

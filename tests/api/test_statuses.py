@@ -22,7 +22,6 @@ from chalicelib.services.ports import StoreBusy
 from tests.adapters.chapa_server import Talk
 from tests.api.conformance import SEEN, operation_of
 from tests.api.harness import Reply, World, answers, sample, signature
-from tests.builders import move_refund
 from tests.replacing import replace
 from tools.openapi import answers as openapi_answers
 from tools.openapi import examples
@@ -137,7 +136,10 @@ def test_a_payment_to_resolve_that_is_not_there(world: World) -> None:
     assert (reply.status, reply.code) == (404, "payment_not_found")
 
 
-def test_a_refund_in_attention_is_posted_again(world: World) -> None:
+@pytest.mark.parametrize(("refused", "status", "answer"), [(True, 202, "owed"), (False, 409, "refund_under_way")])
+def test_a_refund_in_attention_is_posted_again_where_no_money_is_moving(
+    world: World, status: int, answer: str, *, refused: bool
+) -> None:
     booking = world.paid(world.book())
     tx_ref = booking["payment"]["tx_ref"]
     made = world.call("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "x"}, by=world.operator(), key="k").body
@@ -145,11 +147,13 @@ def test_a_refund_in_attention_is_posted_again(world: World) -> None:
     assert before is not None
     now, refund_id = world.clock.now(), made["refund_id"]
     claimed = refunding.claim(before, refund_id, owner="x", actor=Actor("sweep"), now=now)
-    stuck = move_refund(claimed, refund_id, "attention", actor=Actor("sweep"), now=now, detail="refused")
+    stuck = refunding.put_before_person(
+        claimed, refund_id, actor=Actor("sweep"), now=now, detail="refused", definitely_not_executed=refused
+    )
     world.container.bookings.save(before, stuck)
     body = {"as": "post_again", "note": "The key was wrong."}
     reply = world.call("POST", f"/v1/ops/refunds/{refund_id}/resolve", body, by=world.operator())
-    assert (reply.status, reply.body["status"]) == (202, "owed")
+    assert (reply.status, reply.body["status"] if refused else reply.code) == (status, answer)
 
 
 def _silence(talk: Talk) -> None:

@@ -190,6 +190,7 @@ def noted(tx_ref: str, reply: Reply) -> dict[str, Any]:
         "request_id": reply.request_id,
         "claim": "paid",
         "actor": {"cause": "webhook"},
+        "gateway": "chapa",
     }
 
 

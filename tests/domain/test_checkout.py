@@ -153,9 +153,12 @@ def test_a_lease_makes_one_owner_and_forgets_the_last_problem() -> None:
 
 def test_a_new_attempt_closes_the_open_one_and_has_a_schedule_of_its_own() -> None:
     first = opened(a_booking())
-    booking = new_attempt(first, gateway="other", mode="live", owner="me", key="k", actor=Actor("return"), now=LATER)
+    booking = new_attempt(
+        first, gateway="other", mode="live", api_version="v2", owner="me", key="k", actor=Actor("return"), now=LATER
+    )
     old, new = booking.payments
     assert (old.status, old.schedule.next_verify_at) == ("expired", LATER)
+    assert new.api_version == "v2"
     assert (new.tx_ref, new.status, new.gateway, new.expected_mode) == (
         f"{booking.booking_id}-2",
         "created",

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Actor, Booking
-from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION as REFUND_TRIES
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
+from chalicelib.domain.refunds import defer_start
 from tests.builders import (
     NOW,
     a_booking,
@@ -107,15 +107,16 @@ def test_attention_for_mail_that_keeps_failing() -> None:
     assert attention(replace(booking, outbox=(nearly, replace(email, status="failed")))) == "email"
 
 
-def test_attention_for_a_refund_that_is_put_off_again_and_again() -> None:
+def test_attention_for_a_refund_that_could_not_be_started_for_a_day() -> None:
     booking = refund_owed(paid(opened(a_booking())), amount=Money(1, "ETB"))
-    tx_ref, refund = booking.payments[0].tx_ref, get_refund(booking)
+    refund = get_refund(booking)
 
-    def deferred(times: int) -> Booking:
-        return change_payment(booking, tx_ref, refunds=(replace(refund, start_failures=times),))
+    def deferred(since: timedelta) -> Booking:
+        now = refund.created_at + since
+        return defer_start(booking, refund.refund_id, actor=Actor("sweep"), now=now, jitter=0, detail="gateway_timeout")
 
-    assert attention(deferred(REFUND_TRIES - 1)) is None
-    assert attention(deferred(REFUND_TRIES)) == "refund"
+    assert attention(deferred(timedelta(hours=24) - timedelta(milliseconds=1))) is None
+    assert attention(deferred(timedelta(hours=24))) == "refund"
 
 
 def test_attention_for_any_attempt() -> None:

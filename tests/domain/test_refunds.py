@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION, Actor, Booking, Event, Refund, get_refund
+from chalicelib.domain.booking import Actor, Booking, Event, Refund, get_refund
 from chalicelib.domain.errors import RefundExceedsPayment
 from chalicelib.domain.ids import RefundId
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import (
     MAX_REFUNDS,
+    Outlook,
     claim,
     defer_start,
     left_to_refund,
@@ -24,7 +25,13 @@ from chalicelib.domain.refunds import (
     resolve,
 )
 from chalicelib.domain.schedule import back_off
-from chalicelib.domain.timing import OUTBOX_LEASE, REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE
+from chalicelib.domain.timing import (
+    OUTBOX_LEASE,
+    REFUND_ACTION_PATIENCE,
+    REFUND_POLL_EARLY,
+    REFUND_POLL_LATE,
+    REFUND_START_PATIENCE,
+)
 from tests.builders import NOW, a_booking, another_attempt, change_payment, expired, move_refund, opened, paid, verified
 from tests.invariants import check_booking
 from tests.replacing import replace
@@ -49,6 +56,16 @@ def owing(minor: int = 300_000, booking: Booking = CONFIRMED, *, now: datetime =
 
 def claimed(now: datetime = NOW) -> Booking:
     return claim(owing(), R1, owner="worker", actor=Actor("sweep"), now=now)
+
+
+def lookup(booking: Booking, outlook: Outlook, *, now: datetime) -> Booking:
+    return record_lookup(booking, R1, outlook=outlook, business_days=3, actor=Actor("sweep"), now=now)
+
+
+def deferred(booking: Booking, *, now: datetime) -> Booking:
+    """The gateway gave no answer before a post; or it definitely did not execute the post."""
+    step = defer_start if get_refund(booking, R1).status == "owed" else requeue_rejected
+    return step(booking, R1, actor=Actor("sweep"), now=now, jitter=0.5, detail="gateway_timeout")
 
 
 # Owing
@@ -187,10 +204,57 @@ def test_what_it_certainly_did_not_take_over_is_tried_again_after_a_pause() -> N
 
 def test_what_could_not_even_be_asked_about_stays_owed_without_a_word() -> None:
     before = owing()
-    booking = defer_start(defer_start(before, R1, now=LATER, jitter=0.5), R1, now=LATER, jitter=0.5)
+    booking = deferred(deferred(before, now=LATER), now=LATER)
     refund = get_refund(booking, R1)
     assert refund == replace(get_refund(before, R1), start_failures=2, due_at=LATER + timedelta(seconds=22.5))
     assert booking.history == before.history
+
+
+@pytest.mark.parametrize("posted", [False, True], ids=["asking failed", "the post was certainly not executed"])
+def test_what_could_not_be_started_for_a_day_waits_for_a_person_and_is_posted_no_more(*, posted: bool) -> None:
+    assert REFUND_START_PATIENCE == 24 * HOUR
+    start = owing(now=LATER)
+    status = "requested" if posted else "owed"
+
+    def tried(now: datetime) -> Booking:
+        booking = claim(start, R1, owner="worker", actor=Actor("sweep"), now=now) if posted else start
+        return deferred(booking, now=now)
+
+    nearly = get_refund(tried(LATER + 24 * HOUR - MS), R1)
+    assert (nearly.status, nearly.start_failures, nearly.due_at is None) == ("owed", 1, False)
+    booking = tried(LATER + 24 * HOUR)
+    refund = get_refund(booking, R1)
+    assert (refund.status, refund.due_at, refund.may_be_executed) == ("attention", None, False)
+    assert booking.history[-1] == Event(
+        LATER + 24 * HOUR,
+        "refund_attention",
+        "sweep",
+        R1,
+        status,
+        "attention",
+        "it could not be started for a day: gateway_timeout",
+    )
+    # A person has it tried for another day, and so on.
+    again = resolve(booking, R1, as_="post_again", note="", actor=Actor("operator"), now=LATER + 30 * HOUR)
+    assert get_refund(deferred(again, now=LATER + 54 * HOUR - MS), R1).status == "owed"
+    assert get_refund(deferred(again, now=LATER + 54 * HOUR), R1).status == "attention"
+
+
+def test_a_post_may_be_executed_until_the_gateway_excludes_it() -> None:
+    assert not get_refund(owing(), R1).may_be_executed
+    assert get_refund(claimed(), R1).may_be_executed
+    assert not get_refund(deferred(claimed(), now=LATER), R1).may_be_executed
+    for excluded in (False, True):
+        booking = put_before_person(
+            claimed(), R1, actor=Actor("sweep"), now=LATER, detail="", definitely_not_executed=excluded
+        )
+        assert get_refund(booking, R1).may_be_executed is not excluded
+        # What it was does not change by waiting, or by a person's word.
+        again = resolve(booking, R1, as_="post_again", note="", actor=Actor("operator"), now=LATER)
+        assert get_refund(again, R1).may_be_executed is not excluded
+        assert not get_refund(
+            put_before_person(deferred(claimed(), now=LATER), R1, actor=Actor("sweep"), now=LATER, detail=""), R1
+        ).may_be_executed
 
 
 def test_what_is_done_or_waits_for_a_person_is_due_no_more() -> None:
@@ -220,7 +284,7 @@ def test_another_refund_is_never_touched() -> None:
     booking = owing(2, owing(1))
     second = booking.refunds[1]
     booking = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=LATER)
-    booking = record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=LATER)
+    booking = lookup(booking, "moving", now=LATER)
     booking = move_refund(booking, R1, "refunded", actor=Actor("sweep"), now=LATER)
     assert booking.refunds[1] == second
 
@@ -229,7 +293,7 @@ def test_another_refund_is_never_touched() -> None:
 
 
 def test_hourly_for_six_hours_then_six_hourly() -> None:
-    assert (REFUND_POLL_EARLY, REFUND_POLL_LATE, REFUND_SILENCE) == (HOUR, 6 * HOUR, 24 * HOUR)
+    assert (REFUND_POLL_EARLY, REFUND_POLL_LATE) == (HOUR, 6 * HOUR)
     booking = claimed()
     for now, pause in (
         (NOW + HOUR, HOUR),
@@ -237,19 +301,19 @@ def test_hourly_for_six_hours_then_six_hourly() -> None:
         (NOW + 6 * HOUR, 6 * HOUR),
         (NOW + 12 * HOUR, 6 * HOUR),
     ):
-        refund = get_refund(record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=now), R1)
+        refund = get_refund(lookup(booking, "moving", now=now), R1)
         assert (refund.due_at, refund.answered_at, refund.status) == (now + pause, now, "requested")
 
 
 def test_the_hours_count_from_the_latest_request() -> None:
     booking = requeue_rejected(claimed(), R1, actor=Actor("sweep"), now=NOW, jitter=0, detail="")
     again = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=NOW + 20 * HOUR)
-    refund = get_refund(record_lookup(again, R1, answered=True, actor=Actor("sweep"), now=NOW + 21 * HOUR), R1)
+    refund = get_refund(lookup(again, "moving", now=NOW + 21 * HOUR), R1)
     assert refund.due_at == NOW + 22 * HOUR
     # Neither from what happened to it since, nor from the request of another.
     booking = record_accepted(claimed(), R1, provider_refund_id=None, actor=Actor("sweep"), now=NOW + 5 * HOUR)
     booking = claim(owing(1, booking), f"{TX_REF}-R2", owner="worker", actor=Actor("sweep"), now=NOW + 5 * HOUR)
-    refund = get_refund(record_lookup(booking, R1, answered=True, actor=Actor("sweep"), now=NOW + 6 * HOUR), R1)
+    refund = get_refund(lookup(booking, "moving", now=NOW + 6 * HOUR), R1)
     assert refund.due_at == NOW + 12 * HOUR
 
 
@@ -258,38 +322,46 @@ def test_a_refund_of_an_older_form_is_looked_up_all_the_same() -> None:
     booking = owing()
     old = replace(get_refund(booking, R1), status="requested", answered_at=None, updated_at=LATER)
     booking = change_payment(booking, TX_REF, refunds=(old,))
-    refund = get_refund(record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=LATER + 23 * HOUR), R1)
-    assert (refund.status, refund.answered_at, refund.due_at) == ("requested", LATER, LATER + 24 * HOUR)
-    early = record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=NOW + 6 * HOUR - MS)
+    refund = get_refund(lookup(booking, "silent", now=LATER + 23 * HOUR), R1)
+    assert (refund.status, refund.answered_at, refund.due_at) == ("requested", LATER, LATER + 29 * HOUR)
+    early = lookup(booking, "silent", now=NOW + 6 * HOUR - MS)
     assert get_refund(early, R1).due_at == NOW + 7 * HOUR - MS
-    late = record_lookup(booking, R1, answered=False, actor=Actor("sweep"), now=NOW + 6 * HOUR)
+    late = lookup(booking, "silent", now=NOW + 6 * HOUR)
     assert get_refund(late, R1).due_at == NOW + 12 * HOUR
 
 
-def test_a_day_without_a_word_is_put_before_a_person() -> None:
-    nearly = record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR - MS)
-    refund = get_refund(nearly, R1)
+def test_business_days_without_a_word_are_put_before_a_person() -> None:
+    assert NOW.strftime("%A") == "Saturday"
+    wednesday = NOW + 4 * 24 * HOUR
+    refund = get_refund(lookup(claimed(), "silent", now=wednesday - MS), R1)
     assert (refund.status, refund.answered_at) == ("requested", NOW)
-    silent = record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR)
+    silent = lookup(claimed(), "silent", now=wednesday)
     assert get_refund(silent, R1).status == "attention"
+    assert get_refund(silent, R1).may_be_executed, "nothing excludes that it is on its way"
     assert silent.history[-1] == Event(
-        NOW + 24 * HOUR, "refund_attention", "sweep", R1, "requested", "attention", "no word for a day"
+        wednesday, "refund_attention", "sweep", R1, "requested", "attention", "no word for 3 business days"
     )
-    heard = record_lookup(claimed(), R1, answered=True, actor=Actor("sweep"), now=NOW + 24 * HOUR)
-    assert get_refund(heard, R1).status == "requested"
+    assert get_refund(lookup(claimed(), "moving", now=wednesday), R1).status == "requested"
 
 
-def test_the_last_look_is_at_the_end_of_the_day_but_not_at_once() -> None:
-    refund = get_refund(record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 20 * HOUR), R1)
-    assert refund.due_at == NOW + 24 * HOUR
-    refund = get_refund(
-        record_lookup(claimed(), R1, answered=False, actor=Actor("sweep"), now=NOW + 24 * HOUR - MS), R1
-    )
-    assert refund.due_at == NOW + 24 * HOUR - MS + timedelta(minutes=1)
+def test_a_refund_that_waits_for_an_action_is_put_before_a_person_sooner() -> None:
+    assert REFUND_ACTION_PATIENCE == 24 * HOUR
+    assert get_refund(lookup(claimed(), "waiting", now=NOW + 24 * HOUR - MS), R1).status == "requested"
+    waiting = lookup(claimed(), "waiting", now=NOW + 24 * HOUR)
+    assert get_refund(waiting, R1).status == "attention"
+    assert waiting.history[-1].detail == "it waits for an action at the gateway"
+
+
+@pytest.mark.parametrize(("outlook", "end"), [("silent", NOW + 96 * HOUR), ("waiting", NOW + 24 * HOUR)])
+def test_the_last_look_is_at_the_end_of_its_time_but_not_at_once(outlook: Outlook, end: datetime) -> None:
+    refund = get_refund(lookup(claimed(), outlook, now=end - 4 * HOUR), R1)
+    assert refund.due_at == end
+    refund = get_refund(lookup(claimed(), outlook, now=end - MS), R1)
+    assert refund.due_at == end - MS + timedelta(minutes=1)
 
 
 def test_a_look_up_without_a_change_makes_no_entry() -> None:
-    booking = record_lookup(claimed(), R1, answered=True, actor=Actor("sweep"), now=LATER)
+    booking = lookup(claimed(), "moving", now=LATER)
     assert booking.history == claimed().history
 
 
@@ -303,28 +375,6 @@ def test_money_that_the_gateway_took_back_is_recorded() -> None:
     assert booking.history[-1] == Event(
         LATER, "payment_reversed", "webhook", TX_REF, "completed", "completed", "reversed"
     )
-
-
-@pytest.mark.parametrize(
-    ("status", "put_offs", "asks"),
-    [
-        ("owed", REFUND_TRIES_BEFORE_ATTENTION - 1, False),
-        ("owed", REFUND_TRIES_BEFORE_ATTENTION, True),
-        ("requested", REFUND_TRIES_BEFORE_ATTENTION, False),
-        ("refunded", REFUND_TRIES_BEFORE_ATTENTION, False),
-        ("attention", 0, True),
-    ],
-)
-def test_a_person_is_asked_about_what_does_not_get_on(status: str, put_offs: int, asks: bool) -> None:
-    refund = replace(get_refund(owing(), R1), status=status, start_failures=put_offs)  # type: ignore[arg-type]
-    assert refund.needs_a_person is asks
-
-
-def test_fifty_vain_tries_last_most_of_a_day() -> None:
-    shortest = sum((back_off(tries, jitter=0) for tries in range(1, REFUND_TRIES_BEFORE_ATTENTION)), timedelta())
-    longest = sum((back_off(tries, jitter=1) for tries in range(1, REFUND_TRIES_BEFORE_ATTENTION)), timedelta())
-    assert REFUND_TRIES_BEFORE_ATTENTION == 50
-    assert 10 * HOUR < shortest < longest < 24 * HOUR
 
 
 def test_a_new_claim_forgets_the_name_of_an_earlier_post() -> None:

@@ -42,10 +42,11 @@ from chalicelib.domain.timing import (
     OUTBOX_RETRY_FIRST,
     OUTBOX_RETRY_MAX,
     QUEUE_VISIBILITY,
+    REFUND_ACTION_PATIENCE,
     REFUND_POLL_EARLY,
     REFUND_POLL_LATE,
     REFUND_POLL_MIN,
-    REFUND_SILENCE,
+    REFUND_START_PATIENCE,
     RETRY_AFTER_GATEWAY,
     RETRY_AFTER_GATEWAY_MAX,
     RETRY_AFTER_GATEWAY_MIN,
@@ -120,7 +121,8 @@ def test_ordered(name: str, durations: tuple[timedelta, ...]) -> None:
         ("a failed letter backs off", OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX),
         ("a never opened reference is known as such before nobody looks", HOLD_MAX + UNKNOWN_FOR_GOOD, WATCHED_FOR),
         ("nights in grace go while their payment is watched", HOLD_MAX + OUTAGE_GRACE, WATCHED_FOR),
-        ("a silent refund is looked up more than once", 2 * REFUND_POLL_LATE, REFUND_SILENCE),
+        ("a refund that cannot be started is tried many times", 20 * BACK_OFF_MAX, REFUND_START_PATIENCE),
+        ("a refund that waits for an action is looked up more than once", 2 * REFUND_POLL_LATE, REFUND_ACTION_PATIENCE),
     ],
 )  # fmt: skip
 def test_less_than(name: str, less: timedelta, more: timedelta) -> None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.booking import REFUND_TRIES_BEFORE_ATTENTION
 from chalicelib.domain.errors import AttentionItemNotFound, Busy, GatewayRejected, WrongResolutionCall
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
@@ -16,12 +15,10 @@ from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, acknowledge
 from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.ports import Acknowledgement, MailRefused, StoreBusy
-from chalicelib.services.refunds import refund
-from tests.builders import NOW, a_booking_id, a_stay, change_payment
+from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import OPERATOR, Harness, booking_id_of
-from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE = f"{FIRST}-1"
@@ -166,19 +163,6 @@ def test_what_has_a_call_of_its_own(harness: Harness, ports: Fakes) -> None:
     [matter] = listed(ports)
     assert matter.actions == ("resolve",)
     with pytest.raises(WrongResolutionCall, match=f"/v1/ops/refunds/{ONE}-R1/resolve"):
-        acknowledge(ports, OPERATOR, matter.item_id, note="")
-
-
-def test_a_refund_that_is_tried_on_by_itself(harness: Harness, ports: Fakes) -> None:
-    harness.confirmed_booking()
-    refund(ports, OPERATOR, ONE, amount=100, reason="", key="k")
-    row = ports.tables.bookings[FIRST]
-    waiting = replace(row.booking.payments[0].refunds[0], start_failures=REFUND_TRIES_BEFORE_ATTENTION)
-    row.booking = change_payment(row.booking, ONE, refunds=(waiting,))
-    row.attention = "refund"
-    [matter] = listed(ports)
-    assert (matter.item_id, matter.actions) == (f"refund.{ONE}-R1", ())
-    with pytest.raises(WrongResolutionCall, match="by itself"):
         acknowledge(ports, OPERATOR, matter.item_id, note="")
 
 

@@ -112,14 +112,24 @@ def test_money_on_a_lost_link_still_counts(harness: Harness, ports: Fakes) -> No
     assert statuses(harness) == ["completed", "expired"]
 
 
-def test_a_call_gives_up_after_two_used_references(harness: Harness, ports: Fakes) -> None:
+def test_a_call_gives_up_one_reference_at_most(harness: Harness, ports: Fakes) -> None:
     ports.gateway.fail_next("initialize", USED, times=2)
     booking = harness.book().booking
-    assert statuses(harness) == ["expired", "expired"]
-    assert booking.payments[-1].problem == problem_of(USED)
+    assert statuses(harness) == ["expired", "created"]
+    assert booking.payments[-1].problem == OpeningProblem("gateway_bad_answer", USED.detail)
     assert ports.call_log.count("gateway.initialize") == 2
-    assert harness.pay(booking).payment.tx_ref == THREE
-    assert statuses(harness) == ["expired", "expired", "pending"]
+    assert harness.pay(booking).payment.tx_ref == TWO
+    assert statuses(harness) == ["expired", "pending"]
+
+
+def test_a_gateway_that_calls_every_reference_used_costs_one_a_call(harness: Harness, ports: Fakes) -> None:
+    ports.gateway.fail_next("initialize", USED, times=6)
+    booking = harness.book().booking
+    for calls in (2, 3):
+        with pytest.raises(GatewayBadAnswer):
+            harness.pay(booking)
+        assert statuses(harness) == [*["expired"] * calls, "created"]
+    assert harness.pay(booking).payment.status == "pending"
 
 
 def test_a_used_reference_is_not_replaced_when_no_more_may_be_opened(harness: Harness, ports: Fakes) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.domain.booking import Booking, Lease, Refund
 from chalicelib.domain.errors import (
+    GatewayBadAnswer,
     GatewayError,
     GatewayRejected,
     GatewayTimeout,
@@ -18,6 +19,7 @@ from chalicelib.domain.errors import (
     PaymentNotFound,
     RefundExceedsPayment,
     RefundNotFound,
+    RefundUnderWay,
 )
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import MAX_REFUNDS
@@ -247,11 +249,11 @@ def test_a_post_whose_fate_is_unknown_is_never_repeated(
     ports.gateway.fail_next("refund", trouble, done=done)
     harness.process_task(harness.stored_booking(FIRST))
     assert get_refund(harness).status == "requested"
-    harness.advance(hours=23)
+    harness.advance(hours=95)
     assert get_refund(harness).status == "requested"
     assert ports.call_log.count("gateway.refund") == 1
-    # It was looked up: hourly, then six-hourly; after a day without a word a person is asked.
-    assert 8 <= ports.call_log.count("gateway.verify") <= 12
+    # It was looked up: hourly, then six-hourly; after three business days without a word a person is asked.
+    assert 20 <= ports.call_log.count("gateway.verify") <= 24
     harness.advance(hours=2)
     assert get_refund(harness).status == "attention"
     [entry] = ports.bookings.attention_entries(limit=9, after=None).items
@@ -424,14 +426,29 @@ def test_a_refund_that_goes_on_is_looked_up_ever_more_seldom(harness: Harness, p
     assert len(ports.gateway.refunds) == 1
 
 
-def test_a_gateway_without_a_word_for_a_day_is_shown_to_a_person(harness: Harness, ports: Fakes) -> None:
+@pytest.mark.parametrize(("business_days", "days"), [(1, 2), (3, 4), (10, 13)])
+def test_a_refund_is_shown_to_a_person_once_it_is_silent_for_longer_than_its_gateway_says(
+    harness: Harness, ports: Fakes, business_days: int, days: int
+) -> None:
+    ports.gateway.refund_business_days = business_days
     owed(harness)
     harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.down = SILENCE
-    harness.advance(hours=23)
+    harness.advance(hours=24 * days - 1)
     assert get_refund(harness).status == "processing"
     harness.advance(hours=2)
     assert get_refund(harness).status == "attention"
+    assert harness.stored_booking(FIRST).history[-1].detail == f"no word for {business_days} business days"
+
+
+def test_a_look_up_that_the_gateway_does_not_know_leads_to_the_payment(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    ports.gateway.fail_next("refund", SILENCE, done=True)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.set_status(ONE, "refunded")
+    ports.gateway.fail_next("find_refund", GatewayBadAnswer("404", definitely_not_executed=False))
+    harness.advance(hours=1)
+    assert get_refund(harness).status == "refunded"
 
 
 def test_a_webhook_moves_a_refund_on(harness: Harness, ports: Fakes) -> None:
@@ -642,27 +659,83 @@ def test_a_refund_that_is_not_in_the_list_was_not_made_and_a_person_is_asked(har
     ports.gateway.fail_next("refund", SILENCE)
     harness.sweep_and_drain()
     ports.gateway.set_status(ONE, "reversed")
-    harness.advance(hours=23)
+    harness.advance(hours=95)
     assert get_refund(harness).status == "requested", "somebody else's reversal is not this refund"
     harness.advance(hours=2)
     assert get_refund(harness).status == "attention"
+    ports.gateway.set_status(ONE, "paid")
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="The list does not have it.")
+    harness.sweep_and_drain()
+    assert get_refund(harness).status == "processing"
 
 
-def test_what_is_found_in_the_list_is_not_posted_again(harness: Harness, ports: Fakes) -> None:
+@pytest.fixture
+def silent(harness: Harness, ports: Fakes) -> Harness:
+    """A refund whose post was lost, and which nobody found for longer than the gateway says."""
     lost(harness, ports)
-    ports.gateway.fail_next("find_refund", SILENCE, times=40)
-    harness.advance(hours=25)
+    ports.gateway.fail_next("find_refund", SILENCE, times=60)
+    harness.advance(hours=97)
     assert get_refund(harness).status == "attention"
     ports.call_log.disarm()
-    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It never came.")
-    harness.sweep_and_drain()
-    assert get_refund(harness).status == "attention"
-    assert harness.stored_booking(FIRST).history[-1].detail == "the gateway says processing"
-    ports.gateway.reported_refund_status = "refunded"
-    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It never came.")
-    harness.sweep_and_drain()
-    assert get_refund(harness).status == "refunded"
+    return harness
+
+
+@pytest.mark.parametrize("reported", ["processing", "waiting", "refunded"])
+def test_what_is_found_in_the_list_is_not_posted_again(
+    silent: Harness, reported: Literal["processing", "waiting", "refunded"]
+) -> None:
+    ports = silent.ports
+    before = silent.stored_booking(FIRST)
+    ports.gateway.reported_refund_status = reported
+    with pytest.raises(RefundUnderWay, match=f"reports this refund as {reported}"):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It never came.")
+    assert silent.stored_booking(FIRST) == before
+    assert resolve_refund(ports, OPERATOR, R1, as_="already_refunded", note="Seen there.").status == "refunded"
     assert ports.call_log.count("gateway.refund") == 1
+
+
+def test_what_came_back_by_the_list_is_posted_again(silent: Harness) -> None:
+    silent.ports.gateway.reported_refund_status = "reversed"
+    resolve_refund(silent.ports, OPERATOR, R1, as_="post_again", note="It came back.")
+    silent.sweep_and_drain()
+    assert get_refund(silent).status == "processing"
+    assert silent.ports.call_log.count("gateway.refund") == 2
+
+
+def test_a_gateway_that_excludes_nothing_is_not_posted_to_again(silent: Harness) -> None:
+    ports = silent.ports
+    ports.gateway.lists_refunds = False
+    with pytest.raises(RefundUnderWay, match="does not exclude that money of an earlier post is moving"):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
+    ports.gateway.down = GatewayTimeout("No answer in time.", definitely_not_executed=False)
+    with pytest.raises(RefundUnderWay, match=r"did not say whether money is moving: No answer in time\."):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
+    assert get_refund(silent).status == "attention"
+    assert ports.call_log.count("gateway.refund") == 1
+
+
+def test_what_is_excluded_no_more_when_it_is_to_be_posted_waits_for_a_person_again(silent: Harness) -> None:
+    ports = silent.ports
+    ports.gateway.reported_refund_status = "reversed"
+    resolve_refund(ports, OPERATOR, R1, as_="post_again", note="It came back.")
+    ports.gateway.set_status(ONE, "paid")
+    ports.gateway.lists_refunds = False
+    silent.sweep_and_drain()
+    assert get_refund(silent).status == "attention"
+    assert silent.stored_booking(FIRST).history[-1].detail == (
+        "the gateway does not exclude that money of an earlier post is moving"
+    )
+    assert ports.call_log.count("gateway.refund") == 1
+
+
+def test_a_gateway_that_names_a_refund_and_then_forgets_it_excludes_nothing(harness: Harness, ports: Fakes) -> None:
+    owed(harness)
+    harness.process_task(harness.stored_booking(FIRST))
+    ports.gateway.reported_refund_status = "unknown"
+    harness.advance(hours=97)
+    assert get_refund(harness).status == "attention"
+    with pytest.raises(RefundUnderWay):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
 
 
 def test_a_refund_that_nobody_posted_is_not_looked_for(harness: Harness, ports: Fakes) -> None:

@@ -205,7 +205,7 @@ def test_a_deferred_webhook_finds_its_orphan(harness: Harness, ports: Fakes) -> 
     ports.gateway.pay(f"{nobodys}-1")
     process_task(ports, Task(nobodys), public_url=PUBLIC)
     assert ports.tables.orphans == {}
-    process_task(ports, Task(nobodys, f"{nobodys}-1", claim="paid"), public_url=PUBLIC)
+    process_task(ports, Task(nobodys, f"{nobodys}-1", claim="paid", gateway="chapa"), public_url=PUBLIC)
     assert list(ports.tables.orphans) == [f"{nobodys}-1"]
 
 

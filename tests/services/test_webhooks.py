@@ -205,7 +205,14 @@ def test_what_was_taken_back_is_remembered_as_such_in_the_queue(harness: Harness
     ports.run_before("bookings.lease_verification", raises(StoreBusy()))
     harness.webhook(ONE, "charge.reversed")
     assert ports.queue.tasks == [
-        Task(booking.booking_id, tx_ref=ONE, request_id="request-w", claim="other", actor=Actor("webhook"))
+        Task(
+            booking.booking_id,
+            tx_ref=ONE,
+            request_id="request-w",
+            claim="other",
+            actor=Actor("webhook"),
+            gateway="chapa",
+        )
     ]
     harness.sweep_and_drain()
     assert harness.stored_payment(ONE).reversal == ""
@@ -219,7 +226,14 @@ def test_an_orphan_while_the_gateway_is_silent_waits_in_the_queue(harness: Harne
     ports.gateway.fail_next("verify", SILENCE)
     harness.webhook(f"{NOBODYS}-1", request_id="request-7")
     assert ports.queue.tasks == [
-        Task(NOBODYS, tx_ref=f"{NOBODYS}-1", request_id="request-7", claim="paid", actor=Actor("webhook"))
+        Task(
+            NOBODYS,
+            tx_ref=f"{NOBODYS}-1",
+            request_id="request-7",
+            claim="paid",
+            actor=Actor("webhook"),
+            gateway="chapa",
+        )
     ]
     assert ports.observe.of("webhook_deferred")[0]["reason"] == "GatewayTimeout"
     harness.sweep_and_drain()
@@ -234,12 +248,14 @@ def test_a_busy_store_leaves_it_to_the_queue(harness: Harness, ports: Fakes) -> 
         harness.webhook(ONE)
         ports.clock.move_to(ports.clock.now() + API_VERIFY_LEASE)
         assert ports.queue.tasks.pop() == Task(
-            FIRST, tx_ref=ONE, request_id="request-w", claim="paid", actor=Actor("webhook")
+            FIRST, tx_ref=ONE, request_id="request-w", claim="paid", actor=Actor("webhook"), gateway="chapa"
         )
     for skip in range(TRIES):
         ports.run_before("bookings.save", lambda: bump(harness), skip=skip)
     harness.webhook(ONE)
-    assert ports.queue.tasks == [Task(FIRST, tx_ref=ONE, request_id="request-w", claim="paid", actor=Actor("webhook"))]
+    assert ports.queue.tasks == [
+        Task(FIRST, tx_ref=ONE, request_id="request-w", claim="paid", actor=Actor("webhook"), gateway="chapa")
+    ]
     assert harness.stored_booking(FIRST).status == "pending_payment"
     ports.clock.move_to(ports.clock.now() + API_VERIFY_LEASE)
     harness.sweep_and_drain()
@@ -251,7 +267,14 @@ def test_an_orphan_that_could_not_be_stored_waits_in_the_queue(harness: Harness,
     ports.run_before("bookings.orphan", raises(StoreBusy()))
     harness.webhook(f"{NOBODYS}-1")
     assert ports.queue.tasks == [
-        Task(NOBODYS, tx_ref=f"{NOBODYS}-1", request_id="request-w", claim="paid", actor=Actor("webhook"))
+        Task(
+            NOBODYS,
+            tx_ref=f"{NOBODYS}-1",
+            request_id="request-w",
+            claim="paid",
+            actor=Actor("webhook"),
+            gateway="chapa",
+        )
     ]
 
 

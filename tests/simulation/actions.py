@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
-from chalicelib.domain.errors import NotFound, TooManyOpenHolds
+from chalicelib.domain.errors import NotFound, RefundUnderWay, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.services import access, calendars, hosting
@@ -176,8 +176,13 @@ def _retry(context: ActionContext) -> None:
             context.world.monitor.confirmed_by_operator.add(known.refund_id)
             resolve_refund(context.ports, OPERATOR, known.refund_id, as_="already_refunded", note="seen at Chapa")
         elif context.rng.random() < 0.7:
-            context.world.monitor.may_post_again(known.refund_id)
-            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="post_again", note="not seen at Chapa")
+            poster = context.world.monitor.may_post_again(known.refund_id)
+            try:
+                resolve_refund(context.ports, OPERATOR, known.refund_id, as_="post_again", note="not seen at Chapa")
+            except RefundUnderWay:
+                covered("operators", "a refund that may be moving is not posted again")
+                if poster is not None:
+                    context.world.monitor.posted(known.refund_id, poster)
         else:
             context.world.monitor.confirmed_by_operator.add(known.refund_id)
             resolve_refund(context.ports, OPERATOR, known.refund_id, as_="paid_otherwise", note="by bank")

@@ -278,11 +278,15 @@ class InvariantMonitor:
         actor, booking_id = scheduler.current, booking_of(tx_ref)
         assert actor is not None
         row = self.world.tables.rows.get(booking_id) if booking_id else None
-        if row is None or row.booking.payment(tx_ref) is None:
+        payment = row.booking.payment(tx_ref) if row is not None else None
+        if row is None or payment is None:
             return
         if self.world.resets and self.world.resets[-1] >= actor.started:
             return
         until = actor.leases.get(row.booking.booking_id)
+        if until is None and payment.created_at >= START + timedelta(milliseconds=actor.started):
+            # It found no such payment, and looks for money of a reference that nobody holds.
+            return
         if until is None:
             raise Violation("the gateway is asked without a lease", f"{tx_ref} by {actor.name}")
         lease = row.booking.verify_lease
@@ -302,6 +306,9 @@ class InvariantMonitor:
             raise Violation("a refund is posted by one who did not claim it", refund_id)
         if charge.received is None:
             raise Violation("a refund of money that never came", refund_id)
+        moving = [each for each in charge.refunds if each.refund_id == refund_id and each.status != "reversed"]
+        if moving and not self.world.resets:
+            raise Violation("a refund is posted while money of an earlier post is moving", refund_id)
         if refund_id in self._posts and not self.world.resets:
             raise Violation("a refund is posted twice", f"{refund_id} by {self._posts[refund_id]} and {actor.name}")
         self.posted(refund_id, actor.name)
@@ -310,9 +317,9 @@ class InvariantMonitor:
         """From here on it may have arrived."""
         self._posts[refund_id] = by
 
-    def may_post_again(self, refund_id: str) -> None:
-        """It certainly did not arrive, or an operator says so: it may be posted once more."""
-        self._posts.pop(refund_id, None)
+    def may_post_again(self, refund_id: str) -> str | None:
+        """It certainly did not arrive, or an operator says so: it may be posted once more. Answers who posted it."""
+        return self._posts.pop(refund_id, None)
 
     def _stored(self, tx_ref: str) -> Payment | None:
         booking_id = booking_of(tx_ref)

@@ -160,6 +160,10 @@ def _late(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     return drawn
 
 
+SILENT = 6 * DAY
+"""By then a person is asked about a refund that was silent for three business days, whatever weekend lay between."""
+
+
 def _given_up(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """Paid, and cancelled by somebody: soon, or after a while."""
     del settings
@@ -172,6 +176,7 @@ def _given_up(rng: Random, at: int, thread: int, settings: Settings) -> list[Dra
         (paid, "resolve", thread, 0),
         (then, who, thread, 0),
         (then + DAY, "retry", thread, 0),
+        (then + SILENT, "retry", thread, 0),
     ]
 
 

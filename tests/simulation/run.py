@@ -13,10 +13,11 @@ from tests.simulation.actions import begin
 from tests.simulation.coverage import COVERED, covered, rows_counted
 from tests.simulation.final_state import check_end
 from tests.simulation.plan import Action, draw_actions, draw_settings
-from tests.simulation.scheduler import HOUR, Violation
+from tests.simulation.scheduler import DAY, Violation
 from tests.simulation.world import World
 
-QUIET = 80 * HOUR
+QUIET = 7 * DAY
+"""So long after the last action all must rest: payments are watched for 72 hours, refunds for three business days."""
 BATCH = 25
 
 

@@ -22,7 +22,7 @@ NEAR = {
     "no condition: listing: version as loaded": 180,
     "no condition: review: once": 45,
     "no answer is taken for refunded": 408,
-    "every trouble is taken for certain": 1169,
+    "every trouble is taken for certain": 2145,
     "a webhook that failed is answered with 200": 166,
     "a deferred webhook forgets its payment": 53,
 }

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import ClassVar, Protocol, TypedDict, Unpack
+from typing import ClassVar, Protocol, TypedDict, Unpack, cast
 
-from chalicelib.adapters.gateways.keys import check_key, with_usable_key
+from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
 from chalicelib.adapters.gateways.transport import HttpResponse, Transport
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
 from chalicelib.domain.timing import (
@@ -42,17 +42,21 @@ class ClientOptions(TypedDict, total=False):
 
 
 class KeyedGateway(Gateway, Protocol):
-    """A gateway whose key can be checked before it is used."""
+    """A gateway whose key can be checked before it is used, and tells which version of the API it is for."""
 
     def check_key(self) -> None:
         """Raises Fault when the key cannot be read; BadSetting, which says what to do, for one that cannot work."""
+
+    def of_version(self, name: str) -> Gateway:
+        """The same gateway as a payment knows it that was opened with this version of its API."""
 
 
 class GatewayClient:
     """What the adapters of payment gateways derive from: calls below ``base_url``, over kept connections.
 
-    The key lies under ``key_name``, by default the first secret of the gateway's row, and is read at each call, so that
-    it may change. A key of another mode than the stage's is never sent.
+    The key lies under the first secret of the gateway's row, and is read at each call, so that it may change. While it
+    is one of another version, the key before it (``…_previous``) serves. A key of another mode than the stage's is
+    never sent.
     """
 
     name: ClassVar[str]
@@ -60,14 +64,11 @@ class GatewayClient:
     version: ClassVar[ApiVersion]
     """The version of the gateway's API that this client speaks."""
 
-    def __init__(
-        self, base_url: str, secrets: Secrets, *, key_name: str | None = None, **options: Unpack[ClientOptions]
-    ) -> None:
+    def __init__(self, base_url: str, secrets: Secrets, **options: Unpack[ClientOptions]) -> None:
         self.mode: Mode = options.get("mode", "test")
         self._row = GATEWAYS[self.name]
         self._base_url = base_url.rstrip("/")
         self._secrets = secrets
-        self._key_name = key_name or self._row.secrets[0]
         self._transport = options.get("transport") or Transport(
             seconds=options.get("seconds", GATEWAY_CALL.total_seconds()),
             connect=options.get("connect", GATEWAY_CONNECT.total_seconds()),
@@ -80,14 +81,33 @@ class GatewayClient:
         """Whether the gateway is reached over TLS, so that its links must be too."""
         return self._base_url.startswith("https:")
 
+    @property
+    def api_version(self) -> str:
+        """See the port."""
+        return self.version.name
+
+    @property
+    def refund_business_days(self) -> int:
+        """See the port."""
+        return self._row.refund_business_days
+
+    def of_version(self, name: str) -> Gateway:  # noqa: ARG002 - it speaks one version
+        """See KeyedGateway."""
+        return cast(Gateway, self)
+
     def check_key(self) -> None:
         """See KeyedGateway."""
         self._key()
 
-    def _key(self) -> str:
-        key = self._secrets.get(self._key_name).strip()
-        check_key(self._key_name, key, self._row, mode=self.mode, version=self.version)
-        return key
+    def _key(self) -> tuple[str, str]:
+        """The name and the value of the secret key. Raises Fault, BadSetting."""
+        name = self._row.secrets[0]
+        key = self._secrets.get(name).strip()
+        replaced = version_of_key(key, self._row, mode=self.mode) not in (None, self.version)
+        if replaced and (older := (self._secrets.find(f"{name}_previous") or "").strip()):
+            name, key = f"{name}_previous", older
+        check_key(name, key, self._row, mode=self.mode, version=self.version)
+        return name, key
 
     def _call(
         self,
@@ -99,7 +119,8 @@ class GatewayClient:
         content_type: str = JSON,
     ) -> HttpResponse:
         """Send one request; a GET whose connection broke is sent once more. Raises GatewayError, and nothing else."""
-        sent = {"Authorization": f"Bearer {with_usable_key(self._key)}", **(headers or {})}
+        key_name, key = with_usable_key(self._key)
+        sent = {"Authorization": f"Bearer {key}", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = content_type
         deadline = time.monotonic() + self._transport.seconds
@@ -114,7 +135,7 @@ class GatewayClient:
                 raise
             response = self._transport.call(method, self._base_url + path, headers=sent, seconds=left)
         if response.status in (401, 403):
-            observe("key_unusable", level="error", detail=f"The gateway refused the secret {self._key_name}")
+            observe("key_unusable", level="error", detail=f"The gateway refused the secret {key_name}")
         raise_for_refused_call(response)
         return response
 

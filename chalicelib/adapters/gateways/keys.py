@@ -35,6 +35,11 @@ def check_key(name: str, key: str, row: GatewayRow, *, mode: Mode, version: ApiV
     raise BadSetting(f"The secret {name} is no secret key of {row.brand}: {to_do}")
 
 
+def version_of_key(key: str, row: GatewayRow, *, mode: Mode) -> ApiVersion | None:
+    """The version of the gateway's API that takes this key in this mode; None: no version does."""
+    return next((version for version in row.versions if _mode_of(key, version) == mode), None)
+
+
 def with_usable_key(use: Callable[[], T]) -> T:
     """What ``use`` makes of a key. Where there is no usable one, raises GatewayError: nothing was sent then."""
     try:

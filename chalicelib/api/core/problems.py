@@ -49,6 +49,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "stay_not_over": ProblemType(409, "The stay is not over"),
     "already_reviewed": ProblemType(409, "Reviewed before"),
     "refund_exceeds_payment": ProblemType(409, "More than can be given back"),
+    "refund_under_way": ProblemType(409, "The gateway may be executing this refund", retryable=True),
     "in_progress": ProblemType(409, "Still at work", retryable=True),
     "precondition_failed": ProblemType(412, "It changed since it was read"),
     "body_too_large": ProblemType(413, "The body is too large"),

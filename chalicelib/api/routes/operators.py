@@ -174,10 +174,13 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     "/v1/ops/refunds/{refund_id}/resolve",
     role="operator",
     outcomes=(Outcome(202, RefundOut),),
-    refuses=("refund_not_found", "not_in_attention"),
+    refuses=("refund_not_found", "not_in_attention", "refund_under_way"),
 )
 def resolve_refund(call: Call, body: RefundResolution) -> Answer:
-    """Resolve a refund in attention: post it again, or record that it was done some other way."""
+    """Resolve a refund in attention: post it again, or record that it was done some other way.
+
+    It is posted again only where the gateway excludes that money of an earlier post is moving.
+    """
     done = refunding.resolve_refund(
         call.container, call.principal, call.path["refund_id"], as_=body.as_, note=body.note
     )

@@ -89,11 +89,9 @@ def _its_own_call(booking: Booking, kind: str, subject: str) -> AttentionItemNot
     if kind == "payment_review" and payment is not None and payment.status == "review":
         return WrongResolutionCall(f"A payment in review is resolved: POST /v1/ops/payments/{subject}/resolve.")
     refund = booking.refund(subject)
-    if kind != "refund" or refund is None or not refund.needs_a_person:
-        return _unknown()
-    if refund.status == "attention":
+    if kind == "refund" and refund is not None and refund.status == "attention":
         return WrongResolutionCall(f"A refund in attention is resolved: POST /v1/ops/refunds/{subject}/resolve.")
-    return WrongResolutionCall("This refund is tried on by itself, and leaves the list when the gateway takes it.")
+    return _unknown()
 
 
 def _unknown() -> AttentionItemNotFound:

@@ -26,7 +26,7 @@ Action = Literal["resolve", "acknowledge"]
 """The calls that take something off the attention list."""
 
 _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("resolve",)}
-"""By the status of a payment or refund. A refund whose start was deferred is tried again by itself: it has none."""
+"""The calls that resolve a payment or a refund, by its status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> It
         reason = f"{payment.reversal} at the gateway, not by us"
         yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, entry.since)
     for refund in payment.refunds:
-        if refund.needs_a_person:
+        if refund.status == "attention":
             yield _of_event(booking, "refund", refund.refund_id, refund.status, entry)
 
 

@@ -1,8 +1,8 @@
 """The version of Chapa's API that a stage speaks: its key tells it at each call, so a new key needs no deployment.
 
 While a key of one version replaces a key of the other, payments of the earlier one are still under way, and each
-version knows only its own. So the earlier key may stay under ``chapa_secret_key_previous``: what the current version
-does not know is asked of the other. (A key that replaces one of the same version needs none of this.)
+version knows only its own. So the earlier key may stay under ``chapa_secret_key_previous``, and each payment is asked
+about in the version, and with the key, that opened it: the other version's answer proves nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import ClientOptions
-from chalicelib.adapters.gateways.keys import check_key, with_usable_key
-from chalicelib.domain.errors import GatewayRejected
+from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1, CHAPA_V2, GATEWAYS, ApiVersion, Mode
-from chalicelib.services.ports import Gateway, GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
+from chalicelib.services.ports import Fault, Gateway, GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
 from chalicelib.settings import BadSetting
 
 ROW = GATEWAYS["chapa"]
 KEY = ROW.secrets[0]
-PREVIOUS_KEY = f"{KEY}_previous"
 
 
 def base_urls(setting: str) -> tuple[str, str]:
@@ -44,64 +42,58 @@ class ChapaByKey:
     """The Gateway port over either version of Chapa's API. Each payment's mode is taken when it is opened."""
 
     name = "chapa"
+    refund_business_days = ROW.refund_business_days
 
     def __init__(self, base_url: str, secrets: Secrets, **options: Unpack[ClientOptions]) -> None:
         first, second = base_urls(base_url)
         self.mode: Mode = options.get("mode", "test")
         self._secrets = secrets
-        self._current: Mapping[ApiVersion, Gateway] = {
+        self._by_version: Mapping[ApiVersion, Gateway] = {
             CHAPA_V1: ChapaV1(first, secrets, **options),
             CHAPA_V2: ChapaV2(second, secrets, **options),
         }
-        self._previous: Mapping[ApiVersion, Gateway] = {
-            CHAPA_V1: ChapaV1(first, secrets, key_name=PREVIOUS_KEY, **options),
-            CHAPA_V2: ChapaV2(second, secrets, key_name=PREVIOUS_KEY, **options),
-        }
+
+    @property
+    def api_version(self) -> str:
+        """See the port. Empty while there is no usable key."""
+        try:
+            return self._version().name
+        except (Fault, BadSetting):
+            return ""
+
+    def of_version(self, name: str) -> Gateway:
+        """See KeyedGateway."""
+        return next((gateway for version, gateway in self._by_version.items() if version.name == name), self)
 
     def check_key(self) -> None:
         """See KeyedGateway."""
         self._version()
 
     def initialize(self, opening: Opening) -> str:
-        return with_usable_key(self._by_key).initialize(opening)
+        return with_usable_key(self._current).initialize(opening)
 
     def verify(self, tx_ref: str) -> Verification:
-        verification = with_usable_key(self._by_key).verify(tx_ref)
-        other = self._other()
-        return other.verify(tx_ref) if other and verification.status == "unknown" else verification
+        """See the port. A reference that the current version does not know is asked of the one before."""
+        current = with_usable_key(self._current)
+        verification = current.verify(tx_ref)
+        other = self._previous()
+        return verification if verification.status != "unknown" or other in (None, current) else other.verify(tx_ref)
 
     def cancel(self, tx_ref: str) -> bool:
-        closed = with_usable_key(self._by_key).cancel(tx_ref)
-        other = self._other()
-        # A version answers for the other's link that there is none: only both together are certain.
-        return (other.cancel(tx_ref) and closed) if other else closed
+        return with_usable_key(self._current).cancel(tx_ref)
 
     def refund(self, provider_reference: str, *, amount: Money, refund_id: str, reason: str) -> RefundAnswer:
-        try:
-            return with_usable_key(self._by_key).refund(
-                provider_reference, amount=amount, refund_id=refund_id, reason=reason
-            )
-        except GatewayRejected as refused:
-            other = self._other()
-            if other is None:
-                raise
-            try:
-                return other.refund(provider_reference, amount=amount, refund_id=refund_id, reason=reason)
-            except GatewayRejected as again:
-                raise refused from again
+        current = with_usable_key(self._current)
+        return current.refund(provider_reference, amount=amount, refund_id=refund_id, reason=reason)
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:
-        answer = with_usable_key(self._by_key).refund_status(provider_refund_id)
-        other = self._other()
-        return other.refund_status(provider_refund_id) if other and answer.status == "unknown" else answer
+        return with_usable_key(self._current).refund_status(provider_refund_id)
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
-        return with_usable_key(self._by_key).find_refund(refund_id, since=since)
+        return with_usable_key(self._current).find_refund(refund_id, since=since)
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
-        events = with_usable_key(self._by_key).events(reference)
-        other = self._other()
-        return other.events(reference) if other and not events else events
+        return with_usable_key(self._current).events(reference)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""
@@ -110,14 +102,11 @@ class ChapaByKey:
     def _version(self) -> ApiVersion:
         return check_key(KEY, self._secrets.get(KEY).strip(), ROW, mode=self.mode)
 
-    def _by_key(self) -> Gateway:
-        return self._current[self._version()]
+    def _current(self) -> Gateway:
+        return self._by_version[self._version()]
 
-    def _other(self) -> Gateway | None:
-        """The other version, while the key that was replaced is one of its."""
-        previous = (self._secrets.find(PREVIOUS_KEY) or "").strip()
-        try:
-            version = check_key(PREVIOUS_KEY, previous, ROW, mode=self.mode)
-            return self._previous[version] if version != self._version() else None
-        except BadSetting:
-            return None
+    def _previous(self) -> Gateway | None:
+        """The version of the key that was replaced, while that one is kept."""
+        previous = (self._secrets.find(f"{KEY}_previous") or "").strip()
+        version = version_of_key(previous, ROW, mode=self.mode)
+        return None if version is None else self._by_version[version]

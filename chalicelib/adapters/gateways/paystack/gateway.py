@@ -89,7 +89,7 @@ class Paystack(GatewayClient):
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""
-        current, previous = webhook_keys(self._secrets, self._key_name)
+        current, previous = webhook_keys(self._secrets, self._row.secrets[0])
         # The key as calls carry it: without white space around it.
         keys = (current.strip(), previous.strip())
         fields = read_signed(body, headers, signatures=self._row.signatures, keys=keys, digest=hashlib.sha512)
