@@ -106,7 +106,7 @@ class Harness:
 
     def process_task(self, booking: Booking, tx_ref: str | None = None) -> None:
         """Process a `reconcile` task of this booking; with ``tx_ref``, one that a signed webhook enqueued."""
-        task = Task(booking.booking_id, tx_ref, claim="paid" if tx_ref else "", actor=WEBHOOK if tx_ref else SWEEP)
+        task = webhook_task(booking.booking_id, tx_ref) if tx_ref else Task(booking.booking_id, actor=SWEEP)
         process_task(self.ports, task, public_url=PUBLIC)
 
     def sweep_and_drain(self) -> None:
@@ -175,6 +175,11 @@ class Harness:
         for (listing_id, _), units in taken.items():
             assert units <= self.ports.tables.listings[listing_id].units
         assert not self.ports.call_log.armed, "an armed interruption was never reached"
+
+
+def webhook_task(booking_id: BookingId, tx_ref: str) -> Task:
+    """What a signed webhook that claims a paid payment leaves in the `reconcile` queue."""
+    return Task(booking_id, tx_ref, claim="paid", actor=WEBHOOK)
 
 
 def booking_id_of(key: str, guest: Principal = GUEST_HANNA) -> BookingId:

@@ -12,17 +12,17 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.booking import Actor, Booking, Lease, LetterKind, OutboxEntry, append_event, event_of
 from chalicelib.domain.record import replace
-from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
+from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
 
 EMAIL = Actor("email")
 
 
 def enqueue(booking: Booking, kind: LetterKind, *, now: datetime, about: str = "") -> Booking:
-    """Promise a letter. The queue has ``OUTBOX_LEASE`` to carry it; then the clock enqueues it again.
+    """Promise a letter. The queue has ``OUTBOX_MESSAGE`` to carry it; then the clock enqueues it again.
 
     A host whose token named no address is told nothing.
     """
-    entry = OutboxEntry(entry_id=f"{len(booking.outbox) + 1}", kind=kind, due_at=now + OUTBOX_LEASE, about=about)
+    entry = OutboxEntry(entry_id=f"{len(booking.outbox) + 1}", kind=kind, due_at=now + OUTBOX_MESSAGE, about=about)
     if entry.to_host and not booking.place.host_email:
         return booking
     return replace(booking, outbox=(*booking.outbox, entry))
@@ -58,7 +58,7 @@ def claim(entry: OutboxEntry, *, owner: str, now: datetime) -> OutboxEntry:
 def requeue_overdue(booking: Booking, *, now: datetime) -> Booking:
     """Entries whose time is over go to the queue once more, free of whoever had them."""
     outbox = tuple(
-        replace(entry, due_at=now + OUTBOX_LEASE, lease=None)
+        replace(entry, due_at=now + OUTBOX_MESSAGE, lease=None)
         if entry.status == "owed" and entry.due_at <= now
         else entry
         for entry in booking.outbox

@@ -117,8 +117,12 @@ REFUND_SEARCH_BEFORE = timedelta(days=1)
 
 # The outbox
 
+OUTBOX_MESSAGE = timedelta(minutes=8)
+"""How long a message has to carry an entry before the clock enqueues it anew: longer than the queue hides one, so
+that what a dead worker left comes again as a second delivery, and whoever gets it knows that it may have been sent."""
+
 OUTBOX_LEASE = timedelta(minutes=2)
-"""How long the queue, and then a worker, has before an entry is due again."""
+"""How long a worker that claimed an entry has before it is due again."""
 
 OUTBOX_RETRY_FIRST = timedelta(minutes=1)
 """The pause after a mail service's first failure; each further one doubles it."""

@@ -28,7 +28,7 @@ from chalicelib.domain.checkout import opening_failed
 from chalicelib.domain.lifecycle import confirm, due_at
 from chalicelib.domain.money import Money
 from chalicelib.domain.outbox import enqueue
-from chalicelib.domain.timing import OUTBOX_LEASE
+from chalicelib.domain.timing import OUTBOX_MESSAGE
 from tests.builders import (
     GUEST,
     HANNA,
@@ -145,8 +145,8 @@ def test_confirming_closes_the_links_that_are_still_open() -> None:
     assert second.schedule.next_verify_at == LATER
     assert due_at(booking) == LATER
     assert [(email.kind, email.due_at, email.entry_id) for email in booking.outbox] == [
-        ("booking_confirmed", LATER + OUTBOX_LEASE, "1"),
-        ("host_new_booking", LATER + OUTBOX_LEASE, "2"),
+        ("booking_confirmed", LATER + OUTBOX_MESSAGE, "1"),
+        ("host_new_booking", LATER + OUTBOX_MESSAGE, "2"),
     ]
     assert [(event.kind, event.detail) for event in booking.history[-3:]] == [
         ("payment_completed", ""),
@@ -182,7 +182,7 @@ def test_expiring_gives_the_nights_back_and_keeps_watching() -> None:
     assert (booking.status, booking.holds_nights, booking.expiry_retry_at) == ("expired", False, None)
     assert (payment.status, payment.schedule.next_verify_at) == ("expired", NOW + 60 * MINUTE)
     [email] = booking.outbox
-    assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + OUTBOX_LEASE)
+    assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + OUTBOX_MESSAGE)
 
 
 def test_expiring_ends_an_opening_too() -> None:
@@ -265,12 +265,12 @@ def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -
 def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
     booking = enqueue(enqueue(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
     first, second = booking.outbox
-    assert (first.entry_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_LEASE)
+    assert (first.entry_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_MESSAGE)
     assert (second.entry_id, second.kind, second.about, second.due_at) == (
         "2",
         "payment_failed",
         "ref",
-        LATER + OUTBOX_LEASE,
+        LATER + OUTBOX_MESSAGE,
     )
     assert all((email.status, email.lease, email.tries) == ("owed", None, 0) for email in booking.outbox)
 

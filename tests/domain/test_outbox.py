@@ -17,7 +17,7 @@ from chalicelib.domain.outbox import (
     still_true,
     to_enqueue,
 )
-from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_RETRY_MAX
+from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_MAX
 from chalicelib.domain.verification import Availability
 from tests.builders import (
     NOW,
@@ -38,7 +38,7 @@ MS = timedelta(milliseconds=1)
 
 
 def an_entry(kind: LetterKind = "booking_confirmed", about: str = "", **changes: Any) -> OutboxEntry:
-    entry = OutboxEntry(entry_id="1", kind=kind, due_at=NOW + OUTBOX_LEASE, about=about)
+    entry = OutboxEntry(entry_id="1", kind=kind, due_at=NOW + OUTBOX_MESSAGE, about=about)
     return replace(entry, **changes)
 
 
@@ -169,7 +169,7 @@ def test_an_overdue_entry_is_free_and_goes_to_the_queue_again() -> None:
     booking = with_outbox(claimed)
     assert requeue_overdue(booking, now=claimed.due_at - MS) is booking
     requeued = requeue_overdue(booking, now=claimed.due_at)
-    assert requeued.outbox == (replace(claimed, lease=None, due_at=claimed.due_at + OUTBOX_LEASE),)
+    assert requeued.outbox == (replace(claimed, lease=None, due_at=claimed.due_at + OUTBOX_MESSAGE),)
     assert to_enqueue(booking, requeued) == ("1",)
 
 
@@ -186,7 +186,7 @@ def test_only_new_and_overdue_entries_are_enqueued() -> None:
     assert to_enqueue(with_outbox(first), with_outbox(first, second)) == ("2",)
     assert to_enqueue(with_outbox(first, second), with_outbox(first, second)) == ()
     # A deferred entry waits for its time, and a claimed one is in a worker's hands.
-    deferred = defer(first, now=NOW + OUTBOX_LEASE)
+    deferred = defer(first, now=NOW + OUTBOX_MESSAGE)
     assert deferred.due_at > first.due_at
     assert to_enqueue(with_outbox(first), with_outbox(deferred)) == ()
     assert to_enqueue(with_outbox(first), with_outbox(claim(first, owner="worker", now=NOW + MS))) == ()

@@ -26,7 +26,7 @@ from chalicelib.domain.refunds import (
 )
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import (
-    OUTBOX_LEASE,
+    OUTBOX_MESSAGE,
     REFUND_ACTION_PATIENCE,
     REFUND_POLL_EARLY,
     REFUND_POLL_LATE,
@@ -90,7 +90,7 @@ def test_a_refund_is_owed_and_due_at_once() -> None:
     assert booking.payments[0].updated_at == LATER
     assert booking.history[-1] == Event(LATER, "refund_owed", "host", R1, None, "owed", "ETB 0.05")
     email = booking.outbox[-1]
-    assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + OUTBOX_LEASE)
+    assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + OUTBOX_MESSAGE)
 
 
 def test_a_refund_may_be_told_of_elsewhere() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Refund, get_payment
-from chalicelib.domain.timing import OUTBOX_LEASE
+from chalicelib.domain.timing import OUTBOX_MESSAGE
 from chalicelib.domain.verification import Availability, Verification
 from tests.builders import get_refund, verification_of
 from tests.domain.states import LESS, SITUATIONS, Situation, applied, ignoring_verify_schedule
@@ -109,7 +109,7 @@ def expected(situation: Situation, verification: Verification, cell: str) -> dic
         happened(f"payment_{to}", subject, before, to, detail)
 
     def owed(kind: str, about: str = "") -> None:
-        found["outbox"].append((kind, about, now + OUTBOX_LEASE, "owed"))
+        found["outbox"].append((kind, about, now + OUTBOX_MESSAGE, "owed"))
 
     def reported() -> None:
         facts = {

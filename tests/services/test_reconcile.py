@@ -12,7 +12,7 @@ from chalicelib.domain.booking import Actor, Booking, Cause, VerifySchedule
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.money import Money
-from chalicelib.domain.timing import API_VERIFY_LEASE, WATCHED_FOR
+from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_MESSAGE, WATCHED_FOR
 from chalicelib.domain.verification import Availability
 from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import StoreBusy, Task
@@ -413,20 +413,18 @@ def test_e_mails_that_could_not_be_handed_over_are_due_again(harness: Harness, p
     ports.queue.down = True
     look(harness, "webhook")
     assert harness.stored_booking(FIRST).status == "confirmed"
-    assert harness.due_at(harness.stored_booking(FIRST)) == NOW + timedelta(minutes=2)
+    assert harness.due_at(harness.stored_booking(FIRST)) == NOW + OUTBOX_MESSAGE
     ports.queue.down = False
-    harness.advance(minutes=3)
+    harness.advance(minutes=9)
     assert sorted(ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]
 
 
 def test_a_hand_over_that_was_lost_is_leased_once_more(harness: Harness, ports: Fakes) -> None:
     booking = harness.confirmed_booking()
     ports.queue.letters.clear()
-    ports.clock.move(minutes=2)
+    ports.clock.move(seconds=OUTBOX_MESSAGE.total_seconds())
     harness.process_task(booking)
-    assert [email.due_at for email in harness.stored_booking(FIRST).outbox] == [
-        ports.clock.now() + timedelta(minutes=2)
-    ] * 2
+    assert [email.due_at for email in harness.stored_booking(FIRST).outbox] == [ports.clock.now() + OUTBOX_MESSAGE] * 2
     assert ports.queue.letters == [Task(FIRST, entries=("1", "2"), request_id="request-first")]
 
 

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking, OutboxEntry
+from chalicelib.domain.timing import QUEUE_VISIBILITY
 from chalicelib.services.ports import NO_DELAY, MailRefused, Message, Task
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import SECOND, Scheduler, Violation
 
-VISIBILITY = 360 * SECOND
+VISIBILITY = int(QUEUE_VISIBILITY.total_seconds()) * SECOND
 DELIVERIES = 5
 
 
