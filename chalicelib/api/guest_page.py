@@ -51,7 +51,7 @@ class PageView:
     ``can_pay`` offers the button that posts to this page: when failed to try again, when waiting to go to the
     payment. ``refresh_after`` (seconds) makes the page look again by itself. ``onward`` is a finished and
     trusted URL: a paid guest is taken there after ``PAUSE`` seconds; one whose booking came to nothing can
-    book again there.
+    book again there. ``asking``: the gateway has not answered yet, and is asked on.
     """
 
     state: PageState
@@ -59,6 +59,7 @@ class PageView:
     can_pay: bool = False
     refresh_after: int | None = None
     onward: str | None = None
+    asking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Words:
 
     booking: str
     look_again: str
+    asking: str
 
 
 TONES: Mapping[PageState, str] = {
@@ -101,8 +103,16 @@ ICONS: Mapping[str, str] = {
 """The line inside the circle, by tone."""
 
 WORDS: Mapping[Language, Words] = {
-    "en": Words(booking="Booking number", look_again="Look again now"),
-    "am": Words(booking="የማስያዣ ቁጥር", look_again="አሁን እንደገና ይመልከቱ"),
+    "en": Words(
+        booking="Booking number",
+        look_again="Look again now",
+        asking="The payment service has not answered us yet. We are still asking.",
+    ),
+    "am": Words(
+        booking="የማስያዣ ቁጥር",
+        look_again="አሁን እንደገና ይመልከቱ",
+        asking="የክፍያ አገልግሎቱ ገና አልመለሰልንም፤ አሁንም እየጠየቅነው ነው።",
+    ),
 }
 
 TEXTS: Mapping[Language, Mapping[PageState, Text]] = {

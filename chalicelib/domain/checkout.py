@@ -106,6 +106,13 @@ def lease_opening(booking: Booking, tx_ref: str, *, owner: str, key: str, now: d
     return with_payment(booking, replace(payment, opening=lease, key=key or payment.key, problem=None))
 
 
+def lease_ended(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:
+    """End the lease of a payment's opening before its time: whoever comes next takes the opening over."""
+    payment = get_payment(booking, tx_ref)
+    lease = None if payment.opening is None else replace(payment.opening, until=now)
+    return with_payment(booking, replace(payment, opening=lease))
+
+
 def new_attempt(
     booking: Booking, *, gateway: str, mode: str, api_version: str, owner: str, key: str, actor: Actor, now: datetime
 ) -> Booking:

@@ -40,6 +40,9 @@ WAIT_FOR_OPENING = timedelta(seconds=15)
 LAST_WAIT = timedelta(seconds=20)
 """How long after its beginning a call waits no more: it may have waited, or asked the gateway, before."""
 
+PUBLIC_LAST_WAIT = timedelta(seconds=3)
+"""The same for a call without a token: the guest's page looks again by itself."""
+
 OPENING_POLLS = tuple(timedelta(milliseconds=pause) for pause in (50, 100, 200, 300, 500))
 """The pauses between two reads of a booking that another caller is opening; the last one is repeated."""
 
@@ -164,9 +167,15 @@ GATEWAY_IDLE = timedelta(seconds=20)
 API_GATEWAY_BUDGET = timedelta(seconds=20)
 """How long one HTTP request may spend on gateway calls in all."""
 
+PUBLIC_ANSWER = timedelta(seconds=5)
+"""The longest that a webhook, a guest's page or any other call without a token waits because a gateway is silent."""
+
 WEBHOOK_GATEWAY_BUDGET = timedelta(seconds=3)
 """How long a webhook may spend on gateway calls before it is left to the queue: a gateway that stalls still sends them,
 and each that waits holds one of the function's places."""
+
+PUBLIC_GATEWAY_BUDGET = timedelta(seconds=4)
+"""The same for every other call without a token: what is open by then is left to the queue, and the page says so."""
 
 TASK_GATEWAY_BUDGET = timedelta(seconds=45)
 """How long one queue message may spend on gateway calls in all."""

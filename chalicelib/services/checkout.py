@@ -19,12 +19,18 @@ from chalicelib.domain.errors import (
     ReferenceUsed,
 )
 from chalicelib.domain.ids import key_hash
-from chalicelib.domain.timing import LAST_WAIT, OPENING_POLLS, RETRY_AFTER_OPENING, WAIT_FOR_OPENING
+from chalicelib.domain.timing import (
+    LAST_WAIT,
+    OPENING_POLLS,
+    PUBLIC_LAST_WAIT,
+    RETRY_AFTER_OPENING,
+    WAIT_FOR_OPENING,
+)
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, visible_booking
 from chalicelib.services.ports import Gateway, Opening, Ports
 from chalicelib.services.reconcile import verify_now
-from chalicelib.services.updating import Decision, update
+from chalicelib.services.updating import Decision, enqueue_reconcile, update
 
 _GATEWAY_ERRORS: Mapping[str, type[GatewayError]] = {
     kind.code: kind for kind in (GatewayRejected, GatewayBadAnswer, GatewayUnreachable, GatewayTimeout)
@@ -74,15 +80,24 @@ def pay(
 
 
 def pay_now(
-    ports: Ports, booking: Booking, *, key: str, actor: Actor, public_url: str, began: datetime | None = None
+    ports: Ports,
+    booking: Booking,
+    *,
+    key: str,
+    actor: Actor,
+    public_url: str,
+    began: datetime | None = None,
+    in_public: bool = False,
 ) -> CheckoutResult:
     """The same for a booking that the caller may pay for: also the guest's page, which knows no principal.
 
-    ``began`` is when the call did, if not now.
+    ``began`` is when the call did, if not now. ``in_public``: the caller showed no token, so that a payment which a
+    silent gateway does not open in time is left to the queue (InProgress).
     """
     window = ports.rules.checkout_window
     began = began or ports.clock.now()
-    booking = await_opening(ports, booking, began=began)
+    last_wait = PUBLIC_LAST_WAIT if in_public else LAST_WAIT
+    booking = await_opening(ports, booking, began=began, last_wait=last_wait)
     if payment := checkout.usable_link(booking, window=window, now=ports.clock.now()):
         return CheckoutResult(booking, payment, opened=False)
     checkout.check_payable(booking, now=ports.clock.now())
@@ -93,10 +108,10 @@ def pay_now(
     owner = ports.chance.token()
     booking = _lease(ports, booking, owner=owner, key=key, actor=actor)
     if booking.payments[-1].is_opened_by(owner):
-        booking = open_leased(ports, booking, owner=owner, actor=actor, public_url=public_url)
+        booking = open_leased(ports, booking, owner=owner, actor=actor, public_url=public_url, in_public=in_public)
     else:
         # Another call was faster: its outcome is ours.
-        booking = await_opening(ports, booking, began=began)
+        booking = await_opening(ports, booking, began=began, last_wait=last_wait)
     payment = booking.payments[-1]
     if payment.status == "pending":
         return CheckoutResult(booking, payment, opened=True)
@@ -106,11 +121,14 @@ def pay_now(
     raise InProgress("The payment is being opened.", retry_after=RETRY_AFTER_OPENING)
 
 
-def open_leased(ports: Ports, booking: Booking, *, owner: str, actor: Actor, public_url: str) -> Booking:
+def open_leased(
+    ports: Ports, booking: Booking, *, owner: str, actor: Actor, public_url: str, in_public: bool = False
+) -> Booking:
     """Call initialize for the last payment, whose lease ``owner`` holds, and save what came of it.
 
     A reference that the gateway knows already has lost its link: that attempt is closed and the next one opened.
-    Never raises a GatewayError: it is in the payment's ``problem``.
+    Never raises a GatewayError: it is in the payment's ``problem``; or, ``in_public``, a gateway that was silent is
+    asked again by a consumer of the queue, which has more time.
     """
     for tries_left in reversed(range(INITIALIZE_TRIES)):
         payment = booking.payments[-1]
@@ -129,6 +147,8 @@ def open_leased(ports: Ports, booking: Booking, *, owner: str, actor: Actor, pub
             return booking
         except GatewayError as error:
             ports.observe("opening_failed", level="warning", tx_ref=payment.tx_ref, code=error.code)
+            if in_public and isinstance(error, GatewayTimeout):
+                return _leave_to_queue(ports, booking, payment, owner)
             return _save_if_owner(ports, booking, payment, owner, _failure(payment, error, actor))
         return _keep_link(ports, booking, payment, url, owner=owner, actor=actor)
     return booking
@@ -146,6 +166,20 @@ def _failure(payment: Payment, error: GatewayError, actor: Actor) -> Outcome:
         )
 
     return outcome
+
+
+def _leave_to_queue(ports: Ports, booking: Booking, payment: Payment, owner: str) -> Booking:
+    """End the lease of an opening at once, so that a consumer of the queue takes it over.
+
+    When the message is lost, the payment's next verification does.
+    """
+
+    def outcome(current: Booking, now: datetime) -> Booking:
+        return checkout.lease_ended(current, payment.tx_ref, now=now)
+
+    saved = _save_if_owner(ports, booking, payment, owner, outcome)
+    enqueue_reconcile(ports, saved)
+    return saved
 
 
 def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, owner: str, actor: Actor) -> Booking:
@@ -176,12 +210,12 @@ def resume_lapsed(
     return await_opening(ports, booking, began=began)
 
 
-def await_opening(ports: Ports, booking: Booking, *, began: datetime) -> Booking:
+def await_opening(ports: Ports, booking: Booking, *, began: datetime, last_wait: timedelta = LAST_WAIT) -> Booking:
     """Wait until nobody is opening the booking's last payment. Raises InProgress when that takes too long.
 
-    ``began`` is when the waiting call did.
+    ``began`` is when the waiting call did; ``last_wait`` after that it waits no more.
     """
-    longest = min(WAIT_FOR_OPENING, LAST_WAIT - (ports.clock.now() - began))
+    longest = min(WAIT_FOR_OPENING, last_wait - (ports.clock.now() - began))
     waited = timedelta()
     step = 0
     while booking.payments[-1].is_opening(ports.clock.now()):

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.services.ports import StoreBusy
-from tests.adapters.chapa_server import LINK, failed
+from tests.adapters.chapa_server import LINK, Talk, failed
 from tests.api.harness import OPENS, SHOP, Reply, World, answers
 
 PERSONAL = ("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344", "251911223344", "7,350", "735000", "7350")
@@ -268,3 +268,47 @@ def test_when_nobody_answers_the_page_says_what_is_known(world: World, monkeypat
     monkeypatch.setattr(world.container.bookings, "save", busy)
     world.clock.forward(minutes=2)
     assert title(page(world, booking)) == "Waiting for your payment"
+
+
+ASKING = "The payment service has not answered us yet. We are still asking."
+
+
+def test_while_the_gateway_is_silent_the_page_says_that_we_are_still_asking(world: World) -> None:
+    booking = world.book()
+    assert ASKING not in page(world, booking)
+    world.gateway.verify = answers(500, b"")
+    world.clock.forward(seconds=10)
+    text = page(world, booking)
+    assert (title(text), ASKING in text, refresh(text)) == ("Waiting for your payment", True, (3, ""))
+    world.clock.forward(seconds=1)
+    assert ASKING in page(world, booking), "it is told by what is stored, too"
+    world.gateway.verify = None
+    world.clock.forward(minutes=1)
+    assert ASKING not in page(world, booking)
+    world.gateway.says = "success"
+    assert ASKING not in page(world, world.paid(booking))
+
+
+def test_while_somebody_else_asks_the_page_says_so(world: World) -> None:
+    booking = world.book()
+    seen: list[str] = []
+
+    def meanwhile(talk: Talk) -> object:
+        seen.append(page(world, booking))
+        return answers(200, world.gateway.word(booking["payment"]["tx_ref"]))(talk)
+
+    world.gateway.verify = meanwhile
+    page(world, booking)
+    assert [ASKING in text for text in seen] == [True]
+
+
+def test_the_button_leads_back_to_a_page_that_says_so_while_a_payment_is_opened(world: World) -> None:
+    world.gateway.open = answers(400, failed({"email": ["validation.email"]}))
+    booking = world.book(language="am")
+    world.impatient()
+    world.gateway.open = Talk.silence
+    leads_back(press(world, booking), booking["payment"]["tx_ref"])
+    text = page(world, booking)
+    assert (title(text), "የክፍያ አገልግሎቱ ገና አልመለሰልንም" in text) == ("ክፍያዎን እየጠበቅን ነው", True)
+    assert refresh(text) == (3, "")
+    assert len(world.messages(world.resources.reconcile_queue_url)) == 1

@@ -26,6 +26,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import key_hash
 from chalicelib.domain.money import Money
+from chalicelib.domain.timing import PUBLIC_ANSWER, PUBLIC_LAST_WAIT
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult, error_of_problem, pay_now
 from chalicelib.services.ports import StoreBusy
@@ -588,3 +589,64 @@ def test_the_page_pays_in_its_own_name(harness: Harness, ports: Fakes) -> None:
     assert paid.payment.tx_ref == TWO
     assert {event.cause for event in paid.booking.history if event.subject == TWO} == {"return"}
     assert ports.gateway.charges[TWO].opening.return_url == f"{PUBLIC}/pay/{TWO}"
+
+
+def pay_on_the_page(harness: Harness) -> CheckoutResult:
+    booking = harness.stored_booking(FIRST)
+    return pay_now(harness.ports, booking, key="", actor=Actor("return"), public_url=PUBLIC, in_public=True)
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("sent", [False, True])
+def test_what_a_silent_gateway_does_not_open_in_time_for_the_page_is_left_to_the_queue(
+    harness: Harness, ports: Fakes, *, sent: bool, done: bool
+) -> None:
+    failed(harness)
+    silence = GatewayTimeout("silence", definitely_not_executed=not sent)
+    ports.gateway.fail_next("initialize", silence, done=sent and done)
+    with pytest.raises(InProgress):
+        pay_on_the_page(harness)
+    payment = harness.stored_payment(TWO)
+    assert (payment.status, payment.problem, payment.opening_lapsed(ports.clock.now())) == ("created", None, True)
+    assert [task.booking_id for task in ports.queue.tasks] == [FIRST]
+    harness.sweep_and_drain()
+    # A gateway that had taken it, and was only slow to say so, has lost its link: the next one is opened.
+    latest = harness.stored_booking(FIRST).payments[-1]
+    assert (latest.tx_ref, latest.status) == (f"{FIRST}-3" if sent and done else TWO, "pending")
+    assert pay_on_the_page(harness).payment == latest
+
+
+def test_a_message_that_is_lost_leaves_the_opening_to_the_clock(harness: Harness, ports: Fakes) -> None:
+    failed(harness)
+    ports.gateway.fail_next("initialize", GatewayTimeout("silence", definitely_not_executed=False))
+    ports.queue.down = True
+    with pytest.raises(InProgress):
+        pay_on_the_page(harness)
+    ports.queue.down = False
+    harness.advance(minutes=3)
+    assert harness.stored_payment(TWO).status == "pending"
+
+
+def test_the_page_waits_only_a_little_for_anothers_opening(harness: Harness, ports: Fakes) -> None:
+    failed(harness)
+    began = ports.clock.now()
+    waited: list[timedelta] = []
+
+    def press_again() -> None:
+        with pytest.raises(InProgress):
+            pay_on_the_page(harness)
+        waited.append(ports.clock.now() - began)
+
+    ports.run_before("gateway.initialize", press_again)
+    assert harness.pay(harness.stored_booking(FIRST)).payment.tx_ref == TWO
+    assert [PUBLIC_LAST_WAIT <= each < PUBLIC_ANSWER for each in waited] == [True]
+
+
+@pytest.mark.parametrize("error", [REFUSED, GatewayBadAnswer("x", definitely_not_executed=False)])
+def test_what_the_gateway_answers_the_page_is_no_silence(harness: Harness, ports: Fakes, error: GatewayError) -> None:
+    failed(harness)
+    ports.gateway.fail_next("initialize", error)
+    with pytest.raises(type(error)):
+        pay_on_the_page(harness)
+    assert harness.stored_payment(TWO).problem is not None
+    assert ports.queue.tasks == []

@@ -123,7 +123,7 @@ def _pay(context: ActionContext) -> None:
 def _page(context: ActionContext) -> None:
     booking = context.ports.bookings.load(context.booking_id)
     if booking is not None:
-        pay_now(context.ports, booking, key="", actor=Actor("return"), public_url=PUBLIC)
+        pay_now(context.ports, booking, key="", actor=Actor("return"), public_url=PUBLIC, in_public=True)
 
 
 def _verify(context: ActionContext) -> None:

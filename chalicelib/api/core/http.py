@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, cast
 from uuid import uuid4
@@ -20,7 +21,12 @@ from chalicelib.api.core.request import checked_call, typed_arguments
 from chalicelib.api.core.routing import ROUTES, Answer, Route
 from chalicelib.container import container
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.timing import API_GATEWAY_BUDGET, CATALOGUE_CACHE, WEBHOOK_GATEWAY_BUDGET
+from chalicelib.domain.timing import (
+    API_GATEWAY_BUDGET,
+    CATALOGUE_CACHE,
+    PUBLIC_GATEWAY_BUDGET,
+    WEBHOOK_GATEWAY_BUDGET,
+)
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
@@ -49,10 +55,12 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
     """Run one request to its answer. Whatever happens, what comes out is an answer of the contract."""
     request_id, instance = _identity(request)
     began = time.monotonic()
-    function, budget = ("webhooks", WEBHOOK_GATEWAY_BUDGET) if route.signed_by else ("api", API_GATEWAY_BUDGET)
-    with invocation(function, request_id), correlated(request_id, method=request.method, route=route.path):
+    with (
+        invocation("webhooks" if route.signed_by else "api", request_id),
+        correlated(request_id, method=request.method, route=route.path),
+    ):
         try:
-            with container().gateway_budget(budget):
+            with container().gateway_budget(_gateway_budget(route)):
                 call = checked_call(request, request_id, route, path)
                 response = _response(route.handler(call, *typed_arguments(call, route)))
                 if route.cached:
@@ -73,6 +81,13 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
         response.headers["X-Request-Id"] = request_id
         observe("answered", status=response.status_code, duration_ms=round((time.monotonic() - began) * 1000))
         return _without_body(response, request)
+
+
+def _gateway_budget(route: Route) -> timedelta:
+    """How long a request of this route may wait for gateways: only a caller with a token holds a place for long."""
+    if route.signed_by:
+        return WEBHOOK_GATEWAY_BUDGET
+    return API_GATEWAY_BUDGET if route.signed_in else PUBLIC_GATEWAY_BUDGET
 
 
 def refuse_method(request: Request, get_response: Callable[[Request], Response]) -> Response:

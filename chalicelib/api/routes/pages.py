@@ -40,18 +40,23 @@ def trouble_page(request: Request, status: int) -> Answer:
     outcomes=(Outcome(texts=("text/html",)), Outcome(404, texts=("text/html",))),
 )
 def guest_page(call: Call) -> Answer:
-    """Show the guest what became of a payment; asks the gateway if that was long ago."""
+    """Show the guest what became of a payment; asks the gateway if that was long ago.
+
+    A gateway that is silent is waited for a few seconds; the page then says that we are still asking.
+    """
     tx_ref = call.path["tx_ref"]
     booking, payment = _found(call, tx_ref)
     if booking is None or payment is None:
         return _page(PageView("not_found"), _asked_for(call.request), 404)
+    under_way = False
     try:
         done = reconcile(call.container, booking.booking_id, tx_ref=tx_ref, actor=RETURN)
-        booking = done.booking if done else booking
+        if done is not None:
+            booking, under_way = done.booking, done.under_way
     except Exception as error:  # noqa: BLE001 - the page then says what is known already, and looks again
         observe("nudge_failed", level="warning", tx_ref=tx_ref, **describe_error(error))
     payment = booking.payment(tx_ref) or payment
-    return _page(_view(call, booking, payment), booking.language, 200)
+    return _page(_view(call, booking, payment, under_way=under_way), booking.language, 200)
 
 
 @endpoint(
@@ -68,7 +73,7 @@ def guest_tries_again(call: Call) -> Answer:
     if booking is None or payment is None:
         return _page(PageView("not_found"), _asked_for(call.request), 404)
     try:
-        done = pay_now(call.container, booking, key="", actor=RETURN, public_url=call.public_url)
+        done = pay_now(call.container, booking, key="", actor=RETURN, public_url=call.public_url, in_public=True)
     except Refusal as refusal:
         observe("not_paid_again", tx_ref=tx_ref, code=refusal.code)
         return Answer(None, 303, {"Location": f"./{tx_ref}", "Cache-Control": "no-store"})
@@ -89,7 +94,8 @@ def _found(call: Call, tx_ref: str) -> tuple[Booking | None, Payment | None]:
     return booking, booking.payment(tx_ref) if booking else None
 
 
-def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
+def _view(call: Call, booking: Booking, payment: Payment, *, under_way: bool) -> PageView:
+    """``under_way``: somebody else is asking the gateway about the booking at this moment."""
     now = call.now()
     state = _state(booking)
     can_pay = state in ("failed", "waiting") and (
@@ -111,7 +117,19 @@ def _view(call: Call, booking: Booking, payment: Payment) -> PageView:
         parts = urlsplit(booking.return_url)
         onward = f"{parts.scheme}://{parts.netloc}/"
     return PageView(
-        state, booking.booking_id, can_pay, None if refresh is None else round(refresh.total_seconds()), onward
+        state,
+        booking.booking_id,
+        can_pay,
+        None if refresh is None else round(refresh.total_seconds()),
+        onward,
+        asking=state in ("waiting", "failed", "expired") and (under_way or _is_unanswered(booking)),
+    )
+
+
+def _is_unanswered(booking: Booking) -> bool:
+    """The gateway has yet to say what became of a payment, or to open the latest one."""
+    return booking.payments[-1].opening is not None or any(
+        payment.schedule.consecutive_failures for payment in booking.payments
     )
 
 
