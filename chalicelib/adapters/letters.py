@@ -158,7 +158,8 @@ class LettersByJinja:
         letter = self._texts.get_template(f"{language}/{_template(entry, by)}.txt").render(
             facts,
             title=booking.place.title,
-            name=booking.contact.first_name,
+            # Whoever books may name anybody's address: only money proves that a letter is wanted there.
+            name=booking.contact.first_name if booking.was_paid else "",
             check_in_day=day_in_words(booking.stay.check_in, language),
             held_until=instant_in_words(booking.hold_expires_at, booking.place.time_zone, language),
             paid=booking.current_payment.accepted,

@@ -343,6 +343,11 @@ class Booking(Record, frozen=True, kw_only=True):
         return self.status in HOLDING_STATUSES
 
     @property
+    def was_paid(self) -> bool:
+        """Money came for it, whatever became of that money since."""
+        return any(payment.facts.received is not None for payment in self.payments)
+
+    @property
     def slot_frees_at(self) -> datetime:
         """When the guest's hold slot is free whatever became of this booking."""
         return self.hold_expires_at + OUTAGE_GRACE

@@ -97,7 +97,8 @@ def cancel(booking: Booking, *, actor: Actor, reason: str, now: datetime) -> Boo
     """Cancel a booking, for its guest, its host or an operator; one that is cancelled already comes back as it is.
 
     A guest gets what the listing's policy gives at ``now``; a host's or an operator's cancellation gives all back.
-    ``reason`` is a person's sentence, kept in the history.
+    ``reason`` is a person's sentence, kept in the history. A guest who cancels an unpaid booking is sent no letter,
+    unless the gateway does not tell whether money came (``verification``).
     Raises StayBegun for a confirmed booking from its check-in on.
     """
     if booking.status == "cancelled":
@@ -114,5 +115,6 @@ def cancel(booking: Booking, *, actor: Actor, reason: str, now: datetime) -> Boo
         if back.minor:
             why = REASONS[actor.cause]
             booking = owe_refund(booking, payment.tx_ref, amount=back, reason=why, actor=actor, now=now, tell=False)
-    booking = enqueue(booking, "booking_cancelled", now=now)
+    if was_confirmed or actor.cause != "guest":
+        booking = enqueue(booking, "booking_cancelled", now=now)
     return enqueue(booking, "host_cancelled", now=now) if was_confirmed else booking

@@ -109,7 +109,9 @@ def apply_verification(
     schedule = _schedule(booking, payment, verification, now=now, jitter=jitter, claim=claim)
     payment = replace(payment, schedule=schedule)
     if verification.status == "no_answer":
-        return with_payment(booking, payment)
+        in_doubt = _is_cancelled_in_doubt(booking, payment)
+        booking = with_payment(booking, payment)
+        return enqueue(booking, "booking_cancelled", now=now) if in_doubt else booking
     payment = replace(payment, gateway_status=verification.status)
     went_back = verification.status in ("refunded", "reversed")
     if payment.status == "completed":
@@ -166,6 +168,19 @@ def resolve_review(
     if as_ == "refund":
         return _give_back(booking, payment, reason=NOT_ACCEPTED, actor=actor, now=now)
     return _accept_money(booking, payment, availability=availability, actor=actor, now=now)
+
+
+def _is_cancelled_in_doubt(booking: Booking, payment: Payment) -> bool:
+    """The guest cancelled while this payment was open, and the gateway has not told since whether money came.
+
+    Then the guest is owed a letter that says what becomes of such money; once, and not where another one said it.
+    """
+    if booking.status != "cancelled" or any(entry.kind == "booking_cancelled" for entry in booking.outbox):
+        return False
+    left = next(event for event in reversed(booking.history) if event.kind == "booking_cancelled")
+    was_open = payment.status == "expired" and payment.tx_ref == booking.payments[-1].tx_ref
+    told = payment.schedule.verified_at is not None and payment.schedule.verified_at >= left.at
+    return left.before == "pending_payment" and was_open and not told
 
 
 def _schedule(

@@ -254,6 +254,34 @@ def test_no_letter_says_that_a_guest_has_not_paid(language: Language, actor: Act
     assert {"en": "not paid", "am": "ስላልፈጸሙ"}[language] not in text
 
 
+TYPED = Contact(first_name="Visit", last_name="Zyzzyva", email="hanna@example.com", phone="+254712345678")
+
+
+@every_language
+@pytest.mark.parametrize("story", ["expired", "failed", "guest", "host", "operator"])
+def test_no_letter_about_an_unpaid_booking_repeats_what_its_guest_typed(language: Language, story: str) -> None:
+    held = builders.opened(builders.a_booking(language=language, contact=TYPED, hold_for=timedelta(hours=3)))
+    match story:
+        case "expired" | "failed":
+            booking = {"expired": builders.expired, "failed": builders.failed}[story](held)
+        case cause:
+            booking = builders.cancelled(held, actor=Actor(cause), reason="Quixotic words")  # type: ignore[arg-type]
+            host_may_say_why = cause == "host"
+            assert ("Quixotic" in letter("booking_cancelled", booking).text) is host_may_say_why
+    [kind] = {entry.kind for entry in booking.outbox if not entry.to_host}
+    message = letter(kind, booking)
+    for typed in ("Visit", "Zyzzyva", "hanna@example.com", "712345678"):
+        assert typed not in message.text + message.html + message.subject
+    assert message.reply_to == ""
+
+
+@every_language
+def test_a_guest_who_paid_is_called_by_name(language: Language) -> None:
+    kinds: tuple[LetterKind, ...] = ("booking_confirmed", "booking_cancelled", "money_returned")
+    for kind in kinds:
+        assert "Hanna" in letter(kind, booking_owing(kind, language=language)).text
+
+
 @every_language
 @pytest.mark.parametrize("kind", ["booking_cancelled", "money_returned"])
 def test_letters_of_money_say_how_long_it_takes(language: Language, kind: LetterKind) -> None:

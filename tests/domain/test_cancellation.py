@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.booking import SWEEP, Actor, Booking, GatewayStatus
 from chalicelib.domain.cancellation import back_if_cancelled, cancel
 from chalicelib.domain.errors import StayBegun
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import left_to_refund, owe_refund
-from chalicelib.domain.verification import Availability, resolve_review
+from chalicelib.domain.verification import Availability, Verification, apply_verification, resolve_review
 from tests.builders import NOW, a_booking, a_listing, another_attempt, expired, opened, paid, verified
 from tests.invariants import check_booking
 from tests.strategies import Life, lives
@@ -151,8 +151,48 @@ def test_a_hold_is_given_up_and_its_links_are_closed(booking: Booking) -> None:
     assert [payment.status for payment in result.payments] == ["expired"] * len(booking.payments)
     assert result.payments[-1].schedule.next_verify_at == LATER
     assert result.history[-2].detail == "booking cancelled"
-    # The host was never told of it.
-    assert [email.kind for email in result.outbox] == ["booking_cancelled"]
+    # The guest knows, and the host was never told of it.
+    assert result.outbox == ()
+
+
+@pytest.mark.parametrize("by", ["host", "operator"])
+@pytest.mark.parametrize("booking", [opened(a_booking()), expired(opened(a_booking()))])
+def test_a_guest_reads_that_others_gave_up_the_hold(booking: Booking, by: By) -> None:
+    assert cancelled(booking, by, now=booking.updated_at + MS).outbox[-1].kind == "booking_cancelled"
+
+
+def answered(booking: Booking, status: GatewayStatus, *, now: datetime, attempt: int = -1) -> Booking:
+    """The booking after the gateway was asked about one of its payments."""
+    tx_ref = booking.payments[attempt].tx_ref
+    result = apply_verification(
+        booking, tx_ref, Verification(status), now=now, actor=SWEEP, window=timedelta(hours=1), jitter=0
+    )
+    check_booking(result)
+    return result
+
+
+def test_a_guest_reads_what_becomes_of_money_that_the_gateway_does_not_tell_of() -> None:
+    booking = cancelled(opened(a_booking()))
+    silent = answered(booking, "no_answer", now=LATER)
+    assert [email.kind for email in silent.outbox] == ["booking_cancelled"]
+    # Once, however long the gateway stays silent.
+    assert answered(silent, "no_answer", now=LATER + timedelta(hours=1)).outbox == silent.outbox
+
+
+@pytest.mark.parametrize("status", ["pending", "failed", "unknown"])
+def test_a_guest_whose_payment_the_gateway_tells_of_is_sent_no_letter(status: GatewayStatus) -> None:
+    booking = answered(cancelled(opened(a_booking())), status, now=LATER)
+    assert answered(booking, "no_answer", now=LATER + timedelta(hours=6)).outbox == ()
+
+
+def test_silence_about_other_payments_than_the_one_that_was_open_is_no_news() -> None:
+    before = another_attempt(opened(a_booking()))
+    assert answered(cancelled(before), "no_answer", now=LATER, attempt=0).outbox == ()
+    over = expired(opened(a_booking()))
+    told = cancelled(over, now=over.updated_at + MS)
+    assert answered(told, "no_answer", now=told.updated_at).outbox == over.outbox
+    confirmed_once = cancelled(confirmed())
+    assert answered(confirmed_once, "no_answer", now=LATER).outbox == confirmed_once.outbox
 
 
 def test_an_expired_booking_can_be_cancelled_also_after_its_check_in() -> None:

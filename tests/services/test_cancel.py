@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import StayBegun
+from chalicelib.domain.errors import GatewayTimeout, StayBegun
 from chalicelib.domain.money import Money
 from chalicelib.services.cancel import cancel
 from tests.builders import NOW
@@ -30,16 +30,30 @@ def test_an_unpaid_booking_is_given_up(harness: Harness, ports: Fakes) -> None:
     assert stop(ports) == "guest"
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.refunds, harness.units_taken) == ("cancelled", (), {})
-    assert [email.kind for email in booking.outbox] == ["booking_cancelled"]
     assert booking.payments[0].status == "expired"
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
     assert harness.free_slots() == 3
-    # Nights, link and letter in one write.
+    # Nights and link in one write.
     assert ports.call_log.count("bookings.save") == 1
     # The link goes at once, by the clock's hand.
     assert {task.booking_id for task in ports.queue.tasks} == {FIRST}
     harness.sweep_and_drain()
     assert ports.gateway.charges[ONE].cancelled
+    harness.advance(hours=80)
+    assert ports.mailer.sent == []
+
+
+def test_a_guest_who_cancels_while_the_gateway_is_silent_is_told_of_money_once(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    ports.gateway.down = GatewayTimeout("silent", definitely_not_executed=False)
+    stop(ports)
+    harness.advance(hours=12)
+    assert ports.mailer.subjects == ["booking_cancelled 1"]
+    # The money was there: it goes back, and that is told, too.
+    ports.gateway.down = None
+    ports.gateway.pay(ONE, on_its_way=True)
+    harness.advance(hours=2)
+    assert ports.mailer.subjects == ["booking_cancelled 1", "money_returned 2"]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,11 @@ def _check_letters(booking: Json, letters: list[Json], now: Observation, driver:
     owed = {
         "confirmed": [("booking_confirmed", guest), ("host_new_booking", host)],
         "expired": [("hold_expired", guest)],
-        "cancelled": [("booking_cancelled", guest), *[("host_cancelled", host)] * now.was_confirmed(booking)],
+        "cancelled": [
+            # A guest who gave up an unpaid booking knows it.
+            *[("booking_cancelled", guest)] * (now.was_confirmed(booking) or now.was_cancelled_by_others(booking)),
+            *[("host_cancelled", host)] * now.was_confirmed(booking),
+        ],
     }[booking["status"]]
     for kind, to in owed:
         assert sent[kind, to] == 1, f"{kind} of {booking['booking_id']} was sent {sent[kind, to]} times to {to}"

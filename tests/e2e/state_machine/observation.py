@@ -61,6 +61,11 @@ class Observation:
     def was_confirmed(self, booking: Json) -> bool:
         return any(event["kind"] == "booking_confirmed" for event in self.events_of(booking))
 
+    def was_cancelled_by_others(self, booking: Json) -> bool:
+        """Whether it was the host or an operator who cancelled the booking."""
+        events = self.events_of(booking)
+        return any(event["kind"] == "booking_cancelled" and event["cause"] != "guest" for event in events)
+
     def confirms(self, booking: Json, payment: Json) -> bool:
         """Whether the booking was confirmed with this payment."""
         return self.was_confirmed(booking) and booking["payment"]["tx_ref"] == payment["tx_ref"]
