@@ -18,9 +18,10 @@ NPM := client/node_modules/.installed
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.installed
 CLIENT_MODULES := tests/clients/node_modules/.installed
+OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi client clients package release verify-deploy deploy rollback destroy doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -88,6 +89,9 @@ costs: $(DEV) ## Write docs/costs.md and its chart from the tables of prices and
 openapi: $(DEV) ## Write docs/openapi.json from the routes again
 	@$(BIN)/python -m tools.openapi
 
+openapi-lint: $(OPENAPI_LINTERS) ## Hold docs/openapi.json to the rules of Spectral and Redocly (Node.js 20.19 or newer)
+	@cd tools/openapi/lint && REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm run --silent lint
+
 client: $(NPM) ## Generate, compile and test the TypeScript client in client/ (Node.js 18 or newer)
 	@rm -rf client/dist client/build
 	@cd client && npm run --silent generate && npm run --silent build && npm run --silent test
@@ -142,7 +146,7 @@ setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 
 clean: ## Remove everything that these verbs made
 	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS) .venv-benchmarks build .local .coverage htmlcov
-	rm -rf tests/clients/node_modules client/node_modules client/dist client/build client/src/schema.ts
+	rm -rf tests/clients/node_modules tools/openapi/lint/node_modules client/node_modules client/dist client/build client/src/schema.ts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -196,4 +200,11 @@ $(NPM): client/package.json client/package-lock.json
 	  || { echo "The TypeScript client needs Node.js 18 or newer, with npm."; exit 1; }
 	@echo "Installing what the client is made with (first run only)…"
 	@cd client && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(OPENAPI_LINTERS): tools/openapi/lint/package.json tools/openapi/lint/package-lock.json
+	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' 2>/dev/null \
+	  && command -v npm >/dev/null || { echo "The linters of the OpenAPI document need Node.js 20.19 or newer, with npm."; exit 1; }
+	@echo "Installing the linters of the OpenAPI document (first run only)…"
+	@cd tools/openapi/lint && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -10,6 +10,9 @@ from chalicelib.domain.errors import AttentionItemNotFound
 from chalicelib.domain.record import replace
 
 AttentionKind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing", "unreadable"]
+"""What needs a person: a `payment_review` is money that does not match; a `payment_reversed` was taken back at the
+gateway; a `refund` stands still; an `email` could not be sent; an `orphan` is money for a booking that is not here; a
+booking is `failing` again and again; a record is `unreadable`."""
 Acknowledgeable = Literal["payment_reversed", "email", "failing"]
 """What a booking can have on the attention list that no other call takes off it."""
 

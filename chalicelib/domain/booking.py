@@ -21,8 +21,15 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import OUTAGE_GRACE
 
 BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
+"""Where a booking stands: `pending_payment` holds its nights until `hold_expires_at`, `confirmed` is paid, `expired`
+was not paid in time, `cancelled` was given up by somebody. Late money may still confirm an `expired` one."""
 PaymentStatus = Literal["created", "pending", "completed", "failed", "expired", "review"]
+"""How far a payment got: `created` before its link is known, `pending` with a link to pay on, `completed` once the
+gateway's own verify answer says so, `failed` where the gateway refused it, `expired` where its time is over, `review`
+where money came that does not match, so that a person decides."""
 RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
+"""How far a refund got: `owed` until it is told to the gateway, `requested` once it was, `processing` while the gateway
+works on it, `refunded` when it is done, `attention` when a person must look."""
 EntryStatus = Literal["owed", "sent", "superseded", "failed", "acknowledged"]
 LetterKind = Literal[
     "booking_confirmed",
@@ -34,7 +41,11 @@ LetterKind = Literal[
     "host_cancelled",
 ]
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
+"""Who or what brought a change: a `guest`, a `host` or an `operator` by a call; the gateway's `webhook` or unsigned
+`callback`; the guest's `return` to our page; a call of `verify`; the `sweep`, which does what is due; the delivery of
+an `email`."""
 Language = Literal["en", "am"]
+"""The language in which Guzo writes to a guest: `en` for English, `am` for Amharic."""
 GatewayStatus = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
 """What a gateway reports of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
 

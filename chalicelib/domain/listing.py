@@ -12,9 +12,12 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 
 CancellationPolicy = Literal["flexible", "moderate", "strict"]
+"""What comes back when a guest cancels: `flexible` all until 24 h before check-in; `moderate` all until 5 days before,
+half until 24 h before; `strict` half until 7 days before; then nothing."""
 
 
 ListingStatus = Literal["open", "closed"]
+"""Whether a listing takes bookings: `open` it does, `closed` it takes no new ones."""
 
 
 class Listing(Record, frozen=True, kw_only=True):

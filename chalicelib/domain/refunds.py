@@ -43,6 +43,8 @@ MAX_REFUNDS = 20
 """People are refused a twenty-first refund of a payment; what the house owes by itself is not bounded."""
 
 ResolveAs = Literal["post_again", "already_refunded", "paid_otherwise"]
+"""How a refund in attention is resolved: `post_again` asks the gateway for it once more, `already_refunded` says that
+the gateway gave it back, `paid_otherwise` that the guest has the money by another way."""
 
 Outlook = Literal["moving", "waiting", "silent"]
 """What a look-up that found no end says of a refund: it makes progress, it waits for an action, or nothing."""

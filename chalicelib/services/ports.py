@@ -99,7 +99,9 @@ class Page(Generic[T]):
     """
 
     items: tuple[T, ...]
+    """What was found, in the list's order; perhaps fewer than `limit`, even none, before the end."""
     next_cursor: str | None
+    """The `cursor` of the next page; null at the end of the list, and only there."""
 
 
 @dataclass(frozen=True, slots=True)

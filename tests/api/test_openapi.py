@@ -23,6 +23,7 @@ from chalicelib.api.core.gateway_responses import RESPONSES
 from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.api.core.validation import read_body
 from chalicelib.api.routes import documents
+from chalicelib.domain.money import EXPONENTS
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
 from tests.replacing import replace
@@ -77,6 +78,7 @@ def test_every_route_is_in_it_and_nothing_else() -> None:
         made = OPERATIONS[route.method.lower(), route.path]
         assert made["operationId"] == route.name
         assert bool(made["security"]) == route.signed_in
+        assert made.get("x-group") == route.role
         assert made["tags"][0] in openapi.TAGS
     names = [made["operationId"] for made in OPERATIONS.values()]
     assert len(set(names)) == len(names)
@@ -94,6 +96,55 @@ def test_every_format_is_a_common_one_or_told_of() -> None:
     common = {"date", "date-time", "email", "uri", "uri-reference"}
     assert formats == common | FORMATS.keys()
     assert all(f"`{name}`" in DOCUMENT["info"]["description"] for name in FORMATS)
+
+
+def properties(where: str, part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property below a part of the document, by the way that leads to it."""
+    if isinstance(part, dict):
+        for name, each in part.items():
+            if name == "properties":
+                yield from ((f"{where}.{field}", schema) for field, schema in each.items())
+            if name != "example":
+                yield from properties(where if name == "properties" else f"{where}.{name}", each)
+    elif isinstance(part, list):
+        for each in part:
+            yield from properties(where, each)
+
+
+DESCRIBED = [
+    *properties("", DOCUMENT["components"]["schemas"]),
+    *properties("", DOCUMENT["components"]["responses"]),
+    *properties("", DOCUMENT["paths"]),
+    *(
+        (f"{made['operationId']}({parameter['name']})", parameter)
+        for made in OPERATIONS.values()
+        for parameter in made.get("parameters", ())
+    ),
+    *((f"header {name}", header) for name, header in DOCUMENT["components"]["headers"].items()),
+    *((made["operationId"], made) for made in OPERATIONS.values()),
+]
+
+
+def test_every_property_and_every_parameter_is_described() -> None:
+    missing = [name for name, part in DESCRIBED if not part.get("description", "").strip()]
+    assert missing == [], "write a string below these fields, or below their type (CONTRIBUTING, Adding a field)"
+    assert len(DESCRIBED) > 400
+
+
+def words_of(part: dict[str, Any]) -> set[str]:
+    """The words of every enumeration in a part, but not of what it refers to."""
+    return {word for each in inside(part) for word in each.get("enum", ())}
+
+
+def test_every_word_of_an_enumeration_is_explained() -> None:
+    listed = [*DESCRIBED, *DOCUMENT["components"]["schemas"].items()]
+    unexplained = {
+        name: missing
+        for name, part in listed
+        if "operationId" not in part and "properties" not in part
+        if (missing := {word for word in words_of(part) - EXPONENTS.keys() if f"`{word}`" not in part["description"]})
+    }
+    assert unexplained == {}, "say below the type what each of its words means"
 
 
 def test_every_code_that_is_documented_exists_and_the_other_way_round() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.api.core import gateway_responses
@@ -63,16 +63,33 @@ _OUTCOMES = {
 _WAITS = frozenset({"in_progress", "too_many_open_holds", "busy", "gateway_unreachable", "too_many_requests"})
 """Codes whose answers may say how long to wait."""
 
+
+def _said(what: str, limits: Json | None = None) -> Json:
+    return TEXT | (limits or {}) | {"description": what}
+
+
+NO_OTHER: Json = {"description": "Nothing else: a browser is always sent on, or told of one of these problems."}
+"""Of routes that only redirect: readers of the document want to know of a success."""
+
+
+def _explained(codes: Iterable[str]) -> str:
+    return "\n".join(f"* `{code}`: {PROBLEM_TYPES[code].title}." for code in sorted(codes))
+
+
 SCHEMAS: Mapping[str, Json] = {
     "ProblemCode": {
-        "description": "What a program decides by. More may come: one that it does not know, it treats by `status`.",
+        "description": "What a program decides by. More may come: one that it does not know, it treats by `status`.\n\n"
+        + _explained(PROBLEM_TYPES),
         "type": "string",
         "enum": sorted(PROBLEM_TYPES),
     },
     "WrongField": {
         "description": "One wrong field, by its dotted path, and a sentence for a person.",
         "type": "object",
-        "properties": {"field": TEXT, "message": TEXT},
+        "properties": {
+            "field": _said("The field's dotted path, such as `contact.phone`."),
+            "message": _said("What is wrong with it, for a person: `must be at most 3`."),
+        },
         "required": ["field", "message"],
     },
     "Problem": {
@@ -82,17 +99,30 @@ SCHEMAS: Mapping[str, Json] = {
         "`total` comes with `price_changed`.",
         "type": "object",
         "properties": {
-            "type": TEXT | {"format": "uri-reference"},
-            "title": TEXT,
-            "status": {"type": "integer"},
-            "detail": TEXT,
-            "instance": TEXT,
-            "code": {"$ref": "#/components/schemas/ProblemCode"},
-            "retryable": {"type": "boolean"},
-            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/WrongField"}},
-            "your_booking_id": TEXT,
-            "nights": {"type": "array", "items": TEXT | {"format": "date"}},
-            "total": {"$ref": "#/components/schemas/Money"},
+            "type": _said(
+                "Always `about:blank`: `code` says which kind of problem it is.", {"format": "uri-reference"}
+            ),
+            "title": _said("The kind of problem in words: the same for every problem of this code."),
+            "status": {"type": "integer", "description": "The status of the answer."},
+            "detail": _said("What happened here, for a person."),
+            "instance": _said("The path that was asked for."),
+            "code": {"$ref": "#/components/schemas/ProblemCode", "description": "The kind of problem, for programs."},
+            "retryable": {"type": "boolean", "description": "Whether the very same request can succeed later."},
+            "errors": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/WrongField"},
+                "description": "Every wrong field of a body or a query; empty where none is.",
+            },
+            "your_booking_id": _said("The guest's own unpaid booking that holds one of `nights`."),
+            "nights": {
+                "type": "array",
+                "items": TEXT | {"format": "date"},
+                "description": "With `dates_unavailable`: the nights that cannot be had.",
+            },
+            "total": {
+                "$ref": "#/components/schemas/Money",
+                "description": "With `price_changed`: what the stay costs now.",
+            },
         },
         "required": ["type", "title", "status", "detail", "instance", "code", "retryable", "errors"],
     },
@@ -193,7 +223,10 @@ def content(kind: Any) -> Json:
 
 
 def _problem_of(status: int, codes: list[str]) -> Json:
-    of_this = {"status": {"const": status}, "code": {"type": "string", "enum": codes}}
+    of_this = {
+        "status": {"const": status, "description": "The status of the answer."},
+        "code": {"type": "string", "enum": codes, "description": _explained(codes)},
+    }
     return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": of_this}]}
 
 

@@ -52,6 +52,16 @@ Some texts have a `format` of our own:
 
 """
 
+IN_PATHS: Mapping[str, str] = {
+    "listing_id": "The listing's id.",
+    "booking_id": "The booking's id.",
+    "tx_ref": "The payment's reference: the booking's id, a hyphen, and the number of the attempt.",
+    "refund_id": "The refund's id: the payment's `tx_ref`, `-R`, and a number.",
+    "item_id": "The item's name, as the attention list has it.",
+    "file": "The file's name.",
+}
+"""What the parameters of paths are; an example of each stands in ``examples.PARAMETERS``."""
+
 TAKEN: Mapping[str, Json] = {
     "Idempotency-Key": {
         "description": "One key per intent: the same call may then be sent again.",
@@ -87,8 +97,10 @@ def document() -> Json:
             "version": __version__,
             "summary": f"Travel bookings, paid through {' or '.join(row.brand for row in GATEWAYS.values())}",
             "description": DESCRIPTION + "\n".join(f"* `{name}`: {says}." for name, says in FORMATS.items()),
+            "contact": {"name": "Whoever runs this stage"},
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "./", "description": "Where this document comes from"}],
+        "servers": [{"url": ".", "description": "Where this document comes from"}],
         "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
         "paths": paths,
         "components": {
@@ -116,8 +128,9 @@ def _operation(route: Route) -> Json:
         "operationId": route.name,
         "tags": [_tag(route)],
         "summary": schemas.in_markdown(route.summary).removesuffix("."),
-        "description": schemas.in_markdown(route.description),
-        "security": [{"accessToken": [route.role] if route.role else []}] if route.signed_in else [],
+        "description": _description(route),
+        "security": [{"accessToken": []}] if route.signed_in else [],
+        "x-group": route.role,
         "parameters": list(_parameters(route)),
     }
     if route.body is not None:
@@ -126,7 +139,22 @@ def _operation(route: Route) -> Json:
     if route.signed_by is not None:
         made["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
     made["responses"] = {str(status): response(route, status) for status in sorted(statuses(route))}
+    if all(outcome.status >= 300 for outcome in route.outcomes):
+        made["responses"]["default"] = openapi_answers.NO_OTHER
     return {name: value for name, value in made.items() if value or name == "security"}
+
+
+def _description(route: Route) -> str:
+    """What its docstring says beyond the first line, and whom it answers."""
+    if route.role is not None:
+        whom = f"For members of the group `{route.role}`."
+    elif route.signed_in:
+        whom = "For whoever is signed in."
+    elif route.signed_by is not None:
+        whom = f"For the gateway, which signs the body in `{route.signed_by}`."
+    else:
+        whom = "For everybody: no token is asked for."
+    return "\n\n".join(filter(None, [schemas.in_markdown(route.description), whom]))
 
 
 def _tag(route: Route) -> str:
@@ -135,7 +163,8 @@ def _tag(route: Route) -> str:
 
 def _parameters(route: Route) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", route.path):
-        yield {"name": name, "in": "path", "required": True, "schema": TEXT, "example": examples.PARAMETERS[name]}
+        said = {"description": IN_PATHS.get(name, ""), "example": examples.PARAMETERS.get(name, "")}
+        yield {"name": name, "in": "path", "required": True, "schema": TEXT} | said
     if route.query is not None:
         for parameter in schemas.query_parameters(route.query):
             if parameter["required"]:

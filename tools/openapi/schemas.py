@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from tools.openapi import sentences
+
 Json = dict[str, Any]
 
 _REF = "#/components/schemas/"
@@ -35,10 +37,17 @@ def ref(kind: Any) -> Json:
 
 def query_parameters(kind: type[msgspec.Struct]) -> Iterator[Json]:
     """Return the fields of a query as parameters."""
-    _, made = msgspec.json.schema_components([kind], ref_template=_REF + "{name}")
-    (schema,) = made.values()
+    (schema,) = _made([kind]).values()
     for name, field in schema["properties"].items():
-        yield {"name": name, "in": "query", "required": name in schema["required"], "schema": _without_null(field)}
+        plain = _without_null(field)
+        said = plain.pop("description", "")
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in schema["required"],
+            "description": said,
+            "schema": plain,
+        }
 
 
 def in_markdown(docstring: str) -> str:
@@ -48,8 +57,14 @@ def in_markdown(docstring: str) -> str:
 
 
 def _made(kinds: Iterable[Any]) -> Json:
-    _, made = msgspec.json.schema_components(list(kinds), ref_template=_REF + "{name}")
-    return {_public(name): _renamed(schema) for name, schema in made.items()}
+    kinds = list(kinds)
+    _, parts = msgspec.json.schema_components(kinds, ref_template=_REF + "{name}")
+    made = {_public(name): _renamed(schema) for name, schema in parts.items()}
+    for struct in (struct for kind in kinds for struct in sentences.structs_in(kind)):
+        properties = made[ref(struct)["$ref"].removeprefix(_REF)]["properties"]
+        for name, said in sentences.of_fields(struct).items():
+            properties[name]["description"] = in_markdown(said)
+    return made
 
 
 def _public(name: str) -> str:

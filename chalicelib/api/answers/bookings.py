@@ -19,16 +19,22 @@ class LineOut(msgspec.Struct, frozen=True):
     """One line of the bill: the lines add up to the total."""
 
     description: str
+    """What is paid for, such as `3 nights × 1 unit`."""
     amount: MoneyOut
+    """What it costs."""
 
 
 class ContactOut(msgspec.Struct, frozen=True):
     """Who the booking is for; the phone number as `0911223344` or, of another country, as `+254712345678`."""
 
     first_name: str
+    """The guest's first name, or only one."""
     last_name: str
+    """The guest's last name; empty for those who have one name."""
     email: str
+    """Where letters go."""
     phone: str
+    """As `0911223344`, `+251115517700` or `+254712345678`."""
 
     @classmethod
     def of(cls, contact: Contact) -> ContactOut:
@@ -40,7 +46,9 @@ class CancellationOut(msgspec.Struct, frozen=True):
 
     policy: CancellationPolicy
     back_if_cancelled_now: MoneyOut
+    """What the guest would get back."""
     changes_at: Instant | None
+    """When that becomes less; null: it does not."""
 
     @classmethod
     def of(cls, booking: Booking, now: datetime) -> CancellationOut:
@@ -53,26 +61,45 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     read, ``refunds`` (of all payments) when it was cancelled."""
 
     booking_id: str
+    """The booking's id."""
     status: BookingStatus
     listing_id: str
+    """The listing's id."""
     listing_title: str
+    """What the listing was called when it was booked."""
     check_in: Day
+    """The day of arrival, in the listing's time zone."""
     check_out: Day
+    """The day of departure; its night is not part of the stay."""
     nights: int
+    """How many nights."""
     units: int
+    """How many units, such as rooms."""
     guests: int
+    """How many guests in all."""
     language: Language
     contact: ContactOut | None
+    """Who the booking is for; null for a host until it is confirmed."""
     lines: tuple[LineOut, ...]
+    """What the total is made of."""
     total: MoneyOut
+    """What is to be paid."""
     hold_expires_at: Instant
+    """Until when its nights are held for a payment."""
     return_url: str | None
+    """Where the guest goes after paying; null for our own page."""
     created_at: Instant
+    """When it was made."""
     updated_at: Instant
+    """When it changed last."""
     cancellation: CancellationOut
+    """What the guest would get back by cancelling now."""
     payment: PaymentOut
+    """The payment that counts: the accepted one, else the latest."""
     payments: tuple[PaymentOut, ...] | None = None
+    """All attempts to pay, oldest first; only where one booking is read."""
     refunds: tuple[RefundOut, ...] | None = None
+    """What goes back of all payments; only in the answer to a cancellation."""
 
     @classmethod
     def of(

@@ -21,30 +21,48 @@ class RatingOut(msgspec.Struct, frozen=True):
     """The average of all reviews (null without any) and how many there are."""
 
     average: float | None
+    """From 1 to 5; null without any review."""
     count: int
+    """How many reviews there are."""
 
 
 class ListingOut(msgspec.Struct, frozen=True):
     """A listing as everybody sees it."""
 
     listing_id: str
+    """The listing's id."""
     host_id: str
+    """The `sub` of its host."""
     title: str
+    """What it is called."""
     description: str
+    """What it is like, in its host's words."""
     city: str
+    """The city, as its host spells it."""
     address: str
+    """Street, quarter or landmark; perhaps empty."""
     time_zone: str
+    """The IANA time zone in which its days and times are counted."""
     nightly_price: MoneyOut
+    """What one unit costs a night, where a night has no price of its own."""
     units: int
+    """How many alike are let, such as rooms."""
     guests_per_unit: int
+    """How many guests each takes."""
     cancellation_policy: CancellationPolicy
     check_in_time: str
+    """From when guests may come, such as `14:00`."""
     check_out_time: str
+    """Until when they must have left, such as `11:00`."""
     photos: tuple[str, ...]
+    """Addresses of pictures, the best one first."""
     status: ListingStatus
     rating: RatingOut
+    """What guests gave it."""
     created_at: Instant
+    """When it was published."""
     updated_at: Instant
+    """When its host changed it last."""
 
     @classmethod
     def of(cls, listing: Listing) -> Self:
@@ -74,23 +92,35 @@ class QuoteOut(msgspec.Struct, frozen=True):
     """What the searched stay costs, in as many units as its guests need."""
 
     nights: int
+    """How many nights."""
     units: int
+    """How many units the guests need."""
     total: MoneyOut
+    """What all of it costs."""
 
 
 class FoundListingOut(msgspec.Struct, frozen=True, kw_only=True):
     """A listing of a search, in short; with dates, what the stay costs there. ``photos`` is the first one, if any."""
 
     listing_id: str
+    """The listing's id."""
     title: str
+    """What it is called."""
     city: str
+    """The city, as its host spells it."""
     nightly_price: MoneyOut
+    """What one unit costs a night, where a night has no price of its own."""
     units: int
+    """How many alike are let."""
     guests_per_unit: int
+    """How many guests each takes."""
     cancellation_policy: CancellationPolicy
     photos: tuple[str, ...]
+    """The address of its first picture, if any."""
     rating: RatingOut
+    """What guests gave it."""
     quote: QuoteOut | msgspec.UnsetType = msgspec.UNSET
+    """What the stay costs that was asked for; left out of a search without dates."""
 
     @classmethod
     def of(cls, result: SearchResult) -> Self:
@@ -113,16 +143,22 @@ class FoundListingPageOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """One page of a search. ``partial`` is there, and true, where the city has more listings than were looked at."""
 
     items: tuple[FoundListingOut, ...]
+    """What was found, cheapest first; perhaps fewer than `limit`, even none, before the end."""
     next_cursor: str | None
+    """The `cursor` of the next page; null at the end of the list, and only there."""
     partial: bool | None = None
+    """True where the city has more listings than were looked at; else left out."""
 
 
 class CityOut(msgspec.Struct, frozen=True):
     """A city with open listings: its usual name, how hosts write it (most frequent first), and how many there are."""
 
     city: str
+    """Its usual name."""
     names: tuple[str, ...]
+    """How hosts write it, most frequent first."""
     listings: int
+    """How many open listings it has."""
 
     @classmethod
     def of(cls, city: City) -> Self:
@@ -133,10 +169,15 @@ class NightOut(msgspec.Struct, frozen=True):
     """One night: how many units are left, and the price of one; ``bookable``: it can be part of a new stay."""
 
     date: Day
+    """The day on which it begins."""
     left: int
+    """How many units can still be booked."""
     price: MoneyOut
+    """What one unit costs."""
     closed: bool
+    """Whether the host has closed it."""
     bookable: bool
+    """Whether it can be part of a new stay: not over, not too far ahead, not closed, not sold out."""
 
     @classmethod
     def of(cls, listing: Listing, night: Night, *, bookable: bool) -> NightOut:
@@ -149,6 +190,7 @@ class NightsOut(msgspec.Struct, frozen=True):
     """The nights that were asked for, in order."""
 
     nights: tuple[NightOut, ...]
+    """Each night that was asked for, in order."""
 
     @classmethod
     def of(cls, listing: Listing, nights: Iterable[Night], now: datetime) -> Self:
@@ -162,8 +204,11 @@ class ReviewOut(msgspec.Struct, frozen=True):
     """What a guest said of a stay. Who said it is nobody's business."""
 
     rating: int
+    """From 1 to 5."""
     text: str
+    """In the guest's words."""
     created_at: Instant
+    """When it was written."""
 
     @classmethod
     def of(cls, review: Review) -> ReviewOut:

@@ -20,11 +20,16 @@ class RefundOut(msgspec.Struct, frozen=True):
     """Money that goes back, and how far it got."""
 
     refund_id: str
+    """The payment's `tx_ref`, `-R`, and a number."""
     amount: MoneyOut
+    """What goes back."""
     reason: str
+    """Why: in the words of whoever asked for it, or in a word of Guzo's own, such as `paid_twice` or `place_gone`."""
     status: RefundStatus
     created_at: Instant
+    """When it came to be owed."""
     updated_at: Instant
+    """When its status changed last."""
 
     @classmethod
     def of(cls, refund: Refund) -> RefundOut:
@@ -42,21 +47,36 @@ class PaymentOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt to pay. What is not known yet is left out; ``checkout_url`` is always there, null without a link."""
 
     tx_ref: str
+    """Our reference at the gateway: the booking's id, a hyphen, and the number of the attempt."""
     booking_id: str
+    """The booking that it pays for."""
     gateway: str
+    """The gateway that it was opened at."""
     status: PaymentStatus
     amount: MoneyOut
+    """What is asked of the guest."""
     checkout_url: str | None
+    """Where the guest pays; null while there is no link, or where it must not be paid on any more."""
     refunds: tuple[RefundOut, ...]
+    """What goes back, or went back, oldest first."""
     created_at: Instant
+    """When it was made."""
     updated_at: Instant
+    """When it changed last."""
     provider_reference: str | None = None
+    """The gateway's own name for it."""
     receipt_url: str | None = None
+    """The gateway's receipt."""
     paid_at: Instant | None = None
+    """When the guest paid, as the gateway says."""
     fee: MoneyOut | None = None
+    """What the gateway kept of it."""
     mode: str | None = None
+    """`live` for real money, `test` for none, as the gateway says."""
     received: MoneyOut | None = None
+    """What came in, as the gateway says: not always what was asked."""
     problem: Problem | None = None
+    """Why there is no link: what opening a payment would have answered."""
 
     @classmethod
     def of(cls, booking: Booking, payment: Payment) -> PaymentOut:
@@ -88,13 +108,20 @@ class EventOut(msgspec.Struct, frozen=True, omit_defaults=True, rename={"before"
     """
 
     at: Instant
+    """When it happened."""
     kind: str
+    """What happened, in one word, such as `payment_opened`."""
     cause: Cause
     before: str | None
+    """The payment's status before; null where it is another thing's event, or it had none."""
     after: str | None
+    """The payment's status after; null where it is another thing's event."""
     detail: str
+    """More about it, for people; perhaps empty."""
     by: str | None = None
+    """The `sub` of whoever acted. Operators see it."""
     by_name: str | None = None
+    """Their e-mail address or name. Operators see it."""
 
     @classmethod
     def of(cls, event: Event, tx_ref: str) -> EventOut:

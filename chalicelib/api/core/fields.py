@@ -190,14 +190,17 @@ class NoBody(msgspec.Struct, frozen=True):
 
 
 Currency = Annotated[str, checked(currency_code, schema={"enum": sorted(EXPONENTS)})]
+"""ISO 4217 code of a currency that can be paid in."""
 
 
 class MoneyIn(msgspec.Struct, frozen=True):
     """A price in minor units. ``formatted`` is accepted, as answers have it, and ignored."""
 
     amount: Annotated[int, Meta(ge=1, le=MAX_PRICE)]
+    """In minor units, as cents."""
     currency: Currency
     formatted: str | None = None
+    """Taken as answers have it, and ignored."""
 
     @property
     def money(self) -> Money:
@@ -216,16 +219,23 @@ _NAME: dict[str, object] = {**_LINE, "format": "person-name"}
 Name = Annotated[str, checked(name, schema=_NAME, min_length=1, max_length=60)]
 MaybeName = Annotated[str, checked(maybe_name, schema=_NAME, max_length=60)]
 Title = Annotated[str, checked(one_line, schema=_LINE, min_length=1, max_length=120)]
+"""What the listing is called, on one line."""
 City = Annotated[str, checked(city, schema=_LINE, min_length=1, max_length=MAX_CITY)]
+"""The city, in any of its usual spellings."""
 LongText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=4000)]
 ReviewText = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=2000)]
 Sentence = Annotated[str, checked(plain_text, schema=_TEXT, min_length=1, max_length=500)]
 Address = Annotated[str, checked(optional_line, schema=_LINE, max_length=200)]
+"""Street, quarter or landmark, on one line; empty where there is none."""
 Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_length=_MAX_EMAIL)]
+"""An e-mail address, without a name beside it. It is kept as mail servers know it."""
 Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=64)]
+"""A mobile, a landline or a foreign number, in any usual way of writing."""
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
+"""The listing's time zone, by its IANA name: its days and times are counted in it."""
 TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]
 WebUrl = Annotated[str, checked(web_url, schema={"format": "uri", "pattern": "^https://"}, max_length=2000)]
 Photos = Annotated[tuple[WebUrl, ...], Meta(max_length=10)]
+"""Addresses of pictures, the best one first."""
 Count = Annotated[int, Meta(ge=1, le=MAX_UNITS)]
 Price = Annotated[int, Meta(ge=0, le=MAX_MINOR)]

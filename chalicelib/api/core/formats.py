@@ -10,7 +10,9 @@ import msgspec
 from chalicelib.domain.money import Money
 
 Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""An instant, in UTC and whole seconds."""
 Day = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
+"""A day."""
 
 
 def instant(at: datetime) -> str:
@@ -22,8 +24,11 @@ class MoneyOut(msgspec.Struct, frozen=True):
     """An amount in minor units, and the same for people."""
 
     amount: int
+    """In minor units, as cents."""
     currency: str
+    """ISO 4217 code."""
     formatted: str
+    """The same amount for people, such as `ETB 2,450.00`."""
 
     @classmethod
     def of(cls, money: Money) -> MoneyOut:

@@ -20,13 +20,16 @@ MOST_BYTES = 900_000
 """Of a page, as Lambda hands it on: JSON in JSON, letters beyond ASCII as six or twelve bytes. Lambda ends at 6 MB."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
+"""How many items a page has at most; it may end earlier."""
 
 
 class Paged(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a query that every list understands."""
 
     limit: Limit = 20
+    """How many items the page has at most; it may end earlier."""
     cursor: str | None = None
+    """The `next_cursor` of the page before; left out, the list begins anew. It fits the same filters only."""
 
 
 class Find(Protocol[Item]):

@@ -25,12 +25,14 @@ class AttentionQuery(Paged, frozen=True):
     """What needs a person."""
 
     kind: AttentionKind | None = None
+    """Only things of this kind."""
 
 
 class Acknowledge(msgspec.Struct, frozen=True):
     """What was done about it."""
 
     note: Sentence
+    """What was done about it."""
 
 
 class AttentionItemOut(msgspec.Struct, frozen=True):
@@ -40,13 +42,20 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
     """
 
     item_id: str
+    """Its name here, for `acknowledge`."""
     kind: AttentionKind
     subject: str
+    """What it is about: a `tx_ref`, a refund's id, a letter's or a booking's."""
     booking_id: str | None
+    """The booking that it belongs to; null for orphaned money."""
     reason: str
+    """Why a person must look, as a sentence."""
     since: Instant
+    """Since when."""
     age_seconds: int
+    """How long that is ago."""
     actions: tuple[Action, ...]
+    """The calls that take it off the list."""
 
     @classmethod
     def of(cls, item: AttentionItem, now: datetime) -> AttentionItemOut:
@@ -67,10 +76,15 @@ class AcknowledgedOut(msgspec.Struct, frozen=True):
     """Something that a person has dealt with: when, who, and the note that they left."""
 
     item_id: str
+    """Its name on the attention list."""
     booking_id: str | None
+    """The booking that it belongs to; null for orphaned money."""
     acknowledged_at: Instant
+    """When it was acknowledged first."""
     acknowledged_by: str
+    """The `sub` of who did it."""
     note: str
+    """What they wrote."""
 
     @classmethod
     def of(cls, acknowledged: Acknowledged) -> AcknowledgedOut:

@@ -45,9 +45,11 @@ class ContactIn(msgspec.Struct, frozen=True):
     """Who the booking is for, and where they are reached. ``last_name`` may be left out, or be null or empty."""
 
     first_name: Name
+    """The guest's first name, or only one."""
     email: Email
     phone: Phone
     last_name: MaybeName | None = None
+    """The guest's last name; left out, null or empty for those who have one name."""
 
     @staticmethod
     def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -63,14 +65,23 @@ class NewBooking(msgspec.Struct, frozen=True):
     """A stay to be booked."""
 
     listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """The listing's id."""
     check_in: date
+    """The day of arrival."""
     check_out: date
+    """The day of departure: later than `check_in`."""
     units: Count
+    """How many units, such as rooms; at most those of the listing."""
     guests: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    """How many guests in all."""
     contact: ContactIn
+    """Who the booking is for."""
     language: Language = "en"
     expected_total: Price | None = None
+    """What the guest was shown, in minor units: another price is refused as `price_changed`."""
     return_url: Annotated[str, checked(return_address, schema={"format": "uri"}, max_length=2000)] | None = None
+    """Where the guest goes after paying: an address below one of the `return_origins` of `GET /v1/config`; left out or
+    null for our own page."""
 
     @staticmethod
     def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -82,12 +93,14 @@ class CancelBooking(msgspec.Struct, frozen=True):
     """Why a booking is cancelled; kept in its history."""
 
     reason: Sentence | None = None
+    """Why, in the caller's words."""
 
 
 class BookingsQuery(Paged, frozen=True):
     """The caller's bookings."""
 
     status: BookingStatus | None = None
+    """Only bookings in this status."""
 
 
 def _wrong_by_listing(call: Call, right: Mapping[str, Any]) -> tuple[FieldError, ...]:

@@ -50,22 +50,34 @@ class Health(msgspec.Struct, frozen=True):
     """That the service answers, and which one it is."""
 
     status: str
+    """Always `ok`: what does not answer says nothing."""
     version: str
+    """The release."""
     commit: str
+    """The commit that it was built from."""
     stage: str
+    """The stage's name."""
 
 
 class Config(msgspec.Struct, frozen=True):
     """What a frontend needs to know of a stage. The first of ``currencies`` is that of a search that names none."""
 
     issuer: str
+    """Who issues the access tokens that are taken."""
     client_id: str
+    """The frontend's client at that issuer."""
     currencies: tuple[str, ...]
+    """What can be paid in. The first one is that of a search that names none."""
     languages: tuple[Language, ...]
+    """What Guzo writes to guests in."""
     time_zone: str
+    """The stage's days are counted in this IANA time zone."""
     hold_minutes: int
+    """How long a new booking's nights are held for its payment."""
     return_origins: tuple[str, ...]
+    """Where a `return_url` may lead."""
     version: str
+    """The release."""
 
 
 @endpoint(routes, "GET", "/", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))

@@ -23,7 +23,9 @@ class HostBookingsQuery(Paged, frozen=True):
     """The bookings of one of the host's listings."""
 
     status: BookingStatus | None = None
+    """Only bookings in this status."""
     listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    """Only those of this listing."""
 
 
 @endpoint(

@@ -32,15 +32,21 @@ class Draft(msgspec.Struct, frozen=True):
 
     title: Title
     description: LongText
+    """What it is like."""
     city: City
     time_zone: Zone
     nightly_price: MoneyIn
+    """What one unit costs a night, where a night has no price of its own."""
     units: Count
+    """How many alike are let, such as rooms."""
     guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    """How many guests each takes."""
     cancellation_policy: CancellationPolicy
     address: Address = ""
     check_in_time: TimeOfDay = "14:00"
+    """From when guests may come."""
     check_out_time: TimeOfDay = "11:00"
+    """Until when they must have left: earlier than `check_in_time`."""
     photos: Photos = ()
 
 
@@ -49,15 +55,21 @@ class Change(msgspec.Struct, frozen=True):
 
     title: Title | UnsetType = UNSET
     description: LongText | UnsetType = UNSET
+    """What it is like."""
     city: City | UnsetType = UNSET
     time_zone: Zone | UnsetType = UNSET
     nightly_price: MoneyIn | UnsetType = UNSET
+    """What one unit costs a night, where a night has no price of its own. Its currency stays."""
     units: Count | UnsetType = UNSET
+    """How many alike are let, such as rooms."""
     guests_per_unit: Annotated[int, msgspec.Meta(ge=1, le=100)] | UnsetType = UNSET
+    """How many guests each takes."""
     cancellation_policy: CancellationPolicy | UnsetType = UNSET
     address: Address | UnsetType = UNSET
     check_in_time: TimeOfDay | UnsetType = UNSET
+    """From when guests may come."""
     check_out_time: TimeOfDay | UnsetType = UNSET
+    """Until when they must have left: earlier than `check_in_time`."""
     photos: Photos | UnsetType = UNSET
     status: ListingStatus | UnsetType = UNSET
 
@@ -69,16 +81,22 @@ class NightsIn(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"
     """
 
     start: date
+    """The first night."""
     end: date
+    """The day after the last night."""
     price: MoneyIn | UnsetType | None = UNSET
+    """What one unit costs on each of them; null: the listing's own price again."""
     closed: bool | UnsetType = UNSET
+    """Whether they are closed to new bookings."""
 
 
 class Range(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """Nights from ``from`` up to, not including, ``to``."""
 
     start: date
+    """The first night."""
     end: date
+    """The day after the last night."""
 
 
 def _wrong_draft(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:

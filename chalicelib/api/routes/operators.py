@@ -33,30 +33,40 @@ class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     """Days from ``from`` to ``to``, both included, at most 31; UTC."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, included; at most 30 days later."""
 
 
 class BookingsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Bookings by day of creation."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, included; at most 30 days later."""
     status: BookingStatus | None = None
+    """Only bookings in this status."""
 
 
 class PaymentsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
     """Payments by their booking's day of creation."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, included; at most 30 days later."""
     status: PaymentStatus | None = None
+    """Only payments in this status."""
 
 
 class Resolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
     """What becomes of a payment in review, and why."""
 
     as_: Literal["accept", "refund"]
+    """What becomes of it: `accept` follows the rules of late money, `refund` gives all of it back."""
     note: Sentence
+    """Why; kept in the history."""
 
 
 class RefundResolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
@@ -64,26 +74,37 @@ class RefundResolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
 
     as_: ResolveAs
     note: Sentence
+    """Why; kept in the history."""
 
 
 class GatewayEventOut(msgspec.Struct, frozen=True):
     """One line of the gateway's own log, in its words."""
 
     at: Instant
+    """When, as the gateway says."""
     text: str
+    """What it says."""
 
 
 class SumsOut(msgspec.Struct, frozen=True):
     """The money of the bookings made on one day, in one currency."""
 
     day: Day
+    """The day on which the bookings were made."""
     currency: str
+    """ISO 4217 code: currencies are never added up."""
     bookings: int
+    """How many bookings were made."""
     payments: int
+    """How many payments were completed."""
     taken: MoneyOut
+    """What came in."""
     fees: MoneyOut
+    """What the gateways kept of it."""
     refunded: MoneyOut
+    """What went back."""
     refunds_owed: MoneyOut
+    """What is still to go back."""
 
     @classmethod
     def of(cls, sums: Sums) -> SumsOut:
@@ -103,8 +124,11 @@ class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     """The money of a period, by the day that bookings were made and by currency."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, included."""
     items: tuple[SumsOut, ...]
+    """By day and currency; days without bookings are left out."""
 
 
 @endpoint(

@@ -28,13 +28,16 @@ class PaymentsQuery(Paged, frozen=True):
     """The caller's payments."""
 
     status: PaymentStatus | None = None
+    """Only payments in this status."""
 
 
 class NewRefund(msgspec.Struct, frozen=True):
     """Money to be given back: ``amount`` in minor units, or all that is left."""
 
     reason: Sentence
+    """Why; the guest reads it."""
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
+    """In minor units, as cents; left out or null for all that is left."""
 
 
 @endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))

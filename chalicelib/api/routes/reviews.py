@@ -22,8 +22,11 @@ class NewReview(msgspec.Struct, frozen=True):
     """What a guest says of a stay that is over."""
 
     booking_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """The stay that is reviewed."""
     rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    """From 1 to 5."""
     text: ReviewText
+    """In the guest's words."""
 
 
 @endpoint(

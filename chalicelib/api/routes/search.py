@@ -26,17 +26,24 @@ class SearchQuery(Paged, frozen=True, kw_only=True):
 
     city: City
     check_in: date | None = None
+    """The day of arrival; only together with `check_out`."""
     check_out: date | None = None
+    """The day of departure; only together with `check_in`."""
     guests: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    """How many guests in all."""
     max_price: Price | None = None
+    """What a night of one unit may cost at most, in minor units."""
     currency: Currency | None = None
+    """The currency of the prices that are compared; left out, the stage's first."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=50)] = 20
+    """How many items the page has at most; it may end earlier."""
 
 
 class CitiesQuery(Paged, frozen=True):
     """Cities whose name begins with ``prefix``, whatever its spelling."""
 
     prefix: Annotated[str, checked(optional_line, max_length=MAX_CITY)] = ""
+    """How a city's name begins; empty for all of them."""
 
 
 def _wrong_dates(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:

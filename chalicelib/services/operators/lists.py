@@ -23,7 +23,7 @@ from chalicelib.services.updating import Decision, update
 MOST_DAYS = 31
 
 Action = Literal["resolve", "acknowledge"]
-"""The calls that take something off the attention list."""
+"""A call that takes something off the attention list: `resolve` a payment or a refund, `acknowledge` anything else."""
 
 _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("resolve",)}
 """The calls that resolve a payment or a refund, by its status."""
