@@ -206,6 +206,7 @@ class Container:
             return_origins=self.settings.return_origins,
             time_zone=self.settings.time_zone,
             currency=next(iter(self.settings.gateways)),
+            payment_limits=self.settings.payment_limits,
         )
 
     @cached_property

@@ -58,6 +58,8 @@ class GatewayRow:
     """What it cannot work without, in the stage's path of SSM; first the key that calls carry."""
     refund_business_days: int
     """Within how many business days it says that a refund is with the payer: for so long its silence is no alarm."""
+    largest: Mapping[str, int]
+    """The largest payment that its API takes, in minor units of each currency, where that is known."""
     calls_back: bool
     """Its server calls an address of ours, of this very payment, when something happened."""
 
@@ -98,6 +100,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             signatures=("x-chapa-signature", "chapa-signature"),
             secrets=("chapa_secret_key", "chapa_webhook_secret"),
             refund_business_days=3,
+            largest=MappingProxyType({"ETB": 100_000_000, "USD": 100_000_000}),
             calls_back=True,
         ),
         "paystack": GatewayRow(
@@ -108,6 +111,7 @@ GATEWAYS: Mapping[str, GatewayRow] = MappingProxyType(
             signatures=("x-paystack-signature",),
             secrets=("paystack_secret_key",),
             refund_business_days=10,
+            largest=MappingProxyType({}),
             calls_back=False,
         ),
     }

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from chalicelib.domain.money import Money
 from chalicelib.domain.timing import (
     CHECKOUT_WINDOW,
     CHECKOUT_WINDOW_MAX,
@@ -60,6 +61,8 @@ class Settings:
     """In which a day begins where no listing says it: Africa/Addis_Ababa"""
     gateways: Mapping[str, str]
     """The gateway that takes new payments in each currency: ETB:chapa USD:chapa"""
+    payment_limits: Mapping[str, Money]
+    """The largest single payment by currency: ETB:500000 USD:900.50; where none is named, the gateway's own."""
     gateway_urls: Mapping[str, str]
     """CHAPA_BASE_URL, PAYSTACK_BASE_URL: the address of each gateway's API, with its version."""
     mode: Mode
@@ -106,6 +109,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is an IANA time zone: Africa/Addis_Ababa") from error
 
     stage = text("GUZO_STAGE")
+    gateways = _by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa"))
     return Settings(
         stage=stage,
         listings_table=text("LISTINGS_TABLE", ""),
@@ -124,7 +128,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         time_zone=zone("TIME_ZONE", "Africa/Addis_Ababa"),
-        gateways=_by_currency("GATEWAYS", text("GATEWAYS", "ETB:chapa USD:chapa")),
+        gateways=gateways,
+        payment_limits=_payment_limits("PAYMENT_LIMITS", text("PAYMENT_LIMITS", ""), gateways),
         gateway_urls=MappingProxyType(
             {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}
         ),
@@ -152,3 +157,22 @@ def _by_currency(name: str, value: str) -> Mapping[str, str]:
         if currency not in row.currencies:
             raise BadSetting(f"{name}: {row.brand} takes {', '.join(row.currencies)}, and not {currency}")
     return MappingProxyType(pairs)
+
+
+def _payment_limits(name: str, value: str, gateways: Mapping[str, str]) -> Mapping[str, Money]:
+    """The largest single payment in each currency of the stage, where there is one. Raises BadSetting."""
+    limits = {
+        currency: Money(GATEWAYS[gateway].largest[currency], currency)
+        for currency, gateway in gateways.items()
+        if currency in GATEWAYS[gateway].largest
+    }
+    for pair in value.split():
+        currency, _, amount = pair.partition(":")
+        try:
+            limits[currency] = Money.parse(amount, currency)
+        except ValueError as error:
+            raise BadSetting(f"{name} names the largest payment in each currency: ETB:500000 USD:900.50") from error
+        if not limits[currency].minor:
+            raise BadSetting(f"{name} names amounts above zero")
+    # A limit may outlive its currency at this stage.
+    return MappingProxyType({currency: limit for currency, limit in limits.items() if currency in gateways})

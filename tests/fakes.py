@@ -361,6 +361,7 @@ class Fakes:
             return_origins=frozenset({"https://shop.example.et"}),
             time_zone="Africa/Addis_Ababa",
             currency="ETB",
+            payment_limits={"ETB": Money(100_000_000, "ETB")},
         )
 
     def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:

@@ -17,6 +17,7 @@ from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.money import Money
 from chalicelib.services.ports import Attachment, Message, Task
 from tests.adapters.chapa_server import OPENED, OPENING, Keys
 from tests.adapters.fake_network import FakeConnection, clock_of_calls, network_of_calls
@@ -40,6 +41,7 @@ ENVIRONMENT = {
     "CHECKOUT_WINDOW_MINUTES": "20",
     "RETURN_ORIGINS": "https://shop.example.et https://other.example.et/",
     "GATEWAYS": "ETB:chapa KES:paystack",
+    "PAYMENT_LIMITS": "KES:150000",
     "CHAPA_BASE_URL": "https://chapa.example/v1",
     "PAYSTACK_BASE_URL": "https://paystack.example",
     "MAIL_FROM": "bookings@guzo.example",
@@ -86,6 +88,7 @@ def test_the_rules_are_those_of_the_settings() -> None:
     assert (rules.hold_for, rules.checkout_window) == (timedelta(minutes=45), timedelta(minutes=20))
     assert rules.return_origins == {"https://shop.example.et", "https://other.example.et"}
     assert (rules.time_zone, rules.currency) == ("Africa/Nairobi", "ETB")
+    assert rules.payment_limits == {"ETB": Money(100_000_000, "ETB"), "KES": Money(15_000_000, "KES")}
     assert container_of(GATEWAYS="USD:chapa ETB:chapa").rules.currency == "USD"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.money import Money
 from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, is_sandbox
 from chalicelib.settings import BadSetting, read
 
@@ -85,3 +86,44 @@ def test_the_template_accepts_the_same_addresses(parameter: str) -> None:
 )
 def test_only_what_is_on_this_machine_is_an_imitation(address: str, *, sandbox: bool) -> None:
     assert is_sandbox(address) is sandbox
+
+
+def test_the_largest_payment_is_the_gateways_own_unless_the_stage_says_otherwise() -> None:
+    stage = {"GUZO_STAGE": "dev", "GATEWAYS": "ETB:chapa USD:chapa KES:paystack"}
+    million = {currency: Money(100_000_000, currency) for currency in ("ETB", "USD")}
+    assert read(stage).payment_limits == million
+    assert read(stage | {"PAYMENT_LIMITS": "  "}).payment_limits == million
+    said = read(stage | {"PAYMENT_LIMITS": "ETB:50000 KES:150000.50"}).payment_limits
+    assert read({"GUZO_STAGE": "dev", "PAYMENT_LIMITS": "KES:1"}).payment_limits == million, "a currency not taken here"
+    assert said == million | {"ETB": Money(5_000_000, "ETB"), "KES": Money(15_000_050, "KES")}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["ETB", "ETB:", "ETB:0", "ETB:0.00", "ETB:-5", "ETB:1e6", "ETB:1,000", "ETB:5.001", "etb:5", "EUR:5",
+     ":5", "ETB:marked", "ETB:99999999999999999999", "ETB=5", "ETB:5;USD:5"],
+)  # fmt: skip
+def test_a_largest_payment_that_is_none(value: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        read({"GUZO_STAGE": "dev", "PAYMENT_LIMITS": value})
+    assert str(refused.value).startswith("PAYMENT_LIMITS names ")
+    assert "marked" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("", True),
+        ("ETB:500000", True),
+        ("ETB:500000.5 USD:9000.50", True),
+        ("ETB:5 ", False),
+        ("ETB", False),
+        ("etb:5", False),
+        ("ETB:5,USD:5", False),
+        ("ETB:-5", False),
+        ("ETB:5.001", False),
+    ],
+)
+def test_the_template_accepts_what_can_be_a_largest_payment(value: str, *, accepted: bool) -> None:
+    pattern = json.loads(TEMPLATE.read_text())["Parameters"]["PaymentLimits"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, value)) is accepted

@@ -5,6 +5,7 @@
     Refusal
     ├── InvalidRequest            invalid_request           a field, or several, are wrong
     │   ├── IdempotencyKeyRequired idempotency_key_required
+    │   ├── AmountAboveLimit      amount_above_limit        more than one payment can be at this stage
     │   └── InvalidCursor         invalid_cursor
     ├── Unauthenticated           unauthenticated
     ├── Forbidden                 forbidden                 a role that the caller lacks
@@ -84,6 +85,10 @@ class InvalidRequest(Refusal):
 
 class IdempotencyKeyRequired(InvalidRequest):
     code = "idempotency_key_required"
+
+
+class AmountAboveLimit(InvalidRequest):
+    code = "amount_above_limit"
 
 
 class InvalidCursor(InvalidRequest):

@@ -12,6 +12,7 @@ from chalicelib.domain.booking import Actor, Booking, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Quote, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import (
+    AmountAboveLimit,
     Busy,
     CurrencyNotTaken,
     DatesUnavailable,
@@ -74,8 +75,8 @@ def book(
 
     A repeat is looked up before anything else: it must work when the listing is closed or dearer meanwhile. When the
     gateway does not answer, the booking is kept all the same; the payment's ``problem`` says what happened.
-    Raises Unauthenticated, InvalidRequest, ListingNotFound, ListingClosed, DatesUnavailable, PriceChanged,
-    TooManyOpenHolds, IdempotencyKeyReused, InProgress, Busy.
+    Raises Unauthenticated, InvalidRequest, ListingNotFound, ListingClosed, DatesUnavailable, AmountAboveLimit,
+    PriceChanged, TooManyOpenHolds, IdempotencyKeyReused, InProgress, Busy.
     """
     guest = signed_in(principal).person_id
     booking_id = derive_booking_id(ports.bookings.salt(), guest, key)
@@ -164,6 +165,10 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     if short := calendar.short_nights(listing, nights, stay):
         raise DatesUnavailable(short, own_booking=_own_hold(ports, guest, listing, short))
     quote = calendar.quote(listing, nights, stay)
+    if (limit := ports.rules.payment_limits.get(quote.total.currency)) is not None and limit < quote.total:
+        raise AmountAboveLimit(
+            f"The stay costs {quote.total.formatted}, and one payment can be at most {limit.formatted}."
+        )
     if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
     slot = next(free_slots(ports, guest, now), None)

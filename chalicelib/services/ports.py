@@ -486,6 +486,8 @@ class Rules:
     """In which a day begins, where no listing says it (IANA)."""
     currency: str
     """What a search is in that names none."""
+    payment_limits: Mapping[str, Money]
+    """The largest single payment in each currency; one that is not here has none."""
 
 
 class Ports(Protocol):

@@ -172,6 +172,7 @@ def app_environment(
         "CHAPA_BASE_URL": chapa.base_url,
         "PAYSTACK_BASE_URL": paystack_access(outer, addresses).base_url,
         "GATEWAYS": " ".join(":".join(pair) for pair in currencies(outer).items()),
+        "PAYMENT_LIMITS": outer.get("PAYMENT_LIMITS", ""),
         "PUBLIC_URL": addresses.api,
         "OIDC_ISSUER": addresses.issuer,
         "OIDC_CLIENT_ID": CLIENT_ID,

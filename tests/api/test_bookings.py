@@ -475,3 +475,17 @@ def test_cancelling(world: World) -> None:
     world.clock.at = NOW.replace(day=14, hour=11)
     reply = world.call("POST", f"/v1/bookings/{begun['booking_id']}/cancel", {}, by=world.guest())
     assert (reply.status, reply.code) == (409, "stay_begun")
+
+
+def test_a_stay_above_the_largest_payment_is_refused(world: World) -> None:
+    listing = world.listing(nightly_price={"amount": 33_333_400, "currency": "ETB"})
+    before = world.stored()
+    request = world.request(listing)
+    reply = world.call("POST", "/v1/bookings", request, by=world.guest(), key="x")
+    assert (reply.status, reply.code, reply.body["retryable"]) == (400, "amount_above_limit", False)
+    assert "ETB 1,000,002.00" in reply.body["detail"]
+    assert "ETB 1,000,000.00" in reply.body["detail"]
+    assert world.stored() == before
+    assert world.gateway.asked == []
+    shorter = request | {"check_out": "2027-01-16"}
+    assert world.call("POST", "/v1/bookings", shorter, by=world.guest(), key="x").status == 201

@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.domain.calendar import MAX_DAYS_AHEAD, Night
 from chalicelib.domain.errors import (
+    AmountAboveLimit,
     Busy,
     CurrencyNotTaken,
     DatesUnavailable,
@@ -246,6 +247,30 @@ def test_a_price_that_changed_is_told(harness: Harness, ports: Fakes, shown: int
         harness.book(expected_total=shown)
     assert refused.value.total == Money(735000, "ETB")
     assert wrote_nothing(ports)
+
+
+@pytest.mark.parametrize("expected_total", [None, 735000, 1])
+def test_a_stay_that_costs_more_than_one_payment_may_is_refused_before_nights_are_held(
+    harness: Harness, ports: Fakes, expected_total: int | None
+) -> None:
+    ports.rules = replace(ports.rules, payment_limits={"ETB": Money(734999, "ETB"), "USD": Money(1, "USD")})
+    with pytest.raises(AmountAboveLimit) as refused:
+        harness.book(expected_total=expected_total)
+    assert "ETB 7,350.00" in refused.value.detail
+    assert "at most ETB 7,349.99" in refused.value.detail
+    assert wrote_nothing(ports)
+    assert ports.call_log.names("gateway") == []
+
+
+@pytest.mark.parametrize("limits", [{"ETB": Money(735000, "ETB")}, {}, {"USD": Money(1, "USD")}])
+def test_a_stay_that_costs_as_much_as_one_payment_may_is_held(
+    harness: Harness, ports: Fakes, limits: dict[str, Money]
+) -> None:
+    ports.rules = replace(ports.rules, payment_limits=limits)
+    held = harness.book()
+    assert held.booking.total == Money(735000, "ETB")
+    ports.rules = replace(ports.rules, payment_limits={"ETB": Money(1, "ETB")})
+    assert harness.book().replayed, "a repeat is answered whatever the limit is by now"
 
 
 def test_a_guest_holds_at_most_three_unpaid_bookings(harness: Harness, ports: Fakes) -> None:

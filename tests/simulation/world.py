@@ -320,6 +320,7 @@ class World:
                 return_origins=frozenset(),
                 time_zone="Africa/Addis_Ababa",
                 currency="ETB",
+                payment_limits={"ETB": Money(100_000_000, "ETB")},
             ),
         )
 

@@ -196,6 +196,7 @@ ANSWERS: Mapping[type, Json] = {
         "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE",
         "client_id": "4q2s0exampleclient",
         "currencies": ["ETB", "USD"],
+        "payment_limits": {"ETB": {"amount": 50000000, "currency": "ETB", "formatted": "ETB 500,000.00"}},
         "languages": ["en", "am"],
         "time_zone": "Africa/Addis_Ababa",
         "hold_minutes": 30,

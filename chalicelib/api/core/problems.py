@@ -24,6 +24,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "invalid_json": ProblemType(400, "The body is no JSON object"),
     "invalid_cursor": ProblemType(400, "The cursor does not belong to this list"),
     "idempotency_key_required": ProblemType(400, "An Idempotency-Key is needed"),
+    "amount_above_limit": ProblemType(400, "More than one payment can be"),
     "gateway_rejected": ProblemType(400, "The payment gateway refused"),
     "unauthenticated": ProblemType(401, "Sign in first"),
     "bad_signature": ProblemType(401, "Not signed by the gateway"),

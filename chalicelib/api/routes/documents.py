@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib import __version__
+from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.core.refusals import RouteNotFound
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Language
@@ -68,6 +70,8 @@ class Config(msgspec.Struct, frozen=True):
     """The frontend's client at that issuer."""
     currencies: tuple[str, ...]
     """What can be paid in. The first one is that of a search that names none."""
+    payment_limits: Mapping[str, MoneyOut]
+    """The largest single payment in each currency, where there is one: a stay that costs more is refused."""
     languages: tuple[Language, ...]
     """What Guzo writes to guests in."""
     time_zone: str
@@ -106,6 +110,7 @@ def config(call: Call) -> Answer:
             settings.oidc_issuer,
             settings.oidc_client_id,
             tuple(settings.gateways),
+            {currency: MoneyOut.of(limit) for currency, limit in settings.payment_limits.items()},
             LANGUAGES,
             settings.time_zone,
             settings.hold // timedelta(minutes=1),
