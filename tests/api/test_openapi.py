@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,7 +23,9 @@ from chalicelib.api.core.fields import FORMATS
 from chalicelib.api.core.gateway_responses import RESPONSES
 from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.api.core.validation import read_body
+from chalicelib.api.local_examples import GUEST, HOST
 from chalicelib.api.routes import documents
+from chalicelib.domain.ids import derive_booking_id, derive_listing_id
 from chalicelib.domain.money import EXPONENTS
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
@@ -189,15 +192,24 @@ def test_the_examples_fit_their_schemas() -> None:
     assert held > 60
 
 
+@pytest.fixture
+def deployed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage of AWS, where nothing is done for a developer's convenience."""
+    stage = replace(world.container.settings, stage="prod", oidc_issuer="https://issuer.example/<b>")
+    monkeypatch.setattr(world.container, "settings", stage)
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/openapi.json", "/docs", "/health", "/v1/config", *(f"/docs/{name}" for name in documents.FILES)]
 )
+@pytest.mark.usefixtures("deployed")
 def test_the_documents_ask_nothing_of_aws(world: World, path: str) -> None:
     world.touched.clear()
     assert world.call("GET", path).status == 200
     assert world.touched == []
 
 
+@pytest.mark.usefixtures("deployed")
 def test_it_is_served_as_it_is_committed(world: World) -> None:
     reply = world.call("GET", "/openapi.json")
     assert reply.headers["Content-Type"] == "application/json"
@@ -247,13 +259,39 @@ def test_the_page_runs_only_its_own_scripts(world: World) -> None:
     assert "persistAuthorization: false" in world.call("GET", "/docs/docs.js").text
 
 
-def test_the_page_says_where_a_token_comes_from(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "curl -s https://issuer.example/token" in world.call("GET", "/docs").text
-    deployed = replace(world.container.settings, stage="prod", oidc_issuer="https://issuer.example/<b>")
-    monkeypatch.setattr(world.container, "settings", deployed)
-    page = world.call("GET", "/docs").text
-    assert "<code>https://issuer.example/&lt;b&gt;</code>" in page
-    assert "curl" not in page
+def test_a_local_page_signs_in_at_the_local_issuer(world: World) -> None:
+    page = world.call("GET", "/docs")
+    assert 'data-tokens="https://issuer.example/token"' in page.text
+    assert re.findall(r'data-sub="([^"]+)" data-groups="([^"]*)"', page.text) == [
+        ("guest-1", ""),
+        ("host-1", "host"),
+        ("operator-1", "operator"),
+    ]
+    assert "connect-src 'self' https://issuer.example;" in page.headers["Content-Security-Policy"]
+    assert re.findall(r"<script(?! src)|<style|style=|\son\w+=", page.text) == []
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_deployed_page_says_where_a_token_comes_from(world: World) -> None:
+    page = world.call("GET", "/docs")
+    assert "<code>https://issuer.example/&lt;b&gt;</code>" in page.text
+    assert "data-tokens" not in page.text
+    assert "connect-src 'self';" in page.headers["Content-Security-Policy"]
+
+
+def test_the_examples_of_a_local_stack_name_what_is_there_today(world: World) -> None:
+    world.clock.at = datetime(2027, 3, 30, 12, 0, tzinfo=UTC)
+    made = json.loads(world.call("GET", "/openapi.json").text)
+    salt = world.container.bookings.salt()
+    paths = made["paths"]
+    asked = paths["/v1/bookings"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert (asked["check_in"], asked["check_out"]) == ("2027-04-11", "2027-04-14")
+    assert asked["listing_id"] == derive_listing_id(salt, HOST, "seed-Bahir-Dar-Lake-house")
+    (key,) = (each["example"] for each in paths["/v1/bookings"]["post"]["parameters"])
+    assert key == "a-key-for-2027-03-30"
+    booking_id = paths["/v1/bookings/{booking_id}"]["get"]["parameters"][0]["example"]
+    assert booking_id == derive_booking_id(salt, GUEST, key)
+    assert paths["/v1/payments/{tx_ref}"]["get"]["parameters"][0]["example"] == f"{booking_id}-1"
 
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "docs.html", "..", "..%2fsettings.py", "docs.js.map", "x"])

@@ -12,6 +12,7 @@ import msgspec
 
 import app  # noqa: F401 - it declares every route
 from chalicelib import __version__
+from chalicelib.api import local_examples
 from chalicelib.api.core.fields import FORMATS
 from chalicelib.api.core.routing import ROUTES, Route
 from chalicelib.gateways import GATEWAYS
@@ -66,7 +67,7 @@ TAKEN: Mapping[str, Json] = {
     "Idempotency-Key": {
         "description": "One key per intent: the same call may then be sent again.",
         "schema": TEXT | {"pattern": "^[!-~]{1,255}$"},
-        "example": "a-key-for-this-intent",
+        "example": local_examples.KEY,
     },
     "If-None-Match": {
         "description": "The `ETag` of an earlier answer: this one is 304 if it would be the same.",

@@ -12,15 +12,14 @@ from chalicelib.api.answers.listings import CityOut, FoundListingPageOut, Listin
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
+from chalicelib.api.local_examples import BOOKING_ID, HOST, LISTING_ID
 from chalicelib.api.routes import attention, bookings, callbacks, documents, listings, operators, payments, reviews
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Page
 
 Json = dict[str, Any]
 
-BOOKING_ID = "GZ4T1B8WCD7K2M9Q"
 TX_REF = f"{BOOKING_ID}-1"
-LISTING_ID = "lst_7QK2M9P4T1B8WCD0"
 
 PARAMETERS: Mapping[str, str] = {
     "listing_id": LISTING_ID,
@@ -30,7 +29,7 @@ PARAMETERS: Mapping[str, str] = {
     "item_id": f"email.{BOOKING_ID}.1",
     "file": "swagger-ui.css",
     "city": "Bahir Dar",
-    "from": "2027-01-14",
+    "from": "2027-01-01",
     "to": "2027-01-17",
 }
 
@@ -41,7 +40,7 @@ def _money(minor: int) -> Json:
 
 
 _AT = {"created_at": "2027-01-02T09:15:30Z", "updated_at": "2027-01-02T09:15:32Z"}
-_PRICE = {"amount": 245000, "currency": "ETB"}
+_PRICE = {"amount": 210000, "currency": "ETB"}
 _CONTACT = {
     "first_name": "Hanna",
     "last_name": "Tesfaye",
@@ -50,13 +49,13 @@ _CONTACT = {
 }
 _DRAFT = {
     "title": "Lake house",
-    "description": "On the shore of Lake Tana, with a garden.",
+    "description": "On the shore of Lake Tana: boats to the monasteries leave from the jetty.",
     "city": "Bahir Dar",
-    "address": "Shum Abo, near the boat landing",
+    "address": "Shore road, by the jetty",
     "time_zone": "Africa/Addis_Ababa",
     "nightly_price": _PRICE,
-    "units": 4,
-    "guests_per_unit": 2,
+    "units": 3,
+    "guests_per_unit": 4,
     "cancellation_policy": "flexible",
     "check_in_time": "14:00",
     "check_out_time": "11:00",
@@ -64,9 +63,9 @@ _DRAFT = {
 }
 _LISTING = {
     "listing_id": LISTING_ID,
-    "host_id": "6f1c2a7e-host",
+    "host_id": HOST,
     **_DRAFT,
-    "nightly_price": _money(245000),
+    "nightly_price": _money(210000),
     "status": "open",
     "rating": {"average": 4.5, "count": 12},
     **_AT,
@@ -75,12 +74,12 @@ _FOUND_LISTING = {
     "listing_id": LISTING_ID,
     **{name: _LISTING[name] for name in ("title", "city", "nightly_price", "units", "guests_per_unit", "rating")},
     **{name: _LISTING[name] for name in ("cancellation_policy", "photos")},
-    "quote": {"nights": 3, "units": 1, "total": _money(735000)},
+    "quote": {"nights": 3, "units": 1, "total": _money(630000)},
 }
-_NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(245000), "closed": False, "bookable": True}]}
+_NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(210000), "closed": False, "bookable": True}]}
 _REFUND = {
     "refund_id": f"{TX_REF}-R1",
-    "amount": _money(245000),
+    "amount": _money(210000),
     "reason": "One night less",
     "status": "owed",
     **_AT,
@@ -90,7 +89,7 @@ _PAYMENT = {
     "booking_id": BOOKING_ID,
     "gateway": "chapa",
     "status": "pending",
-    "amount": _money(735000),
+    "amount": _money(630000),
     "checkout_url": "https://checkout.chapa.co/checkout/payment/V38JyhpTygC9QimkJrdful9oEjih0heIv53eJ1MsJS6xG",
     "refunds": [],
     **_AT,
@@ -107,8 +106,8 @@ _BOOKING = {
     "guests": 2,
     "language": "en",
     "contact": _CONTACT,
-    "lines": [{"description": "3 nights × 1 unit", "amount": _money(735000)}],
-    "total": _money(735000),
+    "lines": [{"description": "3 nights × 1 unit", "amount": _money(630000)}],
+    "total": _money(630000),
     "hold_expires_at": "2027-01-02T09:45:30Z",
     "return_url": None,
     **_AT,
@@ -118,7 +117,7 @@ _BOOKING = {
 
 BODIES: Mapping[type, Json] = {
     listings.Draft: _DRAFT,
-    listings.Change: {"nightly_price": {"amount": 260000, "currency": "ETB"}, "units": 5},
+    listings.Change: {"nightly_price": {"amount": 230000, "currency": "ETB"}, "units": 5},
     listings.NightsIn: {"from": "2027-01-06", "to": "2027-01-08", "price": _PRICE, "closed": False},
     reviews.NewReview: {"booking_id": BOOKING_ID, "rating": 5, "text": "Quiet, and the coffee was good."},
     bookings.NewBooking: {
@@ -129,10 +128,10 @@ BODIES: Mapping[type, Json] = {
         "guests": 2,
         "contact": _CONTACT,
         "language": "en",
-        "expected_total": 735000,
+        "expected_total": 630000,
     },
     bookings.CancelBooking: {"reason": "We fell ill."},
-    payments.NewRefund: {"amount": 245000, "reason": "One night less"},
+    payments.NewRefund: {"amount": 210000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
     attention.Acknowledge: {"note": "The guest was told by telephone."},
@@ -161,7 +160,7 @@ ANSWERS: Mapping[type, Json] = {
         "kind": "payment_review",
         "subject": TX_REF,
         "booking_id": BOOKING_ID,
-        "reason": "ETB 245.00 came, and ETB 7,350.00 was asked",
+        "reason": "ETB 210.00 came, and ETB 6,300.00 was asked",
         "since": "2027-01-02T09:20:00Z",
         "age_seconds": 3600,
         "actions": ["resolve"],
@@ -183,10 +182,10 @@ ANSWERS: Mapping[type, Json] = {
                 "currency": "ETB",
                 "bookings": 1,
                 "payments": 1,
-                "taken": _money(735000),
-                "fees": _money(18375),
+                "taken": _money(630000),
+                "fees": _money(15750),
                 "refunded": _money(0),
-                "refunds_owed": _money(245000),
+                "refunds_owed": _money(210000),
             }
         ],
     },

@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 from chalice.app import Blueprint
@@ -15,9 +16,9 @@ from chalicelib import __version__
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.core.refusals import RouteNotFound
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.api.local_examples import GUEST, HOST, OPERATOR, with_local_examples
 from chalicelib.domain.booking import Language
 from chalicelib.domain.timing import STATIC_CACHE
-from chalicelib.settings import Settings
 
 routes = Blueprint(__name__)
 
@@ -36,13 +37,18 @@ FILES = {
 }
 """What ``/docs/{file}`` gives out, and nothing else: the folder and the media type of each."""
 
+
+def _policy(connect_to: str) -> str:
+    """What a page may do. Swagger UI sets styles from its script, which needs no permission; it has icons of data."""
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connect_to}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
 _PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # Swagger UI sets styles from its script, which needs no permission; some of its icons are data URLs.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": _policy("'self'"),
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
 }
@@ -121,16 +127,29 @@ def config(call: Call) -> Answer:
 
 
 @endpoint(routes, "GET", "/openapi.json", uses_store=False, outcomes=(Outcome(body=dict),))
-def openapi_document(_: Call) -> Answer:
+def openapi_document(call: Call) -> Answer:
     """Read this document."""
-    return Answer((_STATIC / "openapi.json").read_text(encoding="utf-8"), headers={"Content-Type": "application/json"})
+    text = (_STATIC / "openapi.json").read_text(encoding="utf-8")
+    settings = call.container.settings
+    if settings.stage == "local":
+        today = call.now().astimezone(ZoneInfo(settings.time_zone)).date()
+        text = with_local_examples(text, salt=call.container.bookings.salt(), today=today)
+    return Answer(text, headers={"Content-Type": "application/json"})
 
 
 @endpoint(routes, "GET", "/docs", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
 def docs_page(call: Call) -> Answer:
     """Show this document as a page to read and to try."""
     page = (_STATIC / "docs" / "docs.html").read_text(encoding="utf-8")
-    return Answer(page.format(version=SWAGGER_UI, hint=_hint(call.container.settings)), headers=_PAGE_HEADERS)
+    settings = call.container.settings
+    if settings.stage != "local":
+        hint = f"<p>Tokens come from <code>{escape(settings.oidc_issuer)}</code>.</p>"
+        return Answer(page.format(version=SWAGGER_UI, hint=hint), headers=_PAGE_HEADERS)
+    issuer = settings.oidc_issuer.removesuffix("/oidc")
+    hint = (_STATIC / "docs" / "sign_in.html").read_text(encoding="utf-8")
+    hint = hint.format(tokens=escape(f"{issuer}/token"), guest=GUEST, host=HOST, operator=OPERATOR)
+    headers = _PAGE_HEADERS | {"Content-Security-Policy": _policy(f"'self' {issuer}")}
+    return Answer(page.format(version=SWAGGER_UI, hint=hint), headers=headers)
 
 
 @endpoint(
@@ -152,15 +171,3 @@ def docs_file(call: Call) -> Answer:
         # It is asked for by its version.
         headers["Cache-Control"] = f"public, max-age={STATIC_CACHE.total_seconds():.0f}"
     return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
-
-
-def _hint(settings: Settings) -> str:
-    """Where a token comes from: on a developer's machine from the issuer there, which asks for no password."""
-    if settings.stage != "local":
-        return f"<p>Tokens come from <code>{escape(settings.oidc_issuer)}</code>.</p>"
-    address = escape(settings.oidc_issuer.removesuffix("/oidc") + "/token")
-    request = escape('{"sub": "hanna", "groups": ["host", "operator"]}', quote=False)
-    return (
-        "<p>On this machine anybody gets one:</p>"
-        f"<pre>curl -s {address} -H 'Content-Type: application/json' -d '{request}'</pre>"
-    )
