@@ -164,12 +164,17 @@ def test_a_task_of_the_sweep_is_nothing_but_the_booking() -> None:
         f'{{"booking_id": "{BOOKING}", "request_id": 7}}',
         f'{{"booking_id": "{BOOKING}", "entries": "12"}}',
         f'{{"booking_id": "{BOOKING}", "entries": [1]}}',
-        f'{{"booking_id": "{BOOKING}", "actor": {{"cause": "nobody"}}}}',
     ],
 )
 def test_junk_is_refused(body: str) -> None:
     with pytest.raises(ValueError, match="a message"):
         read_task(body)
+
+
+@pytest.mark.parametrize("actor", [{"cause": "dispute"}, {"cause": "operator", "role": "approver"}, "operator", 7])
+def test_an_actor_of_a_newer_release_does_not_keep_a_task_from_its_work(actor: object) -> None:
+    body = json.dumps({"booking_id": BOOKING, "tx_ref": f"{BOOKING}-1", "claim": "paid", "actor": actor})
+    assert read_task(body) == Task(BOOKING, f"{BOOKING}-1", claim="paid")
 
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
