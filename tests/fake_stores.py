@@ -152,8 +152,7 @@ class FakeBookings(Logged):
                 if listing is None:
                     raise ValueError("taking nights needs the listing's units")
                 self._take(after, listing)
-            if before.holds_nights and not after.holds_nights:
-                self._release(after)
+            self._release(after, set(before.held_nights) - set(after.held_nights))
             after = replace(after, version=before.version + 1)
             self._put(after)
             return after
@@ -245,9 +244,9 @@ class FakeBookings(Logged):
         for night in nights:
             self.tables.nights[listing.listing_id, night.date] = replace(night, taken=night.taken + units)
 
-    def _release(self, booking: Booking) -> None:
+    def _release(self, booking: Booking, days: Iterable[date]) -> None:
         place, units = booking.place.listing_id, booking.stay.units
-        nights = [self.tables.night(place, day) for day in booking.stay.dates]
+        nights = [self.tables.night(place, day) for day in days]
         if any(night.taken < units for night in nights):
             raise NightsShort
         for night in nights:

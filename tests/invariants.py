@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, get_args
 
 from chalicelib.domain.attention import attention
@@ -55,12 +55,39 @@ def check_booking(booking: Booking, *, one_clock: bool = True) -> None:
     _check_money(booking)
     _check_due_work(booking)
     assert booking.holds_nights is (booking.status in HOLDING_STATUSES)
+    assert booking.held_nights == (nights_kept(booking) if booking.holds_nights else ())
+    _check_end(booking)
     for event in booking.history:
         assert isinstance(event.at, datetime), event
         assert event.cause in get_args(Cause), event
         assert isinstance(event.detail, str), event
     instants = [event.at for event in booking.history]
     assert not one_clock or instants == sorted(instants)
+
+
+def nights_kept(booking: Booking) -> tuple[date, ...]:
+    """Return the nights of a stay, up to its end where it ended early."""
+    end = booking.ended
+    return tuple(day for day in booking.stay.dates if end is None or day < end.free_from)
+
+
+def _check_end(booking: Booking) -> None:
+    """A stay ends once, while it lasts, and its guest is told once."""
+    told = [entry for entry in booking.outbox if entry.kind == "stay_ended"]
+    recorded = [event for event in booking.history if event.kind == "stay_ended"]
+    if booking.ended is None:
+        assert not told
+        assert not recorded
+        return
+    assert booking.status == "confirmed"
+    assert len(told) == len(recorded) == 1
+    assert recorded[0].at == booking.ended.at >= booking.check_in_at
+    assert booking.stay.check_in <= booking.ended.free_from <= booking.stay.check_out
+    assert (booking.ended.last_night is None) is (booking.ended.as_ == "no_show")
+    if booking.ended.refund:
+        refund = booking.refund(told[0].about)
+        assert refund is not None
+        assert (refund.amount.minor, refund.reason) == (booking.ended.refund, booking.ended.as_)
 
 
 def _check_payments(booking: Booking) -> None:

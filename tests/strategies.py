@@ -29,6 +29,7 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
+from chalicelib.domain.ending import end_stay
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.verification import Availability, Verification, WebhookClaim, apply_verification, resolve_review
@@ -177,6 +178,8 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
             yield _put_off
     if booking.status != "confirmed" or now < booking.check_in_at:
         yield _cancelled
+    if booking.status == "confirmed" and booking.ended is None and booking.check_in_at <= now < booking.check_out_at:
+        yield from (_stay_ended, _stay_ended)
     if any(payment.status == "review" for payment in booking.payments):
         yield _resolved
     if any(_acknowledgeable(booking)):
@@ -307,6 +310,21 @@ def _acknowledged(draw: Draw, booking: Booking, now: datetime) -> Booking:
     kind, subject = draw(st.sampled_from(list(_acknowledgeable(booking))))
     note = draw(st.sampled_from(("", "Told.")))
     return acknowledge(booking, kind, subject, actor=OPERATOR, note=note, now=now)
+
+
+def _stay_ended(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    left = refunding.left_to_refund(booking.current_payment).minor
+    nights = booking.stay.dates[:-1]
+    last_night = draw(st.none() | st.sampled_from(nights)) if nights else None
+    return end_stay(
+        booking,
+        as_="no_show" if last_night is None else "left_early",
+        last_night=last_night,
+        refund=draw(st.integers(0, left)),
+        note="",
+        actor=Actor(draw(st.sampled_from(("host", "operator")))),
+        now=now,
+    )
 
 
 def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:

@@ -40,6 +40,7 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     "payment_failed": ("booking", "place", "check_in", "check_out", "total"),
     "booking_cancelled": ("booking", "place", "check_in", "check_out"),
     "money_returned": ("booking", "place", "refund", "payment", "refund_id"),
+    "stay_ended": ("booking", "place", "check_in", "check_out"),
     "host_new_booking": (
         "booking", "place", "guest", "phone", "check_in", "check_out", "nights", "units", "guests", "total",
     ),
@@ -132,7 +133,8 @@ class LettersByJinja:
     def render(self, entry: OutboxEntry, booking: Booking) -> Message:
         """The e-mail, whose subject is its first heading; who answers it writes to the other side of the booking.
 
-        A confirmed booking brings its stay as a calendar file, and its cancellation takes the stay off again.
+        A confirmed booking brings its stay as a calendar file. Its cancellation takes the stay off the calendar again,
+        and so does its end as a no-show; the end of a guest who leaves early shortens it.
         """
         parts = [self._part(entry, booking, language) for language in _languages(entry, booking)]
         page = {"brand": BRAND, "subject": parts[0].heading, "parts": parts}
@@ -146,10 +148,16 @@ class LettersByJinja:
         )
 
     def _attachments(self, entry: OutboxEntry, booking: Booking) -> tuple[Attachment, ...]:
-        cancels = entry.kind == "booking_cancelled" and _was_confirmed(booking)
-        if entry.kind == "booking_confirmed" or cancels:
-            return (calendar_file(booking, organizer=self._organizer, cancels=cancels),)
-        return ()
+        match entry.kind:
+            case "booking_confirmed":
+                cancels = False
+            case "stay_ended":
+                cancels = _is_no_show(booking)
+            case "booking_cancelled" if _was_confirmed(booking):
+                cancels = True
+            case _:
+                return ()
+        return (calendar_file(booking, organizer=self._organizer, cancels=cancels),)
 
     def _part(self, entry: OutboxEntry, booking: Booking, language: Language) -> Part:
         facts = _facts(entry, booking, language)
@@ -168,6 +176,8 @@ class LettersByJinja:
             # The host writes to the guest; an operator's note is the house's own.
             why=cancelled.detail if cancelled and by == "host" else "",
             reason=refund.reason if (refund := _refund(entry, booking)) else None,
+            no_show=_is_no_show(booking),
+            leaves_day=day_in_words(booking.free_from, language),
         )
         heading, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
         shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[entry.kind]]
@@ -220,12 +230,14 @@ def instant_in_words(instant: datetime, time_zone: str, language: Language) -> s
 def calendar_file(booking: Booking, *, organizer: str, cancels: bool = False) -> Attachment:
     """The stay as an iCalendar file (RFC 5546); one that ``cancels`` takes the same event off the calendar.
 
+    A confirmed booking changes its event once: when it is cancelled, or when its stay ends early.
+
     The event keeps its uid, so that importing it twice is harmless. The MIME type names the method of the body.
     """
     method = "CANCEL" if cancels else "PUBLISH"
     event = CalendarEvent()
     event.add("uid", f"{booking.booking_id}@guzo")
-    event.add("sequence", int(cancels))
+    event.add("sequence", int(cancels or booking.ended is not None))
     event.add("status", "CANCELLED" if cancels else "CONFIRMED")
     event.add("transp", "TRANSPARENT")
     event["organizer"] = vCalAddress(f"mailto:{organizer}")
@@ -262,6 +274,10 @@ def _reply_to(entry: OutboxEntry, booking: Booking) -> str:
 
 def _was_confirmed(booking: Booking) -> bool:
     return any(event.kind == "booking_confirmed" for event in booking.history)
+
+
+def _is_no_show(booking: Booking) -> bool:
+    return booking.ended is not None and booking.ended.as_ == "no_show"
 
 
 def _languages(entry: OutboxEntry, booking: Booking) -> tuple[Language, ...]:

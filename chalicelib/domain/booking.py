@@ -8,10 +8,10 @@ that tells of it. Each change of a status appends one event, so that folding the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
-from chalicelib.domain.calendar import Line, Stay, instant_of
+from chalicelib.domain.calendar import Line, Stay, dates_between, instant_of
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, payment_of
@@ -37,6 +37,7 @@ LetterKind = Literal[
     "payment_failed",
     "booking_cancelled",
     "money_returned",
+    "stay_ended",
     "host_new_booking",
     "host_cancelled",
 ]
@@ -46,6 +47,8 @@ Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "v
 an `email`."""
 Language = Literal["en", "am"]
 """The language in which Guzo writes to a guest: `en` for English, `am` for Amharic."""
+EndedAs = Literal["no_show", "left_early"]
+"""How a stay ended before its last night: the guest never came (`no_show`), or left before (`left_early`)."""
 GatewayStatus = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]
 """What a gateway reports of a payment. ``unknown``: it does not know the reference; ``no_answer``: no information."""
 
@@ -291,6 +294,19 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
         return self.status == "failed" or (self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION)
 
 
+class StayEnd(Record, frozen=True, kw_only=True):
+    """That a stay ended before its last night: since the day ``free_from``, its nights are for others again.
+
+    ``refund`` is what went back for it, in minor units. ``last_night`` is the last one of a guest who left early.
+    """
+
+    as_: EndedAs
+    at: datetime
+    free_from: date
+    last_night: date | None = None
+    refund: int = 0
+
+
 class Booking(Record, frozen=True, kw_only=True):
     """A stay that somebody holds or has, with everything that happened to its money.
 
@@ -316,6 +332,7 @@ class Booking(Record, frozen=True, kw_only=True):
     request_id: str = ""
     expiry_retry_at: datetime | None = None
     confirmed_late_at: datetime | None = None
+    ended: StayEnd | None = None
     verify_lease: Lease | None = None
     payments: tuple[Payment, ...] = ()
     outbox: tuple[OutboxEntry, ...] = ()
@@ -347,7 +364,10 @@ class Booking(Record, frozen=True, kw_only=True):
 
     @property
     def check_out_at(self) -> datetime:
-        return instant_of(self.stay.check_out, self.place.check_out_time, self.place.time_zone)
+        """When its guest leaves, or would have left."""
+        left_early = self.ended is not None and self.ended.as_ == "left_early"
+        day = self.free_from if left_early else self.stay.check_out
+        return instant_of(day, self.place.check_out_time, self.place.time_zone)
 
     @property
     def holds_nights(self) -> bool:
@@ -357,6 +377,16 @@ class Booking(Record, frozen=True, kw_only=True):
     def was_paid(self) -> bool:
         """Money came for it, whatever became of that money since."""
         return any(payment.facts.received is not None for payment in self.payments)
+
+    @property
+    def free_from(self) -> date:
+        """The first day whose night is not this booking's any more."""
+        return self.stay.check_out if self.ended is None else self.ended.free_from
+
+    @property
+    def held_nights(self) -> tuple[date, ...]:
+        """The nights that this booking keeps from others."""
+        return dates_between(self.stay.check_in, self.free_from) if self.holds_nights else ()
 
     @property
     def slot_frees_at(self) -> datetime:

@@ -26,9 +26,13 @@
     │   ├── NotInAttention        not_in_attention          there is nothing for an operator to resolve
     │   ├── WrongResolutionCall   wrong_resolution_call     another call than acknowledge resolves it
     │   ├── StayBegun             stay_begun
+    │   ├── StayNotBegun          stay_not_begun            a stay ends early once it has begun
+    │   ├── StayOver              stay_over                 and not once it is over
+    │   ├── StayEndedAlready      stay_ended                it was ended before, otherwise
     │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
     │   ├── AlreadyReviewed       already_reviewed
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
+    │   ├── CancelBookingRequired cancel_booking_required   is the booking cancelled with a refund of all?
     │   ├── RefundUnderWay        refund_under_way          the gateway may be executing an earlier post of it
     │   └── InProgress            in_progress               the same call is at work elsewhere
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
@@ -190,6 +194,18 @@ class StayBegun(Conflict):
     code = "stay_begun"
 
 
+class StayNotBegun(Conflict):
+    code = "stay_not_begun"
+
+
+class StayOver(Conflict):
+    code = "stay_over"
+
+
+class StayEndedAlready(Conflict):
+    code = "stay_ended"
+
+
 class StayNotOver(Conflict):
     code = "stay_not_over"
 
@@ -200,6 +216,12 @@ class AlreadyReviewed(Conflict):
 
 class RefundExceedsPayment(Conflict):
     code = "refund_exceeds_payment"
+
+
+class CancelBookingRequired(Conflict):
+    """A refund gives back all of a confirmed booking's money, and does not say what becomes of the booking."""
+
+    code = "cancel_booking_required"
 
 
 class RefundUnderWay(Conflict):

@@ -100,7 +100,7 @@ def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
     """Whether what the letter says still holds; if not, it is superseded and never sent."""
     match entry.kind:
         case "booking_confirmed" | "host_new_booking":
-            return booking.status == "confirmed"
+            return booking.status == "confirmed" and booking.ended is None
         case "hold_expired":
             return booking.status == "expired"
         case "booking_cancelled" | "host_cancelled":
@@ -113,6 +113,8 @@ def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
                 and payment is booking.payments[-1]
                 and payment.status == "failed"
             )
+        case "stay_ended":
+            return booking.ended is not None
         case "money_returned":
             return booking.refund(entry.about) is not None
 

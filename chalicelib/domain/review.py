@@ -28,7 +28,9 @@ class Review(Record, frozen=True):
 
 
 def check_reviewable(booking: Booking, *, now: datetime) -> None:
-    """Raises StayNotOver unless the booking is confirmed and its guest has left."""
+    """Raises StayNotOver unless the booking is confirmed and its guest has left; of a no-show, nobody stayed."""
+    if booking.ended is not None and booking.ended.as_ == "no_show":
+        raise StayNotOver("This stay did not take place.")
     if booking.status != "confirmed" or now < booking.check_out_at:
         raise StayNotOver("A stay can be reviewed once it is over.")
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Event, Payment, PaymentStatus
+from chalicelib.domain.ending import STAY_ENDED
 from chalicelib.domain.ids import BookingId, payment_of
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
@@ -70,7 +71,8 @@ def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Book
 def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: str | None) -> Page[Event]:
     """What happened to a payment, its refunds and its booking, oldest first.
 
-    What operators wrote down for each other, and who any person was, is for operators alone.
+    What operators wrote down for each other, or a host of how a stay ended, is for operators alone; so is who any
+    person was.
     """
     booking, payment, role = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
     own = [
@@ -85,7 +87,8 @@ def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int
 
 def _for_others(event: Event) -> Event:
     """An event as its guest sees it: the role of who acted, never the person."""
-    return replace(event, by="", by_name="", detail="" if event.cause == "operator" else event.detail)
+    is_note = event.cause == "operator" or event.kind == STAY_ENDED
+    return replace(event, by="", by_name="", detail="" if is_note else event.detail)
 
 
 def gateway_events(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[GatewayEvent, ...]:

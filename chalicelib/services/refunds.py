@@ -17,12 +17,16 @@ from chalicelib.domain.booking import (
     get_refund,
     without_verify_lease,
 )
+from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.errors import (
     BookingNotFound,
+    CancelBookingRequired,
+    FieldError,
     GatewayBadAnswer,
     GatewayError,
     GatewayRejected,
     IdempotencyKeyReused,
+    InvalidRequest,
     RefundExceedsPayment,
     RefundNotFound,
     RefundUnderWay,
@@ -50,18 +54,28 @@ class RefundRequest:
 
     reason: str
     amount: int | None = None
+    cancel_booking: bool | None = None
 
 
 def refund(
-    ports: Ports, principal: Principal | None, tx_ref: str, *, amount: int | None, reason: str, key: str
+    ports: Ports,
+    principal: Principal | None,
+    tx_ref: str,
+    *,
+    amount: int | None,
+    reason: str,
+    key: str,
+    cancel_booking: bool | None = None,
 ) -> tuple[Refund, bool]:
     """Owe ``amount`` (minor units; None: all that is left) of a payment; True when it is a repeat under the same key.
 
-    For operators and the listing's host. Raises PaymentNotFound, RefundExceedsPayment, IdempotencyKeyReused, Busy.
+    For operators and the listing's host, who say of a refund of all of a confirmed booking's money whether the booking
+    is cancelled with it. Raises PaymentNotFound, RefundExceedsPayment, CancelBookingRequired, InvalidRequest,
+    StayBegun, IdempotencyKeyReused, Busy.
     """
     booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"))
     hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
-    request = fingerprint(RefundRequest(reason, amount))
+    request = fingerprint(RefundRequest(reason, amount, cancel_booking))
     actor = actor_of(principal, role)
 
     def decide(current: Booking, _: Availability) -> Decision:
@@ -72,24 +86,41 @@ def refund(
         wanted = left if amount is None else Money(amount, left.currency)
         if len(payment.refunds) >= refunds.MAX_REFUNDS or wanted.minor < 1:
             raise RefundExceedsPayment("There is nothing left to give back.")
-        return Decision(
-            refunds.owe_refund(
-                current,
-                tx_ref,
-                amount=wanted,
-                reason=reason,
-                actor=actor,
-                now=ports.clock.now(),
-                key=hashed,
-                fingerprint=request,
-            )
+        cancels = _cancels(current, payment, all_of_it=wanted == left, wish=cancel_booking)
+        now = ports.clock.now()
+        owed = refunds.owe_refund(
+            current,
+            tx_ref,
+            amount=wanted,
+            reason=reason,
+            actor=actor,
+            now=now,
+            key=hashed,
+            fingerprint=request,
+            tell=not cancels,
         )
+        return Decision(cancel(owed, actor=actor, reason=reason, now=now) if cancels else owed)
 
     done = update(ports, booking, decide)
     made = _keyed(get_payment(done.after, tx_ref), hashed)
     if made is None or made.fingerprint != request:
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     return made, _keyed(get_payment(done.before, tx_ref), hashed) is not None
+
+
+def _cancels(booking: Booking, payment: Payment, *, all_of_it: bool, wish: bool | None) -> bool:
+    """Whether the booking is cancelled with a refund. Raises CancelBookingRequired, InvalidRequest."""
+    if not payment.accepted or booking.status != "confirmed":
+        return False
+    if all_of_it and wish is None:
+        raise CancelBookingRequired(
+            "This gives back all that is left of a confirmed booking's money: "
+            "send cancel_booking, true to cancel the booking with it, false to keep it."
+        )
+    if wish and not all_of_it:
+        wrong = FieldError("cancel_booking", "goes with a refund of all that is left")
+        raise InvalidRequest("Some fields are not right.", errors=(wrong,))
+    return bool(wish)
 
 
 def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *, as_: ResolveAs, note: str) -> Refund:

@@ -82,7 +82,7 @@ def in_parts(client: ScenarioClient, narrator: Narrator) -> None:
         narrator.result(f"the gateway says {status_at_gateway!r} of the payment, and the refund is processing still")
         narrator.reason("what the gateway says of the payment does not end a refund: what it says of the refund does")
         narrator.step("The host gives back the rest, and then tries for more")
-        _give_back(client, host, tx_ref, {"reason": "And no light"}, key="rest")
+        _give_back(client, host, tx_ref, {"reason": "And no light", "cancel_booking": False}, key="rest")
         path = f"/v1/payments/{tx_ref}/refunds"
         more = {"amount": 1, "reason": "And a coffee"}
         refused = client.call("POST", path, expect=409, by=host, body=more, headers={"Idempotency-Key": "more"})

@@ -25,6 +25,7 @@ from chalicelib.adapters.letters import (
 )
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Language, LetterKind
 from chalicelib.domain.contact import Contact
+from chalicelib.domain.ending import end_stay
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Availability, resolve_review
 from chalicelib.services.ports import Message
@@ -36,9 +37,24 @@ ORGANIZER = "bookings@guzo.example"
 PUBLIC_URL = "https://api.guzo.example/prod"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 KINDS: tuple[LetterKind, ...] = get_args(LetterKind)
+WITH_CALENDAR: tuple[LetterKind, ...] = ("booking_confirmed", "booking_cancelled", "stay_ended")
 HOST_KINDS: tuple[LetterKind, ...] = ("host_new_booking", "host_cancelled")
 
 Change = Callable[[Booking], Booking]
+
+
+def ended(booking: Booking, *, last_night: date | None = None, refund: int = 0) -> Booking:
+    """A no-show; or with a ``last_night`` a guest who leaves early. It is ended as the stay begins."""
+    return end_stay(
+        booking,
+        as_="left_early" if last_night else "no_show",
+        last_night=last_night,
+        refund=refund,
+        note="seen by nobody",
+        actor=Actor("host"),
+        now=booking.check_in_at,
+    )
+
 
 MADE_BY: dict[LetterKind, Change] = {
     "booking_confirmed": builders.paid,
@@ -48,6 +64,7 @@ MADE_BY: dict[LetterKind, Change] = {
     "booking_cancelled": lambda booking: builders.cancelled(builders.paid(booking), back=booking.total),
     "host_cancelled": lambda booking: builders.cancelled(builders.paid(booking)),
     "money_returned": lambda booking: builders.paid(builders.expired(booking), availability=Availability.SHORT),
+    "stay_ended": lambda booking: ended(builders.paid(booking), refund=24500),
 }
 """How a booking comes to owe each kind of letter."""
 
@@ -222,6 +239,44 @@ def test_a_cancellation_takes_the_stay_off_the_calendar() -> None:
     assert (int(str(stay["sequence"])), int(str(gone["sequence"]))) == (0, 1)
 
 
+@pytest.mark.parametrize(("last_night", "until"), [(None, 17), (date(2027, 1, 14), 15)])
+def test_the_end_of_a_stay_changes_the_calendar(last_night: date | None, until: int) -> None:
+    booking = ended(builders.paid(builders.opened(builders.a_booking())), last_night=last_night)
+    [attachment] = letter("stay_ended", booking).attachments
+    calendar = Calendar.from_ical(attachment.content)
+    [event] = calendar.walk("VEVENT")
+    method, status = ("PUBLISH", "CONFIRMED") if last_night else ("CANCEL", "CANCELLED")
+    assert attachment.mime_type == f"text/calendar; charset=utf-8; method={method}"
+    assert (calendar["method"], event["status"], event["sequence"]) == (method, status, 1)
+    assert event["uid"] == f"{booking.booking_id}@guzo"
+    assert event.decoded("dtend") == datetime(2027, 1, until, 8, 0, tzinfo=UTC)
+
+
+@every_language
+def test_the_end_of_a_stay_tells_how_and_what_comes_back(language: Language) -> None:
+    stay = builders.paid(builders.opened(builders.a_booking(language=language)))
+    early = date(2027, 1, 15)
+    texts = [
+        letter("stay_ended", ended(stay, last_night=last_night, refund=refund)).text
+        for last_night in (None, early)
+        for refund in (0, 24500)
+    ]
+    assert len(set(texts)) == 4
+    assert ["ETB 245.00" in text for text in texts] == [False, True, False, True]
+    leaves = {"en": "Saturday 16 January 2027", "am": "ጃንዋሪ 16 ቀን 2027"}[language]
+    assert [leaves in text for text in texts] == [False, False, True, True]
+    # What the host noted is for operators.
+    assert not any("seen by nobody" in text for text in texts)
+
+
+def test_a_refund_before_the_end_of_a_stay_is_not_told_again() -> None:
+    stay = builders.refund_owed(builders.paid(builders.opened(builders.a_booking())), amount=Money(12345, "ETB"))
+    assert "ETB 123.45" not in letter("stay_ended", ended(stay)).text
+    text = letter("stay_ended", ended(stay, refund=100)).text
+    assert "ETB 1.00" in text
+    assert "ETB 123.45" not in text
+
+
 def test_an_unpaid_stay_was_in_no_calendar() -> None:
     unpaid = builders.cancelled(builders.opened(builders.a_booking()))
     assert letter("booking_cancelled", unpaid).attachments == ()
@@ -283,7 +338,7 @@ def test_a_guest_who_paid_is_called_by_name(language: Language) -> None:
 
 
 @every_language
-@pytest.mark.parametrize("kind", ["booking_cancelled", "money_returned"])
+@pytest.mark.parametrize("kind", ["booking_cancelled", "money_returned", "stay_ended"])
 def test_letters_of_money_say_how_long_it_takes(language: Language, kind: LetterKind) -> None:
     text = letter(kind, booking_owing(kind, language=language)).text
     assert {"en": "one to three working days", "am": "ከአንድ እስከ ሦስት የሥራ ቀናት"}[language] in text
@@ -292,12 +347,12 @@ def test_letters_of_money_say_how_long_it_takes(language: Language, kind: Letter
 @every_letter
 def test_an_answer_goes_to_the_other_side_of_a_confirmed_booking(kind: LetterKind) -> None:
     booking = booking_owing(kind)
-    between = {"booking_confirmed", "booking_cancelled"}
+    between = {"booking_confirmed", "booking_cancelled", "stay_ended"}
     host = booking.place.host_email if kind in between else ""
     assert letter(kind, booking).reply_to == (booking.contact.email if kind in HOST_KINDS else host)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("booking_confirmed", "booking_cancelled")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in WITH_CALENDAR])
 def test_no_other_letter_brings_a_file(kind: LetterKind) -> None:
     assert letter(kind, booking_owing(kind)).attachments == ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin
 
@@ -489,3 +489,78 @@ def test_a_stay_above_the_largest_payment_is_refused(world: World) -> None:
     assert world.gateway.asked == []
     shorter = request | {"check_out": "2027-01-16"}
     assert world.call("POST", "/v1/bookings", shorter, by=world.guest(), key="x").status == 201
+
+
+def test_ending_a_stay(world: World) -> None:
+    booking = world.paid(world.book())
+    path = f"/v1/bookings/{booking['booking_id']}/end-stay"
+    body = {"as": "left_early", "last_night": "2027-01-15", "refund": 245000, "note": "She rang at ten."}
+    reply = world.call("POST", path, body, by=world.host())
+    assert (reply.status, reply.code) == (409, "stay_not_begun")
+    world.clock.at = datetime.fromisoformat("2027-01-15T11:00:00Z")
+    reply = world.call("POST", path, body, by=world.host())
+    assert reply.status == 200
+    ended = reply.body
+    assert ended["stay_ended"] == {
+        "as": "left_early",
+        "at": "2027-01-15T11:00:00Z",
+        "last_night": "2027-01-15",
+        "free_from": "2027-01-16",
+    }
+    assert (ended["status"], ended["check_out"], ended["nights"]) == ("confirmed", "2027-01-17", 3)
+    assert [(each["amount"]["amount"], each["reason"]) for each in ended["refunds"]] == [(245000, "left_early")]
+    # A repeat is the same end; another is refused.
+    assert world.call("POST", path, body, by=world.operator()).body["refunds"] == ended["refunds"]
+    reply = world.call("POST", path, {"as": "no_show"}, by=world.operator())
+    assert (reply.status, reply.code) == (409, "stay_ended")
+    # What was freed is for sale again, and the guest is told.
+    nights = world.call(
+        "GET",
+        f"/v1/listings/{booking['listing_id']}/availability",
+        query={"from": "2027-01-15", "to": "2027-01-17"},
+    ).body["nights"]
+    assert [night["left"] for night in nights] == [3, 4]
+    assert "hanna.tesfaye@gmail.com" in world.deliver_letters()
+    assert world.read(booking)["stay_ended"] == ended["stay_ended"]
+
+
+def test_a_stay_that_is_over_is_not_ended(world: World) -> None:
+    booking = world.paid(world.book())
+    world.clock.at = datetime.fromisoformat("2027-01-17T08:00:00Z")
+    reply = world.call("POST", f"/v1/bookings/{booking['booking_id']}/end-stay", {"as": "no_show"}, by=world.host())
+    assert (reply.status, reply.code) == (409, "stay_over")
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, {"as": "is missing"}),
+        ({"as": "left_early"}, {"last_night": "is required with left_early"}),
+        ({"as": "left_early", "last_night": None}, {"last_night": "is required with left_early"}),
+        ({"as": "no_show", "last_night": "2027-01-15"}, {"last_night": "goes with left_early only"}),
+        ({"as": "left_early", "last_night": "x"}, {"last_night": "must be a date, such as 2027-01-14"}),
+        ({"as": "no_show", "refund": -1}, {"refund": "must be at least 0"}),
+        (
+            {"as": "left_early", "last_night": "2027-01-16", "refund": "x"},
+            {"last_night": "must be a night of the stay, and not its last one", "refund": "must be a whole number"},
+        ),
+    ],
+)
+def test_how_a_stay_cannot_end(world: World, body: dict[str, Any], wrong: dict[str, str]) -> None:
+    booking = world.paid(world.book())
+    world.clock.at = datetime.fromisoformat("2027-01-15T11:00:00Z")
+    reply = world.call("POST", f"/v1/bookings/{booking['booking_id']}/end-stay", body, by=world.host())
+    assert (reply.status, reply.wrong()) == (400, wrong)
+
+
+def test_a_refund_of_all_cancels_the_booking_if_it_is_said_so(world: World) -> None:
+    booking = world.paid(world.book())
+    path = f"/v1/payments/{booking['payment']['tx_ref']}/refunds"
+    body = {"reason": "A flood.", "cancel_booking": True}
+    reply = world.call("POST", path, body | {"amount": 1}, by=world.host(), key="k")
+    assert (reply.status, reply.wrong()) == (400, {"cancel_booking": "goes with a refund of all that is left"})
+    reply = world.call("POST", path, body, by=world.host(), key="k")
+    assert (reply.status, reply.body["amount"]["amount"]) == (202, 735000)
+    assert world.read(booking)["status"] == "cancelled"
+    repeat = world.call("POST", path, body, by=world.host(), key="k")
+    assert (repeat.status, repeat.body["refund_id"]) == (202, reply.body["refund_id"])

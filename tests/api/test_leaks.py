@@ -223,6 +223,7 @@ class Watched:
             ("POST", f"/v1/ops/payments/{tx_ref}/resolve", {"as": "refund", "note": "As agreed."}),
             ("POST", f"/v1/ops/refunds/{tx_ref}-R1/resolve", {"as": "post_again", "note": "As agreed."}),
             ("GET", "/v1/ops/attention", None),
+            ("POST", f"/v1/bookings/{booking_id}/end-stay", {"as": "no_show", "note": "As agreed."}),
             ("POST", f"/v1/bookings/{booking_id}/cancel", {"reason": "As agreed."}),
             ("GET", f"/v1/payments/{tx_ref}/events", None),
         ]

@@ -130,6 +130,7 @@ def test_nothing_that_is_personal_or_secret_is_ever_logged(
             ("POST", f"/pay/{tx_ref}", None),
             ("GET", f"/v1/payments/chapa/callback/{tx_ref}", None),
             ("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "Marked reason", "amount": 1}),
+            ("POST", f"/v1/bookings/{booking_id}/end-stay", {"as": "no_show", "note": "Marked reason"}),
             ("POST", f"/v1/bookings/{booking_id}/cancel", {"reason": "Marked reason"}),
         ]
         for method, path, body in calls:

@@ -107,7 +107,9 @@ def test_a_report_comes_as_it_is_liked_best(world: World, accept: str | None, me
 def test_a_refund_that_is_not_there_or_needs_nobody(world: World) -> None:
     booking = world.paid(world.book())
     tx_ref = booking["payment"]["tx_ref"]
-    world.call("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "x"}, by=world.operator(), key="k")
+    world.call(
+        "POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "x", "cancel_booking": False}, by=world.operator(), key="k"
+    )
     body = {"as": "post_again", "note": "x"}
     for refund_id, status, code in (
         (f"{tx_ref}-R1", 409, "not_in_attention"),

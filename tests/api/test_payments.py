@@ -144,7 +144,10 @@ def test_refunding(world: World) -> None:
     assert world.call("POST", path, body | {"amount": 1}, by=world.host(), key="k").code == "idempotency_key_reused"
     reply = world.call("POST", path, body | {"amount": 490001}, by=world.operator(), key="k2")
     assert (reply.status, reply.code) == (409, "refund_exceeds_payment")
-    rest = world.call("POST", path, {"reason": "The rest."}, by=world.operator(), key="k3").body
+    rest = {"reason": "The rest."}
+    reply = world.call("POST", path, rest, by=world.operator(), key="k3")
+    assert (reply.status, reply.code) == (409, "cancel_booking_required")
+    rest = world.call("POST", path, rest | {"cancel_booking": False}, by=world.operator(), key="k3").body
     assert rest["amount"]["amount"] == 490000
     assert [each["refund_id"] for each in world.read(booking)["payment"]["refunds"]] == [
         refund["refund_id"],

@@ -26,6 +26,8 @@ from tests.replacing import replace
 from tools.openapi import answers as openapi_answers
 from tools.openapi import examples
 
+KEEPING = {"reason": "x", "cancel_booking": False}
+
 KEY = "sk_test_marked-2026"
 
 
@@ -142,7 +144,7 @@ def test_a_refund_in_attention_is_posted_again_where_no_money_is_moving(
 ) -> None:
     booking = world.paid(world.book())
     tx_ref = booking["payment"]["tx_ref"]
-    made = world.call("POST", f"/v1/payments/{tx_ref}/refunds", {"reason": "x"}, by=world.operator(), key="k").body
+    made = world.call("POST", f"/v1/payments/{tx_ref}/refunds", KEEPING, by=world.operator(), key="k").body
     before = world.container.bookings.load(BookingId(booking["booking_id"]))
     assert before is not None
     now, refund_id = world.clock.now(), made["refund_id"]

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Booking, EntryStatus, Lease, LetterKind, OutboxEntry
+from chalicelib.domain.booking import (
+    ENTRY_TRIES_BEFORE_ATTENTION,
+    Actor,
+    Booking,
+    EntryStatus,
+    Lease,
+    LetterKind,
+    OutboxEntry,
+)
+from chalicelib.domain.ending import end_stay
 from chalicelib.domain.outbox import (
     abandoned,
     claim,
@@ -107,6 +116,15 @@ def test_money_that_comes_back_stays_true() -> None:
     assert still_true(email, booking, now=NOW)
     assert still_true(email, cancelled(booking), now=NOW + timedelta(days=9))
     assert not still_true(replace(email, about="GZ00000000000000-1-R1"), booking, now=NOW)
+
+
+def test_a_stay_that_ended_is_told_of_its_end_and_not_that_it_is_booked() -> None:
+    booking = paid(opened(a_booking()))
+    now = booking.check_in_at
+    ended = end_stay(booking, as_="no_show", last_night=None, refund=0, note="", actor=Actor("host"), now=now)
+    assert not still_true(an_entry("stay_ended"), booking, now=now)
+    kinds: tuple[LetterKind, ...] = ("stay_ended", "booking_confirmed", "host_new_booking")
+    assert [still_true(an_entry(kind), ended, now=now) for kind in kinds] == [True, False, False]
 
 
 @given(lives(), st.sampled_from(get_args(LetterKind)))

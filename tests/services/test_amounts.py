@@ -84,7 +84,15 @@ def accepted(harness: Harness, row: Row) -> Booking:
     if booking.payments[0].status == "review":
         operators.resolve_review(harness.ports, OPERATOR, ONE, as_="accept", note="It is enough.")
     if row.before:
-        refund(harness.ports, OPERATOR, ONE, amount=row.before, reason="a broken shower", key="before")
+        refund(
+            harness.ports,
+            OPERATOR,
+            ONE,
+            amount=row.before,
+            reason="a broken shower",
+            key="before",
+            cancel_booking=False,
+        )
     booking = harness.stored_booking(booking)
     assert (booking.status, booking.payments[0].facts.received) == ("confirmed", row.received)
     return booking
@@ -107,12 +115,12 @@ def test_no_more_goes_back_than_came(harness: Harness, ports: Fakes, row: Row) -
     accepted(harness, row)
     left = row.received.minor - row.before
     with pytest.raises(RefundExceedsPayment):
-        refund(ports, HOST_ABEBE, ONE, amount=left + 1, reason="more", key="more")
+        refund(ports, HOST_ABEBE, ONE, amount=left + 1, reason="more", key="more", cancel_booking=False)
     if not left:
         with pytest.raises(RefundExceedsPayment):
-            refund(ports, HOST_ABEBE, ONE, amount=None, reason="nothing", key="nothing")
+            refund(ports, HOST_ABEBE, ONE, amount=None, reason="nothing", key="nothing", cancel_booking=False)
         return
-    made, _ = refund(ports, HOST_ABEBE, ONE, amount=left, reason="all", key="all")
+    made, _ = refund(ports, HOST_ABEBE, ONE, amount=left, reason="all", key="all", cancel_booking=False)
     assert made.amount == Money(left, row.received.currency)
 
 
@@ -137,7 +145,7 @@ def test_all_of_it_that_went_back_at_the_gateway_is_the_refund_of_all(
     harness: Harness, ports: Fakes, row: Row, part: int
 ) -> None:
     accepted(harness, row)
-    refund(ports, OPERATOR, ONE, amount=row.received.minor - part, reason="a flood", key="all")
+    refund(ports, OPERATOR, ONE, amount=row.received.minor - part, reason="a flood", key="all", cancel_booking=False)
     # Somebody gave it back in the gateway's dashboard, before ours was posted.
     ports.gateway.set_status(ONE, "refunded")
     harness.webhook(ONE, "charge.refunded")

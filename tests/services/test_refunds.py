@@ -42,7 +42,7 @@ SILENCE = GatewayTimeout("silence", definitely_not_executed=False)
 def enqueue(
     ports: Fakes, amount: int | None = None, *, key: str = "k", reason: str = "broken", who: Any = OPERATOR
 ) -> Refund:
-    return refund(ports, who, ONE, amount=amount, reason=reason, key=key)[0]
+    return refund(ports, who, ONE, amount=amount, reason=reason, key=key, cancel_booking=False)[0]
 
 
 def get_refund(harness: Harness, refund_id: str = R1) -> Refund:
@@ -62,7 +62,7 @@ def owed(harness: Harness, amount: int | None = None) -> None:
 
 def test_all_that_is_left_is_owed(harness: Harness, ports: Fakes) -> None:
     booking = harness.confirmed_booking()
-    made, replayed = refund(ports, OPERATOR, ONE, amount=None, reason="broken", key="k")
+    made, replayed = refund(ports, OPERATOR, ONE, amount=None, reason="broken", key="k", cancel_booking=False)
     assert not replayed
     assert made == get_refund(harness)
     assert (made.refund_id, made.amount, made.reason, made.status) == (R1, PRICE, "broken", "owed")
@@ -116,7 +116,7 @@ def test_a_key_is_one_refund(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     first = enqueue(ports, 100)
     harness.clear_logs()
-    assert refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k") == (first, True)
+    assert refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k", cancel_booking=False) == (first, True)
     for amount, reason in ((101, "broken"), (None, "broken"), (100, "another")):
         with pytest.raises(IdempotencyKeyReused):
             enqueue(ports, amount, reason=reason)
@@ -128,7 +128,7 @@ def test_a_key_is_one_refund(harness: Harness, ports: Fakes) -> None:
 def test_a_key_used_while_we_decide_is_one_refund(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.run_before("bookings.save", lambda: enqueue(ports, 100))
-    made, replayed = refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k")
+    made, replayed = refund(ports, OPERATOR, ONE, amount=100, reason="broken", key="k", cancel_booking=False)
     assert (made.refund_id, replayed) == (R1, True)
     assert len(harness.stored_booking(FIRST).refunds) == 1
 

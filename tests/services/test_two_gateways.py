@@ -76,7 +76,7 @@ def test_the_log_is_that_of_the_gateway_which_has_it(harness: Harness, ports: Fa
 def test_a_refund_without_a_name_is_looked_up_where_it_was_asked_for(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     new = moved(ports)
-    refund(ports, OPERATOR, ONE, amount=None, reason="", key="k")
+    refund(ports, OPERATOR, ONE, amount=None, reason="", key="k", cancel_booking=False)
     ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.set_status(ONE, "refunded")

@@ -18,6 +18,7 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay, pay_now
+from chalicelib.services.ending import end_stay
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.ports import BadSignature, NotJson
@@ -144,6 +145,24 @@ def _cancel(context: ActionContext, who: Principal | None = None) -> None:
         raise Violation("a cancellation was answered that is none", cancelled.booking_id)
 
 
+def _end_stay(context: ActionContext) -> None:
+    """The host or an operator ends the stay, once it has begun; a repeat is the same end."""
+    booking = context.stored
+    if booking is None:
+        return
+    nights = booking.stay.dates
+    last_night = context.rng.choice((None, *nights[:-1]))
+    as_: Literal["no_show", "left_early"] = "no_show" if last_night is None else "left_early"
+    who, back = context.rng.choice((HOST, OPERATOR)), context.rng.choice((0, 0, 1, booking.total.minor))
+    for _ in range(2):
+        ended, _ = end_stay(
+            context.ports, who, context.booking_id, as_=as_, last_night=last_night, refund=back, note=""
+        )
+        if ended.ended is None or set(ended.held_nights) & {night for night in nights if night >= ended.free_from}:
+            raise Violation("a stay was answered as ended that is not", ended.booking_id)
+        covered("ended", as_)
+
+
 def _refund(context: ActionContext) -> None:
     booking = context.stored
     if booking is None:
@@ -151,7 +170,9 @@ def _refund(context: ActionContext) -> None:
     payment = booking.current_payment
     amount = context.rng.choice((None, 1, max(payment.amount.minor // 3, 1)))
     key = context.rng.choice(("refund", str(context.action)))
-    refund(context.ports, context.rng.choice((HOST, OPERATOR)), payment.tx_ref, amount=amount, reason="a pity", key=key)
+    cancels = context.rng.choice((None, False, False, True))
+    who = context.rng.choice((HOST, OPERATOR))
+    refund(context.ports, who, payment.tx_ref, amount=amount, reason="a pity", key=key, cancel_booking=cancels)
 
 
 def _review(context: ActionContext) -> None:
@@ -309,6 +330,9 @@ def _praise(context: ActionContext) -> None:
     review(
         context.ports, context.guest, context.request().listing_id, context.booking_id, rating=rating, text="", key=key
     )
+    booking = context.stored
+    if booking is not None and booking.ended is not None and booking.ended.as_ == "no_show":
+        raise Violation("a no-show reviewed the stay", booking.booking_id)
 
 
 def _out(context: ActionContext) -> None:
@@ -346,6 +370,7 @@ REQUESTS: dict[str, Work] = {
     "cancel": _cancel,
     "host cancels": lambda context: _cancel(context, HOST),
     "operator cancels": lambda context: _cancel(context, OPERATOR),
+    "end stay": _end_stay,
     "refund": _refund,
     "review": _review,
     "retry": _retry,

@@ -13,7 +13,7 @@ from chalicelib.domain.outbox import still_true
 from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening
-from tests.invariants import statuses_from_history, statuses_of
+from tests.invariants import nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
 from tests.simulation.scheduler import START, Violation
 from tests.simulation.store import Row
@@ -70,12 +70,12 @@ class InvariantMonitor:
         self._mispriced = "" if right else booking.booking_id
 
     def nights_add_up(self, listing_id: ListingId) -> None:
-        """Nights taken are those of bookings held and confirmed, no more and no fewer."""
+        """Nights taken are those of bookings held and confirmed until they end, no more and no fewer."""
         sums: dict[date, int] = {}
         for row in self.world.tables.rows.values():
             booking = row.booking
             if booking.place.listing_id == listing_id and booking.status in ("pending_payment", "confirmed"):
-                for day in booking.stay.dates:
+                for day in nights_kept(booking):
                     sums[day] = sums.get(day, 0) + booking.stay.units
         for (of, day), night in self.world.tables.nights.items():
             if of == listing_id and night.taken != sums.pop(day, 0):
@@ -89,7 +89,7 @@ class InvariantMonitor:
         booking = row.booking
         if before is None and booking.booking_id == self._mispriced:
             raise Violation("a hold costs something else than its nights", booking.booking_id)
-        if before is None or before.booking.holds_nights != booking.holds_nights:
+        if before is None or (before.booking.status, before.booking.ended) != (booking.status, booking.ended):
             self.nights_add_up(booking.place.listing_id)
             self._slots(booking)
         if before is not None and row.failures > before.failures:

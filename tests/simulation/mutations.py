@@ -251,6 +251,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("the sweep leaves out the oldest", world, "sweep", _skips_one),
     _swap("every slot's booking is taken for unpaid", book, "_is_unpaid", lambda _: lambda _ports, _slot: True),
     _swap("every slot's booking is taken for paid", book, "_is_unpaid", lambda _: lambda _ports, _slot: False),
+    _swap("an ended stay keeps its nights", Booking, "free_from", lambda _: property(lambda self: self.stay.check_out)),
     _swap("a repeated key makes another booking", book, "derive_booking_id", _random_id),
     _swap("everybody is the guest", access, "role_in", lambda _: lambda _booking, _principal: "guest"),
 )

@@ -66,6 +66,7 @@ AFTER_BOOKING = {
     "take back": 3,
     "pay again": 4,
     "praise": 1,
+    "end stay": 1,
 }
 NOISE = {
     "sweep": 4,
@@ -193,6 +194,20 @@ def _stayed(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn
     ]
 
 
+def _ended(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
+    """Paid, ended while it lasts, perhaps by two at once, and its nights are sold to others; then somebody praises."""
+    del settings
+    ends = DAY + rng.randint(0, 3 * DAY)
+    return [
+        (at, "book", thread, 0),
+        (at + rng.randint(2 * SECOND, MINUTE), "resolve", thread, 0),
+        (ends, "end stay", thread, 0),
+        (ends + rng.randint(0, 20), rng.choice(("end stay", "refund")), thread, 0),
+        (ends + rng.randint(0, MINUTE), "book", thread + 1, 0),
+        (5 * DAY, "praise", thread, 0),
+    ]
+
+
 def _edited(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn]:
     """A host changes the listing while a guest is booking it."""
     del settings
@@ -239,6 +254,7 @@ TEMPLATES: dict[Template, int] = {
     _silence: 6,
     _twice: 6,
     _crowd: 8,
+    _ended: 6,
 }
 
 

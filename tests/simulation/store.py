@@ -182,8 +182,7 @@ class SimBookings:
         if after.holds_nights and not before.holds_nights:
             assert listing is not None, "taking nights needs the listing's units"
             self._take(after, listing, "take again", None)
-        elif before.holds_nights and not after.holds_nights:
-            self._release(after)
+        self._release(after, [day for day in before.held_nights if day not in after.held_nights])
         return self._put(replace(after, version=before.version + 1))
 
     def due(self, now: datetime, limit: int) -> list[BookingId]:
@@ -281,10 +280,10 @@ class SimBookings:
             self.tables.nights[listing.listing_id, night.date] = fuller
             self._taken(listing, fuller)
 
-    def _release(self, booking: Booking) -> None:
+    def _release(self, booking: Booking, days: Sequence[date]) -> None:
         place, units = booking.place.listing_id, booking.stay.units
-        nights = [self.tables.nights.get((place, day), Night(day)) for day in booking.stay.dates]
-        if not holds("release: taken enough", all(night.taken >= units for night in nights)):
+        nights = [self.tables.nights.get((place, day), Night(day)) for day in days]
+        if days and not holds("release: taken enough", all(night.taken >= units for night in nights)):
             raise NightsShort
         for night in nights:
             self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)

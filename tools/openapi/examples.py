@@ -131,6 +131,7 @@ BODIES: Mapping[type, Json] = {
         "expected_total": 630000,
     },
     bookings.CancelBooking: {"reason": "We fell ill."},
+    bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
     payments.NewRefund: {"amount": 210000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},

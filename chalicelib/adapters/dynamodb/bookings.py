@@ -168,18 +168,20 @@ class DynamoBookings:
         after = replace(after, version=before.version + 1)
         # Nobody saved since this one was loaded.
         unchanged = BookingItem.version == before.version
-        if before.holds_nights == after.holds_nights:
+        released = [day for day in before.held_nights if day not in after.held_nights]
+        taken = [day for day in after.held_nights if day not in before.held_nights]
+        if not released and not taken:
             self._writes.one(lambda: _booking_item(after).save(condition=unchanged), lost=VersionLost)
             return after
 
         def fill(transaction: TransactWrite) -> None:
             transaction.save(_booking_item(after), condition=unchanged)
-            if not after.holds_nights:
-                release(transaction, after.place.listing_id, after.stay.dates, after.stay.units)
-            elif listing is None:
+            release(transaction, after.place.listing_id, released, after.stay.units)
+            if not taken:
+                return
+            if listing is None:
                 raise ValueError("taking nights needs the listing's units")
-            else:
-                take(transaction, listing, after.stay.dates, after.stay.units, priced=None)
+            take(transaction, listing, taken, after.stay.units, priced=None)
 
         self._writes.all(self._connection, fill, lost=(VersionLost, NightsShort))
         return after

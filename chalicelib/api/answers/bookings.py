@@ -8,7 +8,7 @@ import msgspec
 
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.domain.booking import Booking, BookingStatus, Language
+from chalicelib.domain.booking import Booking, BookingStatus, EndedAs, Language, StayEnd
 from chalicelib.domain.cancellation import back_if_cancelled
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.listing import CancellationPolicy
@@ -56,9 +56,26 @@ class CancellationOut(msgspec.Struct, frozen=True):
         return cls(booking.place.cancellation_policy, MoneyOut.of(back), instant(changes_at) if changes_at else None)
 
 
+class StayEndOut(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """That a stay ended early, and from which day on its nights are free."""
+
+    as_: EndedAs
+    at: Instant
+    """When somebody ended it."""
+    last_night: Day | None
+    """The last night of a guest who left early; null of a no-show."""
+    free_from: Day
+    """The first day whose night is free for others again."""
+
+    @classmethod
+    def of(cls, end: StayEnd) -> StayEndOut:
+        last_night = end.last_night.isoformat() if end.last_night else None
+        return cls(end.as_, instant(end.at), last_night, end.free_from.isoformat())
+
+
 class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """A booking. A host sees ``contact`` once it is confirmed; ``payments`` is there when one booking is
-    read, ``refunds`` (of all payments) when it was cancelled."""
+    read, ``refunds`` (of all payments) when it was cancelled or ended, ``stay_ended`` if the stay ended early."""
 
     booking_id: str
     """The booking's id."""
@@ -96,10 +113,12 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the guest would get back by cancelling now."""
     payment: PaymentOut
     """The payment that counts: the accepted one, else the latest."""
+    stay_ended: StayEndOut | None = None
+    """That the stay ended early; only there if it did."""
     payments: tuple[PaymentOut, ...] | None = None
     """All attempts to pay, oldest first; only where one booking is read."""
     refunds: tuple[RefundOut, ...] | None = None
-    """What goes back of all payments; only in the answer to a cancellation."""
+    """What goes back of all payments; only in the answer to a cancellation, or to the end of a stay."""
 
     @classmethod
     def of(
@@ -128,6 +147,7 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
             updated_at=instant(booking.updated_at),
             cancellation=CancellationOut.of(booking, now),
             payment=PaymentOut.of(booking, booking.current_payment),
+            stay_ended=StayEndOut.of(booking.ended) if booking.ended else None,
             payments=attempts,
             refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
@@ -16,13 +17,15 @@ from chalicelib.api.core.fields import Count, Email, MaybeName, Name, NoBody, Ph
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.container import container
-from chalicelib.domain.booking import BookingStatus, Language
+from chalicelib.domain.booking import BookingStatus, EndedAs, Language
 from chalicelib.domain.calendar import Stay
 from chalicelib.domain.contact import Contact
-from chalicelib.domain.errors import FieldError
+from chalicelib.domain.ending import wrong_last_night
+from chalicelib.domain.errors import BookingNotFound, FieldError
+from chalicelib.domain.money import MAX_MINOR
 from chalicelib.domain.names import person_name
 from chalicelib.domain.stay_rules import wrong_dates
-from chalicelib.services import queries
+from chalicelib.services import ending, queries
 from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book, wrong_by_listing
 from chalicelib.services.cancel import cancel
@@ -96,11 +99,41 @@ class CancelBooking(msgspec.Struct, frozen=True):
     """Why, in the caller's words."""
 
 
+class EndStay(msgspec.Struct, frozen=True, rename={"as_": "as"}):
+    """How a stay ends."""
+
+    as_: EndedAs
+    last_night: date | None = None
+    """The last night of a guest who left early: with `left_early`, and only with it."""
+    refund: Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)] | None = None
+    """What goes back by hand, in minor units; null or left out: by the policy, which after check-in gives nothing."""
+    note: Sentence | None = None
+    """Kept in the history, for operators; the guest does not read it."""
+
+    @staticmethod
+    def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
+        """A guest who left early had a last night; one who did not come had none."""
+        match right.get("as_"), right.get("last_night", ...):
+            case "left_early", None:
+                yield FieldError("last_night", "is required with left_early")
+            case "no_show", date():
+                yield FieldError("last_night", "goes with left_early only")
+
+
 class BookingsQuery(Paged, frozen=True):
     """The caller's bookings."""
 
     status: BookingStatus | None = None
     """Only bookings in this status."""
+
+
+def _wrong_last_night(call: Call, right: Mapping[str, Any]) -> Iterator[FieldError]:
+    if last_night := right.get("last_night"):
+        with suppress(BookingNotFound):
+            booking, _ = visible_booking(
+                call.container, call.principal, call.path["booking_id"], roles=("host", "operator")
+            )
+            yield from wrong_last_night(booking, last_night)
 
 
 def _wrong_by_listing(call: Call, right: Mapping[str, Any]) -> tuple[FieldError, ...]:
@@ -219,6 +252,33 @@ def open_payment(call: Call, _body: NoBody) -> Answer:
 def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     """Cancel a booking; what the policy gives back is owed at once."""
     booking, role = cancel(call.container, call.principal, call.path["booking_id"], reason=body.reason or "")
+    return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/bookings/{booking_id}/end-stay",
+    signed_in=True,
+    also_wrong=_wrong_last_night,
+    outcomes=(Outcome(body=BookingOut),),
+    refuses=("booking_not_found", "stay_not_begun", "stay_over", "stay_ended", "refund_exceeds_payment"),
+)
+def end_stay(call: Call, body: EndStay) -> Answer:
+    """Free the nights that are left of a stay: its guest did not come, or leaves early. For its host and operators.
+
+    From check-in until check-out. A no-show frees every night from tonight on. The booking stays confirmed, and its
+    guest is told by a letter. A repeat changes nothing.
+    """
+    booking, role = ending.end_stay(
+        call.container,
+        call.principal,
+        call.path["booking_id"],
+        as_=body.as_,
+        last_night=body.last_night,
+        refund=body.refund or 0,
+        note=body.note or "",
+    )
     return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))
 
 

@@ -38,6 +38,8 @@ class NewRefund(msgspec.Struct, frozen=True):
     """Why; the guest reads it."""
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)] | None = None
     """In minor units, as cents; left out or null for all that is left."""
+    cancel_booking: bool | None = None
+    """Whether the booking is cancelled with it: required where all of a confirmed booking's money would go back."""
 
 
 @endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))
@@ -115,12 +117,29 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
     signed_in=True,
     idempotent=True,
     outcomes=(Outcome(202, RefundOut),),
-    refuses=("idempotency_key_required", "idempotency_key_reused", "payment_not_found", "refund_exceeds_payment"),
+    refuses=(
+        "idempotency_key_required",
+        "idempotency_key_reused",
+        "payment_not_found",
+        "refund_exceeds_payment",
+        "cancel_booking_required",
+        "stay_begun",
+    ),
 )
 def refund_payment(call: Call, body: NewRefund) -> Answer:
-    """Give back part of a payment, or all that is left."""
+    """Give back part of a payment, or all that is left.
+
+    Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
+    then its nights are free, and the guest is told in one letter.
+    """
     key = call.required_key()
     made, replayed = refund(
-        call.container, call.principal, call.path["tx_ref"], amount=body.amount, reason=body.reason, key=key
+        call.container,
+        call.principal,
+        call.path["tx_ref"],
+        amount=body.amount,
+        reason=body.reason,
+        key=key,
+        cancel_booking=body.cancel_booking,
     )
     return Answer(RefundOut.of(made), 202, replayed=replayed)

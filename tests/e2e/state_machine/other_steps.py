@@ -121,7 +121,8 @@ class AllSteps(GuestSteps):
         tx_ref, who = payment["tx_ref"], self._person(booking_id, by)
         if fault:
             self.driver.set_switch(fault, tx_ref=tx_ref)
-        body = {"reason": "a kindness"} | ({} if amount is None else {"amount": amount})
+        body: dict[str, Any] = {"reason": "a kindness", "cancel_booking": False}
+        body |= {} if amount is None else {"amount": amount}
         reply = self.driver.call("POST", f"/v1/payments/{tx_ref}/refunds", by=who, body=body, key=key)
         if by in ("guest", "stranger"):
             assert (reply.status, reply.code) == (404, "payment_not_found")
