@@ -83,6 +83,12 @@ WATCHED_FOR = timedelta(hours=72)
 WEBHOOK_RECHECK = timedelta(seconds=30)
 """When a payment is verified again after a signed webhook that the gateway's own answer did not bear out yet."""
 
+UNDER_WAY_RETRY_FIRST = timedelta(seconds=3)
+"""The pause before a signed webhook's payment is verified that met another caller who was asking about it."""
+
+UNDER_WAY_RETRY = timedelta(seconds=15)
+"""The same once that caller was met again: a gateway that is slow, or a caller that died."""
+
 UNKNOWN_FOR_GOOD = timedelta(hours=1)
 """How long after the hold a reference that the gateway does not know is taken for never opened."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.domain import checkout
+from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
 from chalicelib.services.ports import Ports, Task
 from chalicelib.services.reconcile import reconcile
@@ -10,10 +11,6 @@ from chalicelib.services.refunds import process_refunds
 
 WINDOW = 5_000
 """How many bookings wait in the queue at most. A backlog of any size drains through it, oldest first."""
-
-
-class VerificationUnderWay(Exception):
-    """Another caller is asking the gateway about this booking: the task comes again."""
 
 
 def sweep(ports: Ports) -> int:
@@ -33,11 +30,10 @@ def sweep(ports: Ports) -> int:
 def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     """Do what is due for one booking: verify, expire, process its refunds, take over a lapsed opening.
 
-    Back off a booking that raises, so that it cannot hold up the others. Raises when even that could not be written,
-    or when a door that named a payment was told that it will be verified (VerificationUnderWay while another caller is
-    asking); the queue then delivers the task again.
+    A payment that a door named is verified for sure: the task is enqueued again while another caller is asking the
+    gateway. Back off a booking that raises, so that it cannot hold up the others. Raises when even that could not be
+    written, or when such a payment could not be verified; the queue then delivers the task again.
     """
-    under_way = False
     try:
         done = reconcile(
             ports,
@@ -50,16 +46,16 @@ def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
         )
         if done is None:
             return
-        under_way = done.under_way
-        if not under_way:
-            booking, now = process_refunds(ports, done.booking), ports.clock.now()
-            if booking.payments[-1].opening_lapsed(now) and checkout.may_try_again(booking, now=now):
-                resume_lapsed(ports, booking, actor=task.actor, public_url=public_url)
+        if done.under_way:
+            if task.tx_ref is not None:
+                ports.queue.enqueue_reconcile([task], delay=UNDER_WAY_RETRY)
+            return
+        booking, now = process_refunds(ports, done.booking), ports.clock.now()
+        if booking.payments[-1].opening_lapsed(now) and checkout.may_try_again(booking, now=now):
+            resume_lapsed(ports, booking, actor=task.actor, public_url=public_url)
     except Exception as error:
         ports.observe("booking_failing", level="error", booking_id=task.booking_id, reason=type(error).__name__)
         ports.bookings.back_off_failing(task.booking_id, ports.clock.now())
         if task.tx_ref is not None:
             # The door that named this payment was told that it will be verified.
             raise
-    if under_way and task.tx_ref is not None:
-        raise VerificationUnderWay

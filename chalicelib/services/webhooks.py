@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
-from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK, WEBHOOK_RECHECK
+from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK, UNDER_WAY_RETRY_FIRST
 from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import NO_DELAY, Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
@@ -33,8 +33,7 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim, gateway=gateway)
         if done is None or not done.under_way:
             return
-        # By then the one who is asking is done, or never comes back.
-        reason, delay = "under_way", WEBHOOK_RECHECK
+        reason, delay = "under_way", UNDER_WAY_RETRY_FIRST
     except (Busy, GatewayError) as error:
         reason, delay = type(error).__name__, NO_DELAY
     task = Task(booking_id, tx_ref=notice.tx_ref, request_id=request_id, claim=claim, gateway=gateway, actor=WEBHOOK)

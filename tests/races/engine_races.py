@@ -27,7 +27,7 @@ from chalicelib.services.book import BookingResult
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult
 from chalicelib.services.deliver import deliver
-from chalicelib.services.sweep import VerificationUnderWay, process_task
+from chalicelib.services.sweep import process_task
 from tests.harness import (
     GUEST_DAWIT,
     GUEST_HANNA,
@@ -37,7 +37,6 @@ from tests.harness import (
     PUBLIC,
     Harness,
     booking_id_of,
-    webhook_task,
 )
 from tests.replacing import replace
 
@@ -143,11 +142,7 @@ def money_comes(harness: Harness) -> None:
 
 
 def reconcile(harness: Harness) -> None:
-    """Process a webhook's task; the queue delivers it again where another caller is asking the gateway meanwhile."""
-    try:
-        harness.process_task(harness.stored_booking(FIRST), TX)
-    except VerificationUnderWay:
-        harness.ports.queue.tasks.append(webhook_task(FIRST, TX))
+    harness.process_task(harness.stored_booking(FIRST), TX)
 
 
 def sweep(harness: Harness) -> None:

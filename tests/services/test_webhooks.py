@@ -11,14 +11,15 @@ import pytest
 from chalicelib.domain.booking import Actor, Lease
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.timing import API_VERIFY_LEASE, WEBHOOK_RECHECK
+from chalicelib.domain.timing import API_VERIFY_LEASE, UNDER_WAY_RETRY, UNDER_WAY_RETRY_FIRST
 from chalicelib.services.ports import BadSignature, NotJson, StoreBusy, Task
+from chalicelib.services.sweep import process_task
 from chalicelib.services.updating import TRIES
 from chalicelib.services.webhooks import receive
 from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import SIGNATURE, Fakes
-from tests.harness import Harness, booking_id_of
+from tests.harness import PUBLIC, Harness, booking_id_of
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")
@@ -333,6 +334,12 @@ def test_a_webhook_that_meets_another_is_followed_up_when_that_one_is_done(harne
     harness.webhook(booking.payments[0].tx_ref)
     assert ports.call_log.count("gateway.verify") == 0
     assert [(task.tx_ref, task.claim) for task in ports.queue.tasks] == [(booking.payments[0].tx_ref, "paid")]
-    assert ports.queue.delays == [WEBHOOK_RECHECK]
-    # By then nobody holds the right to ask any more, dead or alive.
-    assert WEBHOOK_RECHECK >= API_VERIFY_LEASE
+    assert ports.queue.delays == [UNDER_WAY_RETRY_FIRST]
+    # The other one is still asking; its payment is not forgotten.
+    process_task(ports, ports.queue.tasks.pop(), public_url=PUBLIC)
+    assert ports.call_log.count("gateway.verify") == 0
+    assert ports.queue.delays == [UNDER_WAY_RETRY_FIRST, UNDER_WAY_RETRY]
+    ports.gateway.pay(ONE)
+    ports.clock.move(seconds=API_VERIFY_LEASE.total_seconds())
+    process_task(ports, ports.queue.tasks.pop(), public_url=PUBLIC)
+    assert harness.stored_booking(booking).status == "confirmed"

@@ -16,7 +16,7 @@ from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import BadSignature, Fault, NotJson, Ports, Rules, Task
-from chalicelib.services.sweep import VerificationUnderWay, process_task, sweep
+from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fakes import OneGateway
@@ -32,7 +32,7 @@ PUBLIC = "https://api.guzo.et"
 HOST = Principal(PersonId("host-abebe"), "abebe.kebede@gmail.com", frozenset({"host"}))
 OPERATOR = Principal(PersonId("operator-sara"), "sara@guzo.et", frozenset({"operator"}))
 POLICIES = ("flexible", "moderate", "strict")
-FORESEEN = (Refusal, Fault, BadSignature, NotJson, VerificationUnderWay, Crash)
+FORESEEN = (Refusal, Fault, BadSignature, NotJson, Crash)
 """What a request may end with: a refusal that the API knows, an outage, or the end of its process."""
 
 

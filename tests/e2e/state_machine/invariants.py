@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from local.scenarios.client import Json
 from tests.e2e.state_machine.driver import Driver
@@ -145,8 +146,10 @@ def _check_nights(before: Observation | None, now: Observation) -> None:
         if before is not None and sold > before.sold(day):
             most = max(units, before.listing["units"])
             assert sold <= most, f"{sold} units of {most} are sold on {day}"
+        over = day < now.now.astimezone(ZoneInfo(now.listing["time_zone"])).date().isoformat()
+        assert night["bookable"] is not over, f"{day} is over: {over}, and bookable: {night['bookable']}"
         closed = night["closed"] or now.listing["status"] == "closed"
-        left = 0 if closed else max(0, units - sold)
+        left = 0 if closed or over else max(0, units - sold)
         assert night["left"] == left, f"{day}: {sold} of {units} are sold, and {night['left']} are left"
 
 
