@@ -86,7 +86,7 @@ WEBHOOK_RECHECK = timedelta(seconds=30)
 UNDER_WAY_RETRY_FIRST = timedelta(seconds=3)
 """The pause before a signed webhook's payment is verified that met another caller who was asking about it."""
 
-UNDER_WAY_RETRY = timedelta(seconds=15)
+UNDER_WAY_RETRY = timedelta(seconds=5)
 """The same once that caller was met again: a gateway that is slow, or a caller that died."""
 
 UNKNOWN_FOR_GOOD = timedelta(hours=1)
