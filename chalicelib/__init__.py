@@ -12,6 +12,7 @@ The map of the house::
     settings.py     the environment, read once
     gateways.py     the payment gateways, a row each
     telemetry.py    logs and metrics, redacted by allow-list
+    trust/          the roots that TLS clients trust
 
 Imports run downwards only: app → api → container → adapters → services → domain. ``settings``,
 ``gateways`` and ``telemetry`` stand on the ground beside the domain. ``import-linter`` holds it in every test run.

@@ -121,10 +121,13 @@ class Container:
 
     @cached_property
     def _connection(self) -> Any:
+        from chalicelib.adapters.aws.trust import trust_amazon
         from chalicelib.adapters.dynamodb.tables import connect
 
         with self._building:
-            return connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
+            made = connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
+            trust_amazon(made.session)
+            return made
 
     @cached_property
     def _session(self) -> Any:

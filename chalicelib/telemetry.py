@@ -59,6 +59,7 @@ METRICS = frozenset(
         # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
+        "trust_store_incomplete",
         # our own faults
         "crashed", "task_failed", "task_unreadable", "record_unreadable", "booking_failing",
         "attention_needed",

@@ -191,6 +191,11 @@ ALARMS: tuple[Alarm, ...] = (
     Alarm("BookingFailingAlarm", "A booking keeps raising", ours("booking_failing"), above=5, period=60 * MINUTES),
     Alarm("CrashedAlarm", "A request or a task raised what nobody handles", ours("crashed"), above=0),
     Alarm("TokenKeysAlarm", "The issuer's keys cannot be had", ours("token_keys_unavailable"), above=0, times=2),
+    Alarm(
+        "TrustStoreAlarm",
+        "A server of AWS shows a certificate that none of the packaged roots has signed",
+        ours("trust_store_incomplete"), above=0, period=60 * MINUTES,
+    ),
     # SES, of the whole account: it is paused at 10 % and 0.5 %
     Alarm(
         "BounceRateAlarm",

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     template = package.translated.relative_to(ROOT)  # checkov takes a long absolute path for a secret
     results.append(_run([auditors / "checkov", "--file", template, "--config-file", ".checkov.yaml"]))
     results.append(_run([Path(sys.executable).with_name("zizmor"), "--pedantic", "--no-progress", ROOT / ".github"]))
+    results.append(_run([sys.executable, "-m", "tools.trust", "--published"]))
     for program, command in (("go", ["go", "run", ACTIONLINT]), ("npm", ["npm", "--prefix", "client", "audit"])):
         if shutil.which(program):
             results.append(_run(command))

@@ -56,7 +56,10 @@ MACHINE: dict[str, tuple[str, list[Row]]] = {
     ),
     "Units of the tables": ("Sum", _tables("ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")),
     "Turned away by the tables": ("Sum", _tables("ReadThrottleEvents", "WriteThrottleEvents")),
-    "Trouble outside": ("Sum", _ours("store_busy", "secrets_stale", "outbox_not_enqueued", "reconcile_not_enqueued")),
+    "Trouble outside": (
+        "Sum",
+        _ours("store_busy", "secrets_stale", "outbox_not_enqueued", "reconcile_not_enqueued", "trust_store_incomplete"),
+    ),
 }
 
 

@@ -12,7 +12,6 @@ the language of a booking is its guest's, and a host's own is not known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +25,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from chalicelib.domain.booking import Booking, Event, Language, LetterKind, OutboxEntry, Refund
 from chalicelib.domain.ethiopian import EthiopianDate
 from chalicelib.domain.ids import payment_of
+from chalicelib.domain.record import Record
 from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, Message
 
@@ -89,24 +89,21 @@ DAYTIMES = ("ከሌሊቱ", "ከጠዋቱ", "ከቀኑ", "ከምሽቱ")
 """The quarters of the day from midnight on: an Amharic speaker tells twice twelve hours apart by them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Record, frozen=True):
     """One line under a letter's words."""
 
     label: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Button:
+class Button(Record, frozen=True):
     """Where a letter leads."""
 
     label: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record, frozen=True):
     """A letter in one language."""
 
     language: Language

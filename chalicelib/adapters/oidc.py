@@ -11,11 +11,13 @@ import http.client
 import json
 import math
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Protocol, TypeGuard
 from urllib.parse import urlsplit
 
@@ -33,6 +35,7 @@ from chalicelib.domain.timing import (
     USER_INFO_FRESH,
 )
 from chalicelib.telemetry import describe_error, observe
+from chalicelib.trust import roots
 
 _MAX_DOCUMENT_BYTES = 256 * 1024
 _MAX_TOKEN_LENGTH = 8192
@@ -244,8 +247,12 @@ def get(url: str, token: str = "") -> bytes:
     parts = urlsplit(url)
     deadline = time.monotonic() + ISSUER_CALL.total_seconds()
     secure = scheme == "https"
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    connection = connect(host, port, timeout=ISSUER_CALL.total_seconds())
+    timeout = ISSUER_CALL.total_seconds()
+    connection = (
+        http.client.HTTPSConnection(host, port, timeout=timeout, context=_trusting())
+        if secure
+        else http.client.HTTPConnection(host, port, timeout=timeout)
+    )
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"Accept": "application/json", "Connection": "close"}
@@ -261,6 +268,12 @@ def get(url: str, token: str = "") -> bytes:
         return body
     finally:
         connection.close()
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """Trust every public root; where they are not packaged, those of the system."""
+    return ssl.create_default_context(capath=roots())
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -6,12 +6,12 @@ All that the page loads is in it. Its form and its links name no path, so they w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chalicelib.domain.booking import Language
+from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -44,8 +44,7 @@ PAGE_HEADERS: Mapping[str, str] = {
 """What the page is sent with."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageView:
+class PageView(Record, frozen=True):
     """What the page must say and offer.
 
     ``can_pay`` offers the button that posts to this page: when failed to try again, when waiting to go to the
@@ -62,8 +61,7 @@ class PageView:
     asking: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record, frozen=True):
     """What one state says: heading, sentences, what stands before the button, the button, the link."""
 
     title: str
@@ -73,8 +71,7 @@ class Text:
     onward: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Record, frozen=True):
     """What stands on the page in several states."""
 
     booking: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from itertools import groupby
@@ -38,8 +37,7 @@ class Night(Record, frozen=True):
     closed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NightChange:
+class NightChange(Record, frozen=True):
     """What a host changes of a night; what is left out stays as it is. A ``price`` of None is the listing's own."""
 
     price: Money | Literal[Unchanged.UNCHANGED] | None = UNCHANGED

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
+
+from msgspec import field
+
+from chalicelib.domain.record import Record, replace
 
 _LONGEST_KEY = 100
 """Letters of a key: some characters become eighteen others when they are folded."""
@@ -31,8 +34,7 @@ _ETHIOPIC = {letter: first + letter - row.start for row, first in _SAME_SOUND.it
 _TWICE = re.compile(r"([a-z])\1+")
 
 
-@dataclass(frozen=True, slots=True)
-class City:
+class City(Record, frozen=True):
     """A city that has open listings: how many, and how many of them under each spelling of its name."""
 
     key: str

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from chalicelib.domain.record import Record
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-
-def fingerprint(request: DataclassInstance | Record) -> str:
+def fingerprint(request: Record) -> str:
     """Sixteen hexadecimal digits that only an equal request has.
 
     They are the beginning of the SHA-256 of the request's canonical JSON: names sorted, no spaces, ASCII. Fields that
@@ -30,10 +25,10 @@ def fingerprint(request: DataclassInstance | Record) -> str:
 def _canonical(value: object) -> object:
     """The value as JSON has it. Raises TypeError for what JSON has no form for."""
     if isinstance(value, Record):
-        # A record leaves its defaults out by itself.
-        return msgspec.to_builtins(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _canonical(getattr(value, field.name)) for field in fields(value) if _given(value, field)}
+        # By equality: msgspec itself leaves a default out only where it is the very same object.
+        fields = msgspec.structs.fields(value)
+        found = {field.name: getattr(value, field.name) for field in fields}
+        return {field.name: _canonical(found[field.name]) for field in fields if found[field.name] != field.default}
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, tuple):
@@ -41,8 +36,3 @@ def _canonical(value: object) -> object:
     if value is None or isinstance(value, str | int):
         return value
     raise TypeError(f"a request has no {type(value).__name__}")
-
-
-def _given(request: DataclassInstance, field: Any) -> bool:
-    default = field.default_factory() if field.default_factory is not MISSING else field.default
-    return bool(default is MISSING or getattr(request, field.name) != default)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from chalicelib.domain.booking import Actor, Booking, Payment
 from chalicelib.domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
+from chalicelib.domain.record import Record
 from chalicelib.services.ports import Ports
 
 Role = Literal["guest", "host", "operator"]
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Record, frozen=True):
     """The person behind a checked token. ``groups`` add rights: ``host``, ``operator``."""
 
     person_id: PersonId

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from chalicelib.domain import calendar, lifecycle
@@ -27,6 +26,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.record import Record
 from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.stay_rules import wrong_stay
 from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
@@ -39,8 +39,7 @@ TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class BookingRequest:
+class BookingRequest(Record, frozen=True):
     """What a guest asks for. ``expected_total`` is the price that the guest was shown, in minor units."""
 
     listing_id: str
@@ -51,16 +50,14 @@ class BookingRequest:
     return_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BookingResult:
+class BookingResult(Record, frozen=True):
     """The booking that a call ended with; ``replayed`` when an earlier call had made it."""
 
     booking: Booking
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
+class _Offer(Record, frozen=True):
     listing: Listing
     nights: Nights
     quote: Quote

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.domain import checkout
@@ -19,6 +18,7 @@ from chalicelib.domain.errors import (
     ReferenceUsed,
 )
 from chalicelib.domain.ids import key_hash
+from chalicelib.domain.record import Record
 from chalicelib.domain.timing import (
     LAST_WAIT,
     OPENING_POLLS,
@@ -43,8 +43,7 @@ Outcome = Callable[[Booking, datetime], Booking]
 """What an opening made of its booking, applied to whatever state the booking is in by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutResult:
+class CheckoutResult(Record, frozen=True):
     """The payment that a call ended with. ``opened`` when it is a new one; ``replayed`` for a repeated key."""
 
     booking: Booking

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.domain.booking import Booking, BookingStatus
@@ -20,7 +19,7 @@ from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.record import replace
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.stay_rules import wrong_times
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
@@ -35,8 +34,7 @@ MOST_LISTINGS_A_PAGE = 5
 """How many of a host's listings one page of their bookings looks into."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingDraft:
+class ListingDraft(Record, frozen=True, kw_only=True):
     """A listing as its host writes it: all but its id, its host and its times."""
 
     title: str

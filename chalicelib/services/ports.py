@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from msgspec import field
 
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry, Payment
 from chalicelib.domain.calendar import NightChange, Nights
@@ -91,8 +92,7 @@ class NotJson(Exception):
     """A signed webhook whose bytes are no JSON object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Record, Generic[T], frozen=True):
     """One page of a list. It may hold fewer items than asked for, even none: only ``next_cursor: null`` is the end.
 
     ``next_cursor`` is opaque: the same call with it, as ``after``, answers the next page.
@@ -104,8 +104,7 @@ class Page(Generic[T]):
     """The `cursor` of the next page; null at the end of the list, and only there."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionEntry:
+class AttentionEntry(Record, frozen=True):
     """An entry of the attention list: a booking's id or an orphan's tx_ref, why, and since when."""
 
     subject: str
@@ -121,8 +120,7 @@ class Acknowledgement(Record, frozen=True):
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
+class Batch(Record, Generic[T], frozen=True):
     """What was read together, and the ids of what this release cannot read."""
 
     items: tuple[T, ...]
@@ -254,8 +252,7 @@ class ListingStore(Protocol):
         """Newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Record, frozen=True):
     """What a gateway needs to know to open a payment; ``phone`` in the form of a ``Contact``."""
 
     tx_ref: str
@@ -270,8 +267,7 @@ class Opening:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayEvent:
+class GatewayEvent(Record, frozen=True):
     """One line of what the gateway's own log tells of a payment."""
 
     at: datetime
@@ -281,8 +277,7 @@ class GatewayEvent:
 RefundGatewayStatus = Literal["processing", "waiting", "refunded", "reversed", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class RefundAnswer:
+class RefundAnswer(Record, frozen=True):
     """What the gateway says of a refund. ``reversed``: the refund itself came back; ``unknown``: it has no word of it;
     ``waiting``: it is alive, and somebody must do something before it goes on.
 
@@ -293,8 +288,7 @@ class RefundAnswer:
     provider_refund_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookNotice:
+class WebhookNotice(Record, frozen=True):
     """What a signed webhook says: only a hint of which payment to verify."""
 
     tx_ref: str | None
@@ -388,8 +382,7 @@ class Queue(Protocol):
         """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Record, frozen=True):
     """A file of an e-mail."""
 
     name: str
@@ -397,8 +390,7 @@ class Attachment:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Record, frozen=True):
     """An e-mail, ready to be sent. An answer to it goes to ``reply_to``, where that is not empty."""
 
     to: str
@@ -475,8 +467,7 @@ class Observe(Protocol):
         """Write one log line and count it. Only fields on the allow-list are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Record, frozen=True):
     """The stage's settings that decide something."""
 
     hold_for: timedelta

@@ -7,8 +7,9 @@ the payment is, so that late or reversed money is never passed over. Three steps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import field
 
 from chalicelib.domain import checkout, lifecycle, outbox
 from chalicelib.domain.booking import (
@@ -23,7 +24,7 @@ from chalicelib.domain.booking import (
 )
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.record import replace
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import (
     API_VERIFY_LEASE,
     NUDGE_MIN,
@@ -43,8 +44,7 @@ VERIFY_PER_TASK = 4
 """How many payments one call asks about, so that a slow gateway cannot outlast the function. The rest stays due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciled(Record, frozen=True):
     """The booking afterwards. ``error``: the named payment's gateway gave no answer.
 
     ``under_way``: somebody else is asking the gateway about this booking, so that nobody was asked here.
@@ -55,8 +55,7 @@ class Reconciled:
     under_way: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
+class _Answers(Record, frozen=True):
     """What the gateway answered about some payments, which of their links it closed, and what went wrong."""
 
     verifications: dict[str, Verification] = field(default_factory=dict)

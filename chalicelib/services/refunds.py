@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.domain import refunds
@@ -34,6 +33,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import booking_of, key_hash, payment_of
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record
 from chalicelib.domain.refunds import Outlook, ResolveAs
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import Availability, apply_verification
@@ -48,8 +48,7 @@ NOT_EXCLUDED = "the gateway does not exclude that money of an earlier post is mo
 _OUTLOOK: Mapping[RefundGatewayStatus, Outlook] = {"processing": "moving", "waiting": "waiting"}
 
 
-@dataclass(frozen=True, slots=True)
-class RefundRequest:
+class RefundRequest(Record, frozen=True):
     """Money to be given back: ``amount`` in minor units, or all that is left."""
 
     reason: str

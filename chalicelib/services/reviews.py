@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
+from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review, check_reviewable, rated
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in, visible_booking
@@ -16,8 +15,7 @@ from chalicelib.services.search import listing_of
 TRIES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewRequest:
+class ReviewRequest(Record, frozen=True):
     """What a guest says of a stay."""
 
     booking_id: str

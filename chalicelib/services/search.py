@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from chalicelib.domain.cities import city_key
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.record import replace
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import EASTERNMOST, WESTERNMOST
 from chalicelib.services.ports import Batch, Page, Ports, Unreadable
 
@@ -30,8 +29,7 @@ LOOKED_AT = 100
 """How many listings are asked what day it is in their city, where that matters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Record, frozen=True):
     """What is looked for. ``max_price``, in minor units, is of one unit for one night; a ``currency`` of None is the
     stage's first."""
 
@@ -45,8 +43,7 @@ class Search:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(Record, frozen=True):
     """A listing that was found; and, with dates, the stay that fits its guests there, and what that costs."""
 
     listing: Listing
@@ -54,8 +51,7 @@ class SearchResult:
     quote: Quote | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchPage(Page[SearchResult]):
+class SearchPage(Page[SearchResult], frozen=True):
     """One page of a search; ``partial`` when the city has more listings than were looked at."""
 
     partial: bool = False

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import field
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.outbox import to_enqueue
+from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Availability
 from chalicelib.services.ports import Fault, NightsShort, Ports, Task, VersionLost
@@ -19,8 +21,7 @@ TRIES = 8
 """How often a lost race is decided again. Each loss means that somebody else got something done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Record, frozen=True):
     """Something to be logged, and counted, once the decision that it belongs to is saved."""
 
     event: str
@@ -28,16 +29,14 @@ class Observation:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record, frozen=True):
     """What a pure decision came to: the next booking, and what is observed after its commit."""
 
     booking: Booking
     events: tuple[Observation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Record, frozen=True):
     """A decision that holds: the booking that it was made on, and the one that is stored now."""
 
     before: Booking

@@ -154,7 +154,11 @@ def told(call: Call, gateway: object) -> str:
     except GatewayError as error:
         kinds: dict[type[GatewayError], str] = {ReferenceUsed: "U", GatewayRejected: "R"}
         return kinds.get(type(error), "K") if error.definitely_not_executed else "." * (type(error) is GatewayBadAnswer)
-    known = {Verification("pending"): "P", Verification("unknown"): "N", RefundAnswer("unknown"): "N"}
+    known: dict[object, str] = {
+        Verification("pending"): "P",
+        Verification("unknown"): "N",
+        RefundAnswer("unknown"): "N",
+    }
     return ("C" if found else "o") if isinstance(found, bool) else known.get(found, "a")
 
 

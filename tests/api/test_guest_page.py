@@ -7,11 +7,11 @@ import hashlib
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from html.parser import HTMLParser
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from chalicelib.api.guest_page import (
     ICONS,
@@ -94,15 +94,15 @@ def test_no_translation_is_missing(state: PageState) -> None:
     assert state in TONES
     assert TONES[state] in ICONS
     assert set(TEXTS) == set(WORDS) == set(LANGUAGES)
-    for field in fields(Text):
+    for field in structs.fields(Text):
         said = {bool(getattr(TEXTS[language][state], field.name)) for language in LANGUAGES}
         assert len(said) == 1, f"{field.name} of {state} is said in one language only"
     amharic = TEXTS["am"][state]
-    assert not re.search(r"[A-Za-z]", "".join(getattr(amharic, field.name) for field in fields(Text)))
+    assert not re.search(r"[A-Za-z]", "".join(getattr(amharic, field.name) for field in structs.fields(Text)))
 
 
 def test_no_common_word_is_missing() -> None:
-    for field in fields(Words):
+    for field in structs.fields(Words):
         english, amharic = (getattr(WORDS[language], field.name) for language in ("en", "am"))
         assert english
         assert amharic

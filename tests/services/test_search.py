@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, IdempotencyKeyReused, InvalidRequest, ListingNotFound
@@ -62,7 +62,7 @@ def test_a_listing_is_its_publishers(harness: Harness, ports: Fakes) -> None:
         created_at=NOW,
         updated_at=NOW,
         fingerprint=fingerprint(DRAFT),
-        **{field.name: getattr(DRAFT, field.name) for field in fields(DRAFT)},
+        **{field.name: getattr(DRAFT, field.name) for field in structs.fields(DRAFT)},
     )
 
 

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, cast
 
@@ -37,7 +36,9 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
+from chalicelib.domain.record import Record
 from chalicelib.domain.timing import GATEWAY_CALL, GATEWAY_CALL_MIN, GATEWAY_CONNECT, GATEWAY_IDLE
+from chalicelib.trust import roots
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
@@ -45,8 +46,7 @@ MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
 CHUNK_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Record, frozen=True):
     """A whole response. The names of ``headers`` are looked up in any case."""
 
     status: int
@@ -168,6 +168,7 @@ class _Session(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.trust_env = False
+        self.verify = roots() or True
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.mount("https://", _Adapter())
         self.mount("http://", _Adapter())

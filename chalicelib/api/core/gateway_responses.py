@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import field
 
 from chalicelib.api.core.cors import HEADERS_OF_EVERY_ANSWER
 from chalicelib.api.core.problems import PROBLEM_TYPES, ProblemDocument, problem
+from chalicelib.domain.record import Record, replace
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayResponse:
+class GatewayResponse(Record, frozen=True):
     """One refusal of the gateway, in our words. ``other_status`` stands in for the status of its code."""
 
     code: str

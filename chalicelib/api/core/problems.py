@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.domain.errors import DatesUnavailable, FieldError, PriceChanged, Refusal
+from chalicelib.domain.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
+class ProblemType(Record, frozen=True):
     """One refusal: its HTTP status, its title, and whether the very same request can succeed later."""
 
     status: int

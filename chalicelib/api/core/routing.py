@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 from chalice.app import Blueprint, Request
+from msgspec import field
 
 from chalicelib.container import Container
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
+from chalicelib.domain.record import Record, replace
 from chalicelib.services.access import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record, frozen=True):
     """One request, checked: what a route's function is given, beside its typed body or query."""
 
     container: Container
@@ -50,8 +50,7 @@ class Call:
         return self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Record, frozen=True):
     """What a route answers: a struct or plain data as JSON, or bytes and text as they are.
 
     ``replayed``: the success of an earlier call under the same Idempotency-Key.
@@ -63,8 +62,7 @@ class Answer:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record, frozen=True):
     """One answer of a route that is no problem document.
 
     ``body`` is what its JSON is made of, ``texts`` are the other media types that it comes as; with neither there is
@@ -84,8 +82,7 @@ AlsoWrong = Callable[[Call, Mapping[str, Any]], Iterable[FieldError]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Record, frozen=True, kw_only=True):
     """One declared route.
 
     Statuses that follow from these facts (401 where a token is needed, 413 where there is a body) are not repeated in

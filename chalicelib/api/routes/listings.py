@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.errors import FieldError, ListingNotFound
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.record import replace
 from chalicelib.domain.stay_rules import wrong_range, wrong_times
 from chalicelib.services import calendars, hosting
 from chalicelib.services.search import listing_of

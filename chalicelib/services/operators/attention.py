@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from chalicelib.domain import attention
 from chalicelib.domain.attention import Acknowledgeable, acknowledgements
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
+from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.ports import Acknowledgement, Ports
 from chalicelib.services.updating import Decision, update
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Record, frozen=True):
     """What was acknowledged, of which booking if it is of one, and the first acknowledgement, which stands."""
 
     item_id: str

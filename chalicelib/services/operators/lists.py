@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -13,6 +12,7 @@ from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentSt
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
@@ -29,8 +29,7 @@ _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attenti
 """The calls that resolve a payment or a refund, by its status."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionItem:
+class AttentionItem(Record, frozen=True):
     """One line of the attention list: what it is about, why, and since when."""
 
     kind: AttentionKind
@@ -47,8 +46,7 @@ class AttentionItem:
         return ".".join((self.kind, *of_booking, self.subject))
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(Record, frozen=True):
     """The money of one day's bookings in one currency; ``fees`` are the gateway's."""
 
     day: date
