@@ -24,6 +24,7 @@ from chalicelib.services.ports import (
     BookingStore,
     Gateway,
     Gateways,
+    HostStore,
     Letters,
     ListingStore,
     Mailer,
@@ -161,6 +162,13 @@ class Container:
         return DynamoListings(self._connection)
 
     @cached_property
+    def hosts(self) -> HostStore:
+        from chalicelib.adapters.dynamodb.hosts import DynamoHosts
+
+        _ = self._connection  # which binds the tables
+        return DynamoHosts()
+
+    @cached_property
     def secrets(self) -> Secrets:
         from chalicelib.adapters.aws.ssm import Ssm
 
@@ -234,12 +242,12 @@ def container() -> Container:
 
 
 _PARTS: dict[Function, tuple[str, ...]] = {
-    "api": ("bookings", "listings", "gateways", "queue"),
+    "api": ("bookings", "listings", "hosts", "gateways", "queue"),
     "webhooks": ("bookings", "listings", "gateways", "queue"),
     "authorize": ("tokens",),
     "sweep": ("bookings", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
-    "send_emails": ("bookings", "letters", "mailer"),
+    "send_emails": ("bookings", "hosts", "letters", "mailer"),
 }
 _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),

@@ -55,7 +55,7 @@ METRICS = frozenset(
         "opening_failed", "reference_used", "link_not_cancelled", "unknown_reference",
         # e-mails
         "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
-        "email_put_off", "email_refused", "email_broken",
+        "email_put_off", "email_refused", "email_broken", "email_without_address",
         # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",

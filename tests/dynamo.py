@@ -20,11 +20,20 @@ from pynamodb.connection import Connection
 
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
+from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.listings import DynamoListings
-from chalicelib.adapters.dynamodb.tables import BookingItem, GuestItem, ListingItem, MonthItem, SaltItem, connect
+from chalicelib.adapters.dynamodb.tables import (
+    BookingItem,
+    GuestItem,
+    HostItem,
+    ListingItem,
+    MonthItem,
+    SaltItem,
+    connect,
+)
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, ListingStore
+from chalicelib.services.ports import BookingStore, HostStore, ListingStore
 from local.stack.resources import create_table
 
 PREFIX = "guzo"
@@ -123,6 +132,7 @@ class DynamoBench:
         self.writes = Writes(sleep=self.slept.append, jitter=lambda: 0.5)
         self.bookings: BookingStore = DynamoBookings(connection, self.writes)
         self.listings: ListingStore = DynamoListings(connection, self.writes)
+        self.hosts: HostStore = DynamoHosts(self.writes)
 
     def another(self) -> BookingStore:
         return DynamoBookings(self.connection, self.writes)
@@ -195,7 +205,7 @@ def bind() -> Connection:
 @contextmanager
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
-    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, SaltItem)
+    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, HostItem, SaltItem)
     before = [model._connection for model in models]
     try:
         yield

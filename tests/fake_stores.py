@@ -1,4 +1,4 @@
-"""`FakeBookings` and `FakeListings`: the stores in memory, held to the same contract tests as DynamoDB's."""
+"""`FakeBookings`, `FakeListings` and `FakeHosts`: the stores in memory, held to the contract of DynamoDB's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
+from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listing import Listing
@@ -65,6 +66,7 @@ class Tables:
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
+    hosts: dict[PersonId, Host] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -385,6 +387,31 @@ class FakeListings(Logged):
     def _all(self) -> Iterable[Listing]:
         with self.tables.lock:
             return list(self.tables.listings.values())
+
+
+class FakeHosts(Logged):
+    """The HostStore port."""
+
+    port = "hosts"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def load(self, host_id: PersonId, *, consistent: bool = True) -> Host | None:
+        with self.tables.lock:
+            return self.tables.hosts.get(host_id)
+
+    @logged
+    def save(self, host: Host) -> Host:
+        with self.tables.lock:
+            known = self.tables.hosts.get(host.host_id)
+            if (known.version if known else 0) != host.version:
+                raise VersionLost
+            saved = replace(host, version=host.version + 1)
+            self.tables.hosts[host.host_id] = saved
+            return saved
 
 
 def _page(items: Sequence[T], *, limit: int, after: str | None) -> Page[T]:

@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking, OutboxEntry, Payment
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
+from chalicelib.domain.host import Notify
 from chalicelib.domain.money import EXPONENTS, Money
+from chalicelib.domain.outbox import address_of
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     NO_DELAY,
@@ -25,6 +27,7 @@ from chalicelib.services.ports import (
     BookingStore,
     Fault,
     GatewayEvent,
+    HostStore,
     ListingStore,
     Message,
     NotJson,
@@ -37,7 +40,7 @@ from chalicelib.services.ports import (
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
-from tests.fake_stores import FakeBookings, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeHosts, FakeListings, Tables
 from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
@@ -278,9 +281,8 @@ class FakeLetters(Logged):
     port = "letters"
 
     @logged
-    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
-        to = booking.place.host_email if entry.to_host else booking.contact.email
-        return Message(to, f"{entry.kind} {entry.entry_id}", entry.about, "<p></p>")
+    def render(self, entry: OutboxEntry, booking: Booking, host: Notify) -> Message:
+        return Message(address_of(entry, booking, host), f"{entry.kind} {entry.entry_id}", entry.about, "<p></p>")
 
 
 class FakeSecrets:
@@ -341,12 +343,18 @@ class Fakes:
     """The ``Ports`` of a test; all fakes, but for stores that it brings itself."""
 
     def __init__(
-        self, *, now: datetime = NOW, bookings: BookingStore | None = None, listings: ListingStore | None = None
+        self,
+        *,
+        now: datetime = NOW,
+        bookings: BookingStore | None = None,
+        listings: ListingStore | None = None,
+        hosts: HostStore | None = None,
     ) -> None:
         self.call_log = CallLog()
         self.tables = Tables()
         self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.call_log)
         self.listings: ListingStore = listings or FakeListings(self.tables, self.call_log)
+        self.hosts: HostStore = hosts or FakeHosts(self.tables, self.call_log)
         self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.call_log)

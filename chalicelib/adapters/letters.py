@@ -5,8 +5,8 @@ between blank lines. They are rendered as plain text and put into ``layout.txt``
 two never differ, and HTML is escaped in one place. What is the same in every language (which facts a letter
 shows, where its button leads) is here.
 
-Guests are written to in their booking's language. Hosts are written to in every language, one below the other:
-the language of a booking is its guest's, and a host's own is not known.
+Guests are written to in their booking's language, hosts in the one of their profile; those who chose none, in every
+language, one below the other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chalicelib.domain.booking import Booking, Event, Language, LetterKind, OutboxEntry, Refund
 from chalicelib.domain.ethiopian import EthiopianDate
+from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import payment_of
+from chalicelib.domain.outbox import address_of
 from chalicelib.domain.record import Record
 from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, Message
@@ -34,7 +36,8 @@ BRAND = "ጉዞ · Guzo"
 
 FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     "booking_confirmed": (
-        "booking", "place", "check_in", "check_out", "nights", "units", "guests", "total", "payment",
+        "booking", "place", "host_phone", "host_email", "check_in", "check_out", "nights", "units", "guests", "total",
+        "payment",
     ),
     "hold_expired": ("booking", "place", "check_in", "check_out", "total"),
     "payment_failed": ("booking", "place", "check_in", "check_out", "total"),
@@ -46,10 +49,13 @@ FACTS: Mapping[LetterKind, tuple[str, ...]] = {
     ),
     "host_cancelled": ("booking", "place", "guest", "check_in", "check_out"),
 }  # fmt: skip
+"""What stands below each letter, in this order; what is not known is left out."""
 
 LABELS: Mapping[str, Mapping[Language, str]] = {
     "booking": {"en": "Booking number", "am": "የማስያዣ ቁጥር"},
     "place": {"en": "Place", "am": "ቦታ"},
+    "host_phone": {"en": "The host's phone", "am": "የአከራዩ ስልክ"},
+    "host_email": {"en": "The host's e-mail", "am": "የአከራዩ ኢሜይል"},
     "check_in": {"en": "Check-in", "am": "መግቢያ"},
     "check_out": {"en": "Check-out", "am": "መውጫ"},
     "nights": {"en": "Nights", "am": "ሌሊቶች"},
@@ -127,21 +133,21 @@ class LettersByJinja:
         self._texts = Environment(loader=loader, undefined=StrictUndefined, finalize=_one_line)  # noqa: S701 # not HTML
         self._html = Environment(loader=loader, undefined=StrictUndefined, autoescape=True)
 
-    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
+    def render(self, entry: OutboxEntry, booking: Booking, host: Notify) -> Message:
         """The e-mail, whose subject is its first heading; who answers it writes to the other side of the booking.
 
         A confirmed booking brings its stay as a calendar file. Its cancellation takes the stay off the calendar again,
         and so does its end as a no-show; the end of a guest who leaves early shortens it.
         """
-        parts = [self._part(entry, booking, language) for language in _languages(entry, booking)]
+        parts = [self._part(entry, booking, host, language) for language in _languages(entry, booking, host)]
         page = {"brand": BRAND, "subject": parts[0].heading, "parts": parts}
         return Message(
-            to=booking.place.host_email if entry.to_host else booking.contact.email,
+            to=address_of(entry, booking, host),
             subject=parts[0].heading,
             text=self._texts.get_template("layout.txt").render(page),
             html=self._html.get_template("layout.html").render(page),
             attachments=self._attachments(entry, booking),
-            reply_to=_reply_to(entry, booking),
+            reply_to=_reply_to(entry, booking, host),
         )
 
     def _attachments(self, entry: OutboxEntry, booking: Booking) -> tuple[Attachment, ...]:
@@ -150,14 +156,14 @@ class LettersByJinja:
                 cancels = False
             case "stay_ended":
                 cancels = _is_no_show(booking)
-            case "booking_cancelled" if _was_confirmed(booking):
+            case "booking_cancelled" if booking.was_confirmed:
                 cancels = True
             case _:
                 return ()
         return (calendar_file(booking, organizer=self._organizer, cancels=cancels),)
 
-    def _part(self, entry: OutboxEntry, booking: Booking, language: Language) -> Part:
-        facts = _facts(entry, booking, language)
+    def _part(self, entry: OutboxEntry, booking: Booking, host: Notify, language: Language) -> Part:
+        facts = _facts(entry, booking, host, language)
         cancelled = _cancellation(booking)
         by = cancelled.cause if cancelled else "guest"
         letter = self._texts.get_template(f"{language}/{_template(entry, by)}.txt").render(
@@ -177,7 +183,8 @@ class LettersByJinja:
             leaves_day=day_in_words(booking.free_from, language),
         )
         heading, *paragraphs = [" ".join(part.split()) for part in letter.split("\n\n") if part.strip()]
-        shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in FACTS[entry.kind]]
+        known = [name for name in FACTS[entry.kind] if facts[name] not in ("", None)]
+        shown = [Fact(LABELS[name][language], _one_line(facts[name])) for name in known]
         return Part(language, heading, paragraphs, self._button(entry, booking, language), shown)
 
     def _button(self, entry: OutboxEntry, booking: Booking, language: Language) -> Button | None:
@@ -262,32 +269,32 @@ def _template(entry: OutboxEntry, by: str) -> str:
     return "cancelled_by_host" if entry.kind == "booking_cancelled" and by != "guest" else entry.kind
 
 
-def _reply_to(entry: OutboxEntry, booking: Booking) -> str:
+def _reply_to(entry: OutboxEntry, booking: Booking, host: Notify) -> str:
     """Whom an answer goes to: guest and host know each other once a booking was confirmed."""
     if entry.to_host:
         return booking.contact.email
-    return booking.place.host_email if _was_confirmed(booking) else ""
+    return host.email if booking.was_confirmed else ""
 
 
-def _was_confirmed(booking: Booking) -> bool:
-    return any(event.kind == "booking_confirmed" for event in booking.history)
+def _languages(entry: OutboxEntry, booking: Booking, host: Notify) -> tuple[Language, ...]:
+    if not entry.to_host:
+        return (booking.language,)
+    return (host.language,) if host.language else get_args(Language)
 
 
 def _is_no_show(booking: Booking) -> bool:
     return booking.ended is not None and booking.ended.as_ == "no_show"
 
 
-def _languages(entry: OutboxEntry, booking: Booking) -> tuple[Language, ...]:
-    return get_args(Language) if entry.to_host else (booking.language,)
-
-
-def _facts(entry: OutboxEntry, booking: Booking, language: Language) -> dict[str, str | int | None]:
+def _facts(entry: OutboxEntry, booking: Booking, host: Notify, language: Language) -> dict[str, str | int | None]:
     """What letters say of a booking, by the names in ``LABELS``."""
     place, stay, contact = booking.place, booking.stay, booking.contact
     refund = _refund(entry, booking)
     return {
         "booking": booking.booking_id,
         "place": f"{place.title}, {_where(booking)}",
+        "host_phone": host.phone,
+        "host_email": host.email,
         "check_in": instant_in_words(booking.check_in_at, place.time_zone, language),
         "check_out": instant_in_words(booking.check_out_at, place.time_zone, language),
         "nights": stay.nights,

@@ -31,6 +31,8 @@ RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention
 """How far a refund got: `owed` until it is told to the gateway, `requested` once it was, `processing` while the gateway
 works on it, `refunded` when it is done, `attention` when a person must look."""
 EntryStatus = Literal["owed", "sent", "superseded", "failed", "acknowledged"]
+Undeliverable = Literal["no_address", "refused"]
+"""Why a letter was not delivered: no address is known, or the mail service refuses it."""
 LetterKind = Literal[
     "booking_confirmed",
     "hold_expired",
@@ -273,7 +275,7 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
 
     ``about`` is the tx_ref or refund id that it tells of, or nothing. ``due_at`` is when the clock enqueues it
     (again). ``lease`` is held by the worker that claimed it; a first delivery needs none, because the queue hides its
-    message meanwhile. ``tries`` counts the times that its delivery was deferred.
+    message meanwhile. ``tries`` counts the times that its delivery was deferred. ``why`` says why it failed.
     """
 
     entry_id: str
@@ -283,6 +285,7 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
     status: EntryStatus = "owed"
     lease: Lease | None = None
     tries: int = 0
+    why: Undeliverable | Literal[""] = ""
 
     @property
     def to_host(self) -> bool:
@@ -343,6 +346,11 @@ class Booking(Record, frozen=True, kw_only=True):
     def current_payment(self) -> Payment:
         """The payment that counts now: the accepted one, else the latest."""
         return next((payment for payment in self.payments if payment.accepted), self.payments[-1])
+
+    @property
+    def was_confirmed(self) -> bool:
+        """It is, or was, confirmed: from then on guest and host are told how to reach each other."""
+        return any(payment.accepted for payment in self.payments)
 
     @property
     def refunds(self) -> tuple[Refund, ...]:

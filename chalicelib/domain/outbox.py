@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from chalicelib.domain.booking import Actor, Booking, Lease, LetterKind, OutboxEntry, append_event, event_of
+from chalicelib.domain.booking import (
+    Actor,
+    Booking,
+    Lease,
+    LetterKind,
+    OutboxEntry,
+    Undeliverable,
+    append_event,
+    event_of,
+)
+from chalicelib.domain.host import Notify
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
 
@@ -18,13 +28,8 @@ EMAIL = Actor("email")
 
 
 def enqueue(booking: Booking, kind: LetterKind, *, now: datetime, about: str = "") -> Booking:
-    """Promise a letter. The queue has ``OUTBOX_MESSAGE`` to carry it; then the clock enqueues it again.
-
-    A host whose token named no address is told nothing.
-    """
+    """Promise a letter. The queue has ``OUTBOX_MESSAGE`` to carry it; then the clock enqueues it again."""
     entry = OutboxEntry(entry_id=f"{len(booking.outbox) + 1}", kind=kind, due_at=now + OUTBOX_MESSAGE, about=about)
-    if entry.to_host and not booking.place.host_email:
-        return booking
     return replace(booking, outbox=(*booking.outbox, entry))
 
 
@@ -43,7 +48,7 @@ def with_entries(booking: Booking, entries: Mapping[str, OutboxEntry], *, now: d
                     subject=after.entry_id,
                     before=before.status,
                     after=after.status,
-                    detail=after.kind,
+                    detail=f"{after.kind}: {after.why}" if after.why else after.kind,
                 )
             )
     outbox = tuple(entries.get(entry.entry_id, entry) for entry in booking.outbox)
@@ -94,6 +99,16 @@ def to_enqueue(before: Booking, after: Booking) -> tuple[str, ...]:
         and entry.lease is None
         and ((old := known.get(entry.entry_id)) is None or (old.due_at < entry.due_at and old.tries == entry.tries))
     )
+
+
+def fail(entry: OutboxEntry, why: Undeliverable) -> OutboxEntry:
+    """Not to be delivered as things are: a person is asked."""
+    return replace(entry, status="failed", lease=None, why=why)
+
+
+def address_of(entry: OutboxEntry, booking: Booking, host: Notify) -> str:
+    """To whom a letter goes, as they are reached today; empty where no address is known."""
+    return host.email if entry.to_host else booking.contact.email
 
 
 def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:

@@ -10,11 +10,13 @@ from datetime import datetime
 
 from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking, OutboxEntry
+from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
+from chalicelib.services.hosts import host_of
 from chalicelib.services.ports import MailBusy, MailRefused, Ports
 from chalicelib.services.reconcile import maybe_twice
 from chalicelib.services.updating import Decision, Observation, update
@@ -34,7 +36,8 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
         return 0
     if not first_delivery or any(entry.due_at - now < OUTBOX_CLAIM_BEFORE for entry in ready):
         booking, ready = _claim(ports, booking, tuple(entry.entry_id for entry in ready), again=not first_delivery)
-    outcomes = {entry.entry_id: _deliver(ports, booking, entry) for entry in ready}
+    host = host_of(ports, booking)
+    outcomes = {entry.entry_id: _deliver(ports, booking, entry, host) for entry in ready}
     before = {entry.entry_id: entry for entry in ready}
 
     def of(entry_id: str) -> dict[str, str]:
@@ -88,20 +91,23 @@ def _claim(
     return saved, ours
 
 
-def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry) -> OutboxEntry:
-    """The entry's next state: sent, superseded, refused for good, or owed again after a pause."""
+def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -> OutboxEntry:
+    """The entry's next state: sent, superseded, failed with the reason, or owed again after a pause."""
     now = ports.clock.now()
     if not still_true(entry, booking, now=now):
         ports.observe("email_superseded", booking_id=booking.booking_id, kind=entry.kind)
         return replace(entry, status="superseded", lease=None)
+    if not outbox.address_of(entry, booking, host):
+        ports.observe("email_without_address", level="error", booking_id=booking.booking_id, kind=entry.kind)
+        return outbox.fail(entry, "no_address")
     try:
-        ports.mailer.send(ports.letters.render(entry, booking))
+        ports.mailer.send(ports.letters.render(entry, booking, host))
     except MailBusy:
         ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.defer(entry, now=now)
     except MailRefused:
         ports.observe("email_refused", level="error", booking_id=booking.booking_id, kind=entry.kind)
-        return replace(entry, status="failed", lease=None)
+        return outbox.fail(entry, "refused")
     except Exception as error:  # noqa: BLE001 - one letter that cannot be written must not keep back the others
         ports.observe("email_broken", level="error", kind=entry.kind, reason=type(error).__name__)
         return outbox.defer(entry, now=now)

@@ -12,6 +12,7 @@ from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry,
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
@@ -252,6 +253,19 @@ class ListingStore(Protocol):
         """Newest first."""
 
 
+class HostStore(Protocol):
+    """Profiles of hosts."""
+
+    def load(self, host_id: PersonId, *, consistent: bool = True) -> Host | None:
+        """Raises Unreadable, StoreBusy. What is not read consistently may be a second old."""
+
+    def save(self, host: Host) -> Host:
+        """Save over the version that was loaded (0: nothing); answers it with its new version.
+
+        Raises VersionLost, StoreBusy.
+        """
+
+
 class Opening(Record, frozen=True):
     """What a gateway needs to know to open a payment; ``phone`` in the form of a ``Contact``."""
 
@@ -420,8 +434,8 @@ class Gateways(Protocol):
 class Letters(Protocol):
     """Writes e-mails."""
 
-    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
-        """The e-mail in the booking's language, as text and HTML, with its attachments."""
+    def render(self, entry: OutboxEntry, booking: Booking, host: Notify) -> Message:
+        """The e-mail in its reader's language, as text and HTML, with its attachments. ``host``: how she is reached."""
 
 
 class Mailer(Protocol):
@@ -488,6 +502,8 @@ class Ports(Protocol):
     def bookings(self) -> BookingStore: ...
     @property
     def listings(self) -> ListingStore: ...
+    @property
+    def hosts(self) -> HostStore: ...
     @property
     def gateways(self) -> Gateways: ...
     @property

@@ -24,6 +24,7 @@ from chalicelib.services.ports import (
     Batch,
     BookingExists,
     BookingStore,
+    HostStore,
     ListingStore,
     NightsShort,
     Page,
@@ -66,6 +67,7 @@ class Bench(Protocol):
 
     bookings: BookingStore
     listings: ListingStore
+    hosts: HostStore
 
     def another(self) -> BookingStore:
         """A second store over the same tables, as another process has it."""

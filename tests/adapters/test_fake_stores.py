@@ -6,10 +6,11 @@ import pytest
 
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, ListingStore
+from chalicelib.services.ports import BookingStore, HostStore, ListingStore
+from tests.adapters.host_contract import HostContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
-from tests.fake_stores import FakeBookings, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeHosts, FakeListings, Tables
 
 
 class FakeBench:
@@ -17,6 +18,7 @@ class FakeBench:
         self.tables = Tables()
         self.bookings: BookingStore = FakeBookings(self.tables)
         self.listings: ListingStore = FakeListings(self.tables)
+        self.hosts: HostStore = FakeHosts(self.tables)
 
     def another(self) -> BookingStore:
         return FakeBookings(self.tables)
@@ -35,7 +37,7 @@ class FakeBench:
         self.tables.unreadable.add(booking_id)
 
 
-class TestFakeStores(StoreContract, ListingContract):
+class TestFakeStores(StoreContract, ListingContract, HostContract):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

@@ -23,9 +23,10 @@ from chalicelib.adapters.letters import (
     day_in_words,
     instant_in_words,
 )
-from chalicelib.domain.booking import SWEEP, Actor, Booking, Language, LetterKind
+from chalicelib.domain.booking import SWEEP, Actor, Booking, Language, LetterKind, OutboxEntry
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ending import end_stay
+from chalicelib.domain.host import Notify, notify_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Availability, resolve_review
 from chalicelib.services.ports import Message
@@ -76,9 +77,19 @@ def booking_owing(kind: LetterKind, **changes: Any) -> Booking:
     return MADE_BY[kind](builders.opened(builders.a_booking(hold_for=timedelta(hours=3), **changes)))
 
 
-def letter(kind: LetterKind, booking: Booking, public_url: str | None = PUBLIC_URL) -> Message:
+def letter(
+    kind: LetterKind, booking: Booking, public_url: str | None = PUBLIC_URL, host: Notify | None = None
+) -> Message:
     email = next(email for email in booking.outbox if email.kind == kind)
-    return LettersByJinja(public_url, organizer=ORGANIZER).render(email, booking)
+    return rendered(email, booking, public_url, host)
+
+
+def rendered(
+    email: OutboxEntry, booking: Booking, public_url: str | None = PUBLIC_URL, host: Notify | None = None
+) -> Message:
+    """The letter to people whose host has no profile, or is reached as ``host`` says."""
+    known = host or notify_of(None, booking.place)
+    return LettersByJinja(public_url, organizer=ORGANIZER).render(email, booking, known)
 
 
 def links(message: Message) -> list[str]:
@@ -371,7 +382,7 @@ def test_a_failed_payment_of_several_links_to_its_own_page(attempt: int) -> None
     booking = builders.failed(again, now=again.updated_at + timedelta(hours=1)) if attempt == 2 else again
     own = f"{booking.booking_id}-{attempt}"
     [entry] = [entry for entry in booking.outbox if entry.about == own]
-    assert links(LettersByJinja(PUBLIC_URL, organizer=ORGANIZER).render(entry, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
+    assert links(rendered(entry, booking)) == [f"{PUBLIC_URL}/pay/{own}"]
 
 
 def test_an_expired_hold_links_to_the_page_of_the_last_payment() -> None:
@@ -460,7 +471,7 @@ def test_each_refund_has_a_letter_of_its_own() -> None:
     booking = builders.refund_owed(booking, amount=Money(100, "ETB"))
     booking = builders.refund_owed(booking, amount=Money(200, "ETB"))
     emails = [email for email in booking.outbox if email.kind == "money_returned"]
-    texts = [LettersByJinja(None, organizer=ORGANIZER).render(email, booking).text for email in emails]
+    texts = [rendered(email, booking).text for email in emails]
     assert ["ETB 1.00" in text for text in texts] == [True, False]
     assert ["ETB 2.00" in text for text in texts] == [False, True]
 
@@ -471,6 +482,41 @@ def test_a_host_learns_who_comes() -> None:
     assert "Guest: Hanna Tesfaye" in message.text
     assert "Phone: 0911223344" in message.text
     assert "\nአዲስ ቦታ ማስያዝ፦ Lake house፣ ሐሙስ፣ ጃንዋሪ 14 ቀን 2027 እ.ኤ.አ. (6 ጥር 2019 ዓ.ም.)\n" in message.text
+
+
+REACHED = Notify(email="lodge@host.example", phone="+251115517700", language="am")
+
+
+@every_letter
+def test_a_host_is_written_to_where_and_how_her_profile_says(kind: LetterKind) -> None:
+    booking = booking_owing(kind)
+    message = letter(kind, booking, host=REACHED)
+    if kind in HOST_KINDS:
+        assert message.to == REACHED.email
+        assert re.findall(r'lang="(..)"', message.html) == ["am"]
+    else:
+        assert message.to == booking.contact.email
+        assert message.reply_to == (REACHED.email if booking.was_confirmed else "")
+
+
+@every_letter
+def test_the_hosts_phone_and_address_stand_in_the_letter_of_the_confirmed_booking_alone(kind: LetterKind) -> None:
+    """Never before: nobody books to collect numbers."""
+    message = letter(kind, booking_owing(kind, language="en"), host=REACHED)
+    for body in (message.text, message.html):
+        for known in (REACHED.phone, REACHED.email):
+            assert (known in body) is (kind == "booking_confirmed")
+
+
+@every_language
+def test_what_is_not_known_of_a_host_is_left_out(language: Language) -> None:
+    booking = booking_owing("booking_confirmed", language=language)
+    phone, email = LABELS["host_phone"][language], LABELS["host_email"][language]
+    assert f"{phone}: 0911000111\n" in letter("booking_confirmed", booking, host=Notify(phone="0911000111")).text
+    for nothing in (Notify(), Notify(email="lodge@host.example")):
+        text = letter("booking_confirmed", booking, host=nothing).text
+        assert phone not in text
+        assert (email in text) is bool(nothing.email)
 
 
 def test_joiners_stay_in_names_of_people_and_places() -> None:

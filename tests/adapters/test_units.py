@@ -17,7 +17,8 @@ from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
 
-MOST_WRITES, MOST_READS = 17, 5
+MOST_WRITES, MOST_READS = 17, 5.5
+"""The half: the host's profile, read when her letter is delivered."""
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 
@@ -36,7 +37,7 @@ def book(harness: Harness) -> Booking:
 def harness(bench: DynamoBench) -> Harness:
     """A harness over the real stores, with its listing published, and ids as long as Cognito's and AWS's."""
     harness = Harness(host_id=PersonId(str(uuid4())))
-    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings)
+    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings, hosts=bench.hosts)
     bench.listings.publish(harness.listing)
     return harness
 

@@ -260,10 +260,11 @@ class World:
         } | changes
 
     def listing(self, *, by: Person | None = None, **changes: Any) -> dict[str, Any]:
-        """A published listing."""
+        """A published listing, as everybody reads it."""
         reply = self.call("POST", "/v1/listings", self.draft(**changes), by=by or self.host())
         assert reply.status == 201, reply.text
         made: dict[str, Any] = reply.body
+        assert made.pop("warnings") == []
         return made
 
     def request(self, listing: Mapping[str, Any], **changes: Any) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def test_a_role_that_one_lacks(world: World, groups: str) -> None:
     note: dict[str, Any] = {"note": "x"}
     calls: list[tuple[str, str, Any, Any]] = [
         ("POST", "/v1/listings", world.draft(), None),
+        ("GET", "/v1/hosts/me", None, None),
+        ("PUT", "/v1/hosts/me", {}, None),
         ("GET", "/v1/hosts/me/listings", None, None),
         ("GET", "/v1/hosts/me/bookings", None, None),
         ("PATCH", "/v1/listings/lst_0000000000000000", {"units": 1}, None),
@@ -194,9 +196,12 @@ def test_the_host_sees_the_contact_only_once_it_is_confirmed(world: World) -> No
     assert world.read(booking, by=world.host())["contact"] == contact
 
 
-def test_a_listing_never_shows_its_hosts_address(world: World) -> None:
+def test_a_listing_never_shows_its_hosts_address_nor_does_an_unpaid_booking(world: World) -> None:
     listing = world.listing()
     assert "people.example" not in world.call("GET", f"/v1/listings/{listing['listing_id']}").text
-    booking = world.paid(world.book(listing))
+    booking = world.book(listing)
     for person in (world.guest(), world.host(), world.operator()):
         assert "people.example" not in world.call("GET", f"/v1/bookings/{booking['booking_id']}", by=person).text
+    # From now on guest and host know each other.
+    world.paid(booking)
+    assert world.read(booking)["host"]["email"] == f"{world.host().sub}@people.example"

@@ -275,12 +275,9 @@ def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
     assert all((email.status, email.lease, email.tries) == ("owed", None, 0) for email in booking.outbox)
 
 
-def test_a_host_without_an_address_is_told_nothing_and_the_guest_all_the_same() -> None:
+def test_what_a_host_is_owed_does_not_hang_on_what_is_known_of_her_now() -> None:
     booking = a_booking(listing=a_listing(host_email=""))
-    for kind in ("host_new_booking", "host_cancelled"):
-        assert enqueue(booking, kind, now=NOW) == booking
-        assert [email.kind for email in enqueue(a_booking(), kind, now=NOW).outbox] == [kind]
-    assert [email.kind for email in paid(opened(booking)).outbox] == ["booking_confirmed"]
+    assert [email.kind for email in paid(opened(booking)).outbox] == ["booking_confirmed", "host_new_booking"]
 
 
 def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:

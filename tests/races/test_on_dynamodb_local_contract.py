@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
+from tests.adapters.host_contract import HostContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench
@@ -14,7 +15,7 @@ from tests.dynamo import DynamoBench
 pytestmark = pytest.mark.races
 
 
-class TestDynamoDBLocal(StoreContract, ListingContract):
+class TestDynamoDBLocal(StoreContract, ListingContract, HostContract):
     @pytest.fixture
     def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
         return DynamoBench(*tables)

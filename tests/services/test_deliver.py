@@ -42,6 +42,7 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
     assert ports.call_log.names() == [
         "bookings.load",
         "bookings.save",
+        "hosts.load",
         "letters.render",
         "mailer.send",
         "letters.render",
@@ -423,7 +424,7 @@ def test_a_crash_at_any_step_loses_no_letter(after: bool) -> None:
         assert len(subjects) <= 4
         harness.check_invariants()
         steps += 1
-    assert steps == 7
+    assert steps == 8
 
 
 def test_a_letter_about_an_expired_hold_goes_out_in_time(harness: Harness, ports: Fakes) -> None:

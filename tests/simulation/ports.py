@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from chalicelib.domain.booking import Booking, OutboxEntry
+from chalicelib.domain.host import Notify
+from chalicelib.domain.outbox import address_of
 from chalicelib.domain.timing import QUEUE_VISIBILITY
 from chalicelib.services.ports import NO_DELAY, MailRefused, Message, Task
 from tests.simulation.coverage import covered
@@ -102,9 +104,8 @@ class SimMailer:
 class SimLetters:
     """A letter's subject says which e-mail of which booking it is."""
 
-    def render(self, entry: OutboxEntry, booking: Booking) -> Message:
-        to = booking.place.host_email if entry.to_host else booking.contact.email
-        return Message(to, f"{booking.booking_id} {entry.entry_id} {entry.kind}", "", "")
+    def render(self, entry: OutboxEntry, booking: Booking, host: Notify) -> Message:
+        return Message(address_of(entry, booking, host), f"{booking.booking_id} {entry.entry_id} {entry.kind}", "", "")
 
 
 class SimClock:

@@ -19,6 +19,7 @@ from chalicelib.services.ports import BadSignature, Fault, NotJson, Ports, Rules
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
+from tests.fake_stores import FakeHosts
 from tests.fakes import OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
@@ -61,6 +62,7 @@ class Bundle:
 
     bookings: Any
     listings: Any
+    hosts: Any
     gateways: Any
     queue: Any
     letters: Any
@@ -308,6 +310,7 @@ class World:
             bookings=FaultyPort(faults, "bookings", self.store),
             listings=FaultyPort(faults, "listings", self.catalogue),
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
+            hosts=FaultyPort(faults, "hosts", FakeHosts()),
             queue=FaultyPort(faults, "queue", self.queue),
             letters=SimLetters(),
             mailer=FaultyPort(faults, "mailer", self.mailer),

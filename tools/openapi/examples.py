@@ -8,12 +8,30 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from chalicelib.api.answers.bookings import BookingOut
-from chalicelib.api.answers.listings import CityOut, FoundListingPageOut, ListingOut, NightsOut, ReviewOut
+from chalicelib.api.answers.hosts import HostOut
+from chalicelib.api.answers.listings import (
+    CityOut,
+    FoundListingPageOut,
+    ListingOut,
+    NightsOut,
+    PublishedListingOut,
+    ReviewOut,
+)
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.local_examples import BOOKING_ID, HOST, LISTING_ID
-from chalicelib.api.routes import attention, bookings, callbacks, documents, listings, operators, payments, reviews
+from chalicelib.api.routes import (
+    attention,
+    bookings,
+    callbacks,
+    documents,
+    hosts,
+    listings,
+    operators,
+    payments,
+    reviews,
+)
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Page
 
@@ -70,6 +88,10 @@ _LISTING = {
     "rating": {"average": 4.5, "count": 12},
     **_AT,
 }
+_HOST = {
+    "notify": {"email": "abebe.kebede@gmail.com", "phone": "+251582201234", "language": "am"},
+    "tax": {"name": "Abebe Kebede", "tin": "0012345678", "vat_registered": True},
+}
 _FOUND_LISTING = {
     "listing_id": LISTING_ID,
     **{name: _LISTING[name] for name in ("title", "city", "nightly_price", "units", "guests_per_unit", "rating")},
@@ -119,6 +141,7 @@ BODIES: Mapping[type, Json] = {
     listings.Draft: _DRAFT,
     listings.Change: {"nightly_price": {"amount": 230000, "currency": "ETB"}, "units": 5},
     listings.NightsIn: {"from": "2027-01-06", "to": "2027-01-08", "price": _PRICE, "closed": False},
+    hosts.HostIn: _HOST,
     reviews.NewReview: {"booking_id": BOOKING_ID, "rating": 5, "text": "Quiet, and the coffee was good."},
     bookings.NewBooking: {
         "listing_id": LISTING_ID,
@@ -141,6 +164,8 @@ BODIES: Mapping[type, Json] = {
 
 ANSWERS: Mapping[type, Json] = {
     ListingOut: _LISTING,
+    PublishedListingOut: {**_LISTING, "warnings": []},
+    HostOut: {"host_id": _LISTING["host_id"], **_HOST, "warnings": []},
     FoundListingPageOut: {"items": [_FOUND_LISTING], "next_cursor": None},
     CityOut: {"city": "Hawassa", "names": ["Hawassa", "ሐዋሳ"], "listings": 12},
     NightsOut: _NIGHTS,

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.host import Host
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
@@ -107,6 +108,16 @@ def encode_acknowledgement(acknowledgement: Acknowledgement) -> bytes:
 def decode_acknowledgement(record: bytes, *, form: int, name: str) -> Acknowledgement:
     """The acknowledgement as it was saved. Raises Unreadable."""
     return _inflate(record, Acknowledgement, form=form, name=name)
+
+
+def encode_host(host: Host) -> bytes:
+    """The whole profile but its version, which is an attribute of its own."""
+    return _deflate(replace(host, version=0))
+
+
+def decode_host(record: bytes, *, form: int, name: str) -> Host:
+    """The profile as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Host, form=form, name=name)
 
 
 def encode_review(review: Review) -> bytes:

@@ -2,7 +2,8 @@
 
 ``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
-``GUEST#…`` (a guest's hold slots), ``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
+``GUEST#…`` (a guest's hold slots), ``HOST#…`` (a host's profile), ``ORPHAN#…`` (money for a reference that we do not
+hold) and ``SALT``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
 
@@ -222,6 +223,18 @@ class GuestItem(Model):
     slot_3 = UnicodeAttribute(null=True)
 
 
+class HostItem(Model):
+    """A host's profile."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+
+
 class SaltItem(Model):
     """The secret that ids are derived under, made once with the table."""
 
@@ -241,7 +254,7 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
     shared: Connection | None = None
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
-        bookings_table: (BookingItem, GuestItem, SaltItem),
+        bookings_table: (BookingItem, GuestItem, HostItem, SaltItem),
     }
     for name, models in tables.items():
         first: Any = models[0]

@@ -6,11 +6,13 @@ from datetime import datetime
 
 import msgspec
 
+from chalicelib.api.answers.hosts import HostContactOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.domain.booking import Booking, BookingStatus, EndedAs, Language, StayEnd
 from chalicelib.domain.cancellation import back_if_cancelled
 from chalicelib.domain.contact import Contact
+from chalicelib.domain.host import Notify
 from chalicelib.domain.listing import CancellationPolicy
 from chalicelib.services.access import Role
 
@@ -74,8 +76,9 @@ class StayEndOut(msgspec.Struct, frozen=True, rename={"as_": "as"}):
 
 
 class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A booking. A host sees ``contact`` once it is confirmed; ``payments`` is there when one booking is
-    read, ``refunds`` (of all payments) when it was cancelled or ended, ``stay_ended`` if the stay ended early."""
+    """A booking. A host sees ``contact`` once it is confirmed, and from then on its guest, and operators, see ``host``
+    when the booking is read by itself; then ``payments`` is there as well. ``refunds`` (of all payments) are there when
+    it was cancelled or ended, ``stay_ended`` if the stay ended early."""
 
     booking_id: str
     """The booking's id."""
@@ -119,12 +122,24 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """All attempts to pay, oldest first; only where one booking is read."""
     refunds: tuple[RefundOut, ...] | None = None
     """What goes back of all payments; only in the answer to a cancellation, or to the end of a stay."""
+    host: HostContactOut | None = None
+    """How the host is reached; only where one booking is read, and once it was confirmed."""
 
     @classmethod
     def of(
-        cls, booking: Booking, role: Role, *, now: datetime, with_attempts: bool = False, with_refunds: bool = False
+        cls,
+        booking: Booking,
+        role: Role,
+        *,
+        now: datetime,
+        with_attempts: bool = False,
+        with_refunds: bool = False,
+        host: Notify | None = None,
     ) -> BookingOut:
-        """The booking as ``role`` sees it at ``now``; ``with_attempts`` adds all its payments."""
+        """The booking as ``role`` sees it at ``now``; ``with_attempts`` adds all its payments.
+
+        ``host``: how its host is reached, where ``role`` may know that.
+        """
         stay = booking.stay
         attempts = tuple(PaymentOut.of(booking, payment) for payment in booking.payments) if with_attempts else None
         return cls(
@@ -150,9 +165,10 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
             stay_ended=StayEndOut.of(booking.ended) if booking.ended else None,
             payments=attempts,
             refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,
+            host=HostContactOut.of(host) if host else None,
         )
 
 
 def _may_see_contact(booking: Booking, role: Role) -> bool:
     """The guest and operators always; the host once the booking was confirmed, even if it was cancelled since."""
-    return role != "host" or booking.current_payment.accepted
+    return role != "host" or booking.was_confirmed

@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from chalicelib.api.answers.hosts import WarningOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.domain.calendar import Night, price_of, units_left
 from chalicelib.domain.cities import City
@@ -86,6 +87,13 @@ class ListingOut(msgspec.Struct, frozen=True):
             instant(listing.created_at),
             instant(listing.updated_at),
         )
+
+
+class PublishedListingOut(ListingOut, frozen=True):
+    """A listing just published, and what its host should know of it: that no e-mail address is known, for one."""
+
+    warnings: tuple[WarningOut, ...] = ()
+    """What keeps its host from hearing of bookings; `no_notify_email` until an address is known."""
 
 
 class QuoteOut(msgspec.Struct, frozen=True):

@@ -26,6 +26,8 @@ FORMATS: Mapping[str, str] = {
     "answered as `+254712345678`",
     "person-name": "a name in any script, or a part of it, with its initials, apostrophes, hyphens and slashes "
     "(`T.G. Abebe`, `O'Neil`, `ገ/መድህን`); without links, addresses, and characters that turn the direction of writing",
+    "tin": "a taxpayer's number: ten digits in Ethiopia (`0012345678`), elsewhere 8 to 15 digits and letters; spaces, "
+    "dots, slashes and hyphens between them are left out",
     "iana-time-zone": "a name of the IANA time zone database, of a place, such as `Africa/Addis_Ababa`",
 }
 """What a type and its limits cannot say, by the name that the OpenAPI document has for it."""
@@ -47,6 +49,7 @@ _MAX_EMAIL = 254
 
 _REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
+_TIN = re.compile("[0-9A-Z]{8,15}", re.ASCII)
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
@@ -136,6 +139,14 @@ def phone_number(text: str) -> str:
             "must be an Ethiopian phone number, such as 0911223344, "
             "or another country's with its +, such as +254712345678"
         ) from None
+
+
+def tax_number(text: str) -> str:
+    """A taxpayer's number, without what separates its groups: ten digits in Ethiopia, letters among them elsewhere."""
+    number = re.sub("[ ./-]", "", visible(text)).upper()
+    if not _TIN.fullmatch(number):
+        raise ValueError("must be a taxpayer's number, such as 0012345678")
+    return number
 
 
 def time_zone(name: str) -> str:
@@ -231,6 +242,8 @@ Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_le
 """An e-mail address, without a name beside it. It is kept as mail servers know it."""
 Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=64)]
 """A mobile, a landline or a foreign number, in any usual way of writing."""
+TaxNumber = Annotated[str, checked(tax_number, schema={"format": "tin"}, max_length=40)]
+"""A taxpayer's number, in any usual way of writing."""
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]
 """The listing's time zone, by its IANA name: its days and times are counted in it."""
 TimeOfDay = Annotated[str, checked(time_of_day, schema={"pattern": f"^{_TIME.pattern}$"})]

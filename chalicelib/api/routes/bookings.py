@@ -30,6 +30,7 @@ from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book, wrong_by_listing
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
+from chalicelib.services.hosts import host_of
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -206,11 +207,12 @@ def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     refuses=("booking_not_found",),
 )
 def read_booking(call: Call) -> Answer:
-    """Read one booking, with all its payments."""
+    """Read one booking, with all its payments and, once it is confirmed, how its host is reached."""
     booking, role = visible_booking(
         call.container, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
     )
-    return Answer(BookingOut.of(booking, role, now=call.now(), with_attempts=True))
+    host = host_of(call.container, booking) if role != "host" and booking.was_confirmed else None
+    return Answer(BookingOut.of(booking, role, now=call.now(), with_attempts=True, host=host))
 
 
 @endpoint(

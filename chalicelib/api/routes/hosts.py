@@ -1,4 +1,4 @@
-"""What a host sees of their own: their listings, and who comes."""
+"""What a host sees of their own: their profile, their listings, and who comes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.hosts import HostOut
 from chalicelib.api.answers.listings import ListingOut
+from chalicelib.api.core.fields import Email, Phone, TaxNumber, Title
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.booking import BookingStatus
-from chalicelib.services import hosting
+from chalicelib.domain.booking import BookingStatus, Language
+from chalicelib.domain.host import Notify, Tax
+from chalicelib.services import hosting, hosts
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -26,6 +29,61 @@ class HostBookingsQuery(Paged, frozen=True):
     """Only bookings in this status."""
     listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     """Only those of this listing."""
+
+
+class NotifyIn(msgspec.Struct, frozen=True):
+    """Where a host is told of bookings; null or left out: nowhere, and for ``language`` every language.
+
+    Guests of confirmed bookings are shown address and phone number.
+    """
+
+    email: Email | None = None
+    """Where letters about bookings go, those of bookings made before included."""
+    phone: Phone | None = None
+    """Shown to guests of confirmed bookings; landlines, too."""
+    language: Language | None = None
+    """In which the letters are written; null: in every language, one below the other."""
+
+
+class TaxIn(msgspec.Struct, frozen=True):
+    """Who a host is to the tax office: the name on invoices, and the taxpayer's number."""
+
+    name: Title
+    """The name on invoices."""
+    tin: TaxNumber
+    vat_registered: bool = False
+    """Whether the host is registered for VAT."""
+
+
+class HostIn(msgspec.Struct, frozen=True):
+    """What changes of a host's profile. A part that is left out stays; one that is given replaces all of its own."""
+
+    notify: NotifyIn | None = None
+    """Where the host is told of bookings; left out or null: as it is."""
+    tax: TaxIn | None = None
+    """Who the host is to the tax office; left out or null: as it is."""
+
+
+@endpoint(routes, "GET", "/v1/hosts/me", role="host", outcomes=(Outcome(body=HostOut),))
+def read_own_profile(call: Call) -> Answer:
+    """Read the caller's profile: where they are told of bookings, and who they are to the tax office.
+
+    Until it is changed, the address is the one that the token issuer knows. ``warnings`` say what keeps the host from
+    hearing of bookings.
+    """
+    return Answer(HostOut.of(hosts.profile(call.container, call.principal)))
+
+
+@endpoint(routes, "PUT", "/v1/hosts/me", role="host", outcomes=(Outcome(body=HostOut),))
+def change_own_profile(call: Call, body: HostIn) -> Answer:
+    """Change where the caller is told of bookings, those made before included, or who they are to the tax office."""
+    changed = hosts.change(
+        call.container,
+        call.principal,
+        notify=_notify(body.notify) if body.notify else None,
+        tax=Tax(name=body.tax.name, tin=body.tax.tin, vat_registered=body.tax.vat_registered) if body.tax else None,
+    )
+    return Answer(HostOut.of(changed))
 
 
 @endpoint(
@@ -54,3 +112,7 @@ def list_hosted_bookings(call: Call, query: HostBookingsQuery) -> Answer:
     now = call.now()
     find = partial(hosting.bookings, call.container, call.principal, listing_id=query.listing_id, status=query.status)
     return page(call, query, find, lambda booking: BookingOut.of(booking, "host", now=now))
+
+
+def _notify(given: NotifyIn) -> Notify:
+    return Notify(email=given.email or "", phone=given.phone or "", language=given.language)

@@ -11,7 +11,8 @@ import msgspec
 from chalice.app import Blueprint
 from msgspec import UNSET, UnsetType
 
-from chalicelib.api.answers.listings import ListingOut, NightsOut
+from chalicelib.api.answers.hosts import WarningOut
+from chalicelib.api.answers.listings import ListingOut, NightsOut, PublishedListingOut
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, TimeOfDay, Title, Zone
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
@@ -19,7 +20,7 @@ from chalicelib.domain.errors import FieldError, ListingNotFound
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.record import replace
 from chalicelib.domain.stay_rules import wrong_range, wrong_times
-from chalicelib.services import calendars, hosting
+from chalicelib.services import calendars, hosting, hosts
 from chalicelib.services.search import listing_of
 
 routes = Blueprint(__name__)
@@ -166,14 +167,20 @@ def read_availability(call: Call, query: Range) -> Answer:
     role="host",
     idempotent=True,
     also_wrong=_wrong_draft,
-    outcomes=(Outcome(201, ListingOut, headers=("ETag", "Location")),),
+    outcomes=(Outcome(201, PublishedListingOut, headers=("ETag", "Location")),),
     refuses=("idempotency_key_reused",),
 )
 def publish_listing(call: Call, body: Draft) -> Answer:
-    """Publish a listing."""
+    """Publish a listing.
+
+    ``warnings`` say what keeps its host from hearing of bookings: ``no_notify_email`` until an address is known.
+    """
+    host = hosts.profile(call.container, call.principal)
     listing, replayed = hosting.publish(call.container, call.principal, _draft(body), key=call.key)
     headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
-    return Answer(ListingOut.of(listing), 201, headers, replayed=replayed)
+    warned = tuple(WarningOut.of(each) for each in hosts.warnings(host))
+    published = msgspec.structs.replace(PublishedListingOut.of(listing), warnings=warned)
+    return Answer(published, 201, headers, replayed=replayed)
 
 
 @endpoint(
