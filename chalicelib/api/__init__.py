@@ -1,1 +1,1 @@
-"""HTTP: thin. Each module below declares the routes of one noun; ``http.mount`` puts them into the app."""
+"""HTTP: thin. ``routes/`` declares the calls, ``core/`` is what they share, ``answers/`` what callers are answered."""

@@ -1,4 +1,4 @@
-"""Listing, Night, Stay: what can be booked, what a stay costs, and which nights are short."""
+"""Listings: what can be booked, where, and by which terms. What a stay costs there is in ``calendar``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host does with a listing that is up: change it, close it, set its nights; and see who comes."""
+"""What a host does with a listing: publish it, change it, close it; and see who comes."""
 
 from __future__ import annotations
 

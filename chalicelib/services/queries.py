@@ -1,4 +1,4 @@
-"""Lists of what a caller has, and what happened to a payment. An index finds, the items are read fresh."""
+"""What a caller has, what happened to a payment, and what the gateway says of it now; items are read fresh."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue: publish a listing, find one, see its nights."""
+"""Find listings of a city, for a night or priced for a stay; and read one, with its nights."""
 
 from __future__ import annotations
 

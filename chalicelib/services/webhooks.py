@@ -1,4 +1,7 @@
-"""A gateway's webhook: a signed hint of which payment to verify, durable before it is answered."""
+"""A gateway's webhook: a signed hint of which payment to verify, durable before it is answered.
+
+Whether its signature is right says ``adapters/gateways/signatures.py``.
+"""
 
 from __future__ import annotations
 

@@ -216,12 +216,12 @@ def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
     services = stacks("services")
     assert port_is_free(services.api)
     prepare, _, serve = services.line_with("local --stage").strip().rpartition("&& ")
-    # It reloads when a file near it changes, as byte code does at the first import, and drops whom it was serving.
     with subprocess.Popen(
-        ["bash", "-c", f"{prepare} && exec {serve} --no-autoreload"],
+        ["bash", "-c", f"{prepare} && exec {serve}"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a process that watches, and one that serves
     ) as chalice:
         try:
             client = ScenarioClient(services.api, services.local)
@@ -236,7 +236,7 @@ def test_services_and_plain_chalice_local(stacks: Stacks) -> None:
             check_refusals_at_the_edge(client)
             client.http.close()
         finally:
-            chalice.terminate()
+            os.killpg(chalice.pid, signal.SIGTERM)
             chalice.wait(timeout=READY_WITHIN)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from chalicelib.api.core import gateway_responses
 from chalicelib.api.core.paging import Paged
-from chalicelib.api.core.problems import PROBLEM_TYPES
+from chalicelib.api.core.problems import PROBLEM_TYPES, problem
 from chalicelib.api.core.routing import ROUTES, Outcome, Route
+from chalicelib.domain.errors import FieldError
 from tools.openapi import examples, schemas
 from tools.openapi.schemas import Json
 
@@ -184,7 +185,7 @@ def response(route: Route, status: int) -> Json:
             contents |= _contents(outcome)
     if codes := sorted(own | gateway):
         sentences += [f"`{code}`: {PROBLEM_TYPES[code].title}" for code in codes]
-        contents[PROBLEM] = {"schema": _problem_of(status, codes)}
+        contents[PROBLEM] = {"schema": _problem_of(status, codes), "example": _example_of(status, min(own or gateway))}
         headers |= {"Retry-After"} if not _WAITS.isdisjoint(codes) else set()
         headers |= {"WWW-Authenticate"} if "unauthenticated" in codes else set()
         if route.error_page is not None and own & {"internal_error", "busy"}:
@@ -228,6 +229,11 @@ def _problem_of(status: int, codes: list[str]) -> Json:
         "code": {"type": "string", "enum": codes, "description": _explained(codes)},
     }
     return {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": of_this}]}
+
+
+def _example_of(status: int, code: str) -> Json:
+    wrong = (FieldError("guests", "must be at least 1"),) if code == "invalid_request" else ()
+    return {**problem(code, "", instance="/v1/…", errors=wrong), "status": status}
 
 
 def share(responses: list[Json], shared: Json) -> None:

@@ -1,4 +1,4 @@
-"""The stores on DynamoDB: every condition and every transaction, each with the sentence that says why.
+"""The booking store on DynamoDB: every condition and transaction, each with the sentence that says why.
 
 PynamoDB reorders the items of a transaction (checks, deletes, puts, updates), and the reasons of a cancellation with
 them. Every transaction here is one put followed by updates, added in that order, so the reasons come in ours.

@@ -1,4 +1,4 @@
-"""The catalogue over HTTP."""
+"""Listings over HTTP: anybody reads one and its nights; its host publishes, changes and closes it."""
 
 from __future__ import annotations
 

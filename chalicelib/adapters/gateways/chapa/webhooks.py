@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 
 from chalicelib.adapters.gateways.parsing import read_word
-from chalicelib.adapters.gateways.webhooks import read_signed, webhook_keys
+from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import Secrets, WebhookNotice
 

@@ -23,7 +23,7 @@ from chalicelib.adapters.gateways.paystack.parsing import (
     read_refund_status,
     read_verification,
 )
-from chalicelib.adapters.gateways.webhooks import read_signed, webhook_keys
+from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE

@@ -1,4 +1,4 @@
-"""Webhooks of payment gateways: authentic only with the HMAC of their very bytes, and then still only a hint."""
+"""Signatures of webhooks: a webhook is authentic only with the HMAC of its very bytes, and then still only a hint."""
 
 from __future__ import annotations
 
