@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from chalicelib.domain.calendar import Line, Stay, dates_between, instant_of
+from chalicelib.domain.calendar import Stay, dates_between, instant_of
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.prices import Line
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import OUTAGE_GRACE
 

@@ -1,4 +1,4 @@
-"""Nights and stays: what a stay costs, which of its nights are short, and what a host changes of a night."""
+"""Nights and stays: which nights of a stay are short, and what a host changes of a night."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.money import Money, zero
+from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
 
 MAX_NIGHTS = 90
@@ -69,20 +69,6 @@ class Stay(Record, frozen=True):
         return dates_between(self.check_in, self.check_out)
 
 
-class Line(Record, frozen=True):
-    """One line of a bill."""
-
-    description: str
-    amount: Money
-
-
-class Quote(Record, frozen=True):
-    """What a stay costs: its ``lines`` add up to ``total``."""
-
-    lines: tuple[Line, ...]
-    total: Money
-
-
 Nights = Mapping[date, Night]
 """The nights that differ from an untouched one, by date. A missing date is free, open, at the listing's price."""
 
@@ -95,24 +81,6 @@ def dates_between(start: date, end: date) -> tuple[date, ...]:
 def by_month(days: Iterable[date]) -> tuple[tuple[date, ...], ...]:
     """The days of each calendar month, for days in their order."""
     return tuple(tuple(month) for _, month in groupby(days, key=lambda day: (day.year, day.month)))
-
-
-def price_of(listing: Listing, night: Night | None) -> Money:
-    """The price of one unit for one night."""
-    return night.price if night is not None and night.price is not None else listing.nightly_price
-
-
-def quote(listing: Listing, nights: Nights, stay: Stay) -> Quote:
-    """Price a stay: one line for each run of nights at the same price."""
-    prices = [price_of(listing, nights.get(day)) for day in stay.dates]
-    lines = []
-    total = zero(listing.nightly_price.currency)
-    for price, run in groupby(prices):
-        count = len(list(run))
-        amount = price * (count * stay.units)
-        lines.append(Line(f"{_counted(count, 'night')} × {_counted(stay.units, 'unit')}", amount))
-        total += amount
-    return Quote(tuple(lines), total)
 
 
 def short_nights(listing: Listing, nights: Nights, stay: Stay) -> tuple[date, ...]:
@@ -134,7 +102,3 @@ def instant_of(day: date, time_of_day: str, time_zone: str) -> datetime:
     # In UTC, because Python reckons within one zone by the clock on the wall: there, 24 hours before a check-in
     # would be 23 when summer time begins.
     return datetime.combine(day, time.fromisoformat(time_of_day), ZoneInfo(time_zone)).astimezone(UTC)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -17,12 +17,13 @@ from chalicelib.domain.booking import (
     transition_payment,
     with_payment,
 )
-from chalicelib.domain.calendar import Quote, Stay
+from chalicelib.domain.calendar import Stay
 from chalicelib.domain.checkout import close_open_payments, with_new_payment
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import enqueue
+from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
 

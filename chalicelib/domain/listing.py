@@ -1,4 +1,4 @@
-"""Listings: what can be booked, where, and by which terms. What a stay costs there is in ``calendar``."""
+"""Listings: what can be booked, where, and by which terms. What a stay costs there says ``prices``."""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 
-from chalicelib.domain import calendar, lifecycle
+from chalicelib.domain import calendar, lifecycle, prices
 from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import Actor, Booking, Language
-from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Quote, Stay
+from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import (
     AmountAboveLimit,
@@ -26,6 +26,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import Record
 from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.stay_rules import wrong_stay
@@ -161,7 +162,7 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
         raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
     if short := calendar.short_nights(listing, nights, stay):
         raise DatesUnavailable(short, own_booking=_own_hold(ports, guest, listing, short))
-    quote = calendar.quote(listing, nights, stay)
+    quote = prices.quote(listing, nights, stay)
     if (limit := ports.rules.payment_limits.get(quote.total.currency)) is not None and limit < quote.total:
         raise AmountAboveLimit(
             f"The stay costs {quote.total.formatted}, and one payment can be at most {limit.formatted}."

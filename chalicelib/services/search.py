@@ -8,12 +8,13 @@ from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain import calendar, stay_rules
-from chalicelib.domain.calendar import Nights, Quote, Stay
+from chalicelib.domain import calendar, prices, stay_rules
+from chalicelib.domain.calendar import Nights, Stay
 from chalicelib.domain.cities import city_key
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import EASTERNMOST, WESTERNMOST
 from chalicelib.services.ports import Batch, Page, Ports, Unreadable
@@ -159,7 +160,7 @@ def _priced(listing: Listing, nights: Nights, stay: Stay, now: datetime) -> Sear
         return None
     if calendar.short_nights(listing, nights, fitting):
         return None
-    return SearchResult(listing, fitting, calendar.quote(listing, nights, fitting))
+    return SearchResult(listing, fitting, prices.quote(listing, nights, fitting))
 
 
 def _place(result: SearchResult) -> tuple[int, str]:

@@ -10,18 +10,15 @@ from hypothesis import strategies as st
 from chalicelib.domain.calendar import (
     MAX_DAYS_AHEAD,
     MAX_NIGHTS,
-    Line,
     Night,
     Nights,
-    Quote,
     Stay,
     instant_of,
-    price_of,
-    quote,
     short_nights,
     units_left,
 )
 from chalicelib.domain.money import Money, zero
+from chalicelib.domain.prices import Line, Quote, price_of, quote
 from tests.builders import a_listing, a_stay
 from tests.replacing import replace
 from tests.strategies import ZONES, listings, nights_around, stays

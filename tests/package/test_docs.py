@@ -56,7 +56,11 @@ def written(page: Path) -> str:
 def files() -> frozenset[str]:
     """Every file of the repository, and every folder with a slash at its end."""
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     folders = {f"{folder}/" for file in listed for folder in Path(file).parents}
     return frozenset({*listed, *folders})

@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chalicelib.domain.booking import OPEN, Booking, Payment
-from chalicelib.domain.calendar import Night, quote
+from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import ListingId, PersonId, booking_of
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import still_true
+from chalicelib.domain.prices import quote
 from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
 from chalicelib.services.ports import Opening

@@ -10,9 +10,10 @@ import msgspec
 
 from chalicelib.api.answers.hosts import WarningOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.domain.calendar import Night, price_of, units_left
+from chalicelib.domain.calendar import Night, units_left
 from chalicelib.domain.cities import City
 from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.prices import price_of
 from chalicelib.domain.review import Review
 from chalicelib.domain.stay_rules import may_be_booked
 from chalicelib.services.search import SearchResult
