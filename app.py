@@ -18,6 +18,7 @@ from chalicelib.api.routes import (  # noqa: F401 - importing them declares thei
     attention,
     bookings,
     callbacks,
+    contacts,
     documents,
     hosts,
     listings,

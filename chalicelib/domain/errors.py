@@ -31,6 +31,7 @@
     │   ├── StayEndedAlready      stay_ended                it was ended before, otherwise
     │   ├── StayNotOver           stay_not_over             reviews are for stays that are over
     │   ├── AlreadyReviewed       already_reviewed
+    │   ├── ContactFixed          contact_fixed             once it is paid or cancelled, an operator corrects it
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   ├── CancelBookingRequired cancel_booking_required   is the booking cancelled with a refund of all?
     │   ├── RefundUnderWay        refund_under_way          the gateway may be executing an earlier post of it
@@ -212,6 +213,10 @@ class StayNotOver(Conflict):
 
 class AlreadyReviewed(Conflict):
     code = "already_reviewed"
+
+
+class ContactFixed(Conflict):
+    code = "contact_fixed"
 
 
 class RefundExceedsPayment(Conflict):

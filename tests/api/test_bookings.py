@@ -564,3 +564,54 @@ def test_a_refund_of_all_cancels_the_booking_if_it_is_said_so(world: World) -> N
     assert world.read(booking)["status"] == "cancelled"
     repeat = world.call("POST", path, body, by=world.host(), key="k")
     assert (repeat.status, repeat.body["refund_id"]) == (202, reply.body["refund_id"])
+
+
+def test_correcting_the_contact(world: World) -> None:
+    booking = world.book()
+    path = f"/v1/bookings/{booking['booking_id']}"
+    read = world.call("GET", path, by=world.guest())
+    tag = {"if-match": read.headers["ETag"]}
+    reply = world.call("PATCH", path, {"contact": {"email": "h@müller.de"}}, by=world.guest(), headers=tag)
+    assert (reply.status, reply.body["contact"]) == (200, booking["contact"] | {"email": "h@xn--mller-kva.de"})
+    assert reply.headers["ETag"] != tag["if-match"]
+    again = world.call("PATCH", path, {"contact": {"phone": "0911000000"}}, by=world.guest(), headers=tag)
+    assert (again.status, again.code) == (412, "precondition_failed")
+    one_name = world.call("PATCH", path, {"contact": {"last_name": None}}, by=world.guest(), headers={"if-match": "*"})
+    assert one_name.body["contact"]["last_name"] == ""
+    assert world.call("PATCH", path, {"contact": {}}, by=world.guest()).body["contact"] == one_name.body["contact"]
+    world.paid(booking)
+    refused = world.call("PATCH", path, {"contact": {"email": "x@gmail.com"}}, by=world.guest())
+    assert (refused.status, refused.code) == (409, "contact_fixed")
+    assert world.call("PATCH", path, {"contact": {"email": "x@gmail.com"}}, by=world.operator()).status == 200
+    assert "x@gmail.com" in world.deliver_letters()
+    tx_ref = booking["payment"]["tx_ref"]
+    trail = world.call("GET", f"/v1/payments/{tx_ref}/events", by=world.operator(), query={"limit": 100})
+    kept = [(each["cause"], each["detail"]) for each in trail.body["items"] if each["kind"] == "contact_corrected"]
+    assert kept == [("guest", "email"), ("guest", "last_name"), ("operator", "email")]
+    assert "gmail" not in str([each["detail"] for each in trail.body["items"]])
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({}, {"contact"}),
+        ({"contact": None}, {"contact"}),
+        (
+            {"contact": {"email": "x", "phone": "1", "first_name": "www.evil.com", "fax": "1"}},
+            {
+                "contact.email",
+                "contact.phone",
+                "contact.first_name",
+                "contact.fax",
+            },
+        ),
+        ({"contact": {"email": None}}, {"contact.email"}),
+        ({"contact": {"first_name": "Evil.", "last_name": "Com"}}, {"contact.last_name"}),
+        ({"guests": 1, "contact": {}}, {"guests"}),
+    ],
+)
+def test_what_a_contact_cannot_be(world: World, body: dict[str, Any], wrong: set[str]) -> None:
+    booking = world.book()
+    reply = world.call("PATCH", f"/v1/bookings/{booking['booking_id']}", body, by=world.guest())
+    assert (reply.status, set(reply.wrong())) == (400, wrong)
+    assert world.read(booking)["contact"] == booking["contact"]

@@ -122,6 +122,7 @@ def test_nothing_that_is_personal_or_secret_is_ever_logged(
         tx_ref, booking_id = booking["payment"]["tx_ref"], booking["booking_id"]
         calls: list[tuple[str, str, Any]] = [
             ("GET", f"/v1/bookings/{booking_id}", None),
+            ("PATCH", f"/v1/bookings/{booking_id}", {"contact": {"first_name": "Markedmore"}}),
             ("POST", f"/v1/bookings/{booking_id}/payments", {}),
             ("GET", f"/v1/payments/{tx_ref}", None),
             ("POST", f"/v1/payments/{tx_ref}/verify", {}),

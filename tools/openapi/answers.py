@@ -33,7 +33,7 @@ TEXT: Json = {"type": "string"}
 HEADERS: Mapping[str, Json] = {
     "X-Request-Id": {"description": "Stands in every log line of this request.", "required": True, "schema": TEXT},
     "ETag": {
-        "description": "What the answer is known by, for `If-None-Match`; of one listing, its version, for `If-Match`.",
+        "description": "What the answer is known by, for `If-None-Match`; of a listing or booking, for `If-Match`.",
         "required": True,
         "schema": TEXT,
     },

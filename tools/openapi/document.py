@@ -27,6 +27,7 @@ TAGS: Mapping[str, str] = {
     "hosts": "What a host sees of their own: their listings, and who comes.",
     "reviews": "What guests say of a stay that is over.",
     "bookings": "Hold a stay, pay for it, cancel it.",
+    "contacts": "Correct who a booking is for, and where they are reached.",
     "payments": "What became of a payment, and giving money back.",
     "callbacks": "What gateways send unsigned: calls of their servers, and the guest's browser. They only make us ask.",
     "webhooks": "Signed deliveries from the payment gateways.",
@@ -74,7 +75,7 @@ TAKEN: Mapping[str, Json] = {
         "schema": TEXT,
     },
     "If-Match": {
-        "description": "The `ETag` of a read: only if the listing is still as it was read.",
+        "description": "The `ETag` of a read: only if the listing or booking is still as it was read.",
         "schema": TEXT,
     },
 }

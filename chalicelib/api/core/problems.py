@@ -51,6 +51,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "stay_ended": ProblemType(409, "The stay was ended before"),
     "stay_not_over": ProblemType(409, "The stay is not over"),
     "already_reviewed": ProblemType(409, "Reviewed before"),
+    "contact_fixed": ProblemType(409, "The contact is changed by an operator"),
     "refund_exceeds_payment": ProblemType(409, "More than can be given back"),
     "cancel_booking_required": ProblemType(409, "Is the booking to be cancelled?"),
     "refund_under_way": ProblemType(409, "The gateway may be executing this refund", retryable=True),

@@ -13,17 +13,17 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.payments import PaymentOut
-from chalicelib.api.core.fields import Count, Email, MaybeName, Name, NoBody, Phone, Price, Sentence, checked, url_parts
+from chalicelib.api.core.fields import Count, NoBody, Price, Sentence, checked, url_parts
 from chalicelib.api.core.paging import Paged, page
+from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.api.routes.contacts import ContactIn
 from chalicelib.container import container
 from chalicelib.domain.booking import BookingStatus, EndedAs, Language
 from chalicelib.domain.calendar import Stay
-from chalicelib.domain.contact import Contact
 from chalicelib.domain.ending import wrong_last_night
 from chalicelib.domain.errors import BookingNotFound, FieldError
 from chalicelib.domain.money import MAX_MINOR
-from chalicelib.domain.names import person_name
 from chalicelib.domain.stay_rules import wrong_dates
 from chalicelib.services import ending, queries
 from chalicelib.services.access import visible_booking
@@ -43,26 +43,6 @@ def return_address(text: str) -> str:
     if parts is None or f"{parts.scheme}://{parts.netloc}".lower() not in container().rules.return_origins:
         raise ValueError("must begin with an allowed origin; see /v1/config")
     return text
-
-
-class ContactIn(msgspec.Struct, frozen=True):
-    """Who the booking is for, and where they are reached. ``last_name`` may be left out, or be null or empty."""
-
-    first_name: Name
-    """The guest's first name, or only one."""
-    email: Email
-    phone: Phone
-    last_name: MaybeName | None = None
-    """The guest's last name; left out, null or empty for those who have one name."""
-
-    @staticmethod
-    def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
-        """The two names make no link between them either."""
-        if right.get("first_name") and right.get("last_name"):
-            try:
-                person_name(f"{right['first_name']} {right['last_name']}")
-            except ValueError as error:
-                yield FieldError("last_name", str(error))
 
 
 class NewBooking(msgspec.Struct, frozen=True):
@@ -177,7 +157,7 @@ def create_booking(call: Call, body: NewBooking) -> Answer:
         BookingRequest(
             listing_id=body.listing_id,
             stay=Stay(body.check_in, body.check_out, body.units, body.guests),
-            contact=_contact(body.contact),
+            contact=body.contact.contact,
             language=body.language,
             expected_total=body.expected_total,
             return_url=body.return_url,
@@ -203,7 +183,7 @@ def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     "GET",
     "/v1/bookings/{booking_id}",
     signed_in=True,
-    outcomes=(Outcome(body=BookingOut),),
+    outcomes=(Outcome(body=BookingOut, headers=("ETag",)),),
     refuses=("booking_not_found",),
 )
 def read_booking(call: Call) -> Answer:
@@ -212,7 +192,8 @@ def read_booking(call: Call) -> Answer:
         call.container, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
     )
     host = host_of(call.container, booking) if role != "host" and booking.was_confirmed else None
-    return Answer(BookingOut.of(booking, role, now=call.now(), with_attempts=True, host=host))
+    answer = BookingOut.of(booking, role, now=call.now(), with_attempts=True, host=host)
+    return Answer(answer, headers={"ETag": etag(booking.version)})
 
 
 @endpoint(
@@ -282,7 +263,3 @@ def end_stay(call: Call, body: EndStay) -> Answer:
         note=body.note or "",
     )
     return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))
-
-
-def _contact(given: ContactIn) -> Contact:
-    return Contact(first_name=given.first_name, last_name=given.last_name or "", email=given.email, phone=given.phone)

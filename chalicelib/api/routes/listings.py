@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from chalicelib.api.answers.hosts import WarningOut
 from chalicelib.api.answers.listings import ListingOut, NightsOut, PublishedListingOut
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, TimeOfDay, Title, Zone
+from chalicelib.api.core.preconditions import etag, versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.errors import FieldError, ListingNotFound
@@ -24,8 +24,6 @@ from chalicelib.services import calendars, hosting, hosts
 from chalicelib.services.search import listing_of
 
 routes = Blueprint(__name__)
-
-_TAG = re.compile(r'(?<![^\s,])"([0-9]{1,9})"(?![^\s,])', re.ASCII)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -140,7 +138,7 @@ def _own_listing(call: Call) -> Listing | None:
 def read_listing(call: Call) -> Answer:
     """Read one listing."""
     listing = listing_of(call.container, call.path["listing_id"])
-    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
+    return Answer(ListingOut.of(listing), headers={"ETag": etag(listing.version)})
 
 
 @endpoint(
@@ -177,7 +175,7 @@ def publish_listing(call: Call, body: Draft) -> Answer:
     """
     host = hosts.profile(call.container, call.principal)
     listing, replayed = hosting.publish(call.container, call.principal, _draft(body), key=call.key)
-    headers = {"ETag": _etag(listing), "Location": f"listings/{listing.listing_id}"}
+    headers = {"ETag": etag(listing.version), "Location": f"listings/{listing.listing_id}"}
     warned = tuple(WarningOut.of(each) for each in hosts.warnings(host))
     published = msgspec.structs.replace(PublishedListingOut.of(listing), warnings=warned)
     return Answer(published, 201, headers, replayed=replayed)
@@ -197,9 +195,9 @@ def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
     changes = _changes(msgspec.structs.asdict(body))
     listing = hosting.update(
-        call.container, call.principal, call.path["listing_id"], changes, only_versions=_versions_wanted(call)
+        call.container, call.principal, call.path["listing_id"], changes, only_versions=versions_wanted(call)
     )
-    return Answer(ListingOut.of(listing), headers={"ETag": _etag(listing)})
+    return Answer(ListingOut.of(listing), headers={"ETag": etag(listing.version)})
 
 
 @endpoint(
@@ -239,16 +237,6 @@ def set_nights(call: Call, body: NightsIn) -> Answer:
         change=_night_change(body.price, body.closed),
     )
     return Answer(NightsOut.of(listing, nights, call.now()))
-
-
-def _versions_wanted(call: Call) -> frozenset[int] | None:
-    """The versions in If-Match; None without one, or for any. Weak tags, and those of another form, are of none."""
-    tags = call.request.headers.get("if-match", "*").strip()
-    return None if tags == "*" else frozenset(int(number) for number in _TAG.findall(tags))
-
-
-def _etag(listing: Listing) -> str:
-    return f'"{listing.version}"'
 
 
 def _changes(fields: Mapping[str, Any]) -> dict[str, Any]:

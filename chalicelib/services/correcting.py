@@ -1,0 +1,39 @@
+"""Correct a booking's contact: its guest while it is not paid, operators at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from chalicelib.domain import correcting
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.errors import PreconditionFailed
+from chalicelib.domain.verification import Availability
+from chalicelib.services.access import Principal, Role, actor_of, visible_booking
+from chalicelib.services.ports import Ports
+from chalicelib.services.updating import Decision, Observation, update
+
+
+def correct_contact(
+    ports: Ports,
+    principal: Principal | None,
+    booking_id: str,
+    changes: Mapping[str, str],
+    *,
+    only_versions: Collection[int] | None,
+) -> tuple[Booking, Role]:
+    """Change some fields of the contact. ``only_versions``: only if the booking is still one of these (If-Match).
+
+    Raises BookingNotFound, PreconditionFailed, ContactFixed, InvalidRequest, Busy.
+    """
+    booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"))
+    actor = actor_of(principal, role)
+
+    def decide(current: Booking, _: Availability) -> Decision:
+        if only_versions is not None and current.version not in only_versions:
+            raise PreconditionFailed("The booking has changed since it was read.")
+        corrected = correcting.correct_contact(current, changes, actor=actor, now=ports.clock.now())
+        if corrected == current:
+            return Decision(current)
+        return Decision(corrected, (Observation("contact_corrected", fields={"booking_id": current.booking_id}),))
+
+    return update(ports, booking, decide).after, role
