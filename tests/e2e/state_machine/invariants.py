@@ -147,10 +147,10 @@ def _check_nights(before: Observation | None, now: Observation) -> None:
             most = max(units, before.listing["units"])
             assert sold <= most, f"{sold} units of {most} are sold on {day}"
         over = day < now.now.astimezone(ZoneInfo(now.listing["time_zone"])).date().isoformat()
-        assert night["bookable"] is not over, f"{day} is over: {over}, and bookable: {night['bookable']}"
         closed = night["closed"] or now.listing["status"] == "closed"
         left = 0 if closed or over else max(0, units - sold)
         assert night["left"] == left, f"{day}: {sold} of {units} are sold, and {night['left']} are left"
+        assert night["bookable"] is (left > 0), f"{day}: {left} are left, and bookable: {night['bookable']}"
 
 
 def _check_nothing_retracted(before: Observation, now: Observation, driver: Driver) -> None:
