@@ -12,18 +12,17 @@ language, one below the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, vCalAddress
 from icalendar import Event as CalendarEvent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chalicelib.domain.booking import Booking, Event, Language, LetterKind, OutboxEntry, Refund
-from chalicelib.domain.ethiopian import EthiopianDate
+from chalicelib.domain.dates import day_in_words, instant_in_words
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.outbox import address_of
@@ -74,25 +73,6 @@ BUTTONS: Mapping[LetterKind, Mapping[Language, str]] = {
     "hold_expired": {"en": "Book again", "am": "እንደገና ያስይዙ"},
     "payment_failed": {"en": "Try again", "am": "እንደገና ይሞክሩ"},
 }
-
-WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "am": ("ሰኞ", "ማክሰኞ", "ረቡዕ", "ሐሙስ", "ዓርብ", "ቅዳሜ", "እሑድ"),
-}
-MONTHS: Mapping[Language, tuple[str, ...]] = {
-    "en": (
-        "January", "February", "March", "April", "May", "June",
-        "July", "August", "September", "October", "November", "December",
-    ),
-    "am": (
-        "ጃንዋሪ", "ፌብሩዋሪ", "ማርች", "ኤፕሪል", "ሜይ", "ጁን",
-        "ጁላይ", "ኦገስት", "ሴፕቴምበር", "ኦክቶበር", "ኖቬምበር", "ዲሴምበር",
-    ),
-}  # fmt: skip
-"""Of the Gregorian calendar, as they are written in Ethiopia."""
-
-DAYTIMES = ("ከሌሊቱ", "ከጠዋቱ", "ከቀኑ", "ከምሽቱ")
-"""The quarters of the day from midnight on: an Amharic speaker tells twice twelve hours apart by them."""
 
 
 class Fact(Record, frozen=True):
@@ -205,30 +185,6 @@ class LettersByJinja:
 
     def _page(self, tx_ref: str) -> str | None:
         return f"{self._public_url}/pay/{tx_ref}" if self._public_url else None
-
-
-def day_in_words(day: date, language: Language) -> str:
-    """``Thursday 14 January 2027``; in Amharic marked as Gregorian, with the Ethiopian date beside it."""
-    weekday, month = WEEKDAYS[language][day.weekday()], MONTHS[language][day.month - 1]
-    if language == "am":
-        return f"{weekday}፣ {month} {day.day} ቀን {day.year} እ.ኤ.አ. ({EthiopianDate.of(day).text(language)})"
-    return f"{weekday} {day.day} {month} {day.year}"
-
-
-def instant_in_words(instant: datetime, time_zone: str, language: Language) -> str:
-    """Day and time of day at ``time_zone``, whose place is named.
-
-    Ethiopia counts its hours from six in the morning. An Amharic reader is told those too, so that nobody
-    takes 11:00 for five in the afternoon.
-    """
-    local = instant.astimezone(ZoneInfo(time_zone))
-    day, clock = day_in_words(local.date(), language), f"{local:%H:%M}"
-    if language == "en":
-        return f"{day}, {clock} ({time_zone.rpartition('/')[2].replace('_', ' ')} time)"
-    if time_zone == "Africa/Addis_Ababa":
-        ethiopian = f"{DAYTIMES[local.hour // 6]} {(local.hour - 7) % 12 + 1}:{local:%M}"
-        return f"{day}፣ {clock} (በኢትዮጵያ አቆጣጠር {ethiopian} ሰዓት)"
-    return f"{day}፣ {clock} (በ{time_zone.rpartition('/')[2].replace('_', ' ')} ሰዓት)"
 
 
 def calendar_file(booking: Booking, *, organizer: str, cancels: bool = False) -> Attachment:

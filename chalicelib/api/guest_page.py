@@ -6,11 +6,13 @@ All that the page loads is in it. Its form and its links name no path, so they w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chalicelib.domain.booking import Language
+from chalicelib.domain.dates import day_in_words
 from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class PageView(Record, frozen=True):
     ``can_pay`` offers the button that posts to this page: when failed to try again, when waiting to go to the
     payment. ``refresh_after`` (seconds) makes the page look again by itself. ``onward`` is a finished and
     trusted URL: a paid guest is taken there after ``PAUSE`` seconds; one whose booking came to nothing can
-    book again there. ``asking``: the gateway has not answered yet, and is asked on.
+    book again there. ``asking``: the gateway has not answered yet, and is asked on. ``stay``: the days of arrival and
+    departure, at the listing.
     """
 
     state: PageState
@@ -59,6 +62,7 @@ class PageView(Record, frozen=True):
     refresh_after: int | None = None
     onward: str | None = None
     asking: bool = False
+    stay: tuple[date, date] | None = None
 
 
 class Text(Record, frozen=True):
@@ -75,6 +79,8 @@ class Words(Record, frozen=True):
     """What stands on the page in several states."""
 
     booking: str
+    check_in: str
+    check_out: str
     look_again: str
     asking: str
 
@@ -102,11 +108,15 @@ ICONS: Mapping[str, str] = {
 WORDS: Mapping[Language, Words] = {
     "en": Words(
         booking="Booking number",
+        check_in="Check-in",
+        check_out="Check-out",
         look_again="Look again now",
         asking="The payment service has not answered us yet. We are still asking.",
     ),
     "am": Words(
         booking="የማስያዣ ቁጥር",
+        check_in="መግቢያ",
+        check_out="መውጫ",
         look_again="አሁን እንደገና ይመልከቱ",
         asking="የክፍያ አገልግሎቱ ገና አልመለሰልንም፤ አሁንም እየጠየቅነው ነው።",
     ),
@@ -223,6 +233,7 @@ def render_page(view: PageView, language: Language) -> str:
         language=language,
         text=TEXTS[language][view.state],
         words=WORDS[language],
+        days=[day_in_words(day, language) for day in view.stay or ()],
         tone=tone,
         icon=ICONS[tone],
         pause=PAUSE,

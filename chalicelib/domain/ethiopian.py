@@ -6,9 +6,10 @@ no rule for centuries, so its New Year moves on against ours in 2100.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
+
+from chalicelib.domain.record import Record
 
 MONTHS = {
     "en": (
@@ -27,8 +28,7 @@ _FIRST = 2431
 """The Gregorian ordinal of 1 Meskerem of the year 0. The leap day ends every fourth year: the last of four."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EthiopianDate:
+class EthiopianDate(Record, frozen=True, order=True):
     """A day of the Ethiopian calendar. Raises ValueError for a day that there is not."""
 
     year: int

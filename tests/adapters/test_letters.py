@@ -16,15 +16,12 @@ from chalicelib.adapters.letters import (
     BUTTONS,
     FACTS,
     LABELS,
-    MONTHS,
     TEMPLATES,
-    WEEKDAYS,
     LettersByJinja,
-    day_in_words,
-    instant_in_words,
 )
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Language, LetterKind, OutboxEntry
 from chalicelib.domain.contact import Contact
+from chalicelib.domain.dates import MONTHS, WEEKDAYS, day_in_words, instant_in_words
 from chalicelib.domain.ending import end_stay
 from chalicelib.domain.host import Notify, notify_of
 from chalicelib.domain.money import Money

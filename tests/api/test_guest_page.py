@@ -7,6 +7,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -28,10 +29,13 @@ from chalicelib.api.guest_page import (
     render_page,
 )
 from chalicelib.domain.booking import Language
+from chalicelib.domain.ethiopian import MONTHS as ETHIOPIAN_MONTHS
+from tests.domain.test_ethiopian import KNOWN
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 STATES: tuple[PageState, ...] = get_args(PageState)
 BOOKING = "GZ4T1B8WCD7K2M9Q"
+STAY = (date(2027, 1, 14), date(2027, 1, 17))
 SHOP = "https://shop.example.et/thanks?booking_id=GZ4T1B8WCD7K2M9Q&tx_ref=GZ4T1B8WCD7K2M9Q-1"
 
 every_state = pytest.mark.parametrize("state", STATES)
@@ -73,7 +77,7 @@ class Page(HTMLParser):
 
 def full(state: PageState) -> PageView:
     """A page with everything offered that there is."""
-    return PageView(state, booking_id=BOOKING, can_pay=True, refresh_after=10, onward=SHOP)
+    return PageView(state, booking_id=BOOKING, can_pay=True, refresh_after=10, onward=SHOP, stay=STAY)
 
 
 @every_language
@@ -87,6 +91,25 @@ def test_every_page_is_whole(state: PageState, language: Language) -> None:
     assert f"<h1>{TEXTS[language][state].title}</h1>" in html
     assert BOOKING in html
     assert not re.search(r"\{\{|\{%|None|Undefined", html)
+
+
+@pytest.mark.parametrize(("gregorian", "ethiopian"), KNOWN.items())
+def test_an_amharic_reader_sees_both_calendars(gregorian: str, ethiopian: tuple[int, int, int]) -> None:
+    day = date.fromisoformat(gregorian)
+    view = structs.replace(full("paid"), stay=(day, day + timedelta(days=1)))
+    year, month, number = ethiopian
+    shown = f"{number} {ETHIOPIAN_MONTHS['am'][month - 1]} {year} ዓ.ም."
+    amharic, english = render_page(view, "am"), render_page(view, "en")
+    assert re.search(rf"መግቢያ <strong>[^<(]*{day.day} ቀን {day.year} እ\.ኤ\.አ\. \({re.escape(shown)}\)</strong>", amharic)
+    assert shown not in english
+    assert f"Check-in <strong>{day:%A} {day.day} {day:%B} {day.year}</strong>" in english
+
+
+@every_language
+def test_a_page_of_no_booking_shows_no_days(language: Language) -> None:
+    html = render_page(PageView("trouble", booking_id=BOOKING), language)
+    assert WORDS[language].check_in not in html
+    assert WORDS[language].booking in html
 
 
 @every_state

@@ -122,6 +122,7 @@ def _view(call: Call, booking: Booking, payment: Payment, *, under_way: bool) ->
         can_pay,
         None if refresh is None else round(refresh.total_seconds()),
         onward,
+        stay=(booking.stay.check_in, booking.stay.check_out),
         asking=state in ("waiting", "failed", "expired") and (under_way or _is_unanswered(booking)),
     )
 
