@@ -20,7 +20,7 @@ from chalicelib.adapters.dynamodb.records import decode_booking, decode_listing
 from chalicelib.adapters.dynamodb.tables import SALT as SALT_KEY
 from chalicelib.adapters.dynamodb.tables import SaltItem
 from chalicelib.domain.calendar import Night
-from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, is_booking_id
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from local.stack.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
@@ -120,7 +120,7 @@ def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
         elif kind == "ORPHAN":
             at = item["attention_at"]["S"].partition("#")[0]
             found.orphans[rest] = (Verification("paid"), datetime.fromisoformat(at))
-        elif "record" in item:
+        elif is_booking_id(key):
             found.bookings[BookingId(key)] = _row(item)
     for item in _all(admin, listings):
         listing_id, part = ListingId(item["listing_id"]["S"]), item["part"]["S"]
