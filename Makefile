@@ -21,7 +21,7 @@ CLIENT_MODULES := tests/clients/node_modules/.installed
 OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -116,6 +116,12 @@ rollback: $(DEV) ## Go back to the release before, data and all: make rollback S
 
 destroy: $(DEV) ## Take a stage away; it refuses where there is data to lose
 	@$(BIN)/python -m ops.destroy $(STAGE) $(ARGS)
+
+drill: $(DEV) ## Rehearse a restore: both tables beside the live ones, checked and timed (ARGS="--at 2026-11-26T10:00:00Z")
+	@$(BIN)/python -m ops.drill $(STAGE) $(ARGS)
+
+restore: $(DEV) ## Put a stage's tables back to what they were: make restore STAGE=dev AT=2026-11-26T10:00:00Z
+	@$(BIN)/python -m ops.restore $(STAGE) $(AT) $(ARGS)
 
 doctor: $(DEV) ## Look at a deployed stage and say what is not as it should be
 	@$(BIN)/python -m ops.doctor $(STAGE) $(ARGS)

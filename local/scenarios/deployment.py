@@ -82,7 +82,7 @@ class DeploymentScenario:
         """Check that the API has one public stage; the one that SAM would add has neither throttle nor alarms."""
         api_id = self._deployment.outputs["RestAPIId"]
         stages = self._deployment.client("apigateway").get_stages(restApiId=api_id)["item"]
-        _check("the API's stages", [each["stageName"] for each in stages], ["api"])
+        check("the API's stages", [each["stageName"] for each in stages], ["api"])
         other = f"{self._deployment.emulator}/_aws/execute-api/{api_id}/Stage/health"
         if self._http.get(other, timeout=30).status_code == 200:
             raise ScenarioError("/Stage/health answers, and should not be there")
@@ -117,8 +117,8 @@ class DeploymentScenario:
         """Book, and repeat the request: it must return the same booking."""
         booking = self._book(listing, days=30, key="first")
         again = self._book(listing, days=30, key="first")
-        _check("the repeat's booking", again["booking_id"], booking["booking_id"])
-        _check("status", booking["status"], "pending_payment")
+        check("the repeat's booking", again["booking_id"], booking["booking_id"])
+        check("status", booking["status"], "pending_payment")
         if not booking["payment"]["checkout_url"]:
             raise ScenarioError(f"No link to pay: {booking['payment'].get('problem')}")
         say(f"a guest booked {booking['booking_id']}; the same request again is the same booking")
@@ -129,7 +129,7 @@ class DeploymentScenario:
         booking = self._book(listing, days=60, key="second")
         path = f"/v1/bookings/{booking['booking_id']}/cancel"
         cancelled = self._call("POST", path, token=self._guest, body={"reason": "other plans"}, expect=200)
-        _check("status", cancelled["status"], "cancelled")
+        check("status", cancelled["status"], "cancelled")
         say("a second booking was cancelled before it was paid")
 
     def check_lists(self) -> None:
@@ -180,16 +180,18 @@ class DeploymentScenario:
 
     def pay(self, booking: dict[str, Any]) -> None:
         """Pay at the gateway, and wait until its webhook has confirmed the booking."""
-        answer = self._http.post(
-            f"{self._deployment.local}/chapa/_pay", json={"tx_ref": booking["payment"]["tx_ref"]}, timeout=30
-        )
-        _check("the gateway's answer to the payment", answer.status_code, 200)
+        self._pay_at_gateway(booking)
         path = f"/v1/bookings/{booking['booking_id']}"
         self._wait_until(
             "the booking to be confirmed",
             lambda: self._call("GET", path, token=self._guest, expect=200)["status"] == "confirmed",
         )
         say("the guest paid, the webhook came, and the booking is confirmed")
+
+    def _pay_at_gateway(self, booking: dict[str, Any]) -> None:
+        paid = {"tx_ref": booking["payment"]["tx_ref"]}
+        answer = self._http.post(f"{self._deployment.local}/chapa/_pay", json=paid, timeout=30)
+        check("the gateway's answer to the payment", answer.status_code, 200)
 
     def check_webhooks_function(self) -> None:
         """Check that a function of its own received the webhook, which the API's function never saw."""
@@ -235,7 +237,7 @@ class DeploymentScenario:
         queues = ("ReconcileQueueUrl", "EmailsQueueUrl")
         self._wait_until("the queues to be empty", lambda: not any(waiting(queue) for queue in queues))
         for queue in ("ReconcileDeadLettersUrl", "EmailsDeadLettersUrl"):
-            _check(f"messages in {queue}", waiting(queue), 0)
+            check(f"messages in {queue}", waiting(queue), 0)
         if problems := list(self._logged_problems()):
             raise ScenarioError("Problems were logged:\n" + "\n".join(problems[:5]))
         say("queues and dead-letter queues are empty, and no function logged a problem")
@@ -276,7 +278,7 @@ class DeploymentScenario:
         return found
 
     def _problem(self, method: str, path: str, status: int, code: str, **call: Any) -> None:
-        _check(f"{method} {path}: code", self._call(method, path, expect=status, **call).get("code"), code)
+        check(f"{method} {path}: code", self._call(method, path, expect=status, **call).get("code"), code)
 
     def _wait_until(self, what: str, done: Callable[[], object], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -297,7 +299,8 @@ def _is_problem(line: str) -> bool:
     return warned or '"level":"ERROR"' in line or line.startswith("Traceback")
 
 
-def _check(what: str, found: object, promised: object) -> None:
+def check(what: str, found: object, promised: object) -> None:
+    """Raise ScenarioError where what was found is not what was promised."""
     if found != promised:
         raise ScenarioError(f"{what}: {promised!r} was promised, {found!r} came")
 

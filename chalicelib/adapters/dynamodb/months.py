@@ -18,13 +18,16 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Item
-from chalicelib.adapters.dynamodb.records import FORM
 from chalicelib.adapters.dynamodb.tables import MONTH, MonthItem, month_part
 from chalicelib.domain.calendar import UNCHANGED, Night, NightChange, Nights, by_month, dates_between
 from chalicelib.domain.ids import ListingId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Unreadable
+
+MONTH_FORM = 2
+"""The form of a month that this release writes, and the newest that it reads. It is not that of the records: a release
+that stores bookings otherwise must not make the months unreadable that it sells first."""
 
 
 def month_parts(start: date, end: date) -> list[str]:
@@ -118,7 +121,7 @@ def _month(listing_id: ListingId, days: Sequence[date]) -> MonthItem:
 
 def _form() -> Action:
     """Say the item's form, unless it says one already: another release's is not this one's to change."""
-    return MonthItem.schema.set(MonthItem.schema | FORM)
+    return MonthItem.schema.set(MonthItem.schema | MONTH_FORM)
 
 
 def _taken(day: date) -> Path:
@@ -134,7 +137,7 @@ def _closed(day: date) -> Path:
 
 
 def _nights(item: Item) -> Iterable[Night]:
-    if _number(item["schema"]) > FORM:
+    if _number(item["schema"]) > MONTH_FORM:
         raise Unreadable(f"{item['listing_id']['S']} {item['part']['S']}")
     month = item["part"]["S"].removeprefix(MONTH)
     for number in {name[1:] for name in item if name[1:].isdigit()}:

@@ -1,0 +1,116 @@
+"""What must hold of everything that is stored: of each booking, and of the nights that all of them keep.
+
+It reads raw items, so that it can look at a table that no stage uses: one that was restored, one that was exported.
+A finding is a sentence that names what it is about; nothing is mended here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from chalicelib.adapters.dynamodb.months import MONTH_FORM
+from chalicelib.adapters.dynamodb.records import decode_booking, decode_listing
+from chalicelib.adapters.dynamodb.tables import LISTING, MONTH
+from chalicelib.domain.attention import attention
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.ids import is_booking_id
+from chalicelib.domain.lifecycle import due_at, fold
+from chalicelib.services.ports import Unreadable
+
+Item = dict[str, Any]
+"""An item as DynamoDB has it."""
+NightKey = tuple[str, str]
+"""A listing and a day."""
+
+
+def broken(bookings: Iterable[Item], listings: Iterable[Item]) -> Iterator[str]:
+    """Yield a sentence for each thing that does not hold of these two tables."""
+    kept: Counter[NightKey] = Counter()
+    named: set[str] = set()
+    for item in bookings:
+        if is_booking_id(item["booking_id"]["S"]):
+            yield from _of_item(item, kept, named)
+    taken: Counter[NightKey] = Counter()
+    there: set[str] = set()
+    for item in listings:
+        yield from _of_part(item, taken, there)
+    yield from (f"{listing_id} has bookings, and is not there" for listing_id in sorted(named - there))
+    for listing_id, day in sorted(kept.keys() | taken.keys()):
+        if kept[listing_id, day] != taken[listing_id, day]:
+            night = f"{listing_id} on {day}"
+            yield f"{night}: {taken[listing_id, day]} units are taken, and bookings keep {kept[listing_id, day]}"
+
+
+def _of_item(item: Item, kept: Counter[NightKey], named: set[str]) -> Iterator[str]:
+    """Check a booking's item; add the nights that it keeps, and the listing that it names."""
+    name = item["booking_id"]["S"]
+    try:
+        booking = decode_booking(_record(item), form=_form(item), name=name)
+    except Unreadable:
+        yield f"{name} cannot be read: form {_form(item)}"
+        return
+    yield from (f"{name}: {finding}" for finding in of_booking(booking, item))
+    kept.update({(booking.place.listing_id, day.isoformat()): booking.stay.units for day in booking.held_nights})
+    named.add(booking.place.listing_id)
+
+
+def _of_part(item: Item, taken: Counter[NightKey], there: set[str]) -> Iterator[str]:
+    """Check a listing or one of its months; add the nights that are taken, and the listing that is there."""
+    listing_id, part = item["listing_id"]["S"], item["part"]["S"]
+    if part.startswith(MONTH):
+        if _form(item) > MONTH_FORM:
+            yield f"{listing_id} {part} cannot be read: form {_form(item)}"
+            return
+        taken.update(_taken(item))
+    elif part == LISTING:
+        there.add(listing_id)
+        try:
+            decode_listing(_record(item), form=_form(item), name=listing_id)
+        except Unreadable:
+            yield f"{listing_id} cannot be read: form {_form(item)}"
+
+
+def of_booking(booking: Booking, item: Item) -> Iterator[str]:
+    """Yield what does not hold of one booking and of the attributes that stand beside its record."""
+    if item["status"]["S"] != booking.status:
+        yield f"its attribute says {item['status']['S']}, and its record {booking.status}"
+    if fold(booking.history).get("") != booking.status:
+        yield f"its history ends with {fold(booking.history).get('')}, and it is {booking.status}"
+    if due_at(booking) is not None and "due_at" not in item:
+        yield "something is due, and the clock does not know it"
+    if attention(booking) is not None and "attention" not in item:
+        yield "a person is needed, and nobody is asked"
+    yield from _of_money(booking)
+
+
+def _of_money(booking: Booking) -> Iterator[str]:
+    if booking.status == "confirmed" and not any(payment.accepted for payment in booking.payments):
+        yield "it is confirmed, and no payment was accepted"
+    for payment in booking.payments:
+        if payment.status == "completed":
+            received, back = payment.facts.received, payment.refunded_or_owed
+            if received is None:
+                yield f"{payment.tx_ref} is completed, and nothing was received"
+            elif back > received:
+                yield f"{payment.tx_ref}: {received.formatted} was received, and {back.formatted} goes back"
+            elif not payment.accepted and back != received:
+                yield f"{payment.tx_ref}: {received.formatted} was received for nothing, and {back.formatted} goes back"
+        elif payment.accepted or payment.refunds:
+            yield f"{payment.tx_ref} is {payment.status}, and was accepted or refunded"
+
+
+def _taken(month: Item) -> Counter[NightKey]:
+    """How many units of each of a month's nights are taken."""
+    listing_id, prefix = month["listing_id"]["S"], month["part"]["S"].removeprefix(MONTH)
+    days = {name[1:]: value for name, value in month.items() if name[0] == "t" and name[1:].isdigit()}
+    return Counter({(listing_id, f"{prefix}-{day}"): int(value["N"]) for day, value in days.items()})
+
+
+def _record(item: Item) -> bytes:
+    return bytes(item["record"]["B"]) if "record" in item else b""
+
+
+def _form(item: Item) -> int:
+    return int(item.get("schema", {"N": "0"})["N"])
