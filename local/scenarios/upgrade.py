@@ -58,8 +58,7 @@ class UpgradeScenario(DeploymentScenario):
             (self._read(older)["status"], self._refund_of(older)),
             ("cancelled", "attention"),
         )
-        self._call("POST", f"/v1/payments/{newer['payment']['tx_ref']}/verify", token=self._guest, expect=200)
-        check("what became of the newer one", self._read(newer)["status"], "confirmed")
+        self._wait_until("the money to be found", lambda: self._verified(newer) == "confirmed")
         check("what a person is asked about", self._asked_about(newer), [])
         say(
             "the next release is back: the money that came meanwhile confirms its booking, and nobody is asked any more"
@@ -67,6 +66,13 @@ class UpgradeScenario(DeploymentScenario):
 
     def _read(self, booking: dict[str, Any]) -> dict[str, Any]:
         return self._call("GET", f"/v1/bookings/{booking['booking_id']}", token=self._guest, expect=200)
+
+    def _verified(self, booking: dict[str, Any]) -> str:
+        """The booking's status once the gateway was asked, by the guest or by whoever is asking already."""
+        path = f"/v1/payments/{booking['payment']['tx_ref']}/verify"
+        self._call("POST", path, token=self._guest, expect=200)
+        status: str = self._read(booking)["status"]
+        return status
 
     def _refund_of(self, booking: dict[str, Any]) -> str:
         (refund,) = self._read(booking)["payment"]["refunds"]
