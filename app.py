@@ -15,6 +15,7 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, COR
 from chalicelib import events
 from chalicelib.api.core import authorizer, cors, http
 from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
+    arrivals,
     attention,
     bookings,
     callbacks,

@@ -23,6 +23,7 @@ from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
+    Arrival,
     AttentionEntry,
     Batch,
     BookingExists,
@@ -212,6 +213,38 @@ class FakeBookings(Logged):
             there = [row.booking for row in self.tables.bookings.values() if row.booking.place.listing_id == listing_id]
         there.sort(key=lambda booking: booking.stay.check_in, reverse=True)
         return _page([booking.booking_id for booking in there], limit=limit, after=after)
+
+    @logged
+    def arrivals(
+        self,
+        listing_id: ListingId,
+        start: date,
+        end: date,
+        *,
+        limit: int,
+        after: Arrival | None = None,
+        latest_first: bool = False,
+    ) -> tuple[Arrival, ...]:
+        with self.tables.lock:
+            return arrivals_among(
+                [row.booking for row in self.tables.bookings.values() if row.booking.place.listing_id == listing_id],
+                start,
+                end,
+                after=after,
+                latest_first=latest_first,
+            )[:limit]
+
+    @logged
+    def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
+        with self.tables.lock:
+            there = [
+                (row.booking.free_from, key)
+                for key, row in self.tables.bookings.items()
+                if row.booking.status == "confirmed"
+                and row.booking.stay.check_in == check_in
+                and row.booking.free_from >= until
+            ]
+        return _page([key for _, key in sorted(there)], limit=limit, after=after)
 
     @logged
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
@@ -412,6 +445,18 @@ class FakeHosts(Logged):
             saved = replace(host, version=host.version + 1)
             self.tables.hosts[host.host_id] = saved
             return saved
+
+
+def arrivals_among(
+    bookings: Iterable[Booking], start: date, end: date, *, after: Arrival | None, latest_first: bool
+) -> tuple[Arrival, ...]:
+    """The arrivals of some bookings in a period, in order, from after ``after`` on."""
+    every = sorted(((each.stay.check_in, each.booking_id) for each in bookings), reverse=latest_first)
+    return tuple(
+        arrival
+        for arrival in every
+        if start <= arrival[0] <= end and (after is None or (arrival < after if latest_first else arrival > after))
+    )
 
 
 def _page(items: Sequence[T], *, limit: int, after: str | None) -> Page[T]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from chalicelib.domain.calendar import Stay, dates_between, instant_of
 from chalicelib.domain.contact import Contact
@@ -386,6 +387,10 @@ class Booking(Record, frozen=True, kw_only=True):
     def was_paid(self) -> bool:
         """Money came for it, whatever became of that money since."""
         return any(payment.facts.received is not None for payment in self.payments)
+
+    def today(self, now: datetime) -> date:
+        """The date at its listing at the instant ``now``."""
+        return now.astimezone(ZoneInfo(self.place.time_zone)).date()
 
     @property
     def free_from(self) -> date:

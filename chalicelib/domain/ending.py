@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from chalicelib.domain.booking import Actor, Booking, EndedAs, StayEnd, append_event, event_of
 from chalicelib.domain.errors import (
@@ -50,8 +49,7 @@ def end_stay(
         raise StayOver("The stay is over.")
     if last_night is not None and (wrong := tuple(wrong_last_night(booking, last_night))):
         raise InvalidRequest("Some fields are not right.", errors=wrong)
-    today = now.astimezone(ZoneInfo(booking.place.time_zone)).date()
-    free_from = today if last_night is None else last_night + timedelta(days=1)
+    free_from = booking.today(now) if last_night is None else last_night + timedelta(days=1)
     end = StayEnd(as_=as_, at=now, free_from=free_from, last_night=last_night, refund=refund)
     ended = event_of(actor, STAY_ENDED, now=now, before=booking.status, after=booking.status, detail=note)
     booking = append_event(replace(booking, ended=end, updated_at=now), ended)

@@ -24,6 +24,9 @@ from chalicelib.domain.verification import Verification, WebhookClaim
 
 T = TypeVar("T")
 
+Arrival = tuple[date, BookingId]
+"""A booking by its check-in: those of one day are told apart, and ordered, by their ids."""
+
 
 class BookingExists(Exception):
     """A booking of this id is there already: a repeat of the same request."""
@@ -190,6 +193,24 @@ class BookingStore(Protocol):
 
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         """By check-in, latest first."""
+
+    def arrivals(
+        self,
+        listing_id: ListingId,
+        start: date,
+        end: date,
+        *,
+        limit: int,
+        after: Arrival | None = None,
+        latest_first: bool = False,
+    ) -> tuple[Arrival, ...]:
+        """The first ``limit`` bookings of a listing that arrive from ``start`` to ``end``, both included, in order.
+
+        Those that come after ``after``, where it is given. Bookings of every status are among them.
+        """
+
+    def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
+        """Confirmed bookings that arrive on ``check_in`` and keep their nights up to ``until`` or longer."""
 
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         """Bookings made on a day (UTC), in no order that matters."""

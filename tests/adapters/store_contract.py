@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Lease, without_verify_lease
+from chalicelib.domain.booking import Booking, Lease, StayEnd, without_verify_lease
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
 from chalicelib.domain.listing import Listing
@@ -42,6 +42,7 @@ from tests.builders import (
     a_listing,
     a_stay,
     another_attempt,
+    cancelled,
     expired,
     opened,
     paid,
@@ -59,6 +60,13 @@ DUE = NOW + timedelta(minutes=2)
 """When a booking just held is looked at first."""
 DAY = timedelta(days=1)
 LEASE = timedelta(seconds=25)
+
+
+def ended(booking: Booking, free_from: date) -> Booking:
+    """The booking of a guest who did not come, or not for longer."""
+    return replace(booking, ended=StayEnd(as_="no_show", at=booking.check_in_at, free_from=free_from))
+
+
 FIRST, SECOND, THIRD = (date(2027, 1, day) for day in (14, 15, 16))
 
 
@@ -239,6 +247,22 @@ class StoreContract:
             bench.bookings.save(booking, expired(booking))
         assert bench.bookings.load(booking.booking_id) == newer
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
+
+    @pytest.mark.parametrize(("free_from", "left"), [(FIRST, ()), (SECOND, (FIRST,)), (THIRD, (FIRST, SECOND))])
+    def test_a_stay_that_ends_gives_its_last_nights_back_and_no_others(
+        self, bench: Bench, free_from: date, left: tuple[date, ...]
+    ) -> None:
+        booking = held(bench, stay=a_stay(units=2, guests=2))
+        confirmed = bench.bookings.save(booking, paid(opened(booking)))
+        saved = bench.bookings.save(confirmed, ended(confirmed, free_from))
+        assert bench.bookings.load(booking.booking_id) == saved
+        assert taken(bench) == dict.fromkeys(left, 2)
+        # A later save gives nothing back again.
+        bench.bookings.save(saved, replace(saved, request_id="another"))
+        assert taken(bench) == dict.fromkeys(left, 2)
+        with pytest.raises(VersionLost):
+            bench.bookings.save(confirmed, ended(confirmed, FIRST))
+        assert taken(bench) == dict.fromkeys(left, 2)
 
     def test_a_save_over_an_older_version_is_lost_too(self, bench: Bench) -> None:
         booking = held(bench)
@@ -667,6 +691,66 @@ class StoreContract:
         pages = all_pages(lambda after: bench.bookings.of_listing(listing.listing_id, limit=limit, after=after))
         assert all(len(page.items) <= limit for page in pages)
         assert [booking_id for page in pages for booking_id in page.items] == [made[25], made[20], made[15]]
+
+    @pytest.mark.parametrize("limit", [1, 2, 5, 100])
+    @pytest.mark.parametrize("latest_first", [False, True])
+    def test_a_listings_arrivals_of_a_period_in_order(self, bench: Bench, limit: int, *, latest_first: bool) -> None:
+        listing = a_listing(units=99)
+        days = (13, 14, 14, 14, 16, 20, 21)
+        made = [
+            held(bench, guest_id=PersonId(f"guest-{n}"), stay=a_stay(date(2027, 1, day), 1), listing=listing)
+            for n, day in enumerate(days)
+        ]
+        elsewhere = a_listing(listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
+        held(bench, guest_id=OTHER, listing=elsewhere)
+        bench.bookings.save(made[1], expired(made[1]))
+        every = sorted((booking.stay.check_in, booking.booking_id) for booking in made[1:6])
+        found: list[tuple[date, BookingId]] = []
+        while True:
+            some = bench.bookings.arrivals(
+                listing.listing_id,
+                FIRST,
+                date(2027, 1, 20),
+                limit=limit,
+                after=found[-1] if found else None,
+                latest_first=latest_first,
+            )
+            found += some
+            if len(some) < limit:
+                break
+        assert found == (every[::-1] if latest_first else every)
+
+    @pytest.mark.parametrize("limit", [1, 2, 100])
+    def test_confirmed_bookings_by_the_day_of_their_arrival(self, bench: Bench, limit: int) -> None:
+        """At whichever listing, for as long as they keep their nights."""
+        elsewhere = a_listing(listing_id=derive_listing_id(SALT, HOST, "elsewhere"))
+
+        def booked(name: str, nights: int, **at: Any) -> Booking:
+            return held(bench, guest_id=PersonId(name), stay=a_stay(FIRST, nights), **at)
+
+        def confirmed(booking: Booking) -> Booking:
+            return bench.bookings.save(booking, paid(opened(booking)))
+
+        long, short = confirmed(booked("long", 3)), confirmed(booked("short", 1))
+        other = confirmed(booked("other", 4, listing=elsewhere))
+        booked("unpaid", 3, listing=elsewhere)
+        gone = confirmed(booked("cancelled", 3))
+        bench.bookings.save(gone, cancelled(gone))
+        confirmed(held(bench, guest_id=PersonId("later"), stay=a_stay(SECOND, 3), listing=elsewhere))
+
+        def staying(until: date) -> list[BookingId]:
+            pages = all_pages(lambda after: bench.bookings.staying(FIRST, until=until, limit=limit, after=after))
+            assert all(len(page.items) <= limit for page in pages)
+            return [booking_id for page in pages for booking_id in page.items]
+
+        assert staying(FIRST) == staying(SECOND) == [each.booking_id for each in (short, long, other)]
+        assert staying(THIRD) == [long.booking_id, other.booking_id]
+        # One that leaves early is gone from then on.
+        bench.bookings.save(long, ended(long, SECOND))
+        assert staying(SECOND) == [*sorted((short.booking_id, long.booking_id)), other.booking_id]
+        assert staying(THIRD) == [other.booking_id]
+        assert staying(date(2027, 1, 18)) == [other.booking_id]
+        assert staying(date(2027, 1, 19)) == []
 
     @pytest.mark.parametrize("limit", [1, 3, 100])
     def test_the_bookings_of_a_day(self, bench: Bench, limit: int) -> None:

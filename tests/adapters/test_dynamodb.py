@@ -435,6 +435,8 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
         ("Query", lambda bench: bench.bookings.attention_entries(limit=1, after=None)),
         ("Query", lambda bench: bench.bookings.of_guest(GUEST, limit=1, after=None)),
         ("Query", lambda bench: bench.bookings.of_listing(a_listing().listing_id, limit=1, after=None)),
+        ("Query", lambda bench: bench.bookings.arrivals(a_listing().listing_id, NOW.date(), NOW.date(), limit=1)),
+        ("Query", lambda bench: bench.bookings.staying(NOW.date(), until=NOW.date(), limit=1, after=None)),
         ("GetItem", lambda bench: bench.listings.load(a_listing().listing_id)),
         ("BatchGetItem", lambda bench: bench.listings.load_many([a_listing().listing_id])),
         ("BatchGetItem", lambda bench: bench.listings.nights(a_listing().listing_id, FIRST, THIRD)),

@@ -22,7 +22,10 @@ OF_LAMBDA = {
     "xray:PutTraceSegments",
 }
 POLLED = {("reconcile", "guzo-reconcile"), ("send_emails", "guzo-emails")}
-INDEXES = {"listings": ("by_city", "by_host"), "bookings": ("by_guest", "by_listing", "by_day", "due", "attention")}
+INDEXES = {
+    "listings": ("by_city", "by_host"),
+    "bookings": ("by_guest", "by_listing", "by_arrival", "by_day", "due", "attention"),
+}
 RARE = {
     # The sweep finds late money, and the nights are taken again at the listing's number of units.
     ("reconcile", "dynamodb:GetItem", table_arn("guzo-listings")),

@@ -123,6 +123,7 @@ def test_keys_and_indexes(template: Template) -> None:
     assert indexes("BookingsTable") == {
         "by_guest": ("guest_id", "created"),
         "by_listing": ("listing_id", "stay_key"),
+        "by_arrival": ("arrives_on", "leaves_key"),
         "by_day": ("day", "created"),
         "due": ("due_shard", "due_at"),
         "attention": ("attention", "attention_at"),

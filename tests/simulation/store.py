@@ -21,6 +21,7 @@ from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
+    Arrival,
     AttentionEntry,
     Batch,
     BookingExists,
@@ -31,6 +32,7 @@ from chalicelib.services.ports import (
     Unreadable,
     VersionLost,
 )
+from tests.fake_stores import arrivals_among
 from tests.replacing import replace
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
@@ -227,6 +229,24 @@ class SimBookings:
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()
         return _page([BookingId(key) for key, row in rows if row.booking.place.listing_id == listing_id], limit, after)
+
+    def arrivals(
+        self,
+        listing_id: ListingId,
+        start: date,
+        end: date,
+        *,
+        limit: int,
+        after: Arrival | None = None,
+        latest_first: bool = False,
+    ) -> tuple[Arrival, ...]:
+        own = (row.booking for row in self.tables.rows.values() if row.booking.place.listing_id == listing_id)
+        return arrivals_among(own, start, end, after=after, latest_first=latest_first)[:limit]
+
+    def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
+        every = (row.booking for row in self.tables.rows.values())
+        there = [each for each in every if each.stay.check_in == check_in and each.free_from >= until]
+        return _page([each.booking_id for each in there if each.status == "confirmed"], limit, after)
 
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()

@@ -33,6 +33,7 @@ TAGS: Mapping[str, str] = {
     "webhooks": "Signed deliveries from the payment gateways.",
     "pages": "The page that a guest's browser comes back to. HTML, without sign-in.",
     "attention": "What needs a person, and how it leaves the list. For operators.",
+    "arrivals": "Who comes, who is in the house, and who leaves. For operators.",
     "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
     "documents": "This document, the stage's settings, and whether the service answers.",
 }

@@ -47,6 +47,7 @@ from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     Acknowledgement,
+    Arrival,
     AttentionEntry,
     Batch,
     BookingExists,
@@ -265,6 +266,43 @@ class DynamoBookings:
     def of_listing(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[BookingId]:
         return page_of(BookingItem.by_listing, listing_id, _booking_id, limit=limit, after=after, newest_first=True)
 
+    @reading()
+    def arrivals(
+        self,
+        listing_id: ListingId,
+        start: date,
+        end: date,
+        *,
+        limit: int,
+        after: Arrival | None = None,
+        latest_first: bool = False,
+    ) -> tuple[Arrival, ...]:
+        first, last = start.isoformat(), f"{end.isoformat()}~"
+        if after is not None and latest_first:
+            last = _stay_key(after)
+        elif after is not None:
+            first = _stay_key(after)
+        # One more than asked for: both ends are included, and ``after`` was shown before.
+        some = BookingItem.by_listing.query(
+            listing_id,
+            BookingItem.stay_key.between(first, last),
+            scan_index_forward=not latest_first,
+            limit=limit + 1,
+            page_size=limit + 1,
+        )
+        found = (_arrival(item) for item in some)
+        return tuple(arrival for arrival in found if arrival != after)[:limit]
+
+    def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
+        return page_of(
+            BookingItem.by_arrival,
+            check_in.isoformat(),
+            _booking_id,
+            limit=limit,
+            after=after,
+            range_condition=BookingItem.leaves_key >= until.isoformat(),
+        )
+
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
         first, key = json.loads(after) if after else (0, None)
         ids: tuple[BookingId, ...] = ()
@@ -318,6 +356,7 @@ def _booking_item(booking: Booking) -> BookingItem:
     due = due_at(booking)
     reason = attention(booking)
     created = instant_key(booking.created_at)
+    confirmed = booking.status == "confirmed"
     return BookingItem(
         booking.booking_id,
         schema=FORM,
@@ -326,7 +365,9 @@ def _booking_item(booking: Booking) -> BookingItem:
         guest_id=booking.guest_id,
         created=created,
         listing_id=booking.place.listing_id,
-        stay_key=booking.stay.check_in.isoformat(),
+        stay_key=_stay_key((booking.stay.check_in, booking.booking_id)),
+        arrives_on=booking.stay.check_in.isoformat() if confirmed else None,
+        leaves_key=f"{booking.free_from.isoformat()}#{booking.booking_id}" if confirmed else None,
         day=f"{created[:10]}#{shard_of(booking.booking_id, DAY_SHARDS)}",
         due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
         due_at=None if due is None else instant_key(due),
@@ -353,6 +394,16 @@ def _form(item: BookingItem) -> int:
 
 def _lease(lease: Lease) -> str:
     return f"{instant_key(lease.until)}#{lease.owner}"
+
+
+def _stay_key(arrival: Arrival) -> str:
+    check_in, booking_id = arrival
+    return f"{check_in.isoformat()}#{booking_id}"
+
+
+def _arrival(item: BookingItem) -> Arrival:
+    check_in, _, booking_id = item.stay_key.partition("#")
+    return date.fromisoformat(check_in), BookingId(booking_id)
 
 
 def _booking_id(item: BookingItem) -> BookingId:

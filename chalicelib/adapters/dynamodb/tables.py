@@ -132,7 +132,7 @@ class GuestIndex(GlobalSecondaryIndex["BookingItem"]):
 
 
 class ListingIndex(GlobalSecondaryIndex["BookingItem"]):
-    """A listing's bookings, by check-in."""
+    """A listing's bookings, by check-in: ``stay_key`` reads ``check_in#booking_id``."""
 
     class Meta:
         index_name = "by_listing"
@@ -140,6 +140,17 @@ class ListingIndex(GlobalSecondaryIndex["BookingItem"]):
 
     listing_id = UnicodeAttribute(hash_key=True)
     stay_key = UnicodeAttribute(range_key=True)
+
+
+class ArrivalIndex(GlobalSecondaryIndex["BookingItem"]):
+    """Confirmed bookings by the day of their arrival: ``leaves_key`` reads ``free_from#booking_id``."""
+
+    class Meta:
+        index_name = "by_arrival"
+        projection = KeysOnlyProjection()
+
+    arrives_on = UnicodeAttribute(hash_key=True)
+    leaves_key = UnicodeAttribute(range_key=True)
 
 
 class DayIndex(GlobalSecondaryIndex["BookingItem"]):
@@ -193,6 +204,8 @@ class BookingItem(Model):
     created = UnicodeAttribute(null=True)
     listing_id = UnicodeAttribute(null=True)
     stay_key = UnicodeAttribute(null=True)
+    arrives_on = UnicodeAttribute(null=True)
+    leaves_key = UnicodeAttribute(null=True)
     day = UnicodeAttribute(null=True)
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
@@ -205,6 +218,7 @@ class BookingItem(Model):
     verify_lease = UnicodeAttribute(null=True)
     by_guest = GuestIndex()
     by_listing = ListingIndex()
+    by_arrival = ArrivalIndex()
     by_day = DayIndex()
     due = DueIndex()
     needs_attention = AttentionIndex()

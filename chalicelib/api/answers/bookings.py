@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
@@ -14,6 +14,7 @@ from chalicelib.domain.cancellation import back_if_cancelled
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.host import Notify
 from chalicelib.domain.listing import CancellationPolicy
+from chalicelib.domain.presence import Movement, movement_on
 from chalicelib.services.access import Role
 
 
@@ -116,6 +117,8 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the guest would get back by cancelling now."""
     payment: PaymentOut
     """The payment that counts: the accepted one, else the latest."""
+    movement: Movement | None = None
+    """What the guest does on the day that was asked for, or today; only in lists of arrivals."""
     stay_ended: StayEndOut | None = None
     """That the stay ended early; only there if it did."""
     payments: tuple[PaymentOut, ...] | None = None
@@ -135,10 +138,11 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
         with_attempts: bool = False,
         with_refunds: bool = False,
         host: Notify | None = None,
+        on: date | None = None,
     ) -> BookingOut:
         """The booking as ``role`` sees it at ``now``; ``with_attempts`` adds all its payments.
 
-        ``host``: how its host is reached, where ``role`` may know that.
+        ``host``: how its host is reached, where ``role`` may know that. ``on``: tell what its guest does on that day.
         """
         stay = booking.stay
         attempts = tuple(PaymentOut.of(booking, payment) for payment in booking.payments) if with_attempts else None
@@ -162,6 +166,7 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
             updated_at=instant(booking.updated_at),
             cancellation=CancellationOut.of(booking, now),
             payment=PaymentOut.of(booking, booking.current_payment),
+            movement=movement_on(booking, on) if on else None,
             stay_ended=StayEndOut.of(booking.ended) if booking.ended else None,
             payments=attempts,
             refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,

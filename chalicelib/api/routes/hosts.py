@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, Language
 from chalicelib.domain.host import Notify, Tax
-from chalicelib.services import hosting, hosts
+from chalicelib.services import arrivals, hosting, hosts
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -29,6 +30,10 @@ class HostBookingsQuery(Paged, frozen=True):
     """Only bookings in this status."""
     listing_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     """Only those of this listing."""
+    arriving_from: date | None = None
+    """Only those whose check-in is this day or later; by check-in."""
+    arriving_to: date | None = None
+    """Only those whose check-in is this day or earlier; by check-in."""
 
 
 class NotifyIn(msgspec.Struct, frozen=True):
@@ -108,8 +113,23 @@ def list_own_listings(call: Call, query: Paged) -> Answer:
     refuses=("listing_not_found",),
 )
 def list_hosted_bookings(call: Call, query: HostBookingsQuery) -> Answer:
-    """List the bookings of the caller's listings, latest stays first for each."""
+    """List the bookings of the caller's listings, latest stays first for each; or those that arrive in a period.
+
+    With ``arriving_from`` or ``arriving_to`` they come by check-in over all listings (a hundred at a time), and
+    ``movement`` tells what each guest does today, at the listing. Who is in the house now arrived within 90 days.
+    """
     now = call.now()
+    if query.arriving_from or query.arriving_to:
+        arriving = partial(
+            arrivals.hosted,
+            call.container,
+            call.principal,
+            arriving_from=query.arriving_from or date.min,
+            arriving_to=query.arriving_to or date.max,
+            listing_id=query.listing_id,
+            status=query.status,
+        )
+        return page(call, query, arriving, lambda each: BookingOut.of(each, "host", now=now, on=each.today(now)))
     find = partial(hosting.bookings, call.container, call.principal, listing_id=query.listing_id, status=query.status)
     return page(call, query, find, lambda booking: BookingOut.of(booking, "host", now=now))
 
