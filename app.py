@@ -5,33 +5,31 @@ The handlers stand here and not on blueprints, because Lambda would load a bluep
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from datetime import timedelta
 from typing import Any
 
+# Looking for garbage among what stays costs a start a thirtieth: it begins at the end of this file.
+gc.disable()
+
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
 from chalicelib import events
-from chalicelib.api.core import authorizer, cors, http
-from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
-    arrivals,
-    attention,
-    bookings,
-    callbacks,
-    contacts,
-    documents,
-    hosts,
-    listings,
-    operators,
-    pages,
-    payments,
-    reviews,
-    search,
-    webhooks,
-)
+from chalicelib.api.core import authorizer, cors
 from chalicelib.container import Function, container, prepare
 from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY
+
+_FUNCTIONS: dict[str, Function] = {
+    "app.app": "api",
+    "app.receive_webhooks": "webhooks",
+    "app.sweep": "sweep",
+    "app.reconcile": "reconcile",
+    "app.send_emails": "send_emails",
+}
+_RUNS = _FUNCTIONS.get(os.environ.get("_HANDLER", "")) if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None
+"""The one function that this process is, in Lambda; None everywhere else, where it is all of them."""
 
 app = Chalice(app_name="guzo", configure_logs=False)
 app.api.cors = CORSConfig(
@@ -44,11 +42,30 @@ app.api.cors = CORSConfig(
 
 @app.authorizer(ttl_seconds=int(AUTHORIZER_CACHE.total_seconds()))
 def authorize(request: AuthRequest) -> AuthResponse:
-    """Allow a request that carries a valid access token."""
+    """Allow a request that carries a valid access token. In Lambda ``authorizer.py`` does, in a package of its own."""
     return authorizer.authorize(request, lambda: container().tokens)
 
 
-http.mount(app, authorize)
+if _RUNS not in ("sweep", "reconcile", "send_emails"):
+    from chalicelib.api.core import http
+    from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
+        arrivals,
+        attention,
+        bookings,
+        callbacks,
+        contacts,
+        documents,
+        hosts,
+        listings,
+        operators,
+        pages,
+        payments,
+        reviews,
+        search,
+        webhooks,
+    )
+
+    http.mount(app, authorize)
 
 
 @app.lambda_function(name="webhooks")
@@ -76,17 +93,11 @@ def send_emails(event: SQSEvent) -> dict[str, Any]:
     return events.on_emails(event.to_dict(), event.context)
 
 
-_HANDLERS: dict[str, Function] = {
-    "app.app": "api",
-    "app.receive_webhooks": "webhooks",
-    "app.authorize": "authorize",
-    "app.sweep": "sweep",
-    "app.reconcile": "reconcile",
-    "app.send_emails": "send_emails",
-}
-if (handler := os.environ.get("_HANDLER", "")) in _HANDLERS and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    prepare(_HANDLERS[handler])
+if _RUNS is not None:
+    prepare(_RUNS)
+    gc.freeze()
 if "AWS_CHALICE_CLI_MODE" in os.environ and "local" in sys.argv:
     from local.stack import chalice_cli
 
     chalice_cli.install()
+gc.enable()

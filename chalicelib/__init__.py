@@ -3,6 +3,7 @@
 The map of the house::
 
     app.py          table of contents: the Chalice app, its blueprints, its event handlers
+    authorizer.py   the authorizer as Lambda runs it, in a package of its own
     api/            HTTP: thin; bodies in, problem documents out
     container.py    the composition root: builds the adapters and hands them to the services
     events.py       the bodies of the event handlers

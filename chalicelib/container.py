@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +19,7 @@ from random import random
 from typing import TYPE_CHECKING, Any, Literal
 
 from chalicelib import __version__
-from chalicelib.domain.timing import AWS_CONNECT, AWS_READ
+from chalicelib.domain.timing import AWS_CONNECT, AWS_READ, INIT_READS
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
     BookingStore,
@@ -35,7 +36,7 @@ from chalicelib.services.ports import (
     Task,
 )
 from chalicelib.settings import Settings, settings
-from chalicelib.telemetry import observe
+from chalicelib.telemetry import describe_error, observe
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.oidc import Tokens
     from chalicelib.domain.booking import Payment
 
-Function = Literal["api", "webhooks", "authorize", "sweep", "reconcile", "send_emails"]
+Function = Literal["api", "webhooks", "sweep", "reconcile", "send_emails"]
 
 
 class SystemClock:
@@ -222,10 +223,9 @@ class Container:
 
     @cached_property
     def tokens(self) -> Tokens:
-        from chalicelib.adapters.oidc import Tokens
+        from chalicelib.adapters.oidc import tokens_of
 
-        issuer, client = self.settings.oidc_issuer, self.settings.oidc_client_id
-        return Tokens(issuer, client, self.settings.groups_claim, scope=self.settings.oidc_scope, now=time.time)
+        return tokens_of(self.settings)
 
 
 _container: Container | None = None
@@ -244,7 +244,6 @@ def container() -> Container:
 _PARTS: dict[Function, tuple[str, ...]] = {
     "api": ("bookings", "listings", "hosts", "gateways", "queue"),
     "webhooks": ("bookings", "listings", "gateways", "queue"),
-    "authorize": ("tokens",),
     "sweep": ("bookings", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
     "send_emails": ("bookings", "hosts", "letters", "mailer"),
@@ -252,7 +251,6 @@ _PARTS: dict[Function, tuple[str, ...]] = {
 _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),
     "webhooks": ("sqs", "ssm"),
-    "authorize": (),
     "sweep": ("sqs",),
     "reconcile": ("sqs", "ssm"),
     "send_emails": ("ses",),
@@ -260,14 +258,36 @@ _CLIENTS: dict[Function, tuple[str, ...]] = {
 
 
 def prepare(function: Function) -> None:
-    """Build what ``function`` needs, in Lambda's init phase, which has a full processor and costs no caller time."""
+    """Build what ``function`` needs, in Lambda's init phase, which has a full processor and costs no caller time.
+
+    What the first request would read, the table's salt and the secrets, is read here as well, over the connections that
+    it will use.
+    """
     built = container()
     observe("started", function=function, version=__version__, commit=built.settings.commit)
     for part in _PARTS[function]:
         getattr(built, part)
-    if function == "authorize":
-        built.tokens.prepare()
-    if "bookings" in _PARTS[function]:
-        _ = built._connection.client
+    _ = built._connection.client
     for service in _CLIENTS[function]:
         built.client(service)
+    reads: list[Callable[[], object]] = [built.bookings.salt]
+    if "ssm" in _CLIENTS[function]:
+        reads.append(lambda: built.secrets.find(""))  # whichever is looked for, all are read
+    read_ahead(reads)
+
+
+def read_ahead(reads: Sequence[Callable[[], object]]) -> None:
+    """Run these reads side by side, for at most ``INIT_READS``; one that fails is left to the request that needs it."""
+
+    def quietly(read: Callable[[], object]) -> None:
+        try:
+            read()
+        except Exception as error:  # noqa: BLE001 - a function that starts while a service is down still answers the rest
+            observe("read_ahead_failed", level="warning", **describe_error(error))
+
+    ends = time.monotonic() + INIT_READS.total_seconds()
+    threads = [threading.Thread(target=quietly, args=(read,), daemon=True) for read in reads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(ends - time.monotonic(), 0))

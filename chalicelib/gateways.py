@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from chalicelib.domain.record import Record
 
 Mode = Literal["test", "live"]
 """Whether money moves: a gateway's keys, and a stage, are for one of the two."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiVersion:
+class ApiVersion(Record, frozen=True):
     """One version of a gateway's API. The prefix of a key tells whose it is, of which version, and for which mode."""
 
     base_url: str
@@ -40,8 +40,7 @@ class ApiVersion:
         return self.test_key if mode == "test" else self.live_key
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayRow:
+class GatewayRow(Record, frozen=True):
     """One gateway."""
 
     brand: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record
 from chalicelib.domain.timing import (
     CHECKOUT_WINDOW,
     CHECKOUT_WINDOW_MAX,
@@ -33,8 +33,7 @@ class BadSetting(Exception):
     """A setting is missing or malformed; the message names it, and never its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record, frozen=True):
     """What a stage decides. A field's variable is its name in capitals, unless its docstring names another."""
 
     stage: str

@@ -80,13 +80,15 @@ def upload(
     settings: Mapping[str, str],
     translate: Callable[[Template], Template] = lambda template: template,
 ) -> Uploaded:
-    """Upload the zip and its template, named after their content. `settings` are the parameters it is deployed with."""
-    code = package.zip.read_bytes()
-    key = f"{stage}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
-    s3.put_object(Bucket=bucket, Key=key, Body=code, ExpectedBucketOwner=account)
+    """Upload the zips and their template, named after their content. `settings`: the parameters to be deployed with."""
+    keys = {}
+    for path in package.zips:
+        code = path.read_bytes()
+        keys[path.name] = f"{stage}/{hashlib.sha256(code).hexdigest()[:32]}.zip"
+        s3.put_object(Bucket=bucket, Key=keys[path.name], Body=code, ExpectedBucketOwner=account)
     document = json.loads(package.template.read_text(encoding="utf-8"))
     described = describe(str(package.revision), settings)
-    located = translate(with_code_at(document, bucket=bucket, key=key, release=described))
+    located = translate(with_code_at(document, bucket=bucket, keys=keys, release=described))
     return upload_template(s3, located, bucket=bucket, stage=stage, account=account)
 
 

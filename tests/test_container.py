@@ -18,7 +18,7 @@ from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money
-from chalicelib.services.ports import Attachment, Message, Task
+from chalicelib.services.ports import Attachment, Message, StoreBusy, Task
 from tests.adapters.chapa_server import OPENED, OPENING, Keys
 from tests.adapters.fake_network import FakeConnection, clock_of_calls, network_of_calls
 from tests.adapters.shapes import KES, PAYSTACK_OPENED
@@ -262,7 +262,6 @@ def test_a_process_has_one_container() -> None:
 PARTS: dict[Function, set[str]] = {
     "api": {"bookings", "listings", "gateways", "queue"},
     "webhooks": {"bookings", "listings", "gateways", "queue"},
-    "authorize": {"tokens"},
     "sweep": {"bookings", "queue"},
     "reconcile": {"bookings", "listings", "gateways", "queue"},
     "send_emails": {"bookings", "letters", "mailer"},
@@ -272,7 +271,6 @@ PARTS: dict[Function, set[str]] = {
 CLIENTS: dict[Function, set[str]] = {
     "api": {"sqs", "ssm"},
     "webhooks": {"sqs", "ssm"},
-    "authorize": set(),
     "sweep": {"sqs"},
     "reconcile": {"sqs", "ssm"},
     "send_emails": {"ses"},
@@ -284,20 +282,33 @@ CLIENTS: dict[Function, set[str]] = {
 def test_what_a_function_needs_is_built_before_its_first_call(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetched: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        fetched.append(url)
-        return b"{}"
-
-    monkeypatch.setattr("chalicelib.adapters.oidc.get", fetch)
+    read: list[str] = []
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.bookings.DynamoBookings.salt", lambda _: read.append("salt"))
+    monkeypatch.setattr("chalicelib.adapters.aws.ssm.Ssm.find", lambda *_: read.append("secrets"))
     composition.prepare(function)
     ready = {name for name in vars(composition.container()) if not name.startswith("_")}
     assert ready >= PARTS[function]
     assert composition.container()._clients.keys() == CLIENTS[function]
     connected = vars(composition.container()).get("_connection")
-    assert (connected is not None and connected._client is not None) == (function != "authorize")
-    assert bool(fetched) == (function == "authorize"), "keys of tokens are fetched before the first one comes"
+    assert connected is not None
+    assert connected._client is not None
+    assert set(read) == ({"salt", "secrets"} if "ssm" in CLIENTS[function] else {"salt"})
+
+
+def test_what_cannot_be_read_ahead_in_time_is_left_to_who_needs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(composition, "INIT_READS", timedelta(milliseconds=20))
+    never, read = threading.Event(), threading.Event()
+
+    def broken() -> None:
+        raise StoreBusy("down")
+
+    composition.read_ahead([never.wait, broken, read.set])
+    assert read.is_set()
+    never.set()
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "read_ahead_failed" in line]
+    assert '"cause":"StoreBusy"' in line
 
 
 # Time and chance

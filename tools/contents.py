@@ -5,12 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Collection, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from tools import trust
 
 # What the deployed code calls, by service. Botocore reads a service's whole description to make a client: SSM's alone,
 # with its 140 operations, costs a sixth of a cold start. An operation that is missing here cannot be called.
@@ -28,6 +32,23 @@ OPERATIONS = {
 }  # fmt: skip
 SERVICES = tuple(OPERATIONS)
 
+AUTHORIZER = "authorizer"
+APP = "deployment"
+"""The packages, by the name of their zip: the authorizer's own, and that of every other function."""
+
+_AUTHORIZER_ONLY = frozenset({"cffi", "cryptography", "pycparser", "pyjwt"})
+NOT_IN: dict[str, frozenset[str]] = {
+    # Guzo reads bytes, so requests needs nothing that guesses their letters; boto3 is what ops/ works with.
+    APP: frozenset({"boto3", "charset-normalizer", "s3transfer", *_AUTHORIZER_ONLY}),
+    AUTHORIZER: frozenset(
+        {
+            "boto3", "botocore", "charset-normalizer", "icalendar", "idna", "jinja2", "markupsafe",
+            "pycparser", "pynamodb", "python-dateutil", "requests", "s3transfer", "six", "urllib3",
+        }
+    ),
+}  # fmt: skip
+"""The requirements that a package does without. A test per function says what its start loads, and what it must not."""
+
 # Seconds since 1980 mean nothing here: one date, so that the same content is the same zip.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -36,13 +57,47 @@ class ContentsError(Exception):
     """What is to be zipped is not in order; the message says why."""
 
 
+def divide(unzipped: Path, name: str) -> None:
+    """Take out what one package does without, and give it its trust store."""
+    for distribution in metadata.distributions(path=[str(unzipped)]):
+        if re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower() in NOT_IN[name]:
+            _remove(unzipped, distribution)
+    if name == AUTHORIZER:
+        for part in ("app.py", "chalicelib/static", "chalicelib/templates"):
+            _remove_path(unzipped / part)
+        # The logger needs one of the utilities.
+        for utility in (unzipped / "aws_lambda_powertools" / "utilities").iterdir():
+            if utility.name not in ("__init__.py", "jmespath_utils"):
+                _remove_path(utility)
+    else:
+        _remove_path(unzipped / "authorizer.py")
+        prune(unzipped)
+    _remove_path(unzipped / "aws_lambda_powertools" / "event_handler")  # Chalice has the routes
+    bundle = (unzipped / "certifi" / "cacert.pem").read_text(encoding="utf-8")
+    trust.write_directory(bundle, unzipped / "chalicelib" / "trust" / "roots")
+
+
+def _remove(unzipped: Path, distribution: metadata.Distribution) -> None:
+    """Take out every file that a distribution says it brought."""
+    tops = {str(file).partition("/")[0] for file in distribution.files or () if not str(file).startswith("..")}
+    for top in tops:
+        _remove_path(unzipped / top)
+
+
+def _remove_path(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def prune(unzipped: Path) -> None:
     """Take out what is never read in Lambda: other services' descriptions, and libraries' own tests."""
-    for library in ("botocore", "boto3"):
-        data = unzipped / library / "data"
-        for folder in data.iterdir():
-            if folder.is_dir() and folder.name not in SERVICES:
-                shutil.rmtree(folder)
+    data = unzipped / "botocore" / "data"
+    for folder in data.iterdir():
+        if folder.is_dir() and folder.name not in SERVICES:
+            shutil.rmtree(folder)
+    (unzipped / "botocore" / "cacert.pem").unlink(missing_ok=True)  # certifi's is read
     for service, operations in OPERATIONS.items():
         for description in (unzipped / "botocore" / "data" / service).glob("*/service-2.json.gz"):
             slim(description, operations)

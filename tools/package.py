@@ -1,9 +1,10 @@
-"""Build what is deployed: the zip for Lambda and its CloudFormation template, in `build/STAGE/`.
+"""Build what is deployed: the zips for Lambda and their CloudFormation template, in `build/STAGE/`.
 
 `chalice package` makes the template and packs our code; the requirements are added as wheels for Lambda's own
-processor. Then the zip is made to start faster. Botocore's descriptions of services that Guzo never calls are left out,
-and byte code is compiled in: Lambda runs from a read-only folder, so a package without it compiles everything again at
-each cold start. The same sources make the same bytes.
+processor. There are two packages, the app's and the authorizer's, each without what it never loads, and made to start
+faster: botocore's descriptions of services that Guzo never calls are left out, and byte code is compiled in, since
+Lambda runs from a read-only folder and would compile everything again at each cold start. The same sources make the
+same bytes.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.settings import LIVE_STAGE
-from tools.contents import ContentsError, compile_all, prune, write_zip
+from tools.contents import NOT_IN, ContentsError, compile_all, divide, write_zip
 from tools.revision import Revision, RevisionError, revision_of
 from tools.sbom import bill_of_materials
 from tools.stage_template import built_as, for_stage, through_aliases, translate, with_code_at
 from tools.target import ARCHITECTURES, Target, TargetError
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+MOST_BYTES = 8_000_000
+"""Of one zip: Lambda fetches and unpacks it before a function can start."""
 
 
 class PackageError(Exception):
@@ -40,13 +45,14 @@ class PackageError(Exception):
 class Package:
     """What was built."""
 
-    zip: Path
+    zips: tuple[Path, ...]
+    """That of the app, and the authorizer's own."""
     template: Path
-    """The SAM template; its CodeUri is the zip beside it."""
+    """The SAM template; each function's CodeUri is one of the zips beside it."""
     translated: Path
     """The same as plain CloudFormation: linted, never deployed."""
     bill: Path
-    """What is in the zip, as CycloneDX."""
+    """What is in the zips, as CycloneDX."""
     target: Target
     revision: Revision
 
@@ -90,27 +96,43 @@ def _build(stage: str, root: Path, out: Path, target: Target, revision: Revision
     source = _copy_source(root, out / "source")
     _chalice_package(source, stage, out / "chalice")
 
-    unzipped = out / "unzipped"
-    shutil.rmtree(unzipped, ignore_errors=True)
-    with _alone_in(root / "build" / "wheels") as wheels:
-        shutil.copytree(target.install(root / "requirements.txt", wheels), unzipped)
-    with zipfile.ZipFile(out / "chalice" / "deployment.zip") as archive:
-        archive.extractall(unzipped)
-    prune(unzipped)
-    target.check(unzipped)
-    compile_all(unzipped, target.interpreter())
-    zipped = out / "deployment.zip"
-    write_zip(unzipped, zipped)
-    bill = _write_json(out / "sbom.cdx.json", bill_of_materials(unzipped, zipped))
+    zips = [_zip(name, root, out, target) for name in NOT_IN]
+    folders = [_unzipped(path) for path in zips]
+    bill = _write_json(out / "sbom.cdx.json", bill_of_materials(folders, zips))
 
     template = for_stage(json.loads((out / "chalice" / "sam.json").read_text(encoding="utf-8")), stage)
     template = built_as(through_aliases(template), target, revision)
     sam = _write_json(out / "sam.json", template)
     translated = _write_json(
-        out / "cloudformation.json", translate(with_code_at(template, bucket="bucket", key="deployment.zip"))
+        out / "cloudformation.json",
+        translate(with_code_at(template, bucket="bucket", keys={path.name: path.name for path in zips})),
     )
     shutil.rmtree(out / "chalice")
-    return Package(zipped, sam, translated, bill, target, revision)
+    return Package(tuple(zips), sam, translated, bill, target, revision)
+
+
+def _zip(name: str, root: Path, out: Path, target: Target) -> Path:
+    """Make one package, and its zip."""
+    zipped = out / f"{name}.zip"
+    unzipped = _unzipped(zipped)
+    shutil.rmtree(unzipped, ignore_errors=True)
+    with _alone_in(root / "build" / "wheels") as wheels:
+        shutil.copytree(target.install(root / "requirements.txt", wheels), unzipped)
+    with zipfile.ZipFile(out / "chalice" / "deployment.zip") as archive:
+        archive.extractall(unzipped)
+    shutil.copy(root / "authorizer.py", unzipped)
+    divide(unzipped, name)
+    target.check(unzipped)
+    compile_all(unzipped, target.interpreter())
+    write_zip(unzipped, zipped)
+    if (size := zipped.stat().st_size) > MOST_BYTES:
+        raise PackageError(f"{zipped.name} has {size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} are wanted.")
+    return zipped
+
+
+def _unzipped(zipped: Path) -> Path:
+    """Where a zip's content lies."""
+    return zipped.parent / "unzipped" / zipped.stem
 
 
 @contextmanager
@@ -124,7 +146,7 @@ def _alone_in(folder: Path) -> Iterator[Path]:
 
 def _copy_source(root: Path, source: Path) -> Path:
     """A clean copy of what is ours in the package. It names no requirements: Chalice is not to install any."""
-    for name in ("app.py", "chalicelib", ".chalice/config.json"):
+    for name in ("app.py", "authorizer.py", "chalicelib", ".chalice/config.json"):
         if not (root / name).exists():
             raise PackageError(f"{name} is missing.")
     shutil.rmtree(source, ignore_errors=True)
@@ -178,11 +200,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(error)
         return 1
     target = f"{package.target.runtime} on {package.target.architecture}"
-    unzipped = package.zip.parent / "unzipped"
-    size = sum(path.stat().st_size for path in unzipped.rglob("*") if path.is_file())
-    zipped = package.zip.stat().st_size
-    print(f"  {package.zip.relative_to(ROOT)}  {zipped / 1e6:.1f} MB, {size / 1e6:.1f} MB unzipped, {target}")
-    print(f"  {package.bill.relative_to(ROOT)}  what is in it")
+    for zipped in package.zips:
+        size = sum(path.stat().st_size for path in _unzipped(zipped).rglob("*") if path.is_file())
+        sizes = f"{zipped.stat().st_size / 1e6:.1f} MB, {size / 1e6:.1f} MB unzipped"
+        print(f"  {zipped.relative_to(ROOT)}  {sizes}, {target}")
+    print(f"  {package.bill.relative_to(ROOT)}  what is in them")
     print(f"  {package.template.relative_to(ROOT)}  commit {package.revision}")
     if not lint(package):
         return 1

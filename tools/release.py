@@ -12,7 +12,9 @@ from pathlib import Path
 
 from chalicelib import __version__
 from chalicelib.settings import LIVE_STAGE
+from tools.contents import APP
 from tools.package import ROOT, Package, PackageError, build, lint
+from tools.stage_template import CODE_OF, zip_of
 from tools.target import ARCHITECTURES, Target
 
 OUT = ROOT / "build" / "release"
@@ -59,15 +61,17 @@ def notes_of(version: str, changelog: str) -> str:
 
 
 def put_files(package: Package, out: Path) -> None:
-    """Copy a package's files under names that tell them apart; the template names its zip."""
+    """Copy a package's files under names that tell them apart; the template names its zips."""
     out.mkdir(parents=True, exist_ok=True)
     name = f"guzo-{__version__}-{package.target.architecture}"
-    shutil.copy(package.zip, out / f"{name}.zip")
+    names = {path.name: f"{name}.zip" if path.stem == APP else f"{name}-{path.name}" for path in package.zips}
+    for path in package.zips:
+        shutil.copy(path, out / names[path.name])
     shutil.copy(package.bill, out / f"{name}.sbom.cdx.json")
     template = json.loads(package.template.read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
-        if key := {"AWS::Serverless::Function": "CodeUri", "AWS::Lambda::Function": "Code"}.get(resource["Type"]):
-            resource["Properties"][key] = f"./{name}.zip"
+        if key := CODE_OF.get(resource["Type"]):
+            resource["Properties"][key] = f"./{names[zip_of(resource['Properties'][key])]}"
     (out / f"{name}.template.json").write_text(json.dumps(template, indent=2) + "\n", encoding="utf-8")
 
 

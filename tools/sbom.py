@@ -1,9 +1,10 @@
-"""The package's bill of materials, as CycloneDX 1.6: what the zip holds, by version and licence."""
+"""The package's bill of materials, as CycloneDX 1.6: what the zips hold, by version and licence."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,18 @@ from chalicelib import __version__
 from chalicelib.api.routes.documents import SWAGGER_UI
 
 
-def bill_of_materials(unzipped: Path, zipped: Path) -> dict[str, Any]:
-    """The document for a package; the same package makes the same document."""
-    found = {_component(distribution)["bom-ref"]: _component(distribution) for distribution in _distributions(unzipped)}
+def bill_of_materials(unzipped: Sequence[Path], zips: Sequence[Path]) -> dict[str, Any]:
+    """The document for a package's zips, whose contents lie in `unzipped`; the same make the same document."""
+    components = [_component(distribution) for folder in unzipped for distribution in _distributions(folder)]
+    found = {component["bom-ref"]: component for component in components}
     # Two parts come without metadata of their own: Chalice's runtime, and the page of the API's document.
     for extra in (_component(metadata.distribution("chalice")), _of_npm("swagger-ui-dist", SWAGGER_UI, "Apache-2.0")):
         found[extra["bom-ref"]] = extra
-    digest = hashlib.sha256(zipped.read_bytes()).hexdigest()
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in zips]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, digest)}",
+        "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, ' '.join(digests))}",
         "version": 1,
         "metadata": {
             "component": {
@@ -31,7 +33,7 @@ def bill_of_materials(unzipped: Path, zipped: Path) -> dict[str, Any]:
                 "bom-ref": f"guzo@{__version__}",
                 "name": "guzo",
                 "version": __version__,
-                "hashes": [{"alg": "SHA-256", "content": digest}],
+                "hashes": [{"alg": "SHA-256", "content": digest} for digest in digests],
             }
         },
         "components": [found[reference] for reference in sorted(found)],

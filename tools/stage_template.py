@@ -9,6 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from tools.revision import Revision
@@ -137,18 +138,28 @@ def translate(template: Template) -> Template:
     return translated
 
 
-def with_code_at(template: Template, *, bucket: str, key: str, release: str = "") -> Template:
-    """The SAM template with every function's code taken from S3; a copy.
+def with_code_at(template: Template, *, bucket: str, keys: Mapping[str, str], release: str = "") -> Template:
+    """The SAM template with every function's code taken from S3; a copy. `keys`: where each zip is, by its name.
 
     `release` describes each function. Versions keep the parameters' values that they were published with, so it must
     differ whenever those do: only then is there a version with the new ones.
     """
     copy: Template = json.loads(json.dumps(template))
     for resource in copy["Resources"].values():
+        told = resource["Properties"] if resource["Type"] in CODE_OF else {}
         if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+            told["CodeUri"] = {"Bucket": bucket, "Key": keys[zip_of(told["CodeUri"])]}
         if resource["Type"] == "AWS::Lambda::Function":
-            resource["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": key}
-        if release and resource["Type"] in ("AWS::Serverless::Function", "AWS::Lambda::Function"):
-            resource["Properties"]["Description"] = release
+            told["Code"] = {"S3Bucket": bucket, "S3Key": keys[zip_of(told["Code"])]}
+        if release and told:
+            told["Description"] = release
     return copy
+
+
+CODE_OF = {"AWS::Serverless::Function": "CodeUri", "AWS::Lambda::Function": "Code"}
+"""The property that names a function's code, by the function's type."""
+
+
+def zip_of(code: str) -> str:
+    """The name of the zip that a function's property names: ./authorizer.zip"""
+    return PurePosixPath(code).name

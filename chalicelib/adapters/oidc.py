@@ -15,7 +15,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any, Protocol, TypeGuard
@@ -25,6 +24,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
+from chalicelib.domain.record import Record
 from chalicelib.domain.timing import (
     ISSUER_CALL,
     TOKEN_KEYS_FETCH,
@@ -34,6 +34,7 @@ from chalicelib.domain.timing import (
     TOKEN_LIFETIME_MAX,
     USER_INFO_FRESH,
 )
+from chalicelib.settings import Settings
 from chalicelib.telemetry import describe_error, observe
 from chalicelib.trust import roots
 
@@ -46,8 +47,7 @@ _NAME = re.compile(r"[!-~]{1,128}")  # visible ASCII, as OpenID Connect says of 
 _EMAIL = re.compile(r"[!-?A-~]{1,64}@[!-?A-~]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Record, frozen=True):
     """The claims of a valid token. ``groups`` hold no spaces; ``expires`` is in seconds since 1970.
 
     ``email`` is there only where the issuer has verified it.
@@ -67,6 +67,17 @@ class Fetch(Protocol):
 
 class Untrusted(Exception):
     """The issuer, or a document of its, is not as it must be; the message names no value."""
+
+
+def tokens_of(settings: Settings) -> Tokens:
+    """The tokens of a stage."""
+    return Tokens(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.groups_claim,
+        scope=settings.oidc_scope,
+        now=time.time,
+    )
 
 
 class Tokens:

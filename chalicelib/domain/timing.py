@@ -210,6 +210,9 @@ USER_POOL_CALL = timedelta(seconds=1)
 USER_POOL_TRIGGER = timedelta(seconds=5)
 """How long Cognito waits for the function that shapes its tokens."""
 
+INIT_READS = timedelta(seconds=3)
+"""How long a starting function waits for what its first request would read: Lambda's init phase has ten seconds."""
+
 SECRETS_KEPT = timedelta(seconds=60)
 """How long secrets are kept before they are read again, and before a failed read is repeated."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chalicelib.adapters.dynamodb.records import FORM
-from tools.contents import compile_all
+from tools.contents import APP, compile_all
 from tools.package import Package
 from tools.revision import Revision
 
@@ -45,12 +45,18 @@ EDITS: Mapping[str, tuple[Edit, ...]] = {
 
 
 def next_release(package: Package) -> Package:
-    """Build the next release's zip and template beside this one's. Raises ValueError where the code has moved."""
-    zipped, template = (path.with_name(f"next-{path.name}") for path in (package.zip, package.template))
+    """Build the next release's zip and template, in a folder of their own. Raises ValueError where the code has moved.
+
+    The authorizer reads nothing that is stored: its zip is this release's.
+    """
+    [this] = [path for path in package.zips if path.stem == APP]
+    folder = this.parent / "next"
+    folder.mkdir(exist_ok=True)
+    zipped, template = (folder / path.name for path in (this, package.template))
     text = package.template.read_text(encoding="utf-8")
     template.write_text(text.replace(str(package.revision), NEXT_COMMIT[:12]), encoding="utf-8")
-    with TemporaryDirectory() as folder, zipfile.ZipFile(package.zip) as before:
-        changed = Path(folder)
+    with TemporaryDirectory() as edits_in, zipfile.ZipFile(this) as before:
+        changed = Path(edits_in)
         for name, edits in EDITS.items():
             module = changed / name
             module.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +66,12 @@ def next_release(package: Package) -> Package:
             for entry in before.infolist():
                 path = changed / entry.filename
                 after.writestr(entry, path.read_bytes() if path.is_file() else before.read(entry))
-    return replace(package, zip=zipped, template=template, revision=Revision(NEXT_COMMIT))
+    return replace(
+        package,
+        zips=tuple(zipped if path == this else path for path in package.zips),
+        template=template,
+        revision=Revision(NEXT_COMMIT),
+    )
 
 
 def edited(source: str, edits: tuple[Edit, ...]) -> str:

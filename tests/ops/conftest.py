@@ -47,10 +47,11 @@ def package(tmp_path: Path) -> Package:
 
 
 def packaged(folder: Path, template: dict[str, Any], code: bytes, commit: str) -> Package:
-    zipped, written = folder / f"{commit}.zip", folder / f"{commit}.json"
+    zipped, written = folder / commit / "deployment.zip", folder / f"{commit}.json"
+    zipped.parent.mkdir(exist_ok=True)
     zipped.write_bytes(code)
     written.write_text(json.dumps(template))
-    return Package(zipped, written, written, folder / "sbom.cdx.json", Target(), Revision(commit))
+    return Package((zipped,), written, written, folder / "sbom.cdx.json", Target(), Revision(commit))
 
 
 def uploaded(session: Any, package: Package, stage: str = "dev", **settings: str) -> Uploaded:

@@ -28,7 +28,7 @@ def test_the_bucket_is_made_once_and_is_closed(session: Any) -> None:
 
 def test_the_same_package_has_the_same_address(session: Any, package: Package) -> None:
     assert uploaded(session, package, "same") == uploaded(session, package, "same")
-    package.zip.write_bytes(b"other code")
+    package.zips[0].write_bytes(b"other code")
     uploaded(session, package, "same")
     bucket = releases.make_bucket(session, ACCOUNT)
     keys = [each["Key"] for each in session.client("s3").list_objects_v2(Bucket=bucket, Prefix="same/")["Contents"]]

@@ -9,11 +9,13 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.packager import LambdaDeploymentPackager
 
+from tools.contents import NOT_IN
 from tools.package import ROOT
 from tools.revision import Revision
 from tools.stage_template import Template, built_as, for_stage, through_aliases, translate, with_code_at
 from tools.target import Target
 
+KEYS = {f"{name}.zip": f"{name}.zip" for name in NOT_IN}
 STAGES = ("dev", "staging", "prod")
 
 
@@ -44,7 +46,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
 def translations(templates: dict[str, Template]) -> dict[str, Template]:
     """The same as plain CloudFormation."""
     return {
-        stage: translate(with_code_at(template, bucket="bucket", key="key")) for stage, template in templates.items()
+        stage: translate(with_code_at(template, bucket="bucket", keys=KEYS)) for stage, template in templates.items()
     }
 
 

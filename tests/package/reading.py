@@ -12,7 +12,7 @@ from tools.stage_template import Template
 FUNCTIONS = {
     "APIHandler": ("app.app", 28, 512),
     "Webhooks": ("app.receive_webhooks", 28, 512),
-    "Authorize": ("app.authorize", 10, 256),
+    "Authorize": ("authorizer.authorize", 10, 256),
     "Sweep": ("app.sweep", 58, 512),
     "Reconcile": ("app.reconcile", 60, 512),
     "SendEmails": ("app.send_emails", 60, 512),

@@ -32,14 +32,14 @@ def package(tmp_path: Path) -> Package:
     compile_all(unzipped, sys.executable)
     write_zip(unzipped, zipped)
     template.write_text('{"Commit": "0123456789ab"}')
-    return Package(zipped, template, template, template, Target.of_this_machine(), Revision("0123456789ab"))
+    return Package((zipped,), template, template, template, Target.of_this_machine(), Revision("0123456789ab"))
 
 
 def test_the_next_release_is_this_one_with_a_newer_form(package: Package, tmp_path: Path) -> None:
     following = next_release(package)
     assert following.template.read_text() == '{"Commit": "' + NEXT_COMMIT[:12] + '"}'
     folder = tmp_path / "next"
-    with zipfile.ZipFile(following.zip) as after, zipfile.ZipFile(package.zip) as before:
+    with zipfile.ZipFile(following.zips[0]) as after, zipfile.ZipFile(package.zips[0]) as before:
         assert after.namelist() == before.namelist()
         assert {name for name in after.namelist() if after.read(name) != before.read(name)} == {
             f"chalicelib/{name}{suffix}"

@@ -36,7 +36,6 @@ def unzipped(tmp_path: Path) -> Path:
     for service in (*SERVICES, "ec2"):
         shutil.copytree(source / service, folder / "botocore" / "data" / service)
     shutil.copy(source / "endpoints.json", folder / "botocore" / "data")
-    (folder / "boto3" / "data" / "ec2").mkdir(parents=True)
     (folder / "icalendar" / "tests").mkdir(parents=True)
     (folder / "app.py").write_text('GREETING = "ሰላም"\nNAMES = frozenset(("a", "b", "c"))\n')
     return folder
@@ -48,7 +47,6 @@ def test_only_the_services_that_are_called_stay(unzipped: Path) -> None:
     assert {folder.name for folder in data.iterdir() if folder.is_dir()} == set(SERVICES)
     partitions = json.loads((data / "endpoints.json").read_text())["partitions"]
     assert {"aws", "aws-cn"} <= {partition["partition"] for partition in partitions}
-    assert not (unzipped / "boto3" / "data" / "ec2").exists()
     assert not (unzipped / "icalendar" / "tests").exists()
 
 

@@ -22,21 +22,33 @@ VERBS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="u
 
 
 def test_every_file_has_a_checksum_and_the_template_names_its_zip(tmp_path: Path) -> None:
-    sam = {"Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": {}}}}
-    for name, content in {"zip": "zip", "bill": "{}", "sam": json.dumps(sam)}.items():
+    function = "AWS::Serverless::Function"
+    sam = {
+        "Resources": {
+            "F": {"Type": function, "Properties": {"CodeUri": "./deployment.zip"}},
+            "A": {"Type": function, "Properties": {"CodeUri": "./authorizer.zip"}},
+            "T": {"Type": "AWS::Lambda::Function", "Properties": {"Code": "./deployment.zip"}},
+        }
+    }
+    files = {"deployment.zip": "all", "authorizer.zip": "some", "bill": "{}", "sam": json.dumps(sam)}
+    for name, content in files.items():
         (tmp_path / name).write_text(content)
-    package = Package(tmp_path / "zip", tmp_path / "sam", tmp_path, tmp_path / "bill", Target(), Revision("0"))
+    zips = (tmp_path / "deployment.zip", tmp_path / "authorizer.zip")
+    package = Package(zips, tmp_path / "sam", tmp_path, tmp_path / "bill", Target(), Revision("0"))
     out = tmp_path / "release"
     release.put_files(package, out)
     name = f"guzo-{__version__}-arm64"
-    assert {path.name for path in out.iterdir()} == {f"{name}.zip", f"{name}.template.json", f"{name}.sbom.cdx.json"}
-    template = json.loads((out / f"{name}.template.json").read_text())
-    assert template["Resources"]["F"]["Properties"]["CodeUri"] == f"./{name}.zip"
+    made = {f"{name}.zip", f"{name}-authorizer.zip", f"{name}.template.json", f"{name}.sbom.cdx.json"}
+    assert {path.name for path in out.iterdir()} == made
+    resources = json.loads((out / f"{name}.template.json").read_text())["Resources"]
+    assert resources["F"]["Properties"]["CodeUri"] == resources["T"]["Properties"]["Code"] == f"./{name}.zip"
+    assert resources["A"]["Properties"]["CodeUri"] == f"./{name}-authorizer.zip"
+    assert (out / f"{name}-authorizer.zip").read_text() == "some"
     (out / "SHA256SUMS").write_text(release.checksums(out))
     command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
     check = subprocess.run(command, cwd=out, capture_output=True, check=False)
     assert check.returncode == 0
-    assert check.stdout.count(b": OK") == 3
+    assert check.stdout.count(b": OK") == 4
 
 
 def test_the_notes_are_the_changelogs_section() -> None:

@@ -24,7 +24,7 @@ def package(folder: Path) -> Path:
 
 def test_every_part_is_listed_with_its_version_and_licence(tmp_path: Path) -> None:
     unzipped = package(tmp_path)
-    bill = bill_of_materials(unzipped, tmp_path / "zip")
+    bill = bill_of_materials([unzipped], [tmp_path / "zip"])
     components = {each["purl"]: each.get("licenses") for each in bill["components"]}
     assert components["pkg:pypi/typed-things@1.0"] == [{"expression": "MIT"}]
     assert components["pkg:pypi/old-things@1.0"] == [{"license": {"name": "BSD License"}}]
@@ -34,9 +34,9 @@ def test_every_part_is_listed_with_its_version_and_licence(tmp_path: Path) -> No
 
 def test_it_names_the_zip_and_is_the_same_for_the_same_zip(tmp_path: Path) -> None:
     unzipped = package(tmp_path)
-    bill = bill_of_materials(unzipped, tmp_path / "zip")
+    bill = bill_of_materials([unzipped], [tmp_path / "zip"])
     digest = hashlib.sha256(b"zip").hexdigest()
     assert bill["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": digest}]
-    assert bill == bill_of_materials(unzipped, tmp_path / "zip")
+    assert bill == bill_of_materials([unzipped], [tmp_path / "zip"])
     (tmp_path / "zip").write_bytes(b"other")
-    assert bill_of_materials(unzipped, tmp_path / "zip")["serialNumber"] != bill["serialNumber"]
+    assert bill_of_materials([unzipped], [tmp_path / "zip"])["serialNumber"] != bill["serialNumber"]

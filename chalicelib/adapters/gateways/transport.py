@@ -13,6 +13,7 @@ import io
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, cast
 
-import requests
+with warnings.catch_warnings():
+    # It is packaged without charset_normalizer, of which it speaks at every start; bodies are read as bytes here.
+    warnings.simplefilter("ignore")
+    import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool

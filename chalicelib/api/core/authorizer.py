@@ -7,11 +7,12 @@ was asked for. It denies and never raises: an authorizer that raises turns a bad
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from chalice.app import AuthRequest, AuthResponse
+from msgspec import field
 
+from chalicelib.domain.record import Record
 from chalicelib.telemetry import Level, describe_error, invocation, observe
 
 BEARER_EXPRESSION = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ *$"
@@ -41,8 +42,7 @@ class TokenReader(Protocol):
         """The address that the issuer has for the subject of a good token, which does not hold it itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Record, frozen=True):
     """Let in as this person, with what routes are told of them, all of it text; or nobody, for a reason."""
 
     principal: str
