@@ -129,6 +129,7 @@ class Container:
         with self._building:
             made = connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
             trust_amazon(made.session)
+            name_clients(made.session)
             return made
 
     @cached_property
@@ -226,6 +227,13 @@ class Container:
         from chalicelib.adapters.oidc import tokens_of
 
         return tokens_of(self.settings)
+
+
+def name_clients(session: Any) -> None:
+    """Have this session's clients say who we are in fixed words: botocore would describe the machine for each call."""
+    from botocore.config import Config
+
+    session.set_default_client_config(Config(user_agent=f"guzo/{__version__} botocore"))
 
 
 _container: Container | None = None

@@ -11,8 +11,8 @@ from typing import Any, cast, get_args
 import pytest
 from pynamodb.models import Model
 
+from chalicelib import __version__, settings
 from chalicelib import container as composition
-from chalicelib import settings
 from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
@@ -196,6 +196,12 @@ def test_no_client_waits_longer_than_a_function_can(built: Container, service: s
     attempts = config.retries.get("total_max_attempts") or config.retries["max_attempts"] + 1
     assert attempts == 2
     assert config.max_pool_connections >= 10
+
+
+@pytest.mark.parametrize("service", ["sqs", "ses", "ssm", "dynamodb"])
+def test_each_client_says_who_we_are_in_fixed_words(built: Container, service: str) -> None:
+    client = built._connection.client if service == "dynamodb" else built.client(service)
+    assert client.meta.config.user_agent == f"guzo/{__version__} botocore"
 
 
 def test_a_client_is_made_once_whoever_asks(built: Container, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -86,15 +87,21 @@ def _read(value: Mapping[str, Any], kind: type[T], *, strict: bool) -> T:
     return kind(**right)
 
 
+@cache
+def _declared(kind: type[msgspec.Struct]) -> Mapping[str, tuple[msgspec.structs.FieldInfo, Any]]:
+    """The fields of ``kind`` and their types, by their names in JSON. Resolving types costs more than checking them."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.encode_name: (field, hints[field.name]) for field in msgspec.structs.fields(kind)}
+
+
 def _fields(
     value: Mapping[str, Any], kind: type[msgspec.Struct], path: str, errors: list[FieldError], *, strict: bool
 ) -> dict[str, Any]:
     """The fields of ``kind`` that are right, those left out as their defaults; ``errors`` grows by the rest."""
-    hints = get_type_hints(kind, include_extras=True)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    errors += [FieldError(path + _printable(name), "is not a field here") for name in value if name not in fields]
+    declared = _declared(kind)
+    errors += [FieldError(path + _printable(name), "is not a field here") for name in value if name not in declared]
     right: dict[str, Any] = {}
-    for encoded, field in fields.items():
+    for encoded, (field, hint) in declared.items():
         if encoded not in value:
             if field.required:
                 errors.append(FieldError(path + encoded, "is missing"))
@@ -102,7 +109,7 @@ def _fields(
                 right[field.name] = field.default
             continue
         so_far = len(errors)
-        made = _field(value[encoded], hints[field.name], path + encoded, errors, strict=strict)
+        made = _field(value[encoded], hint, path + encoded, errors, strict=strict)
         if len(errors) == so_far:
             right[field.name] = made
     if across := getattr(kind, "across", None):
