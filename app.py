@@ -56,6 +56,7 @@ if _RUNS not in ("sweep", "reconcile", "send_emails"):
         contacts,
         documents,
         hosts,
+        ledger,
         listings,
         operators,
         pages,

@@ -47,6 +47,7 @@ ENVIRONMENT = {
     "GUZO_STAGE": "dev",
     "LISTINGS_TABLE": "listings",
     "BOOKINGS_TABLE": "bookings",
+    "LEDGER_TABLE": "ledger",
     "RECONCILE_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/0/reconcile",
     "EMAILS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/0/emails",
     "SECRETS_PATH": "/guzo/dev",

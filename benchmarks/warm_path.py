@@ -61,6 +61,7 @@ def _settle_in(address: str) -> None:
         "GUZO_STAGE": "dev",
         "LISTINGS_TABLE": "listings",
         "BOOKINGS_TABLE": "bookings",
+        "LEDGER_TABLE": "ledger",
         "RECONCILE_QUEUE_URL": f"{address}/0/reconcile",
         "EMAILS_QUEUE_URL": f"{address}/0/emails",
         "SECRETS_PATH": "/guzo/dev",

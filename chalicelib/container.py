@@ -26,6 +26,7 @@ from chalicelib.services.ports import (
     Gateway,
     Gateways,
     HostStore,
+    LedgerStore,
     Letters,
     ListingStore,
     Mailer,
@@ -127,7 +128,11 @@ class Container:
         from chalicelib.adapters.dynamodb.tables import connect
 
         with self._building:
-            made = connect(listings_table=self.settings.listings_table, bookings_table=self.settings.bookings_table)
+            made = connect(
+                listings_table=self.settings.listings_table,
+                bookings_table=self.settings.bookings_table,
+                ledger_table=self.settings.ledger_table,
+            )
             trust_amazon(made.session)
             name_clients(made.session)
             return made
@@ -169,6 +174,18 @@ class Container:
 
         _ = self._connection  # which binds the tables
         return DynamoHosts()
+
+    @cached_property
+    def ledger(self) -> LedgerStore:
+        from chalicelib.adapters.dynamodb.ledger import DynamoLedger
+
+        return DynamoLedger(self._connection)
+
+    @cached_property
+    def search_secrets(self) -> Secrets:
+        from chalicelib.adapters.aws.ssm import Ssm
+
+        return Ssm(lambda: self.client("ssm"), f"{self.settings.secrets_path}/search")
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -254,14 +271,14 @@ _PARTS: dict[Function, tuple[str, ...]] = {
     "webhooks": ("bookings", "listings", "gateways", "queue"),
     "sweep": ("bookings", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
-    "send_emails": ("bookings", "hosts", "letters", "mailer"),
+    "send_emails": ("bookings", "hosts", "ledger", "search_secrets", "letters", "mailer"),
 }
 _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),
     "webhooks": ("sqs", "ssm"),
     "sweep": ("sqs",),
     "reconcile": ("sqs", "ssm"),
-    "send_emails": ("ses",),
+    "send_emails": ("ses", "ssm"),
 }
 
 

@@ -40,6 +40,7 @@ class Settings(Record, frozen=True):
     """GUZO_STAGE"""
     listings_table: str
     bookings_table: str
+    ledger_table: str
     reconcile_queue_url: str
     emails_queue_url: str
     secrets_path: str
@@ -113,6 +114,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         stage=stage,
         listings_table=text("LISTINGS_TABLE", ""),
         bookings_table=text("BOOKINGS_TABLE", ""),
+        ledger_table=text("LEDGER_TABLE", ""),
         reconcile_queue_url=text("RECONCILE_QUEUE_URL", ""),
         emails_queue_url=text("EMAILS_QUEUE_URL", ""),
         secrets_path=text("SECRETS_PATH", "").rstrip("/"),

@@ -56,6 +56,8 @@ METRICS = frozenset(
         # e-mails
         "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
         "email_put_off", "email_refused", "email_broken", "email_without_address",
+        # the ledger and search
+        "line_put_off", "line_broken", "search_key_missing",
         # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",

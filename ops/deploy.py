@@ -20,6 +20,7 @@ from local.stack.deployed import parameters_of, read_secrets, settings_of, stack
 from local.stack.gateway_keys import wrong_key
 from ops import doctor, releases, smoke
 from ops.aws import Confirm, OpsError, account_of, ask, run, stack_name
+from ops.secrets import make_search_key
 from ops.stacks import put_stack
 from tools.capacity import ACCOUNT_LIMIT, LEFT_UNRESERVED, RESERVED
 from tools.package import PackageError, build, lint
@@ -67,6 +68,7 @@ def deploy(
     print(f"Uploading to s3://{bucket}/{stage}/…", flush=True)
     uploaded = releases.upload(s3, package, bucket=bucket, stage=stage, account=account, settings=settings)
     print(f"Deploying stack {stack_name(stage)} in account {account}, {session.region_name}…", flush=True)
+    make_search_key(session.client("ssm"), settings_of(stage, settings))
     outputs = put_stack(cloudformation, stack_name(stage), uploaded, parameters, confirm=confirm)
     releases.remember(s3, uploaded, bucket=bucket, stage=stage, account=account, commit=str(package.revision))
     if stage == LIVE_STAGE:

@@ -39,7 +39,9 @@ def destroy(session: Any, stage: str, *, with_data: bool, confirm: Confirm, paus
     """Delete a stage's stack, then its tables and user pool. Raises OpsError before anything is deleted."""
     cloudformation, name = session.client("cloudformation"), stack_name(stage)
     outputs = outputs_of(deployed_stack(session, stage))
-    tables = [outputs[each] for each in ("ListingsTableName", "BookingsTableName") if each in outputs]
+    tables = [
+        outputs[each] for each in ("ListingsTableName", "BookingsTableName", "LedgerTableName") if each in outputs
+    ]
     pool = outputs.get("UserPoolId")
     if with_data and stage == LIVE_STAGE:
         raise OpsError("Production is never deleted with its data.")

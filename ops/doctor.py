@@ -186,7 +186,7 @@ def _queues(live: Live) -> Iterator[Finding]:
 
 def _tables(live: Live) -> Iterator[Finding]:
     dynamodb = live.client("dynamodb")
-    for output in ("ListingsTableName", "BookingsTableName"):
+    for output in ("ListingsTableName", "BookingsTableName", "LedgerTableName"):
         name = live.outputs[output]
         backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         on = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"

@@ -11,9 +11,11 @@ import argparse
 import getpass
 import sys
 from collections.abc import Callable, Mapping
+from secrets import token_urlsafe
 from typing import Any
 
 from chalicelib.gateways import GATEWAYS
+from chalicelib.services.search_keys import SEARCH_KEY
 from chalicelib.settings import BadSetting, Settings
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
 from local.stack.gateway_keys import wrong_key
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             forget(ssm, settings, told.forget)
             return 0
         put(ssm, settings, only=told.set, read=read_value)
+        make_search_key(ssm, settings)
         return 0
 
     return run(command)
@@ -79,6 +82,16 @@ def put(ssm: Any, settings: Settings, *, only: str | None, read: Callable[[str],
             _put(ssm, settings, f"{name}{PREVIOUS}", found[name])
         _put(ssm, settings, name, value)
         print(f"  ✓ {name}: put; every function reads it within a minute")
+
+
+def make_search_key(ssm: Any, settings: Settings) -> None:
+    """Make the key that search works with, once: another one would find nothing of what was saved under it."""
+    path = f"{settings.secrets_path}/search/{SEARCH_KEY}"
+    try:
+        ssm.put_parameter(Name=path, Type="SecureString", Value=token_urlsafe(32), Overwrite=False)
+    except ssm.exceptions.ParameterAlreadyExists:
+        return
+    print(f"  ✓ {path}: made")
 
 
 def forget(ssm: Any, settings: Settings, name: str) -> None:

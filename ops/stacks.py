@@ -14,7 +14,7 @@ from local.stack.deployed import stack_called
 from ops.aws import Confirm, OpsError, outputs_of
 
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-KEPT = ("ListingsTable", "BookingsTable", "UserPool", "UserPoolClient")
+KEPT = ("ListingsTable", "BookingsTable", "LedgerTable", "UserPool", "UserPoolClient")
 """What holds data, or is known to people's frontends: CloudFormation may change it, and never replace or delete it."""
 
 STACK_POLICY: dict[str, list[dict[str, Any]]] = {

@@ -10,7 +10,12 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.adapters.store_contract", "tests.adapters.listing_contract", "tests.harness")
+pytest.register_assert_rewrite(
+    "tests.adapters.store_contract",
+    "tests.adapters.listing_contract",
+    "tests.adapters.ledger_contract",
+    "tests.harness",
+)
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",

@@ -21,11 +21,13 @@ from pynamodb.connection import Connection
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.hosts import DynamoHosts
+from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.tables import (
     BookingItem,
     GuestItem,
     HostItem,
+    LedgerItem,
     ListingItem,
     MonthItem,
     SaltItem,
@@ -33,11 +35,11 @@ from chalicelib.adapters.dynamodb.tables import (
 )
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, HostStore, ListingStore
+from chalicelib.services.ports import BookingStore, HostStore, LedgerStore, ListingStore
 from local.stack.resources import create_table
 
 PREFIX = "guzo"
-LISTINGS, BOOKINGS = f"{PREFIX}-listings", f"{PREFIX}-bookings"
+LISTINGS, BOOKINGS, LEDGER = f"{PREFIX}-listings", f"{PREFIX}-bookings", f"{PREFIX}-ledger"
 CONFLICT = "TransactionConflict"
 FAILED = "ConditionalCheckFailed"
 NONE = "None"
@@ -133,6 +135,7 @@ class DynamoBench:
         self.bookings: BookingStore = DynamoBookings(connection, self.writes)
         self.listings: ListingStore = DynamoListings(connection, self.writes)
         self.hosts: HostStore = DynamoHosts(self.writes)
+        self.ledger: LedgerStore = DynamoLedger(connection, self.writes)
 
     def another(self) -> BookingStore:
         return DynamoBookings(self.connection, self.writes)
@@ -163,8 +166,8 @@ class DynamoBench:
         return self.admin.get_item(TableName=BOOKINGS, Key={"booking_id": {"S": key}}).get("Item")
 
     def items(self) -> list[dict[str, Any]]:
-        """Every raw item of both tables."""
-        return [item for table in (BOOKINGS, LISTINGS) for item in self.admin.scan(TableName=table)["Items"]]
+        """Every raw item of all tables."""
+        return [item for table in (BOOKINGS, LISTINGS, LEDGER) for item in self.admin.scan(TableName=table)["Items"]]
 
     def failures(self, booking_id: BookingId) -> int | None:
         item = self.item(booking_id)
@@ -181,12 +184,12 @@ class DynamoBench:
 
 
 def make_tables(admin: Any) -> None:
-    for logical_id in ("ListingsTable", "BookingsTable"):
+    for logical_id in ("ListingsTable", "BookingsTable", "LedgerTable"):
         create_table(admin, PREFIX, logical_id)
 
 
 def drop_tables(admin: Any) -> None:
-    for name in (LISTINGS, BOOKINGS):
+    for name in (LISTINGS, BOOKINGS, LEDGER):
         admin.delete_table(TableName=name)
 
 
@@ -197,7 +200,7 @@ def admin_client() -> Any:
 
 def bind() -> Connection:
     """Bind the models to the tables, with their client made now."""
-    connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS)
+    connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS, ledger_table=LEDGER)
     _ = connection.client
     return connection
 
@@ -205,7 +208,7 @@ def bind() -> Connection:
 @contextmanager
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
-    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, HostItem, SaltItem)
+    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, HostItem, SaltItem, LedgerItem)
     before = [model._connection for model in models]
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
@@ -15,7 +15,8 @@ from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.ledger import LedgerLine, merge
+from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
 from chalicelib.domain.slots import SLOTS, HoldSlot
@@ -27,6 +28,7 @@ from chalicelib.services.ports import (
     AttentionEntry,
     Batch,
     BookingExists,
+    DayTotals,
     NightsShort,
     Page,
     ReviewExists,
@@ -68,6 +70,8 @@ class Tables:
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
     hosts: dict[PersonId, Host] = field(default_factory=dict)
+    lines: dict[str, tuple[LedgerLine, str | None]] = field(default_factory=dict)
+    totals: dict[date, DayTotals] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -157,7 +161,7 @@ class FakeBookings(Logged):
                 self._take(after, listing)
             self._release(after, set(before.held_nights) - set(after.held_nights))
             after = replace(after, version=before.version + 1)
-            self._put(after)
+            self._put(after, before)
             return after
 
     @logged
@@ -267,8 +271,9 @@ class FakeBookings(Logged):
         until, occupant = self.tables.slots.get(guest_id, {}).get(number, (None, None))
         return HoldSlot(number, occupant, until)
 
-    def _put(self, booking: Booking) -> None:
-        row = Row(booking, due_at(booking), attention(booking), attention_since(booking))
+    def _put(self, booking: Booking, before: Booking | None = None) -> None:
+        due = due_at(booking) if before is None else indexed_due_at(before, booking)
+        row = Row(booking, due, attention(booking), attention_since(booking))
         self.tables.bookings[booking.booking_id] = row
 
     def _take(self, booking: Booking, listing: Listing) -> None:
@@ -286,6 +291,70 @@ class FakeBookings(Logged):
             raise NightsShort
         for night in nights:
             self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)
+
+
+class FakeLedger(Logged):
+    """The LedgerStore port."""
+
+    port = "ledger"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def write(self, line: LedgerLine, *, reference_key: str | None, late: bool) -> bool:
+        with self.tables.lock:
+            if line.line_id in self.tables.lines:
+                return False
+            self.tables.lines[line.line_id] = (line, reference_key)
+            if late:
+                generation = self._kept(line.day).generation + 1
+                self.tables.totals[line.day] = DayTotals(generation, None)
+            return True
+
+    @logged
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        with self.tables.lock:
+            found = [line for line, _ in self.tables.lines.values() if line.day == day]
+        return _page(sorted(found, key=lambda line: (line.at, line.line_id)), limit=limit, after=after)
+
+    @logged
+    def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        with self.tables.lock:
+            own = [line for line, _ in self.tables.lines.values() if line.host_id == host_id]
+        counting = [line for line in own if start <= line.counts_on <= end]
+        counting.sort(key=lambda line: (line.counts_on, line.at, line.line_id))
+        return _page(counting, limit=limit, after=after)
+
+    @logged
+    def of_reference(self, reference_key: str) -> tuple[LedgerLine, ...]:
+        with self.tables.lock:
+            named = [line for line, key in self.tables.lines.values() if key == reference_key]
+        return tuple(sorted(named, key=lambda line: (line.at, line.line_id)))
+
+    @logged
+    def totals(self, start: date, end: date, *, hosts: bool) -> Mapping[date, DayTotals]:
+        with self.tables.lock:
+            kept = {day: totals for day, totals in self.tables.totals.items() if start <= day <= end}
+        if hosts:
+            return kept
+        by = frozenset({"day", "gateway"})
+        return {
+            day: replace(totals, rows=None if totals.rows is None else merge(totals.rows, by=by))
+            for day, totals in kept.items()
+        }
+
+    @logged
+    def keep_totals(self, day: date, totals: DayTotals) -> bool:
+        with self.tables.lock:
+            if self._kept(day).generation != totals.generation:
+                return False
+            self.tables.totals[day] = totals
+            return True
+
+    def _kept(self, day: date) -> DayTotals:
+        return self.tables.totals.get(day, DayTotals(0, None))
 
 
 class FakeListings(Logged):

@@ -28,6 +28,7 @@ from chalicelib.services.ports import (
     Fault,
     GatewayEvent,
     HostStore,
+    LedgerStore,
     ListingStore,
     Message,
     NotJson,
@@ -40,7 +41,7 @@ from chalicelib.services.ports import (
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
-from tests.fake_stores import FakeBookings, FakeHosts, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeHosts, FakeLedger, FakeListings, Tables
 from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
@@ -349,12 +350,15 @@ class Fakes:
         bookings: BookingStore | None = None,
         listings: ListingStore | None = None,
         hosts: HostStore | None = None,
+        ledger: LedgerStore | None = None,
     ) -> None:
         self.call_log = CallLog()
         self.tables = Tables()
         self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.call_log)
         self.listings: ListingStore = listings or FakeListings(self.tables, self.call_log)
         self.hosts: HostStore = hosts or FakeHosts(self.tables, self.call_log)
+        self.ledger: LedgerStore = ledger or FakeLedger(self.tables, self.call_log)
+        self.search_secrets = FakeSecrets(key="the key that search works with")
         self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.call_log)

@@ -16,6 +16,7 @@ from chalicelib.domain.booking import (
     Booking,
     Cause,
 )
+from chalicelib.domain.ledger import line_of, money_moved
 from chalicelib.domain.lifecycle import due_at
 
 EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "failed", "acknowledged"}, "failed": {"acknowledged"}}
@@ -25,8 +26,8 @@ def statuses_from_history(booking: Booking) -> dict[str, str]:
     """Fold the history into the statuses of the booking (key "") and of its payments, refunds and e-mails."""
     statuses: dict[str, str] = {}
     for event in booking.history:
-        if event.kind.startswith("email_"):
-            # That an e-mail is owed is part of the change that earned it.
+        if event.kind.startswith(("email_", "line_")):
+            # That an entry of the outbox is owed is part of the change that earned it.
             statuses.setdefault(event.subject, "owed")
         assert statuses.get(event.subject) == event.before, event
         if event.before != event.after:
@@ -54,6 +55,7 @@ def check_booking(booking: Booking, *, one_clock: bool = True) -> None:
     _check_payments(booking)
     _check_money(booking)
     _check_due_work(booking)
+    _check_lines(booking)
     assert booking.holds_nights is (booking.status in HOLDING_STATUSES)
     assert booking.held_nights == (nights_kept(booking) if booking.holds_nights else ())
     _check_end(booking)
@@ -123,6 +125,17 @@ def _check_money(booking: Booking) -> None:
         numbers = [refund.refund_id for refund in payment.refunds]
         assert numbers == [f"{payment.tx_ref}-R{n + 1}" for n in range(len(numbers))]
         assert all(refund.amount.minor > 0 for refund in payment.refunds)
+
+
+def _check_lines(booking: Booking) -> None:
+    """The lines that were promised add up to what the booking says of its money, whenever they are written."""
+    summed: dict[str, int] = {}
+    entries = [entry for entry in booking.outbox if entry.is_line]
+    for entry in entries:
+        line = line_of(booking, entry, time_zone="Africa/Addis_Ababa")
+        summed[line.gross.currency] = summed.get(line.gross.currency, 0) + line.gross.minor
+    assert summed == money_moved(booking)
+    assert len({(entry.kind, entry.about) for entry in entries}) == len(entries)
 
 
 def _check_due_work(booking: Booking) -> None:

@@ -303,7 +303,7 @@ def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
 def _acknowledgeable(booking: Booking) -> Iterator[tuple[Acknowledgeable, str]]:
     """What an operator could take off the attention list."""
     yield from (("payment_reversed", each.tx_ref) for each in booking.payments if each.has_open_reversal)
-    yield from (("email", each.entry_id) for each in booking.outbox if each.needs_a_person)
+    yield from (("email", each.entry_id) for each in booking.letters if each.needs_a_person)
 
 
 def _acknowledged(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -377,7 +377,7 @@ def _looked_up(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> B
 
 
 def _refunded(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return move_refund(booking, refund.refund_id, "refunded", actor=Actor("webhook"), now=now)
+    return refunding.record_refunded(booking, refund.refund_id, actor=Actor("webhook"), now=now)
 
 
 def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
@@ -400,7 +400,7 @@ _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, date
 
 def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     """Every e-mail that is owed is claimed, and each comes to some end or is deferred."""
-    for entry in booking.outbox:
+    for entry in booking.letters:
         if entry.status == "owed" and (entry.lease is None or not entry.lease.is_held(now)):
             status = draw(st.sampled_from([status for status in get_args(EntryStatus) if status != "acknowledged"]))
             claimed = outbox.claim(entry, owner="worker", now=now)

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "GUZO_STAGE": "dev",
     "LISTINGS_TABLE": "the-listings",
     "BOOKINGS_TABLE": "the-bookings",
+    "LEDGER_TABLE": "the-ledger",
     "RECONCILE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/reconcile",
     "EMAILS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/emails",
     "SECRETS_PATH": "/guzo/dev/",
@@ -237,6 +238,7 @@ class SimpleSession:
 def test_the_tables_are_those_of_the_settings(built: Container) -> None:
     _ = built._connection
     assert tables.BookingItem.Meta.table_name == "the-bookings"
+    assert tables.LedgerItem.Meta.table_name == "the-ledger"
     assert tables.ListingItem.Meta.table_name == "the-listings"
 
 

@@ -133,6 +133,8 @@ class Meter:
     @staticmethod
     def _name(key: Item) -> str:
         """What kind of item this is."""
+        if "book" in key:
+            return "ledger " + str(key["book"]["S"]).partition("#")[0].lower()
         text = str(list(key.values())[-1]["S"])
         return "booking" if text.startswith("GZ") else text.partition("#")[0].lower()
 

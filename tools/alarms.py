@@ -112,7 +112,7 @@ def _of_tables() -> list[Alarm]:
             above=10,
             entry="TableThrottles",
         )
-        for name in ("ListingsTable", "BookingsTable")
+        for name in ("ListingsTable", "BookingsTable", "LedgerTable")
         for kind in ("Read", "Write")
     ]
 

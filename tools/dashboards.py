@@ -27,7 +27,7 @@ def _queues(metric: str, *names: str) -> list[Row]:
 
 
 def _tables(*metrics: str) -> list[Row]:
-    tables = ("ListingsTable", "BookingsTable")
+    tables = ("ListingsTable", "BookingsTable", "LedgerTable")
     return [["AWS/DynamoDB", metric, "TableName", f"${{{name}}}"] for metric in metrics for name in tables]
 
 

@@ -21,7 +21,7 @@ from icalendar import Calendar, vCalAddress
 from icalendar import Event as CalendarEvent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.domain.booking import Booking, Event, Language, LetterKind, OutboxEntry, Refund
+from chalicelib.domain.booking import Booking, Event, Language, OutboxEntry, Refund
 from chalicelib.domain.dates import day_in_words, instant_in_words
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import payment_of
@@ -33,7 +33,7 @@ from chalicelib.services.ports import Attachment, Message
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
 BRAND = "ጉዞ · Guzo"
 
-FACTS: Mapping[LetterKind, tuple[str, ...]] = {
+FACTS: Mapping[str, tuple[str, ...]] = {
     "booking_confirmed": (
         "booking", "place", "host_phone", "host_email", "check_in", "check_out", "nights", "units", "guests", "total",
         "payment",
@@ -68,7 +68,7 @@ LABELS: Mapping[str, Mapping[Language, str]] = {
     "phone": {"en": "Phone", "am": "ስልክ"},
 }
 
-BUTTONS: Mapping[LetterKind, Mapping[Language, str]] = {
+BUTTONS: Mapping[str, Mapping[Language, str]] = {
     "booking_confirmed": {"en": "See the payment receipt", "am": "የክፍያ ደረሰኙን ይመልከቱ"},
     "hold_expired": {"en": "Book again", "am": "እንደገና ያስይዙ"},
     "payment_failed": {"en": "Try again", "am": "እንደገና ይሞክሩ"},

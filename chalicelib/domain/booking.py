@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.calendar import Stay, dates_between, instant_of
@@ -45,6 +45,8 @@ LetterKind = Literal[
     "host_new_booking",
     "host_cancelled",
 ]
+LineKind = Literal["payment", "refund", "reversal"]
+"""What a line of the ledger tells of: money that came, went back by a refund of ours, or was taken back without one."""
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
 """Who or what brought a change: a `guest`, a `host` or an `operator` by a call; the gateway's `webhook` or unsigned
 `callback`; the guest's `return` to our page; a call of `verify`; the `sweep`, which does what is due; the delivery of
@@ -85,6 +87,8 @@ OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
 UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
 
 ENTRY_TRIES_BEFORE_ATTENTION = 20
+
+LINE_KINDS: frozenset[str] = frozenset(get_args(LineKind))
 
 
 class Actor(Record, frozen=True):
@@ -273,7 +277,7 @@ class Payment(Record, frozen=True, kw_only=True):
 
 
 class OutboxEntry(Record, frozen=True, kw_only=True):
-    """Something that a change promised to do afterwards, saved by the same write: a letter.
+    """Something that a change promised to do afterwards, saved by the same write: a letter, or a line of the ledger.
 
     ``about`` is the tx_ref or refund id that it tells of, or nothing. ``due_at`` is when the clock enqueues it
     (again). ``lease`` is held by the worker that claimed it; a first delivery needs none, because the queue hides its
@@ -281,7 +285,7 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
     """
 
     entry_id: str
-    kind: LetterKind
+    kind: LetterKind | LineKind
     due_at: datetime
     about: str = ""
     status: EntryStatus = "owed"
@@ -290,12 +294,22 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
     why: Undeliverable | Literal[""] = ""
 
     @property
+    def is_line(self) -> bool:
+        """It is a line of the ledger, and no letter."""
+        return self.kind in LINE_KINDS
+
+    @property
     def to_host(self) -> bool:
         return self.kind in ("host_new_booking", "host_cancelled")
 
     @property
     def needs_a_person(self) -> bool:
-        """Refused for good, or tried in vain for most of a day; the latter is tried on all the same."""
+        """Refused for good, or tried in vain for most of a day; the latter is tried on all the same.
+
+        A line of the ledger is tried for ever: nobody can write it instead.
+        """
+        if self.is_line:
+            return False
         return self.status == "failed" or (self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION)
 
 
@@ -358,6 +372,11 @@ class Booking(Record, frozen=True, kw_only=True):
     def refunds(self) -> tuple[Refund, ...]:
         """All refunds, of all payments."""
         return tuple(refund for payment in self.payments for refund in payment.refunds)
+
+    @property
+    def letters(self) -> tuple[OutboxEntry, ...]:
+        """The outbox without the lines of the ledger."""
+        return tuple(entry for entry in self.outbox if not entry.is_line)
 
     def payment(self, tx_ref: str) -> Payment | None:
         return next((payment for payment in self.payments if payment.tx_ref == tx_ref), None)

@@ -26,6 +26,7 @@ from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
+from chalicelib.domain.timing import DUE_EARLY
 
 
 def hold(
@@ -80,7 +81,8 @@ def confirm(booking: Booking, payment: Payment, *, actor: Actor, now: datetime) 
     booking = close_open_payments(booking, actor=actor, now=now, detail="paid by another attempt")
     booking = transition_booking(booking, "confirmed", actor=actor, now=now, detail="late" if late else "")
     booking = replace(booking, expiry_retry_at=None, confirmed_late_at=now if late else None)
-    return enqueue(enqueue(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
+    booking = enqueue(enqueue(booking, "booking_confirmed", now=now), "host_new_booking", now=now)
+    return enqueue(booking, "payment", about=payment.tx_ref, now=now)
 
 
 def expire(booking: Booking, *, actor: Actor, now: datetime) -> Booking:
@@ -107,6 +109,19 @@ def due_at(booking: Booking) -> datetime | None:
     if booking.status == "pending_payment":
         instants.append(booking.expiry_retry_at or booking.hold_expires_at)
     return min(instants, default=None)
+
+
+def indexed_due_at(before: Booking, after: Booking) -> datetime | None:
+    """Where ``after``, saved over ``before``, stands in the index of what is due: at its ``due_at``.
+
+    But a booking that was just confirmed stays where it is, if that is early by DUE_EARLY at most. Moving it costs two
+    write units, and it leaves the index as soon as its letters are sent; where they are not, being looked at too early
+    costs a message.
+    """
+    old, due = due_at(before), due_at(after)
+    confirmed = before.status == "pending_payment" and after.status == "confirmed"
+    stays = confirmed and old is not None and due is not None and old <= due <= old + DUE_EARLY
+    return old if stays else due
 
 
 def fold(history: tuple[Event, ...]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from chalicelib.domain.booking import (
     Booking,
     Lease,
     LetterKind,
+    LineKind,
     OutboxEntry,
     Undeliverable,
     append_event,
@@ -27,8 +28,11 @@ from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_
 EMAIL = Actor("email")
 
 
-def enqueue(booking: Booking, kind: LetterKind, *, now: datetime, about: str = "") -> Booking:
-    """Promise a letter. The queue has ``OUTBOX_MESSAGE`` to carry it; then the clock enqueues it again."""
+def enqueue(booking: Booking, kind: LetterKind | LineKind, *, now: datetime, about: str = "") -> Booking:
+    """Promise a letter, or a line of the ledger.
+
+    The queue has ``OUTBOX_MESSAGE`` to carry it; then the clock enqueues it again.
+    """
     entry = OutboxEntry(entry_id=f"{len(booking.outbox) + 1}", kind=kind, due_at=now + OUTBOX_MESSAGE, about=about)
     return replace(booking, outbox=(*booking.outbox, entry))
 
@@ -39,7 +43,7 @@ def with_entries(booking: Booking, entries: Mapping[str, OutboxEntry], *, now: d
     for before in booking.outbox:
         after = entries.get(before.entry_id, before)
         if after.status != before.status:
-            kind = f"email_{after.status}"
+            kind = f"{'line' if after.is_line else 'email'}_{after.status}"
             events.append(
                 event_of(
                     EMAIL,
@@ -132,6 +136,8 @@ def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
             return booking.ended is not None
         case "money_returned":
             return booking.refund(entry.about) is not None
+        case "payment" | "refund" | "reversal":
+            return True
 
 
 def retry_after(tries: int) -> timedelta:

@@ -137,9 +137,10 @@ def record_accepted(
 
 def record_refunded(booking: Booking, refund_id: str, *, actor: Actor, now: datetime, detail: str = "") -> Booking:
     """The money is back with the guest."""
-    return with_refund(
+    booking = with_refund(
         booking, *transition_refund(get_refund(booking, refund_id), "refunded", actor=actor, now=now, detail=detail)
     )
+    return enqueue(booking, "refund", about=refund_id, now=now)
 
 
 def put_before_person(
@@ -264,7 +265,8 @@ def record_reversal(booking: Booking, payment: Payment, reported: str, *, actor:
     reversed_ = event_of(
         actor, PAYMENT_REVERSED, now=now, subject=payment.tx_ref, before=status, after=status, detail=reported
     )
-    return with_payment(booking, replace(payment, reversal=reported, updated_at=now), reversed_)
+    booking = with_payment(booking, replace(payment, reversal=reported, updated_at=now), reversed_)
+    return enqueue(booking, "reversal", about=payment.tx_ref, now=now)
 
 
 def _owed_since(booking: Booking, refund_id: str) -> datetime:

@@ -139,6 +139,18 @@ OUTBOX_RETRY_FIRST = timedelta(minutes=1)
 OUTBOX_RETRY_MAX = timedelta(hours=1)
 """The longest pause after a mail service's failures."""
 
+DUE_EARLY = OUTBOX_MESSAGE
+"""How much too early a confirmed booking may stand in the index of what is due: while its letters are on their way."""
+
+LEDGER_OPEN = timedelta(hours=24)
+"""How long after a day ended its ledger lines are added up anew: nearly all have been written by then."""
+
+LEDGER_LATE_MARGIN = timedelta(hours=1)
+"""How long before that a line counts as late: whoever thinks that it is in time has written it when the day is kept."""
+
+ADDING_UP = timedelta(seconds=15)
+"""How long one call adds up days of the ledger that nobody has added up before."""
+
 # The clock
 
 SWEEP_EVERY = timedelta(minutes=1)

@@ -234,10 +234,10 @@ def _give_back(booking: Booking, payment: Payment, *, reason: str, actor: Actor,
     completed, event = transition_payment(payment, "completed", actor=actor, now=now, detail=reason)
     booking = with_payment(booking, completed, event)
     amount = refunds.left_to_refund(completed)
-    if not amount.minor:
-        # A review may have been about a payment of nothing.
-        return booking
-    return refunds.owe_refund(booking, payment.tx_ref, amount=amount, reason=reason, actor=actor, now=now)
+    # A review may have been about a payment of nothing.
+    if amount.minor:
+        booking = refunds.owe_refund(booking, payment.tx_ref, amount=amount, reason=reason, actor=actor, now=now)
+    return enqueue(booking, "payment", about=payment.tx_ref, now=now)
 
 
 def _review(

@@ -1,4 +1,5 @@
-"""Deliver what a booking promised: ask whether each entry of its outbox is still true, send it, mark all in one save.
+"""Deliver what a booking promised: ask whether each entry of its outbox is still true, send it or write it into the
+ledger, and mark all in one save.
 
 At least once each. A first delivery needs no claim of its own: the message names its entries, and the queue hides it
 meanwhile. A message that comes again, or an entry that is nearly due, is claimed first.
@@ -10,15 +11,18 @@ from datetime import datetime
 
 from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking, OutboxEntry
+from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.ledger import line_of, totals_begin
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.record import replace
-from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
+from chalicelib.domain.timing import LEDGER_LATE_MARGIN, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
 from chalicelib.services.hosts import host_of
-from chalicelib.services.ports import MailBusy, MailRefused, Ports
+from chalicelib.services.ports import Fault, MailBusy, MailRefused, Ports
 from chalicelib.services.reconcile import maybe_twice
+from chalicelib.services.search_keys import reference_key
 from chalicelib.services.updating import Decision, Observation, update
 
 
@@ -50,16 +54,21 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
             known = current.entry(entry_id)
             if known == before[entry_id]:
                 ours[entry_id] = outcome
-            elif outcome.status == "sent" and known != outcome:
+            elif _went_out(outcome) and known != outcome:
                 # Another worker had it as well, and will have sent it, too.
                 doubts.append(Observation("email_sent_twice", "warning", of(entry_id)))
-            elif outcome.status == "sent" and before[entry_id].lease is None:
+            elif _went_out(outcome) and before[entry_id].lease is None:
                 # Another worker marked it, or our own mark went through and its answer was lost.
                 doubts.append(Observation("email_maybe_twice", "warning", of(entry_id)))
         return Decision(outbox.with_entries(current, ours, now=ports.clock.now()), tuple(doubts))
 
     update(ports, booking, mark)
-    return sum(outcome.status == "sent" for outcome in outcomes.values())
+    return sum(map(_went_out, outcomes.values()))
+
+
+def _went_out(outcome: OutboxEntry) -> bool:
+    """A letter was sent. A line of the ledger stands there once, whoever wrote it."""
+    return outcome.status == "sent" and not outcome.is_line
 
 
 def _deliverable(booking: Booking, entries: tuple[str, ...], *, now: datetime) -> tuple[OutboxEntry, ...]:
@@ -94,6 +103,8 @@ def _claim(
 def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -> OutboxEntry:
     """The entry's next state: sent, superseded, failed with the reason, or owed again after a pause."""
     now = ports.clock.now()
+    if entry.is_line:
+        return _write_line(ports, booking, entry, now=now)
     if not still_true(entry, booking, now=now):
         ports.observe("email_superseded", booking_id=booking.booking_id, kind=entry.kind)
         return replace(entry, status="superseded", lease=None)
@@ -112,4 +123,22 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
         ports.observe("email_broken", level="error", kind=entry.kind, reason=type(error).__name__)
         return outbox.defer(entry, now=now)
     ports.observe("email_sent", booking_id=booking.booking_id, kind=entry.kind)
+    return replace(entry, status="sent", lease=None)
+
+
+def _write_line(ports: Ports, booking: Booking, entry: OutboxEntry, *, now: datetime) -> OutboxEntry:
+    """The entry's next state: sent once its line stands in the ledger, else owed again after a pause."""
+    try:
+        line = line_of(booking, entry, time_zone=ports.rules.time_zone)
+        key = reference_key(ports, line.provider_reference) if line.provider_reference else None
+        late = now >= totals_begin(line.day, ports.rules.time_zone) - LEDGER_LATE_MARGIN
+        written = ports.ledger.write(line, reference_key=key, late=late)
+    except (Busy, Fault):
+        ports.observe("line_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
+        return outbox.defer(entry, now=now)
+    except Exception as error:  # noqa: BLE001 - one line that cannot be made must not keep back the letters
+        ports.observe("line_broken", level="error", kind=entry.kind, reason=type(error).__name__)
+        return outbox.defer(entry, now=now)
+    if written:
+        ports.observe("line_written", booking_id=booking.booking_id, kind=entry.kind)
     return replace(entry, status="sent", lease=None)

@@ -14,6 +14,7 @@ from chalicelib.domain.cities import City
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
@@ -287,6 +288,42 @@ class HostStore(Protocol):
         """
 
 
+class DayTotals(Record, frozen=True):
+    """The kept totals of a day, one row for each gateway, currency and host; None: nobody has added it up yet.
+
+    ``generation`` moves each time that a line comes too late for totals that were kept, or were being made.
+    """
+
+    generation: int
+    rows: tuple[TotalRow, ...] | None
+
+
+class LedgerStore(Protocol):
+    """The ledger: lines that are written once and never change, and the totals of days that are over."""
+
+    def write(self, line: LedgerLine, *, reference_key: str | None, late: bool) -> bool:
+        """Write a line once; False when it is there already, unchanged. Raises StoreBusy.
+
+        ``reference_key`` is the keyed hash under which its provider reference is found. ``late``: totals of its day may
+        be kept already; they are dropped in the same transaction.
+        """
+
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        """The lines of a day, in order of time, strongly consistent."""
+
+    def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        """A host's lines that count on a day from ``start`` to ``end``, both included, by that day."""
+
+    def of_reference(self, reference_key: str) -> tuple[LedgerLine, ...]:
+        """The lines whose provider reference has this keyed hash, at most 100."""
+
+    def totals(self, start: date, end: date, *, hosts: bool) -> Mapping[date, DayTotals]:
+        """What is kept of the days from ``start`` to ``end``, both included; without ``hosts`` no row is of a host."""
+
+    def keep_totals(self, day: date, totals: DayTotals) -> bool:
+        """Keep the rows of a day; False when a line came since its generation was read, and nothing is kept."""
+
+
 class Opening(Record, frozen=True):
     """What a gateway needs to know to open a payment; ``phone`` in the form of a ``Contact``."""
 
@@ -525,6 +562,10 @@ class Ports(Protocol):
     def listings(self) -> ListingStore: ...
     @property
     def hosts(self) -> HostStore: ...
+    @property
+    def ledger(self) -> LedgerStore: ...
+    @property
+    def search_secrets(self) -> Secrets: ...
     @property
     def gateways(self) -> Gateways: ...
     @property

@@ -222,6 +222,7 @@ def maybe_twice(booking_id: BookingId, left: Sequence[OutboxEntry]) -> tuple[Obs
     return tuple(
         Observation("email_maybe_twice", "warning", {"booking_id": booking_id, "entry_id": entry.entry_id})
         for entry in left
+        if not entry.is_line
     )
 
 

@@ -44,6 +44,7 @@ ACCOUNT = "000000000000"
 SECRETS = {
     "chapa_secret_key": "CHASECK_TEST-guzo-local-sandbox",
     "chapa_webhook_secret": "guzo-verify-webhook",
+    "search/key": "guzo-verify-search-key",
 }
 MAIL_FROM = "bookings@guzo.example"
 

@@ -22,6 +22,7 @@ SANDBOX_SECRET_KEY = "CHASECK_TEST-guzo-local-sandbox"  # noqa: S105, the sandbo
 SANDBOX_SECRET_KEY_V2 = "CHAPA_TEST_PRIV_guzo-local-sandbox"  # noqa: S105
 SANDBOX_WEBHOOK_SECRET = "guzo-local-webhook-secret"  # noqa: S105
 SANDBOX_PAYSTACK_KEY = "sk_test_guzo-local-sandbox"
+LOCAL_SEARCH_KEY = "guzo-local-search-key"
 
 # Every currency that some gateway takes.
 ALL_GATEWAYS = "ETB:chapa USD:chapa KES:paystack NGN:paystack GHS:paystack ZAR:paystack"
@@ -184,12 +185,13 @@ def app_environment(
 
 
 def put_secrets(path: str, chapa: GatewayAccess, paystack: GatewayAccess) -> None:
-    """Put the gateways' secrets into SSM."""
+    """Put the gateways' secrets, and the key that search works with, into SSM."""
     ssm = boto3.client("ssm")
     for name, value in (
         ("chapa_secret_key", chapa.secret_key),
         ("chapa_webhook_secret", chapa.webhook_secret),
         ("paystack_secret_key", paystack.secret_key),
+        ("search/key", LOCAL_SEARCH_KEY),
     ):
         ssm.put_parameter(Name=f"{path}/{name}", Value=value, Type="SecureString", Overwrite=True)
 

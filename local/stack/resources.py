@@ -25,6 +25,7 @@ class Resources:
 
     listings_table: str
     bookings_table: str
+    ledger_table: str
     reconcile_queue_url: str
     reconcile_dead_letters_url: str
     emails_queue_url: str
@@ -35,6 +36,7 @@ class Resources:
         return {
             "LISTINGS_TABLE": self.listings_table,
             "BOOKINGS_TABLE": self.bookings_table,
+            "LEDGER_TABLE": self.ledger_table,
             "RECONCILE_QUEUE_URL": self.reconcile_queue_url,
             "EMAILS_QUEUE_URL": self.emails_queue_url,
         }
@@ -47,6 +49,7 @@ def create_all(prefix: str = "guzo") -> Resources:
     return Resources(
         listings_table=create_table(dynamodb, prefix, "ListingsTable"),
         bookings_table=create_table(dynamodb, prefix, "BookingsTable"),
+        ledger_table=create_table(dynamodb, prefix, "LedgerTable"),
         reconcile_queue_url=urls["ReconcileQueue"],
         reconcile_dead_letters_url=urls["ReconcileDeadLetters"],
         emails_queue_url=urls["EmailsQueue"],

@@ -156,6 +156,7 @@ def values_of(resources: Resources, stage: str, mail_from: str) -> dict[str, str
         "MailFrom": mail_from,
         "ListingsTable.Arn": table_arn(resources.listings_table),
         "BookingsTable.Arn": table_arn(resources.bookings_table),
+        "LedgerTable.Arn": table_arn(resources.ledger_table),
         "ReconcileQueue.Arn": queue(resources.reconcile_queue_url),
         "EmailsQueue.Arn": queue(resources.emails_queue_url),
     }

@@ -42,7 +42,18 @@ from chalicelib.services.ports import (
 )
 from tests.adapters.store_contract import DUE, FIRST, SECOND, THIRD, etb, gone, held, published, taken
 from tests.builders import GUEST, HOST, NOW, SALT, a_booking, a_booking_id, a_listing, a_stay, expired, opened, paid
-from tests.dynamo import BOOKINGS, CONFLICT, FAILED, LISTINGS, NONE, DynamoBench, Wire, bindings_restored, make_tables
+from tests.dynamo import (
+    BOOKINGS,
+    CONFLICT,
+    FAILED,
+    LEDGER,
+    LISTINGS,
+    NONE,
+    DynamoBench,
+    Wire,
+    bindings_restored,
+    make_tables,
+)
 from tests.replacing import replace
 from tests.units import size_of
 
@@ -573,7 +584,7 @@ def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.Monkey
     with mock_aws(), bindings_restored():
         make_tables(boto3.client("dynamodb"))
         monkeypatch.setattr(botocore.session.Session, "create_client", counted)
-        connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS)
+        connection = connect(listings_table=LISTINGS, bookings_table=BOOKINGS, ledger_table=LEDGER)
         bookings, listings = DynamoBookings(connection), DynamoListings(connection)
         bookings.salt()
         listings.publish(a_listing())

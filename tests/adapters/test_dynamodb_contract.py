@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.adapters.host_contract import HostContract
+from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench, Wire
 
 
-class TestDynamoDB(StoreContract, ListingContract, HostContract):
+class TestDynamoDB(StoreContract, ListingContract, HostContract, LedgerContract):
     @pytest.fixture(autouse=True)
     def no_scan(self, bench: DynamoBench) -> Iterator[None]:
         """Nothing that the stores do ever reads a whole table or index."""

@@ -6,11 +6,12 @@ import pytest
 
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, HostStore, ListingStore
+from chalicelib.services.ports import BookingStore, HostStore, LedgerStore, ListingStore
 from tests.adapters.host_contract import HostContract
+from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
-from tests.fake_stores import FakeBookings, FakeHosts, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeHosts, FakeLedger, FakeListings, Tables
 
 
 class FakeBench:
@@ -19,6 +20,7 @@ class FakeBench:
         self.bookings: BookingStore = FakeBookings(self.tables)
         self.listings: ListingStore = FakeListings(self.tables)
         self.hosts: HostStore = FakeHosts(self.tables)
+        self.ledger: LedgerStore = FakeLedger(self.tables)
 
     def another(self) -> BookingStore:
         return FakeBookings(self.tables)
@@ -37,7 +39,7 @@ class FakeBench:
         self.tables.unreadable.add(booking_id)
 
 
-class TestFakeStores(StoreContract, ListingContract, HostContract):
+class TestFakeStores(StoreContract, ListingContract, HostContract, LedgerContract):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

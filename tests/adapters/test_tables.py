@@ -11,6 +11,7 @@ from pynamodb.models import Model
 from chalicelib.adapters.dynamodb.tables import (
     BookingItem,
     GuestItem,
+    LedgerItem,
     ListingItem,
     MonthItem,
     ReviewItem,
@@ -25,6 +26,7 @@ from tests.builders import NOW, a_listing
 
 OF_LISTINGS: list[type[Model]] = [ListingItem, MonthItem, ReviewItem]
 OF_BOOKINGS: list[type[Model]] = [BookingItem, GuestItem, SaltItem]
+OF_LEDGER: list[type[Model]] = [LedgerItem]
 
 
 def keys_of(model: Any) -> list[tuple[str, str]]:
@@ -40,13 +42,19 @@ def schema(entries: list[dict[str, str]]) -> list[tuple[str, str]]:
     return [(entry["AttributeName"], entry["KeyType"]) for entry in entries]
 
 
-@pytest.mark.parametrize(("logical_id", "models"), [("ListingsTable", OF_LISTINGS), ("BookingsTable", OF_BOOKINGS)])
+@pytest.mark.parametrize(
+    ("logical_id", "models"),
+    [("ListingsTable", OF_LISTINGS), ("BookingsTable", OF_BOOKINGS), ("LedgerTable", OF_LEDGER)],
+)
 def test_every_item_of_a_table_has_its_keys(logical_id: str, models: list[type[Model]]) -> None:
     for model in models:
         assert keys_of(model) == schema(shape(logical_id)["KeySchema"])
 
 
-@pytest.mark.parametrize(("logical_id", "model"), [("ListingsTable", ListingItem), ("BookingsTable", BookingItem)])
+@pytest.mark.parametrize(
+    ("logical_id", "model"),
+    [("ListingsTable", ListingItem), ("BookingsTable", BookingItem), ("LedgerTable", LedgerItem)],
+)
 def test_the_indexes_are_those_of_the_template(logical_id: str, model: type[Model]) -> None:
     ours = {}
     for index in model._indexes.values():

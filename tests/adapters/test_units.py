@@ -12,7 +12,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.book import book as services_book
 from chalicelib.services.deliver import deliver
-from tests.dynamo import BOOKINGS, LISTINGS, DynamoBench
+from tests.dynamo import BOOKINGS, LEDGER, LISTINGS, DynamoBench
 from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
@@ -37,14 +37,16 @@ def book(harness: Harness) -> Booking:
 def harness(bench: DynamoBench) -> Harness:
     """A harness over the real stores, with its listing published, and ids as long as Cognito's and AWS's."""
     harness = Harness(host_id=PersonId(str(uuid4())))
-    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings, hosts=bench.hosts)
+    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings, hosts=bench.hosts, ledger=bench.ledger)
     bench.listings.publish(harness.listing)
     return harness
 
 
 @pytest.fixture
 def meter(bench: DynamoBench, harness: Harness) -> Iterator[Meter]:
-    meter = Meter(bench.connection, bench.admin, {LISTINGS: "ListingsTable", BOOKINGS: "BookingsTable"})
+    meter = Meter(
+        bench.connection, bench.admin, {LISTINGS: "ListingsTable", BOOKINGS: "BookingsTable", LEDGER: "LedgerTable"}
+    )
     yield meter
     meter.close()
 
@@ -69,7 +71,7 @@ def test_a_paid_three_night_booking(bench: DynamoBench, harness: Harness, meter:
     assert deliver(ports, task.booking_id, task.entries, first_delivery=True) == 2
     after = ports.bookings.load(booking.booking_id)
     assert after is not None
-    assert (after.status, [email.status for email in after.outbox]) == ("confirmed", ["sent", "sent"])
+    assert (after.status, [email.status for email in after.letters]) == ("confirmed", ["sent", "sent"])
     meter.charges.pop()  # this last look was the test's own
     print()
     print(meter.bill())

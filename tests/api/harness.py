@@ -339,7 +339,8 @@ class World:
 
     def stored(self) -> str:
         """Both tables as text: the same before and after means that nothing was written."""
-        tables = [self.table(self.resources.listings_table), self.table(self.resources.bookings_table)]
+        names = (self.resources.listings_table, self.resources.bookings_table, self.resources.ledger_table)
+        tables = [self.table(name) for name in names]
         return json.dumps(tables, default=repr, sort_keys=True)
 
     def messages(self, url: str) -> list[dict[str, Any]]:
@@ -485,7 +486,11 @@ def running() -> Iterator[Stack]:
         }
         for name, value in environment.items():
             patch.setenv(name, value)
-        for name, value in {"chapa_secret_key": KEY, "chapa_webhook_secret": WEBHOOK_SECRET}.items():
+        for name, value in {
+            "chapa_secret_key": KEY,
+            "chapa_webhook_secret": WEBHOOK_SECRET,
+            "search/key": "x" * 32,
+        }.items():
             boto3.client("ssm").put_parameter(Name=f"{SECRETS_PATH}/{name}", Value=value, Type="SecureString")
         boto3.client("ses").verify_email_identity(EmailAddress=MAIL_FROM)
         settings.settings.cache_clear()

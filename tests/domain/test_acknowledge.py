@@ -36,7 +36,7 @@ def reversal() -> Booking:
 
 def with_email(*, failed: bool) -> Booking:
     booking = paid(a_booking())
-    email = replace(booking.outbox[0], tries=ENTRY_TRIES_BEFORE_ATTENTION)
+    email = replace(booking.letters[0], tries=ENTRY_TRIES_BEFORE_ATTENTION)
     email = replace(email, status="failed") if failed else outbox.claim(email, owner="worker", now=NOW)
     return change_entry(booking, email, now=NOW)
 
@@ -65,12 +65,12 @@ def test_a_payment_that_was_reversed() -> None:
 @pytest.mark.parametrize("failed", [True, False])
 def test_an_email(failed: bool) -> None:
     before = with_email(failed=failed)
-    email_id = before.outbox[0].entry_id
+    email_id = before.letters[0].entry_id
     assert attention(before) == "email"
     booking = acknowledged(before, "email", email_id)
     assert attention(booking) is None
-    assert (booking.outbox[0].status, booking.outbox[0].lease) == ("acknowledged", None)
-    assert booking.outbox[1:] == before.outbox[1:]
+    assert (booking.letters[0].status, booking.letters[0].lease) == ("acknowledged", None)
+    assert booking.letters[1:] == before.letters[1:]
     status = "failed" if failed else "owed"
     entry = booking.history[-1]
     assert (entry.kind, entry.subject, entry.before, entry.after) == (
@@ -80,7 +80,7 @@ def test_an_email(failed: bool) -> None:
         "acknowledged",
     )
     assert (entry.cause, entry.by, entry.by_name, entry.detail) == ("operator", *WHO, "Told by telephone.")
-    assert due_at(replace(booking, outbox=booking.outbox[:1])) is None
+    assert due_at(replace(booking, outbox=booking.letters[:1])) is None
 
 
 def test_a_booking_that_keeps_failing() -> None:

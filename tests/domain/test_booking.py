@@ -76,7 +76,7 @@ def test_a_hold_is_a_booking_with_its_first_payment_in_opening() -> None:
     assert (booking.created_at, booking.updated_at, booking.version) == (NOW, NOW, 1)
     assert (booking.language, booking.fingerprint, booking.request_id) == ("en", "fingerprint", "request-1")
     assert booking.return_url == "https://shop.example.et/thanks"
-    assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.outbox) == (None, None, ())
+    assert (booking.expiry_retry_at, booking.confirmed_late_at, booking.letters) == (None, None, ())
     assert booking.place == Place.of(listing)
     [payment] = booking.payments
     assert payment.tx_ref == f"{booking.booking_id}-1"
@@ -144,7 +144,7 @@ def test_confirming_closes_the_links_that_are_still_open() -> None:
     # At once: to close the link, and to see whether it was paid on.
     assert second.schedule.next_verify_at == LATER
     assert due_at(booking) == LATER
-    assert [(email.kind, email.due_at, email.entry_id) for email in booking.outbox] == [
+    assert [(email.kind, email.due_at, email.entry_id) for email in booking.letters] == [
         ("booking_confirmed", LATER + OUTBOX_MESSAGE, "1"),
         ("host_new_booking", LATER + OUTBOX_MESSAGE, "2"),
     ]
@@ -181,7 +181,7 @@ def test_expiring_gives_the_nights_back_and_keeps_watching() -> None:
     [payment] = booking.payments
     assert (booking.status, booking.holds_nights, booking.expiry_retry_at) == ("expired", False, None)
     assert (payment.status, payment.schedule.next_verify_at) == ("expired", NOW + 60 * MINUTE)
-    [email] = booking.outbox
+    [email] = booking.letters
     assert (email.kind, email.due_at) == ("hold_expired", booking.hold_expires_at + OUTBOX_MESSAGE)
 
 
@@ -264,7 +264,7 @@ def test_whats_confirmed_cannot_expire_and_whats_expired_cannot_expire_again() -
 
 def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
     booking = enqueue(enqueue(a_booking(), "hold_expired", now=NOW), "payment_failed", now=LATER, about="ref")
-    first, second = booking.outbox
+    first, second = booking.letters
     assert (first.entry_id, first.kind, first.about, first.due_at) == ("1", "hold_expired", "", NOW + OUTBOX_MESSAGE)
     assert (second.entry_id, second.kind, second.about, second.due_at) == (
         "2",
@@ -272,23 +272,23 @@ def test_what_is_owed_is_numbered_and_has_the_lease_of_its_hand_over() -> None:
         "ref",
         LATER + OUTBOX_MESSAGE,
     )
-    assert all((email.status, email.lease, email.tries) == ("owed", None, 0) for email in booking.outbox)
+    assert all((email.status, email.lease, email.tries) == ("owed", None, 0) for email in booking.letters)
 
 
 def test_what_a_host_is_owed_does_not_hang_on_what_is_known_of_her_now() -> None:
     booking = a_booking(listing=a_listing(host_email=""))
-    assert [email.kind for email in paid(opened(booking)).outbox] == ["booking_confirmed", "host_new_booking"]
+    assert [email.kind for email in paid(opened(booking)).letters] == ["booking_confirmed", "host_new_booking"]
 
 
 def test_an_email_that_is_sent_is_noted_and_a_claim_is_not() -> None:
     booking = paid(opened(a_booking()))
-    first, second = booking.outbox
+    first, second = booking.letters
     claimed = change_entry(booking, replace(second, lease=Lease("worker", LATER), tries=1), now=LATER)
     assert claimed.history == booking.history
-    assert claimed.outbox[0] == first
-    assert claimed.outbox[1].lease == Lease("worker", LATER)
-    sent = change_entry(claimed, replace(claimed.outbox[1], status="sent"), now=LATER)
-    assert sent.outbox[0] == first
+    assert claimed.letters[0] == first
+    assert claimed.letters[1].lease == Lease("worker", LATER)
+    sent = change_entry(claimed, replace(claimed.letters[1], status="sent"), now=LATER)
+    assert sent.letters[0] == first
     assert sent.history[-1] == Event(LATER, "email_sent", "email", "2", "owed", "sent", "host_new_booking")
 
 
@@ -312,7 +312,9 @@ def test_nothing_is_ever_taken_out_or_changed_in_place(life: Life) -> None:
     for before, after in zip(life.states, life.states[1:], strict=False):
         assert after.history[: len(before.history)] == before.history
         assert len(after.payments) >= len(before.payments)
-        assert [email.kind for email in after.outbox[: len(before.outbox)]] == [email.kind for email in before.outbox]
+        assert [email.kind for email in after.letters[: len(before.letters)]] == [
+            email.kind for email in before.letters
+        ]
         # A change of a status makes entries, and nothing else does: looks, leases and claims come too often.
         if statuses_of(before) == statuses_of(after):
             assert _status_changes(before) == _status_changes(after)

@@ -86,7 +86,7 @@ def test_nobody_cancels_a_stay_that_has_begun(by: By) -> None:
 
 def test_one_letter_tells_the_guest_all_and_one_the_host() -> None:
     result = cancelled(confirmed())
-    assert [email.kind for email in result.outbox[2:]] == ["booking_cancelled", "host_cancelled"]
+    assert [email.kind for email in result.letters[2:]] == ["booking_cancelled", "host_cancelled"]
     assert [(event.kind, event.cause, event.detail) for event in result.history[-2:]] == [
         ("booking_cancelled", "guest", "Plans changed."),
         ("refund_owed", "guest", "ETB 7,350.00"),
@@ -152,13 +152,13 @@ def test_a_hold_is_given_up_and_its_links_are_closed(booking: Booking) -> None:
     assert result.payments[-1].schedule.next_verify_at == LATER
     assert result.history[-2].detail == "booking cancelled"
     # The guest knows, and the host was never told of it.
-    assert result.outbox == ()
+    assert result.letters == ()
 
 
 @pytest.mark.parametrize("by", ["host", "operator"])
 @pytest.mark.parametrize("booking", [opened(a_booking()), expired(opened(a_booking()))])
 def test_a_guest_reads_that_others_gave_up_the_hold(booking: Booking, by: By) -> None:
-    assert cancelled(booking, by, now=booking.updated_at + MS).outbox[-1].kind == "booking_cancelled"
+    assert cancelled(booking, by, now=booking.updated_at + MS).letters[-1].kind == "booking_cancelled"
 
 
 def answered(booking: Booking, status: GatewayStatus, *, now: datetime, attempt: int = -1) -> Booking:
@@ -174,25 +174,25 @@ def answered(booking: Booking, status: GatewayStatus, *, now: datetime, attempt:
 def test_a_guest_reads_what_becomes_of_money_that_the_gateway_does_not_tell_of() -> None:
     booking = cancelled(opened(a_booking()))
     silent = answered(booking, "no_answer", now=LATER)
-    assert [email.kind for email in silent.outbox] == ["booking_cancelled"]
+    assert [email.kind for email in silent.letters] == ["booking_cancelled"]
     # Once, however long the gateway stays silent.
-    assert answered(silent, "no_answer", now=LATER + timedelta(hours=1)).outbox == silent.outbox
+    assert answered(silent, "no_answer", now=LATER + timedelta(hours=1)).letters == silent.letters
 
 
 @pytest.mark.parametrize("status", ["pending", "failed", "unknown"])
 def test_a_guest_whose_payment_the_gateway_tells_of_is_sent_no_letter(status: GatewayStatus) -> None:
     booking = answered(cancelled(opened(a_booking())), status, now=LATER)
-    assert answered(booking, "no_answer", now=LATER + timedelta(hours=6)).outbox == ()
+    assert answered(booking, "no_answer", now=LATER + timedelta(hours=6)).letters == ()
 
 
 def test_silence_about_other_payments_than_the_one_that_was_open_is_no_news() -> None:
     before = another_attempt(opened(a_booking()))
-    assert answered(cancelled(before), "no_answer", now=LATER, attempt=0).outbox == ()
+    assert answered(cancelled(before), "no_answer", now=LATER, attempt=0).letters == ()
     over = expired(opened(a_booking()))
     told = cancelled(over, now=over.updated_at + MS)
-    assert answered(told, "no_answer", now=told.updated_at).outbox == over.outbox
+    assert answered(told, "no_answer", now=told.updated_at).letters == over.letters
     confirmed_once = cancelled(confirmed())
-    assert answered(confirmed_once, "no_answer", now=LATER).outbox == confirmed_once.outbox
+    assert answered(confirmed_once, "no_answer", now=LATER).letters == confirmed_once.letters
 
 
 def test_an_expired_booking_can_be_cancelled_also_after_its_check_in() -> None:

@@ -62,7 +62,7 @@ def test_the_earliest_of_everything() -> None:
     assert due_at(looks_at(twice, NOW + 9 * MINUTE, NOW + 90 * MINUTE)) == NOW + 9 * MINUTE
     confirmed = paid(opened(a_booking()), now=NOW + 4 * MINUTE)
     assert due_at(confirmed) == NOW + 4 * MINUTE + OUTBOX_MESSAGE
-    early, late = confirmed.outbox
+    early, late = confirmed.letters
     confirmed = replace(confirmed, outbox=(replace(early, status="sent"), replace(late, due_at=LATER)))
     assert due_at(confirmed) == LATER
     owing = refund_owed(done_with_mail(confirmed), amount=Money(1, "ETB"))
@@ -91,7 +91,7 @@ def test_attention_is_for_money_first() -> None:
     assert attention(refund) is None
     refused = move_refund(refund, get_refund(refund).refund_id, "attention", actor=Actor("sweep"), now=LATER)
     assert attention(refused) == "refund"
-    bounced = change_entry(refused, replace(refused.outbox[0], status="failed"), now=LATER)
+    bounced = change_entry(refused, replace(refused.letters[0], status="failed"), now=LATER)
     assert attention(bounced) == "refund"
     taken = change_payment(bounced, bounced.payments[0].tx_ref, reversal="reversed")
     assert attention(taken) == "payment_reversed"
@@ -101,7 +101,7 @@ def test_attention_is_for_money_first() -> None:
 
 def test_attention_for_mail_that_keeps_failing() -> None:
     booking = paid(opened(a_booking()))
-    nearly, email = booking.outbox
+    nearly, email = booking.letters
     nearly = replace(nearly, tries=ENTRY_TRIES_BEFORE_ATTENTION - 1)
     assert attention(replace(booking, outbox=(nearly, email))) is None
     assert attention(replace(booking, outbox=(nearly, replace(email, tries=ENTRY_TRIES_BEFORE_ATTENTION)))) == "email"

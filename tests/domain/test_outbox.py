@@ -70,7 +70,7 @@ def test_what_is_told_of_a_booking_holds_while_it_is_in_that_state() -> None:
 
 def test_an_expired_hold_that_late_money_confirmed_is_no_longer_told_as_expired() -> None:
     over = expired(opened(a_booking()))
-    [told_expired] = over.outbox
+    [told_expired] = over.letters
     assert still_true(told_expired, over, now=NOW)
     late = paid(over)
     assert not still_true(told_expired, late, now=NOW)
@@ -82,7 +82,7 @@ def a_failed_payment() -> Booking:
 
 def test_a_failed_payment_is_told_while_another_can_be_tried() -> None:
     booking = a_failed_payment()
-    [email] = booking.outbox
+    [email] = booking.letters
     assert (email.kind, email.about) == ("payment_failed", booking.payments[-1].tx_ref)
     assert still_true(email, booking, now=booking.hold_expires_at - MS)
     assert not still_true(email, booking, now=booking.hold_expires_at)
@@ -90,7 +90,7 @@ def test_a_failed_payment_is_told_while_another_can_be_tried() -> None:
 
 def test_a_failed_payment_is_not_told_once_something_else_happened() -> None:
     booking = a_failed_payment()
-    [email] = booking.outbox
+    [email] = booking.letters
     now = booking.updated_at
     assert not still_true(email, another_attempt(booking), now=now)
     assert not still_true(email, paid(booking), now=now)
@@ -106,12 +106,12 @@ def test_of_two_failed_payments_only_the_last_is_told() -> None:
     assert [payment.status for payment in second.payments] == ["failed", "failed"]
     second = replace(second, hold_expires_at=second.hold_expires_at + timedelta(hours=9))
     now = second.updated_at
-    assert [still_true(email, second, now=now) for email in second.outbox] == [False, True]
+    assert [still_true(email, second, now=now) for email in second.letters] == [False, True]
 
 
 def test_money_that_comes_back_stays_true() -> None:
     booking = paid(expired(opened(a_booking())), availability=Availability.SHORT)
-    [_, email] = booking.outbox
+    [_, email] = booking.letters
     assert (email.kind, email.about) == ("money_returned", get_refund(booking).refund_id)
     assert still_true(email, booking, now=NOW)
     assert still_true(email, cancelled(booking), now=NOW + timedelta(days=9))
@@ -187,7 +187,7 @@ def test_an_overdue_entry_is_free_and_goes_to_the_queue_again() -> None:
     booking = with_outbox(claimed)
     assert requeue_overdue(booking, now=claimed.due_at - MS) is booking
     requeued = requeue_overdue(booking, now=claimed.due_at)
-    assert requeued.outbox == (replace(claimed, lease=None, due_at=claimed.due_at + OUTBOX_MESSAGE),)
+    assert requeued.letters == (replace(claimed, lease=None, due_at=claimed.due_at + OUTBOX_MESSAGE),)
     assert to_enqueue(booking, requeued) == ("1",)
 
 

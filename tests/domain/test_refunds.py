@@ -89,12 +89,12 @@ def test_a_refund_is_owed_and_due_at_once() -> None:
     )
     assert booking.payments[0].updated_at == LATER
     assert booking.history[-1] == Event(LATER, "refund_owed", "host", R1, None, "owed", "ETB 0.05")
-    email = booking.outbox[-1]
+    email = booking.letters[-1]
     assert (email.kind, email.about, email.due_at) == ("money_returned", R1, LATER + OUTBOX_MESSAGE)
 
 
 def test_a_refund_may_be_told_of_elsewhere() -> None:
-    assert owing(tell=False).outbox == CONFIRMED.outbox
+    assert owing(tell=False).letters == CONFIRMED.letters
 
 
 def test_refunds_of_a_payment_are_numbered() -> None:

@@ -27,7 +27,7 @@ def test_a_step_touches_one_payment_and_one_refund(life: Life) -> None:
         assert len(touched) - len(closed) <= 1
         refunds = {refund.refund_id: refund for refund in before.refunds}
         assert sum(refunds.get(refund.refund_id) not in (None, refund) for refund in now.refunds) <= 1
-        entries = [(old.status, new.status) for old, new in zip(before.outbox, now.outbox, strict=False)]
+        entries = [(old.status, new.status) for old, new in zip(before.letters, now.letters, strict=False)]
         moved_on = [(old, new) for old, new in entries if old != new]
         assert all(old == "owed" or (old, new) == ("failed", "acknowledged") for old, new in moved_on)
         assert sum(new == "acknowledged" for _, new in moved_on) <= 1

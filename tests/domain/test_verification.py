@@ -81,7 +81,7 @@ def test_what_differs_goes_to_review_and_says_how(booking: Booking, changes: dic
         after(40), "payment_review", "webhook", payment.tx_ref, payment.status, "review", why
     )
     assert attention(result) == "payment_review"
-    assert result.outbox == booking.outbox
+    assert result.letters == booking.letters
 
 
 def test_what_does_not_differ_matches() -> None:
@@ -158,18 +158,18 @@ def test_money_for_a_hold_that_nobody_ended_yet_confirms_it_however_late() -> No
 def test_a_failure_is_told_only_of_the_latest_payment() -> None:
     closed = verified(TWICE, "failed", now=NOW + timedelta(hours=2), tx_ref=TWICE.payments[0].tx_ref)
     assert closed.payments[0].status == "expired"
-    assert closed.outbox == ()
+    assert closed.letters == ()
 
 
 def test_no_letter_where_no_other_payment_could_be_tried() -> None:
     """No such booking comes to be: an open payment is the latest of a booking that waits for money."""
     late = NOW + timedelta(hours=2)
     for status in ("confirmed", "expired", "cancelled"):
-        assert verified(replace(HELD, status=status), "failed", now=late).outbox == ()
+        assert verified(replace(HELD, status=status), "failed", now=late).letters == ()
     first = TWICE.payments[0].tx_ref
     reopened = change_payment(TWICE, first, status="pending")
     result = verified(reopened, "failed", now=late, tx_ref=first)
-    assert (result.payments[0].status, result.outbox) == ("failed", ())
+    assert (result.payments[0].status, result.letters) == ("failed", ())
 
 
 # When it is asked again
@@ -369,10 +369,10 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
         assert after_all.status == ("completed" if matches(payment, verification) else "review")
     if verification.status == "no_answer":
         # Silence decides nothing; only a guest who gave up a payment that was open is told of money, once.
-        told = [entry.kind for entry in result.outbox[len(booking.outbox) :]]
+        told = [entry.kind for entry in result.letters[len(booking.letters) :]]
         assert told in ([], ["booking_cancelled"])
         assert not told or (
-            result.status == "cancelled" and "booking_cancelled" not in {e.kind for e in booking.outbox}
+            result.status == "cancelled" and "booking_cancelled" not in {e.kind for e in booking.letters}
         )
         unsaid = replace(result, outbox=booking.outbox)
         assert ignoring_verify_schedule(unsaid) == ignoring_verify_schedule(booking)
@@ -382,7 +382,7 @@ def test_every_answer_has_a_meaning_in_every_state(life: Life, data: st.DataObje
             assert later.status == before.status or (before.status in ("created", "pending") and after_all.accepted)
 
     # Money that came is told of; nothing that was owed is forgotten.
-    assert result.outbox[: len(booking.outbox)] == booking.outbox
+    assert result.letters[: len(booking.letters)] == booking.letters
     assert result.history[: len(booking.history)] == booking.history
 
     again = applied(

@@ -85,7 +85,7 @@ def flat(booking: Booking) -> dict[str, Any]:
         for record in (payment, payment.schedule, payment.facts):
             names = [name for name in record.__struct_fields__ if name not in ("schedule", "facts")]
             found |= {f"{payment.attempt}.{name}": getattr(record, name) for name in names}
-    found["outbox"] = [(entry.kind, entry.about, entry.due_at, entry.status) for entry in booking.outbox]
+    found["outbox"] = [(entry.kind, entry.about, entry.due_at, entry.status) for entry in booking.letters]
     found["history"] = [
         (event.at, event.kind, event.subject, event.before, event.after, event.detail) for event in booking.history
     ]

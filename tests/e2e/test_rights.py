@@ -58,7 +58,7 @@ def test_no_function_has_a_right_that_it_does_not_use(stack: Process, request: p
     collected = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
     if collected != EVERY_PART:
         pytest.skip("only the whole run uses every right")
-    names = Resources("guzo-listings", "guzo-bookings", "x/guzo-reconcile", "", "x/guzo-emails", "")
+    names = Resources("guzo-listings", "guzo-bookings", "guzo-ledger", "x/guzo-reconcile", "", "x/guzo-emails", "")
     given = {
         (function, action, resource)
         for function, policy in policies(values_of(names, "local", MAIL_FROM)).items()

@@ -22,7 +22,7 @@ from local.stack.resources import Resources
 from local.stack.seed import PLACES, places
 
 HERE = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:8001")
-RESOURCES = Resources("listings", "bookings", "http://q/r", "http://q/rd", "http://q/e", "http://q/ed")
+RESOURCES = Resources("listings", "bookings", "ledger", "http://q/r", "http://q/rd", "http://q/e", "http://q/ed")
 
 
 def test_the_usual_ports() -> None:

@@ -16,7 +16,7 @@ from chalicelib.telemetry import invocation
 from local.stack.resources import Resources
 from local.stack.rights import Guard, Need, Policy, arn, needs_of, policies, table_arn, values_of
 
-OURS = Resources("guzo-listings", "guzo-bookings", "x/guzo-reconcile", "", "x/guzo-emails", "")
+OURS = Resources("guzo-listings", "guzo-bookings", "guzo-ledger", "x/guzo-reconcile", "", "x/guzo-emails", "")
 VALUES = values_of(OURS, "local", "bookings@guzo.example")
 URL = "http://127.0.0.1/000000000000/guzo-emails"
 

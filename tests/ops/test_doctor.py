@@ -56,6 +56,7 @@ def live(stage: str = "dev", *, stack: dict[str, Any] | None = None, **clients: 
         "AlarmTopicArn": TOPIC,
         "ListingsTableName": "listings",
         "BookingsTableName": "bookings",
+        "LedgerTableName": "ledger",
         "ReconcileDeadLettersUrl": "r",
         "EmailsDeadLettersUrl": "e",
     }

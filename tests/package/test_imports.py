@@ -125,6 +125,7 @@ def cold_start(function: str) -> dict[str, Any]:
         "GUZO_COMMIT": "0123456789ab",
         "LISTINGS_TABLE": "listings",
         "BOOKINGS_TABLE": "bookings",
+        "LEDGER_TABLE": "ledger",
         "RECONCILE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/reconcile",
         "EMAILS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/emails",
         "SECRETS_PATH": "/guzo/dev",

@@ -33,7 +33,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_tables_have_the_templates_keys_and_indexes(aws: None) -> None:
     made = create_all("here")
-    for logical_id, name in (("ListingsTable", made.listings_table), ("BookingsTable", made.bookings_table)):
+    for logical_id, name in (
+        ("ListingsTable", made.listings_table),
+        ("BookingsTable", made.bookings_table),
+        ("LedgerTable", made.ledger_table),
+    ):
         assert name.startswith("here-")
         table = boto3.client("dynamodb").describe_table(TableName=name)["Table"]
         wanted = template()["Resources"][logical_id]["Properties"]

@@ -128,6 +128,8 @@ def test_keys_and_indexes(template: Template) -> None:
         "due": ("due_shard", "due_at"),
         "attention": ("attention", "attention_at"),
     }
+    assert keys(properties(template, "LedgerTable")) == ("book", "line")
+    assert indexes("LedgerTable") == {"by_host": ("host_key", "counted"), "by_reference": ("reference_key", "line")}
 
 
 @pytest.mark.parametrize("stage", STAGES)

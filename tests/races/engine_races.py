@@ -295,7 +295,7 @@ def one_link(harness: Harness, outcomes: list[object]) -> None:
 
 def each_letter_once(harness: Harness, outcomes: list[object]) -> None:
     assert letters(harness) == {"booking_confirmed": 1, "host_new_booking": 1}
-    assert all(email.status == "sent" for email in harness.stored_booking(FIRST).outbox)
+    assert all(email.status == "sent" for email in harness.stored_booking(FIRST).letters)
     assert "email_sent_twice" not in harness.ports.observe.events
 
 

@@ -92,10 +92,10 @@ def play(harness: Harness, name: str) -> None:
         die(harness, step, lambda: deliver(ports, FIRST, message.entries, first_delivery=first))
         ports.clock.move(seconds=QUEUE_VISIBILITY.total_seconds())
         deliver(ports, FIRST, message.entries)
-    owed = [email.due_at for email in harness.stored_booking(FIRST).outbox if email.status == "owed"]
+    owed = [email.due_at for email in harness.stored_booking(FIRST).letters if email.status == "owed"]
     assert all(due <= ports.clock.now() + OUTBOX_MESSAGE for due in owed)
     harness.advance(minutes=20)
-    assert [email.status for email in harness.stored_booking(FIRST).outbox] == ["sent", "sent"]
+    assert [email.status for email in harness.stored_booking(FIRST).letters] == ["sent", "sent"]
     sent = Counter(message.subject.partition(" ")[0] for message in ports.mailer.sent)
     assert sent == Counter((GUESTS, HOSTS)) + Counter(step.twice)
     assert len(ports.observe.of("email_maybe_twice")) == step.perhaps
@@ -133,5 +133,5 @@ def test_a_letter_that_was_put_off_was_not_sent() -> None:
     harness.ports.run_before("mailer.send", raises(MailBusy()))
     assert deliver(harness.ports, FIRST, first_delivery=True) == 1
     harness.advance(minutes=5)
-    assert [email.status for email in harness.stored_booking(FIRST).outbox] == ["sent", "sent"]
+    assert [email.status for email in harness.stored_booking(FIRST).letters] == ["sent", "sent"]
     assert harness.ports.observe.of("email_maybe_twice") == []

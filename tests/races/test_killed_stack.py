@@ -143,11 +143,11 @@ def every_letter_was_sent(stack: KillableStack, tables: Tables) -> None:
     twice = 0
     for row in tables.bookings.values():
         booking = row.booking
-        assert {email.status for email in booking.outbox} <= {"sent", "superseded"}, booking.outbox
+        assert {email.status for email in booking.letters} <= {"sent", "superseded"}, booking.letters
         mailed = Counter(letter.to for letter in letters if booking.booking_id in letter.text)
         marked = Counter(
             booking.place.host_email if email.to_host else booking.contact.email
-            for email in booking.outbox
+            for email in booking.letters
             if email.status == "sent"
         )
         assert mailed >= marked, booking.booking_id

@@ -8,6 +8,7 @@ import pytest
 from pynamodb.connection import Connection
 
 from tests.adapters.host_contract import HostContract
+from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench
@@ -15,7 +16,7 @@ from tests.dynamo import DynamoBench
 pytestmark = pytest.mark.races
 
 
-class TestDynamoDBLocal(StoreContract, ListingContract, HostContract):
+class TestDynamoDBLocal(StoreContract, ListingContract, HostContract, LedgerContract):
     @pytest.fixture
     def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
         return DynamoBench(*tables)

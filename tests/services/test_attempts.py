@@ -172,10 +172,10 @@ def test_how_long_its_link_is_shown(attempt: Attempt, age: timedelta, *, shown: 
 def test_when_a_failure_is_the_end_of_it(attempt: Attempt, age: timedelta, status: str) -> None:
     attempt.move_to(age)
     attempt.harness.ports.gateway.set_status(attempt.tx_ref, "failed")
-    before = len(attempt.booking.outbox)
+    before = len(attempt.booking.letters)
     attempt.harness.webhook(attempt.tx_ref, "charge.failed")
     assert attempt.status == status
-    letters = [(entry.kind, entry.about) for entry in attempt.booking.outbox[before:]]
+    letters = [(entry.kind, entry.about) for entry in attempt.booking.letters[before:]]
     assert letters == ([("payment_failed", attempt.tx_ref)] if status == "failed" else [])
 
 

@@ -98,7 +98,7 @@ def test_the_gateway_is_told_what_it_needs(harness: Harness, ports: Fakes) -> No
 
 
 def test_nothing_is_mailed_for_a_hold(harness: Harness, ports: Fakes) -> None:
-    assert harness.book().booking.outbox == ()
+    assert harness.book().booking.letters == ()
     assert ports.queue.letters == []
 
 

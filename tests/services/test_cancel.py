@@ -76,7 +76,7 @@ def test_what_goes_back(harness: Harness, ports: Fakes, who: Any, before: timede
     # Nights, refund and letters in one write.
     assert ports.call_log.count("bookings.save") == 1
     assert [refund.amount for refund in booking.refunds] == ([Money(back, "ETB")] if back else [])
-    assert [email.kind for email in booking.outbox][-2:] == ["booking_cancelled", "host_cancelled"]
+    assert [email.kind for email in booking.letters][-2:] == ["booking_cancelled", "host_cancelled"]
 
 
 def test_a_stay_that_has_begun_is_not_cancelled(harness: Harness, ports: Fakes) -> None:

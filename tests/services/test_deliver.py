@@ -26,7 +26,7 @@ MS = timedelta(milliseconds=1)
 
 
 def emails(harness: Harness) -> tuple[OutboxEntry, ...]:
-    return harness.stored_booking(FIRST).outbox
+    return harness.stored_booking(FIRST).letters
 
 
 def statuses(harness: Harness) -> list[str]:
@@ -47,6 +47,7 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
         "mailer.send",
         "letters.render",
         "mailer.send",
+        "ledger.write",
         "bookings.save",
     ]
     assert [(message.to, message.subject) for message in ports.mailer.sent] == [
@@ -54,8 +55,12 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
         ("abebe.kebede@gmail.com", HOSTS),
     ]
     assert [(email.status, email.lease, email.tries) for email in emails(harness)] == [("sent", None, 0)] * 2
-    assert [event.kind for event in harness.stored_booking(FIRST).history][-2:] == ["email_sent", "email_sent"]
-    assert {event.cause for event in harness.stored_booking(FIRST).history[-2:]} == {"email"}
+    assert [event.kind for event in harness.stored_booking(FIRST).history][-3:] == [
+        "email_sent",
+        "email_sent",
+        "line_sent",
+    ]
+    assert {event.cause for event in harness.stored_booking(FIRST).history[-3:]} == {"email"}
     assert harness.due_at(harness.stored_booking(FIRST)) is None
 
 
@@ -126,7 +131,7 @@ def test_an_entry_that_is_nearly_due_is_claimed_first(left: timedelta, claims: i
     """The clock would enqueue it again while it is being delivered."""
     harness = Harness()
     booking = harness.confirmed_booking()
-    harness.ports.clock.move_to(booking.outbox[0].due_at - left)
+    harness.ports.clock.move_to(booking.letters[0].due_at - left)
     assert deliver(harness.ports, FIRST, ("1", "2"), first_delivery=True) == 2
     assert harness.ports.call_log.count("bookings.save") == 1 + claims
 
@@ -422,6 +427,7 @@ def test_a_crash_at_any_step_loses_no_letter(after: bool) -> None:
         subjects = harness.ports.mailer.subjects
         assert set(subjects) == {GUESTS, HOSTS}
         assert len(subjects) <= 4
+        assert list(harness.ports.tables.lines) == [f"{FIRST}-1.payment"]
         harness.check_invariants()
         steps += 1
     assert steps == 8

@@ -187,12 +187,12 @@ def test_what_goes_back_by_hand_stays_within_what_came(harness: Harness, ports: 
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     booking = end(ports, refund=735000)
     assert [(each.amount.minor, each.reason) for each in booking.refunds] == [(735000, "no_show")]
-    [letter] = [entry for entry in booking.outbox if entry.kind == "stay_ended"]
+    [letter] = [entry for entry in booking.letters if entry.kind == "stay_ended"]
     assert letter.about == booking.refunds[0].refund_id
     harness.sweep_and_drain()
     assert harness.stored_booking(FIRST).refunds[0].status == "processing"
     # One letter tells of the end and of the money.
-    sent = [entry.kind for entry in harness.stored_booking(FIRST).outbox if entry.status == "sent"]
+    sent = [entry.kind for entry in harness.stored_booking(FIRST).letters if entry.status == "sent"]
     assert sent.count("stay_ended") == 1
     assert "money_returned" not in sent
 
@@ -213,7 +213,7 @@ def test_letters_that_its_end_overtook_are_not_sent(harness: Harness, ports: Fak
     ports.clock.move_to(CHECK_IN)
     end(ports)
     harness.sweep_and_drain()
-    letters = {entry.kind: entry.status for entry in harness.stored_booking(FIRST).outbox}
+    letters = {entry.kind: entry.status for entry in harness.stored_booking(FIRST).letters}
     assert letters == {"booking_confirmed": "superseded", "host_new_booking": "superseded", "stay_ended": "sent"}
 
 
@@ -281,7 +281,7 @@ def test_it_cancels_the_booking_with_it(harness: Harness, ports: Fakes) -> None:
     assert (made.amount.minor, made.reason) == (735000, "a flood")
     assert ports.call_log.count("bookings.save") == 1
     # One letter to each tells of both.
-    assert [entry.kind for entry in booking.outbox[2:]] == ["booking_cancelled", "host_cancelled"]
+    assert [entry.kind for entry in booking.letters[2:]] == ["booking_cancelled", "host_cancelled"]
     assert all_back(ports, cancels=True) == (made, True)
     with pytest.raises(IdempotencyKeyReused):
         all_back(ports, cancels=False)
@@ -293,7 +293,7 @@ def test_it_keeps_the_booking(harness: Harness, ports: Fakes) -> None:
     all_back(ports, cancels=False, who=HOST_ABEBE)
     booking = harness.stored_booking(FIRST)
     assert (booking.status, harness.units_taken) == ("confirmed", dict.fromkeys(NIGHTS, 1))
-    assert booking.outbox[-1].kind == "money_returned"
+    assert booking.letters[-1].kind == "money_returned"
 
 
 def test_part_of_the_money_cancels_nothing(harness: Harness, ports: Fakes) -> None:
@@ -330,5 +330,5 @@ def test_a_save_whose_answer_was_lost_is_one_end(harness: Harness, ports: Fakes)
     ports.clock.move(minutes=3)
     assert [each.amount.minor for each in end(ports, refund=100).refunds] == [100]
     harness.advance(minutes=10)
-    assert harness.stored_booking(FIRST).outbox[-1].status == "sent"
+    assert harness.stored_booking(FIRST).letters[-1].status == "sent"
     harness.check_invariants()

@@ -27,7 +27,7 @@ GRACE_ENDS = HOLD_ENDS + timedelta(hours=12)
 
 
 def kinds(harness: Harness) -> list[str]:
-    return [email.kind for email in harness.stored_booking(FIRST).outbox]
+    return [email.kind for email in harness.stored_booking(FIRST).letters]
 
 
 # -- at the end of the hold
@@ -222,7 +222,7 @@ def test_without_an_answer_the_nights_stay_held(harness: Harness, ports: Fakes) 
     ports.clock.move_to(HOLD_ENDS)
     harness.process_task(booking)
     booking = harness.stored_booking(FIRST)
-    assert (booking.status, booking.outbox) == ("pending_payment", ())
+    assert (booking.status, booking.letters) == ("pending_payment", ())
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert booking.expiry_retry_at == booking.payments[0].schedule.next_verify_at
     assert HOLD_ENDS < booking.expiry_retry_at <= HOLD_ENDS + timedelta(minutes=30)  # type: ignore[operator]

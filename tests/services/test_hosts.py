@@ -102,7 +102,7 @@ def test_a_host_without_a_profile_is_told_where_her_token_said(harness: Harness,
 def test_a_letter_without_an_address_is_never_dropped_in_silence(bare: Harness, ports: Fakes) -> None:
     bare.confirmed_booking()
     assert deliver(ports, FIRST) == 1
-    guests, hosts_own = bare.stored_booking(FIRST).outbox
+    guests, hosts_own = bare.stored_booking(FIRST).letters
     assert (guests.status, guests.why) == ("sent", "")
     assert (hosts_own.status, hosts_own.why) == ("failed", "no_address")
     last = bare.stored_booking(FIRST).history[-1]

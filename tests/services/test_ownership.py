@@ -177,17 +177,17 @@ def test_who_sends_too_slowly_marks_nothing_any_more(
 
     ports.mailer.send = slowly  # type: ignore[method-assign]
     deliver(ports, FIRST)
-    assert harness.stored_booking(FIRST).outbox == left[0].outbox
+    assert harness.stored_booking(FIRST).letters == left[0].letters
     # Whoever had it last, it is sent in the end, or somebody is asked.
     harness.advance(hours=2)
-    entry, _ = harness.stored_booking(FIRST).outbox
+    entry, _ = harness.stored_booking(FIRST).letters
     assert entry.status == ("failed" if later is hears_no else "sent")
 
 
 def test_a_worker_sends_what_it_claimed_and_not_what_another_has_in_hand(harness: Harness, ports: Fakes) -> None:
     harness.confirmed_booking()
     ports.clock.move(seconds=OUTBOX_LEASE.total_seconds())
-    first, *others = [entry.entry_id for entry in harness.stored_booking(FIRST).outbox if entry.status == "owed"]
+    first, *others = [entry.entry_id for entry in harness.stored_booking(FIRST).letters if entry.status == "owed"]
     sent_by_other: list[int] = []
     ports.run_before("mailer.send", lambda: sent_by_other.append(deliver(ports, FIRST)))
     assert (deliver(ports, FIRST, (first,)), sent_by_other, len(others)) == (1, [1], 1)

@@ -52,7 +52,7 @@ def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause
     [payment] = booking.payments
     assert (payment.status, payment.accepted, payment.facts.received) == ("completed", True, Money(735000, "ETB"))
     assert (payment.facts.provider_reference, payment.facts.mode) == (f"AP{ONE}", "test")
-    assert [email.kind for email in booking.outbox] == ["booking_confirmed", "host_new_booking"]
+    assert [email.kind for email in booking.letters] == ["booking_confirmed", "host_new_booking"]
     assert {event.cause for event in booking.history if event.at > NOW} == {cause}
     # One question, one save; then the queue.
     assert ports.call_log.names() == [
@@ -62,7 +62,7 @@ def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause
         "bookings.save",
         "queue.enqueue_outbox",
     ]
-    assert ports.queue.letters == [Task(FIRST, entries=("1", "2"), request_id="request-first")]
+    assert ports.queue.letters == [Task(FIRST, entries=("1", "2", "3"), request_id="request-first")]
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
     assert harness.free_slots() == 3
 
@@ -86,7 +86,7 @@ def test_money_that_does_not_match_goes_to_a_person(harness: Harness, ports: Fak
     look(harness, "webhook")
     booking = harness.stored_booking(FIRST)
     assert (booking.status, booking.payments[0].status) == ("pending_payment", "review")
-    assert booking.outbox == ()
+    assert booking.letters == ()
     assert [(entry.subject, entry.kind) for entry in ports.bookings.attention_entries(limit=9, after=None).items] == [
         (FIRST, "payment_review")
     ]
@@ -350,7 +350,7 @@ def test_a_lost_race_is_decided_again_on_what_is_there(harness: Harness, ports: 
     ports.run_before("bookings.save", lambda: look(harness, "verify"))
     look(harness, "webhook")
     assert [event.kind for event in harness.stored_booking(FIRST).history].count("booking_confirmed") == 1
-    assert [email.kind for email in harness.stored_booking(FIRST).outbox] == ["booking_confirmed", "host_new_booking"]
+    assert [email.kind for email in harness.stored_booking(FIRST).letters] == ["booking_confirmed", "host_new_booking"]
     assert ports.call_log.count("queue.enqueue_outbox") == 1
 
 
@@ -424,8 +424,8 @@ def test_a_hand_over_that_was_lost_is_leased_once_more(harness: Harness, ports: 
     ports.queue.letters.clear()
     ports.clock.move(seconds=OUTBOX_MESSAGE.total_seconds())
     harness.process_task(booking)
-    assert [email.due_at for email in harness.stored_booking(FIRST).outbox] == [ports.clock.now() + OUTBOX_MESSAGE] * 2
-    assert ports.queue.letters == [Task(FIRST, entries=("1", "2"), request_id="request-first")]
+    assert [email.due_at for email in harness.stored_booking(FIRST).letters] == [ports.clock.now() + OUTBOX_MESSAGE] * 2
+    assert ports.queue.letters == [Task(FIRST, entries=("1", "2", "3"), request_id="request-first")]
 
 
 def test_a_confirmed_booking_is_told_of_once(harness: Harness, ports: Fakes) -> None:
@@ -453,7 +453,7 @@ def test_letters_that_were_sent_are_touched_no_more(harness: Harness, ports: Fak
     harness.confirmed_booking()
     deliver(ports, FIRST)
     before = harness.stored_booking(FIRST)
-    assert {email.status for email in before.outbox} == {"sent"}
+    assert {email.status for email in before.letters} == {"sent"}
     ports.clock.move(hours=1)
     harness.process_task(before)
     assert harness.stored_booking(FIRST) == before

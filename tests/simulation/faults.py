@@ -29,6 +29,7 @@ WRITES = frozenset(
         "add_review",
         "lease_verification",
         "mark_unreadable",
+        "write",
     }
 )
 SINGLE_WRITES = frozenset({"save"})

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Payment
+from chalicelib.domain.ledger import money_moved
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import OUTAGE_GRACE
@@ -36,6 +37,7 @@ def check_end(world: World) -> None:
             raise Violation("the attention list is wrong", f"{booking.booking_id} {row.attention}")
         covered("ending", booking.status)
         _emails(world, booking)
+        _ledger(world, booking)
         _refunds(world, booking)
     for charge in world.gateway.charges.values():
         if charge.received is not None:
@@ -55,6 +57,10 @@ def _slots(world: World) -> None:
 
 def _emails(world: World, booking: Booking) -> None:
     for email in booking.outbox:
+        if email.is_line:
+            if email.status != "sent":
+                raise Violation("a line of the ledger is still owed", f"{booking.booking_id} {email}")
+            continue
         sent = world.mailer.sent[booking.booking_id, email.entry_id]
         covered("ending", f"e-mail {email.status}{' more than once' if sent > 1 else ''}")
         if email.status == "owed":
@@ -64,6 +70,19 @@ def _emails(world: World, booking: Booking) -> None:
         went_wrong = world.faults.injected or world.resets or booking.booking_id in world.queue.repeated
         if sent > 1 and not went_wrong:
             raise Violation("an e-mail was sent twice though nothing went wrong", f"{booking.booking_id} {email}")
+
+
+def _ledger(world: World, booking: Booking) -> None:
+    """Adding up the lines of a booking gives what the booking says."""
+    lines = [line for line in world.tables.lines.values() if line.booking_id == booking.booking_id]
+    summed: dict[str, int] = {}
+    for line in lines:
+        summed[line.gross.currency] = summed.get(line.gross.currency, 0) + line.gross.minor
+    if summed != money_moved(booking):
+        raise Violation("the ledger does not add up to the booking", f"{booking.booking_id} {summed}")
+    promised = {f"{entry.about}.{entry.kind}" for entry in booking.outbox if entry.is_line}
+    if {line.line_id for line in lines} != promised:
+        raise Violation("a line is missing, or nobody promised it", f"{booking.booking_id} {promised}")
 
 
 def _refunds(world: World, booking: Booking) -> None:

@@ -1,4 +1,4 @@
-"""The two tables, with every condition of adapters/dynamodb.py under a name: counted, and each can be switched off."""
+"""The tables, with every condition of adapters/dynamodb.py under a name: counted, and each can be switched off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.ledger import LedgerLine
+from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
 from chalicelib.domain.slots import SLOTS, HoldSlot
@@ -61,6 +62,7 @@ CONDITIONS = (
     "listing: once",
     "listing: version as loaded",
     "review: once",
+    "line: once",
 )
 
 
@@ -94,6 +96,7 @@ class Tables:
     listings: dict[ListingId, Listing] = field(default_factory=dict)
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
+    lines: dict[str, LedgerLine] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -105,6 +108,7 @@ class Tables:
             dict(self.listings),
             dict(self.nights),
             dict(self.reviews),
+            dict(self.lines),
         )
 
 
@@ -185,7 +189,7 @@ class SimBookings:
             assert listing is not None, "taking nights needs the listing's units"
             self._take(after, listing, "take again", None)
         self._release(after, [day for day in before.held_nights if day not in after.held_nights])
-        return self._put(replace(after, version=before.version + 1))
+        return self._put(replace(after, version=before.version + 1), before)
 
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         ripe = [(at, key) for key, at in self._visible().items() if at is not None and at <= now]
@@ -268,13 +272,14 @@ class SimBookings:
         until, occupant = self.tables.slots.get((guest_id, number), (None, None))
         return HoldSlot(number, occupant, until)
 
-    def _put(self, booking: Booking) -> Booking:
+    def _put(self, booking: Booking, before: Booking | None = None) -> Booking:
+        due = due_at(booking) if before is None else indexed_due_at(before, booking)
         if self._encoded:
             read = decode_booking(encode_booking(booking), form=FORM, name=booking.booking_id)
             read = replace(read, version=booking.version, verify_lease=booking.verify_lease)
             assert read == booking, "a record does not come back as it was saved"
             booking = read
-        self._save(Row(booking, due_at(booking), attention(booking), attention_since(booking)))
+        self._save(Row(booking, due, attention(booking), attention_since(booking)))
         return booking
 
     def _save(self, row: Row) -> None:
@@ -307,6 +312,23 @@ class SimBookings:
             raise NightsShort
         for night in nights:
             self.tables.nights[place, night.date] = replace(night, taken=night.taken - units)
+
+
+class SimLedger:
+    """What the consumers write of the LedgerStore port."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    def write(self, line: LedgerLine, *, reference_key: str | None, late: bool) -> bool:
+        del reference_key
+        covered("ledger", f"{line.kind}{' late' if late else ''}")
+        if not holds("line: once", line.line_id not in self.tables.lines):
+            return False
+        known = self.tables.lines.setdefault(line.line_id, line)
+        if known is not line:
+            raise Violation("a line of the ledger is written over", line.line_id)
+        return True
 
 
 class SimListings:

@@ -20,14 +20,14 @@ from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fake_stores import FakeHosts
-from tests.fakes import OneGateway
+from tests.fakes import FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
 from tests.simulation.gateway import SIGNED, Quirks, SimGateway
 from tests.simulation.invariants import InvariantMonitor
 from tests.simulation.ports import SimChance, SimClock, SimLetters, SimMailer, SimObserve, SimQueue
 from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler, Violation
-from tests.simulation.store import Row, SimBookings, SimListings, Tables
+from tests.simulation.store import Row, SimBookings, SimLedger, SimListings, Tables
 
 PUBLIC = "https://api.guzo.et"
 HOST = Principal(PersonId("host-abebe"), "abebe.kebede@gmail.com", frozenset({"host"}))
@@ -63,6 +63,8 @@ class Bundle:
     bookings: Any
     listings: Any
     hosts: Any
+    ledger: Any
+    search_secrets: Any
     gateways: Any
     queue: Any
     letters: Any
@@ -113,6 +115,7 @@ class World:
             encoded=settings.encoded,
         )
         self.catalogue = SimListings(self.tables, changed=self.monitor.units)
+        self.book = SimLedger(self.tables)
         self.gateway = SimGateway(
             scheduler,
             settings.quirks,
@@ -290,7 +293,7 @@ class World:
         covered("table", "restored")
 
     def _replace(self, tables: Tables) -> None:
-        self.tables = self.store.tables = self.catalogue.tables = tables
+        self.tables = self.store.tables = self.catalogue.tables = self.book.tables = tables
         self.resets.append(self.scheduler.ms)
         self._lagging.clear()
         self._seen = {key: (self._writes, row.due) for key, row in tables.rows.items()}
@@ -309,6 +312,8 @@ class World:
         return Bundle(
             bookings=FaultyPort(faults, "bookings", self.store),
             listings=FaultyPort(faults, "listings", self.catalogue),
+            ledger=FaultyPort(faults, "ledger", self.book),
+            search_secrets=FakeSecrets(key="the key that search works with"),
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
             hosts=FaultyPort(faults, "hosts", FakeHosts()),
             queue=FaultyPort(faults, "queue", self.queue),

@@ -47,6 +47,10 @@ HEADERS: Mapping[str, Json] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {"description": "How to sign in.", "required": True, "schema": {"const": "Bearer"}},
+    "Link": {
+        "description": "Of a list as CSV: the next page, with `rel=next`. None on the last one.",
+        "schema": TEXT,
+    },
     "Idempotent-Replayed": {
         "description": "The success of an earlier call under the same key.",
         "schema": {"const": "true"},

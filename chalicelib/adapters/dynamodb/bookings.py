@@ -39,7 +39,7 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Nights
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
-from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
 from chalicelib.domain.slots import SLOTS, HoldSlot
@@ -172,11 +172,11 @@ class DynamoBookings:
         released = [day for day in before.held_nights if day not in after.held_nights]
         taken = [day for day in after.held_nights if day not in before.held_nights]
         if not released and not taken:
-            self._writes.one(lambda: _booking_item(after).save(condition=unchanged), lost=VersionLost)
+            self._writes.one(lambda: _booking_item(after, before).save(condition=unchanged), lost=VersionLost)
             return after
 
         def fill(transaction: TransactWrite) -> None:
-            transaction.save(_booking_item(after), condition=unchanged)
+            transaction.save(_booking_item(after, before), condition=unchanged)
             release(transaction, after.place.listing_id, released, after.stay.units)
             if not taken:
                 return
@@ -352,8 +352,8 @@ def _guest_key(guest_id: PersonId) -> str:
     return f"GUEST#{guest_id}"
 
 
-def _booking_item(booking: Booking) -> BookingItem:
-    due = due_at(booking)
+def _booking_item(booking: Booking, before: Booking | None = None) -> BookingItem:
+    due = due_at(booking) if before is None else indexed_due_at(before, booking)
     reason = attention(booking)
     created = instant_key(booking.created_at)
     confirmed = booking.status == "confirmed"

@@ -157,6 +157,7 @@ def page_of(
     after: str | None,
     newest_first: bool = False,
     range_condition: Condition | None = None,
+    consistent: bool = False,
 ) -> Page[T]:
     """One page of an index or a partition, each item as ``read`` makes it; its cursor is the last key as JSON."""
     results = index.query(
@@ -165,6 +166,7 @@ def page_of(
         scan_index_forward=not newest_first,
         limit=limit,
         page_size=limit,
+        consistent_read=consistent,
         last_evaluated_key=json.loads(after) if after else None,
     )
     items = tuple(read(item) for item in results)

@@ -18,6 +18,7 @@ import msgspec
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.host import Host
+from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
@@ -128,6 +129,30 @@ def encode_review(review: Review) -> bytes:
 def decode_review(record: bytes, *, form: int, name: str) -> Review:
     """The review as it was saved. Raises Unreadable."""
     return _inflate(record, Review, form=form, name=name)
+
+
+def encode_line(line: LedgerLine) -> bytes:
+    """The whole line."""
+    return _deflate(line)
+
+
+def decode_line(record: bytes, *, form: int, name: str) -> LedgerLine:
+    """The line as it was written. Raises Unreadable."""
+    return _inflate(record, LedgerLine, form=form, name=name)
+
+
+class _Totals(Record, frozen=True):
+    rows: tuple[TotalRow, ...]
+
+
+def encode_totals(rows: tuple[TotalRow, ...]) -> bytes:
+    """The rows of a day's totals."""
+    return _deflate(_Totals(rows))
+
+
+def decode_totals(record: bytes, *, form: int, name: str) -> tuple[TotalRow, ...]:
+    """The rows as they were kept. Raises Unreadable."""
+    return _inflate(record, _Totals, form=form, name=name).rows
 
 
 def inflate(record: bytes, *, form: int, name: str) -> bytes:

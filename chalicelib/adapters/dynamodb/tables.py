@@ -1,9 +1,10 @@
-"""The two tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
+"""The three tables as PynamoDB models: their keys, their indexes, and the one connection that all models share.
 
 ``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
 ``GUEST#…`` (a guest's hold slots), ``HOST#…`` (a host's profile), ``ORPHAN#…`` (money for a reference that we do not
 hold) and ``SALT``.
+``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
 
@@ -260,7 +261,49 @@ class SaltItem(Model):
     salt = BinaryAttribute(null=True, legacy_encoding=False)
 
 
-def connect(*, listings_table: str, bookings_table: str) -> Connection:
+class LedgerHostIndex(GlobalSecondaryIndex["LedgerItem"]):
+    """A host's lines, by the day from which they count."""
+
+    class Meta:
+        index_name = "by_host"
+        projection = KeysOnlyProjection()
+
+    host_key = UnicodeAttribute(hash_key=True)
+    counted = UnicodeAttribute(range_key=True)
+
+
+class ReferenceIndex(GlobalSecondaryIndex["LedgerItem"]):
+    """The lines of a gateway's own reference, by its keyed hash."""
+
+    class Meta:
+        index_name = "by_reference"
+        projection = KeysOnlyProjection()
+
+    reference_key = UnicodeAttribute(hash_key=True)
+    line = UnicodeAttribute(range_key=True)
+
+
+class LedgerItem(Model):
+    """A line of the ledger, the totals of a day, or another small item that finance keeps."""
+
+    class Meta(_Meta):
+        pass
+
+    book = UnicodeAttribute(hash_key=True)
+    line = UnicodeAttribute(range_key=True)
+    schema = NumberAttribute(null=True)
+    host_key = UnicodeAttribute(null=True)
+    counted = UnicodeAttribute(null=True)
+    reference_key = UnicodeAttribute(null=True)
+    generation = NumberAttribute(null=True)
+    chunks = NumberAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+    by_host = LedgerHostIndex()
+    by_reference = ReferenceIndex()
+
+
+def connect(*, listings_table: str, bookings_table: str, ledger_table: str) -> Connection:
     """Bind the models to this stage's tables, all over one connection: one botocore session, one client, one pool.
 
     PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
@@ -269,6 +312,7 @@ def connect(*, listings_table: str, bookings_table: str) -> Connection:
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
         bookings_table: (BookingItem, GuestItem, HostItem, SaltItem),
+        ledger_table: (LedgerItem,),
     }
     for name, models in tables.items():
         first: Any = models[0]

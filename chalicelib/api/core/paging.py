@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Protocol, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -50,16 +51,39 @@ def page(
 
     A page whose text would be too long is found again with fewer items. Raises InvalidCursor.
     """
+
+    def text_of(found: Any, cursor: str | None) -> str:
+        return msgspec.json.encode(answer(found, tuple(shape(item) for item in found.items), cursor)).decode()
+
+    text, _ = _text(call, query, find, text_of)
+    return Answer(text, headers={"Content-Type": "application/json"})
+
+
+def text_page(
+    call: Call, query: Paged, find: Find[T], text: Callable[[tuple[T, ...]], str], headers: Mapping[str, str]
+) -> Answer:
+    """One page of a list in another format, whose ``Link`` header names the next one. Raises InvalidCursor."""
+    written, cursor = _text(call, query, find, lambda found, _: text(found.items))
+    if cursor is None:
+        return Answer(written, headers=headers)
+    asked = {name: value for name, value in (call.request.query_params or {}).items() if name != "cursor"}
+    return Answer(written, headers={**headers, "Link": f'<?{urlencode({**asked, "cursor": cursor})}>; rel="next"'})
+
+
+def _text(
+    call: Call, query: Paged, find: Find[T], text_of: Callable[[Page[T], str | None], str]
+) -> tuple[str, str | None]:
+    """A page as text, with its sealed cursor; found again with fewer items where the text would be too long."""
     scope, limit = _scope(call, query), query.limit
     after = None if query.cursor is None else unseal(call.container.bookings.salt(), scope, query.cursor)
     while True:
         found = find(limit=limit, after=after)
         end = found.next_cursor
         cursor = None if end is None else seal(call.container.bookings.salt(), scope, end)
-        text = msgspec.json.encode(answer(found, tuple(shape(item) for item in found.items), cursor)).decode()
+        text = text_of(found, cursor)
         size = len(json.dumps(text))
         if size <= MOST_BYTES or limit == 1:
-            return Answer(text, headers={"Content-Type": "application/json"})
+            return text, cursor
         limit = max(1, limit * MOST_BYTES // size)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date
 from functools import partial
 from typing import Literal
@@ -13,9 +11,9 @@ from chalice.app import Blueprint
 
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
+from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.api.core.negotiation import by_preference
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
@@ -221,28 +219,22 @@ def resolve_refund(call: Call, body: RefundResolution) -> Answer:
 def read_report(call: Call, query: Period) -> Answer:
     """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
     sums = operators.report(call.container, call.principal, query.start, query.end)
-    if _wants_csv(call):
-        return Answer(_csv(sums), 200, {"Content-Type": "text/csv; charset=utf-8"})
+    if wants_csv(call.request.headers.get("accept", "")):
+        return Answer(_csv(sums), 200, CSV_HEADERS)
     return Answer(Report(query.start, query.end, tuple(SumsOut.of(day) for day in sums)))
-
-
-def _wants_csv(call: Call) -> bool:
-    """CSV is liked better than JSON, which is what there is otherwise."""
-    for name in by_preference(call.request.headers.get("accept", "")):
-        if name in ("text/csv", "text/*"):
-            return True
-        if name in ("application/json", "application/*", "*/*"):
-            return False
-    return False
 
 
 def _csv(sums: tuple[Sums, ...]) -> str:
     """One line a day and currency; amounts in major units, as accountants' programs read them."""
-    out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(["day", "currency", "bookings", "payments", "taken", "fees", "refunded", "refunds_owed"])
-    for day in sums:
-        money = (day.taken, day.fees, day.refunded, day.refunds_owed)
-        counts = (day.bookings, day.payments)
-        lines.writerow([day.day.isoformat(), day.currency, *counts, *(amount.decimal for amount in money)])
-    return out.getvalue()
+    header = ("day", "currency", "bookings", "payments", "taken", "fees", "refunded", "refunds_owed")
+    rows = (
+        (
+            day.day.isoformat(),
+            day.currency,
+            day.bookings,
+            day.payments,
+            *(amount.decimal for amount in (day.taken, day.fees, day.refunded, day.refunds_owed)),
+        )
+        for day in sums
+    )
+    return csv_text(header, rows, bom=False)

@@ -1,0 +1,169 @@
+"""The ledger on DynamoDB: lines that are put once and never change, and the kept totals of days that are over.
+
+A line lies under its day (``LINES#2027-01-14``), in order of time. The totals of a day lie under its month
+(``TOTALS#2027-01``), those by host in chunks beside them (``HOSTS#2027-01``): one query reads a month of either.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
+from chalicelib.adapters.dynamodb.records import FORM, decode_line, decode_totals, encode_line, encode_totals
+from chalicelib.adapters.dynamodb.tables import LedgerItem, instant_key
+from chalicelib.domain.ids import PersonId
+from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
+from chalicelib.services.ports import DayTotals, Page, VersionLost
+
+LINES = "LINES#"
+TOTALS = "TOTALS#"
+HOSTS = "HOSTS#"
+ROWS_OF_A_CHUNK = 400
+"""Rows by host in one item: about a hundredth of what an item may weigh."""
+MOST_OF_A_REFERENCE = 100
+
+
+class DynamoLedger:
+    """The LedgerStore port."""
+
+    def __init__(self, connection: Connection, writes: Writes | None = None) -> None:
+        self._connection = connection
+        self._writes = writes or Writes()
+
+    def write(self, line: LedgerLine, *, reference_key: str | None, late: bool) -> bool:
+        item = _line_item(line, reference_key)
+        # It is written once: whoever comes again finds it, as it was made from the same booking.
+        absent = LedgerItem.book.does_not_exist()
+        try:
+            if not late:
+                self._writes.one(lambda: item.save(condition=absent), lost=VersionLost)
+                return True
+
+            def fill(transaction: TransactWrite) -> None:
+                transaction.save(item, condition=absent)
+                # Whoever adds up the day now, or did so before, has not seen this line.
+                outdated: list[Action] = [
+                    LedgerItem.generation.set((LedgerItem.generation | 0) + 1),
+                    LedgerItem.schema.set(FORM),
+                    LedgerItem.record.remove(),
+                ]
+                transaction.update(LedgerItem(*_totals_key(line.day)), actions=outdated)
+
+            self._writes.all(self._connection, fill, lost=(VersionLost,))
+        except VersionLost:
+            return False
+        return True
+
+    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        return page_of(LedgerItem, f"{LINES}{day}", _line, limit=limit, after=after, consistent=True)
+
+    def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
+        days = LedgerItem.counted.between(start.isoformat(), f"{end}~")
+        page = page_of(LedgerItem.by_host, host_id, _key, limit=limit, after=after, range_condition=days)
+        return Page(self._read(page.items), page.next_cursor)
+
+    def of_reference(self, reference_key: str) -> tuple[LedgerLine, ...]:
+        page = page_of(LedgerItem.by_reference, reference_key, _key, limit=MOST_OF_A_REFERENCE, after=None)
+        return self._read(page.items)
+
+    @reading()
+    def _read(self, keys: tuple[tuple[str, str], ...]) -> tuple[LedgerLine, ...]:
+        found = {_key(item): item for item in LedgerItem.batch_get(keys, consistent_read=True)}
+        return tuple(_line(found[key]) for key in keys if key in found)
+
+    @reading()
+    def totals(self, start: date, end: date, *, hosts: bool) -> Mapping[date, DayTotals]:
+        found: dict[date, DayTotals] = {}
+        for first, last in _months(start, end):
+            kept = {item.line: item for item in _of_days(TOTALS, first, last)}
+            parts = list(_of_days(HOSTS, first, last)) if hosts else []
+            for item in kept.values():
+                day = date.fromisoformat(f"{item.book.removeprefix(TOTALS)}-{item.line}")
+                generation = int(item.generation or 0)
+                rows: tuple[TotalRow, ...] | None = None
+                if item.record is not None:
+                    own = [part for part in parts if part.line.startswith(f"{item.line}#{generation}#")]
+                    complete = not hosts or len(own) == int(item.chunks or 0)
+                    sources = own if hosts else [item]
+                    rows = tuple(row for source in sources for row in _rows(source)) if complete else None
+                found[day] = DayTotals(generation, rows)
+        return found
+
+    def keep_totals(self, day: date, totals: DayTotals) -> bool:
+        rows = totals.rows or ()
+        chunks = [rows[place : place + ROWS_OF_A_CHUNK] for place in range(0, len(rows), ROWS_OF_A_CHUNK)]
+        book, part = _totals_key(day)
+        of_hosts = book.replace(TOTALS, HOSTS)
+        for number, chunk in enumerate(chunks):
+            line = f"{part}#{totals.generation}#{number:04}"
+            item = LedgerItem(of_hosts, line, schema=FORM, record=encode_totals(chunk))
+            self._writes.one(item.save, lost=VersionLost)
+        kept = LedgerItem(
+            book,
+            part,
+            schema=FORM,
+            generation=totals.generation,
+            chunks=len(chunks),
+            record=encode_totals(merge(rows, by=frozenset({"day", "gateway"}))),
+        )
+        # No line came too late since the generation was read.
+        as_read = LedgerItem.generation == totals.generation
+        if not totals.generation:
+            as_read = LedgerItem.book.does_not_exist() | as_read
+        try:
+            self._writes.one(lambda: kept.save(condition=as_read), lost=VersionLost)
+        except VersionLost:
+            return False
+        return True
+
+
+def _line_item(line: LedgerLine, reference_key: str | None) -> LedgerItem:
+    order = f"{instant_key(line.at)}#{line.line_id}"
+    return LedgerItem(
+        f"{LINES}{line.day}",
+        order,
+        schema=FORM,
+        host_key=line.host_id,
+        counted=f"{line.counts_on}#{order}",
+        reference_key=reference_key,
+        record=encode_line(line),
+    )
+
+
+def _line(item: LedgerItem) -> LedgerLine:
+    return decode_line(item.record or b"", form=int(item.schema or 0), name=item.line)
+
+
+def _rows(item: LedgerItem) -> tuple[TotalRow, ...]:
+    return decode_totals(item.record or b"", form=int(item.schema or 0), name=f"{item.book}-{item.line}")
+
+
+def _key(item: LedgerItem) -> tuple[str, str]:
+    return item.book, item.line
+
+
+def _totals_key(day: date) -> tuple[str, str]:
+    return f"{TOTALS}{day:%Y-%m}", f"{day:%d}"
+
+
+def _of_days(book: str, first: date, last: date) -> Iterator[LedgerItem]:
+    return iter(
+        LedgerItem.query(
+            f"{book}{first:%Y-%m}", LedgerItem.line.between(f"{first:%d}", f"{last:%d}~"), consistent_read=True
+        )
+    )
+
+
+def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
+    """The first and last day of each month from ``start`` to ``end``, as far as they lie within."""
+    first = start
+    while first <= end:
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+        yield first, min(last, end)
+        first = last + timedelta(days=1)

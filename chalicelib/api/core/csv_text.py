@@ -1,0 +1,45 @@
+"""CSV for people's spreadsheets: nothing that a guest typed is ever taken for a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from chalicelib.api.core.negotiation import by_preference
+
+CSV_HEADERS = {"Content-Type": "text/csv; charset=utf-8"}
+_BOM = "\ufeff"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def wants_csv(accept: str) -> bool:
+    """CSV is liked better than JSON, which is what there is otherwise."""
+    for name in by_preference(accept):
+        if name in ("text/csv", "text/*"):
+            return True
+        if name in ("application/json", "application/*", "*/*"):
+            return False
+    return False
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = True) -> str:
+    """Lines that end in CRLF; None is an empty field, and a text that a spreadsheet would work out begins with ``'``.
+
+    ``bom``: programs that guess at an encoding guess UTF-8.
+    """
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\r\n")
+    lines.writerow(header)
+    lines.writerows([_plain(field) for field in row] for row in rows)
+    return (_BOM if bom else "") + out.getvalue()
+
+
+def _plain(field: object) -> object:
+    if not isinstance(field, str) or not field.startswith(_FORMULA) or _is_number(field):
+        return field
+    return f"'{field}"
+
+
+def _is_number(field: str) -> bool:
+    return field.removeprefix("-").replace(".", "", 1).isdigit()

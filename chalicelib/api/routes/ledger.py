@@ -1,0 +1,215 @@
+"""The ledger over HTTP: its lines, and what they add up to."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
+from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
+from chalicelib.api.core.paging import Paged, page, text_page
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.booking import LineKind
+from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.ledger import LedgerLine, TotalRow
+from chalicelib.domain.money import Money
+from chalicelib.services.operators import ledger
+from chalicelib.services.ports import Page
+
+routes = Blueprint(__name__)
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+_BY = ("day", "gateway", "currency", "host")
+
+
+class LedgerQuery(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Lines of the days from ``from`` to ``to``, both included, in the stage's time zone."""
+
+    start: date
+    end: date
+    host_id: _Name | None = None
+    gateway: _Name | None = None
+
+
+class TotalsQuery(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """Days from ``from`` to ``to``, both included, and what to add up by: some of day, gateway, currency, host."""
+
+    start: date
+    end: date
+    by: Annotated[str, msgspec.Meta(max_length=40)] = "day,gateway,currency"
+
+
+class LedgerLineOut(msgspec.Struct, frozen=True):
+    """Money that moved: in where ``gross`` is positive, out where it is negative.
+
+    ``fee`` and ``net`` are null where the gateway did not say its fee. ``counts_on`` is the day from which the host is
+    owed it.
+    """
+
+    line_id: str
+    kind: LineKind
+    at: Instant
+    day: Day
+    gross: MoneyOut
+    fee: MoneyOut | None
+    net: MoneyOut | None
+    gateway: str
+    mode: str
+    provider_reference: str | None
+    booking_id: str
+    tx_ref: str
+    refund_id: str | None
+    listing_id: str
+    host_id: str
+    counts_on: Day
+
+    @classmethod
+    def of(cls, line: LedgerLine) -> LedgerLineOut:
+        return cls(
+            line.line_id,
+            line.kind,
+            instant(line.at),
+            line.day.isoformat(),
+            MoneyOut.of(line.gross),
+            None if line.fee is None else MoneyOut.of(line.fee),
+            None if line.net is None else MoneyOut.of(line.net),
+            line.gateway,
+            line.mode,
+            line.provider_reference,
+            line.booking_id,
+            line.tx_ref,
+            line.refund_id,
+            line.listing_id,
+            line.host_id,
+            line.counts_on.isoformat(),
+        )
+
+
+class TotalOut(msgspec.Struct, frozen=True):
+    """Lines added up. ``day``, ``gateway`` and ``host_id`` are null where the sum is not of one.
+
+    ``gross`` is what came in, ``refunded`` and ``reversed`` what went out, ``net`` the rest, less the ``fees`` that are
+    known; ``fees_unknown`` counts the payments whose fee the gateway did not say.
+    """
+
+    day: Day | None
+    gateway: str | None
+    currency: str
+    host_id: str | None
+    payments: int
+    refunds: int
+    gross: MoneyOut
+    refunded: MoneyOut
+    reversed: MoneyOut
+    fees: MoneyOut
+    fees_unknown: int
+    net: MoneyOut
+
+    @classmethod
+    def of(cls, row: TotalRow) -> TotalOut:
+        def money(minor: int) -> MoneyOut:
+            return MoneyOut.of(Money(minor, row.currency))
+
+        return cls(
+            None if row.day is None else row.day.isoformat(),
+            row.gateway or None,
+            row.currency,
+            row.host_id or None,
+            row.counts.get("payment", 0),
+            row.counts.get("refund", 0),
+            money(row.amounts.get("payment", 0)),
+            money(-row.amounts.get("refund", 0)),
+            money(-row.amounts.get("reversal", 0)),
+            money(row.fees),
+            row.fees_unknown,
+            MoneyOut.of(row.net),
+        )
+
+
+class Totals(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """The ledger of a period, added up."""
+
+    start: date
+    end: date
+    items: tuple[TotalOut, ...]
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/ledger",
+    role="operator",
+    outcomes=(Outcome(body=Page[LedgerLineOut], texts=("text/csv",), headers=("Link",)),),
+)
+def list_ledger(call: Call, query: LedgerQuery) -> Answer:
+    """List movements of money by the day on which they happened; CSV where it is asked for.
+
+    A page of CSV names the next one in its ``Link`` header.
+    """
+    find = partial(
+        ledger.lines,
+        call.container,
+        call.principal,
+        query.start,
+        query.end,
+        host_id=query.host_id,
+        gateway=query.gateway,
+    )
+    if wants_csv(call.request.headers.get("accept", "")):
+        return text_page(call, query, find, lambda lines: csv_text(_LINE_HEADER, map(_line_fields, lines)), CSV_HEADERS)
+    return page(call, query, find, LedgerLineOut.of)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/ledger/totals",
+    role="operator",
+    outcomes=(Outcome(body=Totals, texts=("text/csv",)),),
+)
+def read_ledger_totals(call: Call, query: TotalsQuery) -> Answer:
+    """Add up the ledger of a period by day, gateway, currency and host, as asked; CSV where it is asked for."""
+    by = frozenset(query.by.split(","))
+    if not by <= set(_BY):
+        wrong = FieldError("by", f"some of {', '.join(_BY)}, with commas between them")
+        raise InvalidRequest("The sums cannot be made.", errors=(wrong,))
+    rows = ledger.totals(call.container, call.principal, query.start, query.end, by=by)
+    if wants_csv(call.request.headers.get("accept", "")):
+        return Answer(csv_text(_TOTAL_HEADER, map(_total_fields, rows)), 200, CSV_HEADERS)
+    return Answer(Totals(query.start, query.end, tuple(map(TotalOut.of, rows))))
+
+
+_LINE_HEADER = (
+    "day", "at", "kind", "gross", "fee", "net", "currency", "gateway", "mode", "provider_reference", "booking_id",
+    "tx_ref", "refund_id", "listing_id", "host_id", "counts_on", "line_id",
+)  # fmt: skip
+_TOTAL_HEADER = (
+    "day", "gateway", "currency", "host_id", "payments", "refunds", "gross", "refunded", "reversed", "fees",
+    "fees_unknown", "net",
+)  # fmt: skip
+
+
+def _line_fields(line: LedgerLine) -> tuple[object, ...]:
+    """Amounts in major units, as accountants' programs read them."""
+    fee, net = (None if money is None else money.decimal for money in (line.fee, line.net))
+    return (
+        line.day, instant(line.at), line.kind, line.gross.decimal, fee, net, line.gross.currency, line.gateway,
+        line.mode, line.provider_reference, line.booking_id, line.tx_ref, line.refund_id, line.listing_id,
+        line.host_id, line.counts_on, line.line_id,
+    )  # fmt: skip
+
+
+def _total_fields(row: TotalRow) -> tuple[object, ...]:
+    def decimal(minor: int) -> str:
+        return Money(minor, row.currency).decimal
+
+    refunded, taken_back = (-row.amounts.get(kind, 0) for kind in ("refund", "reversal"))
+    return (
+        row.day, row.gateway, row.currency, row.host_id, row.counts.get("payment", 0), row.counts.get("refund", 0),
+        decimal(row.amounts.get("payment", 0)), decimal(refunded), decimal(taken_back), decimal(row.fees),
+        row.fees_unknown, row.net.decimal,
+    )  # fmt: skip

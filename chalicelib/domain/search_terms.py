@@ -1,0 +1,48 @@
+"""What a booking is found by: keyed hashes of what people write differently, each in the one form that is compared."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import unicodedata
+
+from chalicelib.domain.cities import fold
+from chalicelib.domain.contact import Contact
+from chalicelib.domain.record import Record
+
+_BYTES = 16
+
+
+class SearchKeys(Record, frozen=True, kw_only=True):
+    """The keyed hashes of a contact, 22 characters each; empty where the contact has no such part."""
+
+    email: str = ""
+    phone: str = ""
+    name: str = ""
+
+
+def keyed(secret: bytes, kind: str, value: str) -> str:
+    """128 bits of HMAC-SHA-256 of a value of one kind, as 22 characters; nobody without the secret can guess back."""
+    digest = hmac.new(secret, f"{kind}\0{value}".encode(), hashlib.sha256).digest()[:_BYTES]
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def email_form(text: str) -> str:
+    """An e-mail address as it is compared: case and surrounding spaces do not tell."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def keys_of(contact: Contact, secret: bytes) -> SearchKeys:
+    """The keys of a contact: e-mail, phone, and last name, or the only name of who has one."""
+    name = fold(contact.last_name or contact.first_name)
+    return SearchKeys(
+        email=keyed(secret, "email", email_form(contact.email)) if contact.email else "",
+        phone=keyed(secret, "phone", contact.phone) if contact.phone else "",
+        name=keyed(secret, "name", name) if name else "",
+    )
+
+
+def reference_key_of(reference: str, secret: bytes) -> str:
+    """The key of a gateway's own name for a payment or a refund; its case tells."""
+    return keyed(secret, "reference", reference.strip())

@@ -1,0 +1,135 @@
+"""What every LedgerStore must do: one suite, run on the fake and on DynamoDB."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Protocol
+
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
+from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
+from chalicelib.domain.money import Money
+from chalicelib.services.ports import DayTotals, LedgerStore
+
+DAY = date(2027, 1, 14)
+NOON = datetime(2027, 1, 14, 9, tzinfo=UTC)
+ALL = frozenset({"day", "gateway", "host"})
+NO_HOSTS = frozenset({"day", "gateway"})
+
+
+class Bench(Protocol):
+    ledger: LedgerStore
+
+
+def a_line(number: int = 1, **changes: Any) -> LedgerLine:
+    known: dict[str, Any] = {
+        "line_id": f"GZ{number:014}-1.payment",
+        "kind": "payment",
+        "at": NOON + timedelta(minutes=number),
+        "day": DAY,
+        "gross": Money(245000, "ETB"),
+        "fee": Money(6125, "ETB"),
+        "gateway": "chapa",
+        "mode": "test",
+        "booking_id": BookingId(f"GZ{number:014}"),
+        "tx_ref": TxRef(f"GZ{number:014}-1"),
+        "listing_id": ListingId("lst_0000000000000001"),
+        "host_id": PersonId("host-abebe"),
+        "counts_on": date(2027, 1, 20),
+        "provider_reference": f"AP{number}",
+    }
+    return LedgerLine(**(known | changes))
+
+
+def written(bench: Bench, *lines: LedgerLine, late: bool = False) -> None:
+    for line in lines:
+        assert bench.ledger.write(line, reference_key=f"key-{line.provider_reference}", late=late)
+
+
+class LedgerContract:
+    """Every test is given a ``bench`` with an empty ledger."""
+
+    def test_a_line_is_written_once(self, bench: Bench) -> None:
+        written(bench, a_line())
+        assert not bench.ledger.write(a_line(), reference_key=None, late=False)
+        assert not bench.ledger.write(a_line(), reference_key=None, late=True)
+        assert bench.ledger.of_day(DAY, limit=10, after=None).items == (a_line(),)
+
+    def test_the_lines_of_a_day_come_in_order_of_time_and_in_pages(self, bench: Bench) -> None:
+        lines = [a_line(number) for number in (3, 1, 2)]
+        elsewhere = a_line(4, day=DAY + timedelta(days=1), at=NOON + timedelta(days=1))
+        written(bench, *lines, elsewhere)
+        first = bench.ledger.of_day(DAY, limit=2, after=None)
+        assert first.items == (a_line(1), a_line(2))
+        assert first.next_cursor is not None
+        assert bench.ledger.of_day(DAY, limit=2, after=first.next_cursor).items == (a_line(3),)
+        assert bench.ledger.of_day(DAY + timedelta(days=1), limit=9, after=None).items == (elsewhere,)
+        assert bench.ledger.of_day(DAY - timedelta(days=1), limit=9, after=None).items == ()
+
+    def test_a_hosts_lines_come_by_the_day_that_they_count_on(self, bench: Bench) -> None:
+        early, late = a_line(1, counts_on=date(2027, 2, 1)), a_line(2, counts_on=date(2027, 1, 31))
+        written(bench, early, late, a_line(3, host_id=PersonId("host-other")))
+        host = PersonId("host-abebe")
+        found = bench.ledger.of_host(host, date(2027, 1, 1), date(2027, 2, 1), limit=1, after=None)
+        assert found.items == (late,)
+        more = bench.ledger.of_host(host, date(2027, 1, 1), date(2027, 2, 1), limit=1, after=found.next_cursor)
+        assert more.items == (early,)
+        january = bench.ledger.of_host(host, date(2027, 1, 31), date(2027, 1, 31), limit=9, after=None)
+        assert january.items == (late,)
+        assert bench.ledger.of_host(host, date(2027, 2, 2), date.max, limit=9, after=None).items == ()
+
+    def test_a_line_is_found_by_its_reference(self, bench: Bench) -> None:
+        written(bench, a_line(1), a_line(2))
+        bench.ledger.write(a_line(3, provider_reference=None), reference_key=None, late=False)
+        assert bench.ledger.of_reference("key-AP2") == (a_line(2),)
+        assert bench.ledger.of_reference("key-AP3") == ()
+
+    def test_totals_are_kept_with_and_without_hosts(self, bench: Bench) -> None:
+        lines = [a_line(number, host_id=PersonId(f"host-{number % 3}")) for number in range(1, 9)]
+        rows = add_up(lines)
+        assert len(rows) == 3
+        assert bench.ledger.totals(DAY, DAY, hosts=True) == {}
+        assert bench.ledger.keep_totals(DAY, DayTotals(0, rows))
+        assert bench.ledger.totals(DAY, DAY, hosts=True) == {DAY: DayTotals(0, rows)}
+        assert bench.ledger.totals(DAY, DAY, hosts=False) == {DAY: DayTotals(0, merge(rows, by=NO_HOSTS))}
+        assert bench.ledger.totals(DAY + timedelta(days=1), date(2027, 3, 1), hosts=True) == {}
+
+    def test_a_day_without_money_is_kept_as_well(self, bench: Bench) -> None:
+        assert bench.ledger.keep_totals(DAY, DayTotals(0, ()))
+        for hosts in (True, False):
+            assert bench.ledger.totals(DAY, DAY, hosts=hosts) == {DAY: DayTotals(0, ())}
+
+    def test_many_hosts_of_one_day(self, bench: Bench) -> None:
+        rows = merge(
+            (TotalRow(currency="ETB", day=DAY, gateway="chapa", host_id=f"host-{n:05}", fees=n) for n in range(950)),
+            by=ALL,
+        )
+        assert bench.ledger.keep_totals(DAY, DayTotals(0, rows))
+        assert bench.ledger.totals(DAY, DAY, hosts=True)[DAY].rows == rows
+
+    def test_totals_of_several_months(self, bench: Bench) -> None:
+        days = [date(2026, 12, 31), date(2027, 1, 1), date(2027, 1, 31), date(2027, 2, 1)]
+        for number, day in enumerate(days, 1):
+            bench.ledger.keep_totals(day, DayTotals(0, add_up([a_line(number, day=day)])))
+        assert sorted(bench.ledger.totals(days[0], days[-1], hosts=True)) == days
+        assert sorted(bench.ledger.totals(days[1], days[2], hosts=False)) == days[1:3]
+
+    def test_a_late_line_drops_what_was_kept(self, bench: Bench) -> None:
+        bench.ledger.keep_totals(DAY, DayTotals(0, add_up([a_line(1)])))
+        written(bench, a_line(2), late=True)
+        for hosts in (True, False):
+            assert bench.ledger.totals(DAY, DAY, hosts=hosts) == {DAY: DayTotals(1, None)}
+        again = DayTotals(1, add_up([a_line(1), a_line(2)]))
+        assert bench.ledger.keep_totals(DAY, again)
+        assert bench.ledger.totals(DAY, DAY, hosts=True) == {DAY: again}
+
+    def test_sums_that_a_late_line_overtook_are_not_kept(self, bench: Bench) -> None:
+        written(bench, a_line(1), late=True)
+        assert not bench.ledger.keep_totals(DAY, DayTotals(0, ()))
+        assert bench.ledger.totals(DAY, DAY, hosts=True) == {DAY: DayTotals(1, None)}
+
+    def test_a_late_line_that_is_there_already_drops_nothing(self, bench: Bench) -> None:
+        written(bench, a_line(1))
+        kept = DayTotals(0, add_up([a_line(1)]))
+        bench.ledger.keep_totals(DAY, kept)
+        assert not bench.ledger.write(a_line(1), reference_key=None, late=True)
+        assert bench.ledger.totals(DAY, DAY, hosts=True) == {DAY: kept}
