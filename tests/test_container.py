@@ -281,7 +281,7 @@ CLIENTS: dict[Function, set[str]] = {
     "webhooks": {"sqs", "ssm"},
     "sweep": {"sqs"},
     "reconcile": {"sqs", "ssm"},
-    "send_emails": {"ses"},
+    "send_emails": {"ses", "ssm"},
 }
 
 

@@ -46,7 +46,8 @@ LetterKind = Literal[
     "host_cancelled",
 ]
 LineKind = Literal["payment", "refund", "reversal"]
-"""What a line of the ledger tells of: money that came, went back by a refund of ours, or was taken back without one."""
+"""What a line of the ledger tells of: a `payment` that came, a `refund` that is done, or a `reversal`, by which the
+gateway took a payment back without a refund."""
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
 """Who or what brought a change: a `guest`, a `host` or an `operator` by a call; the gateway's `webhook` or unsigned
 `callback`; the guest's `return` to our page; a call of `verify`; the `sweep`, which does what is due; the delivery of

@@ -42,16 +42,16 @@ def test_a_paid_booking_is_a_line(world: World, booking: dict[str, Any]) -> None
 
 
 def test_lines_as_csv_in_pages(world: World, booking: dict[str, Any]) -> None:
-    world.paid(world.book(key="another"))
+    another = world.paid(world.book(key="another"))
     world.deliver_letters()
     reply = world.call("GET", "/v1/ops/ledger", by=world.operator(), query=DAYS | {"limit": "1"}, headers=CSV)
     assert reply.headers["Content-Type"] == "text/csv; charset=utf-8"
     [first] = rows(reply)
-    assert (first["tx_ref"], first["gross"]) == (booking["payment"]["tx_ref"], "7350.00")
+    assert first["gross"] == "7350.00"
     cursor = reply.headers["Link"].partition("cursor=")[2].partition(">")[0]
     query = DAYS | {"limit": "1", "cursor": cursor}
     [second] = rows(world.call("GET", "/v1/ops/ledger", by=world.operator(), query=query, headers=CSV))
-    assert second["tx_ref"] != first["tx_ref"]
+    assert {first["tx_ref"], second["tx_ref"]} == {each["payment"]["tx_ref"] for each in (booking, another)}
 
 
 def test_totals(world: World, booking: dict[str, Any]) -> None:

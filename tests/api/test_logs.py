@@ -59,7 +59,7 @@ def test_the_id_goes_from_the_request_to_the_e_mail(world: World, lines: Lines) 
     reply = world.call("POST", "/v1/bookings", world.request(world.listing()), by=world.guest(), key="k")
     booking = world.paid(reply.body)
     messages = world.messages(world.resources.emails_queue_url)
-    task = {"booking_id": booking["booking_id"], "entries": ["1", "2"], "request_id": reply.request_id}
+    task = {"booking_id": booking["booking_id"], "entries": ["1", "2", "3"], "request_id": reply.request_id}
     assert [json.loads(message["Body"]) for message in messages] == [task]
     world.container.queue.enqueue_outbox(world.container.task_of(json.dumps(task)))
     lines()
@@ -67,7 +67,7 @@ def test_the_id_goes_from_the_request_to_the_e_mail(world: World, lines: Lines) 
     assert "hanna.tesfaye@gmail.com" in addresses
     written = lines()
     assert {line["request_id"] for line in written} == {reply.request_id}
-    assert {line["message"] for line in written} == {"email_sent"}
+    assert {line["message"] for line in written} == {"email_sent", "line_written"}
     assert {line["lambda_request_id"] for line in written} == {"lambda-1"}
 
 

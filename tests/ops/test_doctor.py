@@ -118,7 +118,7 @@ def test_secrets_that_are_missing_or_for_the_other_money(session: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "runs", "signs"), [("ENABLED", 15, "✓✓"), ("DISABLED", 0, "✗✗"), ("ENABLED", 0, "✓✗")]
+    ("state", "runs", "signs"), [("ENABLED", 15, "✓✓"), ("DISABLED", 0, "✗✗✗"), ("ENABLED", 0, "✓✗")]
 )
 def test_the_clock(state: str, runs: int, signs: str) -> None:
     events = Told(describe_rule={"Name": "rule", "State": state})
@@ -136,7 +136,7 @@ def test_dead_letters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "stage", "signs"), [(True, "prod", "✓✓✓✓"), (False, "prod", "✗✗✗✗"), (False, "dev", "✗✗")]
+    ("on", "stage", "signs"), [(True, "prod", "✓✓✓✓✓✓"), (False, "prod", "✗✗✗✗✗✗"), (False, "dev", "✗✗✗")]
 )
 def test_tables_can_be_restored_and_in_production_not_deleted(on: bool, stage: str, signs: str) -> None:
     status = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED" if on else "DISABLED"}}

@@ -430,7 +430,7 @@ def test_a_crash_at_any_step_loses_no_letter(after: bool) -> None:
         assert list(harness.ports.tables.lines) == [f"{FIRST}-1.payment"]
         harness.check_invariants()
         steps += 1
-    assert steps == 8
+    assert steps == 9
 
 
 def test_a_letter_about_an_expired_hold_goes_out_in_time(harness: Harness, ports: Fakes) -> None:

@@ -105,7 +105,7 @@ def test_a_letter_without_an_address_is_never_dropped_in_silence(bare: Harness, 
     guests, hosts_own = bare.stored_booking(FIRST).letters
     assert (guests.status, guests.why) == ("sent", "")
     assert (hosts_own.status, hosts_own.why) == ("failed", "no_address")
-    last = bare.stored_booking(FIRST).history[-1]
+    last = bare.stored_booking(FIRST).history[-2]
     assert (last.kind, last.detail) == ("email_failed", "host_new_booking: no_address")
     line = {"level": "error", "booking_id": FIRST, "kind": "host_new_booking"}
     assert ports.observe.of("email_without_address") == [line]

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.booking import Actor, Booking, Cause, VerifySchedule
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, GatewayTimeout
+from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_MESSAGE, WATCHED_FOR
 from chalicelib.domain.verification import Availability
@@ -413,7 +414,7 @@ def test_e_mails_that_could_not_be_handed_over_are_due_again(harness: Harness, p
     ports.queue.down = True
     look(harness, "webhook")
     assert harness.stored_booking(FIRST).status == "confirmed"
-    assert harness.due_at(harness.stored_booking(FIRST)) == NOW + OUTBOX_MESSAGE
+    assert due_at(harness.stored_booking(FIRST)) == NOW + OUTBOX_MESSAGE
     ports.queue.down = False
     harness.advance(minutes=9)
     assert sorted(ports.mailer.subjects) == ["booking_confirmed 1", "host_new_booking 2"]

@@ -30,17 +30,24 @@ class LedgerQuery(Paged, frozen=True, kw_only=True, rename={"start": "from", "en
     """Lines of the days from ``from`` to ``to``, both included, in the stage's time zone."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, itself included."""
     host_id: _Name | None = None
+    """Only the lines of this host's listings, by the day from which they count."""
     gateway: _Name | None = None
+    """Only what went through this gateway; `elsewhere` for refunds that were paid in another way."""
 
 
 class TotalsQuery(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """Days from ``from`` to ``to``, both included, and what to add up by: some of day, gateway, currency, host."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, itself included."""
     by: Annotated[str, msgspec.Meta(max_length=40)] = "day,gateway,currency"
+    """What to add up by, with commas between: `day`, `gateway`, `currency`, `host`. Currencies are never added up."""
 
 
 class LedgerLineOut(msgspec.Struct, frozen=True):
@@ -51,21 +58,36 @@ class LedgerLineOut(msgspec.Struct, frozen=True):
     """
 
     line_id: str
+    """Its own id: what it is about, and its kind."""
     kind: LineKind
     at: Instant
+    """When the money moved."""
     day: Day
+    """The day of that in the stage's time zone."""
     gross: MoneyOut
+    """What moved: in where it is positive, out where it is negative."""
     fee: MoneyOut | None
+    """What the gateway kept of a payment; null where it did not say."""
     net: MoneyOut | None
+    """`gross` less the fee; null where the fee of a payment is not known."""
     gateway: str
+    """Through which gateway; `elsewhere` for a refund that was paid in another way."""
     mode: str
+    """`live` for real money, `test` for none."""
     provider_reference: str | None
+    """The gateway's own name for the payment or the refund."""
     booking_id: str
+    """The booking."""
     tx_ref: str
+    """The payment."""
     refund_id: str | None
+    """The refund, where it is one."""
     listing_id: str
+    """The listing."""
     host_id: str
+    """The host whose listing it is."""
     counts_on: Day
+    """The day from which the host is owed it: the end of the stay, or the day itself where that is later."""
 
     @classmethod
     def of(cls, line: LedgerLine) -> LedgerLineOut:
@@ -97,17 +119,29 @@ class TotalOut(msgspec.Struct, frozen=True):
     """
 
     day: Day | None
+    """The day; null where days are added up."""
     gateway: str | None
+    """The gateway; null where gateways are added up."""
     currency: str
+    """ISO 4217 code: currencies are never added up."""
     host_id: str | None
+    """The host; null where hosts are added up."""
     payments: int
+    """How many payments came."""
     refunds: int
+    """How many refunds were done."""
     gross: MoneyOut
+    """What came in."""
     refunded: MoneyOut
+    """What went back by refunds."""
     reversed: MoneyOut
+    """What gateways took back without a refund."""
     fees: MoneyOut
+    """What the gateways kept, as far as they said it."""
     fees_unknown: int
+    """How many payments have a fee that the gateway did not say."""
     net: MoneyOut
+    """What came in, less what went out and the fees that are known."""
 
     @classmethod
     def of(cls, row: TotalRow) -> TotalOut:
@@ -134,8 +168,11 @@ class Totals(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     """The ledger of a period, added up."""
 
     start: date
+    """The first day."""
     end: date
+    """The last day, itself included."""
     items: tuple[TotalOut, ...]
+    """A sum for each combination that there is, in order."""
 
 
 @endpoint(
