@@ -118,7 +118,7 @@ def test_secrets_that_are_missing_or_for_the_other_money(session: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "runs", "signs"), [("ENABLED", 15, "✓✓"), ("DISABLED", 0, "✗✗✗"), ("ENABLED", 0, "✓✗")]
+    ("state", "runs", "signs"), [("ENABLED", 15, "✓✓"), ("DISABLED", 0, "✗✗"), ("ENABLED", 0, "✓✗")]
 )
 def test_the_clock(state: str, runs: int, signs: str) -> None:
     events = Told(describe_rule={"Name": "rule", "State": state})
