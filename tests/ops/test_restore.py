@@ -91,7 +91,7 @@ def keep_past(session: Any, table: str, enabled: bool) -> None:
 def store(live: Tables) -> Iterator[DynamoBookings]:
     """The real store, with a listing that is booked once."""
     with bindings_restored():
-        connection = connect(listings_table=live.listings, bookings_table=live.bookings)
+        connection = connect(listings_table=live.listings, bookings_table=live.bookings, ledger_table="ledger")
         assert DynamoListings(connection).publish(a_listing())
         store = DynamoBookings(connection)
         hold(store, FIRST)
