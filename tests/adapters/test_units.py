@@ -17,7 +17,7 @@ from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
 
-MOST_WRITES, MOST_READS = 18, 5.5
+MOST_WRITES, MOST_READS = 19, 5.5
 """The half: the host's profile, read when her letter is delivered."""
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
