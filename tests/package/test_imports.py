@@ -57,7 +57,7 @@ CLIENTS = {
     "app.receive_webhooks": ["dynamodb", "sqs", "ssm"],
     "app.sweep": ["dynamodb", "sqs"],
     "app.reconcile": ["dynamodb", "sqs", "ssm"],
-    "app.send_emails": ["dynamodb", "ses"],
+    "app.send_emails": ["dynamodb", "ses", "ssm"],
     "authorizer.authorize": [],
 }
 
