@@ -251,10 +251,14 @@ class FakeBookings(Logged):
         return _page([key for _, key in sorted(there)], limit=limit, after=after)
 
     @logged
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+    def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
-            made = [key for key, row in self.tables.bookings.items() if row.booking.created_at.date() == day]
-        return _page(made, limit=limit, after=after)
+            made = [
+                (row.booking.created_at.date(), key)
+                for key, row in self.tables.bookings.items()
+                if start <= row.booking.created_at < end
+            ]
+        return _page([key for _, key in sorted(made)], limit=limit, after=after)
 
     @logged
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:

@@ -213,8 +213,11 @@ class BookingStore(Protocol):
     def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
         """Confirmed bookings that arrive on ``check_in`` and keep their nights up to ``until`` or longer."""
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
-        """Bookings made on a day (UTC), in no order that matters."""
+    def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
+        """Bookings made from ``start`` on and before ``end``, day by day in UTC, and in no order within a day.
+
+        Only the last page holds fewer than ``limit``.
+        """
 
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         """What needs a person, oldest first."""

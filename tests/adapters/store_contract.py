@@ -753,25 +753,33 @@ class StoreContract:
         assert staying(date(2027, 1, 19)) == []
 
     @pytest.mark.parametrize("limit", [1, 3, 100])
-    def test_the_bookings_of_a_day(self, bench: Bench, limit: int) -> None:
+    def test_the_bookings_of_a_day_in_a_time_zone(self, bench: Bench, limit: int) -> None:
+        """From nine in the evening to nine in the evening, as UTC has the day of Addis Ababa."""
         listing = a_listing(units=99)
-        midnight = datetime(2027, 1, 3, tzinfo=UTC)
+        begins = datetime(2027, 1, 2, 21, tzinfo=UTC)
         made = {
             at: held(bench, guest_id=PersonId(f"guest-{n}"), now=at, listing=listing).booking_id
-            for n, at in enumerate([midnight - MS, *(midnight + timedelta(hours=h) for h in range(9)), midnight + DAY])
+            for n, at in enumerate([begins - MS, *(begins + timedelta(hours=2 * h) for h in range(12)), begins + DAY])
         }
         ids = list(made.values())
         assert {shard_of(booking_id, 4) for booking_id in ids[1:-1]} == {0, 1, 2, 3}
-        pages = all_pages(lambda after: bench.bookings.of_day(date(2027, 1, 3), limit=limit, after=after))
-        assert all(len(page.items) <= limit for page in pages)
+        pages = all_pages(lambda after: bench.bookings.made_between(begins, begins + DAY, limit=limit, after=after))
         found = [booking_id for page in pages for booking_id in page.items]
-        assert sorted(found) == sorted(ids[1:-1])
+        # Those of the first day in UTC come first.
+        assert (sorted(found[:2]), sorted(found[2:])) == (sorted(ids[1:3]), sorted(ids[3:-1]))
+        assert all(len(page.items) == limit for page in pages[:-1])
+        last_moment = all_pages(
+            lambda after: bench.bookings.made_between(begins + DAY - MS, begins + DAY, limit=limit, after=after)
+        )
+        assert [booking_id for page in last_moment for booking_id in page.items] == []
 
     def test_a_booking_is_of_the_day_on_which_it_was_made(self, bench: Bench) -> None:
         booking = held(bench)
         bench.bookings.save(booking, opened(booking, now=NOW + DAY))
-        assert bench.bookings.of_day(NOW.date(), limit=9, after=None).items == (booking.booking_id,)
-        assert bench.bookings.of_day((NOW + DAY).date(), limit=9, after=None).items == ()
+        made = bench.bookings.made_between(NOW, NOW + MS, limit=9, after=None)
+        assert made.items == (booking.booking_id,)
+        assert bench.bookings.made_between(NOW + MS, NOW + 3 * DAY, limit=9, after=None).items == ()
+        assert bench.bookings.made_between(NOW - 3 * DAY, NOW, limit=9, after=None).items == ()
 
     @pytest.mark.parametrize("limit", range(1, 6))
     def test_a_page_of_a_day_is_full_before_the_next_begins(self, bench: Bench, limit: int) -> None:
@@ -779,7 +787,10 @@ class StoreContract:
         for n in range(9):
             held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(minutes=n), listing=listing)
         pages = [
-            page.items for page in all_pages(lambda after: bench.bookings.of_day(NOW.date(), limit=limit, after=after))
+            page.items
+            for page in all_pages(
+                lambda after: bench.bookings.made_between(NOW, NOW + timedelta(hours=1), limit=limit, after=after)
+            )
         ]
         full, rest = divmod(9, limit)
         assert [len(page) for page in pages if page] == [limit] * full + [rest] * bool(rest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +206,9 @@ def test_only_a_review_is_settled(harness: Harness, ports: Fakes) -> None:
 # -- by day
 
 
+MS = timedelta(milliseconds=1)
+
+
 def days_of_bookings(harness: Harness) -> list[str]:
     """One booking on each of four days, the first two paid; their ids, oldest first."""
     ids = []
@@ -238,6 +241,30 @@ def test_bookings_of_a_period_day_by_day(harness: Harness, ports: Fakes, limit: 
     assert every(DAY, DAY) == ids[:1]
     assert every(DAY, DAY + timedelta(days=30), "confirmed") == ids[:2]
     assert every(DAY - timedelta(days=5), DAY - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "day_begins"),
+    [
+        ("Africa/Addis_Ababa", "2027-01-13T21:00Z"),
+        ("Pacific/Auckland", "2027-01-13T11:00Z"),
+        ("America/New_York", "2027-01-14T05:00Z"),
+    ],
+)
+def test_a_day_is_the_stages_own(harness: Harness, ports: Fakes, zone: str, day_begins: str) -> None:
+    ports.rules = replace(ports.rules, time_zone=zone)
+    begins, made = datetime.fromisoformat(day_begins), {}
+    for at in (begins - MS, begins, begins + timedelta(days=1) - MS, begins + timedelta(days=1)):
+        ports.clock.move_to(at)
+        stay = a_stay(date(2027, 2, 1))
+        made[at] = harness.confirmed_booking(key=f"{at}", stay=stay).booking_id
+    ids = list(made.values())
+    for day, those in ((13, ids[:1]), (14, ids[1:3]), (15, ids[3:])):
+        on = date(2027, 1, day)
+        page = operators.bookings_by_day(ports, OPERATOR, on, on, status=None, limit=9, after=None)
+        assert sorted(each.booking_id for each in page.items) == sorted(those)
+        paid = operators.payments_by_day(ports, OPERATOR, on, on, status=None, limit=9, after=None)
+        assert sorted(booking.booking_id for booking, _ in paid.items) == sorted(those)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
@@ -329,8 +356,10 @@ def test_a_long_day_is_added_up_page_by_page(
 ) -> None:
     for key in ("a", "b", "c"):
         harness.confirmed_booking(key=key)
-    of_day = ports.bookings.of_day
-    monkeypatch.setattr(ports.bookings, "of_day", lambda day, *, limit, after: of_day(day, limit=most, after=after))
+    made = ports.bookings.made_between
+    monkeypatch.setattr(
+        ports.bookings, "made_between", lambda *period, limit, after: made(*period, limit=most, after=after)
+    )
     [sums] = operators.report(ports, OPERATOR, DAY, DAY)
     assert (sums.bookings, sums.payments, sums.taken) == (3, 3, PRICE * 3)
 

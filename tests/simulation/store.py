@@ -252,9 +252,9 @@ class SimBookings:
         there = [each for each in every if each.stay.check_in == check_in and each.free_from >= until]
         return _page([each.booking_id for each in there if each.status == "confirmed"], limit, after)
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+    def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()
-        return _page([BookingId(key) for key, row in rows if row.booking.created_at.date() == day], limit, after)
+        return _page([BookingId(key) for key, row in rows if start <= row.booking.created_at < end], limit, after)
 
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         waiting = self.tables.orphans.keys() - self.tables.acknowledged.keys()

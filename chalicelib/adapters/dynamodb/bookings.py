@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from pynamodb.connection import Connection
 from pynamodb.expressions.update import Action
@@ -37,7 +37,7 @@ from chalicelib.adapters.dynamodb.tables import (
 )
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
-from chalicelib.domain.calendar import Nights
+from chalicelib.domain.calendar import Nights, dates_between
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.listing import Listing
@@ -303,17 +303,30 @@ class DynamoBookings:
             range_condition=BookingItem.leaves_key >= until.isoformat(),
         )
 
-    def of_day(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
-        first, key = json.loads(after) if after else (0, None)
+    def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
+        last = end - timedelta(milliseconds=1)
+        partitions = [
+            f"{day.isoformat()}#{shard}"
+            for day in dates_between(start.astimezone(UTC).date(), last.astimezone(UTC).date() + timedelta(days=1))
+            for shard in range(DAY_SHARDS)
+        ]
+        made_then = BookingItem.created.between(instant_key(start), instant_key(last))
+        begun, key = json.loads(after) if after else (0, None)
         ids: tuple[BookingId, ...] = ()
-        for shard in range(first, DAY_SHARDS):
-            left = limit - len(ids)
-            page = page_of(BookingItem.by_day, f"{day.isoformat()}#{shard}", _booking_id, limit=left, after=key)
+        for number in range(begun, len(partitions)):
+            page = page_of(
+                BookingItem.by_day,
+                partitions[number],
+                _booking_id,
+                limit=limit - len(ids),
+                after=key,
+                range_condition=made_then,
+            )
             ids, key = ids + page.items, page.next_cursor
             if key is not None:
-                return Page(ids, json.dumps([shard, key]))
-            if len(ids) == limit and shard + 1 < DAY_SHARDS:
-                return Page(ids, json.dumps([shard + 1, None]))
+                return Page(ids, json.dumps([number, key]))
+            if len(ids) == limit and number + 1 < len(partitions):
+                return Page(ids, json.dumps([number + 1, None]))
         return Page(ids, None)
 
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:

@@ -28,7 +28,7 @@ routes = Blueprint(__name__)
 
 
 class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """Days from ``from`` to ``to``, both included, at most 31; UTC."""
+    """Days from ``from`` to ``to``, both included, at most 31; in the stage's time zone."""
 
     start: date
     """The first day."""
@@ -37,7 +37,7 @@ class Period(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
 
 
 class BookingsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
-    """Bookings by day of creation."""
+    """Bookings by day of creation, in the stage's time zone."""
 
     start: date
     """The first day."""
@@ -48,7 +48,7 @@ class BookingsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", 
 
 
 class PaymentsOfDays(Paged, frozen=True, kw_only=True, rename={"start": "from", "end": "to"}):
-    """Payments by their booking's day of creation."""
+    """Payments by their booking's day of creation, in the stage's time zone."""
 
     start: date
     """The first day."""

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
+from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money, zero
@@ -81,10 +83,13 @@ def bookings_by_day(
     limit: int,
     after: str | None,
 ) -> Page[Booking]:
-    """Bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    """Bookings made from ``start`` to ``end``, both included, days of the stage's zone.
+
+    Raises Forbidden, InvalidRequest.
+    """
     with_role(principal, "operator")
     check_period(start, end)
-    found, next_cursor = _some_of_days(ports, after, start, end, limit=limit)
+    found, next_cursor = _made(ports, start, end, limit=limit, after=after)
     return Page(tuple(booking for booking in found if status in (None, booking.status)), next_cursor)
 
 
@@ -98,11 +103,14 @@ def payments_by_day(
     limit: int,
     after: str | None,
 ) -> Page[tuple[Booking, Payment]]:
-    """The payments of bookings made from ``start`` to ``end``, both included. Raises Forbidden, InvalidRequest."""
+    """The payments of bookings made from ``start`` to ``end``, both included, days of the stage's zone.
+
+    Raises Forbidden, InvalidRequest.
+    """
     with_role(principal, "operator")
     check_period(start, end)
     start_at, shown = json.loads(after) if after else (None, 0)
-    bookings, next_cursor = _some_of_days(ports, start_at, start, end, limit=limit)
+    bookings, next_cursor = _made(ports, start, end, limit=limit, after=start_at)
     every = [
         (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
     ]
@@ -139,17 +147,13 @@ def report(ports: Ports, principal: Principal | None, start: date, end: date) ->
     with_role(principal, "operator")
     check_period(start, end)
     sums: dict[tuple[date, str], Sums] = {}
-    day = start
-    while day <= end:
-        position: str | None = None
-        while True:
-            page = ports.bookings.of_day(day, limit=100, after=position)
-            for booking in read_bookings(ports, page.items):
-                _add(sums, day, booking)
-            position = page.next_cursor
-            if position is None:
-                break
-        day += timedelta(days=1)
+    position: str | None = None
+    while True:
+        bookings, position = _made(ports, start, end, limit=100, after=position)
+        for booking in bookings:
+            _add(sums, booking.created_at.astimezone(ZoneInfo(ports.rules.time_zone)).date(), booking)
+        if position is None:
+            break
     return tuple(sums[key] for key in sorted(sums))
 
 
@@ -201,20 +205,13 @@ def _of_event(booking: Booking, kind: AttentionKind, subject: str, status: str, 
     return AttentionItem(kind, subject, booking.booking_id, status, entry.since, actions)
 
 
-def _some_of_days(
-    ports: Ports, after: str | None, start: date, end: date, *, limit: int
+def _made(
+    ports: Ports, start: date, end: date, *, limit: int, after: str | None
 ) -> tuple[tuple[Booking, ...], str | None]:
-    """The bookings of the first day from ``after`` on that has any, and where the next page begins (None: the end)."""
-    first, position = json.loads(after) if after else (start.isoformat(), None)
-    day = date.fromisoformat(first)
-    while True:
-        page = ports.bookings.of_day(day, limit=limit, after=position)
-        next_cursor: str | None = json.dumps([day.isoformat(), page.next_cursor])
-        if page.next_cursor is None:
-            day, position = day + timedelta(days=1), None
-            next_cursor = json.dumps([day.isoformat(), None]) if day <= end else None
-        if page.items or next_cursor is None:
-            return read_bookings(ports, page.items), next_cursor
+    """A page of the bookings that were made on these days, as the stage's time zone has them."""
+    begins, ends = (instant_of(day, "00:00", ports.rules.time_zone) for day in (start, end + timedelta(days=1)))
+    page = ports.bookings.made_between(begins, ends, limit=limit, after=after)
+    return read_bookings(ports, page.items), page.next_cursor
 
 
 def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
