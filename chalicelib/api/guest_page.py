@@ -1,18 +1,19 @@
-"""The guest's page ``/pay/{tx_ref}``: from what it must say to its HTML. Pure, and without scripts.
+"""The guest's page ``/pay/{tx_ref}``: from what it must say to its HTML. Pure; it works without scripts, too.
 
-All that the page loads is in it. Its form and its links name no path, so they work behind any stage prefix.
+A page that waits looks again by a script of its own, so that its reader stays where they are; without scripts it is
+loaded anew. All that it needs is in it. Its form and its links name no path, so they work behind any stage prefix.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chalicelib.domain.booking import Language
-from chalicelib.domain.dates import day_in_words
+from chalicelib.domain.dates import day_in_words, instant_in_words
 from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ PAUSE = 3
 STYLE_HASH = "sha256-/YcpyubPw81n2AQbpsUQ0gzosf9yIUH6uKCWB8MbRHQ="
 """Of ``page.css``: no other style is obeyed. When that file changes, a test tells the new one."""
 
+SCRIPT_HASH = "sha256-4jtLCdH2cizsseTqIeUH81kk1WTjn3DUgsGAINaK/no="
+"""Of ``page.js``, likewise: no other script runs."""
+
 PAGE_HEADERS: Mapping[str, str] = {
     "Content-Type": "text/html; charset=utf-8",
     # form-action: the form posts to this page, whose answer is a redirect to the gateway's checkout. Chromium
     # holds redirects to this rule too: 'self' alone would block every payment.
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src '{STYLE_HASH}'; img-src data:; form-action 'self' https: http:; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src '{STYLE_HASH}'; script-src '{SCRIPT_HASH}'; connect-src 'self'; "
+        "img-src data:; form-action 'self' https: http:; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     # The address holds the payment's reference, which is nobody else's business.
@@ -53,7 +57,7 @@ class PageView(Record, frozen=True):
     payment. ``refresh_after`` (seconds) makes the page look again by itself. ``onward`` is a finished and
     trusted URL: a paid guest is taken there after ``PAUSE`` seconds; one whose booking came to nothing can
     book again there. ``asking``: the gateway has not answered yet, and is asked on. ``stay``: the days of arrival and
-    departure, at the listing.
+    departure, at the listing. ``pay_until``: until when the place is held, and the zone that this is told in.
     """
 
     state: PageState
@@ -62,7 +66,10 @@ class PageView(Record, frozen=True):
     refresh_after: int | None = None
     onward: str | None = None
     asking: bool = False
+    place: str = ""
     stay: tuple[date, date] | None = None
+    total: str = ""
+    pay_until: tuple[datetime, str] | None = None
 
 
 class Text(Record, frozen=True):
@@ -81,6 +88,8 @@ class Words(Record, frozen=True):
     booking: str
     check_in: str
     check_out: str
+    total: str
+    pay_until: str
     look_again: str
     asking: str
 
@@ -110,6 +119,8 @@ WORDS: Mapping[Language, Words] = {
         booking="Booking number",
         check_in="Check-in",
         check_out="Check-out",
+        total="Total",
+        pay_until="Pay by",
         look_again="Look again now",
         asking="The payment service has not answered us yet. We are still asking.",
     ),
@@ -117,6 +128,8 @@ WORDS: Mapping[Language, Words] = {
         booking="የማስያዣ ቁጥር",
         check_in="መግቢያ",
         check_out="መውጫ",
+        total="ጠቅላላ ዋጋ",
+        pay_until="የመክፈያ ጊዜ እስከ",
         look_again="አሁን እንደገና ይመልከቱ",
         asking="የክፍያ አገልግሎቱ ገና አልመለሰልንም፤ አሁንም እየጠየቅነው ነው።",
     ),
@@ -234,6 +247,7 @@ def render_page(view: PageView, language: Language) -> str:
         text=TEXTS[language][view.state],
         words=WORDS[language],
         days=[day_in_words(day, language) for day in view.stay or ()],
+        pay_until=instant_in_words(*view.pay_until, language) if view.pay_until else "",
         tone=tone,
         icon=ICONS[tone],
         pause=PAUSE,

@@ -7,7 +7,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from typing import get_args
 
@@ -17,6 +17,7 @@ from msgspec import structs
 from chalicelib.api.guest_page import (
     ICONS,
     PAGE_HEADERS,
+    SCRIPT_HASH,
     STYLE_HASH,
     TEMPLATES,
     TEXTS,
@@ -105,6 +106,18 @@ def test_an_amharic_reader_sees_both_calendars(gregorian: str, ethiopian: tuple[
     assert f"Check-in <strong>{day:%A} {day.day} {day:%B} {day.year}</strong>" in english
 
 
+def test_who_can_still_pay_sees_what_for_how_much_and_until_when() -> None:
+    until = (datetime(2027, 1, 2, 9, 45, tzinfo=UTC), "Africa/Addis_Ababa")
+    view = structs.replace(full("waiting"), place="Lake house", total="ETB 6,300.00", pay_until=until)
+    english, amharic = render_page(view, "en"), render_page(view, "am")
+    for html in (english, amharic):
+        assert "<strong>Lake house</strong>" in html
+        assert "<strong>ETB 6,300.00</strong>" in html
+    assert "Pay by <strong>Saturday 2 January 2027, 12:45 (Addis Ababa time)</strong>" in english
+    assert f"{WORDS['am'].pay_until} <strong>ቅዳሜ፣ ጃንዋሪ 2 ቀን 2027 እ.ኤ.አ." in amharic
+    assert "Pay by" not in render_page(structs.replace(view, pay_until=None), "en")
+
+
 @every_language
 def test_a_page_of_no_booking_shows_no_days(language: Language) -> None:
     html = render_page(PageView("trouble", booking_id=BOOKING), language)
@@ -134,17 +147,20 @@ def test_no_common_word_is_missing() -> None:
 
 @every_language
 @every_state
-def test_a_page_loads_nothing_and_runs_nothing(state: PageState, language: Language) -> None:
+def test_a_page_loads_nothing_and_runs_only_what_looks_again(state: PageState, language: Language) -> None:
     html = render_page(full(state), language)
     page = Page(html)
-    assert {"script", "img", "iframe", "object"} & {tag for tag, _ in page.elements} == set()
+    assert {"img", "iframe", "object"} & {tag for tag, _ in page.elements} == set()
+    assert page.all("script") == [{}]
     assert [link["href"] for link in page.all("link")] == ["data:,"]
     assert not re.search(r"url\(|@import|\son\w+=|\sstyle=", html)
+    assert Page(render_page(structs.replace(full(state), refresh_after=None), language)).all("script") == []
 
 
 def test_a_waiting_page_looks_again_at_the_pace_it_is_given() -> None:
     page = Page(render_page(PageView("waiting", refresh_after=20), "en"))
     assert page.refresh == "20"
+    assert page.all("body") == [{"data-look-again": "20"}]
     assert {"href": ""} in page.all("a")
     assert Page(render_page(PageView("waiting"), "en")).refresh is None
 
@@ -187,11 +203,19 @@ def test_what_is_shown_is_escaped() -> None:
 
 
 def test_the_policy_allows_exactly_this_style() -> None:
-    style = re.search(r"<style>(.*)</style>", render_page(PageView("paid"), "am"), re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    assert f"sha256-{digest}" == STYLE_HASH, "page.css changed: this is its new STYLE_HASH"
-    assert f"style-src '{STYLE_HASH}'" in PAGE_HEADERS["Content-Security-Policy"]
+    assert _hash_of("style") == STYLE_HASH, "page.css changed: this is its new STYLE_HASH"
+    assert f"style-src '{STYLE_HASH}';" in PAGE_HEADERS["Content-Security-Policy"]
+
+
+def test_the_policy_allows_exactly_this_script() -> None:
+    assert _hash_of("script") == SCRIPT_HASH, "page.js changed: this is its new SCRIPT_HASH"
+    assert f"script-src '{SCRIPT_HASH}'; connect-src 'self';" in PAGE_HEADERS["Content-Security-Policy"]
+
+
+def _hash_of(element: str) -> str:
+    html = render_page(PageView("waiting", refresh_after=3), "am")
+    [text] = re.findall(rf"<{element}>(.*)</{element}>", html, re.DOTALL)
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def test_the_policy_lets_a_form_be_answered_by_a_redirect_to_the_checkout() -> None:

@@ -13,7 +13,7 @@ from chalicelib.services.ports import StoreBusy
 from tests.adapters.chapa_server import LINK, Talk, failed
 from tests.api.harness import OPENS, SHOP, Reply, World, answers
 
-PERSONAL = ("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344", "251911223344", "7,350", "735000", "7350")
+PERSONAL = ("Hanna", "Tesfaye", "hanna.tesfaye@gmail.com", "0911223344", "251911223344")
 
 
 def page(world: World, booking: dict[str, Any], status: int = 200) -> str:
@@ -63,6 +63,18 @@ def test_waiting_it_looks_again_ever_more_slowly(world: World) -> None:
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (3, 60)
     assert world.gateway.looks() < 12
+
+
+def test_it_tells_what_is_paid_for_until_it_is_too_late(world: World) -> None:
+    booking = world.book()
+    text = page(world, booking)
+    assert f"<strong>{booking['listing_title']}</strong>" in text
+    assert f"Total <strong>{booking['total']['formatted']}</strong>" in text
+    assert "Pay by <strong>" in text
+    world.clock.forward(minutes=31)
+    text = page(world, booking)
+    assert title(text) == "The time to pay is over"
+    assert "Pay by <strong>" not in text
 
 
 def test_the_return_itself_makes_us_ask(world: World) -> None:

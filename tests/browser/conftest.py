@@ -92,7 +92,10 @@ class Visitor:
                 route.continue_()
                 return
             given = route.fetch(max_redirects=0)
-            route.fulfill(response=given, body=given.text().replace('http-equiv="refresh"', 'name="refresh"'))
+            still = (
+                given.text().replace('http-equiv="refresh"', 'name="refresh"').replace("data-look-again", "data-still")
+            )
+            route.fulfill(response=given, body=still)
 
         self.page.route("**/pay/*", answer)
 

@@ -199,6 +199,22 @@ def test_failed_at_the_checkout_then_paid_by_keyboard(visitor: Visitor, client: 
     expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()
 
 
+def test_a_waiting_guest_is_not_moved_until_there_is_news(
+    visitor: Visitor, client: ScenarioClient, guest: Person
+) -> None:
+    booking = booked(client, guest)
+    page = visitor.open(f"{client.api}/pay/{booking['payment']['tx_ref']}")
+    link = page.get_by_role("link", name="Look again now")
+    link.focus()
+    for _ in range(2):
+        page.wait_for_event("requestfinished", lambda request: "/pay/" in request.url)
+    expect(link).to_be_focused()
+    assert len(visitor.been) == 1, "the page was loaded once"
+
+    client.pay_on_page(booking["payment"]["checkout_url"])
+    expect(page.get_by_role("heading", name="Your stay is booked")).to_be_visible()
+
+
 def test_a_hold_that_ended(visitor: Visitor, client: ScenarioClient, guest: Person) -> None:
     booking = booked(client, guest)
     client.advance(minutes=31)

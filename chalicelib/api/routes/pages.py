@@ -122,7 +122,10 @@ def _view(call: Call, booking: Booking, payment: Payment, *, under_way: bool) ->
         can_pay,
         None if refresh is None else round(refresh.total_seconds()),
         onward,
+        place=booking.place.title,
         stay=(booking.stay.check_in, booking.stay.check_out),
+        total=booking.total.formatted,
+        pay_until=(booking.hold_expires_at, booking.place.time_zone) if can_pay else None,
         asking=state in ("waiting", "failed", "expired") and (under_way or _is_unanswered(booking)),
     )
 
