@@ -123,6 +123,13 @@ class Harness:
                 return
         raise AssertionError("the queues are never empty")
 
+    def deliver_outbox(self) -> None:
+        """Deliver what waits in the outbox's queue; nothing else happens, and no time passes."""
+        letters = self.ports.queue.letters
+        while letters:
+            task = letters.pop(0)
+            deliver(self.ports, task.booking_id, task.entries, first_delivery=True)
+
     def advance(self, **span: float) -> None:
         """Move the clock from one `due_at` to the next until ``span`` has passed, and run the sweep at each."""
         end = self.ports.clock.now() + timedelta(**span)

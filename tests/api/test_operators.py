@@ -63,23 +63,24 @@ def test_lists_by_day_of_creation(world: World) -> None:
 
 def test_the_report(world: World) -> None:
     world.paid(world.book())
+    world.deliver_letters()
     reply = world.call("GET", "/v1/ops/report", by=world.operator(), query=DAYS)
     nothing = {"amount": 0, "currency": "ETB", "formatted": "ETB 0.00"}
     [day] = reply.body["items"]
     assert day == {
         "day": "2027-01-02",
         "currency": "ETB",
-        "bookings": 1,
         "payments": 1,
         "taken": TOTAL,
         "fees": {"amount": 6125, "currency": "ETB", "formatted": "ETB 61.25"},
         "refunded": nothing,
-        "refunds_owed": nothing,
+        "reversed": nothing,
+        "net": {"amount": 728875, "currency": "ETB", "formatted": "ETB 7,288.75"},
     }
     assert reply.headers["Content-Type"] == "application/json"
     sheet = world.call("GET", "/v1/ops/report", by=world.operator(), query=DAYS, headers={"accept": "text/csv"})
     assert sheet.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert sheet.text.splitlines()[1] == "2027-01-02,ETB,1,1,7350.00,61.25,0.00,0.00"
+    assert sheet.text.splitlines()[1] == "2027-01-02,ETB,1,7350.00,61.25,0.00,0.00,7288.75"
 
 
 @pytest.mark.parametrize(

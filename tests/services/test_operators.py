@@ -331,76 +331,37 @@ def test_a_period_is_at_most_31_days(harness: Harness, ports: Fakes, days: int, 
 # -- the report
 
 
-def test_the_money_of_a_period(harness: Harness, ports: Fakes) -> None:
+def test_money_counts_on_the_day_on_which_it_moves(harness: Harness, ports: Fakes) -> None:
+    """Paid on one day, given back on the next, as the stage has the days."""
+    night = datetime(2027, 1, 2, 20, 59, tzinfo=NOW.tzinfo)
+    ports.clock.move_to(night)
     harness.confirmed_booking()
+    harness.deliver_outbox()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="a")
-    harness.process_task(harness.stored_booking(FIRST))
-    ports.gateway.reported_refund_status = "refunded"
-    harness.advance(hours=1)
     refund(ports, OPERATOR, ONE, amount=30, reason="", key="b")
-    harness.confirmed_booking(key="second", guest=GUEST_DAWIT)
-    harness.held_booking(key="unpaid")
-    ports.clock.move_to(NOW + timedelta(days=1))
-    harness.confirmed_booking(key="tomorrow")
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(hours=2)
     first, second = operators.report(ports, OPERATOR, DAY, DAY + timedelta(days=1))
-    assert (first.day, first.currency, first.bookings, first.payments) == (DAY, "ETB", 2, 2)
-    assert (first.taken, first.fees) == (PRICE * 2, Money(735000 * 35 // 1000, "ETB") * 2)
-    assert (first.refunded, first.refunds_owed) == (Money(100, "ETB"), Money(30, "ETB"))
-    assert (second.day, second.taken, second.bookings) == (DAY + timedelta(days=1), PRICE, 1)
+    assert (first.day, first.currency, first.amounts) == (DAY, "ETB", {"payment": PRICE.minor})
+    assert first.fees == PRICE.minor * 35 // 1000
+    assert (second.day, second.amounts, second.counts) == (DAY + timedelta(days=1), {"refund": -130}, {"refund": 2})
     assert operators.report(ports, OPERATOR, DAY + timedelta(days=1), DAY + timedelta(days=1)) == (second,)
-
-
-@pytest.mark.parametrize("most", [1, 2])
-def test_a_long_day_is_added_up_page_by_page(
-    harness: Harness, ports: Fakes, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    for key in ("a", "b", "c"):
-        harness.confirmed_booking(key=key)
-    made = ports.bookings.made_between
-    monkeypatch.setattr(
-        ports.bookings, "made_between", lambda *period, limit, after: made(*period, limit=most, after=after)
-    )
-    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
-    assert (sums.bookings, sums.payments, sums.taken) == (3, 3, PRICE * 3)
-
-
-def test_a_booking_that_was_paid_twice_is_one_booking(harness: Harness, ports: Fakes) -> None:
-    ports.rules = replace(ports.rules, hold_for=timedelta(hours=2))
-    booking = harness.held_booking()
-    ports.clock.move(minutes=61)
-    two = harness.pay(booking).payment.tx_ref
-    for tx_ref in (two, ONE):
-        ports.gateway.pay(tx_ref, on_its_way=True)
-        harness.webhook(tx_ref)
-    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
-    assert (sums.bookings, sums.payments, sums.taken, sums.refunds_owed) == (1, 2, PRICE * 2, PRICE)
+    ports.clock.move(days=1)
+    harness.confirmed_booking(key="late")
+    harness.deliver_outbox()
+    assert operators.report(ports, OPERATOR, DAY, DAY + timedelta(days=1)) == (first, second)
 
 
 def test_money_of_another_currency_stands_apart(harness: Harness, ports: Fakes) -> None:
     tx_ref = in_review(harness, Money(5000, "USD"))
+    harness.deliver_outbox()
     assert operators.report(ports, OPERATOR, DAY, DAY) == ()
     operators.resolve_review(ports, OPERATOR, tx_ref, as_="refund", note="")
-    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
-    assert (sums.currency, sums.taken, sums.refunds_owed) == ("USD", Money(5000, "USD"), Money(5000, "USD"))
-    assert (sums.fees, sums.refunded) == (Money(0, "USD"), Money(0, "USD"))
-
-
-def test_all_refunds_and_payments_of_a_booking_are_added_up(harness: Harness, ports: Fakes) -> None:
-    """One attempt failed, the next was paid; of that, two parts went back and two are owed."""
-    ports.gateway.fail_next("initialize", GatewayRejected("refused", definitely_not_executed=True))
-    harness.book()
-    two = harness.pay(harness.stored_booking(FIRST)).payment.tx_ref
-    ports.gateway.pay(two)
-    harness.webhook(two)
-    ports.gateway.reported_refund_status = "refunded"
-    for amount in (100, 20):
-        refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
-    harness.advance(hours=2)
-    for amount in (3, 7):
-        refund(ports, OPERATOR, two, amount=amount, reason="", key=f"{amount}")
-    [sums] = operators.report(ports, OPERATOR, DAY, DAY)
-    assert (sums.bookings, sums.payments, sums.taken) == (1, 1, PRICE)
-    assert (sums.refunded, sums.refunds_owed) == (Money(120, "ETB"), Money(10, "ETB"))
+    harness.confirmed_booking(key="other", guest=GUEST_DAWIT)
+    harness.deliver_outbox()
+    birr, dollars = operators.report(ports, OPERATOR, DAY, DAY)
+    assert (birr.currency, birr.amounts) == ("ETB", {"payment": PRICE.minor})
+    assert (dollars.currency, dollars.amounts) == ("USD", {"payment": 5000})
 
 
 @pytest.mark.parametrize("who", [GUEST_HANNA, HOST_ABEBE], ids=["guest", "host"])

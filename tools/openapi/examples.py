@@ -247,12 +247,12 @@ ANSWERS: Mapping[type, Json] = {
             {
                 "day": "2027-01-02",
                 "currency": "ETB",
-                "bookings": 1,
                 "payments": 1,
                 "taken": _money(630000),
                 "fees": _money(15750),
-                "refunded": _money(0),
-                "refunds_owed": _money(210000),
+                "refunded": _money(210000),
+                "reversed": _money(0),
+                "net": _money(404250),
             }
         ],
     },

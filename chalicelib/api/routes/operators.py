@@ -17,11 +17,12 @@ from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, PaymentStatus
+from chalicelib.domain.ledger import TotalRow
+from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import ResolveAs
 from chalicelib.services import queries as reading
 from chalicelib.services import refunds as refunding
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.lists import Sums
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -85,41 +86,46 @@ class GatewayEventOut(msgspec.Struct, frozen=True):
 
 
 class SumsOut(msgspec.Struct, frozen=True):
-    """The money of the bookings made on one day, in one currency."""
+    """The money that moved on one day, in one currency."""
 
     day: Day
-    """The day on which the bookings were made."""
+    """The day, in the stage's time zone."""
     currency: str
     """ISO 4217 code: currencies are never added up."""
-    bookings: int
-    """How many bookings were made."""
     payments: int
-    """How many payments were completed."""
+    """How many payments came."""
     taken: MoneyOut
     """What came in."""
     fees: MoneyOut
-    """What the gateways kept of it."""
+    """What the gateways kept of it, as far as they said it."""
     refunded: MoneyOut
-    """What went back."""
-    refunds_owed: MoneyOut
-    """What is still to go back."""
+    """What went back by refunds."""
+    reversed: MoneyOut
+    """What gateways took back without a refund."""
+    net: MoneyOut
+    """What came in, less what went out and the fees that are known."""
 
     @classmethod
-    def of(cls, sums: Sums) -> SumsOut:
+    def of(cls, row: TotalRow) -> SumsOut:
+        """A row of one day."""
+
+        def money(minor: int) -> MoneyOut:
+            return MoneyOut.of(Money(minor, row.currency))
+
         return cls(
-            sums.day.isoformat(),
-            sums.currency,
-            sums.bookings,
-            sums.payments,
-            MoneyOut.of(sums.taken),
-            MoneyOut.of(sums.fees),
-            MoneyOut.of(sums.refunded),
-            MoneyOut.of(sums.refunds_owed),
+            day=f"{row.day}",
+            currency=row.currency,
+            payments=row.counts.get("payment", 0),
+            taken=money(row.amounts.get("payment", 0)),
+            fees=money(row.fees),
+            refunded=money(-row.amounts.get("refund", 0)),
+            reversed=money(-row.amounts.get("reversal", 0)),
+            net=MoneyOut.of(row.net),
         )
 
 
 class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """The money of a period, by the day that bookings were made and by currency."""
+    """The money of a period, by the day on which it moved and by currency."""
 
     start: date
     """The first day."""
@@ -217,24 +223,26 @@ def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     outcomes=(Outcome(body=Report, texts=("text/csv",)),),
 )
 def read_report(call: Call, query: Period) -> Answer:
-    """Add up the money of a period, by the day that bookings were made and by currency; CSV where it is asked for."""
-    sums = operators.report(call.container, call.principal, query.start, query.end)
+    """Add up the money of a period, by the day on which it came or went and by currency; CSV where it is asked for.
+
+    It is read from the ledger, into which money comes seconds after it moved.
+    """
+    rows = operators.report(call.container, call.principal, query.start, query.end)
+    sums = tuple(SumsOut.of(row) for row in rows)
     if wants_csv(call.request.headers.get("accept", "")):
         return Answer(_csv(sums), 200, CSV_HEADERS)
-    return Answer(Report(query.start, query.end, tuple(SumsOut.of(day) for day in sums)))
+    return Answer(Report(query.start, query.end, sums))
 
 
-def _csv(sums: tuple[Sums, ...]) -> str:
+def _csv(sums: tuple[SumsOut, ...]) -> str:
     """One line a day and currency; amounts in major units, as accountants' programs read them."""
-    header = ("day", "currency", "bookings", "payments", "taken", "fees", "refunded", "refunds_owed")
+    header = ("day", "currency", "payments", "taken", "fees", "refunded", "reversed", "net")
+
+    def decimal(amount: MoneyOut) -> str:
+        return Money(amount.amount, amount.currency).decimal
+
     rows = (
-        (
-            day.day.isoformat(),
-            day.currency,
-            day.bookings,
-            day.payments,
-            *(amount.decimal for amount in (day.taken, day.fees, day.refunded, day.refunds_owed)),
-        )
+        (day.day, day.currency, day.payments, *map(decimal, (day.taken, day.fees, day.refunded, day.reversed, day.net)))
         for day in sums
     )
     return csv_text(header, rows, bom=False)

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.money import Money, zero
+from chalicelib.domain.ledger import TotalRow
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
+from chalicelib.services.operators import ledger
 from chalicelib.services.ports import AttentionEntry, Page, Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.updating import Decision, update
@@ -46,19 +46,6 @@ class AttentionItem(Record, frozen=True):
         """Its name in the calls that resolve it. An e-mail's own id is only good within its booking."""
         of_booking = (self.booking_id or "",) if self.kind == "email" else ()
         return ".".join((self.kind, *of_booking, self.subject))
-
-
-class Sums(Record, frozen=True):
-    """The money of one day's bookings in one currency; ``fees`` are the gateway's."""
-
-    day: date
-    currency: str
-    taken: Money
-    fees: Money
-    refunded: Money
-    refunds_owed: Money
-    bookings: int = 0
-    payments: int = 0
 
 
 def attention(
@@ -139,22 +126,14 @@ def resolve_review(
     return saved, saved.payment(tx_ref) or payment
 
 
-def report(ports: Ports, principal: Principal | None, start: date, end: date) -> tuple[Sums, ...]:
-    """The money of the bookings made from ``start`` to ``end``, by the day they were made and by currency.
+def report(ports: Ports, principal: Principal | None, start: date, end: date) -> tuple[TotalRow, ...]:
+    """The money that moved from ``start`` to ``end``, by day and currency, as the ledger has it.
 
-    Raises Forbidden, InvalidRequest.
+    Raises Forbidden, InvalidRequest, Busy.
     """
     with_role(principal, "operator")
     check_period(start, end)
-    sums: dict[tuple[date, str], Sums] = {}
-    position: str | None = None
-    while True:
-        bookings, position = _made(ports, start, end, limit=100, after=position)
-        for booking in bookings:
-            _add(sums, booking.created_at.astimezone(ZoneInfo(ports.rules.time_zone)).date(), booking)
-        if position is None:
-            break
-    return tuple(sums[key] for key in sorted(sums))
+    return ledger.totals(ports, principal, start, end, by=frozenset({"day"}))
 
 
 def check_period(start: date, end: date) -> None:
@@ -212,28 +191,3 @@ def _made(
     begins, ends = (instant_of(day, "00:00", ports.rules.time_zone) for day in (start, end + timedelta(days=1)))
     page = ports.bookings.made_between(begins, ends, limit=limit, after=after)
     return read_bookings(ports, page.items), page.next_cursor
-
-
-def _add(sums: dict[tuple[date, str], Sums], day: date, booking: Booking) -> None:
-    counted = set()
-    for payment in booking.payments:
-        if payment.status != "completed" or payment.facts.received is None:
-            continue
-        currency = payment.facts.received.currency
-        nothing = zero(currency)
-        before = sums.get((day, currency)) or Sums(day, currency, nothing, nothing, nothing, nothing)
-        back = dict.fromkeys((True, False), nothing)
-        for refund in payment.refunds:
-            back[refund.status == "refunded"] += refund.amount
-        fee = payment.facts.fee if payment.facts.fee is not None and payment.facts.fee.currency == currency else nothing
-        sums[day, currency] = Sums(
-            day,
-            currency,
-            taken=before.taken + payment.facts.received,
-            fees=before.fees + fee,
-            refunded=before.refunded + back[True],
-            refunds_owed=before.refunds_owed + back[False],
-            bookings=before.bookings + (currency not in counted),
-            payments=before.payments + 1,
-        )
-        counted.add(currency)
