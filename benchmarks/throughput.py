@@ -91,7 +91,7 @@ def _transactions() -> Callable[[int], object]:
     def send(_: int) -> None:
         booking_id = f"GZ{uuid.uuid4().hex[:14]}"
         put = {"TableName": bookings, "Item": {"booking_id": {"S": booking_id}, "body": {"S": "x" * 1500}}}
-        guest = update(bookings, {"booking_id": {"S": f"GUEST#{booking_id}"}}, "slot_1", {"S": booking_id})
+        guest = update(bookings, {"booking_id": {"S": f"ACCOUNT#{booking_id}"}}, "record", {"S": booking_id})
         month = update(listings, {"listing_id": {"S": hot}, "part": {"S": "MONTH#2027-01"}}, "t14", {"N": "1"})
         client.transact_write_items(TransactItems=[{"Put": put}, guest, month])
 

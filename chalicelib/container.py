@@ -237,6 +237,7 @@ class Container:
             time_zone=self.settings.time_zone,
             currency=next(iter(self.settings.gateways)),
             payment_limits=self.settings.payment_limits,
+            limits=self.settings.limits,
         )
 
     @cached_property

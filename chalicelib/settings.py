@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from chalicelib.domain.limits import LIMITS_MAX, Limits
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import (
@@ -54,6 +55,8 @@ class Settings(Record, frozen=True):
     """The scope that every access token must carry; empty: its type tells an access token."""
     hold: timedelta
     """HOLD_MINUTES"""
+    limits: Limits
+    """LETTERS_PER_DAY, UNPAID_LETTERS_PER_DAY, BOOKINGS_PER_HOUR, BOOKINGS_PER_DAY, UNPAID_UNIT_NIGHTS"""
     checkout_window: timedelta
     """CHECKOUT_WINDOW_MINUTES"""
     return_origins: frozenset[str]
@@ -89,11 +92,14 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name} is not set")
         return value
 
+    def whole(name: str, default: int, *, least: int = 1, most: int) -> int:
+        value = text(name, str(default))
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise BadSetting(f"{name} is a whole number from {least} to {most}")
+        return int(value)
+
     def minutes(name: str, default: timedelta, *, least: timedelta, most: timedelta) -> timedelta:
-        value = text(name, str(default // _MINUTE))
-        if not value.isascii() or not value.isdigit() or not least // _MINUTE <= int(value) <= most // _MINUTE:
-            raise BadSetting(f"{name} is a whole number from {least // _MINUTE} to {most // _MINUTE}")
-        return int(value) * _MINUTE
+        return whole(name, default // _MINUTE, least=least // _MINUTE, most=most // _MINUTE) * _MINUTE
 
     def mode(name: str, default: Mode) -> Mode:
         value = text(name, default)
@@ -126,6 +132,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         hold=minutes("HOLD_MINUTES", HOLD, least=HOLD_MIN, most=HOLD_MAX),
         checkout_window=minutes(
             "CHECKOUT_WINDOW_MINUTES", CHECKOUT_WINDOW, least=CHECKOUT_WINDOW_MIN, most=CHECKOUT_WINDOW_MAX
+        ),
+        limits=Limits(
+            **{name: whole(name.upper(), getattr(Limits(), name), most=most) for name, most in LIMITS_MAX.items()}
         ),
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         time_zone=zone("TIME_ZONE", "Africa/Addis_Ababa"),

@@ -54,7 +54,7 @@ METRICS = frozenset(
         "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled",
         "opening_failed", "reference_used", "link_not_cancelled", "unknown_reference",
         # e-mails
-        "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
+        "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded", "email_limited",
         "email_put_off", "email_refused", "email_broken", "email_without_address",
         # the ledger and search
         "line_put_off", "line_broken", "search_key_missing",

@@ -24,10 +24,11 @@ from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.tables import (
+    AccountItem,
     BookingItem,
-    GuestItem,
     HostItem,
     LedgerItem,
+    LettersItem,
     ListingItem,
     MonthItem,
     SaltItem,
@@ -208,7 +209,16 @@ def bind() -> Connection:
 @contextmanager
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
-    models: tuple[Any, ...] = (ListingItem, MonthItem, BookingItem, GuestItem, HostItem, SaltItem, LedgerItem)
+    models: tuple[Any, ...] = (
+        ListingItem,
+        MonthItem,
+        BookingItem,
+        AccountItem,
+        LettersItem,
+        HostItem,
+        SaltItem,
+        LedgerItem,
+    )
     before = [model._connection for model in models]
     try:
         yield

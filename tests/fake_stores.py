@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
@@ -17,12 +18,13 @@ from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import LedgerLine, merge
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
-from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    AccountChanged,
     Acknowledgement,
     Arrival,
     AttentionEntry,
@@ -32,7 +34,6 @@ from chalicelib.services.ports import (
     NightsShort,
     Page,
     ReviewExists,
-    SlotTaken,
     Unreadable,
     VersionLost,
 )
@@ -62,7 +63,9 @@ class Tables:
     lock: threading.RLock = field(default_factory=threading.RLock)
     salt: bytes = SALT
     bookings: dict[BookingId, Row] = field(default_factory=dict)
-    slots: dict[PersonId, dict[int, tuple[datetime, BookingId]]] = field(default_factory=dict)
+    accounts: dict[PersonId, Account] = field(default_factory=dict)
+    letters: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    """All that a mailbox was sent on one day, and what of it was about unpaid bookings."""
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
     acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
@@ -129,24 +132,47 @@ class FakeBookings(Logged):
                 row.attention, row.attention_at = "unreadable", now
 
     @logged
-    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
+    def account(self, person_id: PersonId) -> Account:
         with self.tables.lock:
-            return tuple(self._slot(guest_id, number) for number in range(1, SLOTS + 1))
+            if person_id in self.tables.unreadable:
+                raise Unreadable(person_id)
+            return self.tables.accounts.get(person_id, Account())
 
     @logged
-    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
+    def save_account(self, person_id: PersonId, account: Account) -> Account:
+        with self.tables.lock:
+            if self.tables.accounts.get(person_id, Account()).version != account.version:
+                raise AccountChanged
+            saved = replace(account, version=account.version + 1)
+            self.tables.accounts[person_id] = saved
+            return saved
+
+    @logged
+    def count_letter(self, mailbox: str, letter: str, *, unpaid: bool, limits: Limits, forget_at: datetime) -> bool:
+        with self.tables.lock:
+            every, about_unpaid = self.tables.letters.setdefault(mailbox, (set(), set()))
+            if letter not in every:
+                full = len(every) >= limits.letters_per_day
+                if full or (unpaid and len(about_unpaid) >= limits.unpaid_letters_per_day):
+                    return False
+            every.add(letter)
+            if unpaid:
+                about_unpaid.add(letter)
+            return True
+
+    @logged
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
         with self.tables.lock:
             if booking.booking_id in self.tables.bookings:
                 raise BookingExists
-            if self._slot(booking.guest_id, slot.number) != slot:
-                raise SlotTaken
+            if self.tables.accounts.get(booking.guest_id, Account()).version != account.version:
+                raise AccountChanged
             for day in booking.stay.dates:
                 read = nights.get(day)
                 if self.tables.night(listing.listing_id, day).price != (read.price if read else None):
                     raise NightsShort
             self._take(booking, listing)
-            slots = self.tables.slots.setdefault(booking.guest_id, {})
-            slots[slot.number] = (booking.slot_frees_at, booking.booking_id)
+            self.tables.accounts[booking.guest_id] = replace(account, version=account.version + 1)
             self._put(booking)
 
     @logged
@@ -270,10 +296,6 @@ class FakeBookings(Logged):
                     found.append(AttentionEntry(booking_id, row.attention, row.attention_at))
         found.sort(key=lambda entry: entry.since)
         return _page(found, limit=limit, after=after)
-
-    def _slot(self, guest_id: PersonId, number: int) -> HoldSlot:
-        until, occupant = self.tables.slots.get(guest_id, {}).get(number, (None, None))
-        return HoldSlot(number, occupant, until)
 
     def _put(self, booking: Booking, before: Booking | None = None) -> None:
         due = due_at(booking) if before is None else indexed_due_at(before, booking)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from chalicelib.domain.booking import Booking, OutboxEntry, Payment
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.host import Notify
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.outbox import address_of
 from chalicelib.domain.verification import Verification
@@ -374,6 +375,7 @@ class Fakes:
             time_zone="Africa/Addis_Ababa",
             currency="ETB",
             payment_limits={"ETB": Money(100_000_000, "ETB")},
+            limits=Limits(),
         )
 
     def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:

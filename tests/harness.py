@@ -6,12 +6,13 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.accounts import OPEN_HOLDS
 from chalicelib.domain.booking import SWEEP, Booking, Payment
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.book import BookingRequest, BookingResult, book, free_slots
+from chalicelib.services.book import BookingRequest, BookingResult, account_of, book
 from chalicelib.services.checkout import CheckoutResult, pay
 from chalicelib.services.deliver import deliver
 from chalicelib.services.hosting import ListingDraft
@@ -161,9 +162,10 @@ class Harness:
     def due_at(self, booking: Booking) -> datetime | None:
         return self.ports.tables.bookings[booking.booking_id].due_at
 
-    def free_slots(self, guest: Principal = GUEST_HANNA) -> int:
+    def free_holds(self, guest: Principal = GUEST_HANNA) -> int:
         """How many unpaid bookings the guest may hold on top of those held now."""
-        return len(list(free_slots(self.ports, guest.person_id, self.ports.clock.now())))
+        account, _ = account_of(self.ports, guest.person_id, self.ports.clock.now())
+        return OPEN_HOLDS - len(account.holds)
 
     @property
     def units_taken(self) -> dict[date, int]:

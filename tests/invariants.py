@@ -19,7 +19,7 @@ from chalicelib.domain.booking import (
 from chalicelib.domain.ledger import line_of, money_moved
 from chalicelib.domain.lifecycle import due_at
 
-EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "failed", "acknowledged"}, "failed": {"acknowledged"}}
+EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "limited", "failed", "acknowledged"}, "failed": {"acknowledged"}}
 
 
 def statuses_from_history(booking: Booking) -> dict[str, str]:

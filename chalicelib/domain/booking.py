@@ -32,7 +32,8 @@ where money came that does not match, so that a person decides."""
 RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
 """How far a refund got: `owed` until it is told to the gateway, `requested` once it was, `processing` while the gateway
 works on it, `refunded` when it is done, `attention` when a person must look."""
-EntryStatus = Literal["owed", "sent", "superseded", "failed", "acknowledged"]
+EntryStatus = Literal["owed", "sent", "superseded", "limited", "failed", "acknowledged"]
+"""``limited``: never sent, because its reader got as many letters that day as one address may get."""
 Undeliverable = Literal["no_address", "refused"]
 """Why a letter was not delivered: no address is known, or the mail service refuses it."""
 LetterKind = Literal[
@@ -423,8 +424,8 @@ class Booking(Record, frozen=True, kw_only=True):
         return dates_between(self.stay.check_in, self.free_from) if self.holds_nights else ()
 
     @property
-    def slot_frees_at(self) -> datetime:
-        """When the guest's hold slot is free whatever became of this booking."""
+    def hold_counts_until(self) -> datetime:
+        """When the hold stops counting against its guest, whatever became of this booking."""
         return self.hold_expires_at + OUTAGE_GRACE
 
 

@@ -65,6 +65,10 @@ class Stay(Record, frozen=True):
         return (self.check_out - self.check_in).days
 
     @property
+    def unit_nights(self) -> int:
+        return self.units * self.nights
+
+    @property
     def dates(self) -> tuple[date, ...]:
         return dates_between(self.check_in, self.check_out)
 

@@ -9,6 +9,7 @@
     │   └── InvalidCursor         invalid_cursor
     ├── Unauthenticated           unauthenticated
     ├── Forbidden                 forbidden                 a role that the caller lacks
+    ├── AccountBlocked            account_blocked           an operator decided that this account books no more
     ├── NotFound                  not_found                 or somebody else's: never told apart
     │   ├── ListingNotFound       listing_not_found
     │   ├── BookingNotFound       booking_not_found
@@ -39,6 +40,7 @@
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
     ├── TooManyOpenHolds          too_many_open_holds
+    ├── RateLimited               rate_limited              too many bookings, or given up unpaid, for now
     ├── Busy                      busy                      the store could not answer, or others were faster
     └── GatewayError              what the payment gateway did instead of an answer
         ├── GatewayRejected       gateway_rejected          it read the request and refused it
@@ -106,6 +108,10 @@ class Unauthenticated(Refusal):
 
 class Forbidden(Refusal):
     code = "forbidden"
+
+
+class AccountBlocked(Refusal):
+    code = "account_blocked"
 
 
 class NotFound(Refusal):
@@ -247,6 +253,12 @@ class IdempotencyKeyReused(Refusal):
 
 class TooManyOpenHolds(Refusal):
     code = "too_many_open_holds"
+
+
+class RateLimited(Refusal):
+    """The account has booked too often, or given up too many unpaid bookings; ``retry_after`` says for how long."""
+
+    code = "rate_limited"
 
 
 class Busy(Refusal):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from datetime import date
 from typing import NewType
 
 BookingId = NewType("BookingId", str)
@@ -49,6 +50,11 @@ def derive_listing_id(salt: bytes, host: PersonId, key: str) -> ListingId:
 def key_hash(salt: bytes, person: PersonId, key: str) -> str:
     """A short stand-in for an Idempotency-Key that is kept inside a record (12 characters)."""
     return _encode(_keyed(salt, "key", person, key), 12)
+
+
+def mailbox_id(salt: bytes, address: str, day: date) -> str:
+    """A stand-in for an e-mail address on one day, whatever the case of its letters (26 characters, 128 bits)."""
+    return _encode(_keyed(salt, "mailbox", address.casefold(), day.isoformat()), 26)
 
 
 def tx_ref_of(booking_id: BookingId, attempt: int) -> TxRef:

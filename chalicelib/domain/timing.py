@@ -28,6 +28,21 @@ CHECKOUT_WINDOW_MIN = timedelta(minutes=5)
 CHECKOUT_WINDOW_MAX = timedelta(minutes=60)
 """The longest checkout window that a stage may set: a link that the gateway closed must not be shown."""
 
+BOOKING_HOUR = timedelta(hours=1)
+"""The shorter span in which the new bookings of an account are counted."""
+
+BOOKING_DAY = timedelta(hours=24)
+"""The longer one; and how long an unpaid booking that was given up or ran out counts against its account."""
+
+PAUSES = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+"""How long an account may not book after the third such booking within a day, and after each further one."""
+
+ACCOUNT_KEPT = timedelta(days=400)
+"""How long an account is remembered after its latest booking, unless an operator decided something of it."""
+
+LETTERS_COUNTED = timedelta(days=2)
+"""How long the letters to an address on one day are counted: a day is over everywhere by then."""
+
 LAST_MINUTES = timedelta(minutes=2)
 """No payment is opened this close to the end of the hold: it could not be finished."""
 

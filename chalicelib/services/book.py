@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
-from chalicelib.domain import calendar, lifecycle, prices
+from chalicelib.domain import accounts, calendar, lifecycle, prices
 from chalicelib.domain import checkout as opening
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Actor, Booking, Language
 from chalicelib.domain.calendar import MAX_NIGHTS, Nights, Stay
 from chalicelib.domain.contact import Contact
@@ -21,6 +22,7 @@ from chalicelib.domain.errors import (
     ListingClosed,
     ListingNotFound,
     PriceChanged,
+    RateLimited,
     TooManyOpenHolds,
 )
 from chalicelib.domain.fingerprint import fingerprint
@@ -28,12 +30,11 @@ from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import Record
-from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.stay_rules import wrong_stay
-from chalicelib.domain.timing import RETRY_AFTER_BUSY, RETRY_AFTER_HOLD
+from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
-from chalicelib.services.ports import BookingExists, Gateway, NightsShort, Ports, SlotTaken, StoreBusy, Unreadable
+from chalicelib.services.ports import AccountChanged, BookingExists, Gateway, NightsShort, Ports, StoreBusy
 from chalicelib.services.search import listing_of, listing_with_nights
 
 TRIES = 6
@@ -62,7 +63,7 @@ class _Offer(Record, frozen=True):
     listing: Listing
     nights: Nights
     quote: Quote
-    slot: HoldSlot
+    account: Account
     gateway: Gateway
 
 
@@ -73,8 +74,8 @@ def book(
 
     A repeat is looked up before anything else: it must work when the listing is closed or dearer meanwhile. When the
     gateway does not answer, the booking is kept all the same; the payment's ``problem`` says what happened.
-    Raises Unauthenticated, InvalidRequest, ListingNotFound, ListingClosed, DatesUnavailable, AmountAboveLimit,
-    PriceChanged, TooManyOpenHolds, IdempotencyKeyReused, InProgress, Busy.
+    Raises Unauthenticated, AccountBlocked, InvalidRequest, ListingNotFound, ListingClosed, DatesUnavailable,
+    AmountAboveLimit, PriceChanged, RateLimited, TooManyOpenHolds, IdempotencyKeyReused, InProgress, Busy.
     """
     guest = signed_in(principal).person_id
     booking_id = derive_booking_id(ports.bookings.salt(), guest, key)
@@ -97,7 +98,7 @@ def _hold(
         now = ports.clock.now()
         try:
             offer = _offer(ports, guest, request, now)
-        except (DatesUnavailable, TooManyOpenHolds, PriceChanged):
+        except (DatesUnavailable, PriceChanged, RateLimited, TooManyOpenHolds):
             # A twin of this call may be why: its booking is then the answer, not a refusal.
             if twin := ports.bookings.load(booking_id):
                 return twin
@@ -121,11 +122,12 @@ def _hold(
             now=now,
         )
         try:
-            ports.bookings.hold(booking, offer.listing, offer.nights, offer.slot)
+            account = accounts.with_hold(offer.account, booking, now=now)
+            ports.bookings.hold(booking, offer.listing, offer.nights, account)
         except BookingExists:
             if twin := ports.bookings.load(booking_id):
                 return twin
-        except (SlotTaken, NightsShort):
+        except (AccountChanged, NightsShort):
             continue
         except StoreBusy:
             # Perhaps only its answer was lost.
@@ -141,10 +143,12 @@ def _hold(
 def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
     """What can be held for this request at ``now``, as far as reading tells."""
     stay = request.stay
+    account, own = account_of(ports, guest, now)
+    accounts.check_not_blocked(account)
     # A stay that is too long is refused below, and none of its months is read.
     end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in
     listing, nights = listing_with_nights(ports, request.listing_id, stay.check_in, end)
-    if wrong := tuple(
+    wrong = tuple(
         wrong_stay(
             listing,
             today=listing.today(now),
@@ -153,7 +157,8 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
             units=stay.units,
             guests=stay.guests,
         )
-    ):
+    )
+    if wrong := wrong or tuple(accounts.too_large(account, ports.rules.limits, stay)):
         raise InvalidRequest("The stay does not fit.", errors=wrong)
     if listing.status != "open":
         raise ListingClosed("The listing takes no bookings.")
@@ -161,7 +166,7 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
     if gateway is None:
         raise CurrencyNotTaken(f"Payments in {listing.nightly_price.currency} cannot be taken here.")
     if short := calendar.short_nights(listing, nights, stay):
-        raise DatesUnavailable(short, own_booking=_own_hold(ports, guest, listing, short))
+        raise DatesUnavailable(short, own_booking=_own_hold(account, own, listing, short))
     quote = prices.quote(listing, nights, stay)
     if (limit := ports.rules.payment_limits.get(quote.total.currency)) is not None and limit < quote.total:
         raise AmountAboveLimit(
@@ -169,10 +174,8 @@ def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime
         )
     if request.expected_total not in (None, quote.total.minor):
         raise PriceChanged(quote.total)
-    slot = next(free_slots(ports, guest, now), None)
-    if slot is None:
-        raise TooManyOpenHolds(f"At most {SLOTS} unpaid bookings at once.", retry_after=RETRY_AFTER_HOLD)
-    return _Offer(listing, nights, quote, slot, gateway)
+    accounts.check_may_book(account, ports.rules.limits, stay, now=now)
+    return _Offer(listing, nights, quote, account, gateway)
 
 
 def wrong_by_listing(
@@ -193,38 +196,30 @@ def wrong_by_listing(
     return tuple(wrong_stay(listing, today=today, check_in=check_in, check_out=check_out, units=units, guests=guests))
 
 
-def free_slots(ports: Ports, guest: PersonId, now: datetime) -> Iterator[HoldSlot]:
-    """The guest's slots that no unpaid booking holds."""
-    slots = ports.bookings.hold_slots(guest)
-    yield from (slot for slot in slots if slot.is_over(now))
-    # Few guests take three within half a day: only for them are the bookings behind the slots read.
-    yield from (slot for slot in slots if not slot.is_over(now) and not _is_unpaid(ports, slot))
+def account_of(ports: Ports, person: PersonId, now: datetime) -> tuple[Account, Mapping[BookingId, Booking]]:
+    """The account as it is at ``now``, and the bookings that it was looked up by.
+
+    Few guests come back within a day: only for them are bookings read, at most those of that day.
+    """
+    account = ports.bookings.account(person)
+    if not account.to_look_up:
+        return account, {}
+    read = ports.bookings.load_many(account.to_look_up)
+    found = {booking.booking_id: booking for booking in read.items}
+    return accounts.looked_up(account, found, unreadable=read.unreadable, now=now), found
 
 
-def _own_hold(ports: Ports, guest: PersonId, listing: Listing, nights: Collection[date]) -> BookingId | None:
+def _own_hold(
+    account: Account, own: Mapping[BookingId, Booking], listing: Listing, nights: Collection[date]
+) -> BookingId | None:
     """The guest's unpaid booking of this listing that holds one of these nights."""
-    for slot in ports.bookings.hold_slots(guest):
-        try:
-            booking = ports.bookings.load(slot.occupant) if slot.occupant else None
-        except Unreadable:
+    for hold in account.holds:
+        booking = own.get(hold.booking_id)
+        if booking is None or booking.place.listing_id != listing.listing_id:
             continue
-        if booking is None or booking.status != "pending_payment":
-            continue
-        if booking.place.listing_id == listing.listing_id and not set(nights).isdisjoint(booking.stay.dates):
+        if not set(nights).isdisjoint(booking.stay.dates):
             return booking.booking_id
     return None
-
-
-def _is_unpaid(ports: Ports, slot: HoldSlot) -> bool:
-    """Whether the booking in the slot still waits for its payment, as far as anybody can tell."""
-    if slot.occupant is None:
-        return False
-    try:
-        booking = ports.bookings.load(slot.occupant)
-    except Unreadable:
-        return True
-    # A booking that was paid, expired or cancelled never waits for a payment again.
-    return booking is not None and booking.status == "pending_payment"
 
 
 def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_url: str) -> BookingResult:

@@ -8,19 +8,20 @@ meanwhile. A message that comes again, or an entry that is nearly due, is claime
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Notify
-from chalicelib.domain.ids import BookingId
+from chalicelib.domain.ids import BookingId, mailbox_id
 from chalicelib.domain.ledger import line_of, totals_begin
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.record import replace
-from chalicelib.domain.timing import LEDGER_LATE_MARGIN, OUTBOX_CLAIM_BEFORE
+from chalicelib.domain.timing import LEDGER_LATE_MARGIN, LETTERS_COUNTED, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
 from chalicelib.services.hosts import host_of
-from chalicelib.services.ports import Fault, MailBusy, MailRefused, Ports
+from chalicelib.services.ports import Fault, MailBusy, MailRefused, Ports, StoreBusy
 from chalicelib.services.reconcile import maybe_twice
 from chalicelib.services.search_keys import reference_key
 from chalicelib.services.updating import Decision, Observation, update
@@ -101,7 +102,7 @@ def _claim(
 
 
 def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -> OutboxEntry:
-    """The entry's next state: sent, superseded, failed with the reason, or owed again after a pause."""
+    """The entry's next state: sent, superseded, over the limit, failed with the reason, or owed again after a pause."""
     now = ports.clock.now()
     if entry.is_line:
         return _write_line(ports, booking, entry, now=now)
@@ -112,8 +113,11 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
         ports.observe("email_without_address", level="error", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.fail(entry, "no_address")
     try:
+        if not entry.to_host and not _counted(ports, booking, entry, now=now):
+            ports.observe("email_limited", level="warning", booking_id=booking.booking_id, kind=entry.kind)
+            return replace(entry, status="limited", lease=None)
         ports.mailer.send(ports.letters.render(entry, booking, host))
-    except MailBusy:
+    except (MailBusy, StoreBusy):
         ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.defer(entry, now=now)
     except MailRefused:
@@ -142,3 +146,15 @@ def _write_line(ports: Ports, booking: Booking, entry: OutboxEntry, *, now: date
     if written:
         ports.observe("line_written", booking_id=booking.booking_id, kind=entry.kind)
     return replace(entry, status="sent", lease=None)
+
+
+def _counted(ports: Ports, booking: Booking, entry: OutboxEntry, *, now: datetime) -> bool:
+    """Whether the guest's address may get this letter today. A host's address is the host's own, and is not counted."""
+    today = now.astimezone(ZoneInfo(ports.rules.time_zone)).date()
+    return ports.bookings.count_letter(
+        mailbox_id(ports.bookings.salt(), booking.contact.email, today),
+        f"{booking.booking_id}-{entry.entry_id}",
+        unpaid=not booking.was_paid,
+        limits=ports.rules.limits,
+        forget_at=now + LETTERS_COUNTED,
+    )

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import field
 
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry, Payment
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
@@ -15,11 +16,11 @@ from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import LedgerLine, TotalRow
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
-from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
 
@@ -37,8 +38,8 @@ class ReviewExists(Exception):
     """This booking was reviewed before, or something else was said under the same key."""
 
 
-class SlotTaken(Exception):
-    """Another booking took the guest's hold slot since it was read."""
+class AccountChanged(Exception):
+    """Somebody wrote this account since it was loaded: another booking of the same guest, or an operator."""
 
 
 class NightsShort(Exception):
@@ -133,7 +134,7 @@ class Batch(Record, Generic[T], frozen=True):
 
 
 class BookingStore(Protocol):
-    """Bookings, guests' hold slots, and what else must be remembered beside them."""
+    """Bookings, the accounts that make them, and what else must be remembered beside them."""
 
     def salt(self) -> bytes:
         """The table's own secret, made with it."""
@@ -154,14 +155,27 @@ class BookingStore(Protocol):
     def mark_unreadable(self, booking_id: BookingId, now: datetime) -> None:
         """Put a booking whose record cannot be read before a person, once, without reading what is in it."""
 
-    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
-        """The guest's three hold slots, by number. Strongly consistent."""
+    def account(self, person_id: PersonId) -> Account:
+        """What is kept of an account; of one that never booked, nothing. Strongly consistent. Raises Unreadable."""
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
-        """Write a new booking, take its nights, and make it the occupant of ``slot`` as that was read: all or nothing.
+    def save_account(self, person_id: PersonId, account: Account) -> Account:
+        """Save an account over the version that it was loaded in; answers it with its new one.
 
-        ``nights`` are those that were priced: a night whose price changed since is NightsShort too.
-        Raises BookingExists, SlotTaken, NightsShort, StoreBusy.
+        Raises AccountChanged, StoreBusy.
+        """
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
+        """Write a new booking, take its nights, and save its guest's ``account`` over the version that was loaded.
+
+        All or nothing. ``nights`` are those that were priced: a night whose price changed since is NightsShort too.
+        Raises BookingExists, AccountChanged, NightsShort, StoreBusy.
+        """
+
+    def count_letter(self, mailbox: str, letter: str, *, unpaid: bool, limits: Limits, forget_at: datetime) -> bool:
+        """Count a letter towards those that a mailbox gets on one day, once however often it is asked about.
+
+        ``unpaid``: towards those about unpaid bookings as well. False, with nothing counted: the limit is reached.
+        The count may be forgotten at ``forget_at``. Raises StoreBusy.
         """
 
     def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
@@ -554,6 +568,7 @@ class Rules(Record, frozen=True):
     """What a search is in that names none."""
     payment_limits: Mapping[str, Money]
     """The largest single payment in each currency; one that is not here has none."""
+    limits: Limits
 
 
 class Ports(Protocol):

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.calendar import UNCHANGED, Night, NightChange
 from chalicelib.domain.cities import City
 from chalicelib.domain.ids import ListingId, PersonId, derive_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.review import Review, rated
-from chalicelib.domain.slots import HoldSlot
 from chalicelib.services.ports import Batch, Page, ReviewExists, VersionLost
 from tests.adapters.store_contract import (
     DAY,
@@ -247,7 +247,7 @@ class ListingContract:
         bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(etb(310000), closed=True))
         bench.listings.set_nights(listing.listing_id, [SECOND], NightChange(None, closed=False))
         read = bench.listings.nights(listing.listing_id, FIRST, THIRD)
-        bench.bookings.hold(a_booking(), listing, read, HoldSlot(1))
+        bench.bookings.hold(a_booking(), listing, read, Account())
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
     # -- reviews

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import pytest
 
+from chalicelib.domain.accounts import Account, AccountAct, Caps, Lapse, with_act, with_hold
 from chalicelib.domain.booking import Booking, Lease, StayEnd, without_verify_lease
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    AccountChanged,
     Acknowledgement,
     AttentionEntry,
     Batch,
@@ -28,7 +31,6 @@ from chalicelib.services.ports import (
     ListingStore,
     NightsShort,
     Page,
-    SlotTaken,
     Unreadable,
     VersionLost,
 )
@@ -95,111 +97,100 @@ class StoreContract:
 
     # -- hold
 
-    def test_a_hold_writes_the_booking_its_nights_and_its_slot(self, bench: Bench) -> None:
+    def test_a_hold_writes_the_booking_its_nights_and_its_account(self, bench: Bench) -> None:
         booking = a_booking(stay=a_stay(units=2, guests=3))
-        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+        account = with_hold(Account(), booking, now=NOW)
+        bench.bookings.hold(booking, a_listing(), {}, account)
         assert bench.bookings.load(booking.booking_id) == booking
         assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
-        assert bench.bookings.hold_slots(GUEST) == (occupied(booking), HoldSlot(2), HoldSlot(3))
+        assert bench.bookings.account(GUEST) == replace(account, version=1)
 
     def test_a_hold_of_ninety_nights_is_one_transaction(self, bench: Bench) -> None:
         booking = a_booking(stay=a_stay(nights=90))
-        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(booking, a_listing(), {}, Account())
         assert bench.bookings.load(booking.booking_id) == booking
         assert len(bench.listings.nights(booking.place.listing_id, FIRST, date(2027, 12, 1))) == 90
 
     def test_the_same_booking_is_never_held_twice(self, bench: Bench) -> None:
         first = a_booking(request_id="first")
-        bench.bookings.hold(first, a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(first, a_listing(), {}, Account())
         with pytest.raises(BookingExists):
-            bench.bookings.hold(a_booking(request_id="second"), a_listing(), {}, HoldSlot(2))
+            bench.bookings.hold(a_booking(request_id="second"), a_listing(), {}, Account())
         assert bench.bookings.load(first.booking_id) == first
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
-        assert bench.bookings.hold_slots(GUEST)[1] == HoldSlot(2)
+        assert bench.bookings.account(GUEST).version == 1
 
     def test_a_repeat_hears_that_it_exists_before_anything_else(self, bench: Bench) -> None:
         one_unit = a_listing(units=1)
         booking = a_booking()
-        bench.bookings.hold(booking, one_unit, {}, HoldSlot(1))
-        # Its slot is taken and its nights are short now: by itself.
+        bench.bookings.hold(booking, one_unit, {}, Account())
+        # Its account has changed and its nights are short now: by itself.
         with pytest.raises(BookingExists):
-            bench.bookings.hold(booking, one_unit, {}, HoldSlot(1))
+            bench.bookings.hold(booking, one_unit, {}, Account())
 
-    def test_a_slot_that_was_free_when_it_was_read_holds_one_booking(self, bench: Bench) -> None:
-        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+    def test_of_two_bookings_on_one_reading_of_the_account_one_is_held(self, bench: Bench) -> None:
+        bench.bookings.hold(a_booking(), a_listing(), {}, Account())
         late = a_booking(key="second")
-        with pytest.raises(SlotTaken):
-            bench.bookings.hold(late, a_listing(), {}, HoldSlot(1))
+        with pytest.raises(AccountChanged):
+            bench.bookings.hold(late, a_listing(), {}, Account())
         assert bench.bookings.load(late.booking_id) is None
         assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
-    def test_the_slot_is_named_before_the_nights(self, bench: Bench) -> None:
+    def test_the_account_is_named_before_the_nights(self, bench: Bench) -> None:
         one_unit = a_listing(units=1)
-        bench.bookings.hold(a_booking(), one_unit, {}, HoldSlot(1))
-        with pytest.raises(SlotTaken):
-            bench.bookings.hold(a_booking(key="second"), one_unit, {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(), one_unit, {}, Account())
+        with pytest.raises(AccountChanged):
+            bench.bookings.hold(a_booking(key="second"), one_unit, {}, Account())
 
-    def test_slots_of_two_guests_are_apart(self, bench: Bench) -> None:
-        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
-        bench.bookings.hold(a_booking(guest_id=OTHER), a_listing(), {}, HoldSlot(1))
-        assert [slots[0].occupant for slots in map(bench.bookings.hold_slots, (GUEST, OTHER))] == [
-            a_booking_id(),
-            a_booking_id(guest=OTHER),
-        ]
+    def test_accounts_of_two_guests_are_apart(self, bench: Bench) -> None:
+        ours, other = held(bench), held(bench, guest_id=OTHER)
+        holds = [bench.bookings.account(guest).holds for guest in (GUEST, OTHER)]
+        assert [[hold.booking_id for hold in each] for each in holds] == [[ours.booking_id], [other.booking_id]]
 
-    def test_a_slot_as_it_was_read_is_taken_over(self, bench: Bench) -> None:
-        first = held(bench)
-        second = a_booking(key="second", now=NOW + DAY)
-        bench.bookings.hold(second, a_listing(), {}, occupied(first))
-        assert bench.bookings.hold_slots(GUEST) == (occupied(second), HoldSlot(2), HoldSlot(3))
-        assert bench.bookings.load(second.booking_id) == second
-        # Whoever read the slot before that comes too late.
+    def test_an_account_is_held_over_the_version_that_was_read(self, bench: Bench) -> None:
+        held(bench)
+        read = bench.bookings.account(GUEST)
+        second = held(bench, key="second")
         late = a_booking(key="late")
-        for read in (occupied(first), HoldSlot(1)):
-            with pytest.raises(SlotTaken):
-                bench.bookings.hold(late, a_listing(), {}, read)
+        for stale in (read, Account(), replace(read, version=7)):
+            with pytest.raises(AccountChanged):
+                bench.bookings.hold(late, a_listing(), {}, stale)
+        assert bench.bookings.account(GUEST).holds[-1].booking_id == second.booking_id
         assert bench.bookings.load(late.booking_id) is None
         assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
-
-    def test_a_slot_that_was_read_as_another_hold_of_the_same_booking_is_taken(self, bench: Bench) -> None:
-        first = held(bench)
-        with pytest.raises(SlotTaken):
-            bench.bookings.hold(
-                a_booking(key="second"), a_listing(), {}, replace(occupied(first), frees_at=first.slot_frees_at + MS)
-            )
 
     def test_the_last_unit_is_sold_and_no_more(self, bench: Bench) -> None:
         listing = a_listing(units=3)
         bench.put_night(listing.listing_id, Night(SECOND, taken=1))
-        bench.bookings.hold(a_booking(stay=a_stay(units=2)), listing, {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(stay=a_stay(units=2)), listing, {}, Account())
         late = a_booking(guest_id=OTHER)
         with pytest.raises(NightsShort):
-            bench.bookings.hold(late, listing, {}, HoldSlot(1))
+            bench.bookings.hold(late, listing, {}, Account())
         assert bench.bookings.load(late.booking_id) is None
         assert taken(bench) == {FIRST: 2, SECOND: 3, THIRD: 2}
-        assert bench.bookings.hold_slots(OTHER)[0] == HoldSlot(1)
+        assert bench.bookings.account(OTHER) == Account()
 
     @pytest.mark.parametrize("full", [FIRST, SECOND, THIRD])
     def test_each_night_of_the_stay_counts(self, bench: Bench, full: date) -> None:
         bench.put_night(a_listing().listing_id, Night(full, taken=4))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+            bench.bookings.hold(a_booking(), a_listing(), {}, Account())
         assert taken(bench) == {full: 4}
 
     def test_an_untouched_night_has_no_more_units_than_the_listing(self, bench: Bench) -> None:
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_booking(stay=a_stay(units=2)), a_listing(units=1), {}, HoldSlot(1))
+            bench.bookings.hold(a_booking(stay=a_stay(units=2)), a_listing(units=1), {}, Account())
         assert taken(bench) == {}
 
     def test_a_closed_night_is_not_sold(self, bench: Bench) -> None:
         bench.put_night(a_listing().listing_id, Night(THIRD, closed=True))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+            bench.bookings.hold(a_booking(), a_listing(), {}, Account())
         assert taken(bench) == {}
 
     def test_a_night_that_was_opened_again_is_sold(self, bench: Bench) -> None:
         bench.put_night(a_listing().listing_id, Night(THIRD, closed=False))
-        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(), a_listing(), {}, Account())
         assert taken(bench)[THIRD] == 1
 
     @pytest.mark.parametrize(
@@ -212,10 +203,10 @@ class StoreContract:
         priced = {SECOND: Night(SECOND, 0, etb(read))} if read else {}
         bench.put_night(listing_id, Night(SECOND, 0, etb(now)))
         with pytest.raises(NightsShort):
-            bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, HoldSlot(1))
+            bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, Account())
         assert taken(bench) == {}
         bench.put_night(listing_id, Night(SECOND, 0, etb(read)))
-        bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, HoldSlot(1))
+        bench.bookings.hold(a_booking(nights=priced), a_listing(), priced, Account())
         assert bench.listings.nights(listing_id, SECOND, THIRD) == {SECOND: Night(SECOND, 1, etb(read))}
 
     # -- save
@@ -350,19 +341,59 @@ class StoreContract:
             bench.bookings.save(booking, paid(booking))
         assert taken(bench) == {}
 
-    # -- slots
+    # -- accounts
 
-    def test_a_guest_has_three_slots(self, bench: Bench) -> None:
-        assert bench.bookings.hold_slots(GUEST) == (HoldSlot(1), HoldSlot(2), HoldSlot(3))
-        second = held(bench, key="second", slot=2)
-        assert bench.bookings.hold_slots(GUEST) == (HoldSlot(1), occupied(second, 2), HoldSlot(3))
-        one, three = (held(bench, key=f"slot {slot}", slot=slot) for slot in (1, 3))
-        assert bench.bookings.hold_slots(GUEST) == (occupied(one), occupied(second, 2), occupied(three, 3))
-
-    def test_a_slot_keeps_its_booking_whatever_becomes_of_it(self, bench: Bench) -> None:
+    def test_an_account_comes_back_as_it_was_saved(self, bench: Bench) -> None:
+        assert bench.bookings.account(GUEST) == Account()
         booking = held(bench)
-        bench.bookings.save(booking, paid(booking))
-        assert bench.bookings.hold_slots(GUEST)[0] == occupied(booking)
+        block = AccountAct(at=NOW, act="block", note="Stolen cards.", by=OTHER, by_name="sara@guzo.example.et")
+        account = replace(
+            with_act(bench.bookings.account(GUEST), block),
+            lapses=(Lapse(booking.booking_id, NOW),),
+            paused_until=NOW + DAY,
+            has_paid=True,
+            caps=Caps(open_holds=5, unpaid_unit_nights=900, bookings_per_hour=20, bookings_per_day=60),
+        )
+        saved = bench.bookings.save_account(GUEST, account)
+        assert saved == replace(account, version=2) == bench.bookings.account(GUEST)
+        assert bench.bookings.account(OTHER) == Account()
+
+    def test_an_account_is_saved_over_the_version_that_was_read(self, bench: Bench) -> None:
+        read = bench.bookings.account(GUEST)
+        first = bench.bookings.save_account(GUEST, replace(read, has_paid=True))
+        for stale in (read, replace(read, version=2)):
+            with pytest.raises(AccountChanged):
+                bench.bookings.save_account(GUEST, stale)
+        # Neither does a booking write over what an operator decided meanwhile.
+        with pytest.raises(AccountChanged):
+            bench.bookings.hold(a_booking(), a_listing(), {}, read)
+        assert bench.bookings.account(GUEST) == first
+
+    # -- letters
+
+    def test_letters_to_one_mailbox_are_counted_up_to_the_limit(self, bench: Bench) -> None:
+        limits = Limits(letters_per_day=4, unpaid_letters_per_day=2)
+
+        def counted(letter: str, *, unpaid: bool = False, mailbox: str = "hanna") -> bool:
+            forget_at = NOW + 2 * DAY
+            return bench.bookings.count_letter(mailbox, letter, unpaid=unpaid, limits=limits, forget_at=forget_at)
+
+        assert [counted(f"unpaid {n}", unpaid=True) for n in range(4)] == [True, True, False, False]
+        # Those about money are not kept back by them.
+        assert [counted(f"paid {n}") for n in range(4)] == [True, True, False, False]
+        # A letter that was counted may be sent again, and counts once.
+        assert counted("unpaid 1", unpaid=True)
+        assert counted("paid 0")
+        assert not counted("paid 2")
+        assert not counted("unpaid 2", unpaid=True)
+        assert counted("paid 2", mailbox="dawit")
+
+    def test_a_letter_that_was_refused_leaves_room(self, bench: Bench) -> None:
+        limits = Limits(letters_per_day=2, unpaid_letters_per_day=1)
+        count = partial(bench.bookings.count_letter, "hanna", limits=limits, forget_at=NOW + DAY)
+        assert [count(f"{n}", unpaid=True) for n in range(3)] == [True, False, False]
+        assert count("paid", unpaid=False)
+        assert not count("another", unpaid=False)
 
     # -- what is due
 
@@ -421,7 +452,7 @@ class StoreContract:
         for minutes in (0, 10, 20):
             bench.bookings.back_off_failing(booking.booking_id, DUE + timedelta(minutes=minutes))
         bench.bookings.back_off_failing(booking.booking_id, DUE + day - timedelta(minutes=10))
-        another = held(bench, key="another", slot=2)
+        another = held(bench, key="another")
         bench.bookings.back_off_failing(another.booking_id, DUE)
         bench.bookings.back_off_failing(another.booking_id, DUE + day - MS)
         assert bench.failures(another.booking_id) == 2
@@ -465,7 +496,7 @@ class StoreContract:
         bench.bookings.back_off_failing(booking_id, NOW)
         assert bench.bookings.due(NOW + timedelta(days=1), 10) == []
         assert bench.failures(booking_id) is None
-        bench.bookings.hold(a_booking(key="never made"), a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(key="never made"), a_listing(), {}, Account())
 
     # -- what needs a person
 
@@ -802,17 +833,13 @@ def etb(minor: int | None) -> Money | None:
     return None if minor is None else Money(minor, "ETB")
 
 
-def held(bench: Bench, *, listing: Listing | None = None, slot: int = 1, **changes: Any) -> Booking:
-    """A booking that the store holds; it took the slot over, whoever was in it."""
+def held(bench: Bench, *, listing: Listing | None = None, **changes: Any) -> Booking:
+    """A booking that the store holds."""
     listing = listing or a_listing()
     booking = a_booking(listing=listing, **changes)
-    bench.bookings.hold(booking, listing, {}, bench.bookings.hold_slots(booking.guest_id)[slot - 1])
+    account = with_hold(bench.bookings.account(booking.guest_id), booking, now=booking.created_at)
+    bench.bookings.hold(booking, listing, {}, account)
     return booking
-
-
-def occupied(booking: Booking, number: int = 1) -> HoldSlot:
-    """The slot in which this booking is."""
-    return HoldSlot(number, booking.booking_id, booking.slot_frees_at)
 
 
 def gone(bench: Bench, **changes: Any) -> Booking:

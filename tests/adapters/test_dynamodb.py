@@ -23,19 +23,19 @@ from chalicelib.adapters.dynamodb.cities import Cities
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
 from chalicelib.adapters.dynamodb.tables import CityItem, connect
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Lease
 from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.review import Review, rated
-from chalicelib.domain.slots import HoldSlot
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    AccountChanged,
     Acknowledgement,
     Batch,
     BookingExists,
     NightsShort,
-    SlotTaken,
     StoreBusy,
     Unreadable,
     VersionLost,
@@ -76,7 +76,7 @@ PAUSES = [0.5 * 0.05 * 2**tries for tries in range(TRIES)]
 
 
 def test_a_hold_is_one_transaction(bench: DynamoBench, wire: Wire) -> None:
-    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+    bench.bookings.hold(a_booking(), a_listing(), {}, Account())
     assert wire.operations == ["TransactWriteItems"]
     items = wire.requests[0].body["TransactItems"]
     assert [next(iter(item)) for item in items] == ["Put", "Update", "Update"]
@@ -168,7 +168,7 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
     wire.requests.clear()
     bench.another().salt()
     bench.bookings.load(booking.booking_id)
-    bench.bookings.hold_slots(GUEST)
+    bench.bookings.account(GUEST)
     bench.listings.load(listing.listing_id)
     bench.listings.review_under(listing.listing_id, "key")
     bench.bookings.is_failing(booking.booking_id)
@@ -295,8 +295,8 @@ def test_a_booking_that_rests_is_in_no_index_of_what_is_to_be_done(bench: Dynamo
     [
         ((FAILED, FAILED, FAILED, NONE), BookingExists),
         ((FAILED, CONFLICT, NONE, NONE), BookingExists),
-        ((NONE, FAILED, FAILED, NONE), SlotTaken),
-        ((NONE, FAILED, NONE, FAILED), SlotTaken),
+        ((NONE, FAILED, FAILED, NONE), AccountChanged),
+        ((NONE, FAILED, NONE, FAILED), AccountChanged),
         ((NONE, NONE, FAILED, NONE), NightsShort),
         ((NONE, NONE, NONE, FAILED), NightsShort),
         ((NONE, NONE, NONE, "ItemCollectionSizeLimitExceeded"), StoreBusy),
@@ -308,7 +308,7 @@ def test_reasons_of_a_hold_in_their_order(
 ) -> None:
     wire.cancel(*reasons)
     with pytest.raises(error):
-        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(), a_listing(), {}, Account())
     assert wire.operations == ["TransactWriteItems"]
     assert bench.slept == []
     assert bench.items() == []
@@ -330,7 +330,7 @@ def test_a_conflict_proves_nothing_about_slot_and_nights(
 ) -> None:
     wire.cancel(*reasons)
     booking = a_booking()
-    bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+    bench.bookings.hold(booking, a_listing(), {}, Account())
     assert wire.operations == ["TransactWriteItems"] * 2
     assert bench.slept == PAUSES[:1]
     assert bench.bookings.load(booking.booking_id) == booking
@@ -358,7 +358,7 @@ def test_reasons_of_a_save_that_moves_nights(bench: DynamoBench, wire: Wire) -> 
 @pytest.mark.parametrize("code", [*THROTTLED, "TransactionInProgressException"])
 def test_a_throttled_transaction_is_tried_again(bench: DynamoBench, wire: Wire, code: str) -> None:
     wire.refuse("TransactWriteItems", code, times=2)
-    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+    bench.bookings.hold(a_booking(), a_listing(), {}, Account())
     assert bench.slept == PAUSES[:2]
     assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
 
@@ -399,11 +399,11 @@ def test_a_conflict_is_no_failed_condition(bench: DynamoBench, wire: Wire) -> No
 def test_trying_ends_with_a_busy_store(bench: DynamoBench, wire: Wire) -> None:
     wire.cancel(NONE, NONE, CONFLICT, times=TRIES)
     with pytest.raises(StoreBusy):
-        bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(a_booking(), a_listing(), {}, Account())
     assert wire.operations == ["TransactWriteItems"] * TRIES
     assert bench.slept == PAUSES
     assert bench.items() == []
-    bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
+    bench.bookings.hold(a_booking(), a_listing(), {}, Account())
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
@@ -424,7 +424,7 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
     """So that DynamoDB takes a repeat after a lost answer for the same transaction."""
     wire.cancel(CONFLICT, NONE, NONE, times=2)
     booking = a_booking()
-    bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+    bench.bookings.hold(booking, a_listing(), {}, Account())
     bench.bookings.save(booking, expired(booking))
     tokens = [request.body["ClientRequestToken"] for request in wire.requests]
     assert tokens[0] == tokens[1] == tokens[2] != tokens[3]
@@ -439,7 +439,7 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
     [
         ("GetItem", lambda bench: bench.another().salt()),
         ("GetItem", lambda bench: bench.bookings.load(a_booking_id())),
-        ("GetItem", lambda bench: bench.bookings.hold_slots(GUEST)),
+        ("GetItem", lambda bench: bench.bookings.account(GUEST)),
         ("BatchGetItem", lambda bench: bench.bookings.load_many([a_booking_id()])),
         ("Query", lambda bench: bench.bookings.due(NOW, 10)),
         ("Query", lambda bench: bench.bookings.made_between(NOW, NOW + timedelta(hours=1), limit=1, after=None)),
@@ -482,7 +482,7 @@ def test_trouble_that_never_had_an_answer_is_a_busy_store(bench: DynamoBench) ->
         assert not hasattr(EndpointConnectionError(endpoint_url=""), "response")
         for use in (
             lambda: bench.bookings.load(a_booking_id()),
-            lambda: bench.bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1)),
+            lambda: bench.bookings.hold(a_booking(), a_listing(), {}, Account()),
             lambda: bench.listings.publish(a_listing()),
         ):
             with pytest.raises(StoreBusy, match="EndpointConnectionError"):
@@ -499,7 +499,7 @@ def test_a_hold_whose_answer_was_lost_meets_itself(bench: DynamoBench, wire: Wir
     wire.send_again("TransactWriteItems")
     booking = a_booking()
     with pytest.raises(BookingExists):
-        bench.bookings.hold(booking, a_listing(units=1), {}, HoldSlot(1))
+        bench.bookings.hold(booking, a_listing(units=1), {}, Account())
     assert bench.bookings.load(booking.booking_id) == booking
     assert taken(bench) == {FIRST: 1, SECOND: 1, THIRD: 1}
     first, second = (request.body["ClientRequestToken"] for request in wire.requests[:1] * 2)
@@ -510,7 +510,7 @@ def test_a_write_whose_fate_is_unknown_is_a_busy_store(bench: DynamoBench, wire:
     wire.lose_answer("TransactWriteItems")
     booking = a_booking()
     with pytest.raises(StoreBusy, match="ReadTimeoutError"):
-        bench.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+        bench.bookings.hold(booking, a_listing(), {}, Account())
     assert bench.bookings.load(booking.booking_id) == booking
     wire.lose_answer("PutItem")
     with pytest.raises(StoreBusy, match="ReadTimeoutError"):
@@ -588,8 +588,8 @@ def test_both_stores_share_one_session_and_one_client(monkeypatch: pytest.Monkey
         bookings, listings = DynamoBookings(connection), DynamoListings(connection)
         bookings.salt()
         listings.publish(a_listing())
-        bookings.hold(a_booking(), a_listing(), {}, HoldSlot(1))
-        bookings.hold_slots(GUEST)
+        bookings.hold(a_booking(), a_listing(), {}, Account())
+        bookings.account(GUEST)
         listings.nights(a_listing().listing_id, FIRST, THIRD)
         bookings.due(NOW, 1)
         listings.in_city("bishoftu", currency="ETB", max_price=None, limit=1, after=None)
@@ -658,7 +658,7 @@ def test_a_whole_month_fits_one_expression(bench: DynamoBench, wire: Wire, month
         bench.put_night(a_listing().listing_id, night)
     booking = a_booking(stay=stay, nights=nights)
     wire.requests.clear()
-    bench.bookings.hold(booking, a_listing(), nights, HoldSlot(1))
+    bench.bookings.hold(booking, a_listing(), nights, Account())
     update = wire.requests[0].body["TransactItems"][1 + month]["Update"]
     assert update["Key"]["part"] == {"S": f"MONTH#2027-{month:02}"}
     condition = update["ConditionExpression"]
@@ -702,7 +702,7 @@ def test_a_month_of_a_newer_form_is_not_half_read(bench: DynamoBench) -> None:
     asked = [listing.listing_id, other.listing_id]
     assert bench.listings.load_with_nights(asked, FIRST, SECOND) == Batch(((other, {}),), (listing.listing_id,))
     # What is held and released meanwhile does not make it look like an older one.
-    held(bench, listing=listing, key="second", slot=2)
+    held(bench, listing=listing, key="second")
     assert bench.listing_item(listing.listing_id, "MONTH#2027-01")["schema"] == {"N": "99"}
 
 

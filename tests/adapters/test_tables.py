@@ -9,9 +9,11 @@ import pytest
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamodb.tables import (
+    AccountItem,
     BookingItem,
-    GuestItem,
+    CityItem,
     LedgerItem,
+    LettersItem,
     ListingItem,
     MonthItem,
     ReviewItem,
@@ -20,12 +22,11 @@ from chalicelib.adapters.dynamodb.tables import (
     month_part,
     price_key,
 )
-from chalicelib.domain.slots import SLOTS
 from local.stack.resources import template
 from tests.builders import NOW, a_listing
 
 OF_LISTINGS: list[type[Model]] = [ListingItem, MonthItem, ReviewItem]
-OF_BOOKINGS: list[type[Model]] = [BookingItem, GuestItem, SaltItem]
+OF_BOOKINGS: list[type[Model]] = [BookingItem, AccountItem, LettersItem, SaltItem]
 OF_LEDGER: list[type[Model]] = [LedgerItem]
 
 
@@ -70,9 +71,10 @@ def test_the_indexes_are_those_of_the_template(logical_id: str, model: type[Mode
     assert {projection for _, projection in made.values()} == {"KEYS_ONLY"}
 
 
-def test_a_guest_has_an_attribute_for_each_slot() -> None:
-    slots = {name for name in GuestItem.get_attributes() if name.startswith("slot_")}
-    assert slots == {f"slot_{n}" for n in range(1, SLOTS + 1)}
+def test_what_is_forgotten() -> None:
+    """Cities without listings, accounts that book no more, and counts of letters; never a booking or its money."""
+    every: list[Any] = [*OF_LISTINGS, CityItem, *OF_BOOKINGS]
+    assert {model for model in every if "expires_at" in model.get_attributes()} == {CityItem, AccountItem, LettersItem}
 
 
 def test_instants_sort_as_text() -> None:

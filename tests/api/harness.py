@@ -37,8 +37,8 @@ from chalicelib import container as composition
 from chalicelib import events, settings
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.slots import HoldSlot
 from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
@@ -302,7 +302,7 @@ class World:
         """
         self.gateway.verify = answers(500, b"")
         self.container.listings.publish(a_listing())
-        self.container.bookings.hold(booking, a_listing(), {}, HoldSlot(1))
+        self.container.bookings.hold(booking, a_listing(), {}, Account())
         self.clock.at = booking.updated_at + timedelta(seconds=30)
         return booking
 

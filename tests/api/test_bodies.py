@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from chalicelib.api.core import routing
 from chalicelib.api.core.fields import MAX_PRICE, NoBody
+from chalicelib.domain.limits import Limits
 from tests.api.harness import SHOP, World, sample
+from tests.replacing import replace
 
 TAKE_A_BODY = {sample(route.path): route for route in routing.ROUTES if route.body is not None}
 PATHS = sorted(TAKE_A_BODY)
@@ -600,7 +602,9 @@ def test_money_as_answers_have_it_is_taken_back(world: World) -> None:
     assert dollars["nightly_price"]["formatted"] == "USD 0.01"
 
 
-def test_the_dearest_stay_can_still_be_counted(world: World) -> None:
+def test_the_dearest_stay_can_still_be_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = replace(world.container.rules, limits=Limits(unpaid_unit_nights=90_000), payment_limits={})
+    monkeypatch.setattr(world.container, "rules", large)
     price = {"amount": MAX_PRICE, "currency": "ETB"}
     listing = world.listing(nightly_price=price, units=1000, guests_per_unit=1)
     booking = world.book(listing, units=1000, guests=1000, check_out="2027-04-14")

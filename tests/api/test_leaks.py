@@ -301,6 +301,8 @@ def test_nothing_that_is_personal_or_secret_leaves(
     broken = [(500, html), (401, html), (403, {"message": case.key}), (429, html), (200, html), *case.refusals]
     for number, (status, body) in enumerate(broken):
         double.breaks = answers(status, body)
+        # Who cancels again and again is told to wait: each of these is somebody else's.
+        watched.guest = Person(f"guest-markedperson-{number}")
         booking = watched.book(f"broken-{number}")
         watched.deliver(case.webhook_claim(booking["payment"]["tx_ref"]))
         watched.work(booking)

@@ -31,6 +31,7 @@ def test_what_can_succeed_later_without_the_caller_changing_anything_says_so() -
     assert {code for code, kind in PROBLEM_TYPES.items() if kind.retryable} == {
         "in_progress",
         "refund_under_way",
+        "rate_limited",
         "too_many_open_holds",
         "too_many_requests",
         "internal_error",

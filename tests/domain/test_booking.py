@@ -110,7 +110,7 @@ def test_a_booking_remembers_its_listing_as_it_was() -> None:
 
 def test_the_slot_frees_itself_when_the_nights_would_go_at_the_latest() -> None:
     booking = a_booking()
-    assert booking.slot_frees_at == booking.hold_expires_at + timedelta(hours=12)
+    assert booking.hold_counts_until == booking.hold_expires_at + timedelta(hours=12)
 
 
 def test_the_payment_that_counts_is_the_accepted_one_else_the_latest() -> None:

@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 import pytest
 
+from chalicelib.domain.limits import LIMITS_MAX, Limits
 from chalicelib.domain.timing import (
     API_FUNCTION,
     API_GATEWAY_BUDGET,
@@ -176,6 +177,14 @@ def test_the_template_offers_what_settings_accept(
     declared = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Parameters"][parameter]
     in_minutes = [duration / timedelta(minutes=1) for duration in (default, least, most)]
     assert [float(declared[name]) for name in ("Default", "MinValue", "MaxValue")] == in_minutes
+
+
+@pytest.mark.parametrize(("name", "most"), LIMITS_MAX.items())
+def test_the_template_offers_the_limits_that_settings_accept(name: str, most: int) -> None:
+    declared = json.loads((ROOT / ".chalice" / "resources.json").read_text())["Parameters"]
+    parameter = declared[name.title().replace("_", "")]
+    expected = [getattr(Limits(), name), 1, most]
+    assert [parameter[each] for each in ("Default", "MinValue", "MaxValue")] == expected
 
 
 SECONDS_PARAMETERS = {

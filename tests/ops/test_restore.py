@@ -14,9 +14,9 @@ import pytest
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.tables import connect
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.slots import HoldSlot
 from local.stack.resources import template
 from ops import drill, restore
 from ops.aws import OpsError
@@ -99,7 +99,7 @@ def store(live: Tables) -> Iterator[DynamoBookings]:
 
 
 def hold(store: DynamoBookings, booking: Booking) -> None:
-    store.hold(booking, a_listing(), {}, HoldSlot(1))
+    store.hold(booking, a_listing(), {}, Account())
 
 
 def rehearsed(session: Any, stage: str, at: datetime | None = None) -> tuple[list[str], list[str]]:

@@ -72,9 +72,8 @@ def test_tables_are_safe_and_their_indexes_free_to_keep(template: Template, name
     own, others = table["SSESpecification"]["Fn::If"][1:]
     assert (own, others) == ({"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}, {"SSEEnabled": True})
     assert table["DeletionProtectionEnabled"] is False
-    # Cities without listings have an end, and what operators looked at: nothing else is ever forgotten by itself.
-    expiring = {"AttributeName": "expires_at", "Enabled": True} if name != "BookingsTable" else None
-    assert table.get("TimeToLiveSpecification") == expiring
+    # Only items that have ``expires_at`` are ever forgotten by themselves: see ``test_what_is_forgotten``.
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
     for index in table["GlobalSecondaryIndexes"]:
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}

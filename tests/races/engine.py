@@ -16,7 +16,7 @@ from pynamodb.connection import Connection
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.listings import DynamoListings
-from chalicelib.adapters.dynamodb.records import decode_booking, decode_listing
+from chalicelib.adapters.dynamodb.records import decode_account, decode_booking, decode_listing
 from chalicelib.adapters.dynamodb.tables import SALT as SALT_KEY
 from chalicelib.adapters.dynamodb.tables import SaltItem
 from chalicelib.domain.calendar import Night
@@ -113,10 +113,9 @@ def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
         kind, _, rest = key.partition("#")
         if key == SALT_KEY:
             found.salt = item["salt"]["B"]
-        elif kind == "GUEST":
-            found.slots[PersonId(rest)] = {
-                slot: _slot(item[name]["S"]) for slot in (1, 2, 3) if (name := f"slot_{slot}") in item
-            }
+        elif kind == "ACCOUNT":
+            account = decode_account(**_record(item, key))
+            found.accounts[PersonId(rest)] = replace(account, version=int(item["version"]["N"]))
         elif kind == "ORPHAN":
             at = item["attention_at"]["S"].partition("#")[0]
             found.orphans[rest] = (Verification("paid"), datetime.fromisoformat(at))
@@ -137,11 +136,6 @@ def read_tables(admin: Any, *, bookings: str, listings: str) -> Tables:
 def _all(admin: Any, table: str) -> Iterator[dict[str, Any]]:
     for page in admin.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         yield from page["Items"]
-
-
-def _slot(text: str) -> tuple[datetime, BookingId]:
-    until, _, booking_id = text.partition("#")
-    return datetime.fromisoformat(until), BookingId(booking_id)
 
 
 def _row(item: dict[str, Any]) -> Row:

@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Forbidden, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.presence import movement_on
 from chalicelib.services import arrivals
@@ -20,6 +21,7 @@ from chalicelib.services.ports import Page
 from tests.builders import HOST, SALT, a_listing, a_stay
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, Harness
+from tests.replacing import replace
 
 DAY = date(2027, 1, 20)
 
@@ -99,6 +101,7 @@ def test_who_is_where_on_a_day(harness: Harness, ports: Fakes, limit: int) -> No
 
 
 def test_whoever_stays_longest_is_in_the_house_to_the_last_day(harness: Harness, ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, limits=Limits(unpaid_unit_nights=90))
     booking = booked(harness, 14, 90)
     everywhere: dict[str, Any] = {}
     for filters in (everywhere, {"listing_id": booking.place.listing_id}, {"host_id": HOST_ABEBE.person_id}):

@@ -32,7 +32,7 @@ def test_an_unpaid_booking_is_given_up(harness: Harness, ports: Fakes) -> None:
     assert (booking.status, booking.refunds, harness.units_taken) == ("cancelled", (), {})
     assert booking.payments[0].status == "expired"
     assert [event.detail for event in booking.history if event.kind == "booking_cancelled"] == ["plans changed"]
-    assert harness.free_slots() == 3
+    assert harness.free_holds() == 3
     # Nights and link in one write.
     assert ports.call_log.count("bookings.save") == 1
     # The link goes at once, by the clock's hand.

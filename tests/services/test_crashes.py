@@ -82,7 +82,7 @@ def test_booking_and_never_coming_back(after: bool) -> None:
         assert harness.units_taken == {}
         assert all(row.booking.status == "expired" for row in harness.ports.tables.bookings.values())
         assert all(row.due_at is None for row in harness.ports.tables.bookings.values())
-        assert harness.free_slots() == 3
+        assert harness.free_holds() == 3
         # A link that we know of is closed.
         for row in harness.ports.tables.bookings.values():
             for payment in row.booking.payments:
@@ -106,7 +106,7 @@ def test_money(after: bool) -> None:
         assert letters(harness) == ["booking_confirmed", "host_new_booking"]
         harness.advance(hours=80)
         assert harness.due_at(harness.stored_booking(FIRST)) is None
-        assert harness.free_slots() == 3
+        assert harness.free_holds() == 3
 
     assert run_with_crashes(paid, lambda harness: harness.webhook(ONE), clock_finds_it, after=after) == 4
 
@@ -122,7 +122,7 @@ def test_the_end_of_a_hold(after: bool) -> None:
         assert (harness.stored_booking(FIRST).status, harness.units_taken) == ("expired", {})
         assert harness.ports.gateway.charges[ONE].cancelled
         assert letters(harness) == ["hold_expired"]
-        assert harness.free_slots() == 3
+        assert harness.free_holds() == 3
 
     assert (
         run_with_crashes(

@@ -50,7 +50,7 @@ def test_the_gateway_is_asked_and_the_link_closed_before_the_nights_go(harness: 
     assert (booking.status, payment.status, payment.link_cancelled) == ("expired", "expired", True)
     assert kinds(harness) == ["hold_expired"]
     assert harness.units_taken == {}
-    assert harness.free_slots() == 3
+    assert harness.free_holds() == 3
     # Money that was on its way may still come: it is watched for.
     assert payment.schedule.next_verify_at == HOLD_ENDS + timedelta(minutes=30)
 

@@ -65,7 +65,7 @@ def test_money_confirms_through_every_door(harness: Harness, ports: Fakes, cause
     ]
     assert ports.queue.letters == [Task(FIRST, entries=("1", "2", "3"), request_id="request-first")]
     assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
-    assert harness.free_slots() == 3
+    assert harness.free_holds() == 3
 
 
 @pytest.mark.parametrize(

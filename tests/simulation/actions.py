@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
-from chalicelib.domain.errors import NotFound, RefundUnderWay, TooManyOpenHolds
+from chalicelib.domain.errors import NotFound, RateLimited, RefundUnderWay, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.services import access, calendars, hosting
@@ -103,7 +103,10 @@ def _book(context: ActionContext) -> None:
             request_id=str(context.action),
         )
     except TooManyOpenHolds:
-        context.world.monitor.refused_a_hold(context.guest.person_id)
+        context.world.monitor.refused_a_hold(context.guest.person_id, context.request().stay)
+        raise
+    except RateLimited:
+        context.world.monitor.told_to_wait(context.guest.person_id)
         raise
     if booked.booking.booking_id != context.booking_id and not context.world.resets:
         raise Violation("a repeat answered another booking", booked.booking.booking_id)

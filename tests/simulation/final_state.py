@@ -8,9 +8,8 @@ from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Payment
 from chalicelib.domain.ledger import money_moved
 from chalicelib.domain.lifecycle import due_at
-from chalicelib.domain.slots import SLOTS
 from chalicelib.domain.timing import OUTAGE_GRACE
-from chalicelib.services.book import free_slots
+from chalicelib.services.book import account_of
 from tests.simulation.coverage import covered
 from tests.simulation.gateway import Charge
 from tests.simulation.scheduler import HOUR, Violation
@@ -42,17 +41,17 @@ def check_end(world: World) -> None:
     for charge in world.gateway.charges.values():
         if charge.received is not None:
             _money(world, charge)
-    _slots(world)
+    _accounts(world)
 
 
-def _slots(world: World) -> None:
-    """Every guest may hold three more bookings, and no slot is taken for longer than a hold can last."""
-    for (guest, _), (until, booking_id) in world.tables.slots.items():
-        if until > world.scheduler.now + OUTAGE_GRACE + timedelta(minutes=world.settings.hold_minutes):
-            raise Violation("a slot is taken for ever", f"{guest} {booking_id}")
-    for guest in {guest for guest, _ in world.tables.slots}:
-        if len(list(free_slots(world.ports, guest, world.scheduler.now))) != SLOTS:
-            raise Violation("a slot is not free though no booking is unpaid", guest)
+def _accounts(world: World) -> None:
+    """Every guest may hold three more bookings, and no hold counts for longer than it can last."""
+    for guest, account in world.tables.accounts.items():
+        for hold in account.holds:
+            if hold.frees_at > world.scheduler.now + OUTAGE_GRACE + timedelta(minutes=world.settings.hold_minutes):
+                raise Violation("a hold counts for ever", f"{guest} {hold.booking_id}")
+        if account_of(world.ports, guest, world.scheduler.now)[0].holds:
+            raise Violation("a hold counts though no booking is unpaid", guest)
 
 
 def _emails(world: World, booking: Booking) -> None:
@@ -65,6 +64,8 @@ def _emails(world: World, booking: Booking) -> None:
         covered("ending", f"e-mail {email.status}{' more than once' if sent > 1 else ''}")
         if email.status == "owed":
             raise Violation("an e-mail is still owed", f"{booking.booking_id} {email}")
+        if email.status == "limited" and sent and not (world.faults.injected or world.resets):
+            raise Violation("an e-mail was sent, and is called limited", f"{booking.booking_id} {email}")
         if email.status == "sent" and not sent:
             raise Violation("an e-mail was marked, and never sent", f"{booking.booking_id} {email}")
         went_wrong = world.faults.injected or world.resets or booking.booking_id in world.queue.repeated

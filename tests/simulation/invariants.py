@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from chalicelib.domain.accounts import LAPSES_BEFORE_PAUSE, OPEN_HOLDS, TRUSTED
 from chalicelib.domain.booking import OPEN, Booking, Payment
-from chalicelib.domain.calendar import Night
+from chalicelib.domain.calendar import Night, Stay
 from chalicelib.domain.ids import ListingId, PersonId, booking_of
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.prices import quote
-from chalicelib.domain.slots import SLOTS
-from chalicelib.domain.timing import GIVE_UP_AFTER, OUTAGE_GRACE, REFUND_POLL_LATE, VERIFY_PAUSE_MAX, WATCHED_FOR
+from chalicelib.domain.timing import (
+    BOOKING_DAY,
+    BOOKING_HOUR,
+    GIVE_UP_AFTER,
+    OUTAGE_GRACE,
+    REFUND_POLL_LATE,
+    VERIFY_PAUSE_MAX,
+    WATCHED_FOR,
+)
 from chalicelib.services.ports import Opening
 from tests.invariants import nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
@@ -27,6 +36,8 @@ SETTLED = ("completed", "review")
 PATIENCE = max(VERIFY_PAUSE_MAX, REFUND_POLL_LATE) + timedelta(minutes=1)
 """Nothing that is owed is ever deferred for longer than this."""
 MAIL_PATIENCE = timedelta(hours=1, minutes=1)
+MAIL_TIME = timedelta(minutes=1)
+"""How long sending a letter takes at most."""
 
 
 class InvariantMonitor:
@@ -37,6 +48,7 @@ class InvariantMonitor:
         self._units: dict[ListingId, list[tuple[int, int]]] = {}
         self._posts: dict[str, str] = {}
         self._mispriced = ""
+        self._letters: dict[tuple[str, date, bool], set[tuple[str, str]]] = {}
         self.confirmed_by_operator: set[str] = set()
         """Payments that an operator accepted, and refunds that an operator called done."""
 
@@ -92,7 +104,7 @@ class InvariantMonitor:
             raise Violation("a hold costs something else than its nights", booking.booking_id)
         if before is None or (before.booking.status, before.booking.ended) != (booking.status, booking.ended):
             self.nights_add_up(booking.place.listing_id)
-            self._slots(booking)
+            self._account(booking)
         if before is not None and row.failures > before.failures:
             # From its second failure on it is known since when it has been failing.
             since = before.failing_since
@@ -130,6 +142,25 @@ class InvariantMonitor:
         if changed < START + timedelta(milliseconds=actor.started) and not ended:
             raise Violation("an e-mail says what is not true", f"{booking_id} {letter.kind} {row.booking.status}")
 
+    def sent(self, booking_id: str, email_id: str, to: str) -> None:
+        """No guest's address gets more letters on a day than the stage allows, nor more about unpaid bookings."""
+        row = self.world.tables.rows.get(booking_id)
+        letter = next((each for each in row.booking.outbox if each.entry_id == email_id), None) if row else None
+        if row is None or letter is None or letter.to_host or self.world.resets:
+            return
+        rules, began = self.world.ports.rules, self.world.scheduler.now - MAIL_TIME
+        days = {at.astimezone(ZoneInfo(rules.time_zone)).date() for at in (began, self.world.scheduler.now)}
+        if len(days) > 1:
+            # It may have been counted before midnight.
+            return
+        for unpaid, most in ((False, rules.limits.letters_per_day), (True, rules.limits.unpaid_letters_per_day)):
+            if unpaid and row.booking.was_paid:
+                continue
+            letters = self._letters.setdefault((to, min(days), unpaid), set())
+            letters.add((booking_id, email_id))
+            if len(letters) > most:
+                raise Violation("an address gets too many letters", f"{to}: {len(letters)}, unpaid: {unpaid}")
+
     def _history(self, booking: Booking) -> None:
         try:
             rebuilt = statuses_from_history(booking)
@@ -138,21 +169,35 @@ class InvariantMonitor:
         if rebuilt != statuses_of(booking):
             raise Violation("folding the history does not give the state", f"{rebuilt} {statuses_of(booking)}")
 
-    def _slots(self, booking: Booking) -> None:
-        """No guest holds more than three."""
-        now = self.world.scheduler.now
-        held = [
-            row.booking.booking_id
-            for row in self.world.tables.rows.values()
-            if row.booking.guest_id == booking.guest_id
-            and row.booking.status == "pending_payment"
-            and now < row.booking.slot_frees_at
-        ]
-        if len(held) > SLOTS:
-            raise Violation("a guest holds more than three", " ".join(held))
+    def _account(self, booking: Booking) -> None:
+        """No guest holds more than three unpaid bookings or too many unit-nights, nor books more often than allowed."""
+        now, limits = self.world.scheduler.now, self.world.ports.rules.limits
+        own = [row.booking for row in self.world.tables.rows.values() if row.booking.guest_id == booking.guest_id]
+        held = [each for each in own if each.status == "pending_payment" and now < each.hold_counts_until]
+        if len(held) > OPEN_HOLDS:
+            raise Violation("a guest holds more than three", " ".join(each.booking_id for each in held))
+        was_confirmed = any(event.kind == "booking_confirmed" for each in own for event in each.history)
+        most = limits.unpaid_unit_nights * (TRUSTED if was_confirmed else 1)
+        if sum(each.stay.unit_nights for each in held) > most:
+            raise Violation("a guest empties a calendar", booking.guest_id)
+        for span, times in ((BOOKING_HOUR, limits.bookings_per_hour), (BOOKING_DAY, limits.bookings_per_day)):
+            if sum(each.created_at > booking.created_at - span for each in own) > times:
+                raise Violation("a guest books too often", f"{booking.guest_id} within {span}")
 
-    def refused_a_hold(self, guest: PersonId) -> None:
-        """Who is told to pay first had three unpaid bookings, each of them at some time since the request began."""
+    def told_to_wait(self, guest: PersonId) -> None:
+        """Who is told to book later has booked often, or let three unpaid bookings go within a day."""
+        actor = self.world.scheduler.current
+        assert actor is not None
+        if self.world.resets and self.world.resets[-1] >= actor.started:
+            return
+        limits = self.world.ports.rules.limits
+        own = [row.booking for row in self.world.tables.rows.values() if row.booking.guest_id == guest]
+        let_go = [each for each in own if each.status in ("expired", "cancelled") and not each.was_paid]
+        if len(own) < limits.bookings_per_hour and len(let_go) < LAPSES_BEFORE_PAUSE:
+            raise Violation("a guest is told to wait for nothing", guest)
+
+    def refused_a_hold(self, guest: PersonId, stay: Stay) -> None:
+        """Who is told to pay first had three unpaid bookings, or large ones, at some time since the request began."""
         actor = self.world.scheduler.current
         assert actor is not None
         if self.world.resets and self.world.resets[-1] >= actor.started:
@@ -160,7 +205,9 @@ class InvariantMonitor:
         began = START + timedelta(milliseconds=actor.started)
         own = [row.booking for row in self.world.tables.rows.values() if row.booking.guest_id == guest]
         unpaid = [each for each in own if each.status == "pending_payment" or each.updated_at >= began]
-        if len(unpaid) < SLOTS:
+        most = self.world.ports.rules.limits.unpaid_unit_nights
+        large = sum(each.stay.unit_nights for each in unpaid) + stay.unit_nights > most
+        if len(unpaid) < OPEN_HOLDS and not large:
             raise Violation("a guest is told to pay bookings that are paid", f"{guest} has {len(unpaid)} unpaid")
 
     def _confirmed(self, booking: Booking) -> None:

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from chalicelib.domain import accounts, checkout, errors, lifecycle, verification
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import booking as payment
-from chalicelib.domain import checkout, errors, lifecycle, verification
 from chalicelib.domain.booking import Booking, get_payment, get_refund
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.verification import Verification
@@ -212,7 +212,7 @@ def _random_id(derive: Any) -> Any:
 
 MUTATIONS: tuple[Mutation, ...] = (
     _without("hold: no booking of this id"),
-    _without("hold: slot as read"),
+    _without("hold: account as read"),
     _without("hold: room"),
     _without("hold: night open"),
     _without("hold: price as read"),
@@ -249,9 +249,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("a deferred webhook forgets its payment", world, "process_task", _drops_deferred),
     _swap("nothing follows a commit", saving, "_after_commit", _only_once),
     _swap("the sweep leaves out the oldest", world, "sweep", _skips_one),
-    _swap("every slot's booking is taken for unpaid", book, "_is_unpaid", lambda _: lambda _ports, _slot: True),
-    _swap("every slot's booking is taken for paid", book, "_is_unpaid", lambda _: lambda _ports, _slot: False),
     _swap("an ended stay keeps its nights", Booking, "free_from", lambda _: property(lambda self: self.stay.check_out)),
+    _without("letter: room in the mailbox"),
+    _swap("every hold is taken for unpaid", accounts, "looked_up", lambda _: lambda account, *_a, **_k: account),
+    _swap(
+        "every hold is taken for paid",
+        accounts,
+        "looked_up",
+        lambda _: lambda account, *_a, **_k: replace(account, holds=()),
+    ),
     _swap("a repeated key makes another booking", book, "derive_booking_id", _random_id),
     _swap("everybody is the guest", access, "role_in", lambda _: lambda _booking, _principal: "guest"),
 )

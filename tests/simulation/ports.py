@@ -86,9 +86,14 @@ class SimQueue:
 class SimMailer:
     """What was really sent: how often each e-mail of each booking."""
 
-    def __init__(self, refused: frozenset[str], sending: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        refused: frozenset[str],
+        sending: Callable[[str, str], None],
+        accepted: Callable[[str, str, str], None],
+    ) -> None:
         self.refused = refused
-        self._sending = sending
+        self._sending, self._accepted = sending, accepted
         self.sent: Counter[tuple[str, str]] = Counter()
 
     def send(self, message: Message) -> None:
@@ -97,6 +102,7 @@ class SimMailer:
             raise MailRefused("no such address")
         booking_id, entry_id, _ = message.subject.split(" ")
         self._sending(booking_id, entry_id)
+        self._accepted(booking_id, entry_id, message.to)
         self.sent[booking_id, entry_id] += 1
         covered("mail", "sent" if self.sent[booking_id, entry_id] == 1 else "sent again")
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from chalicelib.adapters.dynamodb.records import FORM, decode_booking, encode_booking
+from chalicelib.adapters.dynamodb.records import (
+    FORM,
+    decode_account,
+    decode_booking,
+    encode_account,
+    encode_booking,
+)
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
@@ -15,12 +22,13 @@ from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import LedgerLine
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
-from chalicelib.domain.slots import SLOTS, HoldSlot
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    AccountChanged,
     Acknowledgement,
     Arrival,
     AttentionEntry,
@@ -29,7 +37,6 @@ from chalicelib.services.ports import (
     NightsShort,
     Page,
     ReviewExists,
-    SlotTaken,
     Unreadable,
     VersionLost,
 )
@@ -45,7 +52,7 @@ OFF: set[str] = set()
 
 CONDITIONS = (
     "hold: no booking of this id",
-    "hold: slot as read",
+    "hold: account as read",
     "hold: room",
     "hold: night open",
     "hold: price as read",
@@ -53,6 +60,8 @@ CONDITIONS = (
     "take again: room",
     "take again: night open",
     "release: taken enough",
+    "letter: not counted before",
+    "letter: room in the mailbox",
     "lease: nobody else has it",
     "unreadable: nobody is asked yet",
     "back off: the booking is due",
@@ -90,7 +99,8 @@ class Tables:
 
     salt: bytes
     rows: dict[str, Row] = field(default_factory=dict)
-    slots: dict[tuple[PersonId, int], tuple[datetime, BookingId]] = field(default_factory=dict)
+    accounts: dict[PersonId, Account] = field(default_factory=dict)
+    letters: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
     acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
@@ -102,7 +112,8 @@ class Tables:
         return Tables(
             self.salt,
             dict(self.rows),
-            dict(self.slots),
+            dict(self.accounts),
+            dict(self.letters),
             dict(self.orphans),
             dict(self.acknowledged),
             dict(self.listings),
@@ -167,18 +178,37 @@ class SimBookings:
         if row is not None and holds("unreadable: nobody is asked yet", row.attention is None):
             self._save(replace(row, attention="unreadable", attention_at=now))
 
-    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
-        return tuple(self._slot(guest_id, number) for number in range(1, SLOTS + 1))
+    def account(self, person_id: PersonId) -> Account:
+        return self.tables.accounts.get(person_id, Account())
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
+    def save_account(self, person_id: PersonId, account: Account) -> Account:
+        if not holds("account: version as loaded", self.account(person_id).version == account.version):
+            raise AccountChanged
+        self.tables.accounts[person_id] = saved = replace(account, version=account.version + 1)
+        return saved
+
+    def count_letter(self, mailbox: str, letter: str, *, unpaid: bool, limits: Limits, forget_at: datetime) -> bool:
+        every, about_unpaid = self.tables.letters.get(mailbox, (frozenset(), frozenset()))
+        if holds("letter: not counted before", letter not in every):
+            full = len(every) >= limits.letters_per_day
+            full = full or (unpaid and len(about_unpaid) >= limits.unpaid_letters_per_day)
+            if not holds("letter: room in the mailbox", not full):
+                return False
+        self.tables.letters[mailbox] = every | {letter}, about_unpaid | ({letter} if unpaid else set())
+        return True
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
         tables = self.tables
         if not holds("hold: no booking of this id", booking.booking_id not in tables.rows):
             raise BookingExists
-        if not holds("hold: slot as read", self._slot(booking.guest_id, slot.number) == slot):
-            raise SlotTaken
+        if not holds("hold: account as read", self.account(booking.guest_id).version == account.version):
+            raise AccountChanged
         self._held(booking, listing)
         self._take(booking, listing, "hold", nights)
-        tables.slots[booking.guest_id, slot.number] = (booking.slot_frees_at, booking.booking_id)
+        if self._encoded:
+            read = decode_account(encode_account(account), form=FORM, name=booking.guest_id)
+            assert replace(read, version=account.version) == account, "an account does not come back as it was saved"
+        tables.accounts[booking.guest_id] = replace(account, version=account.version + 1)
         self._put(booking)
 
     def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
@@ -267,10 +297,6 @@ class SimBookings:
 
     def _cannot_read(self, booking_id: BookingId) -> bool:
         return self.unreadable.get(booking_id, START) > self._clock()
-
-    def _slot(self, guest_id: PersonId, number: int) -> HoldSlot:
-        until, occupant = self.tables.slots.get((guest_id, number), (None, None))
-        return HoldSlot(number, occupant, until)
 
     def _put(self, booking: Booking, before: Booking | None = None) -> Booking:
         due = due_at(booking) if before is None else indexed_due_at(before, booking)

@@ -13,7 +13,7 @@ SEEDS = 200
 WITHIN = 600
 """How many histories may pass before a guard that was taken away is missed."""
 NEAR = {
-    "no condition: hold: slot as read": 36,
+    "no condition: hold: account as read": 36,
     "no condition: hold: price as read": 39,
     "no condition: take again: room": 146,
     "no condition: take again: night open": 274,
@@ -22,7 +22,7 @@ NEAR = {
     "no condition: listing: version as loaded": 180,
     "no condition: review: once": 45,
     "no answer is taken for refunded": 408,
-    "every trouble is taken for certain": 2145,
+    "every trouble is taken for certain": 241,
     "a webhook that failed is answered with 200": 166,
     "a deferred webhook forgets its payment": 53,
 }

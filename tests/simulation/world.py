@@ -11,6 +11,7 @@ from typing import Any, cast
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import GatewayError, Refusal
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, derive_booking_id
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
@@ -127,7 +128,7 @@ class World:
         self.queue = SimQueue(scheduler, self._consume)
         self.queue.loses, self.queue.repeats = settings.loses, settings.repeats
         refused = frozenset({"nobody@guzo.et"} if settings.bad_address else ())
-        self.mailer = SimMailer(refused, self.monitor.sending)
+        self.mailer = SimMailer(refused, self.monitor.sending, self.monitor.sent)
         self.observe = SimObserve()
         self._lagging: list[tuple[int, int, str, datetime | None]] = []
         self._seen: dict[str, tuple[int, datetime | None]] = {}
@@ -329,6 +330,7 @@ class World:
                 time_zone="Africa/Addis_Ababa",
                 currency="ETB",
                 payment_limits={"ETB": Money(100_000_000, "ETB")},
+                limits=Limits(),
             ),
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -19,8 +20,10 @@ from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
 from chalicelib.adapters.dynamodb.months import release, take
 from chalicelib.adapters.dynamodb.records import (
     FORM,
+    decode_account,
     decode_acknowledgement,
     decode_booking,
+    encode_account,
     encode_acknowledgement,
     encode_booking,
     encode_verification,
@@ -30,22 +33,25 @@ from chalicelib.adapters.dynamodb.tables import (
     DAY_SHARDS,
     DUE_SHARDS,
     SALT,
+    AccountItem,
     BookingItem,
-    GuestItem,
+    LettersItem,
     SaltItem,
     instant_key,
 )
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Nights, dates_between
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
-from chalicelib.domain.slots import SLOTS, HoldSlot
-from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
+from chalicelib.domain.timing import ACCOUNT_KEPT, FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
+    AccountChanged,
     Acknowledgement,
     Arrival,
     AttentionEntry,
@@ -53,7 +59,6 @@ from chalicelib.services.ports import (
     BookingExists,
     NightsShort,
     Page,
-    SlotTaken,
     StoreBusy,
     VersionLost,
 )
@@ -61,6 +66,7 @@ from chalicelib.services.ports import (
 ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
+LETTERS = "LETTERS#"
 FAILING = "#failing"
 UNREADABLE = "#unreadable"
 
@@ -140,30 +146,52 @@ class DynamoBookings:
             return
 
     @reading()
-    def hold_slots(self, guest_id: PersonId) -> tuple[HoldSlot, ...]:
+    def account(self, person_id: PersonId) -> Account:
         try:
-            guest = GuestItem.get(_guest_key(guest_id), consistent_read=True)
-        except GuestItem.DoesNotExist:
-            guest = GuestItem(_guest_key(guest_id))
-        return tuple(_hold_slot(number, getattr(guest, f"slot_{number}")) for number in range(1, SLOTS + 1))
+            item = AccountItem.get(_account_key(person_id), consistent_read=True)
+        except AccountItem.DoesNotExist:
+            return Account()
+        account = decode_account(item.record or b"", form=_form(item), name=item.booking_id)
+        return replace(account, version=int(item.version))
 
-    def hold(self, booking: Booking, listing: Listing, nights: Nights, slot: HoldSlot) -> None:
-        guest = GuestItem(_guest_key(booking.guest_id))
-        place = getattr(GuestItem, f"slot_{slot.number}")
+    def save_account(self, person_id: PersonId, account: Account) -> Account:
+        item = AccountItem(_account_key(person_id))
+        actions, unchanged = _account_write(account, used_at=None)
+        self._writes.one(lambda: item.update(actions=actions, condition=unchanged), lost=AccountChanged)
+        return replace(account, version=account.version + 1)
+
+    def count_letter(self, mailbox: str, letter: str, *, unpaid: bool, limits: Limits, forget_at: datetime) -> bool:
+        # It is counted already, by a worker who came before; or there is room for one more.
+        room = LettersItem.letters.does_not_exist() | (size(LettersItem.letters) < limits.letters_per_day)
+        actions: list[Action] = [
+            LettersItem.letters.add({letter}),
+            LettersItem.schema.set(FORM),
+            LettersItem.expires_at.set(int(forget_at.timestamp())),
+        ]
+        if unpaid:
+            few = LettersItem.unpaid.does_not_exist() | (size(LettersItem.unpaid) < limits.unpaid_letters_per_day)
+            room &= few
+            actions.append(LettersItem.unpaid.add({letter}))
+        item = LettersItem(LETTERS + mailbox)
+        counted = LettersItem.letters.contains(letter)
+        try:
+            self._writes.one(lambda: item.update(actions=actions, condition=counted | room), lost=VersionLost)
+        except VersionLost:
+            return False
+        return True
+
+    def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
+        guest = AccountItem(_account_key(booking.guest_id))
+        actions, unchanged = _account_write(account, used_at=booking.created_at)
 
         def fill(transaction: TransactWrite) -> None:
             # The same guest with the same key meets the booking that is there already.
             transaction.save(_booking_item(booking), condition=BookingItem.booking_id.does_not_exist())
-            # Nobody took the slot since it was read, and found to be free.
-            text = _slot_text(slot)
-            as_read = place.does_not_exist() if text is None else place == text
-            taken = replace(slot, occupant=booking.booking_id, frees_at=booking.slot_frees_at)
-            transaction.update(
-                guest, actions=[place.set(_slot_text(taken)), GuestItem.schema.set(FORM)], condition=as_read
-            )
+            # No other booking of this account was made since it was read and found to be within its limits.
+            transaction.update(guest, actions=actions, condition=unchanged)
             take(transaction, listing, booking.stay.dates, booking.stay.units, priced=nights)
 
-        self._writes.all(self._connection, fill, lost=(BookingExists, SlotTaken, NightsShort))
+        self._writes.all(self._connection, fill, lost=(BookingExists, AccountChanged, NightsShort))
 
     def save(self, before: Booking, after: Booking, listing: Listing | None = None) -> Booking:
         after = replace(after, version=before.version + 1)
@@ -350,19 +378,23 @@ def _read_salt() -> bytes | None:
         return None
 
 
-def _hold_slot(number: int, text: str | None) -> HoldSlot:
-    if text is None:
-        return HoldSlot(number)
-    until, _, booking_id = text.partition("#")
-    return HoldSlot(number, BookingId(booking_id), datetime.fromisoformat(until))
+def _account_key(person_id: PersonId) -> str:
+    return f"ACCOUNT#{person_id}"
 
 
-def _slot_text(slot: HoldSlot) -> str | None:
-    return None if slot.frees_at is None else f"{instant_key(slot.frees_at)}#{slot.occupant}"
-
-
-def _guest_key(guest_id: PersonId) -> str:
-    return f"GUEST#{guest_id}"
+def _account_write(account: Account, *, used_at: datetime | None) -> tuple[list[Action], Condition]:
+    """What is set of an account, on condition that nobody wrote it since it was loaded."""
+    actions: list[Action] = [
+        AccountItem.schema.set(FORM),
+        AccountItem.version.set(account.version + 1),
+        AccountItem.record.set(encode_account(account)),
+    ]
+    if account.acts or used_at is None:
+        actions.append(AccountItem.expires_at.remove())
+    else:
+        actions.append(AccountItem.expires_at.set(int((used_at + ACCOUNT_KEPT).timestamp())))
+    absent = AccountItem.version.does_not_exist()
+    return actions, AccountItem.version == account.version if account.version else absent
 
 
 def _booking_item(booking: Booking, before: Booking | None = None) -> BookingItem:
@@ -400,7 +432,7 @@ def _booking(item: BookingItem) -> Booking:
     return replace(booking, version=int(item.version), verify_lease=lease)
 
 
-def _form(item: BookingItem) -> int:
+def _form(item: BookingItem | AccountItem) -> int:
     """The form of an item's record; 0 for none."""
     return int(item.schema or 0)
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.host import Host
 from chalicelib.domain.ledger import LedgerLine, TotalRow
@@ -89,6 +90,16 @@ def encode_listing(listing: Listing) -> bytes:
 def decode_listing(record: bytes, *, form: int, name: str) -> Listing:
     """The listing as it was saved, without its version. Raises Unreadable."""
     return _inflate(record, Listing, form=form, name=name)
+
+
+def encode_account(account: Account) -> bytes:
+    """The whole account but its version, which is an attribute of its own."""
+    return _deflate(replace(account, version=0))
+
+
+def decode_account(record: bytes, *, form: int, name: str) -> Account:
+    """The account as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Account, form=form, name=name)
 
 
 def encode_verification(verification: Verification) -> bytes:

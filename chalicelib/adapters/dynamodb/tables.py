@@ -2,8 +2,8 @@
 
 ``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
-``GUEST#…`` (a guest's hold slots), ``HOST#…`` (a host's profile), ``ORPHAN#…`` (money for a reference that we do not
-hold) and ``SALT``.
+``ACCOUNT#…`` (what is kept of an account), ``HOST#…`` (a profile), ``LETTERS#…`` (what an address was sent on one
+day), ``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
 ``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
@@ -13,7 +13,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
 from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -225,17 +231,30 @@ class BookingItem(Model):
     needs_attention = AttentionIndex()
 
 
-class GuestItem(Model):
-    """A guest's three hold slots. A slot reads ``until#booking_id``, of the booking that took it last."""
+class AccountItem(Model):
+    """What is kept of an account that books. ``expires_at`` is when DynamoDB may forget it; none: never."""
 
     class Meta(_Meta):
         pass
 
     booking_id = UnicodeAttribute(hash_key=True)
     schema = NumberAttribute(null=True)
-    slot_1 = UnicodeAttribute(null=True)
-    slot_2 = UnicodeAttribute(null=True)
-    slot_3 = UnicodeAttribute(null=True)
+    version = NumberAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+    expires_at = NumberAttribute(null=True)
+
+
+class LettersItem(Model):
+    """The letters that an address was sent on one day, and those of them about unpaid bookings."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    letters = UnicodeSetAttribute(null=True)
+    unpaid = UnicodeSetAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
 
 
 class HostItem(Model):
@@ -311,7 +330,7 @@ def connect(*, listings_table: str, bookings_table: str, ledger_table: str) -> C
     shared: Connection | None = None
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
-        bookings_table: (BookingItem, GuestItem, HostItem, SaltItem),
+        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, SaltItem),
         ledger_table: (LedgerItem,),
     }
     for name, models in tables.items():

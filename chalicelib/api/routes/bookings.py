@@ -140,7 +140,9 @@ def _wrong_by_listing(call: Call, right: Mapping[str, Any]) -> tuple[FieldError,
         "amount_above_limit",
         "dates_unavailable",
         "price_changed",
+        "rate_limited",
         "too_many_open_holds",
+        "account_blocked",
     ),
 )
 def create_booking(call: Call, body: NewBooking) -> Answer:
