@@ -14,6 +14,7 @@ import pytest
 from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.telemetry import METRICS
+from local.stack.resources import template
 from tools.alarms import ALARMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +118,15 @@ def test_the_frontends_guide_says_what_to_do_about_every_code() -> None:
     table = guide[guide.index("## 8. Errors") :]
     codes = PROBLEM_TYPES.keys() - {"bad_signature"}
     assert {code for code in codes if f"`{code}`" not in table} == set()
+
+
+def test_every_table_stands_among_what_is_stored() -> None:
+    stored = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## What is stored")[2]
+    rows = set(re.findall(r"^\| `(\w+)` \|", stored.partition("\n## ")[0], re.MULTILINE))
+    kinds = {name: resource.get("Type") for name, resource in template()["Resources"].items()}
+    assert rows == {
+        name.removesuffix("Table").lower() for name, kind in kinds.items() if kind == "AWS::DynamoDB::Table"
+    }
 
 
 def test_every_decision_is_in_the_list() -> None:
