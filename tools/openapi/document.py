@@ -149,16 +149,16 @@ def _operation(route: Route) -> Json:
 
 
 def _description(route: Route) -> str:
-    """What its docstring says beyond the first line, and whom it answers."""
+    """What its docstring says beyond the first line, and what a caller must show."""
     if route.role is not None:
-        whom = f"For members of the group `{route.role}`."
+        shown = f"Needs the access token of a member of the group `{route.role}`."
     elif route.signed_in:
-        whom = "For whoever is signed in."
+        shown = "Needs an access token."
     elif route.signed_by is not None:
-        whom = f"For the gateway, which signs the body in `{route.signed_by}`."
+        shown = f"Needs no token: the gateway signs the body, in `{route.signed_by}`."
     else:
-        whom = "For everybody: no token is asked for."
-    return "\n\n".join(filter(None, [schemas.in_markdown(route.description), whom]))
+        shown = "Needs no token."
+    return "\n\n".join(filter(None, [schemas.in_markdown(route.description), shown]))
 
 
 def _tag(route: Route) -> str:

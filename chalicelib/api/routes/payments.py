@@ -127,7 +127,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
     ),
 )
 def refund_payment(call: Call, body: NewRefund) -> Answer:
-    """Give back part of a payment, or all that is left.
+    """Give back part of a payment, or all that is left; for operators and the listing's host.
 
     Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
     then its nights are free, and the guest is told in one letter.
