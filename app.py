@@ -25,6 +25,7 @@ _FUNCTIONS: dict[str, Function] = {
     "app.app": "api",
     "app.receive_webhooks": "webhooks",
     "app.sweep": "sweep",
+    "app.fly_canary": "canary",
     "app.reconcile": "reconcile",
     "app.send_emails": "send_emails",
 }
@@ -46,7 +47,7 @@ def authorize(request: AuthRequest) -> AuthResponse:
     return authorizer.authorize(request, lambda: container().tokens)
 
 
-if _RUNS not in ("sweep", "reconcile", "send_emails"):
+if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
     from chalicelib.api.core import http
     from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
         arrivals,
@@ -80,6 +81,12 @@ def receive_webhooks(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Enqueue every booking whose ``due_at`` has passed, oldest first, once a minute."""
     return events.on_schedule(event.context)
+
+
+@app.lambda_function(name="canary")
+def fly_canary(_event: dict[str, Any], context: Any) -> dict[str, bool]:
+    """Go a guest's way up to the link to pay, where the stage has a canary: its schedule is in the template."""
+    return events.on_canary(context)
 
 
 @app.on_sqs_message(queue="guzo-reconcile", batch_size=1, maximum_concurrency=10)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.oidc import Tokens
     from chalicelib.domain.booking import Payment
 
-Function = Literal["api", "webhooks", "sweep", "reconcile", "send_emails"]
+Function = Literal["api", "webhooks", "sweep", "canary", "reconcile", "send_emails"]
 
 
 class SystemClock:
@@ -271,6 +271,7 @@ _PARTS: dict[Function, tuple[str, ...]] = {
     "api": ("bookings", "listings", "hosts", "gateways", "queue"),
     "webhooks": ("bookings", "listings", "gateways", "queue"),
     "sweep": ("bookings", "queue"),
+    "canary": ("bookings", "listings", "gateways", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
     "send_emails": ("bookings", "hosts", "ledger", "search_secrets", "letters", "mailer"),
 }
@@ -278,6 +279,7 @@ _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),
     "webhooks": ("sqs", "ssm"),
     "sweep": ("sqs",),
+    "canary": ("sqs", "ssm"),
     "reconcile": ("sqs", "ssm"),
     "send_emails": ("ses", "ssm"),
 }

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from chalicelib.container import Container, container
-from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
+from chalicelib.services import canary
 from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
@@ -23,11 +24,50 @@ def on_schedule(context: Any) -> dict[str, int]:
         return {"due": due}
 
 
-def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do what is due for the bookings of a batch from the ``reconcile`` queue; answers the messages that failed."""
+def on_canary(context: Any) -> dict[str, bool]:
+    """Go a guest's way up to the link to pay; answers whether she would have come through."""
+    public_url = _public_url()
+    request_id = str(uuid4())
+    with invocation("canary", request_id, context):
+        ports = container()
+        try:
+            with ports.gateway_budget(API_GATEWAY_BUDGET):
+                canary.fly(
+                    ports,
+                    lambda city: _searched(public_url, city),
+                    email=ports.settings.mail_from,
+                    public_url=public_url,
+                    request_id=request_id,
+                )
+        except Exception as error:  # noqa: BLE001 - whatever it is, a guest would have met it
+            code = getattr(error, "code", None)
+            observe("canary_failed", level="error", code=code, **describe_error(error))
+            return {"passed": False}
+        observe("canary_passed")
+        return {"passed": True}
+
+
+def _searched(public_url: str, city: str) -> list[str]:
+    """The listings that a guest finds in a city, asked for from outside. Raises RequestException, ValueError."""
+    import requests
+
+    seconds = CANARY_SEARCH.total_seconds()
+    answer = requests.get(f"{public_url}/v1/listings", params={"city": city}, timeout=seconds)
+    answer.raise_for_status()
+    return [listing["listing_id"] for listing in answer.json()["items"]]
+
+
+def _public_url() -> str:
+    """The address at which guests reach the API. Raises BadSetting."""
     public_url = container().settings.public_url
     if public_url is None:
         raise BadSetting("PUBLIC_URL is not set")
+    return public_url
+
+
+def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do what is due for the bookings of a batch from the ``reconcile`` queue; answers the messages that failed."""
+    public_url = _public_url()
     return _process_batch(
         "reconcile", event, context, lambda ports, task, _: process_task(ports, task, public_url=public_url)
     )

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import responses
 
 import app
 from chalicelib import events
 from chalicelib.adapters.aws.sqs import read_task, write_task
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.timing import TASK_GATEWAY_BUDGET
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, TASK_GATEWAY_BUDGET
 from chalicelib.services.ports import Fault, StoreBusy, Task
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import Crashed, observe
@@ -307,3 +308,45 @@ def test_a_task_goes_through_the_queue_as_it_is() -> None:
     whole = Task(FIRST, ONE, ("1", "2"), "request-1", "paid", Actor("webhook"))
     for task in (whole, replace(whole, tx_ref=None, claim=""), replace(whole, request_id=""), Task(FIRST)):
         assert read_task(write_task(task)) == task
+
+
+# -- the canary
+
+
+SEARCH = "https://api.guzo.example.et/v1/listings"
+
+
+def test_the_canary_searches_from_outside_and_says_that_it_came_through(
+    ports: FakeContainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ports.settings.mail_from = "bookings@guzo.example.et"
+    with responses.RequestsMock() as outside:
+        outside.add_callback(responses.GET, SEARCH, lambda _: (200, {}, json.dumps({"items": shown(ports)})))
+        assert app.fly_canary({}, CONTEXT) == {"passed": True}
+        assert outside.calls[0].request.url == f"{SEARCH}?city=Canary"
+    assert ports.budgets == [API_GATEWAY_BUDGET]
+    assert [line["message"] for line in logged(capsys.readouterr().out)][-1] == "canary_passed"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fields"),
+    [
+        (503, "{}", {"cause": "HTTPError"}),
+        (200, "<html>", {"cause": "JSONDecodeError<-JSONDecodeError"}),
+        (200, '{"items": []}', {"cause": "CanaryFailed", "code": "not_found"}),
+    ],
+)
+def test_a_canary_that_is_stopped_says_where_and_raises_nothing(
+    ports: FakeContainer, capsys: pytest.CaptureFixture[str], status: int, body: str, fields: dict[str, str]
+) -> None:
+    ports.settings.mail_from = "bookings@guzo.example.et"
+    with responses.RequestsMock() as outside:
+        outside.get(SEARCH, status=status, body=body)
+        assert app.fly_canary({}, CONTEXT) == {"passed": False}
+    last = logged(capsys.readouterr().out)[-1]
+    assert (last["message"], last["level"], last["function"]) == ("canary_failed", "ERROR", "canary")
+    assert fields.items() <= last.items()
+
+
+def shown(ports: FakeContainer) -> list[dict[str, str]]:
+    return [{"listing_id": each.listing_id} for each in ports.tables.listings.values() if each.city == "Canary"]

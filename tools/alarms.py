@@ -73,6 +73,10 @@ def ours(name: str) -> Metric:
     return Metric(NAMESPACE, name, OURS)
 
 
+ONLY_WHERE = {"Canary": "HasCanary", "ShapeTokens": "MakesUserPool"}
+"""The template's condition under which there is such a function; every other one there is always."""
+
+
 def timeouts() -> dict[str, int]:
     """Each function's time-out in seconds, by its name in the template."""
     config = json.loads((TEMPLATE.parent / "config.json").read_text(encoding="utf-8"))
@@ -85,20 +89,33 @@ def timeouts() -> dict[str, int]:
 def _of_functions() -> list[Alarm]:
     alarms = []
     for name, seconds in timeouts().items():
+        where = ONLY_WHERE.get(name, "")
         if name != "Sweep":  # which has an alarm of its own
             errors = function(name, "Errors")
-            alarms.append(Alarm(f"{name}ErrorsAlarm", f"{name} raises", errors, above=0, entry="FunctionErrors"))
+            says = f"{name} raises"
+            alarms.append(Alarm(f"{name}ErrorsAlarm", says, errors, above=0, entry="FunctionErrors", condition=where))
         throttles = function(name, "Throttles")
-        turned_away = f"{name} has no place left: calls are turned away"
-        alarms.append(Alarm(f"{name}ThrottlesAlarm", turned_away, throttles, above=0, entry="FunctionThrottles"))
+        says = f"{name} has no place left: calls are turned away"
+        alarms.append(
+            Alarm(f"{name}ThrottlesAlarm", says, throttles, above=0, entry="FunctionThrottles", condition=where)
+        )
         longest = function(name, "Duration", "Maximum")
         late = 1000 * seconds * CLOSE_TO_ITS_END
         says = f"{name} takes nearly as long as it may"
-        alarms.append(Alarm(f"{name}SlowAlarm", says, longest, above=late, times=3, entry="FunctionSlow"))
+        alarms.append(
+            Alarm(f"{name}SlowAlarm", says, longest, above=late, times=3, entry="FunctionSlow", condition=where)
+        )
     signing_in = function("ShapeTokens", "Errors")
     says = "ShapeTokens raises: people cannot sign in"
     alarms.append(
-        Alarm("ShapeTokensErrorsAlarm", says, signing_in, above=0, entry="FunctionErrors", condition="MakesUserPool")
+        Alarm(
+            "ShapeTokensErrorsAlarm",
+            says,
+            signing_in,
+            above=0,
+            entry="FunctionErrors",
+            condition=ONLY_WHERE["ShapeTokens"],
+        )
     )
     return alarms
 
@@ -161,6 +178,11 @@ ALARMS: tuple[Alarm, ...] = (
         function("Sweep", "Invocations"), below=1, times=2, silence_is_bad=True,
     ),
     Alarm("SweepFailsAlarm", "The sweep keeps failing", function("Sweep", "Errors"), above=2, times=2),
+    Alarm(
+        "CanaryAlarm",
+        "The canary has not come through for half an hour: guests cannot search, book or get to a link to pay",
+        ours("canary_passed"), below=1, period=30 * MINUTES, silence_is_bad=True, condition="HasCanary",
+    ),
     # business
     Alarm("AttentionAlarm", "Something needs a person: GET /v1/ops/attention", ours("attention_needed"), above=0),
     Alarm(

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from chalicelib.telemetry import NAMESPACE, SERVICE
-from tools.alarms import timeouts
+from tools.alarms import ONLY_WHERE, timeouts
 
 Row = list[str]
 
@@ -19,7 +19,7 @@ def _ours(*names: str) -> list[Row]:
 
 
 def _functions(metric: str) -> list[Row]:
-    return [["AWS/Lambda", metric, "FunctionName", f"${{{name}}}"] for name in timeouts()]
+    return [["AWS/Lambda", metric, "FunctionName", f"${{{name}}}"] for name in timeouts() if name not in ONLY_WHERE]
 
 
 def _queues(metric: str, *names: str) -> list[Row]:

@@ -19,7 +19,10 @@ Template = dict[str, Any]
 Condition = dict[str, Any]
 
 
-STAGE_DEFAULTS: dict[str, dict[str, str]] = {"prod": {"ReservedConcurrency": "yes", "Firewall": "on"}}
+STAGE_DEFAULTS: dict[str, dict[str, str]] = {
+    "staging": {"RunCanary": "on"},
+    "prod": {"ReservedConcurrency": "yes", "Firewall": "on"},
+}
 """The defaults of a stage's parameters that are not the template's own."""
 
 STAGE_REQUIRES = {"prod": ("AlarmEmail",)}

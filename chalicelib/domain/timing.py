@@ -213,6 +213,15 @@ PUBLIC_GATEWAY_BUDGET = timedelta(seconds=4)
 TASK_GATEWAY_BUDGET = timedelta(seconds=45)
 """How long one queue message may spend on gateway calls in all."""
 
+CANARY_EVERY = timedelta(minutes=10)
+"""How often the canary goes a guest's way, where a stage has one."""
+
+CANARY_AHEAD = timedelta(days=30)
+"""How far ahead the canary books."""
+
+CANARY_SEARCH = timedelta(seconds=10)
+"""How long the canary's search over HTTP may take."""
+
 DYNAMODB_CONNECT = timedelta(seconds=1)
 """How long a connection to DynamoDB may take: both ends are in one region."""
 

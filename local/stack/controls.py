@@ -1,4 +1,4 @@
-"""`Controls`: move the clock, run the sweep, wait until all queues are empty."""
+"""`Controls`: move the clock, run the sweep or the canary, wait until all queues are empty."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StillBusy(Exception):
 
 @dataclass
 class Controls:
-    """The work of the routes `/clock`, `/sweep` and `/idle`."""
+    """The work of the routes `/clock`, `/sweep`, `/canary` and `/idle`."""
 
     clock: LocalClock
     workers: Workers
@@ -67,7 +67,7 @@ class Controls:
 
 
 def create_blueprint(controls: Controls) -> Blueprint:
-    """Return the routes `/clock`, `/sweep` and `/idle`."""
+    """Return the routes `/clock`, `/sweep`, `/canary` and `/idle`."""
     blueprint = Blueprint("controls", __name__)
     blueprint.register_blueprint(clock_blueprint(controls.clock, moved=controls.tick))
 
@@ -80,6 +80,10 @@ def create_blueprint(controls: Controls) -> Blueprint:
         except Exception as fault:
             log.exception("the sweep failed")
             return problem(500, "sweep_failed", f"The sweep raised {type(fault).__name__}; the log says more.")
+
+    @blueprint.post("/canary")
+    def canary() -> Response:
+        return jsonify({"passed": controls.workers.fly_canary()})
 
     @blueprint.get("/idle")
     def idle() -> Response:

@@ -270,6 +270,10 @@ class Workers:
         answer = self.schedules["sweep"].tick()
         return int(answer["due"]) if isinstance(answer, dict) and "due" in answer else 0
 
+    def fly_canary(self) -> bool:
+        """Run the canary now; return whether it came through."""
+        return bool(self.functions.call("canary", scheduled_event())["passed"])
+
     def handled(self, function: str) -> int:
         """Return how many messages a function has processed so far."""
         return self.queues[function].handled

@@ -30,7 +30,10 @@ RARE = {
     # The sweep finds late money, and the nights are taken again at the listing's number of units.
     ("reconcile", "dynamodb:GetItem", table_arn("guzo-listings")),
     # Here all functions share a process, and with it the secrets: another function may have read them before.
-    *((function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local")) for function in ("api", "webhooks")),
+    *(
+        (function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local"))
+        for function in ("api", "webhooks", "canary")
+    ),
     # A letter that SES deferred is owed again.
     ("send_emails", "sqs:SendMessage", arn("sqs", "guzo-emails")),
 }

@@ -315,6 +315,15 @@ def test_eight_bookings_are_worked_on_at_once(client: ScenarioClient) -> None:
         assert client.booking(guest, booking["booking_id"])["status"] == "confirmed"
 
 
+def test_the_canary_comes_through_and_leaves_nothing(client: ScenarioClient) -> None:
+    for _ in range(2):
+        assert client.call_local("POST", "/canary") == {"passed": True}
+    found = client.http.get(f"{client.api}/v1/listings", params={"city": "Canary"}).json()["items"]
+    assert len(found) == 1
+    with client.switches(initialize="timeout"):
+        assert client.call_local("POST", "/canary") == {"passed": False}
+
+
 def test_refusals_at_the_edge(client: ScenarioClient) -> None:
     check_refusals_at_the_edge(client)
 

@@ -1,4 +1,4 @@
-"""The controls over HTTP: clock, sweep, idle."""
+"""The controls over HTTP: clock, sweep, canary, idle."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class FakeWorkers:
             raise RuntimeError("the queue is down")
         self.swept += 1
         return 2
+
+    def fly_canary(self) -> bool:
+        return not self.broken
 
     def handled(self, function: str) -> int:
         assert function == "reconcile"
@@ -73,6 +76,12 @@ def test_a_tick_that_fails_does_not_spoil_the_push(site: FlaskClient, workers: F
 
 def test_the_sweep_counts_what_followed(site: FlaskClient) -> None:
     assert site.post("/sweep").get_json() == {"due": 2, "reconciled": 2, "emails": 1}
+
+
+def test_the_canary_says_whether_it_came_through(site: FlaskClient, workers: FakeWorkers) -> None:
+    assert site.post("/canary").get_json() == {"passed": True}
+    workers.broken = True
+    assert site.post("/canary").get_json() == {"passed": False}
 
 
 def test_a_sweep_that_fails_is_told(site: FlaskClient, workers: FakeWorkers) -> None:

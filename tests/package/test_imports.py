@@ -29,6 +29,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "app.app": NEVER,
     "app.receive_webhooks": NEVER,
     "app.sweep": NEVER | ROUTES | {"requests", "chalicelib.adapters.gateways"},
+    "app.fly_canary": NEVER | ROUTES,
     "app.reconcile": NEVER | ROUTES,
     "app.send_emails": (NEVER - {"jinja2", "icalendar"}) | ROUTES | {"requests", "chalicelib.adapters.gateways"},
     "authorizer.authorize": (NEVER - {"jwt", "cryptography"})
@@ -47,6 +48,7 @@ NEEDED = {
     "app.app": {"pynamodb", "requests", "msgspec", *ROUTES},
     "app.receive_webhooks": {"pynamodb", "requests", "msgspec", *ROUTES},
     "app.sweep": {"pynamodb"},
+    "app.fly_canary": {"pynamodb", "requests", "msgspec"},
     "app.reconcile": {"pynamodb", "requests"},
     "app.send_emails": {"pynamodb", "jinja2"},
     "authorizer.authorize": {"jwt", "cryptography"},
@@ -56,6 +58,7 @@ CLIENTS = {
     "app.app": ["dynamodb", "sqs", "ssm"],
     "app.receive_webhooks": ["dynamodb", "sqs", "ssm"],
     "app.sweep": ["dynamodb", "sqs"],
+    "app.fly_canary": ["dynamodb", "sqs", "ssm"],
     "app.reconcile": ["dynamodb", "sqs", "ssm"],
     "app.send_emails": ["dynamodb", "ses", "ssm"],
     "authorizer.authorize": [],
