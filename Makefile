@@ -117,7 +117,7 @@ rollback: $(DEV) ## Go back to the release before, data and all: make rollback S
 destroy: $(DEV) ## Take a stage away; it refuses where there is data to lose
 	@$(BIN)/python -m ops.destroy $(STAGE) $(ARGS)
 
-drill: $(DEV) ## Rehearse a restore: both tables beside the live ones, checked and timed (ARGS="--at 2026-11-26T10:00:00Z")
+drill: $(DEV) ## Rehearse a restore: all tables beside the live ones, checked and timed (ARGS="--at 2026-11-26T10:00:00Z")
 	@$(BIN)/python -m ops.drill $(STAGE) $(ARGS)
 
 restore: $(DEV) ## Put a stage's tables back to what they were: make restore STAGE=dev AT=2026-11-26T10:00:00Z

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -54,7 +55,7 @@ def _searched(public_url: str, city: str) -> list[str]:
     seconds = CANARY_SEARCH.total_seconds()
     answer = requests.get(f"{public_url}/v1/listings", params={"city": city}, timeout=seconds)
     answer.raise_for_status()
-    return [listing["listing_id"] for listing in answer.json()["items"]]
+    return [listing["listing_id"] for listing in json.loads(answer.content)["items"]]
 
 
 def _public_url() -> str:

@@ -1,4 +1,4 @@
-"""What must hold of everything that is stored: of each booking, and of the nights that all of them keep.
+"""What must hold of everything that is stored: of each booking, of the nights that all of them keep, of the ledger.
 
 It reads raw items, so that it can look at a table that no stage uses: one that was restored, one that was exported.
 A finding is a sentence that names what it is about; nothing is mended here.
@@ -7,11 +7,12 @@ A finding is a sentence that names what it is about; nothing is mended here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from chalicelib.adapters.dynamodb.ledger import LINES
 from chalicelib.adapters.dynamodb.months import MONTH_FORM
-from chalicelib.adapters.dynamodb.records import decode_booking, decode_listing
+from chalicelib.adapters.dynamodb.records import decode_booking, decode_line, decode_listing
 from chalicelib.adapters.dynamodb.tables import LISTING, MONTH
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
@@ -25,13 +26,14 @@ NightKey = tuple[str, str]
 """A listing and a day."""
 
 
-def broken(bookings: Iterable[Item], listings: Iterable[Item]) -> Iterator[str]:
-    """Yield a sentence for each thing that does not hold of these two tables."""
+def broken(bookings: Iterable[Item], listings: Iterable[Item], ledger: Iterable[Item]) -> Iterator[str]:
+    """Yield a sentence for each thing that does not hold of these three tables."""
     kept: Counter[NightKey] = Counter()
     named: set[str] = set()
+    lines: dict[str, bool] = {}
     for item in bookings:
         if is_booking_id(item["booking_id"]["S"]):
-            yield from _of_item(item, kept, named)
+            yield from _of_item(item, kept, named, lines)
     taken: Counter[NightKey] = Counter()
     there: set[str] = set()
     for item in listings:
@@ -41,10 +43,14 @@ def broken(bookings: Iterable[Item], listings: Iterable[Item]) -> Iterator[str]:
         if kept[listing_id, day] != taken[listing_id, day]:
             night = f"{listing_id} on {day}"
             yield f"{night}: {taken[listing_id, day]} units are taken, and bookings keep {kept[listing_id, day]}"
+    yield from _of_ledger(ledger, lines)
 
 
-def _of_item(item: Item, kept: Counter[NightKey], named: set[str]) -> Iterator[str]:
-    """Check a booking's item; add the nights that it keeps, and the listing that it names."""
+def _of_item(item: Item, kept: Counter[NightKey], named: set[str], lines: dict[str, bool]) -> Iterator[str]:
+    """Check a booking's item; add the nights that it keeps, the listing that it names, and the lines that it promises.
+
+    ``lines``: by the line's id, whether it was written.
+    """
     name = item["booking_id"]["S"]
     try:
         booking = decode_booking(_record(item), form=_form(item), name=name)
@@ -54,6 +60,27 @@ def _of_item(item: Item, kept: Counter[NightKey], named: set[str]) -> Iterator[s
     yield from (f"{name}: {finding}" for finding in of_booking(booking, item))
     kept.update({(booking.place.listing_id, day.isoformat()): booking.stay.units for day in booking.held_nights})
     named.add(booking.place.listing_id)
+    lines.update({f"{entry.about}.{entry.kind}": entry.status == "sent" for entry in booking.outbox if entry.is_line})
+
+
+def _of_ledger(ledger: Iterable[Item], lines: Mapping[str, bool]) -> Iterator[str]:
+    """Check each line of the ledger, and that every one which its booking calls written is there."""
+    written = set()
+    for item in ledger:
+        if not item["book"]["S"].startswith(LINES):
+            continue
+        name = item["line"]["S"]
+        try:
+            line = decode_line(_record(item), form=_form(item), name=name)
+        except Unreadable:
+            yield f"{name} of the ledger cannot be read: form {_form(item)}"
+            continue
+        written.add(line.line_id)
+        if line.line_id not in lines:
+            yield f"{line.line_id} is in the ledger, and no booking promises it"
+    for line_id, sent in sorted(lines.items()):
+        if sent and line_id not in written:
+            yield f"{line_id} is not in the ledger, and its booking says that it was written"
 
 
 def _of_part(item: Item, taken: Counter[NightKey], there: set[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Put a stage's tables back to what they were: `make restore STAGE=prod AT=2026-11-26T10:00:00Z`.
 
-Both are restored beside the live ones and checked. After a person's yes every function of the stage is stopped, and the
+All are restored beside the live ones and checked. After a person's yes every function of the stage is stopped, and the
 live tables are made equal to the restored ones, item by item. So the stack keeps its tables with their names, their
 backups and their protection; and what was written over can be restored in its turn, for 35 days.
 """
@@ -58,10 +58,11 @@ def put_back(
     live = tables_of(outputs_of(deployed_stack(session, stage)))
     made = live.beside(f"restored-{datetime.now(UTC):%Y%m%d%H%M%S}")
     try:
-        with timed(tell, "both tables restored beside the live ones"):
+        with timed(tell, "all tables restored beside the live ones"):
             restore(dynamodb, live, made, at=at, pause=pause)
         with timed(tell, "everything in them checked"):
-            show(list(broken(items(dynamodb, made.bookings), items(dynamodb, made.listings))), tell)
+            listings, bookings, ledger = (items(dynamodb, name) for name in made)
+            show(list(broken(bookings, listings, ledger)), tell)
         if not confirm(f"Stop stage {stage}, and put its tables back to what they were at {at}?"):
             raise OpsError("Nothing was changed.")
         with stopped(session, stage, tell):

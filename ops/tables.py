@@ -1,4 +1,4 @@
-"""A stage's two tables, as they were at an instant: restored beside the live ones, read, and taken away again."""
+"""A stage's three tables, as they were at an instant: restored beside the live ones, read, and taken away again."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tables:
-    """The names of a listings table and of a bookings table."""
+    """The names of a stage's tables, or of those restored from them."""
 
     listings: str
     bookings: str
+    ledger: str
 
     def __iter__(self) -> Iterator[str]:
-        return iter((self.listings, self.bookings))
+        return iter((self.listings, self.bookings, self.ledger))
 
     def beside(self, suffix: str) -> Tables:
         """The names of the tables that are restored from these."""
@@ -35,11 +36,11 @@ class Tables:
 
 def tables_of(outputs: dict[str, str]) -> Tables:
     """The tables that a stage uses."""
-    return Tables(outputs["ListingsTableName"], outputs["BookingsTableName"])
+    return Tables(*(outputs[f"{name}TableName"] for name in ("Listings", "Bookings", "Ledger")))
 
 
 def latest_instant(dynamodb: Any, tables: Tables) -> datetime:
-    """The newest instant that both tables can be restored to. Raises OpsError where one keeps no past."""
+    """The newest instant that all tables can be restored to. Raises OpsError where one keeps no past."""
     newest: list[datetime] = []
     for name in tables:
         told = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
@@ -51,9 +52,9 @@ def latest_instant(dynamodb: Any, tables: Tables) -> datetime:
 
 
 def restore(dynamodb: Any, tables: Tables, target: Tables, *, at: datetime, pause: float) -> None:
-    """Make the target tables, each as its table was at that instant; wait for both.
+    """Make the target tables, each as its table was at that instant; wait for all.
 
-    Both are made at the same time, since AWS takes as long for an empty table as for one of some gigabytes.
+    They are made at the same time, since AWS takes as long for an empty table as for one of some gigabytes.
     """
     for name, made in zip(tables, target, strict=True):
         dynamodb.restore_table_to_point_in_time(SourceTableName=name, TargetTableName=made, RestoreDateTime=at)

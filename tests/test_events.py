@@ -332,7 +332,7 @@ def test_the_canary_searches_from_outside_and_says_that_it_came_through(
     ("status", "body", "fields"),
     [
         (503, "{}", {"cause": "HTTPError"}),
-        (200, "<html>", {"cause": "JSONDecodeError<-JSONDecodeError"}),
+        (200, "<html>", {"cause": "JSONDecodeError"}),
         (200, '{"items": []}', {"cause": "CanaryFailed", "code": "not_found"}),
     ],
 )

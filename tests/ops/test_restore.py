@@ -42,9 +42,8 @@ ROLE = {
 
 
 def function() -> dict[str, Any]:
-    code = {"ZipFile": "def handler(event, context):\n    pass\n"}
     role = {"Fn::GetAtt": ["Role", "Arn"]}
-    told = {"Runtime": "python3.11", "Handler": "index.handler", "Code": code, "Role": role}
+    told = {"Runtime": "python3.11", "Handler": "index.handler", "Code": "./deployment.zip", "Role": role}
     return {"Type": "AWS::Lambda::Function", "Properties": told}
 
 
@@ -52,7 +51,7 @@ def stage_template() -> dict[str, Any]:
     """The stage's own tables, and two functions of the names that it has."""
     made = copy.deepcopy(TEMPLATE)
     made["Parameters"]["ReservedConcurrency"] = {"Type": "String", "Default": "no"}
-    for name in ("ListingsTable", "BookingsTable"):
+    for name in ("ListingsTable", "BookingsTable", "LedgerTable"):
         table = copy.deepcopy(template()["Resources"][name])
         table["Properties"] |= {"SSESpecification": {"SSEEnabled": True}, "DeletionProtectionEnabled": True}
         made["Resources"][name] = table
@@ -91,7 +90,7 @@ def keep_past(session: Any, table: str, enabled: bool) -> None:
 def store(live: Tables) -> Iterator[DynamoBookings]:
     """The real store, with a listing that is booked once."""
     with bindings_restored():
-        connection = connect(listings_table=live.listings, bookings_table=live.bookings, ledger_table="ledger")
+        connection = connect(listings_table=live.listings, bookings_table=live.bookings, ledger_table=live.ledger)
         assert DynamoListings(connection).publish(a_listing())
         store = DynamoBookings(connection)
         hold(store, FIRST)
@@ -117,9 +116,9 @@ def test_a_drill_restores_checks_and_cleans_up(session: Any, stage: str, live: T
     assert findings == []
     assert told[0] == f"Stage {stage}, as it was at {at:%Y-%m-%dT%H:%M:%SZ}:"
     assert [line.split(" s  ")[1] for line in told[1:-1]] == [
-        "both tables restored",
+        "all tables restored",
         "everything in them read",
-        "2 items beside bookings and 3 beside listings checked",
+        "2 items of bookings, 3 of listings, 0 of the ledger checked",
         "restored tables deleted",
     ]
     assert told[-1] == "Everything holds."

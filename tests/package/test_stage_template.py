@@ -16,7 +16,7 @@ def template() -> dict[str, Any]:
     return {
         "Parameters": {
             "Stage": {"Type": "String"},
-            **{name: {"Default": "no"} for name in ("ReservedConcurrency", "Firewall", "AlarmEmail")},
+            **{name: {"Default": "no"} for name in ("ReservedConcurrency", "Firewall", "RunCanary", "AlarmEmail")},
             "Domain": {"Type": "String"},
         },
         "Conditions": {
