@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from chalicelib.telemetry import METRICS
-from tools.alarms import ALARMS
+from tools.alarms import ALARMS, ONLY_WHERE
 from tools.dashboards import resources as dashboards
 
 PRICED_ON, REGION = "2026-11-26", "us-east-1"
@@ -127,9 +127,9 @@ def ours(bookings: float, *, production: bool = True, user_pool: bool = True) ->
 
 @cache
 def _watching() -> float:
-    """Alarms, dashboards, and one metric for each event that is counted, of one stage."""
-    alarms, pages = len(ALARMS), len(dashboards())
-    metrics = len(METRICS) * price("CloudWatch, metrics")
+    """Alarms, dashboards, and one metric for each event that is counted, of one stage without a canary."""
+    alarms, pages = sum(alarm.condition != ONLY_WHERE["Canary"] for alarm in ALARMS), len(dashboards())
+    metrics = len(METRICS - {"canary_passed"}) * price("CloudWatch, metrics")
     return alarms * price("CloudWatch, alarms") + pages * price("CloudWatch, dashboards") + metrics
 
 
