@@ -23,7 +23,6 @@ from chalicelib.services.ports import Ports
 
 CITY = "Canary"
 HOST = Principal(PersonId("canary-host"), groups=frozenset({"host"}))
-GUEST = Principal(PersonId("canary-guest"))
 PRICE = 10
 """Major units a night."""
 
@@ -55,11 +54,10 @@ def _open(ports: Ports, listing: Listing, *, email: str, public_url: str, reques
     stay = Stay(check_in, check_in + timedelta(days=1), units=1, guests=1)
     contact = Contact(first_name="Canary", last_name="Guzo", email=email, phone="0900123456")
     request = BookingRequest(listing.listing_id, stay, contact)
-    # Every flight is a booking of its own.
-    booking = book(
-        ports, GUEST, request, key=ports.chance.token(), public_url=public_url, request_id=request_id
-    ).booking
-    cancel(ports, GUEST, booking.booking_id, reason="The canary has seen enough.")
+    # A guest of its own for each flight: who gives up one booking after another may book no more for a while.
+    guest = Principal(PersonId(f"canary-{ports.chance.token()}"))
+    booking = book(ports, guest, request, key="canary", public_url=public_url, request_id=request_id).booking
+    cancel(ports, guest, booking.booking_id, reason="The canary has seen enough.")
     payment = booking.current_payment
     if payment.checkout_url is None:
         raise CanaryFailed(payment.problem.code if payment.problem else "no_link")
