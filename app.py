@@ -56,6 +56,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         callbacks,
         contacts,
         documents,
+        find,
         hosts,
         ledger,
         listings,

@@ -268,7 +268,7 @@ def container() -> Container:
 
 
 _PARTS: dict[Function, tuple[str, ...]] = {
-    "api": ("bookings", "listings", "hosts", "gateways", "queue"),
+    "api": ("bookings", "listings", "ledger", "hosts", "gateways", "queue"),
     "webhooks": ("bookings", "listings", "gateways", "queue"),
     "sweep": ("bookings", "queue"),
     "canary": ("bookings", "listings", "gateways", "queue"),

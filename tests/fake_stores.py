@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
@@ -34,6 +35,7 @@ from chalicelib.services.ports import (
     NightsShort,
     Page,
     ReviewExists,
+    SearchPart,
     Unreadable,
     VersionLost,
 )
@@ -75,6 +77,7 @@ class Tables:
     hosts: dict[PersonId, Host] = field(default_factory=dict)
     lines: dict[str, tuple[LedgerLine, str | None]] = field(default_factory=dict)
     totals: dict[date, DayTotals] = field(default_factory=dict)
+    accesses: list[Access] = field(default_factory=list)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -277,6 +280,15 @@ class FakeBookings(Logged):
         return _page([key for _, key in sorted(there)], limit=limit, after=after)
 
     @logged
+    def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
+        with self.tables.lock:
+            named = [
+                row.booking for row in self.tables.bookings.values() if getattr(row.booking.search_keys, part) == key
+            ]
+        named.sort(key=lambda booking: booking.created_at, reverse=True)
+        return _page([booking.booking_id for booking in named], limit=limit, after=after)
+
+    @logged
     def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
             made = [
@@ -370,6 +382,17 @@ class FakeLedger(Logged):
             day: replace(totals, rows=None if totals.rows is None else merge(totals.rows, by=by))
             for day, totals in kept.items()
         }
+
+    @logged
+    def note_access(self, access: Access) -> None:
+        with self.tables.lock:
+            self.tables.accesses.append(access)
+
+    @logged
+    def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
+        with self.tables.lock:
+            found = [access for access in self.tables.accesses if access.at.date() == day]
+        return _page(found, limit=limit, after=after)
 
     @logged
     def keep_totals(self, day: date, totals: DayTotals) -> bool:

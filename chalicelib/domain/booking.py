@@ -20,6 +20,7 @@ from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.prices import Line
 from chalicelib.domain.record import Record, replace
+from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 from chalicelib.domain.timing import OUTAGE_GRACE
 
 BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
@@ -334,6 +335,7 @@ class Booking(Record, frozen=True, kw_only=True):
     ``version`` is the one that was loaded; the store saves only over it (optimistic locking). ``expiry_retry_at`` is
     set while the hold is over but the gateway did not answer. ``verify_lease`` is held by the caller who is asking the
     gateway about its payments at this moment, so that doors which open at the same time do not multiply at the gateway.
+    ``search_keys`` are the keyed hashes that it is found by.
     """
 
     booking_id: BookingId
@@ -355,6 +357,7 @@ class Booking(Record, frozen=True, kw_only=True):
     confirmed_late_at: datetime | None = None
     ended: StayEnd | None = None
     verify_lease: Lease | None = None
+    search_keys: SearchKeys = NO_KEYS
     payments: tuple[Payment, ...] = ()
     outbox: tuple[OutboxEntry, ...] = ()
     history: tuple[Event, ...] = ()

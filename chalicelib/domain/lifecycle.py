@@ -26,6 +26,7 @@ from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
+from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 from chalicelib.domain.timing import DUE_EARLY
 
 
@@ -37,6 +38,7 @@ def hold(
     stay: Stay,
     quote: Quote,
     contact: Contact,
+    search_keys: SearchKeys = NO_KEYS,
     language: Language,
     return_url: str | None,
     fingerprint: str,
@@ -56,6 +58,7 @@ def hold(
         place=Place.of(listing),
         stay=stay,
         contact=contact,
+        search_keys=search_keys,
         language=language,
         lines=quote.lines,
         total=quote.total,

@@ -22,6 +22,9 @@ class SearchKeys(Record, frozen=True, kw_only=True):
     name: str = ""
 
 
+NO_KEYS = SearchKeys()
+
+
 def keyed(secret: bytes, kind: str, value: str) -> str:
     """128 bits of HMAC-SHA-256 of a value of one kind, as 22 characters; nobody without the secret can guess back."""
     digest = hmac.new(secret, f"{kind}\0{value}".encode(), hashlib.sha256).digest()[:_BYTES]

@@ -163,6 +163,9 @@ LEDGER_OPEN = timedelta(hours=24)
 LEDGER_LATE_MARGIN = timedelta(hours=1)
 """How long before that a line counts as late: whoever thinks that it is in time has written it when the day is kept."""
 
+ACCESS_KEPT = timedelta(days=396)
+"""How long it is kept who looked at whose contact data: thirteen months, a year's audit and the month that it takes."""
+
 ADDING_UP = timedelta(seconds=15)
 """How long one call adds up days of the ledger that nobody has added up before."""
 

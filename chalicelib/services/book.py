@@ -36,6 +36,7 @@ from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
 from chalicelib.services.ports import AccountChanged, BookingExists, Gateway, NightsShort, Ports, StoreBusy
 from chalicelib.services.search import listing_of, listing_with_nights
+from chalicelib.services.search_keys import contact_keys
 
 TRIES = 6
 """How often a hold that lost a race is priced and tried again."""
@@ -110,6 +111,7 @@ def _hold(
             stay=request.stay,
             quote=offer.quote,
             contact=request.contact,
+            search_keys=contact_keys(ports)(request.contact),
             language=request.language,
             return_url=request.return_url,
             fingerprint=fingerprint(request),

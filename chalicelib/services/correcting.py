@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from chalicelib.domain import correcting
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import PreconditionFailed
+from chalicelib.domain.record import replace
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, Role, actor_of, visible_booking
 from chalicelib.services.ports import Ports
+from chalicelib.services.search_keys import contact_keys
 from chalicelib.services.updating import Decision, Observation, update
 
 
@@ -27,6 +29,7 @@ def correct_contact(
     """
     booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"))
     actor = actor_of(principal, role)
+    keys = contact_keys(ports)
 
     def decide(current: Booking, _: Availability) -> Decision:
         if only_versions is not None and current.version not in only_versions:
@@ -34,6 +37,7 @@ def correct_contact(
         corrected = correcting.correct_contact(current, changes, actor=actor, now=ports.clock.now())
         if corrected == current:
             return Decision(current)
+        corrected = replace(corrected, search_keys=keys(corrected.contact))
         return Decision(corrected, (Observation("contact_corrected", fields={"booking_id": current.booking_id}),))
 
     return update(ports, booking, decide).after, role

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import (
     PreconditionFailed,
 )
 from chalicelib.domain.fingerprint import fingerprint
-from chalicelib.domain.ids import BookingId, derive_listing_id
+from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
@@ -116,13 +116,19 @@ def bookings(
         listing = own_listing(ports, principal, listing_id)
         page = ports.bookings.of_listing(listing.listing_id, limit=limit, after=after)
         return Page(_of_status(ports, page.items, status), page.next_cursor)
+    every = bookings_of_host(ports, host.person_id, limit=limit, after=after)
+    return Page(_of_status(ports, every.items, status), every.next_cursor)
+
+
+def bookings_of_host(ports: Ports, host_id: PersonId, *, limit: int, after: str | None) -> Page[BookingId]:
+    """The bookings of all listings of a host, listing by listing."""
     # A position: the page of listings, how many of it are done, and where in the next one's bookings to go on.
     start, done, inside = json.loads(after) if after else (None, 0, None)
-    listings = ports.listings.of_host(host.person_id, limit=MOST_LISTINGS_A_PAGE, after=start)
-    found: tuple[Booking, ...] = ()
+    listings = ports.listings.of_host(host_id, limit=MOST_LISTINGS_A_PAGE, after=start)
+    found: tuple[BookingId, ...] = ()
     for own in listings.items[done:]:
         page = ports.bookings.of_listing(own, limit=limit - len(found), after=inside)
-        found, inside = found + _of_status(ports, page.items, status), page.next_cursor
+        found, inside = found + page.items, page.next_cursor
         if inside is not None:
             return Page(found, json.dumps([start, done, inside]))
         done += 1

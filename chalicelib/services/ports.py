@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import field
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry, Payment
 from chalicelib.domain.calendar import NightChange, Nights
@@ -133,6 +134,10 @@ class Batch(Record, Generic[T], frozen=True):
     unreadable: tuple[str, ...] = ()
 
 
+SearchPart = Literal["email", "phone", "name"]
+"""The parts of a contact that a booking is found by."""
+
+
 class BookingStore(Protocol):
     """Bookings, the accounts that make them, and what else must be remembered beside them."""
 
@@ -226,6 +231,9 @@ class BookingStore(Protocol):
 
     def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
         """Confirmed bookings that arrive on ``check_in`` and keep their nights up to ``until`` or longer."""
+
+    def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
+        """Those whose contact has this keyed hash in this part, newest first."""
 
     def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         """Bookings made from ``start`` on and before ``end``, day by day in UTC, and in no order within a day.
@@ -336,6 +344,12 @@ class LedgerStore(Protocol):
 
     def totals(self, start: date, end: date, *, hosts: bool) -> Mapping[date, DayTotals]:
         """What is kept of the days from ``start`` to ``end``, both included; without ``hosts`` no row is of a host."""
+
+    def note_access(self, access: Access) -> None:
+        """Note that somebody looked at contact data. Raises StoreBusy."""
+
+    def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
+        """What was looked at on a day (UTC), oldest first."""
 
     def keep_totals(self, day: date, totals: DayTotals) -> bool:
         """Keep the rows of a day; False when a line came since its generation was read, and nothing is kept."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chalicelib.domain.contact import Contact
-from chalicelib.domain.search_terms import SearchKeys, keys_of, reference_key_of
+from chalicelib.domain.search_terms import NO_KEYS, SearchKeys, keys_of, reference_key_of
 from chalicelib.services.ports import Fault, Ports
 
 SEARCH_KEY = "key"
 """The secret's name, under ``search`` of the stage's secrets."""
 
 
-def search_keys(ports: Ports, contact: Contact) -> SearchKeys:
-    """The keys of a contact; none where the stage's key cannot be read, as no booking is refused for that."""
+def contact_keys(ports: Ports) -> Callable[[Contact], SearchKeys]:
+    """What makes the keys of a contact; none where the stage's secret cannot be read: no booking is refused for it."""
     try:
         secret = search_secret(ports)
     except Fault:
         ports.observe("search_key_missing", level="error")
-        return SearchKeys()
-    return keys_of(contact, secret)
+        return lambda _: NO_KEYS
+    return lambda contact: keys_of(contact, secret)
 
 
 def reference_key(ports: Ports, reference: str) -> str:

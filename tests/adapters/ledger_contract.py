@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
 from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.money import Money
@@ -133,3 +134,14 @@ class LedgerContract:
         bench.ledger.keep_totals(DAY, kept)
         assert not bench.ledger.write(a_line(1), reference_key=None, late=True)
         assert bench.ledger.totals(DAY, DAY, hosts=True) == {DAY: kept}
+
+    def test_what_was_looked_at_is_noted_each_time(self, bench: Bench) -> None:
+        seen = Access(
+            at=NOON, by=PersonId("sara"), by_name="sara@x.et", act="view", subject="GZ1", found=1, request_id="r"
+        )
+        for _ in range(2):
+            bench.ledger.note_access(seen)
+        first = bench.ledger.accesses(DAY, limit=1, after=None)
+        assert first.items == (seen,)
+        assert bench.ledger.accesses(DAY, limit=9, after=first.next_cursor).items == (seen,)
+        assert bench.ledger.accesses(DAY - timedelta(days=1), limit=9, after=None).items == ()

@@ -19,6 +19,7 @@ from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.search_terms import SearchKeys
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     AccountChanged,
@@ -31,6 +32,7 @@ from chalicelib.services.ports import (
     ListingStore,
     NightsShort,
     Page,
+    SearchPart,
     Unreadable,
     VersionLost,
 )
@@ -96,6 +98,34 @@ class StoreContract:
     """Subclasses give a ``bench`` fixture."""
 
     # -- hold
+
+    def test_a_booking_is_found_by_each_part_of_its_contact(self, bench: Bench) -> None:
+        keys = SearchKeys(email="e", phone="p", name="n")
+        first = replace(a_booking(key="first"), search_keys=keys)
+        second = replace(a_booking(key="second", now=NOW + DAY), search_keys=replace(keys, email="other"))
+        listing = a_listing()
+        for booking in (first, second):
+            bench.bookings.hold(booking, listing, {}, bench.bookings.account(GUEST))
+
+        def found(part: SearchPart, key: str) -> list[str]:
+            pages: list[str] = []
+            after: str | None = None
+            while True:
+                page = bench.bookings.of_search_key(part, key, limit=1, after=after)
+                pages += page.items
+                after = page.next_cursor
+                if after is None:
+                    return pages
+
+        assert found("email", "e") == [first.booking_id]
+        assert found("phone", "p") == found("name", "n") == [second.booking_id, first.booking_id]
+        assert found("name", "e") == []
+        loaded = bench.bookings.load(first.booking_id)
+        assert loaded is not None
+        assert loaded.search_keys == keys
+        bench.bookings.save(loaded, replace(loaded, search_keys=SearchKeys(phone="p")))
+        assert found("email", "e") == []
+        assert found("phone", "p") == [second.booking_id, first.booking_id]
 
     def test_a_hold_writes_the_booking_its_nights_and_its_account(self, bench: Bench) -> None:
         booking = a_booking(stay=a_stay(units=2, guests=3))

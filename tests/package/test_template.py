@@ -127,6 +127,7 @@ def test_keys_and_indexes(template: Template) -> None:
         "by_day": ("day", "created"),
         "due": ("due_shard", "due_at"),
         "attention": ("attention", "attention_at"),
+        **{f"by_{part}": (f"{part}_key", "created") for part in ("email", "phone", "name")},
     }
     assert keys(properties(template, "LedgerTable")) == ("book", "line")
     assert indexes("LedgerTable") == {"by_host": ("host_key", "counted"), "by_reference": ("reference_key", "line")}

@@ -302,7 +302,12 @@ class SimBookings:
         due = due_at(booking) if before is None else indexed_due_at(before, booking)
         if self._encoded:
             read = decode_booking(encode_booking(booking), form=FORM, name=booking.booking_id)
-            read = replace(read, version=booking.version, verify_lease=booking.verify_lease)
+            read = replace(
+                read,
+                version=booking.version,
+                verify_lease=booking.verify_lease,
+                search_keys=booking.search_keys,
+            )
             assert read == booking, "a record does not come back as it was saved"
             booking = read
         self._save(Row(booking, due, attention(booking), attention_since(booking)))

@@ -27,6 +27,7 @@ from chalicelib.api.routes import (
     callbacks,
     contacts,
     documents,
+    find,
     hosts,
     ledger,
     listings,
@@ -51,6 +52,7 @@ PARAMETERS: Mapping[str, str] = {
     "city": "Bahir Dar",
     "from": "2027-01-01",
     "to": "2027-01-17",
+    "day": "2027-01-02",
 }
 
 
@@ -155,6 +157,7 @@ BODIES: Mapping[type, Json] = {
         "language": "en",
         "expected_total": 630000,
     },
+    find.Search: {"q": "hanna.tesfaye@gmail.com"},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
     bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
@@ -193,6 +196,15 @@ ANSWERS: Mapping[type, Json] = {
         "since": "2027-01-02T09:20:00Z",
         "age_seconds": 3600,
         "actions": ["resolve"],
+    },
+    find.AccessOut: {
+        "at": "2027-01-02T10:20:00Z",
+        "by": "operator-sara",
+        "by_name": "sara@guzo.example.et",
+        "act": "view",
+        "subject": BOOKING_ID,
+        "found": 1,
+        "request_id": "0f2d6c1e-5f0b-4c39-8a34-2f3f4d0b1c55",
     },
     ledger.LedgerLineOut: {
         "line_id": f"{TX_REF}.payment",

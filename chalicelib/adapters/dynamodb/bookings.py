@@ -48,6 +48,7 @@ from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
+from chalicelib.domain.search_terms import SearchKeys
 from chalicelib.domain.timing import ACCOUNT_KEPT, FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -59,6 +60,7 @@ from chalicelib.services.ports import (
     BookingExists,
     NightsShort,
     Page,
+    SearchPart,
     StoreBusy,
     VersionLost,
 )
@@ -331,6 +333,10 @@ class DynamoBookings:
             range_condition=BookingItem.leaves_key >= until.isoformat(),
         )
 
+    def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
+        index = {"email": BookingItem.by_email, "phone": BookingItem.by_phone, "name": BookingItem.by_name}[part]
+        return page_of(index, key, _booking_id, limit=limit, after=after, newest_first=True)
+
     def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         last = end - timedelta(milliseconds=1)
         partitions = [
@@ -420,6 +426,9 @@ def _booking_item(booking: Booking, before: Booking | None = None) -> BookingIte
         attention_at=None if reason is None else f"{instant_key(attention_since(booking))}#{reason}",
         record=encode_booking(booking),
         verify_lease=None if booking.verify_lease is None else _lease(booking.verify_lease),
+        email_key=booking.search_keys.email or None,
+        phone_key=booking.search_keys.phone or None,
+        name_key=booking.search_keys.name or None,
     )
 
 
@@ -429,7 +438,8 @@ def _booking(item: BookingItem) -> Booking:
     if item.verify_lease is not None:
         until, _, owner = item.verify_lease.partition("#")
         lease = Lease(owner, datetime.fromisoformat(until))
-    return replace(booking, version=int(item.version), verify_lease=lease)
+    keys = SearchKeys(email=item.email_key or "", phone=item.phone_key or "", name=item.name_key or "")
+    return replace(booking, version=int(item.version), verify_lease=lease, search_keys=keys)
 
 
 def _form(item: BookingItem | AccountItem) -> int:

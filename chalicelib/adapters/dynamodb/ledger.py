@@ -6,6 +6,7 @@ A line lies under its day (``LINES#2027-01-14``), in order of time. The totals o
 
 from __future__ import annotations
 
+import secrets
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -15,15 +16,26 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
-from chalicelib.adapters.dynamodb.records import FORM, decode_line, decode_totals, encode_line, encode_totals
+from chalicelib.adapters.dynamodb.records import (
+    FORM,
+    decode_access,
+    decode_line,
+    decode_totals,
+    encode_access,
+    encode_line,
+    encode_totals,
+)
 from chalicelib.adapters.dynamodb.tables import LedgerItem, instant_key
+from chalicelib.domain.access import Access
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
+from chalicelib.domain.timing import ACCESS_KEPT
 from chalicelib.services.ports import DayTotals, Page, VersionLost
 
 LINES = "LINES#"
 TOTALS = "TOTALS#"
 HOSTS = "HOSTS#"
+ACCESSES = "ACCESSES#"
 ROWS_OF_A_CHUNK = 400
 """Rows by host in one item: about a hundredth of what an item may weigh."""
 MOST_OF_A_REFERENCE = 100
@@ -95,6 +107,19 @@ class DynamoLedger:
                 found[day] = DayTotals(generation, rows)
         return found
 
+    def note_access(self, access: Access) -> None:
+        item = LedgerItem(
+            f"{ACCESSES}{access.at.date()}",
+            f"{instant_key(access.at)}#{access.request_id}#{secrets.token_hex(4)}",
+            schema=FORM,
+            record=encode_access(access),
+            expires_at=int((access.at + ACCESS_KEPT).timestamp()),
+        )
+        self._writes.one(item.save, lost=VersionLost)
+
+    def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
+        return page_of(LedgerItem, f"{ACCESSES}{day}", _access, limit=limit, after=after, consistent=True)
+
     def keep_totals(self, day: date, totals: DayTotals) -> bool:
         rows = totals.rows or ()
         chunks = [rows[place : place + ROWS_OF_A_CHUNK] for place in range(0, len(rows), ROWS_OF_A_CHUNK)]
@@ -138,6 +163,10 @@ def _line_item(line: LedgerLine, reference_key: str | None) -> LedgerItem:
 
 def _line(item: LedgerItem) -> LedgerLine:
     return decode_line(item.record or b"", form=int(item.schema or 0), name=item.line)
+
+
+def _access(item: LedgerItem) -> Access:
+    return decode_access(item.record or b"", form=int(item.schema or 0), name=item.line)
 
 
 def _rows(item: LedgerItem) -> tuple[TotalRow, ...]:

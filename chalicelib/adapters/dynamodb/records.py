@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.host import Host
@@ -23,6 +24,7 @@ from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
+from chalicelib.domain.search_terms import NO_KEYS
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
 
@@ -73,8 +75,8 @@ _DICTIONARIES = {
 
 
 def encode_booking(booking: Booking) -> bytes:
-    """The whole aggregate but its version and its lease, which are attributes of their own."""
-    return _deflate(replace(booking, version=1, verify_lease=None))
+    """The whole aggregate but its version, its lease and its search keys, which are attributes of their own."""
+    return _deflate(replace(booking, version=1, verify_lease=None, search_keys=NO_KEYS))
 
 
 def decode_booking(record: bytes, *, form: int, name: str) -> Booking:
@@ -164,6 +166,16 @@ def encode_totals(rows: tuple[TotalRow, ...]) -> bytes:
 def decode_totals(record: bytes, *, form: int, name: str) -> tuple[TotalRow, ...]:
     """The rows as they were kept. Raises Unreadable."""
     return _inflate(record, _Totals, form=form, name=name).rows
+
+
+def encode_access(access: Access) -> bytes:
+    """The whole note."""
+    return _deflate(access)
+
+
+def decode_access(record: bytes, *, form: int, name: str) -> Access:
+    """The note as it was made. Raises Unreadable."""
+    return _inflate(record, Access, form=form, name=name)
 
 
 def inflate(record: bytes, *, form: int, name: str) -> bytes:

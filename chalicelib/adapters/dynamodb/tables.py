@@ -160,6 +160,39 @@ class ArrivalIndex(GlobalSecondaryIndex["BookingItem"]):
     leaves_key = UnicodeAttribute(range_key=True)
 
 
+class EmailIndex(GlobalSecondaryIndex["BookingItem"]):
+    """The bookings of a contact's e-mail address, by its keyed hash, and the time they were made."""
+
+    class Meta:
+        index_name = "by_email"
+        projection = KeysOnlyProjection()
+
+    email_key = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
+class PhoneIndex(GlobalSecondaryIndex["BookingItem"]):
+    """The bookings of a contact's phone number, by its keyed hash, and the time they were made."""
+
+    class Meta:
+        index_name = "by_phone"
+        projection = KeysOnlyProjection()
+
+    phone_key = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
+class NameIndex(GlobalSecondaryIndex["BookingItem"]):
+    """The bookings of a contact's last name, by its keyed hash, and the time they were made."""
+
+    class Meta:
+        index_name = "by_name"
+        projection = KeysOnlyProjection()
+
+    name_key = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
 class DayIndex(GlobalSecondaryIndex["BookingItem"]):
     """The bookings made on a day, in a few shards: operators' lists and reports."""
 
@@ -223,7 +256,13 @@ class BookingItem(Model):
     record = BinaryAttribute(null=True, legacy_encoding=False)
     acknowledged = BinaryAttribute(null=True, legacy_encoding=False)
     verify_lease = UnicodeAttribute(null=True)
+    email_key = UnicodeAttribute(null=True)
+    phone_key = UnicodeAttribute(null=True)
+    name_key = UnicodeAttribute(null=True)
     by_guest = GuestIndex()
+    by_email = EmailIndex()
+    by_phone = PhoneIndex()
+    by_name = NameIndex()
     by_listing = ListingIndex()
     by_arrival = ArrivalIndex()
     by_day = DayIndex()

@@ -31,6 +31,7 @@ from chalicelib.services.book import BookingRequest, book, wrong_by_listing
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
 from chalicelib.services.hosts import host_of
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -193,6 +194,8 @@ def read_booking(call: Call) -> Answer:
     booking, role = visible_booking(
         call.container, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
     )
+    if role == "operator":
+        note_access(call.container, call.principal, "view", booking.booking_id, found=1, request_id=call.request_id)
     host = host_of(call.container, booking) if role != "host" and booking.was_confirmed else None
     answer = BookingOut.of(booking, role, now=call.now(), with_attempts=True, host=host)
     return Answer(answer, headers={"ETag": etag(booking.version)})

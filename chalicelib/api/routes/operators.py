@@ -16,13 +16,14 @@ from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.booking import BookingStatus, PaymentStatus
+from chalicelib.domain.booking import Booking, BookingStatus, PaymentStatus
 from chalicelib.domain.ledger import TotalRow
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import ResolveAs
 from chalicelib.services import queries as reading
 from chalicelib.services import refunds as refunding
 from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -145,9 +146,15 @@ class Report(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
 def list_bookings_by_day(call: Call, query: BookingsOfDays) -> Answer:
     """List bookings by day of creation."""
     now = call.now()
-    find = partial(
-        operators.bookings_by_day, call.container, call.principal, query.start, query.end, status=query.status
-    )
+
+    def find(*, limit: int, after: str | None) -> Page[Booking]:
+        found = operators.bookings_by_day(
+            call.container, call.principal, query.start, query.end, status=query.status, limit=limit, after=after
+        )
+        days, shown = f"{query.start}/{query.end}", len(found.items)
+        note_access(call.container, call.principal, "list", days, found=shown, request_id=call.request_id)
+        return found
+
     return page(call, query, find, lambda booking: BookingOut.of(booking, "operator", now=now))
 
 

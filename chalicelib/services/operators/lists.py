@@ -18,6 +18,7 @@ from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
 from chalicelib.services.operators import ledger
+from chalicelib.services.pages import until_some
 from chalicelib.services.ports import AttentionEntry, Page, Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.updating import Decision, update
@@ -53,11 +54,15 @@ def attention(
 ) -> Page[AttentionItem]:
     """What needs a person, oldest first. Raises Forbidden."""
     with_role(principal, "operator")
-    page = ports.bookings.attention_entries(limit=limit, after=after)
-    ids = [BookingId(entry.subject) for entry in page.items if entry.kind != "orphan"]
-    bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
-    items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
-    return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
+
+    def read(position: str | None) -> Page[AttentionItem]:
+        page = ports.bookings.attention_entries(limit=limit, after=position)
+        ids = [BookingId(entry.subject) for entry in page.items if entry.kind != "orphan"]
+        bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
+        items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
+        return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
+
+    return until_some(read, after)
 
 
 def bookings_by_day(
@@ -76,8 +81,12 @@ def bookings_by_day(
     """
     with_role(principal, "operator")
     check_period(start, end)
-    found, next_cursor = _made(ports, start, end, limit=limit, after=after)
-    return Page(tuple(booking for booking in found if status in (None, booking.status)), next_cursor)
+
+    def read(position: str | None) -> Page[Booking]:
+        found, next_cursor = _made(ports, start, end, limit=limit, after=position)
+        return Page(tuple(booking for booking in found if status in (None, booking.status)), next_cursor)
+
+    return until_some(read, after)
 
 
 def payments_by_day(
@@ -96,15 +105,22 @@ def payments_by_day(
     """
     with_role(principal, "operator")
     check_period(start, end)
-    start_at, shown = json.loads(after) if after else (None, 0)
-    bookings, next_cursor = _made(ports, start, end, limit=limit, after=start_at)
-    every = [
-        (booking, payment) for booking in bookings for payment in booking.payments if status in (None, payment.status)
-    ]
-    items = tuple(every[shown : shown + limit])
-    if shown + limit < len(every):
-        return Page(items, json.dumps([start_at, shown + limit]))
-    return Page(items, None if next_cursor is None else json.dumps([next_cursor, 0]))
+
+    def read(position: str | None) -> Page[tuple[Booking, Payment]]:
+        start_at, shown = json.loads(position) if position else (None, 0)
+        bookings, next_cursor = _made(ports, start, end, limit=limit, after=start_at)
+        every = [
+            (booking, payment)
+            for booking in bookings
+            for payment in booking.payments
+            if status in (None, payment.status)
+        ]
+        items = tuple(every[shown : shown + limit])
+        if shown + limit < len(every):
+            return Page(items, json.dumps([start_at, shown + limit]))
+        return Page(items, None if next_cursor is None else json.dumps([next_cursor, 0]))
+
+    return until_some(read, after)
 
 
 def resolve_review(

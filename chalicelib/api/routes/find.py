@@ -1,0 +1,105 @@
+"""The operators' search over HTTP, and the trail of who looked for whom."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.core.formats import Instant, instant
+from chalicelib.api.core.paging import Limit, Paged, page
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.access import Access, Act
+from chalicelib.services.operators import audit
+from chalicelib.services.operators.find import find
+from chalicelib.services.ports import Page
+
+routes = Blueprint(__name__)
+
+
+class Search(msgspec.Struct, frozen=True):
+    """What to look for. It stands in the body, because an address is written into logs."""
+
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    """A booking's id, a `tx_ref`, a refund's id, a gateway's reference, an e-mail address, a phone number, a guest's
+    last or whole name, an account, a host or a listing; exact, but for the usual differences in writing."""
+    limit: Limit = 20
+    """How many items the page has at most; it may end earlier."""
+    cursor: str | None = None
+    """The `next_cursor` of the page before, of the same search."""
+
+
+class AuditQuery(Paged, frozen=True, kw_only=True):
+    """What operators looked at on one day."""
+
+    day: date
+    """The day, in UTC."""
+
+
+class AccessOut(msgspec.Struct, frozen=True):
+    """That an operator looked at contact data."""
+
+    at: Instant
+    """When."""
+    by: str
+    """The operator's `sub`."""
+    by_name: str
+    """The operator's e-mail address."""
+    act: Act
+    subject: str
+    """The booking, the days of a list, or the keyed hash of what was searched for."""
+    found: int
+    """How many bookings were shown."""
+    request_id: str
+    """The request, as the logs name it."""
+
+    @classmethod
+    def of(cls, access: Access) -> AccessOut:
+        return cls(
+            instant(access.at),
+            access.by,
+            access.by_name,
+            access.act,
+            access.subject,
+            access.found,
+            access.request_id,
+        )
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/search",
+    role="operator",
+    outcomes=(Outcome(body=Page[BookingOut]),),
+    refuses=("invalid_cursor",),
+)
+def search_bookings(call: Call, body: Search) -> Answer:
+    """Find bookings by whatever names them; each search is noted."""
+    now = call.now()
+    query = SearchPage(limit=body.limit, cursor=body.cursor, q=body.q)
+    look = partial(find, call.container, call.principal, body.q, request_id=call.request_id)
+    return page(call, query, look, lambda booking: BookingOut.of(booking, "operator", now=now, with_attempts=True))
+
+
+class SearchPage(Paged, frozen=True, kw_only=True):
+    """A search as a list's query: its cursors are good for nothing else."""
+
+    q: str
+    """What is looked for."""
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/audit",
+    role="operator",
+    outcomes=(Outcome(body=Page[AccessOut]),),
+)
+def list_accesses(call: Call, query: AuditQuery) -> Answer:
+    """List which contact data operators looked at on a day, oldest first; kept for thirteen months."""
+    return page(call, query, partial(audit.accesses, call.container, call.principal, query.day), AccessOut.of)
