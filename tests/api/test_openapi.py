@@ -18,21 +18,28 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core import routing
 from chalicelib.api.core.fields import FORMATS
 from chalicelib.api.core.gateway_responses import RESPONSES
+from chalicelib.api.core.paging import Paged
 from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.api.core.validation import read_body
 from chalicelib.api.local_examples import GUEST, HOST
 from chalicelib.api.routes import documents
+from chalicelib.api.routes.bookings import BookingsQuery
+from chalicelib.api.routes.listings import Range
+from chalicelib.domain.calendar import Stay
 from chalicelib.domain.ids import derive_booking_id, derive_listing_id
 from chalicelib.domain.money import EXPONENTS
+from chalicelib.services.ports import Page
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
 from tests.replacing import replace
 from tools.openapi import answers as openapi_answers
 from tools.openapi import document as openapi
-from tools.openapi import examples
+from tools.openapi import examples, sentences
 from tools.openapi.__main__ import generated, main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,6 +139,25 @@ def test_every_property_and_every_parameter_is_described() -> None:
     missing = [name for name, part in DESCRIBED if not part.get("description", "").strip()]
     assert missing == [], "write a string below these fields, or below their type (CONTRIBUTING, Adding a field)"
     assert len(DESCRIBED) > 400
+
+
+def test_a_sentence_is_the_fields_own_else_its_types() -> None:
+    of_type = sentences.of_fields(BookingOut)["status"]
+    assert "`pending_payment`" in of_type
+    query = sentences.of_fields(BookingsQuery)
+    assert query["status"] == f"Only bookings in this status.\n\n{of_type}"
+    assert query["cursor"] == sentences.of_fields(Paged)["cursor"]
+    assert sentences.of_fields(Range).keys() == {"from", "to"}
+
+
+def test_a_field_without_a_sentence_has_none() -> None:
+    assert sentences.of_fields(Stay) == {}
+
+
+def test_the_structs_inside_a_type_are_found() -> None:
+    inside_a_page = list(sentences.structs_in(Page[BookingOut]))
+    assert inside_a_page[0] == Page[BookingOut]
+    assert {BookingOut, PaymentOut, RefundOut} <= set(inside_a_page[1:])
 
 
 def words_of(part: dict[str, Any]) -> set[str]:
