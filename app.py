@@ -54,6 +54,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         attention,
         bookings,
         callbacks,
+        closings,
         contacts,
         documents,
         find,

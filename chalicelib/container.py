@@ -23,6 +23,7 @@ from chalicelib.domain.timing import AWS_CONNECT, AWS_READ, INIT_READS
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
     BookingStore,
+    ClosingStore,
     Gateway,
     Gateways,
     HostStore,
@@ -174,6 +175,13 @@ class Container:
 
         _ = self._connection  # which binds the tables
         return DynamoHosts()
+
+    @cached_property
+    def closings(self) -> ClosingStore:
+        from chalicelib.adapters.dynamodb.closings import DynamoClosings
+
+        _ = self._connection  # which binds the tables
+        return DynamoClosings()
 
     @cached_property
     def ledger(self) -> LedgerStore:

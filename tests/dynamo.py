@@ -20,6 +20,7 @@ from pynamodb.connection import Connection
 
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
+from chalicelib.adapters.dynamodb.closings import DynamoClosings
 from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
@@ -36,7 +37,7 @@ from chalicelib.adapters.dynamodb.tables import (
 )
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, HostStore, LedgerStore, ListingStore
+from chalicelib.services.ports import BookingStore, ClosingStore, HostStore, LedgerStore, ListingStore
 from local.stack.resources import create_table
 
 PREFIX = "guzo"
@@ -135,6 +136,7 @@ class DynamoBench:
         self.writes = Writes(sleep=self.slept.append, jitter=lambda: 0.5)
         self.bookings: BookingStore = DynamoBookings(connection, self.writes)
         self.listings: ListingStore = DynamoListings(connection, self.writes)
+        self.closings: ClosingStore = DynamoClosings(self.writes)
         self.hosts: HostStore = DynamoHosts(self.writes)
         self.ledger: LedgerStore = DynamoLedger(connection, self.writes)
 

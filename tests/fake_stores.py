@@ -15,6 +15,7 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
+from chalicelib.domain.closing import Closing, closing_task
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import LedgerLine, merge
@@ -75,6 +76,8 @@ class Tables:
     nights: dict[tuple[ListingId, date], Night] = field(default_factory=dict)
     reviews: dict[tuple[ListingId, BookingId], Review] = field(default_factory=dict)
     hosts: dict[PersonId, Host] = field(default_factory=dict)
+    closings: dict[BookingId, tuple[Closing, datetime | None]] = field(default_factory=dict)
+    """By the name of its task, with the time at which the clock has it."""
     lines: dict[str, tuple[LedgerLine, str | None]] = field(default_factory=dict)
     totals: dict[date, DayTotals] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
@@ -196,16 +199,17 @@ class FakeBookings(Logged):
     @logged
     def due(self, now: datetime, limit: int) -> list[BookingId]:
         with self.tables.lock:
-            ripe = [
-                (row.due_at, booking_id)
-                for booking_id, row in self.tables.bookings.items()
-                if row.due_at is not None and row.due_at <= now
-            ]
+            times = {booking_id: row.due_at for booking_id, row in self.tables.bookings.items()}
+            times |= {task_id: due for task_id, (_, due) in self.tables.closings.items()}
+            ripe = [(due, name) for name, due in times.items() if due is not None and due <= now]
             return [booking_id for _, booking_id in sorted(ripe)[:limit]]
 
     @logged
     def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         with self.tables.lock:
+            closing, due = self.tables.closings.get(booking_id, (None, None))
+            if closing is not None and due is not None and due <= now:
+                self.tables.closings[booking_id] = closing, now + FAILING_PAUSE
             row = self.tables.bookings.get(booking_id)
             if row is None or row.due_at is None or row.due_at > now:
                 return
@@ -538,6 +542,32 @@ class FakeListings(Logged):
     def _all(self) -> Iterable[Listing]:
         with self.tables.lock:
             return list(self.tables.listings.values())
+
+
+class FakeClosings(Logged):
+    """The ClosingStore port."""
+
+    port = "closings"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def load(self, listing_id: ListingId) -> Closing | None:
+        with self.tables.lock:
+            known = self.tables.closings.get(closing_task(listing_id))
+            return known[0] if known else None
+
+    @logged
+    def save(self, closing: Closing) -> Closing:
+        with self.tables.lock:
+            known = self.tables.closings.get(closing_task(closing.listing_id))
+            if (known[0].version if known else 0) != closing.version:
+                raise VersionLost
+            saved = replace(closing, version=closing.version + 1)
+            self.tables.closings[closing_task(closing.listing_id)] = saved, saved.due_at
+            return saved
 
 
 class FakeHosts(Logged):

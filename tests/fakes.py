@@ -26,6 +26,7 @@ from chalicelib.services.ports import (
     NO_DELAY,
     BadSignature,
     BookingStore,
+    ClosingStore,
     Fault,
     GatewayEvent,
     HostStore,
@@ -42,7 +43,7 @@ from chalicelib.services.ports import (
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
-from tests.fake_stores import FakeBookings, FakeHosts, FakeLedger, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, Tables
 from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
@@ -350,6 +351,7 @@ class Fakes:
         now: datetime = NOW,
         bookings: BookingStore | None = None,
         listings: ListingStore | None = None,
+        closings: ClosingStore | None = None,
         hosts: HostStore | None = None,
         ledger: LedgerStore | None = None,
     ) -> None:
@@ -357,6 +359,7 @@ class Fakes:
         self.tables = Tables()
         self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.call_log)
         self.listings: ListingStore = listings or FakeListings(self.tables, self.call_log)
+        self.closings: ClosingStore = closings or FakeClosings(self.tables, self.call_log)
         self.hosts: HostStore = hosts or FakeHosts(self.tables, self.call_log)
         self.ledger: LedgerStore = ledger or FakeLedger(self.tables, self.call_log)
         self.search_secrets = FakeSecrets(key="the key that search works with")

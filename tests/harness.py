@@ -135,7 +135,9 @@ class Harness:
         """Move the clock from one `due_at` to the next until ``span`` has passed, and run the sweep at each."""
         end = self.ports.clock.now() + timedelta(**span)
         for _ in range(500):
-            due = [row.due_at for row in self.ports.tables.bookings.values() if row.due_at is not None]
+            times = [row.due_at for row in self.ports.tables.bookings.values()]
+            times += [at for _, at in self.ports.tables.closings.values()]
+            due = [at for at in times if at is not None]
             if not due or min(due) > end:
                 self.ports.clock.move_to(end)
                 return

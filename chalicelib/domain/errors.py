@@ -15,11 +15,13 @@
     │   ├── BookingNotFound       booking_not_found
     │   ├── PaymentNotFound       payment_not_found
     │   ├── RefundNotFound        refund_not_found
+    │   ├── ClosingNotFound       closing_not_found         no operator has closed this listing
     │   └── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
     │   ├── ListingClosed         listing_closed
+    │   ├── ListingLocked         listing_locked            an operator closed it
     │   ├── CurrencyNotTaken      currency_not_taken        no gateway of this stage takes such money
     │   ├── BookingNotPayable     booking_not_payable
     │   ├── PaymentInReview       payment_in_review
@@ -138,6 +140,10 @@ class AttentionItemNotFound(NotFound):
     code = "attention_item_not_found"
 
 
+class ClosingNotFound(NotFound):
+    code = "closing_not_found"
+
+
 class Conflict(Refusal):
     code = "conflict"
 
@@ -171,6 +177,10 @@ class PriceChanged(Conflict):
 
 class ListingClosed(Conflict):
     code = "listing_closed"
+
+
+class ListingLocked(Conflict):
+    code = "listing_locked"
 
 
 class CurrencyNotTaken(Conflict):

@@ -24,7 +24,7 @@ class Listing(Record, frozen=True, kw_only=True):
     """A place of ``units`` equal units, each for ``guests_per_unit`` guests, let by the night.
 
     Times of day are local to ``time_zone`` (IANA). ``host_email`` is where the host is told of bookings; it is
-    never shown. ``version`` counts saves and is the listing's ETag.
+    never shown. ``closed_by_operator``: its host cannot open it again. ``version`` counts saves and is its ETag.
     """
 
     listing_id: ListingId
@@ -45,6 +45,7 @@ class Listing(Record, frozen=True, kw_only=True):
     check_out_time: str = "11:00"
     photos: tuple[str, ...] = ()
     status: ListingStatus = "open"
+    closed_by_operator: bool = False
     rating_sum: int = 0
     rating_count: int = 0
     fingerprint: str = ""

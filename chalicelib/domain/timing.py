@@ -180,6 +180,12 @@ FAILING_PAUSE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=24)
 """How long a booking has kept failing when it is put before a person; it is tried on."""
 
+CLOSING_RETRY = timedelta(minutes=2)
+"""When the clock carries on the closing of a listing whose message was lost: later than a batch takes."""
+
+HOLD_IN_FLIGHT = timedelta(seconds=30)
+"""How long after a listing was closed a hold may still land that read it as open: longer than a request lasts."""
+
 # Calls to the outside
 
 GATEWAY_CALL = timedelta(seconds=12)

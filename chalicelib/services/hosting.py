@@ -12,6 +12,7 @@ from chalicelib.domain.errors import (
     FieldError,
     IdempotencyKeyReused,
     InvalidRequest,
+    ListingLocked,
     ListingNotFound,
     PreconditionFailed,
 )
@@ -70,17 +71,19 @@ def update(
 ) -> Listing:
     """The listing with ``changes`` of its fields. ``only_versions``: only if it is still one of these (If-Match).
 
-    Raises Forbidden, ListingNotFound, PreconditionFailed, InvalidRequest, Busy.
+    Raises Forbidden, ListingNotFound, PreconditionFailed, ListingLocked, InvalidRequest, Busy.
     """
 
     def change(listing: Listing) -> Listing:
         if only_versions is not None and listing.version not in only_versions:
             raise PreconditionFailed("The listing has changed since it was read.")
+        if listing.closed_by_operator and changes.get("status") == "open":
+            raise ListingLocked("An operator closed this listing; only an operator opens it again.")
         if wrong := tuple(wrong_changes(listing, changes)):
             raise InvalidRequest("Some fields are not right.", errors=wrong)
         return replace(listing, **changes)
 
-    return _changed(ports, own_listing(ports, principal, listing_id), change)
+    return changed(ports, own_listing(ports, principal, listing_id), change)
 
 
 def wrong_changes(listing: Listing, changes: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -95,7 +98,7 @@ def wrong_changes(listing: Listing, changes: Mapping[str, Any]) -> Iterator[Fiel
 def close(ports: Ports, principal: Principal | None, listing_id: str) -> None:
     """It takes no more bookings; those made stay. Raises Forbidden, ListingNotFound, Busy."""
     listing = own_listing(ports, principal, listing_id)
-    _changed(ports, listing, lambda current: replace(current, status="closed"))
+    changed(ports, listing, lambda current: replace(current, status="closed"))
 
 
 def bookings(
@@ -143,7 +146,8 @@ def _of_status(ports: Ports, ids: tuple[BookingId, ...], status: BookingStatus |
     return tuple(booking for booking in read_bookings(ports, ids) if status in (None, booking.status))
 
 
-def _changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing]) -> Listing:
+def changed(ports: Ports, listing: Listing, change: Callable[[Listing], Listing]) -> Listing:
+    """Save what ``change`` makes of a listing, or of the newer state that gets in its way. Raises Busy."""
     for _ in range(TRIES):
         after = change(listing)
         if after == listing:

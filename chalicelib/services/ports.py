@@ -13,6 +13,7 @@ from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry, Payment
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
+from chalicelib.domain.closing import Closing
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
@@ -298,6 +299,19 @@ class ListingStore(Protocol):
 
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         """Newest first."""
+
+
+class ClosingStore(Protocol):
+    """Closings of listings, under way or finished. The clock has them among the bookings that are due."""
+
+    def load(self, listing_id: ListingId) -> Closing | None:
+        """Strongly consistent. Raises Unreadable, StoreBusy."""
+
+    def save(self, closing: Closing) -> Closing:
+        """Save over the version that was loaded (0: nothing); answers it with its new version.
+
+        Raises VersionLost, StoreBusy.
+        """
 
 
 class HostStore(Protocol):
@@ -592,6 +606,8 @@ class Ports(Protocol):
     def bookings(self) -> BookingStore: ...
     @property
     def listings(self) -> ListingStore: ...
+    @property
+    def closings(self) -> ClosingStore: ...
     @property
     def hosts(self) -> HostStore: ...
     @property

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from chalicelib.domain import checkout
+from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
+from chalicelib.services.operators.closing import continue_closing
 from chalicelib.services.ports import Ports, Task
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import process_refunds
@@ -35,6 +37,9 @@ def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     written, or when such a payment could not be verified; the queue then delivers the task again.
     """
     try:
+        if (listing_id := listing_of_task(task.booking_id)) is not None:
+            continue_closing(ports, listing_id)
+            return
         done = reconcile(
             ports,
             task.booking_id,

@@ -28,6 +28,7 @@ from chalicelib.services.ports import (
     Batch,
     BookingExists,
     BookingStore,
+    ClosingStore,
     HostStore,
     ListingStore,
     NightsShort,
@@ -79,6 +80,7 @@ class Bench(Protocol):
 
     bookings: BookingStore
     listings: ListingStore
+    closings: ClosingStore
     hosts: HostStore
 
     def another(self) -> BookingStore:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
@@ -13,7 +14,7 @@ from tests.adapters.store_contract import StoreContract
 from tests.dynamo import DynamoBench, Wire
 
 
-class TestDynamoDB(StoreContract, ListingContract, HostContract, LedgerContract):
+class TestDynamoDB(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
     @pytest.fixture(autouse=True)
     def no_scan(self, bench: DynamoBench) -> Iterator[None]:
         """Nothing that the stores do ever reads a whole table or index."""

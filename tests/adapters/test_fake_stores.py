@@ -6,12 +6,13 @@ import pytest
 
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, HostStore, LedgerStore, ListingStore
+from chalicelib.services.ports import BookingStore, ClosingStore, HostStore, LedgerStore, ListingStore
+from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
-from tests.fake_stores import FakeBookings, FakeHosts, FakeLedger, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, Tables
 
 
 class FakeBench:
@@ -19,6 +20,7 @@ class FakeBench:
         self.tables = Tables()
         self.bookings: BookingStore = FakeBookings(self.tables)
         self.listings: ListingStore = FakeListings(self.tables)
+        self.closings: ClosingStore = FakeClosings(self.tables)
         self.hosts: HostStore = FakeHosts(self.tables)
         self.ledger: LedgerStore = FakeLedger(self.tables)
 
@@ -39,7 +41,7 @@ class FakeBench:
         self.tables.unreadable.add(booking_id)
 
 
-class TestFakeStores(StoreContract, ListingContract, HostContract, LedgerContract):
+class TestFakeStores(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

@@ -13,7 +13,8 @@ from moto import mock_aws
 
 from chalicelib.adapters.aws.sqs import Sqs, read_task, write_task
 from chalicelib.domain.booking import Actor, Cause
-from chalicelib.domain.ids import BookingId
+from chalicelib.domain.closing import closing_task
+from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import Fault, Task
 
@@ -139,6 +140,11 @@ def test_a_task_remembers_the_person_who_asked_for_it() -> None:
     assert read_task(write_task(task)) == task
 
 
+def test_the_closing_of_a_listing_is_a_task_too() -> None:
+    task = Task(closing_task(ListingId("lst_0123456789ABCDEF")))
+    assert read_task(write_task(task)) == task
+
+
 def test_a_task_of_the_sweep_is_nothing_but_the_booking() -> None:
     assert json.loads(write_task(Task(BOOKING))) == {"booking_id": BOOKING}
 
@@ -156,6 +162,8 @@ def test_a_task_of_the_sweep_is_nothing_but_the_booking() -> None:
         '{"booking_id": 7}',
         '{"booking_id": "lst_0123456789ABCDEF"}',
         f'{{"booking_id": "{BOOKING}x"}}',
+        '{"booking_id": "CLOSING#"}',
+        '{"booking_id": "CLOSING#GZ00000000000000"}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": 1}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": ""}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": "GZ00000000000000-1"}}',

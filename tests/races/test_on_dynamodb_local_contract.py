@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pynamodb.connection import Connection
 
+from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
@@ -16,7 +17,7 @@ from tests.dynamo import DynamoBench
 pytestmark = pytest.mark.races
 
 
-class TestDynamoDBLocal(StoreContract, ListingContract, HostContract, LedgerContract):
+class TestDynamoDBLocal(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
     @pytest.fixture
     def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
         return DynamoBench(*tables)

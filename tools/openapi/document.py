@@ -33,6 +33,7 @@ TAGS: Mapping[str, str] = {
     "webhooks": "Signed deliveries from the payment gateways.",
     "pages": "The page that a guest's browser comes back to. HTML, without sign-in.",
     "attention": "What needs a person, and how it leaves the list. For operators.",
+    "closings": "Close a listing, with its bookings to come, and open it again. For operators.",
     "arrivals": "Who comes, who is in the house, and who leaves. For operators.",
     "find": "One box for whatever a guest, a bank or a gateway may name, and who used it. For operators.",
     "ledger": "Every movement of money by the day on which it happened, and what they add up to. For operators.",

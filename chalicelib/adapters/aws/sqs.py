@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.ids import booking_of, is_booking_id
+from chalicelib.domain.closing import listing_of_task
+from chalicelib.domain.ids import booking_of, is_booking_id, is_listing_id
 from chalicelib.domain.record import replace
 from chalicelib.services.ports import NO_DELAY, Fault, Task
 
@@ -85,8 +86,8 @@ def read_task(body: str) -> Task:
             task = msgspec.convert(message, Task)
     except (msgspec.DecodeError, RecursionError, TypeError):
         raise ValueError("a message is no task") from None
-    if not is_booking_id(task.booking_id):
-        raise ValueError("a message names no booking")
+    if not is_booking_id(task.booking_id) and not is_listing_id(listing_of_task(task.booking_id) or ""):
+        raise ValueError("a message names neither a booking nor the closing of a listing")
     if task.tx_ref is not None and booking_of(task.tx_ref) != task.booking_id:
         raise ValueError("a message names a payment that is not its booking's")
     return replace(task, request_id=task.request_id[:128])

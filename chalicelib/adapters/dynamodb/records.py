@@ -19,6 +19,7 @@ import msgspec
 from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.closing import Closing
 from chalicelib.domain.host import Host
 from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.listing import Listing
@@ -132,6 +133,16 @@ def encode_host(host: Host) -> bytes:
 def decode_host(record: bytes, *, form: int, name: str) -> Host:
     """The profile as it was saved, without its version. Raises Unreadable."""
     return _inflate(record, Host, form=form, name=name)
+
+
+def encode_closing(closing: Closing) -> bytes:
+    """The whole closing but its version, which is an attribute of its own."""
+    return _deflate(replace(closing, version=0))
+
+
+def decode_closing(record: bytes, *, form: int, name: str) -> Closing:
+    """The closing as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Closing, form=form, name=name)
 
 
 def encode_review(review: Review) -> bytes:

@@ -3,7 +3,8 @@
 ``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
 ``ACCOUNT#…`` (what is kept of an account), ``HOST#…`` (a profile), ``LETTERS#…`` (what an address was sent on one
-day), ``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
+day), ``CLOSING#…`` (that an operator closed a listing), ``ORPHAN#…`` (money for a reference that we do not hold) and
+``SALT``.
 ``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """

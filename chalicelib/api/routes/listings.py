@@ -189,7 +189,7 @@ def publish_listing(call: Call, body: Draft) -> Answer:
     conditional=True,
     also_wrong=_wrong_change,
     outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
-    refuses=("listing_not_found",),
+    refuses=("listing_not_found", "listing_locked"),
 )
 def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""

@@ -10,8 +10,9 @@ from typing import Literal
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.calendar import instant_of
+from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.errors import FieldError, InvalidRequest
-from chalicelib.domain.ids import BookingId
+from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.ledger import TotalRow
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
@@ -57,7 +58,7 @@ def attention(
 
     def read(position: str | None) -> Page[AttentionItem]:
         page = ports.bookings.attention_entries(limit=limit, after=position)
-        ids = [BookingId(entry.subject) for entry in page.items if entry.kind != "orphan"]
+        ids = [BookingId(entry.subject) for entry in page.items if is_booking_id(entry.subject)]
         bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
         items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
         return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
@@ -166,6 +167,9 @@ def check_period(start: date, end: date) -> None:
 def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
+    if (listing_id := listing_of_task(entry.subject)) is not None:
+        reason = "closing this listing has failed for a day"
+        return [AttentionItem("failing", listing_id, None, reason, entry.since, ())]
     if booking is None:
         reason = "this release cannot read its record"
         return [AttentionItem("unreadable", entry.subject, entry.subject, reason, entry.since, ())]

@@ -1,0 +1,160 @@
+"""An operator closes a listing, with the bookings to come, and opens it again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from chalice.app import Blueprint
+
+from chalicelib.api.answers.listings import ListingOut
+from chalicelib.api.core.fields import NoBody, Sentence
+from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
+from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.booking import Booking, BookingStatus
+from chalicelib.domain.closing import goes_back
+from chalicelib.domain.listing import ListingStatus
+from chalicelib.services.operators import closing
+from chalicelib.services.operators.closing import ClosingReport
+
+routes = Blueprint(__name__)
+
+State = Literal["previewed", "under_way", "finished"]
+"""How far a closing is: only `previewed`, and nothing was written; `under_way`, bookings are being cancelled; or
+`finished`."""
+
+
+class CloseListing(msgspec.Struct, frozen=True):
+    """Why a listing is closed, and what becomes of its bookings to come."""
+
+    cancel_bookings: bool
+    """Whether they are cancelled, with all back; otherwise they stay as they are."""
+    reason: Sentence
+    """Why; kept with each cancellation, for operators."""
+    dry_run: bool = False
+    """Only show what would happen: nothing is written."""
+
+
+class BookingToCome(msgspec.Struct, frozen=True):
+    """A booking whose stay has not begun, and that can be cancelled."""
+
+    booking_id: str
+    """The booking's id."""
+    status: BookingStatus
+    check_in: Day
+    """The day of arrival."""
+    check_out: Day
+    """The day of departure."""
+    back: MoneyOut
+    """What goes back if it is cancelled now."""
+
+    @classmethod
+    def of(cls, booking: Booking) -> BookingToCome:
+        stay = booking.stay
+        back = MoneyOut.of(goes_back(booking))
+        return cls(booking.booking_id, booking.status, stay.check_in.isoformat(), stay.check_out.isoformat(), back)
+
+
+class ClosingOut(msgspec.Struct, frozen=True):
+    """The closing of a listing, and what there is still to cancel."""
+
+    listing_id: str
+    """The listing's id."""
+    listing_status: ListingStatus
+    state: State
+    cancel_bookings: bool
+    """Whether bookings to come are cancelled."""
+    reason: str
+    """Why it is closed."""
+    begun_at: Instant | None
+    """When an operator closed it; null of a preview."""
+    finished_at: Instant | None
+    """When the last booking was dealt with; null until then."""
+    expected: int
+    """How many bookings there were to cancel when it began; of a preview, how many there are."""
+    cancelled: int
+    """How many it has cancelled so far."""
+    returned: tuple[MoneyOut, ...]
+    """What goes back for those, in each currency."""
+    left: int
+    """How many bookings to come there still are that can be cancelled."""
+    to_return: tuple[MoneyOut, ...]
+    """What would go back for those, in each currency."""
+    partial: bool
+    """There are more bookings than were counted."""
+    bookings: tuple[BookingToCome, ...]
+    """The first hundred of those that are left, by check-in."""
+
+    @classmethod
+    def of(cls, report: ClosingReport, *, asked: CloseListing | None = None) -> ClosingOut:
+        """A report; of a preview, with what was ``asked``."""
+        known = report.closing
+        finished_at = known.finished_at if known else None
+        return cls(
+            listing_id=report.listing.listing_id,
+            listing_status=report.listing.status,
+            state="previewed" if known is None else "under_way" if finished_at is None else "finished",
+            cancel_bookings=known.cancel_bookings if known else bool(asked and asked.cancel_bookings),
+            reason=known.reason if known else asked.reason if asked else "",
+            begun_at=instant(known.begun_at) if known else None,
+            finished_at=instant(finished_at) if finished_at else None,
+            expected=known.expected if known else report.expected,
+            cancelled=known.cancelled if known else 0,
+            returned=tuple(MoneyOut.of(money) for money in known.returned) if known else (),
+            left=report.expected,
+            to_return=tuple(MoneyOut.of(money) for money in report.returns),
+            partial=report.partial,
+            bookings=tuple(BookingToCome.of(booking) for booking in report.bookings),
+        )
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/listings/{listing_id}/close",
+    role="operator",
+    outcomes=(Outcome(202, ClosingOut),),
+    refuses=("listing_not_found",),
+)
+def close_listing_for_good(call: Call, body: CloseListing) -> Answer:
+    """Close a listing: it takes no bookings, and its host cannot open it again.
+
+    With ``cancel_bookings`` all bookings whose stay has not begun are cancelled, with all back, batch by batch after
+    this answer; GET tells how far that is. A repeat carries it on. ``dry_run`` shows those bookings, and what would go
+    back.
+    """
+    report = closing.close(
+        call.container,
+        call.principal,
+        call.path["listing_id"],
+        cancel_bookings=body.cancel_bookings,
+        reason=body.reason,
+        dry_run=body.dry_run,
+    )
+    return Answer(ClosingOut.of(report, asked=body), 202)
+
+
+@endpoint(
+    routes,
+    "GET",
+    "/v1/ops/listings/{listing_id}/close",
+    role="operator",
+    outcomes=(Outcome(body=ClosingOut),),
+    refuses=("listing_not_found", "closing_not_found"),
+)
+def read_closing(call: Call) -> Answer:
+    """Read how far the closing of a listing is: what was cancelled, and what is left."""
+    return Answer(ClosingOut.of(closing.progress(call.container, call.principal, call.path["listing_id"])))
+
+
+@endpoint(
+    routes,
+    "POST",
+    "/v1/ops/listings/{listing_id}/reopen",
+    role="operator",
+    outcomes=(Outcome(body=ListingOut),),
+    refuses=("listing_not_found",),
+)
+def reopen_listing(call: Call, _body: NoBody) -> Answer:
+    """Open a listing again that an operator closed; what was cancelled stays so, and no more is."""
+    return Answer(ListingOut.of(closing.reopen(call.container, call.principal, call.path["listing_id"])))
