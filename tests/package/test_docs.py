@@ -15,6 +15,7 @@ from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.telemetry import METRICS
 from local.stack.resources import template
+from tests.simulation.mutations import MUTATIONS
 from tools.alarms import ALARMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +119,12 @@ def test_the_frontends_guide_says_what_to_do_about_every_code() -> None:
     table = guide[guide.index("## 8. Errors") :]
     codes = PROBLEM_TYPES.keys() - {"bad_signature"}
     assert {code for code in codes if f"`{code}`" not in table} == set()
+
+
+def test_the_page_about_proof_counts_the_guards_that_are_taken_away() -> None:
+    told = re.search(r"one of (\d+) guards", (ROOT / "docs" / "proof.md").read_text(encoding="utf-8"))
+    assert told
+    assert int(told[1]) == len(MUTATIONS)
 
 
 def test_every_table_stands_among_what_is_stored() -> None:
