@@ -50,6 +50,7 @@ def authorize(request: AuthRequest) -> AuthResponse:
 if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
     from chalicelib.api.core import http
     from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
+        accounts,
         arrivals,
         attention,
         bookings,

@@ -16,6 +16,7 @@
     │   ├── PaymentNotFound       payment_not_found
     │   ├── RefundNotFound        refund_not_found
     │   ├── ClosingNotFound       closing_not_found         no operator has closed this listing
+    │   ├── AccountNotFound       account_not_found         no token has such a ``sub``
     │   └── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
@@ -134,6 +135,10 @@ class PaymentNotFound(NotFound):
 
 class RefundNotFound(NotFound):
     code = "refund_not_found"
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
 
 
 class AttentionItemNotFound(NotFound):

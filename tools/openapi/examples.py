@@ -22,6 +22,7 @@ from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.local_examples import BOOKING_ID, HOST, LISTING_ID
 from chalicelib.api.routes import (
+    accounts,
     attention,
     bookings,
     callbacks,
@@ -49,6 +50,7 @@ PARAMETERS: Mapping[str, str] = {
     "tx_ref": TX_REF,
     "refund_id": f"{TX_REF}-R1",
     "item_id": f"email.{BOOKING_ID}.1",
+    "sub": "guest-9",
     "file": "swagger-ui.css",
     "city": "Bahir Dar",
     "from": "2027-01-01",
@@ -102,6 +104,47 @@ _FOUND_LISTING = {
     **{name: _LISTING[name] for name in ("title", "city", "nightly_price", "units", "guests_per_unit", "rating")},
     **{name: _LISTING[name] for name in ("cancellation_policy", "photos")},
     "quote": {"nights": 3, "units": 1, "total": _money(630000)},
+}
+_CAPS = {"open_holds": 3, "unpaid_unit_nights": 300, "bookings_per_hour": 40, "bookings_per_day": 30}
+_BLOCK = {
+    "at": "2027-01-02T10:20:00Z",
+    "act": "block",
+    "by": "operator-1",
+    "by_name": "sara@guzo.example.et",
+    "note": "Three cards reported as stolen; the bank was told.",
+    "caps": None,
+}
+_ACCOUNT = {
+    "sub": "guest-9",
+    "has_paid": True,
+    "bookings_last_hour": 1,
+    "bookings_last_day": 2,
+    "open_holds": [{"booking_id": BOOKING_ID, "unit_nights": 3, "counts_until": "2027-01-02T21:45:30Z"}],
+    "unit_nights": 3,
+    "lapses": [],
+    "paused_until": None,
+    "caps": _CAPS,
+    "block": _BLOCK,
+    "acts": [
+        {
+            **_BLOCK,
+            "at": "2026-12-01T08:00:00Z",
+            "act": "limits",
+            "note": "Books for an agency.",
+            "caps": {"open_holds": 0, "unpaid_unit_nights": 0, "bookings_per_hour": 40, "bookings_per_day": 0},
+        },
+        _BLOCK,
+    ],
+    "bookings": [
+        {
+            "booking_id": BOOKING_ID,
+            "status": "pending_payment",
+            "listing_title": "Lake house",
+            "total": _money(630000),
+            "created_at": "2027-01-02T09:15:30Z",
+            "cancelled_by": None,
+        }
+    ],
 }
 _NIGHTS = {"nights": [{"date": "2027-01-14", "left": 3, "price": _money(210000), "closed": False, "bookable": True}]}
 _REFUND = {
@@ -166,6 +209,8 @@ BODIES: Mapping[type, Json] = {
     payments.NewRefund: {"amount": 210000, "reason": "One night less"},
     operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
     operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
+    accounts.AccountActIn: {"note": "Three cards reported as stolen; the bank was told."},
+    accounts.AccountLimitsIn: {"note": "Books for an agency.", "open_holds": 12, "bookings_per_hour": 40},
     attention.Acknowledge: {"note": "The guest was told by telephone."},
     fields.NoBody: {},
 }
@@ -247,6 +292,7 @@ ANSWERS: Mapping[type, Json] = {
         ],
     },
     operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
+    accounts.AccountOut: _ACCOUNT,
     attention.AcknowledgedOut: {
         "item_id": f"email.{BOOKING_ID}.1",
         "booking_id": BOOKING_ID,

@@ -35,6 +35,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "booking_not_found": ProblemType(404, "No such booking"),
     "payment_not_found": ProblemType(404, "No such payment"),
     "refund_not_found": ProblemType(404, "No such refund"),
+    "account_not_found": ProblemType(404, "No such account"),
     "attention_item_not_found": ProblemType(404, "No such attention item"),
     "closing_not_found": ProblemType(404, "No operator has closed this listing"),
     "method_not_allowed": ProblemType(405, "This path does not have that method"),
