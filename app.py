@@ -57,6 +57,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         callbacks,
         closings,
         contacts,
+        disputes,
         documents,
         find,
         hosts,

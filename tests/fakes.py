@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
+
 from chalicelib.domain.booking import Booking, OutboxEntry, Payment
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.host import Notify
 from chalicelib.domain.limits import Limits
@@ -124,6 +127,7 @@ class FakeGateway(Logged):
         self.refunds: list[tuple[str, Money, str]] = []
         self.reported_refund_status: RefundGatewayStatus = "processing"
         self.lists_refunds = False
+        self.disputes: dict[str, DisputeFacts] = {}
         self.down: GatewayError | None = None
 
     @logged
@@ -185,6 +189,11 @@ class FakeGateway(Logged):
         return RefundAnswer(self.reported_refund_status, f"RF{refund_id}") if posted else RefundAnswer("unknown")
 
     @logged
+    def dispute(self, provider_dispute_id: str) -> DisputeFacts | None:
+        self._is_up()
+        return self.disputes.get(provider_dispute_id)
+
+    @logged
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         self._is_up()
         charge = self.charges.get(reference.removeprefix("AP"))
@@ -197,7 +206,12 @@ class FakeGateway(Logged):
             fields = json.loads(body)
         except ValueError:
             raise NotJson from None
-        return WebhookNotice(fields.get("tx_ref"), fields["event"], claims_paid=fields["event"] == "charge.success")
+        return WebhookNotice(
+            fields.get("tx_ref"),
+            fields["event"],
+            claims_paid=fields["event"] == "charge.success",
+            dispute=msgspec.convert(fields["dispute"], DisputeFacts) if "dispute" in fields else None,
+        )
 
     def pay(self, tx_ref: str, /, *, on_its_way: bool = False, **changes: Any) -> None:
         """The guest pays on the link. ``on_its_way``: the money was under way before the link was closed."""
@@ -208,9 +222,12 @@ class FakeGateway(Logged):
     def set_status(self, tx_ref: str, status: Literal["pending", "paid", "failed", "refunded", "reversed"]) -> None:
         self.charges[tx_ref].status = status
 
-    def webhook(self, tx_ref: str | None, event: str = "charge.success") -> tuple[bytes, dict[str, str]]:
+    def webhook(
+        self, tx_ref: str | None, event: str = "charge.success", dispute: DisputeFacts | None = None
+    ) -> tuple[bytes, dict[str, str]]:
         """A delivery as the gateway signs it: body and headers."""
-        body = json.dumps({"event": event, "tx_ref": tx_ref}).encode()
+        about = {} if dispute is None else {"dispute": msgspec.to_builtins(dispute)}
+        body = json.dumps({"event": event, "tx_ref": tx_ref, **about}).encode()
         return body, {SIGNATURE: self._signature(body)}
 
     def fail_next(self, method: str, error: GatewayError, *, done: bool = False, times: int = 1) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.domain.accounts import OPEN_HOLDS
 from chalicelib.domain.booking import SWEEP, Booking, Payment
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
@@ -82,8 +83,15 @@ class Harness:
     def pay(self, booking: Booking, *, key: str | None = None, guest: Principal | None = GUEST_HANNA) -> CheckoutResult:
         return pay(self.ports, guest, booking.booking_id, key=key, public_url=PUBLIC)
 
-    def webhook(self, tx_ref: str | None, event: str = "charge.success", *, request_id: str = "request-w") -> None:
-        body, headers = self.ports.gateway.webhook(tx_ref, event)
+    def webhook(
+        self,
+        tx_ref: str | None,
+        event: str = "charge.success",
+        *,
+        request_id: str = "request-w",
+        dispute: DisputeFacts | None = None,
+    ) -> None:
+        body, headers = self.ports.gateway.webhook(tx_ref, event, dispute)
         receive(self.ports, body, headers, gateway="chapa", request_id=request_id)
 
     def confirmed_booking(self, **booked: Any) -> Booking:

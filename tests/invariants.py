@@ -9,6 +9,7 @@ from typing import Any, get_args
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import (
     BOOKING_TRANSITIONS,
+    DISPUTE_TRANSITIONS,
     HOLDING_STATUSES,
     OPEN,
     PAYMENT_TRANSITIONS,
@@ -41,6 +42,7 @@ def statuses_of(booking: Booking) -> dict[str, str]:
     found: dict[str, str] = {"": booking.status}
     found |= {payment.tx_ref: payment.status for payment in booking.payments}
     found |= {refund.refund_id: refund.status for refund in booking.refunds}
+    found |= {dispute.dispute_id: dispute.status for dispute in booking.disputes}
     found |= {email.entry_id: email.status for email in booking.outbox if email.status != "owed"}
     return found
 
@@ -122,7 +124,9 @@ def _check_money(booking: Booking) -> None:
         back = payment.refunded_or_owed
         assert back <= payment.facts.received
         # Money is for a confirmed booking, or it goes back.
-        assert payment.accepted or back == payment.facts.received
+        assert payment.accepted or payment.facts.received <= back + payment.lost
+        assert payment.at_risk <= payment.facts.received
+        assert payment.lost <= payment.facts.received
         numbers = [refund.refund_id for refund in payment.refunds]
         assert numbers == [f"{payment.tx_ref}-R{n + 1}" for n in range(len(numbers))]
         assert all(refund.amount.minor > 0 for refund in payment.refunds)
@@ -152,6 +156,10 @@ def _check_due_work(booking: Booking) -> None:
         assert (refund.due_at is None) is (refund.status in ("refunded", "attention"))
         if refund.due_at is not None:
             due_times.append(refund.due_at)
+    for dispute in booking.disputes:
+        assert dispute.look_up_at is None or dispute.is_undecided
+        if dispute.look_up_at is not None:
+            due_times.append(dispute.look_up_at)
     if booking.status == "pending_payment":
         due_times.append(booking.expiry_retry_at or booking.hold_expires_at)
     assert due == min(due_times, default=None)
@@ -159,6 +167,7 @@ def _check_due_work(booking: Booking) -> None:
         any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
         or any(refund.status == "attention" for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.outbox)
+        or any(dispute.is_undecided for dispute in booking.disputes)
     )
     assert (attention(booking) is not None) is stuck
 
@@ -168,8 +177,11 @@ def _transitions_of(subject: str, before: str | None) -> frozenset[str] | set[st
         "booking": BOOKING_TRANSITIONS,
         "payment": PAYMENT_TRANSITIONS,
         "refund": REFUND_TRANSITIONS,
+        "dispute": DISPUTE_TRANSITIONS,
         "email": EMAIL_TRANSITIONS,
     }
     first = {"booking": "pending_payment", "payment": "created", "refund": "owed", "email": "owed"}
-    kind = "booking" if not subject else "email" if subject.isdigit() else "refund" if "-R" in subject else "payment"
+    first["dispute"] = "needs_response"
+    child = "refund" if "-R" in subject else "dispute" if "-D" in subject else "payment"
+    kind = "booking" if not subject else "email" if subject.isdigit() else child
     return {first[kind]} if before is None else tables[kind].get(before, set())

@@ -14,22 +14,29 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from chalicelib.domain import checkout as opening
+from chalicelib.domain import disputes as disputing
 from chalicelib.domain import lifecycle, outbox
 from chalicelib.domain import refunds as refunding
 from chalicelib.domain.attention import Acknowledgeable, acknowledge
 from chalicelib.domain.booking import (
     Actor,
     Booking,
+    Dispute,
+    DisputeStatus,
     EntryStatus,
     GatewayStatus,
     OpeningProblem,
     Payment,
     Refund,
     RefundStatus,
+    get_payment,
 )
 from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ending import end_stay
+from chalicelib.domain.errors import InvalidRequest, NothingToDispute, PaymentDisputed
+from chalicelib.domain.ids import payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.verification import Availability, Verification, WebhookClaim, apply_verification, resolve_review
@@ -188,6 +195,9 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         yield _refund_owed
     if any(refund.status != "refunded" for refund in booking.refunds):
         yield from (_refund_worked_on, _refund_worked_on)
+    yield _disputed
+    if any(dispute.is_undecided for dispute in booking.disputes):
+        yield from (_dispute_told, _dispute_told, _dispute_closed)
     if any(payment.checkout_url and not payment.link_cancelled for payment in booking.payments):
         yield _link_cancelled
 
@@ -303,6 +313,7 @@ def _resolved(draw: Draw, booking: Booking, now: datetime) -> Booking:
 def _acknowledgeable(booking: Booking) -> Iterator[tuple[Acknowledgeable, str]]:
     """What an operator could take off the attention list."""
     yield from (("payment_reversed", each.tx_ref) for each in booking.payments if each.has_open_reversal)
+    yield from (("dispute", each.dispute_id) for each in booking.disputes if each.needs_a_person)
     yield from (("email", each.entry_id) for each in booking.letters if each.needs_a_person)
 
 
@@ -313,7 +324,8 @@ def _acknowledged(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _stay_ended(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    left = refunding.left_to_refund(booking.current_payment).minor
+    payment = booking.current_payment
+    left = 0 if payment.at_risk.minor else refunding.left_to_refund(payment).minor
     nights = booking.stay.dates[:-1]
     last_night = draw(st.none() | st.sampled_from(nights)) if nights else None
     return end_stay(
@@ -325,6 +337,60 @@ def _stay_ended(draw: Draw, booking: Booking, now: datetime) -> Booking:
         actor=Actor(draw(st.sampled_from(("host", "operator")))),
         now=now,
     )
+
+
+def _disputed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """A webhook tells of a dispute; or an operator enters one, where that is possible."""
+    payment = draw(st.sampled_from(booking.payments))
+    if draw(st.booleans()):
+        facts = draw(dispute_facts(payment))
+        return disputing.hear_of(booking, payment.tx_ref, facts, actor=Actor("webhook"), now=now)
+    try:
+        return disputing.open_dispute(
+            booking,
+            payment.tx_ref,
+            amount=draw(st.none() | st.just(Money(1, payment.amount.currency))),
+            reason="unknown to the card's owner",
+            due_at=draw(st.none() | st.just(now + timedelta(days=5))),
+            note="The gateway's e-mail.",
+            actor=OPERATOR,
+            now=now,
+        )
+    except (NothingToDispute, InvalidRequest):
+        return booking
+
+
+@st.composite
+def dispute_facts(draw: Draw, payment: Payment) -> DisputeFacts:
+    """Whatever a gateway may say of a dispute of this payment."""
+    amounts = (None, payment.amount, Money(1, payment.amount.currency), Money(7, "USD"), Money(10**12, "ETB"))
+    return DisputeFacts(
+        provider_dispute_id=draw(st.sampled_from(("", "2867", "9911"))),
+        status=draw(st.sampled_from(get_args(DisputeStatus))),
+        tx_ref=payment.tx_ref,
+        amount=draw(st.sampled_from(amounts)),
+        reason=draw(st.sampled_from(("", "chargeback"))),
+        due_at=draw(st.none() | st.just(NOW + timedelta(days=2))),
+    )
+
+
+def _undecided(draw: Draw, booking: Booking) -> Dispute:
+    return draw(st.sampled_from([dispute for dispute in booking.disputes if dispute.is_undecided]))
+
+
+def _dispute_told(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    dispute = _undecided(draw, booking)
+    if draw(st.booleans()):
+        return disputing.defer_look_up(booking, dispute.dispute_id, jitter=draw(jitters), now=now)
+    payment = get_payment(booking, payment_of(dispute.dispute_id))
+    facts = draw(st.none() | dispute_facts(payment))
+    return disputing.apply_facts(booking, dispute.dispute_id, facts, actor=Actor("sweep"), now=now)
+
+
+def _dispute_closed(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    as_: disputing.CloseAs = draw(st.sampled_from(get_args(disputing.CloseAs)))
+    dispute_id = _undecided(draw, booking).dispute_id
+    return disputing.close(booking, dispute_id, as_=as_, note="The bank's letter.", actor=OPERATOR, now=now)
 
 
 def _refund_owed(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -385,9 +451,13 @@ def _refused(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Boo
 
 
 def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -> Booking:
-    return refunding.resolve(
-        booking, refund.refund_id, as_="post_again", note="Lost on the way.", actor=OPERATOR, now=now
-    )
+    try:
+        return refunding.resolve(
+            booking, refund.refund_id, as_="post_again", note="Lost on the way.", actor=OPERATOR, now=now
+        )
+    except PaymentDisputed:
+        assert get_payment(booking, payment_of(refund.refund_id)).at_risk.minor
+        return booking
 
 
 _REFUND_STEPS: Mapping[RefundStatus, tuple[Callable[[Draw, Booking, Refund, datetime], Booking], ...]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.booking import BOOKING_TRANSITIONS, PAYMENT_TRANSITIONS, REFUND_TRANSITIONS
+from chalicelib.domain.booking import BOOKING_TRANSITIONS, DISPUTE_TRANSITIONS, PAYMENT_TRANSITIONS, REFUND_TRANSITIONS
 from tests.domain.states import SITUATIONS
 
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
@@ -17,6 +17,7 @@ MACHINES: dict[str, tuple[str, Mapping[str, frozenset[str]]]] = {
     "booking": ("pending_payment", BOOKING_TRANSITIONS),  # type: ignore[dict-item]
     "payment": ("created", PAYMENT_TRANSITIONS),  # type: ignore[dict-item]
     "refund": ("owed", REFUND_TRANSITIONS),  # type: ignore[dict-item]
+    "dispute": ("needs_response", DISPUTE_TRANSITIONS),  # type: ignore[dict-item]
 }
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from chalicelib.domain.booking import Actor, Booking, Event, append_event, event_of, with_payment
+from chalicelib.domain.booking import Actor, Booking, Event, append_event, event_of, with_dispute, with_payment
 from chalicelib.domain.errors import AttentionItemNotFound
 from chalicelib.domain.record import replace
 
-AttentionKind = Literal["payment_review", "payment_reversed", "refund", "email", "orphan", "failing", "unreadable"]
+AttentionKind = Literal[
+    "payment_review", "payment_reversed", "refund", "email", "dispute", "orphan", "failing", "unreadable"
+]
 """What needs a person: a `payment_review` is money that does not match; a `payment_reversed` was taken back at the
-gateway; a `refund` stands still; an `email` could not be sent; an `orphan` is money for a booking that is not here; a
-booking is `failing` again and again; a record is `unreadable`."""
-Acknowledgeable = Literal["payment_reversed", "email", "failing"]
+gateway; a `refund` stands still; an `email` could not be sent; a `dispute` must be answered; an `orphan` is money for a
+booking that is not here; a booking is `failing` again and again; a record is `unreadable`."""
+Acknowledgeable = Literal["payment_reversed", "email", "dispute", "failing"]
 """What a booking can have on the attention list that no other call takes off it."""
 
 PAYMENT_REVERSED = "payment_reversed"
-NEEDS_A_PERSON = frozenset({"payment_review", "refund_attention", "email_failed", PAYMENT_REVERSED})
+NEEDS_A_PERSON = frozenset(
+    {"payment_review", "refund_attention", "email_failed", PAYMENT_REVERSED, "dispute_opened", "dispute_needs_response"}
+)
 """The kinds of events after which somebody must look."""
 
 
@@ -31,6 +35,9 @@ def attention(booking: Booking) -> AttentionKind | None:
         return "refund"
     if any(entry.needs_a_person for entry in booking.outbox):
         return "email"
+    if any(dispute.is_undecided for dispute in booking.disputes):
+        # Also one that was answered: the list of disputes is found by this index.
+        return "dispute"
     return None
 
 
@@ -42,7 +49,7 @@ def attention_since(booking: Booking) -> datetime:
 def acknowledge(
     booking: Booking, kind: Acknowledgeable, subject: str, *, actor: Actor, note: str, now: datetime
 ) -> Booking:
-    """Record that a person has dealt with it. ``subject`` is a tx_ref, an entry's id, or nothing for ``failing``.
+    """Record that a person has dealt with it. ``subject`` is a tx_ref, an id, or nothing for ``failing``.
 
     The caller knows whether the booking keeps failing; the booking does not say so. Raises AttentionItemNotFound.
     """
@@ -63,6 +70,12 @@ def acknowledge(
             done = replace(entry, status="acknowledged", lease=None)
             outbox = tuple(done if each is entry else each for each in booking.outbox)
             booking = replace(booking, outbox=outbox)
+        case "dispute":
+            dispute = booking.dispute(subject)
+            if dispute is None or not dispute.needs_a_person:
+                raise AttentionItemNotFound("This dispute does not wait for a person.")
+            before = after = dispute.status
+            booking = with_dispute(booking, replace(dispute, acknowledged=True))
     event = event_of(actor, f"{kind}_acknowledged", now=now, subject=subject, before=before, after=after, detail=note)
     return append_event(booking, event)
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.calendar import Stay, dates_between, instant_of
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.ids import BookingId, ListingId, PersonId, RefundId, TxRef, payment_of
+from chalicelib.domain.ids import BookingId, DisputeId, ListingId, PersonId, RefundId, TxRef, payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.prices import Line
@@ -33,6 +33,9 @@ where money came that does not match, so that a person decides."""
 RefundStatus = Literal["owed", "requested", "processing", "refunded", "attention"]
 """How far a refund got: `owed` until it is told to the gateway, `requested` once it was, `processing` while the gateway
 works on it, `refunded` when it is done, `attention` when a person must look."""
+DisputeStatus = Literal["needs_response", "under_review", "won", "lost"]
+"""How a dispute stands: `needs_response`, it must be answered; `under_review`, the bank decides; `won`, the money stays
+with us; `lost`, it went back to the payer."""
 EntryStatus = Literal["owed", "sent", "superseded", "limited", "failed", "acknowledged"]
 """``limited``: never sent, because its reader got as many letters that day as one address may get."""
 Undeliverable = Literal["no_address", "refused"]
@@ -84,10 +87,18 @@ REFUND_TRANSITIONS: Mapping[RefundStatus, frozenset[RefundStatus]] = {
     "refunded": frozenset(),
 }
 
+DISPUTE_TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
+    "needs_response": frozenset({"under_review", "won", "lost"}),
+    "under_review": frozenset({"needs_response", "won", "lost"}),
+    "won": frozenset(),
+    "lost": frozenset(),
+}
+
 HOLDING_STATUSES: frozenset[BookingStatus] = frozenset({"pending_payment", "confirmed"})
 """The statuses in which a booking keeps its nights from others."""
 OPEN: frozenset[PaymentStatus] = frozenset({"created", "pending"})
 UNDER_WAY: frozenset[RefundStatus] = frozenset({"requested", "processing"})
+UNDECIDED: frozenset[DisputeStatus] = frozenset({"needs_response", "under_review"})
 
 ENTRY_TRIES_BEFORE_ATTENTION = 20
 
@@ -213,6 +224,38 @@ class Refund(Record, frozen=True, kw_only=True):
     fingerprint: str = ""
 
 
+class Dispute(Record, frozen=True, kw_only=True):
+    """Money of one payment that the payer claims back through the bank, the card's scheme, or the gateway.
+
+    ``due_at`` is by when it must be answered, as the gateway or a person says. ``provider_dispute_id`` is the gateway's
+    own name for it, empty where a person entered it; ``look_up_at`` is when the gateway is asked about it, after
+    ``failures`` times without an answer. ``acknowledged``: a person has answered it, so that it waits for nobody here.
+    ``key`` and ``fingerprint`` recognise a repeated call.
+    """
+
+    dispute_id: DisputeId
+    amount: Money
+    reason: str
+    created_at: datetime
+    updated_at: datetime
+    status: DisputeStatus = "needs_response"
+    due_at: datetime | None = None
+    provider_dispute_id: str = ""
+    look_up_at: datetime | None = None
+    failures: int = 0
+    acknowledged: bool = False
+    key: str = ""
+    fingerprint: str = ""
+
+    @property
+    def is_undecided(self) -> bool:
+        return self.status in UNDECIDED
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self.status == "needs_response" and not self.acknowledged
+
+
 class Payment(Record, frozen=True, kw_only=True):
     """One attempt at the gateway, under one ``tx_ref`` that is never used again.
 
@@ -245,6 +288,7 @@ class Payment(Record, frozen=True, kw_only=True):
     reversal_acknowledged: bool = False
     api_version: str = ""
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     @property
     def attempt(self) -> int:
@@ -274,6 +318,30 @@ class Payment(Record, frozen=True, kw_only=True):
         for refund in self.refunds:
             total += refund.amount
         return total
+
+    @property
+    def is_disputed(self) -> bool:
+        """A dispute of it is undecided."""
+        return any(dispute.is_undecided for dispute in self.disputes)
+
+    @property
+    def at_risk(self) -> Money:
+        """What of it is claimed back, or was taken back without us, while that is not decided."""
+        return self.facts.received or self.amount if self.has_open_reversal else self.disputed(UNDECIDED)
+
+    @property
+    def lost(self) -> Money:
+        """What of it went back to the payer by disputes."""
+        return self.disputed(frozenset({"lost"}))
+
+    def disputed(self, statuses: frozenset[DisputeStatus]) -> Money:
+        """The disputes of these statuses added up; never more than was received."""
+        received = self.facts.received or self.amount
+        total = zero(received.currency)
+        for dispute in self.disputes:
+            if dispute.status in statuses and dispute.amount.currency == received.currency:
+                total += dispute.amount
+        return min(total, received)
 
     def refund(self, refund_id: str) -> Refund | None:
         return next((refund for refund in self.refunds if refund.refund_id == refund_id), None)
@@ -383,11 +451,19 @@ class Booking(Record, frozen=True, kw_only=True):
         """The outbox without the lines of the ledger."""
         return tuple(entry for entry in self.outbox if not entry.is_line)
 
+    @property
+    def disputes(self) -> tuple[Dispute, ...]:
+        """All disputes, of all payments."""
+        return tuple(dispute for payment in self.payments for dispute in payment.disputes)
+
     def payment(self, tx_ref: str) -> Payment | None:
         return next((payment for payment in self.payments if payment.tx_ref == tx_ref), None)
 
     def refund(self, refund_id: str) -> Refund | None:
         return next((refund for refund in self.refunds if refund.refund_id == refund_id), None)
+
+    def dispute(self, dispute_id: str) -> Dispute | None:
+        return next((dispute for dispute in self.disputes if dispute.dispute_id == dispute_id), None)
 
     def entry(self, entry_id: str) -> OutboxEntry | None:
         return next((entry for entry in self.outbox if entry.entry_id == entry_id), None)
@@ -486,6 +562,22 @@ def transition_refund(
     return replace(refund, status=to, due_at=due_at, updated_at=now), event
 
 
+def transition_dispute(
+    dispute: Dispute, to: DisputeStatus, *, actor: Actor, now: datetime, detail: str = ""
+) -> tuple[Dispute, Event]:
+    """Give a dispute its next status, which ``DISPUTE_TRANSITIONS`` must allow; answers the event that tells of it.
+
+    One that must be answered again waits for a person again.
+    """
+    if to not in DISPUTE_TRANSITIONS[dispute.status]:
+        raise ValueError(f"a dispute never goes from {dispute.status} to {to}")
+    event = event_of(
+        actor, f"dispute_{to}", now=now, subject=dispute.dispute_id, before=dispute.status, after=to, detail=detail
+    )
+    look_up_at = dispute.look_up_at if to in UNDECIDED else None
+    return replace(dispute, status=to, look_up_at=look_up_at, acknowledged=False, updated_at=now), event
+
+
 def without_verify_lease(booking: Booking, lease: Lease | None) -> Booking:
     """Give a lease to ask the gateway back, if it is still the one that the booking holds."""
     return replace(booking, verify_lease=None) if lease and booking.verify_lease == lease else booking
@@ -505,6 +597,14 @@ def get_refund(booking: Booking, refund_id: str) -> Refund:
     if refund is None:
         raise KeyError(refund_id)
     return refund
+
+
+def get_dispute(booking: Booking, dispute_id: str) -> Dispute:
+    """A dispute that is known to be there. Raises KeyError."""
+    dispute = booking.dispute(dispute_id)
+    if dispute is None:
+        raise KeyError(dispute_id)
+    return dispute
 
 
 def with_payment(booking: Booking, payment: Payment, *events: Event) -> Booking:
@@ -531,4 +631,17 @@ def with_refund(booking: Booking, refund: Refund, *events: Event) -> Booking:
         else (*payment.refunds, refund)
     )
     payment = replace(payment, refunds=refunds, updated_at=max(payment.updated_at, refund.updated_at))
+    return with_payment(booking, payment, *events)
+
+
+def with_dispute(booking: Booking, dispute: Dispute, *events: Event) -> Booking:
+    """Put the next state of a dispute back into its payment (a new one after the others), with what tells of it."""
+    payment = get_payment(booking, payment_of(dispute.dispute_id))
+    known = any(each.dispute_id == dispute.dispute_id for each in payment.disputes)
+    disputes = (
+        tuple(dispute if each.dispute_id == dispute.dispute_id else each for each in payment.disputes)
+        if known
+        else (*payment.disputes, dispute)
+    )
+    payment = replace(payment, disputes=disputes, updated_at=max(payment.updated_at, dispute.updated_at))
     return with_payment(booking, payment, *events)

@@ -17,6 +17,7 @@
     │   ├── RefundNotFound        refund_not_found
     │   ├── ClosingNotFound       closing_not_found         no operator has closed this listing
     │   ├── AccountNotFound       account_not_found         no token has such a ``sub``
+    │   ├── DisputeNotFound       dispute_not_found
     │   └── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
@@ -39,6 +40,9 @@
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   ├── CancelBookingRequired cancel_booking_required   is the booking cancelled with a refund of all?
     │   ├── RefundUnderWay        refund_under_way          the gateway may be executing an earlier post of it
+    │   ├── PaymentDisputed       payment_disputed          the payer claims the money back: nobody pays it twice
+    │   ├── NothingToDispute      nothing_to_dispute        no money was received with the payment
+    │   ├── DisputeClosed         dispute_closed            it ended the other way
     │   └── InProgress            in_progress               the same call is at work elsewhere
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
@@ -139,6 +143,10 @@ class RefundNotFound(NotFound):
 
 class AccountNotFound(NotFound):
     code = "account_not_found"
+
+
+class DisputeNotFound(NotFound):
+    code = "dispute_not_found"
 
 
 class AttentionItemNotFound(NotFound):
@@ -252,6 +260,18 @@ class CancelBookingRequired(Conflict):
 
 class RefundUnderWay(Conflict):
     code = "refund_under_way"
+
+
+class PaymentDisputed(Conflict):
+    code = "payment_disputed"
+
+
+class NothingToDispute(Conflict):
+    code = "nothing_to_dispute"
+
+
+class DisputeClosed(Conflict):
+    code = "dispute_closed"
 
 
 class InProgress(Conflict):

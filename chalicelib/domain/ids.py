@@ -1,7 +1,8 @@
 """Ids that carry the look-up: from a tx_ref to its booking is a cut, never a search.
 
 ``booking_id`` is ``GZ`` and 14 digits of Crockford's base 32; ``tx_ref = booking_id-attempt``;
-``refund_id = tx_ref-Rn``. All fit the 20 characters that the narrowest gateway allows for a reference.
+``refund_id = tx_ref-Rn``; ``dispute_id = tx_ref-Dn``. All that a gateway hears of fit the 20 characters that the
+narrowest one allows for a reference.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ TxRef = NewType("TxRef", str)
 RefundId = NewType("RefundId", str)
 
 
+DisputeId = NewType("DisputeId", str)
+
+
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -28,6 +32,9 @@ _BOOKING = re.compile(r"GZ[0-9A-HJKMNP-TV-Z]{14}", re.ASCII)
 
 
 _TX_REF = re.compile(r"(GZ[0-9A-HJKMNP-TV-Z]{14})-([1-9][0-9]?)", re.ASCII)
+
+
+_OF_PAYMENT = re.compile(r"(.*)-[RD][^-]*", re.DOTALL)
 
 
 _LISTING = re.compile(r"lst_[0-9A-HJKMNP-TV-Z]{16}", re.ASCII)
@@ -67,9 +74,15 @@ def refund_id_of(tx_ref: TxRef, number: int) -> RefundId:
     return RefundId(f"{tx_ref}-R{number}")
 
 
-def payment_of(refund_id: str) -> TxRef:
-    """The payment that a refund gives back, by the refund's id; of a text of another shape, no payment's reference."""
-    return TxRef(refund_id.rpartition("-R")[0])
+def dispute_id_of(tx_ref: TxRef, number: int) -> DisputeId:
+    """The id of a payment's ``number``-th dispute, counted from 1."""
+    return DisputeId(f"{tx_ref}-D{number}")
+
+
+def payment_of(subject: str) -> TxRef:
+    """The payment of a refund or a dispute, by its id; of a text of another shape, no payment's reference."""
+    match = _OF_PAYMENT.fullmatch(subject)
+    return TxRef(match[1] if match else "")
 
 
 def attempt_of(tx_ref: str) -> int:

@@ -25,8 +25,8 @@ from chalicelib.domain.booking import (
     with_refund,
 )
 from chalicelib.domain.business_days import business_days_later
-from chalicelib.domain.errors import NotInAttention, RefundExceedsPayment, RefundNotFound
-from chalicelib.domain.ids import refund_id_of
+from chalicelib.domain.errors import NotInAttention, PaymentDisputed, RefundExceedsPayment, RefundNotFound
+from chalicelib.domain.ids import payment_of, refund_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace
@@ -49,14 +49,26 @@ the gateway gave it back, `paid_otherwise` that the guest has the money by anoth
 Outlook = Literal["moving", "waiting", "silent"]
 """What a look-up that found no end says of a refund: it makes progress, it waits for an action, or nothing."""
 
+IN_DISPUTE = "the payer claims the payment back through the bank, which may give it back as well"
 NOT_STARTED = "it could not be started for a day"
 
 
 def left_to_refund(payment: Payment) -> Money:
-    """What was received of a completed payment and neither went back nor is owed."""
+    """What was received of a completed payment and neither went back, by a refund or a lost dispute, nor is owed."""
     if payment.status != "completed" or payment.facts.received is None:
         return zero(payment.amount.currency)
-    return payment.facts.received - payment.refunded_or_owed
+    left = payment.facts.received - payment.refunded_or_owed - payment.lost
+    # A refund and a dispute may both have given the same money back.
+    return max(left, zero(left.currency))
+
+
+def check_undisputed(payment: Payment) -> None:
+    """Refuse a person's refund of money that is claimed back, or was taken back, already. Raises PaymentDisputed."""
+    if payment.at_risk.minor:
+        raise PaymentDisputed(
+            f"{payment.at_risk.formatted} of this payment are claimed back through the bank, or were taken back: "
+            "a refund may give them back twice. Decide that first."
+        )
 
 
 def owe_refund(
@@ -198,13 +210,15 @@ def defer_start(
 def resolve(booking: Booking, refund_id: str, *, as_: ResolveAs, note: str, actor: Actor, now: datetime) -> Booking:
     """A person resolves a refund in ``attention``: it is posted again, or it was done some other way.
 
-    Raises RefundNotFound, NotInAttention.
+    Raises RefundNotFound, NotInAttention, PaymentDisputed.
     """
     refund = booking.refund(refund_id)
     if refund is None:
         raise RefundNotFound("There is no such refund.")
     if refund.status != "attention":
         raise NotInAttention("This refund does not wait for a person.")
+    if as_ == "post_again":
+        check_undisputed(get_payment(booking, payment_of(refund_id)))
     decided = event_of(
         actor,
         f"refund_{as_}",
@@ -260,13 +274,17 @@ def was_requested(booking: Booking, refund_id: str) -> bool:
 
 
 def record_reversal(booking: Booking, payment: Payment, reported: str, *, actor: Actor, now: datetime) -> Booking:
-    """The gateway gave completed money back, and not because we asked: recorded, and shown to a person."""
+    """The gateway gave completed money back, and not because we asked: recorded, and shown to a person.
+
+    Where a dispute tells why, that one is what a person decides.
+    """
     status = payment.status
     reversed_ = event_of(
         actor, PAYMENT_REVERSED, now=now, subject=payment.tx_ref, before=status, after=status, detail=reported
     )
-    booking = with_payment(booking, replace(payment, reversal=reported, updated_at=now), reversed_)
-    return enqueue(booking, "reversal", about=payment.tx_ref, now=now)
+    explained = any(dispute.status != "won" for dispute in payment.disputes)
+    payment = replace(payment, reversal=reported, reversal_acknowledged=explained, updated_at=now)
+    return enqueue(with_payment(booking, payment, reversed_), "reversal", about=payment.tx_ref, now=now)
 
 
 def _owed_since(booking: Booking, refund_id: str) -> datetime:

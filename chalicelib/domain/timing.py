@@ -139,6 +139,11 @@ REFUND_POLL_MIN = timedelta(minutes=1)
 REFUND_SEARCH_BEFORE = timedelta(days=1)
 """How long before our own time a gateway's list of refunds is read from: its days may be another time zone's."""
 
+# Disputes
+
+DISPUTE_POLL = timedelta(hours=6)
+"""The pause between two look-ups of a dispute that is not decided, where the gateway can be asked about it."""
+
 # The outbox
 
 OUTBOX_MESSAGE = timedelta(minutes=8)

@@ -262,6 +262,9 @@ def _completed_went_back(
 ) -> Booking:
     """Completed money went back: a refund of ours moves on; without one, a person is told of the reversal."""
     booking = with_payment(booking, payment)
+    if status == "reversed" and any(dispute.status != "won" for dispute in payment.disputes):
+        # The dispute took it, and no refund of ours.
+        return booking if payment.reversal else refunds.record_reversal(booking, payment, status, actor=actor, now=now)
     if status == "reversed" and any(_has_its_own_status(refund) for refund in payment.refunds):
         return refunds.look_up_now(booking, payment.tx_ref, now=now)
     if any(refund.status == "refunded" for refund in payment.refunds):

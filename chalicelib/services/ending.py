@@ -24,7 +24,8 @@ def end_stay(
 ) -> tuple[Booking, Role]:
     """Free the nights that are left of a stay, and owe ``refund`` minor units of it; a repeat changes nothing.
 
-    Raises BookingNotFound, StayNotBegun, StayOver, StayEndedAlready, InvalidRequest, RefundExceedsPayment, Busy.
+    Raises BookingNotFound, StayNotBegun, StayOver, StayEndedAlready, InvalidRequest, PaymentDisputed,
+    RefundExceedsPayment, Busy.
     """
     booking, role = visible_booking(ports, principal, booking_id, roles=("host", "operator"))
     actor = actor_of(principal, role)

@@ -14,6 +14,7 @@ from chalicelib.domain.booking import SWEEP, Actor, Booking, Lease, OutboxEntry,
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.closing import Closing
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
@@ -406,11 +407,12 @@ class RefundAnswer(Record, frozen=True):
 
 
 class WebhookNotice(Record, frozen=True):
-    """What a signed webhook says: only a hint of which payment to verify."""
+    """What a signed webhook says: only a hint of which payment, and which ``dispute`` of it, to ask about."""
 
     tx_ref: str | None
     event: str
     claims_paid: bool
+    dispute: DisputeFacts | None = None
 
 
 class Gateway(Protocol):
@@ -451,6 +453,9 @@ class Gateway(Protocol):
 
         None: the gateway cannot be asked so.
         """
+
+    def dispute(self, provider_dispute_id: str) -> DisputeFacts | None:
+        """Ask what became of a dispute, by the gateway's own name for it. None: it has no call that tells."""
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         """What the gateway's own log tells of a payment, oldest first, for a person who looks into it.

@@ -69,23 +69,37 @@ def verify(ports: Ports, principal: Principal | None, tx_ref: str) -> tuple[Book
 
 
 def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int, after: str | None) -> Page[Event]:
-    """What happened to a payment, its refunds and its booking, oldest first.
+    """What happened to a payment, its refunds and its booking, oldest first; to operators also of its disputes.
 
     What operators wrote down for each other, or a host of how a stay ended, is for operators alone; so is who any
     person was.
     """
     booking, payment, role = visible_payment(ports, principal, tx_ref, roles=("guest", "operator"))
     own = [
-        event if role == "operator" else _for_others(event)
-        for event in booking.history
-        if event.subject in ("", payment.tx_ref) or payment_of(event.subject) == payment.tx_ref
+        event if role == "operator" else event_for_others(event)
+        for event in events_of(booking, payment)
+        if role == "operator" or not is_dispute(event)
     ]
     start = int(after or 0)
     end = start + limit
     return Page(tuple(own[start:end]), str(end) if end < len(own) else None)
 
 
-def _for_others(event: Event) -> Event:
+def events_of(booking: Booking, payment: Payment) -> list[Event]:
+    """What happened to a payment, its refunds, its disputes and its booking, oldest first."""
+    return [
+        event
+        for event in booking.history
+        if event.subject in ("", payment.tx_ref) or payment_of(event.subject) == payment.tx_ref
+    ]
+
+
+def is_dispute(event: Event) -> bool:
+    """Whether it tells of a dispute, which is between the house, the gateway and the bank."""
+    return event.kind.startswith("dispute_")
+
+
+def event_for_others(event: Event) -> Event:
     """An event as its guest sees it: the role of who acted, never the person."""
     is_note = event.cause == "operator" or event.kind == STAY_ENDED
     return replace(event, by="", by_name="", detail="" if is_note else event.detail)

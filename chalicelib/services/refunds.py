@@ -36,7 +36,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.refunds import Outlook, ResolveAs
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
-from chalicelib.domain.verification import Availability, apply_verification
+from chalicelib.domain.verification import Availability, Verification, apply_verification
 from chalicelib.services.access import Principal, actor_of, signed_in, visible_booking, visible_payment, with_role
 from chalicelib.services.ports import Gateway, Ports, RefundAnswer, RefundGatewayStatus
 from chalicelib.services.updating import Decision, update
@@ -69,8 +69,8 @@ def refund(
     """Owe ``amount`` (minor units; None: all that is left) of a payment; True when it is a repeat under the same key.
 
     For operators and the listing's host, who say of a refund of all of a confirmed booking's money whether the booking
-    is cancelled with it. Raises PaymentNotFound, RefundExceedsPayment, CancelBookingRequired, InvalidRequest,
-    StayBegun, IdempotencyKeyReused, Busy.
+    is cancelled with it. Raises PaymentNotFound, PaymentDisputed, RefundExceedsPayment,
+    CancelBookingRequired, InvalidRequest, StayBegun, IdempotencyKeyReused, Busy.
     """
     booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"))
     hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
@@ -81,6 +81,7 @@ def refund(
         payment = get_payment(current, tx_ref)
         if _keyed(payment, hashed) is not None:
             return Decision(current)
+        refunds.check_undisputed(payment)
         left = refunds.left_to_refund(payment)
         wanted = left if amount is None else Money(amount, left.currency)
         if len(payment.refunds) >= refunds.MAX_REFUNDS or wanted.minor < 1:
@@ -126,7 +127,7 @@ def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *,
     """Resolve a refund in ``attention``: post it again, or record that it was done some other way.
 
     It is posted again only where the gateway excludes that money of an earlier post is moving. Raises Forbidden,
-    RefundNotFound, NotInAttention, RefundUnderWay, Busy.
+    RefundNotFound, NotInAttention, PaymentDisputed, RefundUnderWay, Busy.
     """
     operator = with_role(principal, "operator")
     try:
@@ -200,15 +201,10 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         known = get_refund(current, refund_id)
         if known.status != "owed":
             return current
-        if before is None:
-            return refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail=NOT_EXCLUDED)
-        if before.status == "refunded":
+        if before is not None and before.status == "refunded":
             return refunds.record_refunded(current, refund_id, actor=SWEEP, now=now)
-        went_back = verification.status in ("refunded", "reversed") and not _others_went_back(current, known)
-        alive = before.status in ("processing", "waiting")
-        if alive or (went_back and before.status != "reversed"):
-            detail = f"the gateway says {before.status if alive else verification.status}"
-            return refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail=detail)
+        if reason := _why_not_posted(current, known, verification, before):
+            return refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail=reason)
         return refunds.claim(current, refund_id, owner=owner, actor=SWEEP, now=now)
 
     booking = _change(ports, booking, refund_id, "owed", claim, lease=lease)
@@ -216,6 +212,20 @@ def _start(ports: Ports, booking: Booking, refund_id: str) -> Booking:
     if known.status == "requested" and known.owner == owner:
         booking = _post(ports, booking, get_payment(booking, payment.tx_ref), known)
     return booking
+
+
+def _why_not_posted(
+    booking: Booking, known: Refund, verification: Verification, before: RefundAnswer | None
+) -> str | None:
+    """What may give the money of a refund back already, so that a person must look; None: nothing."""
+    if get_payment(booking, payment_of(known.refund_id)).is_disputed:
+        return refunds.IN_DISPUTE
+    if before is None:
+        return NOT_EXCLUDED
+    if before.status in ("processing", "waiting"):
+        return f"the gateway says {before.status}"
+    went_back = verification.status in ("refunded", "reversed") and not _others_went_back(booking, known)
+    return f"the gateway says {verification.status}" if went_back and before.status != "reversed" else None
 
 
 def _post(ports: Ports, booking: Booking, payment: Payment, claimed: Refund) -> Booking:
@@ -370,9 +380,9 @@ def _change(
 
 
 def _others_went_back(booking: Booking, refund: Refund) -> bool:
-    """Another refund of the same payment was asked for, so that it may be the one that the gateway speaks of."""
+    """Another refund of the same payment, or a dispute, may be what the gateway speaks of."""
     payment = get_payment(booking, payment_of(refund.refund_id))
-    return any(
+    return any(dispute.status != "won" for dispute in payment.disputes) or any(
         other.refund_id != refund.refund_id and other.status in ("requested", "processing", "refunded")
         for other in payment.refunds
     )

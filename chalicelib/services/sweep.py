@@ -6,6 +6,7 @@ from chalicelib.domain import checkout
 from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
+from chalicelib.services.disputes import look_up_disputes
 from chalicelib.services.operators.closing import continue_closing
 from chalicelib.services.ports import Ports, Task
 from chalicelib.services.reconcile import reconcile
@@ -30,7 +31,7 @@ def sweep(ports: Ports) -> int:
 
 
 def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
-    """Do what is due for one booking: verify, expire, process its refunds, take over a lapsed opening.
+    """Do what is due for one booking: verify, expire, look up disputes, process refunds, take over a lapsed opening.
 
     A payment that a door named is verified for sure: the task is enqueued again while another caller is asking the
     gateway. Back off a booking that raises, so that it cannot hold up the others. Raises when even that could not be
@@ -55,7 +56,8 @@ def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
             if task.tx_ref is not None:
                 ports.queue.enqueue_reconcile([task], delay=UNDER_WAY_RETRY)
             return
-        booking, now = process_refunds(ports, done.booking), ports.clock.now()
+        booking = process_refunds(ports, look_up_disputes(ports, done.booking, actor=task.actor))
+        now = ports.clock.now()
         if booking.payments[-1].opening_lapsed(now) and checkout.may_try_again(booking, now=now):
             resume_lapsed(ports, booking, actor=task.actor, public_url=public_url)
     except Exception as error:

@@ -81,6 +81,11 @@ def update(ports: Ports, booking: Booking, decide: Decide) -> Update:
     raise Busy("The booking is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
+def preview(booking: Booking, decide: Decide) -> Update:
+    """What ``update`` would make of a booking, if nobody gets in its way: nothing is saved, and nobody is told."""
+    return Update(booking, decide(booking, Availability.FREE).booking)
+
+
 def enqueue_outbox(ports: Ports, booking: Booking, entries: tuple[str, ...]) -> None:
     """Put a message that names these entries into the queue. When it is lost, the clock enqueues them again."""
     try:

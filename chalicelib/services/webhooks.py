@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Busy, GatewayError
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK, UNDER_WAY_RETRY_FIRST
 from chalicelib.domain.verification import WebhookClaim
+from chalicelib.services.disputes import hear_of_dispute
 from chalicelib.services.ports import NO_DELAY, Fault, Ports, Task
 from chalicelib.services.reconcile import reconcile
 
@@ -32,6 +33,9 @@ def receive(ports: Ports, body: bytes, headers: Mapping[str, str], *, gateway: s
         return
     ports.observe("webhook_received", tx_ref=notice.tx_ref, kind=notice.event)
     claim: WebhookClaim = "paid" if notice.claims_paid else "other"
+    if notice.dispute is not None:
+        # Durable before the gateway is asked about it: the queue knows of payments only.
+        hear_of_dispute(ports, booking_id, notice.tx_ref, notice.dispute, actor=WEBHOOK)
     try:
         done = reconcile(ports, booking_id, tx_ref=notice.tx_ref, actor=WEBHOOK, claim=claim, gateway=gateway)
         if done is None or not done.under_way:

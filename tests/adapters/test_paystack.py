@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from chalicelib.adapters.gateways.parsing import read_json
 from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.adapters.gateways.paystack.parsing import (
+    dispute_facts,
+    read_dispute,
     read_link,
     read_refund,
     read_refund_in_list,
     read_refund_status,
     read_verification,
 )
-from chalicelib.domain.booking import GatewayStatus
+from chalicelib.domain.booking import DisputeStatus, GatewayStatus
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
@@ -532,7 +537,12 @@ def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
         ),
         (
             b'{"event": "charge.dispute.create", "data": {"id": 5, "transaction": {"reference": "GZ-1"}}}',
-            WebhookNotice("GZ-1", "charge.dispute.create", claims_paid=False),
+            WebhookNotice(
+                "GZ-1",
+                "charge.dispute.create",
+                claims_paid=False,
+                dispute=DisputeFacts(provider_dispute_id="5", status="needs_response", tx_ref="GZ-1"),
+            ),
         ),
         (
             b'{"event": "transfer.success", "data": {"reference": "TR-1"}}',
@@ -606,3 +616,127 @@ def test_a_refund_that_was_posted_again_is_the_one_that_did_not_come_back(first:
 def test_what_is_no_list_of_refunds(status: int, body: object) -> None:
     with pytest.raises(GatewayBadAnswer):
         read_refund_in_list(answer(status, body), "GZ-1-R1")
+
+
+# Disputes
+
+
+def a_dispute(**changes: Any) -> dict[str, Any]:
+    """As the API has it."""
+    data = {
+        "id": 2867,
+        "refund_amount": 245000,
+        "currency": "KES",
+        "status": "awaiting-merchant-feedback",
+        "resolution": None,
+        "category": "chargeback",
+        "transaction": {"id": 5991760, "reference": KES.tx_ref, "amount": 735000, "currency": "KES"},
+        "transaction_reference": None,
+        "dueAt": "2027-01-16T18:00:00.000Z",
+        "resolvedAt": None,
+        "createdAt": "2027-01-15T13:30:56.000Z",
+    }
+    return {"status": True, "message": "Dispute retrieved", "data": data | changes}
+
+
+def dispute(**changes: Any) -> DisputeFacts | None:
+    return read_dispute(answer(200, a_dispute(**changes)))
+
+
+def known(**changes: Any) -> DisputeFacts:
+    whole = DisputeFacts(
+        provider_dispute_id="2867",
+        status="needs_response",
+        tx_ref=KES.tx_ref,
+        amount=Money(245000, "KES"),
+        reason="chargeback",
+        due_at=datetime(2027, 1, 16, 18, tzinfo=UTC),
+    )
+    return replace(whole, **changes)
+
+
+def test_a_dispute_as_paystack_tells_of_it() -> None:
+    assert dispute() == known()
+    event = read_json(json.dumps(a_dispute()["data"]).encode())
+    assert dispute_facts(event) == known(), "an event says the same"
+
+
+@pytest.mark.parametrize(
+    ("status", "resolution", "means"),
+    [
+        ("pending", None, "needs_response"),
+        ("awaiting-merchant-feedback", None, "needs_response"),
+        ("awaiting-bank-feedback", None, "under_review"),
+        ("resolved", "merchant-accepted", "lost"),
+        ("resolved", "auto-accepted", "lost"),
+        ("resolved", "declined", "won"),
+        ("archived", "declined", "won"),
+        ("archived", None, "under_review"),
+        ("resolved", None, "under_review"),
+        ("resolved", "settled", "under_review"),
+        ("resolved", 7, "under_review"),
+        ("escalated", None, "needs_response"),
+        ("Resolved", "declined", "needs_response"),
+        (None, "declined", "needs_response"),
+        (["resolved"], "declined", "needs_response"),
+    ],
+)
+def test_what_becomes_of_a_dispute(status: Any, resolution: Any, means: DisputeStatus) -> None:
+    facts = dispute(status=status, resolution=resolution)
+    assert facts is not None
+    assert facts.status == means
+    over = status in ("resolved", "archived")
+    assert facts.resolution == (resolution if over and isinstance(resolution, str) else "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "means"),
+    [
+        ({"refund_amount": None}, {"amount": Money(735000, "KES")}),
+        ({"refund_amount": "12.5", "transaction": 5991760}, {"amount": None, "tx_ref": None}),
+        ({"currency": None}, {}),
+        ({"transaction_reference": "GZ-2"}, {"tx_ref": "GZ-2"}),
+        ({"dueAt": None}, {"due_at": None}),
+        ({"dueAt": "tomorrow"}, {"due_at": None}),
+        ({"category": None}, {"reason": ""}),
+        ({"category": {"a": 1}}, {"reason": ""}),
+    ],
+)
+def test_what_a_dispute_lacks_is_not_made_up(changes: dict[str, Any], means: dict[str, Any]) -> None:
+    assert dispute(**changes) == known(**means)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, a_dispute(id=None)),
+        (200, a_dispute(id="x")),
+        (200, {"status": True, "message": "Dispute retrieved", "data": None}),
+        (200, {"status": True, "data": [a_dispute()["data"]]}),
+        (200, a_dispute() | {"status": False}),
+        (500, a_dispute()),
+        (404, {"message": "Not Found"}),
+        (404, {"status": False, "message": "No such route"}),
+        (502, b"<html>"),
+    ],
+)
+def test_what_tells_nothing_of_a_dispute(status: int, body: object) -> None:
+    with pytest.raises(GatewayBadAnswer) as trouble:
+        read_dispute(answer(status, body))
+    assert not trouble.value.definitely_not_executed
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_dispute_that_paystack_does_not_know(status: int) -> None:
+    assert read_dispute(answer(status, {"status": False, "message": "Dispute not found"})) is None
+
+
+def test_a_dispute_is_asked_about_by_its_number() -> None:
+    with serving(answering(200, a_dispute())) as server:
+        assert Paystack(server.url, keys()).dispute("28/67") == known()
+    assert [(each.method, each.path) for each in server.requests] == [("GET", "/v1/dispute/28%2F67")]
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"id": "0"}, {"id": "x"}, {"transaction": {"reference": "GZ-1"}}])
+def test_an_event_that_names_no_dispute(data: Any) -> None:
+    assert dispute_facts(data) is None

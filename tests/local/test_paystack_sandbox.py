@@ -320,3 +320,77 @@ def test_the_log_keeps_no_key(bench: Bench) -> None:
 def test_other_paths_are_not_found(bench: Bench) -> None:
     for path in ("/transaction/charge_authorization", "/refund/a/b"):
         assert bench.call("POST", path).json == {"status": False, "message": "Entity not found"}
+
+
+# Disputes
+
+
+def dispute(bench: Bench, do: str, **fields: Any) -> Any:
+    answer = bench.call("POST", "/_dispute", json={"tx_ref": REFERENCE, "do": do, **fields})
+    assert answer.status_code == 200
+    bench.wait_until_idle()
+    return answer.json
+
+
+def test_a_dispute_is_announced_read_and_reminded_of(bench: Bench) -> None:
+    bench.paid()
+    made = dispute(bench, "create", amount="24.50", due_seconds=3600)
+    assert (made["status"], made["refund_amount"], made["dueAt"]) == (
+        "awaiting-merchant-feedback",
+        2450,
+        "2027-01-02T10:15:30.000Z",
+    )
+    for path in (f"/dispute/{made['id']}", f"/dispute/transaction/{bench.verified()['id']}"):
+        answer = bench.call("GET", path)
+        assert (answer.status_code, answer.json["data"]) == (200, made)
+    assert bench.call("GET", "/dispute").json["data"] == [made]
+    assert bench.call("GET", "/dispute", query_string={"status": "resolved"}).json["data"] == []
+    dispute(bench, "remind")
+    *_, created, reminded = bench.events()
+    assert [created["event"], reminded["event"]] == ["charge.dispute.create", "charge.dispute.remind"]
+    # The reference stands in the transaction only, and the dates have other names than in the API.
+    assert (created["data"]["transaction_reference"], created["data"]["transaction"]["reference"]) == (None, REFERENCE)
+    assert created["data"]["created_at"] == made["createdAt"]
+    assert bench.verified()["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "resolution", "payment", "told"),
+    [
+        ("answer", "awaiting-bank-feedback", None, "success", False),
+        ("won", "resolved", "declined", "success", True),
+        ("lost", "resolved", "merchant-accepted", "reversed", True),
+        ("missed", "resolved", "auto-accepted", "reversed", True),
+    ],
+)
+def test_how_a_dispute_goes_on(
+    bench: Bench, do: str, status: str, resolution: str | None, payment: str, *, told: bool
+) -> None:
+    bench.paid()
+    number = dispute(bench, "create")["id"]
+    before = len(bench.events())
+    dispute(bench, do)
+    data = bench.call("GET", f"/dispute/{number}").json["data"]
+    assert (data["id"], data["status"], data["resolution"]) == (number, status, resolution)
+    assert bench.verified()["status"] == payment
+    assert [event["event"] for event in bench.events()[before:]] == (["charge.dispute.resolve"] if told else [])
+
+
+def test_a_part_that_is_lost_reverses_nothing(bench: Bench) -> None:
+    bench.paid()
+    dispute(bench, "create", amount="1.00", webhook=False)
+    dispute(bench, "lost", webhook=False)
+    assert (bench.verified()["status"], len(bench.events())) == ("success", 1)
+
+
+def test_what_is_no_dispute(bench: Bench) -> None:
+    assert bench.call("POST", "/_dispute", json={"tx_ref": REFERENCE}).status_code == 404
+    bench.initialize()
+    assert bench.call("POST", "/_dispute", json={"tx_ref": REFERENCE}).status_code == 404
+    bench.pay()
+    assert bench.call("POST", "/_dispute", json={"tx_ref": REFERENCE, "do": "won"}).status_code == 409
+    assert bench.call("POST", "/_dispute", json={"tx_ref": REFERENCE, "do": "x"}).status_code == 400
+    for path in ("/dispute/2867", "/dispute/transaction/1"):
+        answer = bench.call("GET", path)
+        assert (answer.status_code, answer.json) == (404, {"status": False, "message": "Dispute not found"})
+    assert bench.call("GET", "/dispute/2867", key="sk_test_other").status_code == 401

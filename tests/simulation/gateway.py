@@ -205,6 +205,9 @@ class SimGateway:
         covered("gateway", "refund found by our own name")
         return RefundAnswer(made[-1].status, made[-1].name)
 
+    def dispute(self, provider_dispute_id: str) -> None:
+        """This world's payers claim nothing back through their banks."""
+
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return ()
 

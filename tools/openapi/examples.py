@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.disputes import DisputeOut, EvidenceOut
 from chalicelib.api.answers.hosts import HostOut
 from chalicelib.api.answers.listings import (
     CityOut,
@@ -28,6 +29,7 @@ from chalicelib.api.routes import (
     callbacks,
     closings,
     contacts,
+    disputes,
     documents,
     find,
     hosts,
@@ -49,6 +51,7 @@ PARAMETERS: Mapping[str, str] = {
     "booking_id": BOOKING_ID,
     "tx_ref": TX_REF,
     "refund_id": f"{TX_REF}-R1",
+    "dispute_id": f"{TX_REF}-D1",
     "item_id": f"email.{BOOKING_ID}.1",
     "sub": "guest-9",
     "file": "swagger-ui.css",
@@ -185,6 +188,20 @@ _BOOKING = {
     "payment": _PAYMENT,
 }
 
+_DISPUTE = {
+    "dispute_id": f"{TX_REF}-D1",
+    "tx_ref": TX_REF,
+    "booking_id": BOOKING_ID,
+    "gateway": "chapa",
+    "status": "needs_response",
+    "amount": _money(630000),
+    "reason": "The card's owner does not know the payment",
+    "due_at": "2027-02-01T13:00:00Z",
+    "provider_dispute_id": None,
+    "acknowledged": False,
+    **_AT,
+}
+
 BODIES: Mapping[type, Json] = {
     listings.Draft: _DRAFT,
     listings.Change: {"nightly_price": {"amount": 230000, "currency": "ETB"}, "units": 5},
@@ -212,6 +229,15 @@ BODIES: Mapping[type, Json] = {
     accounts.AccountActIn: {"note": "Three cards reported as stolen; the bank was told."},
     accounts.AccountLimitsIn: {"note": "Books for an agency.", "open_holds": 12, "bookings_per_hour": 40},
     attention.Acknowledge: {"note": "The guest was told by telephone."},
+    disputes.NewDispute: {
+        "tx_ref": TX_REF,
+        "amount": None,
+        "reason": "The card's owner does not know the payment",
+        "due_at": "2027-02-01T13:00:00Z",
+        "note": "Chapa's e-mail of this morning.",
+        "dry_run": True,
+    },
+    disputes.CloseDispute: {"as": "won", "note": "Chapa's e-mail: the bank agrees with us."},
     fields.NoBody: {},
 }
 
@@ -234,6 +260,25 @@ ANSWERS: Mapping[type, Json] = {
         "to": "pending",
         "detail": "",
     },
+    DisputeOut: _DISPUTE,
+    EvidenceOut: {
+        "dispute": _DISPUTE,
+        "booking": _BOOKING,
+        "place": {
+            "title": _DRAFT["title"],
+            "address": _DRAFT["address"],
+            "city": _DRAFT["city"],
+            "time_zone": _DRAFT["time_zone"],
+            "check_in_time": "14:00",
+            "check_out_time": "11:00",
+            "cancellation_policy": "flexible",
+        },
+        "payment": _PAYMENT,
+        "events": [],
+        "letters": [
+            {"kind": "booking_confirmed", "to": "guest", "sent_at": "2027-01-02T09:16:00Z"},
+        ],
+    },
     attention.AttentionItemOut: {
         "item_id": f"payment_review.{TX_REF}",
         "kind": "payment_review",
@@ -243,6 +288,7 @@ ANSWERS: Mapping[type, Json] = {
         "since": "2027-01-02T09:20:00Z",
         "age_seconds": 3600,
         "actions": ["resolve"],
+        "due_at": None,
     },
     find.AccessOut: {
         "at": "2027-01-02T10:20:00Z",

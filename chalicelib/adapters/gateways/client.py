@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
 from chalicelib.adapters.gateways.transport import HttpResponse, Transport
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
@@ -94,6 +95,10 @@ class GatewayClient:
     def of_version(self, name: str) -> Gateway:  # noqa: ARG002 - it speaks one version
         """See KeyedGateway."""
         return cast(Gateway, self)
+
+    def dispute(self, provider_dispute_id: str) -> DisputeFacts | None:  # noqa: ARG002 - most gateways have no call for it
+        """See the port. No call that tells of a dispute is documented."""
+        return None
 
     def check_key(self) -> None:
         """See KeyedGateway."""

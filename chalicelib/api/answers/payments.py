@@ -75,6 +75,8 @@ class PaymentOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """`live` for real money, `test` for none, as the gateway says."""
     received: MoneyOut | None = None
     """What came in, as the gateway says: not always what was asked."""
+    at_risk: MoneyOut | None = None
+    """What of it the payer claims back through the bank, or was taken back, while that is not decided."""
     problem: Problem | None = None
     """Why there is no link: what opening a payment would have answered."""
 
@@ -97,6 +99,7 @@ class PaymentOut(msgspec.Struct, frozen=True, omit_defaults=True):
             MoneyOut.of(payment.facts.fee) if payment.facts.fee else None,
             payment.facts.mode,
             MoneyOut.of(payment.facts.received) if payment.facts.received else None,
+            MoneyOut.of(payment.at_risk) if payment.at_risk.minor else None,
             _problem(booking, payment),
         )
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from chalicelib.api.core.negotiation import by_preference
+from chalicelib.api.core.negotiation import prefers_text
 
 CSV_HEADERS = {"Content-Type": "text/csv; charset=utf-8"}
 _BOM = "\ufeff"
@@ -15,12 +15,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def wants_csv(accept: str) -> bool:
     """CSV is liked better than JSON, which is what there is otherwise."""
-    for name in by_preference(accept):
-        if name in ("text/csv", "text/*"):
-            return True
-        if name in ("application/json", "application/*", "*/*"):
-            return False
-    return False
+    return prefers_text(accept, "text/csv")
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool = True) -> str:

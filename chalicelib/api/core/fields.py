@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -170,6 +171,14 @@ def currency_code(text: str) -> str:
     return text
 
 
+def in_utc(at: datetime) -> datetime:
+    """The same instant in UTC, in whole milliseconds."""
+    try:
+        return at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+    except OverflowError:
+        raise ValueError("must be an instant, such as 2027-01-14T08:15:30Z") from None
+
+
 def web_url(text: str) -> str:
     """An address that begins with https."""
     parts = url_parts(text)
@@ -242,6 +251,8 @@ Email = Annotated[str, checked(email_address, schema={"format": "email"}, max_le
 """An e-mail address, without a name beside it. It is kept as mail servers know it."""
 Phone = Annotated[str, checked(phone_number, schema={"format": "phone"}, max_length=64)]
 """A mobile, a landline or a foreign number, in any usual way of writing."""
+Moment = Annotated[datetime, Meta(tz=True, extra={"check": in_utc})]
+"""An instant, as RFC 3339 writes it, in any offset."""
 TaxNumber = Annotated[str, checked(tax_number, schema={"format": "tin"}, max_length=40)]
 """A taxpayer's number, in any usual way of writing."""
 Zone = Annotated[str, checked(time_zone, schema={"format": "iana-time-zone"}, max_length=64)]

@@ -13,7 +13,7 @@ import json
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -186,6 +186,8 @@ def _sentence(complaint: str, hint: Any) -> str:
         return "must be one of " + ", ".join(str(word) for word in get_args(hint))
     if hint is date:
         return _KINDS["date"]
+    if _kind_of(hint) is datetime:
+        return "must be an instant, such as 2027-01-14T08:15:30Z"
     match = _EXPECTED.match(complaint)
     if match is None:
         return "is not right"

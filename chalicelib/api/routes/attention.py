@@ -38,14 +38,15 @@ class Acknowledge(msgspec.Struct, frozen=True):
 class AttentionItemOut(msgspec.Struct, frozen=True):
     """One thing that needs a person. ``subject`` is a tx_ref, a refund's id, an e-mail's or a booking's.
 
-    ``actions`` are the calls that take it off the list: ``resolve`` a payment or a refund, or ``acknowledge`` it.
+    ``actions`` are the calls that take it off the list: ``resolve`` a payment or a refund, ``close`` a dispute, or
+    ``acknowledge`` it: a dispute, once it was answered.
     """
 
     item_id: str
     """Its name here, for `acknowledge`."""
     kind: AttentionKind
     subject: str
-    """What it is about: a `tx_ref`, a refund's id, a letter's or a booking's."""
+    """What it is about: a `tx_ref`, or the id of a refund, a dispute, a letter or a booking."""
     booking_id: str | None
     """The booking that it belongs to; null for orphaned money."""
     reason: str
@@ -56,6 +57,8 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
     """How long that is ago."""
     actions: tuple[Action, ...]
     """The calls that take it off the list."""
+    due_at: Instant | None
+    """By when a dispute must be answered; null where that is not known, and for everything else."""
 
     @classmethod
     def of(cls, item: AttentionItem, now: datetime) -> AttentionItemOut:
@@ -69,6 +72,7 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
             instant(item.since),
             age,
             item.actions,
+            instant(item.due_at) if item.due_at else None,
         )
 
 

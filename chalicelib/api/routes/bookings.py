@@ -250,7 +250,14 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     signed_in=True,
     also_wrong=_wrong_last_night,
     outcomes=(Outcome(body=BookingOut),),
-    refuses=("booking_not_found", "stay_not_begun", "stay_over", "stay_ended", "refund_exceeds_payment"),
+    refuses=(
+        "booking_not_found",
+        "stay_not_begun",
+        "stay_over",
+        "stay_ended",
+        "payment_disputed",
+        "refund_exceeds_payment",
+    ),
 )
 def end_stay(call: Call, body: EndStay) -> Answer:
     """Free the nights that are left of a stay: its guest did not come, or leaves early. For its host and operators.

@@ -209,7 +209,7 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     "/v1/ops/refunds/{refund_id}/resolve",
     role="operator",
     outcomes=(Outcome(202, RefundOut),),
-    refuses=("refund_not_found", "not_in_attention", "refund_under_way"),
+    refuses=("refund_not_found", "not_in_attention", "payment_disputed", "refund_under_way"),
 )
 def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     """Resolve a refund in attention: post it again, or record that it was done some other way.

@@ -121,6 +121,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
         "idempotency_key_required",
         "idempotency_key_reused",
         "payment_not_found",
+        "payment_disputed",
         "refund_exceeds_payment",
         "cancel_booking_required",
         "stay_begun",
@@ -129,6 +130,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
 def refund_payment(call: Call, body: NewRefund) -> Answer:
     """Give back part of a payment, or all that is left; for operators and the listing's host.
 
+    Refused while the payer claims money of it back through the bank: that may give it back as well.
     Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
     then its nights are free, and the guest is told in one letter.
     """

@@ -46,6 +46,8 @@ def acknowledge(ports: Ports, principal: Principal | None, item_id: str, *, note
             first = _acknowledge(
                 ports, booking, "email", subject.removeprefix(f"{booking_id}."), actor=actor, made=made
             )
+        case "dispute":
+            first = _acknowledge(ports, booking, "dispute", subject, actor=actor, made=made)
         case "failing" if subject == booking_id:
             first = _acknowledge(ports, booking, "failing", "", actor=actor, made=made)
         case _:
@@ -68,8 +70,7 @@ def _acknowledge(
 ) -> Acknowledgement:
     """The acknowledgement that stands: an earlier one, where it needs nobody any more."""
     before = acknowledgements(booking, kind, subject)
-    # A booking may go on failing after it was acknowledged; all else is acknowledged once and for all.
-    waits = ports.bookings.is_failing(booking.booking_id) if kind == "failing" else not before
+    waits = _waits(ports, booking, kind, subject, acknowledged=bool(before))
     if not waits and not before:
         raise _unknown()
 
@@ -81,6 +82,18 @@ def _acknowledge(
     event = acknowledgements(update(ports, booking, decide).after, kind, subject)[-1]
     ports.observe("attention_acknowledged", booking_id=booking.booking_id, kind=kind)
     return Acknowledgement(event.at, PersonId(event.by), event.detail)
+
+
+def _waits(ports: Ports, booking: Booking, kind: Acknowledgeable, subject: str, *, acknowledged: bool) -> bool:
+    """Whether it waits for a person: what goes on after it was acknowledged may wait again."""
+    match kind:
+        case "failing":
+            return ports.bookings.is_failing(booking.booking_id)
+        case "dispute":
+            dispute = booking.dispute(subject)
+            return dispute is not None and dispute.needs_a_person
+        case _:
+            return not acknowledged
 
 
 def _its_own_call(booking: Booking, kind: str, subject: str) -> AttentionItemNotFound | WrongResolutionCall:

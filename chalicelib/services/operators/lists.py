@@ -26,11 +26,16 @@ from chalicelib.services.updating import Decision, update
 
 MOST_DAYS = 31
 
-Action = Literal["resolve", "acknowledge"]
-"""A call that takes something off the attention list: `resolve` a payment or a refund, `acknowledge` anything else."""
+Action = Literal["resolve", "close", "acknowledge"]
+"""A call that takes something off the attention list: `resolve` a payment or a refund, `close` a dispute, `acknowledge`
+anything else, and a dispute that was answered."""
 
-_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {"review": ("resolve",), "attention": ("resolve",)}
-"""The calls that resolve a payment or a refund, by its status."""
+_OWN_CALLS: Mapping[str, tuple[Action, ...]] = {
+    "review": ("resolve",),
+    "attention": ("resolve",),
+    "needs_response": ("close", "acknowledge"),
+}
+"""The calls that resolve a payment, a refund or a dispute, by its status."""
 
 
 class AttentionItem(Record, frozen=True):
@@ -42,6 +47,8 @@ class AttentionItem(Record, frozen=True):
     reason: str
     since: datetime
     actions: tuple[Action, ...] = ("acknowledge",)
+    due_at: datetime | None = None
+    """By when it must be answered, where that is known."""
 
     @property
     def item_id(self) -> str:
@@ -190,6 +197,13 @@ def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> It
     if payment.has_open_reversal:
         reason = f"{payment.reversal} at the gateway, not by us"
         yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, entry.since)
+    for dispute in payment.disputes:
+        if dispute.needs_a_person:
+            reason = f"{dispute.amount.formatted} claimed back: {dispute.reason}".removesuffix(": ")
+            since, actions = dispute.updated_at, _OWN_CALLS[dispute.status]
+            yield AttentionItem(
+                "dispute", dispute.dispute_id, booking.booking_id, reason, since, actions, dispute.due_at
+            )
     for refund in payment.refunds:
         if refund.status == "attention":
             yield _of_event(booking, "refund", refund.refund_id, refund.status, entry)

@@ -57,6 +57,19 @@ class Refund:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dispute:
+    """A simulated dispute of a payment; `status` and `resolution` are the gateway's words."""
+
+    number: int
+    amount: Decimal
+    status: str
+    due_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    resolution: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transaction:
     """One initialised payment. `reference` is the gateway's own name for it; `api` is the version that opened it."""
 
@@ -82,6 +95,7 @@ class Transaction:
     tries: int = 0
     events: tuple[tuple[datetime, str], ...] = ()
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     api: str = "v1"
 
     @property
@@ -231,6 +245,21 @@ class TransactionStore:
             events = (*transaction.events, (now, "Refund initiated"))
             self._keep(replace(transaction, refunds=(*transaction.refunds, refund), events=events))
             return refund
+
+    def put_dispute(self, tx_ref: str, dispute: Dispute) -> Transaction:
+        """Store the next state of a payment's latest dispute, or a new one. Raises KeyError."""
+        with self._lock:
+            transaction = self._transactions[tx_ref]
+            others = tuple(each for each in transaction.disputes if each.number != dispute.number)
+            return self._keep(replace(transaction, disputes=(*others, dispute)))
+
+    def find_by_dispute(self, number: str) -> tuple[Transaction, Dispute] | None:
+        """Return a dispute and its transaction, by the gateway's number for it."""
+        for transaction in self.transactions():
+            for dispute in transaction.disputes:
+                if str(dispute.number) == number:
+                    return transaction, dispute
+        return None
 
     def _try(
         self,

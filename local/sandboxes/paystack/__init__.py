@@ -8,12 +8,14 @@ Webhooks are signed with the secret key: there is no other secret. On top of `lo
     api.py            the calls                          webhooks.py   payloads, signatures, patterns
     answers.py        the answers and their variants     switches.py   every switch, in one table
     validation.py     what initialize accepts            gateway.py    Paystack's profile for the shared parts
+    disputes.py       disputes: the calls that read them, and the control that makes and decides them
     known_answers.py  what the real one answers
 """
 
 from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import Sandbox, SandboxSettings
 from local.sandboxes.paystack.api import Api
+from local.sandboxes.paystack.disputes import Disputes
 from local.sandboxes.paystack.gateway import PAYSTACK
 from local.sandboxes.paystack.lists import Lists
 
@@ -26,4 +28,5 @@ def create_blueprint(settings: SandboxSettings) -> SandboxBlueprint:
     blueprint = SandboxBlueprint(sandbox)
     Api(sandbox).add_to(blueprint)
     Lists(sandbox).add_to(blueprint)
+    Disputes(sandbox).add_to(blueprint)
     return blueprint

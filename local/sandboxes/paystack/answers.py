@@ -14,7 +14,7 @@ from typing import Any
 
 from local.sandboxes.core.calls import Answer, Body, FixedAnswer
 from local.sandboxes.core.faults import FaultBodies, build_faults
-from local.sandboxes.core.transactions import Refund, Transaction
+from local.sandboxes.core.transactions import Dispute, Refund, Transaction
 
 INTEGRATION = 733019
 
@@ -60,6 +60,7 @@ def refusal(message: str, code: str, kind: str = "validation_error") -> Body:
 
 
 NOT_FOUND: Body = {"status": False, "message": "Entity not found"}
+NO_DISPUTE: Body = {"status": False, "message": "Dispute not found"}
 BAD_KEY: Body = {"status": False, "message": "Invalid key"}
 USED = refusal("Duplicate Transaction Reference", "duplicate_reference")
 
@@ -163,8 +164,12 @@ FIXED_ANSWERS: Mapping[str, Mapping[str, FixedAnswer]] = {
         "no_id": FixedAnswer("200 without data", 200, success("Refund has been queued for processing", None)),
     },
     "refund_verify": {"unknown": FixedAnswer("404 Entity not found", 404, NOT_FOUND)},
+    "dispute": {"unknown": FixedAnswer("404 Dispute not found", 404, NO_DISPUTE)},
     "refund_list": {"empty": FixedAnswer("200 and none at all", 200, success("Refunds retrieved", []))},
 }  # fmt: skip
+
+ACCEPTED = ("merchant-accepted", "auto-accepted")
+"""The resolutions of a dispute by which the payer has the money back."""
 
 REFUND_STATUSES = ("pending", "processing", "processed", "failed", "needs-attention")
 REVERSES = {
@@ -178,7 +183,8 @@ def actual_status(transaction: Transaction, *, reverses: str, refunds_done: Deci
     """Return `data.status` as the stored transaction has it."""
     if transaction.status != "paid":
         return "failed" if transaction.status == "failed" and not transaction.cancelled_by_customer else "abandoned"
-    whole = refunds_done >= transaction.amount
+    lost = sum((each.amount for each in transaction.disputes if each.resolution in ACCEPTED), Decimal(0))
+    whole = refunds_done + lost >= transaction.amount
     some = reverses == "any" and refunds_done > 0
     asked = reverses == "at_once" and transaction.refunds
     return "reversed" if whole or some or asked else "success"
@@ -203,6 +209,21 @@ def refund_found(transaction: Transaction, refund: Refund, status: str) -> Body:
     """Return the answer about a refund; here its transaction is a number."""
     more = {"transaction": int(transaction.reference), "refunded_at": None, "dispute": None, "settlement": None}
     return success("Refund retrieved", {**_refund(transaction, refund, status), **more})
+
+
+def dispute(transaction: Transaction, found: Dispute, *, created: str = "createdAt") -> Body:
+    """Return a dispute as the API has it; in a webhook its `created` is called otherwise."""
+    over = found.status == "resolved"
+    return {
+        "id": found.number, "refund_amount": minor(found.amount), "currency": transaction.currency,
+        "status": found.status, "resolution": found.resolution, "domain": "test",
+        "transaction": payment(transaction, "success"), "transaction_reference": None, "category": "chargeback",
+        "customer": customer(transaction), "bin": "408408", "last4": "4081", "dueAt": stamp(found.due_at),
+        "resolvedAt": stamp(found.updated_at) if over else None, "evidence": None, "attachments": "", "note": None,
+        "history": [{"status": found.status, "by": "ops@tour.et", created: stamp(found.updated_at)}],
+        "messages": [{"sender": "ops@tour.et", "body": "Unknown to the customer", created: stamp(found.created_at)}],
+        created: stamp(found.created_at), "updatedAt": stamp(found.updated_at),
+    }  # fmt: skip
 
 
 def refunds_listed(found: list[tuple[Transaction, Refund, str]]) -> Body:

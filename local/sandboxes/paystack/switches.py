@@ -31,6 +31,7 @@ SWITCHES: dict[str, Choice | Number] = {
         },
         changes=False,
     ),
+    "dispute": _call("GET /dispute/{id}", "dispute", _TRUE, changes=False),
     "refund_list": _call("GET /refund", "refund_list", _TRUE, changes=False),
     "refund_reverses": Choice("when a refund makes the payment's data.status reversed", "whole", answers.REVERSES),
     "return_url": Choice(

@@ -13,7 +13,7 @@ from typing import Any
 from local.sandboxes.core.forged_signatures import forged_signatures
 from local.sandboxes.core.transactions import Transaction
 from local.sandboxes.core.webhook_sender import DeliveryPattern, Signed, SigningKeys, WebhookFormat
-from local.sandboxes.paystack.answers import INTEGRATION, minor, payment, write
+from local.sandboxes.paystack.answers import INTEGRATION, dispute, minor, payment, write
 
 SUCCESS = "charge.success"
 PENDING = "refund.pending"
@@ -31,6 +31,8 @@ def signature(body: bytes, key: str, digest: Callable[..., Any] = hashlib.sha512
 
 def event_payload(transaction: Transaction, event: str) -> dict[str, Any]:
     """Return the payload of an event: that of a refund calls our reference otherwise, and has its amount as text."""
+    if event.startswith("charge.dispute.") and transaction.disputes:
+        return {"event": event, "data": dispute(transaction, transaction.disputes[-1], created="created_at")}
     if not event.startswith("refund."):
         status = "success" if event == SUCCESS else event.rpartition(".")[2]
         data = payment(transaction, status)

@@ -16,6 +16,7 @@ from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import ClientOptions
 from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1, CHAPA_V2, GATEWAYS, ApiVersion, Mode
@@ -91,6 +92,9 @@ class ChapaByKey:
 
     def find_refund(self, refund_id: str, *, since: datetime) -> RefundAnswer | None:
         return with_usable_key(self._current).find_refund(refund_id, since=since)
+
+    def dispute(self, provider_dispute_id: str) -> DisputeFacts | None:
+        return with_usable_key(self._current).dispute(provider_dispute_id)
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return with_usable_key(self._current).events(reference)

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 
 from chalicelib.adapters.gateways.parsing import read_word
 from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import Secrets, WebhookNotice
+
+_A_DISPUTE = DisputeFacts(provider_dispute_id="", status="needs_response", reason="announced by Chapa")
+"""An older page of Chapa's promises such an event, and shows none: all that it tells is that a person must look."""
 
 REFERENCE_FIELDS = ("tx_ref", "trx_ref", "merchant_reference", "merchant_referece")
 """Our reference: in version 1, once in version 1, in version 2, and misspelt in older bodies of version 2."""
@@ -23,8 +27,10 @@ def read_webhook(body: bytes, headers: Mapping[str, str], secrets: Secrets) -> W
     keys = webhook_keys(secrets, "chapa_webhook_secret")
     fields = read_signed(body, headers, signatures=GATEWAYS["chapa"].signatures, keys=keys, digest=hashlib.sha256)
     event = read_word(fields.get("event")) or ""
+    tx_ref = next((word for name in REFERENCE_FIELDS if (word := read_word(fields.get(name)))), None)
     return WebhookNotice(
-        tx_ref=next((word for name in REFERENCE_FIELDS if (word := read_word(fields.get(name)))), None),
+        tx_ref=tx_ref,
         event=event,
+        dispute=_A_DISPUTE if event.startswith("charge.dispute.") else None,
         claims_paid=event in ("charge.success", "payment.success") or fields.get("status") in ("success", "SUCCESS"),
     )

@@ -17,6 +17,8 @@ from urllib.parse import quote
 from chalicelib.adapters.gateways.client import GatewayClient
 from chalicelib.adapters.gateways.parsing import private_texts, read_word
 from chalicelib.adapters.gateways.paystack.parsing import (
+    dispute_facts,
+    read_dispute,
     read_link,
     read_refund,
     read_refund_in_list,
@@ -24,12 +26,16 @@ from chalicelib.adapters.gateways.paystack.parsing import (
     read_verification,
 )
 from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
 from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
+
+_NAMELESS = DisputeFacts(provider_dispute_id="", status="needs_response")
+"""What an event tells of a dispute that it does not name: a person must look."""
 
 PAGE_SIZE = 50
 MAX_PAGES = 5
@@ -83,6 +89,9 @@ class Paystack(GatewayClient):
         # It may be further down.
         raise GatewayBadAnswer("The payment gateway lists too many refunds.", definitely_not_executed=False)
 
+    def dispute(self, provider_dispute_id: str) -> DisputeFacts | None:
+        return read_dispute(self._call("GET", f"/dispute/{quote(provider_dispute_id, safe='')}"))
+
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
         """No call for a payment's log is documented."""
         return ()
@@ -93,9 +102,12 @@ class Paystack(GatewayClient):
         # The key as calls carry it: without white space around it.
         keys = (current.strip(), previous.strip())
         fields = read_signed(body, headers, signatures=self._row.signatures, keys=keys, digest=hashlib.sha512)
-        event = read_word(fields.get("event")) or ""
+        event, data = read_word(fields.get("event")) or "", fields.get("data")
         return WebhookNotice(
-            tx_ref=_tx_ref_of_event(fields.get("data")), event=event, claims_paid=event == "charge.success"
+            tx_ref=_tx_ref_of_event(data),
+            event=event,
+            claims_paid=event == "charge.success",
+            dispute=(dispute_facts(data) or _NAMELESS) if event.startswith("charge.dispute.") else None,
         )
 
 

@@ -26,7 +26,8 @@ from chalicelib.adapters.gateways.parsing import (
     unreadable_response,
 )
 from chalicelib.adapters.gateways.transport import HttpResponse
-from chalicelib.domain.booking import GatewayStatus
+from chalicelib.domain.booking import DisputeStatus, GatewayStatus
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
@@ -54,6 +55,20 @@ REFUND_STATUS_MAP: Mapping[str, RefundGatewayStatus] = {
 }
 """``failed``: the money is back with the merchant, so the refund itself came back. ``needs-attention``: it waits for
 the guest's bank details."""
+
+DISPUTE_STATUS_MAP: Mapping[str, DisputeStatus] = {
+    "pending": "needs_response",
+    "awaiting-merchant-feedback": "needs_response",
+    "awaiting-bank-feedback": "under_review",
+}
+"""Of a dispute that is not resolved; any other status is one that a person must look at."""
+
+RESOLUTION_MAP: Mapping[str, DisputeStatus] = {
+    "merchant-accepted": "lost",
+    "auto-accepted": "lost",
+    "declined": "won",
+}
+"""How a dispute ended that is ``resolved`` or ``archived``; with any other word, that is not known yet."""
 
 FIELDS = {"amount": "total", "email": "contact.email"}
 """Paystack's names of what the guest gave us, and ours."""
@@ -141,6 +156,42 @@ def read_refund_in_list(response: HttpResponse, refund_id: str) -> tuple[RefundA
     found = [_refund_answer(each, otherwise="processing") for each in data if _is_noted(each, refund_id)]
     alive = [each for each in found if each.status != "reversed"]
     return next(iter(alive or found), None), len(data)
+
+
+def read_dispute(response: HttpResponse) -> DisputeFacts | None:
+    """What became of a dispute; None where Paystack knows none. Raises GatewayBadAnswer."""
+    fields = read_fields(response)
+    _refuse_bad_key(fields)
+    if response.status in (400, 404) and _is_refusal(fields) and "not found" in read_message(fields):
+        return None
+    facts = dispute_facts(fields.get("data")) if response.status == 200 and fields.get("status") is True else None
+    if facts is None:
+        raise unreadable_response(response)
+    return facts
+
+
+def dispute_facts(data: object) -> DisputeFacts | None:
+    """What an answer, or an event, says of a dispute; None where it does not say of which."""
+    if not isinstance(data, dict) or (own_name := read_id(data.get("id"))) is None:
+        return None
+    status, resolution = data.get("status"), read_word(data.get("resolution")) or ""
+    over = status in ("resolved", "archived")
+    transaction = data.get("transaction")
+    of = transaction if isinstance(transaction, dict) else {}
+    asked = read_minor(data.get("refund_amount"), data.get("currency") or of.get("currency"))
+    return DisputeFacts(
+        provider_dispute_id=own_name,
+        status=(
+            RESOLUTION_MAP.get(resolution, "under_review")
+            if over
+            else DISPUTE_STATUS_MAP.get(read_word(status) or "", "needs_response")
+        ),
+        tx_ref=read_word(data.get("transaction_reference")) or read_word(of.get("reference")),
+        amount=asked or read_minor(of.get("amount"), of.get("currency")),
+        reason=read_word(data.get("category")) or "",
+        resolution=resolution if over else "",
+        due_at=read_instant(data.get("dueAt") or data.get("due_at")),
+    )
 
 
 def _is_noted(refund: object, refund_id: str) -> bool:
