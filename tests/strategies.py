@@ -265,7 +265,9 @@ def _reference_used(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 
 def _leased(draw: Draw, booking: Booking, now: datetime) -> Booking:
-    return opening.lease_opening(booking, booking.payments[-1].tx_ref, owner="another", key="key", now=now)
+    return opening.lease_opening(
+        booking, booking.payments[-1].tx_ref, owner="another", key="key", api_version="", now=now
+    )
 
 
 def _new_attempt(draw: Draw, booking: Booking, now: datetime) -> Booking:

@@ -99,11 +99,21 @@ def may_try_again(booking: Booking, *, now: datetime) -> bool:
     return len(booking.payments) < MAX_ATTEMPTS
 
 
-def lease_opening(booking: Booking, tx_ref: str, *, owner: str, key: str, now: datetime) -> Booking:
-    """Make ``owner`` the only one who opens a payment that is still ``created``."""
+def lease_opening(booking: Booking, tx_ref: str, *, owner: str, key: str, api_version: str, now: datetime) -> Booking:
+    """Make ``owner`` the only one who opens a payment that is still ``created``.
+
+    A payment that was made while no key could be read, and was never sent therefore, is from now on one of
+    ``api_version``.
+    """
     payment = get_payment(booking, tx_ref)
-    lease = Lease(owner, now + OPENING_LEASE)
-    return with_payment(booking, replace(payment, opening=lease, key=key or payment.key, problem=None))
+    payment = replace(
+        payment,
+        opening=Lease(owner, now + OPENING_LEASE),
+        key=key or payment.key,
+        api_version=payment.api_version or api_version,
+        problem=None,
+    )
+    return with_payment(booking, payment)
 
 
 def lease_ended(booking: Booking, tx_ref: str, *, now: datetime) -> Booking:

@@ -25,9 +25,10 @@ from chalicelib.domain.booking import (
     with_payment,
 )
 from chalicelib.domain.errors import DisputeClosed, DisputeNotFound, FieldError, InvalidRequest, NothingToDispute
-from chalicelib.domain.ids import dispute_id_of
+from chalicelib.domain.ids import dispute_id_of, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
+from chalicelib.domain.refunds import record_reversal
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import DISPUTE_POLL
 
@@ -133,7 +134,7 @@ def apply_facts(
     )
     if facts.status == dispute.status:
         return with_dispute(booking, told)
-    return with_dispute(booking, *transition_dispute(told, facts.status, actor=actor, now=now, detail=facts.resolution))
+    return _moved(booking, told, facts.status, actor=actor, now=now, detail=facts.resolution)
 
 
 def defer_look_up(booking: Booking, dispute_id: str, *, jitter: float, now: datetime) -> Booking:
@@ -156,7 +157,18 @@ def close(booking: Booking, dispute_id: str, *, as_: CloseAs, note: str, actor: 
         return booking
     if not dispute.is_undecided:
         raise DisputeClosed(f"This dispute is {dispute.status}.")
-    return with_dispute(booking, *transition_dispute(dispute, as_, actor=actor, now=now, detail=note))
+    return _moved(booking, dispute, as_, actor=actor, now=now, detail=note)
+
+
+def _moved(
+    booking: Booking, dispute: Dispute, to: DisputeStatus, *, actor: Actor, now: datetime, detail: str
+) -> Booking:
+    """Give it its next status. A payment of which all is lost is reversed, whether the gateway says so or not."""
+    booking = with_dispute(booking, *transition_dispute(dispute, to, actor=actor, now=now, detail=detail))
+    payment = get_payment(booking, payment_of(dispute.dispute_id))
+    if payment.status == "completed" and not payment.reversal and payment.lost == payment.facts.received:
+        return record_reversal(booking, payment, "lost in a dispute", actor=actor, now=now)
+    return booking
 
 
 def _new(payment: Payment, *, amount: Money, reason: str, due_at: datetime | None, now: datetime) -> Dispute:

@@ -256,7 +256,10 @@ def _lease(ports: Ports, booking: Booking, *, owner: str, key: str, actor: Actor
             return Decision(current)
         checkout.check_payable(current, now=now)
         if payment.status == "created":
-            return Decision(checkout.lease_opening(current, payment.tx_ref, owner=owner, key=key, now=now))
+            version = ports.gateways.named(payment.gateway).api_version
+            return Decision(
+                checkout.lease_opening(current, payment.tx_ref, owner=owner, key=key, api_version=version, now=now)
+            )
         return Decision(_next_attempt(ports, current, owner=owner, key=key, actor=actor, now=now))
 
     return update(ports, booking, decide).after

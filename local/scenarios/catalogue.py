@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local.scenarios.client import ScenarioClient
+from local.scenarios.disputes import disputed
 from local.scenarios.gateways import ScenarioGateway
 from local.scenarios.narration import Narrator
 from local.scenarios.payments import duplicate, expired, forged, lost, paid, second_try, timeout
@@ -26,6 +27,7 @@ SCENARIOS: dict[str, Callable[[ScenarioClient, Narrator], None]] = {
     "second-try": second_try,
     "in-parts": in_parts,
     "by-hand": by_hand,
+    "disputed": disputed,
 }
 
 

@@ -37,6 +37,7 @@ class ScenarioGateway:
     announces_failures: bool = True
     closes_links: bool = False
     gives_a_lost_link_again: bool = False
+    tells_of_disputes: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -93,6 +94,7 @@ SCENARIO_GATEWAYS: dict[str, ScenarioGateway] = {
         silent={"webhook": "never"},
         refunds={"refund_reverses": "at_once"},
         announces_failures=False,
+        tells_of_disputes=True,
     ),
 }
 """By what `make demo GATEWAY=…` calls them. Chapa names refunds in its newer answers only; and Paystack may call a

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
+from local.scenarios.attention import in_attention
 from local.scenarios.client import Json, Person, ScenarioClient, check
 from local.scenarios.narration import Narrator, book_only_unit, show_emails
 
@@ -96,7 +96,7 @@ def in_parts(client: ScenarioClient, narrator: Narrator) -> None:
         check("all of it is back", paid_back, booking["total"]["amount"])
         check("each was asked for once", len(client.gateway_log(tx_ref, call="refund")), 2)
         narrator.result("two days later the gateway says of each that it is done: refunded")
-    check("nobody has to look at it", _in_attention(client, tx_ref), [])
+    check("nobody has to look at it", in_attention(client, tx_ref), [])
     client.wait_until_idle()
     show_emails(narrator, [each for each in client.emails_about(booking["booking_id"]) if each["to"] == guest.email])
 
@@ -114,7 +114,7 @@ def by_hand(client: ScenarioClient, narrator: Narrator) -> None:
 
     back = dict(client.wait_until("the refund asks for a person", asks))
     check("all of it is owed", back["amount"]["amount"], booking["total"]["amount"])
-    [item] = _in_attention(client, back["refund_id"])
+    [item] = in_attention(client, back["refund_id"])
     narrator.result(f"{back['refund_id']} is on the operators' list: {item['reason']}")
     narrator.step("An operator gives it back in the dashboard, and says so")
     operator = client.sign_in("tigist", "operator")
@@ -122,7 +122,7 @@ def by_hand(client: ScenarioClient, narrator: Narrator) -> None:
     path = f"/v1/ops/refunds/{back['refund_id']}/resolve"
     resolved = client.call("POST", path, expect=202, by=operator, body=body)
     check("it is done", resolved["status"], "refunded")
-    check("nobody has to look at it any more", _in_attention(client, back["refund_id"]), [])
+    check("nobody has to look at it any more", in_attention(client, back["refund_id"]), [])
     narrator.result(f"{resolved['status']}, and off the list")
     client.wait_until_idle()
     show_emails(narrator, client.emails_about(booking["booking_id"]))
@@ -158,16 +158,3 @@ def _under_way(client: ScenarioClient, guest: Person, booking: Json) -> Json:
 def _give_back(client: ScenarioClient, host: Person, tx_ref: str, body: dict[str, Any], *, key: str) -> Json:
     path = f"/v1/payments/{tx_ref}/refunds"
     return client.call("POST", path, expect=202, by=host, body=body, headers={"Idempotency-Key": key})
-
-
-def _in_attention(client: ScenarioClient, subject: str) -> list[Json]:
-    """Return the items of the operators' attention list about a payment or a refund."""
-    operator = client.sign_in("tigist", "operator")
-    found: list[Json] = []
-    path = "/v1/ops/attention?limit=100"
-    page = client.call("GET", path, expect=200, by=operator)
-    while True:
-        found += [each for each in page["items"] if each["subject"] == subject]
-        if page["next_cursor"] is None:
-            return found
-        page = client.call("GET", f"{path}&cursor={quote(page['next_cursor'])}", expect=200, by=operator)

@@ -84,6 +84,12 @@ def test_an_answered_dispute_leaves_the_attention_list_only(world: World) -> Non
     assert listed(world) == [made | {"acknowledged": True}]
 
 
+def test_a_page_of_the_list_that_is_not_right(world: World) -> None:
+    for query, code in (({"limit": 0}, "invalid_request"), ({"cursor": "x"}, "invalid_cursor")):
+        reply = world.call("GET", PATH, by=world.operator(), query=query)
+        assert (reply.status, reply.code) == (400, code)
+
+
 def test_what_is_only_tried_writes_nothing(world: World) -> None:
     booking = confirmed(world)
     before = world.stored()
@@ -199,8 +205,16 @@ def test_the_evidence_as_json_and_as_text_to_paste(world: World) -> None:
     assert world.operator().sub not in reply.text + json.dumps(found)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("GET", f"{PATH}/GZ4T1B8WCD7K2M9Q-1-D1/evidence")])
-def test_they_are_for_operators(world: World, method: str, path: str) -> None:
-    assert world.call(method, path).status == 401
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", PATH, None),
+        ("POST", PATH, {}),
+        ("POST", f"{PATH}/GZ4T1B8WCD7K2M9Q-1-D1/close", {}),
+        ("GET", f"{PATH}/GZ4T1B8WCD7K2M9Q-1-D1/evidence", None),
+    ],
+)
+def test_they_are_for_operators(world: World, method: str, path: str, body: Any) -> None:
+    assert world.call(method, path, body).status == 401
     for by in (world.guest(), world.host()):
-        assert world.call(method, path, by=by).status == 403
+        assert world.call(method, path, body, by=by).status == 403

@@ -140,15 +140,17 @@ def test_a_lease_makes_one_owner_and_forgets_the_last_problem() -> None:
         now=NOW,
     )
     payment = failed.payments[0]
-    booking = lease_opening(failed, payment.tx_ref, owner="another", key="hashed", now=LATER)
+    booking = lease_opening(failed, payment.tx_ref, owner="another", key="hashed", api_version="", now=LATER)
     assert booking.payments == (
         replace(payment, opening=Lease("another", LATER + timedelta(seconds=25)), key="hashed", problem=None),
     )
     assert booking.history == failed.history
-    again = lease_opening(booking, payment.tx_ref, owner="third", key="", now=LATER)
-    assert again.payments[0].key == "hashed"
+    again = lease_opening(booking, payment.tx_ref, owner="third", key="", api_version="v2", now=LATER)
+    assert (again.payments[0].key, again.payments[0].api_version) == ("hashed", "v2")
+    later = lease_opening(again, payment.tx_ref, owner="third", key="", api_version="v1", now=LATER)
+    assert later.payments[0].api_version == "v2", "the key that a payment may have been opened with is the one"
     with pytest.raises(KeyError):
-        lease_opening(booking, f"{booking.booking_id}-2", owner="third", key="", now=LATER)
+        lease_opening(booking, f"{booking.booking_id}-2", owner="third", key="", api_version="", now=LATER)
 
 
 def test_a_new_attempt_closes_the_open_one_and_has_a_schedule_of_its_own() -> None:

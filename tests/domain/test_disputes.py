@@ -321,6 +321,18 @@ def test_a_person_closes_it_once(as_: CloseAs) -> None:
         closed(booking, as_, D2)
 
 
+@pytest.mark.parametrize(
+    ("minor", "reversal"), [(None, "lost in a dispute"), (735_000, "lost in a dispute"), (300, "")]
+)
+def test_a_payment_of_which_all_is_lost_is_reversed_and_so_in_the_ledger(minor: int | None, reversal: str) -> None:
+    booking = closed(entered(minor=minor), "lost")
+    assert booking.payments[0].reversal == reversal
+    assert [entry.kind for entry in booking.outbox].count("reversal") == bool(reversal)
+    again = verified(booking, "reversed", now=LATER)
+    assert [entry.kind for entry in again.outbox].count("reversal") == 1, "the gateway's word adds no second line"
+    assert attention(again) is None
+
+
 def test_every_move_is_one_that_is_written_down() -> None:
     assert set(DISPUTE_TRANSITIONS) == set(get_args(DisputeStatus))
 

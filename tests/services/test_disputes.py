@@ -149,7 +149,8 @@ def test_the_payment_is_asked_about_as_well(harness: Harness, ports: Fakes) -> N
     ports.gateway.set_status(ONE, "reversed")
     harness.webhook(ONE, "charge.dispute.resolve", dispute=facts("lost"))
     payment = harness.stored_payment(ONE)
-    assert (payment.reversal, payment.lost, waiting(ports)) == ("reversed", payment.facts.received, [])
+    assert (payment.gateway_status, payment.lost) == ("reversed", payment.facts.received)
+    assert (payment.reversal, waiting(ports)) == ("lost in a dispute", [])
 
 
 @pytest.mark.parametrize("tx_ref", [f"{a_booking_id('nobodys')}-1", f"{FIRST}-9"])
@@ -299,4 +300,6 @@ def test_the_guest_reads_nothing_of_a_dispute(harness: Harness, ports: Fakes) ->
     close_dispute(ports, OPERATOR, D1, as_="lost", note="x", dry_run=False)
     by_guest = [event.kind for event in events(ports, GUEST_HANNA, ONE, limit=99, after=None).items]
     by_operator = [event.kind for event in events(ports, OPERATOR, ONE, limit=99, after=None).items]
-    assert by_operator == [*by_guest, "dispute_opened", "dispute_acknowledged", "dispute_lost"]
+    hidden = ["dispute_opened", "dispute_acknowledged", "dispute_lost"]
+    assert [kind for kind in by_operator if kind in hidden] == hidden
+    assert [kind for kind in by_operator if kind not in hidden] == by_guest
