@@ -12,10 +12,10 @@ from chalicelib.domain.text import BIDI_CONTROLS, JOINERS, visible
 
 _LOOK_ALIKES = str.maketrans(
     {
-        **dict.fromkeys("\u3002\u0589\u06d4\u0701\u0702\u1362\u166e\u2e3c\ua4f8\ua60e\u0660\u06f0", "."),
+        **dict.fromkeys("\u3002\u0589\u06d4\u0701\u0702\u1362\u166e\u2e3c\ua4f8\ua60e\u0660\u06f0\U0001d16d", "."),
         **dict.fromkeys("\u02d0\u05c3\u1365\u1366\u2236\ua789", ":"),
         **dict.fromkeys("\u2044\u2215\u29f8\u2571", "/"),
-        **dict.fromkeys("\u2022\u2027\u2219\u22c5\u2e31\u30fb\ua78f", "\u00b7"),
+        **dict.fromkeys("\u2022\u2027\u2219\u22c5\u2e31\u119e\u30fb\ua78f", "\u00b7"),
     }
 )
 """What reads as a full stop, a colon, a slash or a middle dot, beside what NFKC makes one of (full-width forms)."""
@@ -32,14 +32,19 @@ _ENDING = re.compile(
 
 _LABEL = r"[^\W_][\w'\u2019-]*"
 _DOTTED = re.compile(rf"-*(?P<before>[\w'\u2019-]*)\.+(?P<after>{_LABEL})")
-_MIDDLE = re.compile(r"(?!l\u00b7l)(?:^|[^\s])\u00b7[a-z0-9-]{2}")
+_MIDDLE = re.compile(r"(?<!l)\u00b7[a-z0-9-]{2}|l\u00b7(?!l)[a-z0-9-]{2}")
+_STRAY_MARKS = re.compile(r"(?<=[.\u00b7/:@])[\u0300-\u036f]+")
+_INSIDE = frozenset(".,'\u2018\u2019`\u00b4\"\u201c\u201d/()&+\u00b7_-\u2010\u2012\u2013\u2014")
+"""What may stand between two Latin letters of a name, without a space; any other mark there stands for a dot."""
+_MOST_DIGITS = 4
+"""How many digits a name may have (``1st Lt.``): more are a number to call, or an address."""
 _SPELLED = r"\.\s*(?:{})(?!\w)".format("|".join(r"\s*".join(each) for each in ("com", "net", "org", "info", "biz")))
 _TELLTALE = re.compile(
     "|".join(
         (
             r"[@:\\]|//|http|hxxp|(?<!\w)www(?!\w)",
             r"[\[({<]\s*(?:\.|dot|at)\s*[\])}>]",
-            r"\bdot\s+(?:com|net|org|info|biz|et)\b",
+            r"\w\s+dot\s+(?:app|biz|co|com|et|info|io|link|ly|me|net|online|org|shop|site|top|xyz)\b",
             _SPELLED,
         )
     )
@@ -65,7 +70,10 @@ def person_name(text: str) -> str:
 
 def _reads_as_link(name: str) -> bool:
     plain = unicodedata.normalize("NFKC", visible(name)).translate(_LOOK_ALIKES).casefold()
-    if _TELLTALE.search(plain) or _MIDDLE.search(plain):
+    plain = _STRAY_MARKS.sub("", plain)
+    if _TELLTALE.search(plain) or _MIDDLE.search(plain) or _is_glued(plain):
+        return True
+    if sum(letter.isdigit() for letter in plain) > _MOST_DIGITS:
         return True
     return any(_may_be_domain(match["before"], match["after"]) for match in _DOTTED.finditer(plain))
 
@@ -80,6 +88,15 @@ def _may_be_domain(before: str, after: str) -> bool:
     if _letters(before) > 1 and not _TITLE.fullmatch(before):
         return True
     return not before or any(letter.isdigit() for letter in after) or bool(_ENDING.fullmatch(after))
+
+
+def _is_glued(plain: str) -> bool:
+    """Whether two Latin letters or digits have a mark between them that no name has there."""
+    return any(
+        before.isascii() and before.isalnum() and after.isascii() and after.isalnum()
+        for before, mark, after in zip(plain, plain[1:], plain[2:], strict=False)
+        if unicodedata.category(mark)[0] in "PS" and mark not in _INSIDE
+    )
 
 
 def _letters(word: str) -> int:

@@ -66,7 +66,7 @@ STATE_OR_TIME = {
     "all that the listing has",
 }
 """Sentences of field errors about what a schema cannot say of one field alone."""
-STATE = {"invalid_cursor", "precondition_failed", "idempotency_key_reused", "too_many_open_holds"}
+STATE = {"invalid_cursor", "precondition_failed", "idempotency_key_reused", "too_many_open_holds", "rate_limited"}
 """Codes of refusals that hang on what is stored."""
 
 

@@ -26,6 +26,10 @@ LETTERS = {
 }
 
 
+ABOUT_UNPAID = ("hold_expired", "payment_failed", "booking_cancelled")
+MOST_UNPAID_LETTERS = 3
+
+
 def run_until_final(driver: Driver) -> None:
     """Move the clock by days until nothing is due, and check bookings, money and letters. Raises AssertionError."""
     driver.record("at the end the gateway is healthy, and days pass")
@@ -49,9 +53,11 @@ def run_until_final(driver: Driver) -> None:
         _check_money(booking, payment, now, waiting)
     assert driver.orphans <= waiting, f"not in attention: {driver.orphans - waiting}"
     letters = driver.client.call_local("GET", "/emails")
+    unpaid = Counter(letter["to"] for letter in letters if LETTERS[letter["subject"].partition(":")[0]] in ABOUT_UNPAID)
+    full = {to for to, count in unpaid.items() if count >= MOST_UNPAID_LETTERS}
     for booking in now.bookings.values():
         own = [letter for letter in letters if booking["booking_id"] in letter["text"]]
-        _check_letters(booking, own, now, driver)
+        _check_letters(booking, own, now, driver, full=full)
 
 
 def _is_final(now: Observation) -> bool:
@@ -76,8 +82,11 @@ def _check_money(booking: Json, payment: Json, now: Observation, waiting: set[st
         assert booking["status"] in ("confirmed", "cancelled"), f"{booking['booking_id']} lost its payment"
 
 
-def _check_letters(booking: Json, letters: list[Json], now: Observation, driver: Driver) -> None:
-    """Check that everybody got the letters that they must get, and no letter twice."""
+def _check_letters(booking: Json, letters: list[Json], now: Observation, driver: Driver, *, full: set[str]) -> None:
+    """Check that everybody got the letters that they must get, and no letter twice.
+
+    ``full``: the addresses that may have got as many about unpaid bookings on one day as an address may get.
+    """
     sent = Counter((LETTERS[letter["subject"].partition(":")[0]], letter["to"]) for letter in letters)
     guest, host = driver.requests[booking["booking_id"]].guest.email, driver.host.email
     allowed = {
@@ -97,4 +106,6 @@ def _check_letters(booking: Json, letters: list[Json], now: Observation, driver:
         ],
     }[booking["status"]]
     for kind, to in owed:
+        if kind in ABOUT_UNPAID and to in full and not now.was_confirmed(booking):
+            continue
         assert sent[kind, to] == 1, f"{kind} of {booking['booking_id']} was sent {sent[kind, to]} times to {to}"

@@ -271,6 +271,7 @@ class GuestSteps(RuleBasedStateMachine):
             "invalid_request": units > seen.listing["units"],
             "dates_unavailable": any(seen.nights[day]["left"] < units or seen.nights[day]["closed"] for day in days),
             "too_many_open_holds": seen.pending(own) >= invariants.MOST_HOLDS,
+            "rate_limited": seen.given_up(own) >= invariants.MOST_GIVEN_UP or len(own) >= invariants.MOST_AN_HOUR,
         }
         return {code for code, is_so in reasons.items() if is_so}
 

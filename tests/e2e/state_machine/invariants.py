@@ -24,6 +24,8 @@ PAYMENT = {
     "completed": set(),
 }
 MOST_HOLDS = 3
+MOST_GIVEN_UP = 3
+MOST_AN_HOUR = 10
 GRACE = timedelta(hours=12)
 """How long a hold may outlive its end while the gateway does not answer."""
 VERIFY_PAUSE_MAX = timedelta(minutes=30)

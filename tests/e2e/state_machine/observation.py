@@ -54,6 +54,11 @@ class Observation:
         """Return how many of these bookings are unpaid holds."""
         return sum(self.bookings[booking_id]["status"] == "pending_payment" for booking_id in booking_ids)
 
+    def given_up(self, booking_ids: list[str]) -> int:
+        """Return how many of these bookings ended unpaid."""
+        ended = [self.bookings[booking_id] for booking_id in booking_ids]
+        return sum(each["status"] in ("expired", "cancelled") and not self.was_confirmed(each) for each in ended)
+
     def events_of(self, booking: Json) -> list[Json]:
         """Return the events of a booking, from the events of its payments."""
         return self.events[booking["payment"]["tx_ref"]]
