@@ -32,7 +32,10 @@ from chalicelib.services.ports import (
     AttentionEntry,
     Batch,
     BookingExists,
+    BookingStore,
     DayTotals,
+    HoldView,
+    ListingStore,
     NightsShort,
     Page,
     ReviewExists,
@@ -88,6 +91,21 @@ class Tables:
     def taken(self, listing_id: ListingId) -> dict[date, int]:
         """How many units are taken on each night that has any."""
         return {day: night.taken for (of, day), night in self.nights.items() if of == listing_id and night.taken}
+
+
+def view_in_parts(
+    bookings: BookingStore, listings: ListingStore, asked: tuple[BookingId, PersonId, ListingId | None, date, date]
+) -> HoldView:
+    """What ``view_for_hold`` answers, read part by part: others may get in between, as a batch is of no one instant."""
+    booking_id, guest, listing_id, start, end = asked
+    if (booking := bookings.load(booking_id)) is not None:
+        return HoldView(booking, Account(), None, {})
+    account = bookings.account(guest)
+    read = listings.load_with_nights([listing_id] if listing_id else [], start, end)
+    if read.unreadable:
+        raise Unreadable(read.unreadable[0])
+    listing, nights = read.items[0] if read.items else (None, {})
+    return HoldView(None, account, listing, nights)
 
 
 class FakeBookings(Logged):
@@ -165,6 +183,12 @@ class FakeBookings(Logged):
             if unpaid:
                 about_unpaid.add(letter)
             return True
+
+    def view_for_hold(
+        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+    ) -> HoldView:
+        listings = FakeListings(self.tables, self.call_log)
+        return view_in_parts(self, listings, (booking_id, guest, listing_id, start, end))
 
     @logged
     def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:

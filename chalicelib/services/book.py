@@ -26,7 +26,7 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
 )
 from chalicelib.domain.fingerprint import fingerprint
-from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_booking_id, is_listing_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import Record
@@ -34,8 +34,8 @@ from chalicelib.domain.stay_rules import wrong_stay
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
-from chalicelib.services.ports import AccountChanged, BookingExists, Gateway, NightsShort, Ports, StoreBusy
-from chalicelib.services.search import listing_of, listing_with_nights
+from chalicelib.services.ports import AccountChanged, BookingExists, Gateway, HoldView, NightsShort, Ports, StoreBusy
+from chalicelib.services.search import listing_of
 from chalicelib.services.search_keys import contact_keys
 
 TRIES = 6
@@ -81,9 +81,7 @@ def book(
     guest = signed_in(principal).person_id
     booking_id = derive_booking_id(ports.bookings.salt(), guest, key)
     owner = ports.chance.token()
-    known = ports.bookings.load(booking_id)
-    if known is None:
-        known = _hold(ports, guest, request, booking_id=booking_id, owner=owner, request_id=request_id)
+    known = _hold(ports, guest, request, booking_id=booking_id, owner=owner, request_id=request_id)
     if known.payments[0].is_opened_by(owner):
         actor = Actor("guest", guest)
         opened = open_leased(ports, known, owner=owner, actor=actor, public_url=public_url)
@@ -94,16 +92,12 @@ def book(
 def _hold(
     ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, owner: str, request_id: str
 ) -> Booking:
-    """The new booking; or the one of the same id that a twin of this call wrote meanwhile."""
+    """The new booking; or the one of the same id that an earlier call, or a twin of this one, wrote."""
     for _ in range(TRIES):
         now = ports.clock.now()
-        try:
-            offer = _offer(ports, guest, request, now)
-        except (DatesUnavailable, PriceChanged, RateLimited, TooManyOpenHolds):
-            # A twin of this call may be why: its booking is then the answer, not a refusal.
-            if twin := ports.bookings.load(booking_id):
-                return twin
-            raise
+        offer = _offer_or_booking(ports, guest, request, booking_id=booking_id, now=now)
+        if isinstance(offer, Booking):
+            return offer
         booking = lifecycle.hold(
             booking_id=booking_id,
             guest_id=guest,
@@ -142,14 +136,34 @@ def _hold(
     raise Busy("Many guests are booking these nights; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
-def _offer(ports: Ports, guest: PersonId, request: BookingRequest, now: datetime) -> _Offer:
-    """What can be held for this request at ``now``, as far as reading tells."""
+def _offer_or_booking(
+    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, now: datetime
+) -> _Offer | Booking:
+    """What can be held for this request; or the booking that it was answered with before."""
     stay = request.stay
-    account, own = account_of(ports, guest, now)
-    accounts.check_not_blocked(account)
+    listing_id = ListingId(request.listing_id) if is_listing_id(request.listing_id) else None
     # A stay that is too long is refused below, and none of its months is read.
     end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in
-    listing, nights = listing_with_nights(ports, request.listing_id, stay.check_in, end)
+    view = ports.bookings.view_for_hold(booking_id, guest, listing_id, stay.check_in, end)
+    if view.booking is not None:
+        return view.booking
+    try:
+        return _offer(ports, request, view, now)
+    except (DatesUnavailable, PriceChanged, RateLimited, TooManyOpenHolds):
+        # A twin of this call may be why: its booking is then the answer, not a refusal.
+        if twin := ports.bookings.load(booking_id):
+            return twin
+        raise
+
+
+def _offer(ports: Ports, request: BookingRequest, view: HoldView, now: datetime) -> _Offer:
+    """What can be held for this request at ``now``, as far as reading tells."""
+    stay = request.stay
+    account, own = _looked_up(ports, view.account, now)
+    accounts.check_not_blocked(account)
+    listing, nights = view.listing, view.nights
+    if listing is None:
+        raise ListingNotFound("There is no such listing.")
     wrong = tuple(
         wrong_stay(
             listing,
@@ -199,11 +213,15 @@ def wrong_by_listing(
 
 
 def account_of(ports: Ports, person: PersonId, now: datetime) -> tuple[Account, Mapping[BookingId, Booking]]:
+    """The account as it is at ``now``, and the bookings that it was looked up by."""
+    return _looked_up(ports, ports.bookings.account(person), now)
+
+
+def _looked_up(ports: Ports, account: Account, now: datetime) -> tuple[Account, Mapping[BookingId, Booking]]:
     """The account as it is at ``now``, and the bookings that it was looked up by.
 
     Few guests come back within a day: only for them are bookings read, at most those of that day.
     """
-    account = ports.bookings.account(person)
     if not account.to_look_up:
         return account, {}
     read = ports.bookings.load_many(account.to_look_up)

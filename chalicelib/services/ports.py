@@ -140,6 +140,18 @@ SearchPart = Literal["email", "phone", "name"]
 """The parts of a contact that a booking is found by."""
 
 
+class HoldView(Record, frozen=True):
+    """What a hold is decided on: the booking of this id where there is one, its guest's account, the listing's nights.
+
+    The parts are each up to date, and not of one instant: the hold itself checks them again, together.
+    """
+
+    booking: Booking | None
+    account: Account
+    listing: Listing | None
+    nights: Nights
+
+
 class BookingStore(Protocol):
     """Bookings, the accounts that make them, and what else must be remembered beside them."""
 
@@ -169,6 +181,14 @@ class BookingStore(Protocol):
         """Save an account over the version that it was loaded in; answers it with its new one.
 
         Raises AccountChanged, StoreBusy.
+        """
+
+    def view_for_hold(
+        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+    ) -> HoldView:
+        """Read all that a hold is decided on in one call: the nights from ``start`` up to, not including, ``end``.
+
+        Strongly consistent. Raises Unreadable, StoreBusy.
         """
 
     def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:

@@ -29,6 +29,7 @@ from chalicelib.services.ports import (
     BookingExists,
     BookingStore,
     ClosingStore,
+    HoldView,
     HostStore,
     ListingStore,
     NightsShort,
@@ -128,6 +129,37 @@ class StoreContract:
         bench.bookings.save(loaded, replace(loaded, search_keys=SearchKeys(phone="p")))
         assert found("email", "e") == []
         assert found("phone", "p") == [second.booking_id, first.booking_id]
+
+    def test_all_that_a_hold_is_decided_on_is_read_together(self, bench: Bench) -> None:
+        booking, listing = a_booking(), a_listing()
+        bench.listings.publish(listing)
+        asked = (booking.booking_id, GUEST, listing.listing_id, FIRST, THIRD)
+        assert bench.bookings.view_for_hold(*asked) == HoldView(None, Account(), listing, {})
+        account = with_hold(Account(), booking, now=NOW)
+        bench.bookings.hold(booking, listing, {}, account)
+        for day in (FIRST - DAY, THIRD):
+            bench.put_night(listing.listing_id, Night(day, 5))
+        another = (BookingId("GZ0000000000000X"), *asked[1:])
+        nights = {FIRST: Night(FIRST, 1), SECOND: Night(SECOND, 1)}
+        assert bench.bookings.view_for_hold(*another) == HoldView(None, replace(account, version=1), listing, nights)
+
+    def test_a_view_for_a_hold_needs_no_listing_and_no_nights(self, bench: Bench) -> None:
+        bench.listings.publish(a_listing())
+        key = BookingId("GZ0000000000000X")
+        nobody = derive_listing_id(SALT, HOST, "missing")
+        for listing_id in (None, nobody):
+            view = bench.bookings.view_for_hold(key, OTHER, listing_id, FIRST, THIRD)
+            assert view == HoldView(None, Account(), None, {})
+        empty = bench.bookings.view_for_hold(key, OTHER, a_listing().listing_id, FIRST, FIRST)
+        assert empty == HoldView(None, Account(), a_listing(), {})
+
+    def test_who_repeats_a_hold_is_given_the_booking_and_nothing_else(self, bench: Bench) -> None:
+        booking = held(bench)
+        view = bench.bookings.view_for_hold(booking.booking_id, GUEST, a_listing().listing_id, FIRST, THIRD)
+        assert view == HoldView(booking, Account(), None, {})
+        bench.make_unreadable(booking.booking_id)
+        with pytest.raises(Unreadable):
+            bench.bookings.view_for_hold(booking.booking_id, GUEST, None, FIRST, THIRD)
 
     def test_a_hold_writes_the_booking_its_nights_and_its_account(self, bench: Bench) -> None:
         booking = a_booking(stay=a_stay(units=2, guests=3))

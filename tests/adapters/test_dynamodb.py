@@ -35,6 +35,7 @@ from chalicelib.services.ports import (
     Acknowledgement,
     Batch,
     BookingExists,
+    HoldView,
     NightsShort,
     StoreBusy,
     Unreadable,
@@ -198,6 +199,34 @@ def test_listings_and_their_months_are_one_batch(bench: DynamoBench, wire: Wire)
         many = [derive_listing_id(SALT, HOST, f"{n}") for n in range(listings)]
         assert bench.listings.load_with_nights(many, FIRST, SECOND).items == ()
         assert wire.operations == ["BatchGetItem"] * calls
+
+
+def test_what_a_hold_is_decided_on_is_one_consistent_batch_of_both_tables(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    wire.requests.clear()
+    bench.bookings.view_for_hold(a_booking_id(), GUEST, listing.listing_id, FIRST, date(2027, 2, 2))
+    [request] = wire.requests
+    asked = request.body["RequestItems"]
+    assert {table: [list(key.values())[-1]["S"] for key in each["Keys"]] for table, each in asked.items()} == {
+        BOOKINGS: [a_booking_id(), f"ACCOUNT#{GUEST}"],
+        LISTINGS: ["LISTING", "MONTH#2027-01", "MONTH#2027-02"],
+    }
+    assert all(each["ConsistentRead"] for each in asked.values())
+
+
+def test_what_dynamodb_leaves_of_a_view_is_asked_for_again(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    bench.put_night(listing.listing_id, Night(FIRST, 3))
+    month = {"listing_id": {"S": listing.listing_id}, "part": {"S": "MONTH#2027-01"}}
+    left = {LISTINGS: {"Keys": [month], "ConsistentRead": True}}
+    part = {"Responses": {LISTINGS: [bench.listing_item(listing.listing_id, "LISTING")]}}
+    wire.answer("BatchGetItem", part | {"UnprocessedKeys": left})
+    asked = (a_booking_id(), GUEST, listing.listing_id, FIRST, SECOND)
+    assert bench.bookings.view_for_hold(*asked) == HoldView(None, Account(), listing, {FIRST: Night(FIRST, 3)})
+    wire.answer("BatchGetItem", part | {"UnprocessedKeys": left})
+    wire.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": left})
+    with pytest.raises(StoreBusy, match="left all"):
+        bench.bookings.view_for_hold(*asked)
 
 
 def test_keys_that_dynamodb_leaves_for_later_are_asked_for_again(bench: DynamoBench, wire: Wire) -> None:
@@ -441,6 +470,7 @@ def test_all_tries_of_a_transaction_carry_one_token(bench: DynamoBench, wire: Wi
         ("GetItem", lambda bench: bench.bookings.load(a_booking_id())),
         ("GetItem", lambda bench: bench.bookings.account(GUEST)),
         ("BatchGetItem", lambda bench: bench.bookings.load_many([a_booking_id()])),
+        ("BatchGetItem", lambda bench: bench.bookings.view_for_hold(a_booking_id(), GUEST, None, FIRST, THIRD)),
         ("Query", lambda bench: bench.bookings.due(NOW, 10)),
         ("Query", lambda bench: bench.bookings.made_between(NOW, NOW + timedelta(hours=1), limit=1, after=None)),
         ("Query", lambda bench: bench.bookings.attention_entries(limit=1, after=None)),

@@ -16,11 +16,11 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports import BadSignature, Fault, NotJson, Ports, Rules, Task
+from chalicelib.services.ports import BadSignature, Fault, HoldView, NotJson, Ports, Rules, Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
-from tests.fake_stores import FakeHosts
+from tests.fake_stores import FakeHosts, view_in_parts
 from tests.fakes import FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
@@ -90,6 +90,17 @@ class FaultyGateway(FaultyPort):
             if not trouble.definitely_not_executed and self._world.scheduler.current is not None:
                 self._world.monitor.posted(rest["refund_id"], self._world.scheduler.current.name)
             raise
+
+
+class FaultyBookings(FaultyPort):
+    """What a hold is decided on is read part by part: anything may happen in between."""
+
+    def __init__(self, listings: Any, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._listings = listings
+
+    def view_for_hold(self, *asked: Any) -> HoldView:
+        return view_in_parts(cast(Any, self), self._listings, cast(Any, asked))
 
 
 class World:
@@ -310,9 +321,10 @@ class World:
 
     def _bundle(self) -> Bundle:
         faults, scheduler = self.faults, self.scheduler
+        listings = FaultyPort(faults, "listings", self.catalogue)
         return Bundle(
-            bookings=FaultyPort(faults, "bookings", self.store),
-            listings=FaultyPort(faults, "listings", self.catalogue),
+            bookings=FaultyBookings(listings, faults, "bookings", self.store),
+            listings=listings,
             ledger=FaultyPort(faults, "ledger", self.book),
             search_secrets=FakeSecrets(key="the key that search works with"),
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),

@@ -16,8 +16,9 @@ from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
-from chalicelib.adapters.dynamodb.months import release, take
+from chalicelib.adapters.dynamodb.calls import Item, Writes, page_of, read_together, reading
+from chalicelib.adapters.dynamodb.listings import listing_of_item
+from chalicelib.adapters.dynamodb.months import month_parts, nights_of, release, take
 from chalicelib.adapters.dynamodb.records import (
     FORM,
     decode_account,
@@ -32,10 +33,12 @@ from chalicelib.adapters.dynamodb.records import (
 from chalicelib.adapters.dynamodb.tables import (
     DAY_SHARDS,
     DUE_SHARDS,
+    LISTING,
     SALT,
     AccountItem,
     BookingItem,
     LettersItem,
+    ListingItem,
     SaltItem,
     instant_key,
 )
@@ -58,6 +61,7 @@ from chalicelib.services.ports import (
     AttentionEntry,
     Batch,
     BookingExists,
+    HoldView,
     NightsShort,
     Page,
     SearchPart,
@@ -153,8 +157,7 @@ class DynamoBookings:
             item = AccountItem.get(_account_key(person_id), consistent_read=True)
         except AccountItem.DoesNotExist:
             return Account()
-        account = decode_account(item.record or b"", form=_form(item), name=item.booking_id)
-        return replace(account, version=int(item.version))
+        return _account(item)
 
     def save_account(self, person_id: PersonId, account: Account) -> Account:
         item = AccountItem(_account_key(person_id))
@@ -181,6 +184,29 @@ class DynamoBookings:
         except VersionLost:
             return False
         return True
+
+    @reading()
+    def view_for_hold(
+        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+    ) -> HoldView:
+        bookings, listings = BookingItem.Meta.table_name or "", ListingItem.Meta.table_name or ""
+        parts = (LISTING, *month_parts(start, end)) if listing_id else ()
+        own: list[Item] = [{"booking_id": {"S": key}} for key in (booking_id, _account_key(guest))]
+        there: list[Item] = [{"listing_id": {"S": listing_id}, "part": {"S": part}} for part in parts]
+        read = read_together(self._connection, {bookings: own, listings: there})
+        by_id = {item["booking_id"]["S"]: item for item in read[bookings]}
+        if (found := by_id.get(booking_id)) is not None:
+            # Its own call is repeated: nothing else matters, and nothing else needs to be readable.
+            return HoldView(_booking(BookingItem.from_raw_data(found)), Account(), None, {})
+        account = by_id.get(_account_key(guest))
+        by_part = {item["part"]["S"]: item for item in read[listings]}
+        listing = by_part.pop(LISTING, None)
+        return HoldView(
+            None,
+            Account() if account is None else _account(AccountItem.from_raw_data(account)),
+            None if listing is None else listing_of_item(ListingItem.from_raw_data(listing)),
+            nights_of(by_part.values(), start, end),
+        )
 
     def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
         guest = AccountItem(_account_key(booking.guest_id))
@@ -382,6 +408,11 @@ def _read_salt() -> bytes | None:
         return bytes(SaltItem.get(SALT, consistent_read=True).salt)
     except SaltItem.DoesNotExist:
         return None
+
+
+def _account(item: AccountItem) -> Account:
+    account = decode_account(item.record or b"", form=_form(item), name=item.booking_id)
+    return replace(account, version=int(item.version))
 
 
 def _account_key(person_id: PersonId) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import random
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import GetError, PynamoDBException, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
@@ -129,6 +130,31 @@ def reading() -> Iterator[None]:
         yield
     except PynamoDBException as error:
         raise _busy(error) from error
+
+
+def read_together(connection: Connection, keys: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+    """The items of these few keys that are there, by table, read consistently in one call.
+
+    DynamoDB may leave some of them for another call, or all of them where it throttles: raises StoreBusy.
+    """
+    found: dict[str, list[Item]] = {table: [] for table in keys}
+    waiting: Any = {table: {"Keys": list(of), "ConsistentRead": True} for table, of in keys.items() if of}
+    while waiting:
+        answer = _batch_get(connection, waiting)
+        for table, items in answer["Responses"].items():
+            found[table] += items
+        if answer.get("UnprocessedKeys") == waiting:
+            raise StoreBusy("the store left all of a batch for later")
+        waiting = answer.get("UnprocessedKeys")
+    return found
+
+
+def _batch_get(connection: Connection, asked: Any) -> dict[str, Any]:
+    """PynamoDB's own batch reads one table."""
+    try:
+        return dict(connection.dispatch("BatchGetItem", {"RequestItems": asked}))
+    except (BotoCoreError, ClientError) as error:
+        raise GetError("Failed to batch get items", error) from error
 
 
 def batch_read(connection: Connection, table_name: str, keys: Sequence[Item]) -> Iterator[Item]:

@@ -60,7 +60,7 @@ class DynamoListings:
     @reading()
     def load(self, listing_id: ListingId) -> Listing | None:
         try:
-            return _listing(ListingItem.get(listing_id, LISTING, consistent_read=True))
+            return listing_of_item(ListingItem.get(listing_id, LISTING, consistent_read=True))
         except ListingItem.DoesNotExist:
             return None
 
@@ -75,7 +75,7 @@ class DynamoListings:
     def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
         keys = [(listing_id, LISTING) for listing_id in listing_ids]
         found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
-        return read_each([key for key in listing_ids if key in found], lambda key: _listing(found[key]))
+        return read_each([key for key in listing_ids if key in found], lambda key: listing_of_item(found[key]))
 
     @reading()
     def load_with_nights(
@@ -85,7 +85,7 @@ class DynamoListings:
         found = self._read([(listing_id, part) for listing_id in listing_ids for part in (LISTING, *parts)])
 
         def decode(listing_id: ListingId) -> tuple[Listing, Nights]:
-            listing = _listing(ListingItem.from_raw_data(found[listing_id, LISTING]))
+            listing = listing_of_item(ListingItem.from_raw_data(found[listing_id, LISTING]))
             return listing, nights_of((found.get((listing_id, part)) for part in parts), start, end)
 
         return read_each([key for key in listing_ids if (key, LISTING) in found], decode)
@@ -175,7 +175,8 @@ def _listing_item(listing: Listing) -> ListingItem:
     )
 
 
-def _listing(item: ListingItem) -> Listing:
+def listing_of_item(item: ListingItem) -> Listing:
+    """The listing of an item. Raises Unreadable."""
     listing = decode_listing(item.record or b"", form=_form(item), name=item.listing_id)
     return replace(listing, version=int(item.version))
 
