@@ -68,6 +68,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         payments,
         reviews,
         search,
+        settlements,
         webhooks,
     )
 

@@ -23,6 +23,7 @@ from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
+from chalicelib.domain.settlement import Settlement
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -84,6 +85,7 @@ class Tables:
     lines: dict[str, tuple[LedgerLine, str | None]] = field(default_factory=dict)
     totals: dict[date, DayTotals] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
+    settlements: dict[str, Settlement] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -421,6 +423,16 @@ class FakeLedger(Logged):
         with self.tables.lock:
             found = [access for access in self.tables.accesses if access.at.date() == day]
         return _page(found, limit=limit, after=after)
+
+    @logged
+    def keep_settlement(self, settlement: Settlement) -> None:
+        with self.tables.lock:
+            self.tables.settlements[settlement.settlement_id] = settlement
+
+    @logged
+    def settlement(self, settlement_id: str) -> Settlement | None:
+        with self.tables.lock:
+            return self.tables.settlements.get(settlement_id)
 
     @logged
     def keep_totals(self, day: date, totals: DayTotals) -> bool:

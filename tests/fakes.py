@@ -24,6 +24,7 @@ from chalicelib.domain.host import Notify
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.outbox import address_of
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     NO_DELAY,
@@ -128,6 +129,7 @@ class FakeGateway(Logged):
         self.reported_refund_status: RefundGatewayStatus = "processing"
         self.lists_refunds = False
         self.disputes: dict[str, DisputeFacts] = {}
+        self.listed: list[TransactionPage | None] = []
         self.down: GatewayError | None = None
 
     @logged
@@ -198,6 +200,11 @@ class FakeGateway(Logged):
         self._is_up()
         charge = self.charges.get(reference.removeprefix("AP"))
         return (GatewayEvent(NOW, f"Payment {charge.status}"),) if charge else ()
+
+    @logged
+    def transactions(self, page: int) -> TransactionPage | None:
+        self._is_up()
+        return self.listed[page - 1] if page <= len(self.listed) else TransactionPage((), more=False)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         if headers.get(SIGNATURE) != self._signature(body):

@@ -18,7 +18,8 @@
     │   ├── ClosingNotFound       closing_not_found         no operator has closed this listing
     │   ├── AccountNotFound       account_not_found         no token has such a ``sub``
     │   ├── DisputeNotFound       dispute_not_found
-    │   └── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
+    │   ├── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
+    │   └── SettlementNotFound    settlement_not_found      no report of this id
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
     │   ├── PriceChanged          price_changed             carries the new total
@@ -155,6 +156,10 @@ class AttentionItemNotFound(NotFound):
 
 class ClosingNotFound(NotFound):
     code = "closing_not_found"
+
+
+class SettlementNotFound(NotFound):
+    code = "settlement_not_found"
 
 
 class Conflict(Refusal):

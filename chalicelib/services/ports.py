@@ -24,6 +24,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
+from chalicelib.domain.settlement import Settlement, TransactionPage
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
 
@@ -386,6 +387,11 @@ class LedgerStore(Protocol):
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         """What was looked at on a day (UTC), oldest first."""
 
+    def keep_settlement(self, settlement: Settlement) -> None:
+        """Keep the report of a statement for thirteen months, over an earlier one of the same id. Raises StoreBusy."""
+
+    def settlement(self, settlement_id: str) -> Settlement | None: ...
+
     def keep_totals(self, day: date, totals: DayTotals) -> bool:
         """Keep the rows of a day; False when a line came since its generation was read, and nothing is kept."""
 
@@ -482,6 +488,9 @@ class Gateway(Protocol):
 
         By its own reference where that is known, else by ours. Nothing where it keeps no log, or none of this one.
         """
+
+    def transactions(self, page: int) -> TransactionPage | None:
+        """A page of all that the gateway took, counted from 1, newest first; None where it cannot be listed."""
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""

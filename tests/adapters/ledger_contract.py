@@ -9,6 +9,8 @@ from chalicelib.domain.access import Access
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
 from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.money import Money
+from chalicelib.domain.record import replace
+from chalicelib.domain.settlement import Match, Settlement
 from chalicelib.services.ports import DayTotals, LedgerStore
 
 DAY = date(2027, 1, 14)
@@ -145,3 +147,19 @@ class LedgerContract:
         assert first.items == (seen,)
         assert bench.ledger.accesses(DAY, limit=9, after=first.next_cursor).items == (seen,)
         assert bench.ledger.accesses(DAY - timedelta(days=1), limit=9, after=None).items == ()
+
+    def test_a_report_is_kept_whole_and_replaced_whole(self, bench: Bench) -> None:
+        matches = tuple(Match(verdict="matched", reference=f"R{n}", ours=Money(n, "ETB")) for n in range(950))
+        made = Settlement(
+            settlement_id="stl_1", gateway="chapa", start=DAY, end=DAY, made_at=NOON, complete=True, matches=matches
+        )
+        assert bench.ledger.settlement("stl_1") is None
+        bench.ledger.keep_settlement(made)
+        assert bench.ledger.settlement("stl_1") == made
+        shorter = replace(made, matches=matches[:3], complete=False)
+        bench.ledger.keep_settlement(shorter)
+        assert bench.ledger.settlement("stl_1") == shorter
+        bench.ledger.keep_settlement(replace(made, settlement_id="stl_2", matches=()))
+        found = bench.ledger.settlement("stl_2")
+        assert found is not None
+        assert found.matches == ()

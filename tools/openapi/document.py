@@ -39,6 +39,7 @@ TAGS: Mapping[str, str] = {
     "ledger": "Every movement of money by the day on which it happened, and what they add up to. For operators.",
     "accounts": "What an account holds and may do: block it, unblock it, raise its limits. For operators.",
     "disputes": "Money that payers claim back through their banks. For operators.",
+    "settlements": "A gateway's statement against our books, line by line. For operators.",
     "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
     "documents": "This document, the stage's settings, and whether the service answers.",
 }
@@ -65,6 +66,7 @@ IN_PATHS: Mapping[str, str] = {
     "booking_id": "The booking's id.",
     "tx_ref": "The payment's reference: the booking's id, a hyphen, and the number of the attempt.",
     "dispute_id": "The dispute's id: the payment's `tx_ref`, `-D`, and a number.",
+    "settlement_id": "The report's id.",
     "refund_id": "The refund's id: the payment's `tx_ref`, `-R`, and a number.",
     "item_id": "The item's name, as the attention list has it.",
     "sub": "The account: the `sub` of its tokens.",

@@ -38,6 +38,7 @@ from chalicelib.api.routes import (
     operators,
     payments,
     reviews,
+    settlements,
 )
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Page
@@ -59,6 +60,7 @@ PARAMETERS: Mapping[str, str] = {
     "from": "2027-01-01",
     "to": "2027-01-17",
     "day": "2027-01-02",
+    "settlement_id": "stl_0c6f5d2b9a817e43",
 }
 
 
@@ -67,6 +69,15 @@ def _money(minor: int) -> Json:
     return answered
 
 
+_SETTLEMENT = {
+    "settlement_id": "stl_0c6f5d2b9a817e43",
+    "gateway": "chapa",
+    "from": "2027-01-01",
+    "to": "2027-01-31",
+    "made_at": "2027-02-01T08:00:00Z",
+    "complete": True,
+    "counts": {"matched": 41, "other_status": 1},
+}
 _AT = {"created_at": "2027-01-02T09:15:30Z", "updated_at": "2027-01-02T09:15:32Z"}
 _PRICE = {"amount": 210000, "currency": "ETB"}
 _CONTACT = {
@@ -220,6 +231,7 @@ BODIES: Mapping[type, Json] = {
     },
     find.Search: {"q": "hanna.tesfaye@gmail.com"},
     closings.CloseListing: {"cancel_bookings": True, "reason": "The host has left.", "dry_run": True},
+    settlements.Statement: {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31"},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
     bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
@@ -298,6 +310,26 @@ ANSWERS: Mapping[type, Json] = {
         "subject": BOOKING_ID,
         "found": 1,
         "request_id": "0f2d6c1e-5f0b-4c39-8a34-2f3f4d0b1c55",
+    },
+    settlements.SettlementOut: _SETTLEMENT,
+    settlements.SettlementPageOut: {
+        "settlement": _SETTLEMENT,
+        "items": [
+            {
+                "verdict": "other_status",
+                "action": "verify",
+                "reason": "pending here, paid there",
+                "reference": "APqDVMOlxU1d",
+                "tx_ref": TX_REF,
+                "booking_id": BOOKING_ID,
+                "theirs": "ETB 6300.000",
+                "their_status": "paid",
+                "ours": _money(630000),
+                "fee": _money(15750),
+                "net": _money(614250),
+            }
+        ],
+        "next_cursor": None,
     },
     ledger.LedgerLineOut: {
         "line_id": f"{TX_REF}.payment",

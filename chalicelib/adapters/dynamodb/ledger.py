@@ -20,15 +20,19 @@ from chalicelib.adapters.dynamodb.records import (
     FORM,
     decode_access,
     decode_line,
+    decode_settlement,
     decode_totals,
     encode_access,
     encode_line,
+    encode_settlement,
     encode_totals,
 )
 from chalicelib.adapters.dynamodb.tables import LedgerItem, instant_key
 from chalicelib.domain.access import Access
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
+from chalicelib.domain.record import replace
+from chalicelib.domain.settlement import Settlement
 from chalicelib.domain.timing import ACCESS_KEPT
 from chalicelib.services.ports import DayTotals, Page, VersionLost
 
@@ -36,6 +40,9 @@ LINES = "LINES#"
 TOTALS = "TOTALS#"
 HOSTS = "HOSTS#"
 ACCESSES = "ACCESSES#"
+SETTLEMENT = "SETTLEMENT#"
+MATCHES_OF_A_PART = 400
+"""Lines of a report in one item, each below a kilobyte before it is deflated."""
 ROWS_OF_A_CHUNK = 400
 """Rows by host in one item: about a hundredth of what an item may weigh."""
 MOST_OF_A_REFERENCE = 100
@@ -119,6 +126,31 @@ class DynamoLedger:
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         return page_of(LedgerItem, f"{ACCESSES}{day}", _access, limit=limit, after=after, consistent=True)
+
+    def keep_settlement(self, settlement: Settlement) -> None:
+        matches, expires = settlement.matches, int((settlement.made_at + ACCESS_KEPT).timestamp())
+        parts = [matches[at : at + MATCHES_OF_A_PART] for at in range(0, len(matches), MATCHES_OF_A_PART)] or [()]
+        # The first part last: it says how many there are.
+        for number, part in reversed(list(enumerate(parts))):
+            item = LedgerItem(
+                f"{SETTLEMENT}{settlement.settlement_id}",
+                f"{number:04}",
+                schema=FORM,
+                chunks=len(parts),
+                record=encode_settlement(replace(settlement, matches=part)),
+                expires_at=expires,
+            )
+            self._writes.one(item.save, lost=VersionLost)
+
+    @reading()
+    def settlement(self, settlement_id: str) -> Settlement | None:
+        found = list(LedgerItem.query(f"{SETTLEMENT}{settlement_id}", consistent_read=True))
+        if not found:
+            return None
+        # A report that was longer before left parts behind, which are of that one.
+        own = found[: int(found[0].chunks or 1)]
+        parts = [decode_settlement(each.record or b"", form=int(each.schema or 0), name=settlement_id) for each in own]
+        return replace(parts[0], matches=tuple(match for part in parts for match in part.matches))
 
     def keep_totals(self, day: date, totals: DayTotals) -> bool:
         rows = totals.rows or ()

@@ -26,6 +26,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.search_terms import NO_KEYS
+from chalicelib.domain.settlement import Settlement
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
 
@@ -187,6 +188,16 @@ def encode_access(access: Access) -> bytes:
 def decode_access(record: bytes, *, form: int, name: str) -> Access:
     """The note as it was made. Raises Unreadable."""
     return _inflate(record, Access, form=form, name=name)
+
+
+def encode_settlement(settlement: Settlement) -> bytes:
+    """The report, or a part of it."""
+    return _deflate(settlement)
+
+
+def decode_settlement(record: bytes, *, form: int, name: str) -> Settlement:
+    """The report as it was kept. Raises Unreadable."""
+    return _inflate(record, Settlement, form=form, name=name)
 
 
 def inflate(record: bytes, *, form: int, name: str) -> bytes:

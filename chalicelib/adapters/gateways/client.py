@@ -13,6 +13,7 @@ from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_us
 from chalicelib.adapters.gateways.transport import HttpResponse, Transport
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
     GATEWAY_CONNECT,
@@ -103,6 +104,10 @@ class GatewayClient:
     def check_key(self) -> None:
         """See KeyedGateway."""
         self._key()
+
+    def transactions(self, page: int) -> TransactionPage | None:  # noqa: ARG002 - those that list have their own
+        """See the port: unless it says otherwise, a gateway lists nothing."""
+        return None
 
     def _key(self) -> tuple[str, str]:
         """The name and the value of the secret key. Raises Fault, BadSetting."""

@@ -39,6 +39,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "dispute_not_found": ProblemType(404, "No such dispute"),
     "attention_item_not_found": ProblemType(404, "No such attention item"),
     "closing_not_found": ProblemType(404, "No operator has closed this listing"),
+    "settlement_not_found": ProblemType(404, "No such report"),
     "method_not_allowed": ProblemType(405, "This path does not have that method"),
     "dates_unavailable": ProblemType(409, "The dates are not free"),
     "price_changed": ProblemType(409, "The price has changed"),

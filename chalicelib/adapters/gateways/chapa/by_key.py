@@ -18,6 +18,7 @@ from chalicelib.adapters.gateways.client import ClientOptions
 from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1, CHAPA_V2, GATEWAYS, ApiVersion, Mode
 from chalicelib.services.ports import Fault, Gateway, GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
@@ -98,6 +99,9 @@ class ChapaByKey:
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return with_usable_key(self._current).events(reference)
+
+    def transactions(self, page: int) -> TransactionPage | None:
+        return self._current().transactions(page)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -17,16 +17,20 @@ from chalicelib.adapters.gateways.chapa.v1_parsing import (
     read_link,
     read_refund,
     read_refund_status,
+    read_transactions,
     read_verification,
 )
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import FORM, GatewayClient
 from chalicelib.adapters.gateways.parsing import private_texts
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1
 from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
+PER_PAGE = 100
+"""How many transactions are asked for at once; Chapa may answer fewer."""
 _PHONE = re.compile(r"0[79][0-9]{8}", re.ASCII)
 
 
@@ -70,6 +74,9 @@ class ChapaV1(GatewayClient):
 
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return read_events(self._call("GET", f"/transaction/events/{quote(reference, safe='')}"))
+
+    def transactions(self, page: int) -> TransactionPage:
+        return read_transactions(self._call("GET", f"/transactions?page={page}&per_page={PER_PAGE}"))
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

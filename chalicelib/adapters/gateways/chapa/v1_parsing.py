@@ -29,6 +29,7 @@ from chalicelib.adapters.gateways.parsing import (
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, GatewayRejected, ReferenceUsed
+from chalicelib.domain.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import GatewayEvent, RefundAnswer, RefundGatewayStatus
 
@@ -214,3 +215,34 @@ def means_reference_used(reason: Reason) -> bool:
     field, text = reason
     about_reference = field in ("tx_ref", "merchant_reference") or (not field and _OF_REFERENCE.search(text))
     return bool(about_reference and _USED.search(text))
+
+
+def read_transactions(response: HttpResponse) -> TransactionPage:
+    """A page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read.
+
+    Its rows have no reference of ours, and amounts with three decimals.
+    """
+    data = read_fields(response).get("data")
+    rows = data.get("transactions") if isinstance(data, dict) else None
+    pagination = data.get("pagination") if isinstance(data, dict) else None
+    if response.status != 200 or not isinstance(rows, list) or not isinstance(pagination, dict):
+        raise unreadable_response(response)
+    found = [_transaction(row) for row in rows]
+    if None in found:
+        raise unreadable_response(response)
+    return TransactionPage(tuple(row for row in found if row), more=bool(pagination.get("next_page_url")))
+
+
+def _transaction(row: object) -> StatementRow | None:
+    if not isinstance(row, dict) or (reference := read_reference(row.get("ref_id"))) is None:
+        return None
+    customer = row.get("customer")
+    return StatementRow(
+        reference=reference,
+        status=STATUS_MAP.get(str(row.get("status")), "pending"),
+        amount=str(row.get("amount")),
+        currency=str(row.get("currency")),
+        fee="" if row.get("charge") is None else str(row.get("charge")),
+        at=read_instant(row.get("created_at")),
+        payer=str(customer.get("email") or "") if isinstance(customer, dict) else "",
+    )

@@ -23,12 +23,14 @@ from chalicelib.adapters.gateways.paystack.parsing import (
     read_refund,
     read_refund_in_list,
     read_refund_status,
+    read_transactions,
     read_verification,
 )
 from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
@@ -95,6 +97,9 @@ class Paystack(GatewayClient):
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
         """No call for a payment's log is documented."""
         return ()
+
+    def transactions(self, page: int) -> TransactionPage:
+        return read_transactions(self._call("GET", f"/transaction?page={page}&perPage={PAGE_SIZE}"))
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -30,6 +30,7 @@ from chalicelib.domain.booking import DisputeStatus, GatewayStatus
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import RefundAnswer, RefundGatewayStatus
 
@@ -250,3 +251,33 @@ def _refuse_bad_key(fields: Mapping[str, Any]) -> None:
     """A refused key is a 401, but is printed under 400 too."""
     if _is_refusal(fields) and read_message(fields) == "invalid key":
         raise GatewayBadAnswer("The payment gateway refused our credentials.", definitely_not_executed=True)
+
+
+def read_transactions(response: HttpResponse) -> TransactionPage:
+    """A page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read."""
+    fields = read_fields(response)
+    rows, meta = fields.get("data"), fields.get("meta")
+    if response.status != 200 or not isinstance(rows, list) or not isinstance(meta, dict):
+        raise unreadable_response(response)
+    found = [_transaction(row) for row in rows]
+    if None in found:
+        raise unreadable_response(response)
+    more = bool(rows) and str(meta.get("page")) != str(meta.get("pageCount"))
+    return TransactionPage(tuple(row for row in found if row), more=more)
+
+
+def _transaction(row: object) -> StatementRow | None:
+    if not isinstance(row, dict) or (number := read_id(row.get("id"))) is None:
+        return None
+    currency, customer = row.get("currency"), row.get("customer")
+    amount, fee = read_minor(row.get("amount"), currency), read_minor(row.get("fees"), currency)
+    return StatementRow(
+        reference=number,
+        status=STATUS_MAP.get(str(row.get("status")), "pending"),
+        amount=amount.decimal if amount else reported(row.get("amount")),
+        currency=str(currency),
+        tx_ref=read_word(row.get("reference")) or "",
+        fee=fee.decimal if fee else "",
+        at=read_instant(row.get("paid_at")) or read_instant(row.get("created_at")),
+        payer=str(customer.get("email") or "") if isinstance(customer, dict) else "",
+    )

@@ -1,0 +1,235 @@
+"""Match a gateway's statement with our books: a person's file, or what the gateway's API lists."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from chalicelib.domain.booking import Booking, GatewayStatus, Payment
+from chalicelib.domain.errors import FieldError, GatewayError, InvalidRequest, SettlementNotFound
+from chalicelib.domain.fingerprint import fingerprint
+from chalicelib.domain.ids import BookingId, booking_of
+from chalicelib.domain.ledger import day_of
+from chalicelib.domain.record import Record
+from chalicelib.domain.settlement import Match, OurPayment, Settlement, StatementRow, match
+from chalicelib.services.access import Principal, with_role
+from chalicelib.services.operators.ledger import lines_of_day
+from chalicelib.services.ports import Gateway, Ports
+from chalicelib.services.queries import read_bookings
+from chalicelib.services.search_keys import reference_key
+
+MOST_DAYS = 31
+MOST_PAGES = 40
+"""Of a gateway's list; what lies beyond makes the statement incomplete, never wrong."""
+BATCH = 100
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "reference": ("reference", "ref_id", "provider_reference", "reference number", "transaction id", "chapa reference"),
+    "tx_ref": ("tx_ref", "merchant reference", "our reference"),
+    "status": ("status", "gateway response"),
+    "amount": ("amount", "amount paid by your customer", "gross"),
+    "currency": ("currency",),
+    "fee": ("charge", "fee", "fees", "paystack fee"),
+    "at": ("created_at", "date", "transaction date", "paid_at"),
+}
+"""The headings of a statement's columns, in lower case. Others are passed over."""
+WORDS: Mapping[str, GatewayStatus] = {
+    "success": "paid",
+    "successful": "paid",
+    "approved": "paid",
+    "paid": "paid",
+    "pending": "pending",
+    "failed": "failed",
+    "cancelled": "failed",
+    "failed/cancelled": "failed",
+    "abandoned": "pending",
+    "refunded": "refunded",
+    "reversed": "reversed",
+}
+
+
+class _Asked(Record, frozen=True):
+    """What makes two requests the same."""
+
+    gateway: str
+    start: date
+    end: date
+    text: str
+
+
+def settle(
+    ports: Ports, principal: Principal | None, *, gateway: str, start: date, end: date, text: str | None
+) -> Settlement:
+    """Match the statement of a gateway for the days from ``start`` to ``end``, both included, in the stage's time zone.
+
+    ``text`` is a CSV that a person exported; without it the gateway's API is asked. Nothing but the report is written,
+    under an id that the same request makes again. Raises Forbidden, InvalidRequest.
+    """
+    with_role(principal, "operator")
+    if not start <= end <= start + timedelta(days=MOST_DAYS - 1):
+        raise InvalidRequest("The period does not fit.", errors=(FieldError("to", f"1 to {MOST_DAYS} days from from"),))
+    try:
+        asked = ports.gateways.named(gateway)
+    except KeyError:
+        raise InvalidRequest("No such gateway.", errors=(FieldError("gateway", "is not one of this stage"),)) from None
+    if text is None:
+        rows, complete = _pulled(ports, asked, start)
+        rows = [row for row in rows if row.at is None or start <= day_of(row.at, ports.rules.time_zone) <= end]
+    else:
+        rows, complete = list(read_csv(text)), True
+    books = _expected(ports, gateway, start, end)
+    found = _found(ports, gateway, rows, books)
+    matches = match(rows, found, books.values(), mode=asked.mode, complete=complete)
+    made = Settlement(
+        settlement_id=f"stl_{fingerprint(_Asked(gateway, start, end, text or ''))}",
+        gateway=gateway,
+        start=start,
+        end=end,
+        made_at=ports.clock.now(),
+        complete=complete,
+        matches=matches,
+    )
+    ports.ledger.keep_settlement(made)
+    return made
+
+
+def read_settlement(ports: Ports, principal: Principal | None, settlement_id: str) -> Settlement:
+    """A report that was made before. Raises Forbidden, SettlementNotFound."""
+    with_role(principal, "operator")
+    found = ports.ledger.settlement(settlement_id)
+    if found is None:
+        raise SettlementNotFound("There is no such report.")
+    return found
+
+
+def read_csv(text: str) -> Iterator[StatementRow]:
+    """The rows of a statement. Raises InvalidRequest for one without the columns that every row needs."""
+    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    headings = {name.strip().lower(): name for name in table.fieldnames or () if name}
+    columns = {
+        field: next((headings[name] for name in names if name in headings), None) for field, names in COLUMNS.items()
+    }
+    missing = [field for field in ("reference", "amount", "currency") if columns[field] is None]
+    if missing:
+        raise InvalidRequest("The file is no statement.", errors=(FieldError("csv", f"no column {missing[0]}"),))
+    for record in table:
+
+        def value(field: str, record: dict[str, Any] = record) -> str:
+            return str(record.get(columns[field] or "") or "").strip()
+
+        if value("reference"):
+            yield StatementRow(
+                reference=value("reference"),
+                status=WORDS.get(value("status").lower(), "pending") if columns["status"] else "paid",
+                amount=value("amount"),
+                currency=value("currency").upper(),
+                tx_ref=value("tx_ref"),
+                fee=value("fee"),
+                at=_instant(value("at")),
+            )
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _pulled(ports: Ports, gateway: Gateway, start: date) -> tuple[list[StatementRow], bool]:
+    """What the gateway lists since ``start``, newest first, and whether all of it was read.
+
+    Rows move to later pages while others come: the first page is read once more at the end.
+    """
+    since = datetime.combine(start, time(), ZoneInfo(ports.rules.time_zone))
+    rows: dict[str, StatementRow] = {}
+    try:
+        for number in range(1, MOST_PAGES + 1):
+            page = gateway.transactions(number)
+            if page is None:
+                raise InvalidRequest(
+                    "This gateway lists no transactions.", errors=(FieldError("csv", "send its statement as a file"),)
+                )
+            rows |= {row.reference: row for row in page.rows}
+            older = [row.at for row in page.rows if row.at is not None and row.at < since]
+            if not page.more or len(older) == len(page.rows):
+                again = gateway.transactions(1) if number > 1 else page
+                return list((rows | {row.reference: row for row in again.rows} if again else rows).values()), True
+    except GatewayError as error:
+        ports.observe("statement_incomplete", level="warning", gateway=gateway.name, code=error.code)
+    return list(rows.values()), False
+
+
+def _expected(ports: Ports, gateway: str, start: date, end: date) -> dict[str, OurPayment]:
+    """Our payments of these days at this gateway, by reference, as their bookings have them now."""
+    lines = [
+        line
+        for number in range((end - start).days + 1)
+        for line in lines_of_day(ports, start + timedelta(days=number))
+        if line.kind == "payment" and line.gateway == gateway
+    ]
+    tx_refs = {line.tx_ref for line in lines}
+    return {
+        each.reference or each.tx_ref: each
+        for each in _payments(ports, [line.booking_id for line in lines])
+        if each.tx_ref in tx_refs
+    }
+
+
+def _found(
+    ports: Ports, gateway: str, rows: Iterable[StatementRow], books: Mapping[str, OurPayment]
+) -> dict[str, OurPayment]:
+    """Our payment for each row: of these days, else by our own reference, else by the gateway's on any other day."""
+    found = {row.reference: books[row.reference] for row in rows if row.reference in books}
+    others = [row for row in rows if row.reference not in found]
+    named: dict[str, str] = {}
+    for row in others:
+        tx_ref = row.tx_ref or row.reference
+        if booking_of(tx_ref):
+            named[row.reference] = tx_ref
+            continue
+        booked = ports.ledger.of_reference(reference_key(ports, row.reference))
+        for line in booked:
+            if line.kind == "payment" and line.gateway == gateway:
+                named[row.reference] = line.tx_ref
+    ids = [BookingId(booking_of(tx_ref) or "") for tx_ref in named.values()]
+    known: dict[str, OurPayment] = {each.tx_ref: each for each in _payments(ports, ids)}
+    return found | {reference: known[tx_ref] for reference, tx_ref in named.items() if tx_ref in known}
+
+
+def _payments(ports: Ports, ids: Iterable[BookingId]) -> Iterator[OurPayment]:
+    unique = list(dict.fromkeys(ids))
+    for place in range(0, len(unique), BATCH):
+        for booking in read_bookings(ports, unique[place : place + BATCH]):
+            for payment in booking.payments:
+                yield _ours(booking, payment)
+
+
+def _ours(booking: Booking, payment: Payment) -> OurPayment:
+    done = sum(refund.amount.minor for refund in payment.refunds if refund.status == "refunded")
+    paid = [each for each in booking.payments if each.status == "completed"]
+    return OurPayment(
+        tx_ref=payment.tx_ref,
+        booking_id=booking.booking_id,
+        status=payment.status,
+        amount=payment.facts.received or payment.amount,
+        mode=payment.expected_mode,
+        reference=payment.facts.provider_reference or "",
+        reversed=bool(payment.reversal),
+        refunded=done,
+        owed_back=payment.refunded_or_owed.minor - done,
+        paid_before=payment in paid and not payment.accepted and len(paid) > 1,
+    )
+
+
+def sums(matches: Iterable[Match]) -> dict[str, int]:
+    """How many lines have each verdict."""
+    counts: dict[str, int] = {}
+    for each in matches:
+        counts[each.verdict] = counts.get(each.verdict, 0) + 1
+    return counts

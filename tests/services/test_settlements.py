@@ -1,0 +1,146 @@
+"""A gateway's statement against our books, end to end over the use case: files, pulled lists, and what they miss."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
+from chalicelib.domain.settlement import Settlement, StatementRow, TransactionPage
+from chalicelib.services.operators.settlements import read_csv, read_settlement, settle
+from tests.fakes import Fakes
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Harness
+from tests.replacing import replace
+
+HEADER = "Reference,Amount,Currency,Charge,Status,tx_ref\r\n"
+DAY = date(2027, 1, 2)
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+@pytest.fixture
+def ports(harness: Harness) -> Fakes:
+    return harness.ports
+
+
+@pytest.fixture
+def booking(harness: Harness) -> Booking:
+    booking = harness.confirmed_booking()
+    harness.sweep_and_drain()
+    return harness.stored_booking(booking)
+
+
+def row_of(booking: Booking, amount: str = "7350.000", status: str = "success", tx_ref: str = "") -> str:
+    return f'{booking.payments[0].facts.provider_reference},"{amount}",ETB,183.75,{status},{tx_ref}\r\n'
+
+
+def settled(ports: Fakes, text: str | None, *, start: date = DAY, end: date = DAY) -> Settlement:
+    return settle(ports, OPERATOR, gateway="chapa", start=start, end=end, text=text)
+
+
+def verdicts(made: Settlement) -> list[tuple[str, str]]:
+    return [(each.verdict, each.action) for each in made.matches]
+
+
+def test_a_file_that_agrees(ports: Fakes, booking: Booking) -> None:
+    made = settled(ports, HEADER + row_of(booking, "7,350.00"))
+    assert verdicts(made) == [("matched", "nothing")]
+    [only] = made.matches
+    assert (only.booking_id, only.tx_ref) == (booking.booking_id, booking.payments[0].tx_ref)
+    assert made.complete
+    assert read_settlement(ports, OPERATOR, made.settlement_id) == made
+
+
+def test_the_same_file_twice_changes_nothing(ports: Fakes, booking: Booking) -> None:
+    first = settled(ports, HEADER + row_of(booking))
+    lines = dict(ports.tables.lines)
+    assert settled(ports, HEADER + row_of(booking)) == first
+    assert ports.tables.lines == lines
+    assert list(ports.tables.settlements) == [first.settlement_id]
+    assert settled(ports, HEADER + row_of(booking, "1")).settlement_id != first.settlement_id
+
+
+def test_a_payment_of_another_day_is_found_by_its_reference(ports: Fakes, booking: Booking) -> None:
+    later = DAY + timedelta(days=3)
+    assert verdicts(settled(ports, HEADER + row_of(booking), start=later, end=later)) == [("matched", "nothing")]
+
+
+def test_a_payment_that_waits_here_is_found_by_our_reference(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking()
+    text = HEADER + f"APnew,7350.00,ETB,,success,{booking.payments[0].tx_ref}\r\n"
+    assert verdicts(settled(ports, text)) == [("other_status", "verify")]
+
+
+def test_what_the_file_does_not_name_and_what_we_do_not_know(ports: Fakes, booking: Booking) -> None:
+    made = settled(ports, HEADER + "APother,120.000,ETB,3.00,success,\r\n")
+    assert verdicts(made) == [("missing_here", "orphan"), ("missing_there", "verify")]
+
+
+def test_what_the_gateway_lists(ports: Fakes, booking: Booking) -> None:
+    reference = booking.payments[0].facts.provider_reference or ""
+    row = StatementRow(reference=reference, status="paid", amount="7350.000", currency="ETB", at=booking.created_at)
+    old = replace(row, reference="old", at=booking.created_at - timedelta(days=9))
+    ports.gateway.listed = [
+        TransactionPage((row,), more=True),
+        TransactionPage((row, old), more=True),
+        TransactionPage((old,), more=True),
+        TransactionPage((replace(old, reference="older"),), more=True),
+    ]
+    made = settled(ports, None)
+    assert verdicts(made) == [("matched", "nothing")]
+    assert made.complete
+    # It stops at the first page that has nothing of the period, and reads the first one again.
+    assert ports.call_log.names().count("gateway.transactions") == 4
+
+
+def test_a_list_that_breaks_off_is_incomplete_and_nothing_is_missing_there(ports: Fakes, booking: Booking) -> None:
+    row = StatementRow(reference="APnew", status="paid", amount="1", currency="ETB", at=booking.created_at)
+    ports.gateway.listed = [TransactionPage((row,), more=True)]
+    ports.gateway.fail_next("transactions", GatewayTimeout("slow", definitely_not_executed=False))
+    made = settled(ports, None)
+    assert not made.complete
+    assert verdicts(made) == [("not_compared", "nothing")]
+    assert ports.observe.events.count("statement_incomplete") == 1
+
+
+def test_two_payments_of_one_booking(harness: Harness, ports: Fakes) -> None:
+    booking = harness.held_booking(guest=GUEST_DAWIT)
+    ports.gateway.pay(booking.payments[0].tx_ref)
+    harness.webhook(booking.payments[0].tx_ref)
+    harness.sweep_and_drain()
+    assert verdicts(settled(ports, HEADER + row_of(harness.stored_booking(booking)))) == [("matched", "nothing")]
+
+
+@pytest.mark.parametrize("text", ["", "a,b,c\r\n1,2,3\r\n", "reference,currency\r\nR,ETB\r\n"])
+def test_a_file_that_is_no_statement(ports: Fakes, text: str) -> None:
+    with pytest.raises(InvalidRequest) as wrong:
+        settled(ports, text)
+    assert [error.field for error in wrong.value.errors] == ["csv"]
+
+
+def test_how_a_file_is_read() -> None:
+    text = '\ufeffTransaction Date,REF_ID,amount,Currency,fee,Anything\n2027-01-02,R1,"1,000.50",etb,,=x\n,,,,,\n'
+    [row] = read_csv(text)
+    assert (row.reference, row.amount, row.currency, row.fee, row.status) == ("R1", "1,000.50", "ETB", "", "paid")
+    assert row.at is not None
+    assert row.at.tzinfo is not None
+
+
+def test_who_may_and_what_is_asked_for(ports: Fakes) -> None:
+    with pytest.raises(Forbidden):
+        settle(ports, GUEST_HANNA, gateway="chapa", start=DAY, end=DAY, text="")
+    with pytest.raises(InvalidRequest):
+        settle(ports, OPERATOR, gateway="nobody", start=DAY, end=DAY, text="")
+    for end in (DAY - timedelta(days=1), DAY + timedelta(days=31)):
+        with pytest.raises(InvalidRequest):
+            settled(ports, HEADER, end=end)
+    with pytest.raises(SettlementNotFound):
+        read_settlement(ports, OPERATOR, "stl_x")
+    ports.gateway.listed = [None]
+    with pytest.raises(InvalidRequest):
+        settled(ports, None)
