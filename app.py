@@ -63,6 +63,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         hosts,
         ledger,
         listings,
+        messages,
         operators,
         pages,
         payments,

@@ -35,6 +35,7 @@ from chalicelib.services.ports import (
     Queue,
     Rules,
     Secrets,
+    SuppressionStore,
     Task,
 )
 from chalicelib.settings import Settings, settings
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.gateways.client import ClientOptions, KeyedGateway
     from chalicelib.adapters.oidc import Tokens
     from chalicelib.domain.booking import Payment
+    from chalicelib.domain.suppression import MailReport
 
 Function = Literal["api", "webhooks", "sweep", "canary", "reconcile", "send_emails"]
 
@@ -184,6 +186,12 @@ class Container:
         return DynamoClosings()
 
     @cached_property
+    def suppressions(self) -> SuppressionStore:
+        from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
+
+        return DynamoSuppressions(self.bookings.salt)
+
+    @cached_property
     def ledger(self) -> LedgerStore:
         from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 
@@ -221,7 +229,9 @@ class Container:
     def mailer(self) -> Mailer:
         from chalicelib.adapters.aws.ses import Ses
 
-        return Ses(lambda: self.client("ses"), self.settings.mail_from)
+        return Ses(
+            lambda: self.client("ses"), self.settings.mail_from, configuration_set=self.settings.mail_configuration_set
+        )
 
     @staticmethod
     def gateway_budget(budget: timedelta) -> AbstractContextManager[None]:
@@ -235,6 +245,12 @@ class Container:
         from chalicelib.adapters.aws.sqs import read_task
 
         return read_task(message)
+
+    def outbox_message_of(self, message: str) -> Task | MailReport:
+        """What a message of the ``emails`` queue is. Raises ValueError for anything else."""
+        from chalicelib.adapters.aws.ses_reports import is_report, read_report
+
+        return read_report(message) if is_report(message) else self.task_of(message)
 
     @cached_property
     def rules(self) -> Rules:
@@ -281,7 +297,7 @@ _PARTS: dict[Function, tuple[str, ...]] = {
     "sweep": ("bookings", "queue"),
     "canary": ("bookings", "listings", "gateways", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
-    "send_emails": ("bookings", "hosts", "ledger", "search_secrets", "letters", "mailer"),
+    "send_emails": ("bookings", "hosts", "suppressions", "ledger", "search_secrets", "letters", "mailer"),
 }
 _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),

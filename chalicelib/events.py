@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from chalicelib.container import Container, container
+from chalicelib.domain.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
 from chalicelib.services import canary
 from chalicelib.services.deliver import deliver
+from chalicelib.services.mail_reports import record_report
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
+
+M = TypeVar("M", bound=Task | MailReport)
 
 
 def on_schedule(context: Any) -> dict[str, int]:
@@ -70,38 +74,54 @@ def on_tasks(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do what is due for the bookings of a batch from the ``reconcile`` queue; answers the messages that failed."""
     public_url = _public_url()
     return _process_batch(
-        "reconcile", event, context, lambda ports, task, _: process_task(ports, task, public_url=public_url)
+        "reconcile",
+        event,
+        context,
+        lambda ports, task, _: process_task(ports, task, public_url=public_url),
+        read=container().task_of,
     )
 
 
 def on_emails(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Deliver the outbox entries that a batch from the ``emails`` queue names; answers the messages that failed."""
-    return _process_batch(
-        "send_emails",
-        event,
-        context,
-        lambda ports, task, first: deliver(ports, task.booking_id, task.entries, first_delivery=first),
-    )
+    """Deliver the outbox entries that a batch from the ``emails`` queue names, and record what SES reports of others.
+
+    Answers the messages that failed.
+    """
+
+    def work(ports: Container, message: Task | MailReport, first: bool) -> None:
+        if isinstance(message, MailReport):
+            record_report(ports, message)
+        else:
+            deliver(ports, message.booking_id, message.entries, first_delivery=first)
+
+    return _process_batch("send_emails", event, context, work, read=container().outbox_message_of)
 
 
 def _process_batch(
-    function: str, event: dict[str, Any], context: Any, work: Callable[[Container, Task, bool], object]
+    function: str,
+    event: dict[str, Any],
+    context: Any,
+    work: Callable[[Container, M, bool], object],
+    *,
+    read: Callable[[str], M],
 ) -> dict[str, Any]:
     """Process each message by itself: SQS delivers again those that fail, and none of the others.
 
-    ``work`` is told whether the queue hands the message out for the first time.
+    ``read`` raises ValueError for a body that it cannot read; ``work`` is told whether the queue hands the message out
+    for the first time.
     """
     from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     def handle(record: SQSRecord) -> None:
         try:
-            task = container().task_of(record.body)
+            task = read(record.body)
         except ValueError as error:
             # It will never be readable: after its last delivery the dead-letter queue keeps it for an operator.
             observe("task_unreadable", level="error", **describe_error(error))
             raise
-        with correlated(task.request_id or record.message_id, booking_id=task.booking_id):
+        request_id = task.request_id if isinstance(task, Task) else ""
+        with correlated(request_id or record.message_id, booking_id=task.booking_id):
             try:
                 with container().gateway_budget(TASK_GATEWAY_BUDGET):
                     work(container(), task, record.attributes.approximate_receive_count == "1")

@@ -71,6 +71,8 @@ class Settings(Record, frozen=True):
     mode: Mode
     """PAYMENT_MODE: which money is taken. Keys for the other money are refused, and so are payments with it."""
     mail_from: str
+    mail_configuration_set: str
+    """Of SES: through it bounces and complaints are reported; empty: none are."""
     commit: str
     """GUZO_COMMIT: what the package was made from; unknown on a developer's machine."""
     clock_file: str | None
@@ -145,6 +147,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         ),
         mode=mode("PAYMENT_MODE", "live" if stage == LIVE_STAGE else "test"),
         mail_from=text("MAIL_FROM", ""),
+        mail_configuration_set=text("MAIL_CONFIGURATION_SET", ""),
         commit=text("GUZO_COMMIT", "unknown"),
         clock_file=text("GUZO_CLOCK_FILE", "") or None,
     )

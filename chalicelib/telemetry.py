@@ -56,6 +56,7 @@ METRICS = frozenset(
         # e-mails
         "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded", "email_limited",
         "email_put_off", "email_refused", "email_broken", "email_without_address",
+        "email_bounced", "email_complained",
         # the ledger and search
         "line_put_off", "line_broken", "search_key_missing",
         # calls from and to the outside

@@ -24,6 +24,7 @@ from chalicelib.adapters.dynamodb.closings import DynamoClosings
 from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
+from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
 from chalicelib.adapters.dynamodb.tables import (
     AccountItem,
     BookingItem,
@@ -31,13 +32,21 @@ from chalicelib.adapters.dynamodb.tables import (
     LedgerItem,
     LettersItem,
     ListingItem,
+    MailboxItem,
     MonthItem,
     SaltItem,
     connect,
 )
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, ClosingStore, HostStore, LedgerStore, ListingStore
+from chalicelib.services.ports import (
+    BookingStore,
+    ClosingStore,
+    HostStore,
+    LedgerStore,
+    ListingStore,
+    SuppressionStore,
+)
 from local.stack.resources import create_table
 
 PREFIX = "guzo"
@@ -139,6 +148,7 @@ class DynamoBench:
         self.closings: ClosingStore = DynamoClosings(self.writes)
         self.hosts: HostStore = DynamoHosts(self.writes)
         self.ledger: LedgerStore = DynamoLedger(connection, self.writes)
+        self.suppressions: SuppressionStore = DynamoSuppressions(self.bookings.salt, self.writes)
 
     def another(self) -> BookingStore:
         return DynamoBookings(self.connection, self.writes)
@@ -212,14 +222,8 @@ def bind() -> Connection:
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
     models: tuple[Any, ...] = (
-        ListingItem,
-        MonthItem,
-        BookingItem,
-        AccountItem,
-        LettersItem,
-        HostItem,
-        SaltItem,
-        LedgerItem,
+        *(ListingItem, MonthItem, BookingItem, AccountItem, LettersItem),
+        *(HostItem, MailboxItem, SaltItem, LedgerItem),
     )
     before = [model._connection for model in models]
     try:

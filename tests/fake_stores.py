@@ -24,6 +24,7 @@ from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
 from chalicelib.domain.settlement import Settlement
+from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
@@ -86,6 +87,7 @@ class Tables:
     totals: dict[date, DayTotals] = field(default_factory=dict)
     accesses: list[Access] = field(default_factory=list)
     settlements: dict[str, Settlement] = field(default_factory=dict)
+    suppressions: dict[str, Suppression] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -629,6 +631,26 @@ class FakeHosts(Logged):
             saved = replace(host, version=host.version + 1)
             self.tables.hosts[host.host_id] = saved
             return saved
+
+
+class FakeSuppressions(Logged):
+    """The SuppressionStore port."""
+
+    port = "suppressions"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def find(self, address: str) -> Suppression | None:
+        with self.tables.lock:
+            return self.tables.suppressions.get(address.casefold())
+
+    @logged
+    def put(self, address: str, suppression: Suppression) -> None:
+        with self.tables.lock:
+            self.tables.suppressions[address.casefold()] = suppression
 
 
 def arrivals_among(

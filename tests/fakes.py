@@ -42,12 +42,13 @@ from chalicelib.services.ports import (
     RefundAnswer,
     RefundGatewayStatus,
     Rules,
+    SuppressionStore,
     Task,
     WebhookNotice,
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
-from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, FakeSuppressions, Tables
 from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
@@ -378,6 +379,7 @@ class Fakes:
         closings: ClosingStore | None = None,
         hosts: HostStore | None = None,
         ledger: LedgerStore | None = None,
+        suppressions: SuppressionStore | None = None,
     ) -> None:
         self.call_log = CallLog()
         self.tables = Tables()
@@ -387,6 +389,7 @@ class Fakes:
         self.hosts: HostStore = hosts or FakeHosts(self.tables, self.call_log)
         self.ledger: LedgerStore = ledger or FakeLedger(self.tables, self.call_log)
         self.search_secrets = FakeSecrets(key="the key that search works with")
+        self.suppressions: SuppressionStore = suppressions or FakeSuppressions(self.tables, self.call_log)
         self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.call_log)

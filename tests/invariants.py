@@ -20,7 +20,16 @@ from chalicelib.domain.booking import (
 from chalicelib.domain.ledger import line_of, money_moved
 from chalicelib.domain.lifecycle import due_at
 
-EMAIL_TRANSITIONS = {"owed": {"sent", "superseded", "limited", "failed", "acknowledged"}, "failed": {"acknowledged"}}
+EMAIL_TRANSITIONS = {
+    "owed": {"sent", "superseded", "limited", "failed", "bounced", "complained", "acknowledged"},
+    "sent": {"bounced", "complained", "owed"},
+    "failed": {"acknowledged", "owed"},
+    "bounced": {"complained", "acknowledged", "owed"},
+    "complained": {"acknowledged", "owed"},
+    "superseded": {"owed"},
+    "limited": {"owed"},
+    "acknowledged": {"owed", "bounced", "complained"},
+}
 
 
 def statuses_from_history(booking: Booking) -> dict[str, str]:
@@ -43,7 +52,7 @@ def statuses_of(booking: Booking) -> dict[str, str]:
     found |= {payment.tx_ref: payment.status for payment in booking.payments}
     found |= {refund.refund_id: refund.status for refund in booking.refunds}
     found |= {dispute.dispute_id: dispute.status for dispute in booking.disputes}
-    found |= {email.entry_id: email.status for email in booking.outbox if email.status != "owed"}
+    found |= {email.entry_id: email.status for email in booking.outbox if email.status != "owed" or email.resends}
     return found
 
 

@@ -29,13 +29,14 @@ from chalicelib.domain.booking import (
     Payment,
     Refund,
     RefundStatus,
+    WhyNot,
     get_payment,
 )
 from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ending import end_stay
-from chalicelib.domain.errors import InvalidRequest, NothingToDispute, PaymentDisputed
+from chalicelib.domain.errors import InvalidRequest, MessageNotTrue, NothingToDispute, PaymentDisputed
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
@@ -189,8 +190,7 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         yield from (_stay_ended, _stay_ended)
     if any(payment.status == "review" for payment in booking.payments):
         yield _resolved
-    if any(_acknowledgeable(booking)):
-        yield _acknowledged
+    yield from _steps_of_letters(booking)
     if any(refunding.left_to_refund(payment).minor for payment in booking.payments):
         yield _refund_owed
     if any(refund.status != "refunded" for refund in booking.refunds):
@@ -200,6 +200,13 @@ def _steps(booking: Booking, now: datetime) -> Iterator[Step]:
         yield from (_dispute_told, _dispute_told, _dispute_closed)
     if any(payment.checkout_url and not payment.link_cancelled for payment in booking.payments):
         yield _link_cancelled
+
+
+def _steps_of_letters(booking: Booking) -> Iterator[Step]:
+    if any(_acknowledgeable(booking)):
+        yield _acknowledged
+    if any(entry.status != "owed" for entry in booking.letters):
+        yield from (_reported, _resent)
 
 
 def _told(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -323,6 +330,25 @@ def _acknowledged(draw: Draw, booking: Booking, now: datetime) -> Booking:
     kind, subject = draw(st.sampled_from(list(_acknowledgeable(booking))))
     note = draw(st.sampled_from(("", "Told.")))
     return acknowledge(booking, kind, subject, actor=OPERATOR, note=note, now=now)
+
+
+def _reported(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """The mail service reports of a letter that it took."""
+    entry = draw(st.sampled_from([entry for entry in booking.letters if entry.status != "owed"]))
+    bounces: tuple[WhyNot, ...] = ("permanent", "transient", "undetermined")
+    why: WhyNot = draw(st.sampled_from((*bounces, "abuse")))
+    if entry.status in ("superseded", "limited", "failed"):
+        return booking  # it was never sent
+    return change_entry(booking, outbox.report(entry, "bounced" if why in bounces else "complained", why), now=now)
+
+
+def _resent(draw: Draw, booking: Booking, now: datetime) -> Booking:
+    """An operator has a letter sent again, unless it says what is not so any more."""
+    entry = draw(st.sampled_from(booking.letters))
+    try:
+        return outbox.resend(booking, entry.entry_id, actor=OPERATOR, note=draw(st.text(max_size=9)), now=now)
+    except MessageNotTrue:
+        return booking
 
 
 def _stay_ended(draw: Draw, booking: Booking, now: datetime) -> Booking:
@@ -474,7 +500,7 @@ def _mailed(draw: Draw, booking: Booking, now: datetime) -> Booking:
     """Every e-mail that is owed is claimed, and each comes to some end or is deferred."""
     for entry in booking.letters:
         if entry.status == "owed" and (entry.lease is None or not entry.lease.is_held(now)):
-            status = draw(st.sampled_from([status for status in get_args(EntryStatus) if status != "acknowledged"]))
+            status: EntryStatus = draw(st.sampled_from(("owed", "sent", "superseded", "limited", "failed")))
             claimed = outbox.claim(entry, owner="worker", now=now)
             done = replace(claimed, status=status, lease=None, tries=entry.tries + 1)
             booking = change_entry(booking, claimed if status == "owed" else done, now=now)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import permutations
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import responses
@@ -16,8 +16,10 @@ import responses
 import app
 from chalicelib import events
 from chalicelib.adapters.aws.sqs import read_task, write_task
+from chalicelib.container import Container
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, TASK_GATEWAY_BUDGET
 from chalicelib.services.ports import Fault, StoreBusy, Task
 from chalicelib.settings import BadSetting
@@ -45,6 +47,9 @@ class FakeContainer(Fakes):
 
     def task_of(self, message: str) -> Task:
         return read_task(message)
+
+    def outbox_message_of(self, message: str) -> Task | MailReport:
+        return Container.outbox_message_of(cast(Any, self), message)
 
     @contextmanager
     def gateway_budget(self, budget: timedelta) -> Iterator[None]:

@@ -20,7 +20,16 @@ Acknowledgeable = Literal["payment_reversed", "email", "dispute", "failing"]
 
 PAYMENT_REVERSED = "payment_reversed"
 NEEDS_A_PERSON = frozenset(
-    {"payment_review", "refund_attention", "email_failed", PAYMENT_REVERSED, "dispute_opened", "dispute_needs_response"}
+    {
+        "payment_review",
+        "refund_attention",
+        "email_failed",
+        "email_bounced",
+        "email_complained",
+        PAYMENT_REVERSED,
+        "dispute_opened",
+        "dispute_needs_response",
+    }
 )
 """The kinds of events after which somebody must look."""
 

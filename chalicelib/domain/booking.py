@@ -36,10 +36,15 @@ works on it, `refunded` when it is done, `attention` when a person must look."""
 DisputeStatus = Literal["needs_response", "under_review", "won", "lost"]
 """How a dispute stands: `needs_response`, it must be answered; `under_review`, the bank decides; `won`, the money stays
 with us; `lost`, it went back to the payer."""
-EntryStatus = Literal["owed", "sent", "superseded", "limited", "failed", "acknowledged"]
-"""``limited``: never sent, because its reader got as many letters that day as one address may get."""
-Undeliverable = Literal["no_address", "refused"]
-"""Why a letter was not delivered: no address is known, or the mail service refuses it."""
+EntryStatus = Literal["owed", "sent", "superseded", "limited", "failed", "bounced", "complained", "acknowledged"]
+"""What became of a letter: `owed` until it is sent, `sent` once the mail service took it; `superseded` if what it says
+held no more by then, `limited` if its reader got as many letters that day as one address may get; `failed` if it could
+not be sent, `bounced` if it came back, `complained` if its reader calls it abuse; `acknowledged` once an operator dealt
+with one of these."""
+WhyNot = Literal["no_address", "suppressed", "refused", "permanent", "transient", "undetermined", "abuse"]
+"""Why a letter did not arrive: `no_address` is known; it is `suppressed`, because its address bounced or complained
+before; the mail service `refused` it; the mailbox is not there (`permanent`), is full or away (`transient`), or it came
+back for reasons that nobody gave (`undetermined`); or its reader calls it `abuse`."""
 LetterKind = Literal[
     "booking_confirmed",
     "hold_expired",
@@ -50,6 +55,9 @@ LetterKind = Literal[
     "host_new_booking",
     "host_cancelled",
 ]
+"""What a letter tells. The guest: `booking_confirmed`, that the `hold_expired`, that a `payment_failed`,
+`booking_cancelled`, `money_returned` when money goes back by itself or by hand, `stay_ended` early. The host:
+`host_new_booking`, `host_cancelled`."""
 LineKind = Literal["payment", "refund", "reversal"]
 """What a line of the ledger tells of: a `payment` that came, a `refund` that is done, or a `reversal`, by which the
 gateway took a payment back without a refund."""
@@ -352,7 +360,8 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
 
     ``about`` is the tx_ref or refund id that it tells of, or nothing. ``due_at`` is when the clock enqueues it
     (again). ``lease`` is held by the worker that claimed it; a first delivery needs none, because the queue hides its
-    message meanwhile. ``tries`` counts the times that its delivery was deferred. ``why`` says why it failed.
+    message meanwhile. ``tries`` counts the times that its delivery was deferred. ``why`` says why it did
+    not arrive, ``resends`` how often a person had it sent again.
     """
 
     entry_id: str
@@ -362,7 +371,8 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
     status: EntryStatus = "owed"
     lease: Lease | None = None
     tries: int = 0
-    why: Undeliverable | Literal[""] = ""
+    why: WhyNot | Literal[""] = ""
+    resends: int = 0
 
     @property
     def is_line(self) -> bool:
@@ -375,13 +385,15 @@ class OutboxEntry(Record, frozen=True, kw_only=True):
 
     @property
     def needs_a_person(self) -> bool:
-        """Refused for good, or tried in vain for most of a day; the latter is tried on all the same.
+        """It did not arrive, or was tried in vain for most of a day; the latter is tried on all the same.
 
         A line of the ledger is tried for ever: nobody can write it instead.
         """
         if self.is_line:
             return False
-        return self.status == "failed" or (self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION)
+        return self.status in ("failed", "bounced", "complained") or (
+            self.status == "owed" and self.tries >= ENTRY_TRIES_BEFORE_ATTENTION
+        )
 
 
 class StayEnd(Record, frozen=True, kw_only=True):
@@ -464,6 +476,9 @@ class Booking(Record, frozen=True, kw_only=True):
 
     def dispute(self, dispute_id: str) -> Dispute | None:
         return next((dispute for dispute in self.disputes if dispute.dispute_id == dispute_id), None)
+
+    def letter(self, entry_id: str) -> OutboxEntry | None:
+        return next((entry for entry in self.letters if entry.entry_id == entry_id), None)
 
     def entry(self, entry_id: str) -> OutboxEntry | None:
         return next((entry for entry in self.outbox if entry.entry_id == entry_id), None)

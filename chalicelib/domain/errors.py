@@ -18,6 +18,7 @@
     │   ├── ClosingNotFound       closing_not_found         no operator has closed this listing
     │   ├── AccountNotFound       account_not_found         no token has such a ``sub``
     │   ├── DisputeNotFound       dispute_not_found
+    │   ├── MessageNotFound       message_not_found
     │   ├── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     │   └── SettlementNotFound    settlement_not_found      no report of this id
     ├── Conflict
@@ -31,6 +32,9 @@
     │   ├── NotInReview           not_in_review             there is nothing for an operator to resolve
     │   ├── NotInAttention        not_in_attention          there is nothing for an operator to resolve
     │   ├── WrongResolutionCall   wrong_resolution_call     another call than acknowledge resolves it
+    │   ├── MessageNotTrue        message_not_true          what a letter says does not hold any more
+    │   ├── NoAddress             no_address                nobody knows where to send a letter
+    │   ├── AddressSuppressed     address_suppressed        letters to it bounced, or its reader complained
     │   ├── StayBegun             stay_begun
     │   ├── StayNotBegun          stay_not_begun            a stay ends early once it has begun
     │   ├── StayOver              stay_over                 and not once it is over
@@ -162,6 +166,10 @@ class SettlementNotFound(NotFound):
     code = "settlement_not_found"
 
 
+class MessageNotFound(NotFound):
+    code = "message_not_found"
+
+
 class Conflict(Refusal):
     code = "conflict"
 
@@ -223,6 +231,18 @@ class NotInAttention(Conflict):
 
 class WrongResolutionCall(Conflict):
     code = "wrong_resolution_call"
+
+
+class MessageNotTrue(Conflict):
+    code = "message_not_true"
+
+
+class NoAddress(Conflict):
+    code = "no_address"
+
+
+class AddressSuppressed(Conflict):
+    code = "address_suppressed"
 
 
 class StayBegun(Conflict):

@@ -64,6 +64,11 @@ def mailbox_id(salt: bytes, address: str, day: date) -> str:
     return _encode(_keyed(salt, "mailbox", address.casefold(), day.isoformat()), 26)
 
 
+def address_id(salt: bytes, address: str) -> str:
+    """A stand-in for an e-mail address, whatever the case of its letters (26 characters, 128 bits)."""
+    return _encode(_keyed(salt, "address", address.casefold()), 26)
+
+
 def tx_ref_of(booking_id: BookingId, attempt: int) -> TxRef:
     """The reference of a booking's ``attempt``-th payment, counted from 1."""
     return TxRef(f"{booking_id}-{attempt}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Literal
 
 from chalicelib.domain.booking import (
     Actor,
@@ -17,15 +18,19 @@ from chalicelib.domain.booking import (
     LetterKind,
     LineKind,
     OutboxEntry,
-    Undeliverable,
+    WhyNot,
     append_event,
     event_of,
 )
+from chalicelib.domain.errors import MessageNotFound, MessageNotTrue
 from chalicelib.domain.host import Notify
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_FIRST, OUTBOX_RETRY_MAX
 
 EMAIL = Actor("email")
+
+MAX_RESENDS = 9
+"""How often a person may have one letter sent again: the history of a booking has a bound."""
 
 
 def enqueue(booking: Booking, kind: LetterKind | LineKind, *, now: datetime, about: str = "") -> Booking:
@@ -101,13 +106,45 @@ def to_enqueue(before: Booking, after: Booking) -> tuple[str, ...]:
         for entry in after.outbox
         if entry.status == "owed"
         and entry.lease is None
-        and ((old := known.get(entry.entry_id)) is None or (old.due_at < entry.due_at and old.tries == entry.tries))
+        and (
+            (old := known.get(entry.entry_id)) is None
+            or old.status != "owed"
+            or (old.due_at < entry.due_at and old.tries == entry.tries)
+        )
     )
 
 
-def fail(entry: OutboxEntry, why: Undeliverable) -> OutboxEntry:
+def fail(entry: OutboxEntry, why: WhyNot) -> OutboxEntry:
     """Not to be delivered as things are: a person is asked."""
     return replace(entry, status="failed", lease=None, why=why)
+
+
+def report(entry: OutboxEntry, outcome: Literal["bounced", "complained"], why: WhyNot) -> OutboxEntry:
+    """What became of a letter that was sent. A repeat changes nothing; that its reader complained is the last word."""
+    if entry.why and (outcome == "bounced" or entry.why == why):
+        return entry
+    return replace(entry, status=outcome, lease=None, why=why)
+
+
+def resend(booking: Booking, entry_id: str, *, actor: Actor, note: str, now: datetime) -> Booking:
+    """Owe a letter once more. Nothing changes where it is owed already. Raises MessageNotFound, MessageNotTrue."""
+    entry = booking.letter(entry_id)
+    if entry is None:
+        raise MessageNotFound("There is no such message.")
+    if entry.status == "owed":
+        return booking
+    if entry.resends >= MAX_RESENDS:
+        raise MessageNotTrue(f"It was sent again {MAX_RESENDS} times already.")
+    if not still_true(entry, booking, now=now):
+        raise MessageNotTrue("What it says is not true any more.")
+    owed = replace(
+        entry, status="owed", due_at=now + OUTBOX_MESSAGE, lease=None, tries=0, why="", resends=entry.resends + 1
+    )
+    outbox = tuple(owed if each is entry else each for each in booking.outbox)
+    event = event_of(
+        actor, "email_resent", now=now, subject=entry_id, before=entry.status, after="owed", detail=note or entry.kind
+    )
+    return append_event(replace(booking, outbox=outbox), event)
 
 
 def address_of(entry: OutboxEntry, booking: Booking, host: Notify) -> str:

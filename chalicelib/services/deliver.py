@@ -21,7 +21,7 @@ from chalicelib.domain.record import replace
 from chalicelib.domain.timing import LEDGER_LATE_MARGIN, LETTERS_COUNTED, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
 from chalicelib.services.hosts import host_of
-from chalicelib.services.ports import Fault, MailBusy, MailRefused, Ports, StoreBusy
+from chalicelib.services.ports import Fault, Letter, MailBusy, MailRefused, Ports, StoreBusy
 from chalicelib.services.reconcile import maybe_twice
 from chalicelib.services.search_keys import reference_key
 from chalicelib.services.updating import Decision, Observation, update
@@ -45,9 +45,6 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
     outcomes = {entry.entry_id: _deliver(ports, booking, entry, host) for entry in ready}
     before = {entry.entry_id: entry for entry in ready}
 
-    def of(entry_id: str) -> dict[str, str]:
-        return {"booking_id": booking_id, "entry_id": entry_id}
-
     def mark(current: Booking, _: Availability) -> Decision:
         ours: dict[str, OutboxEntry] = {}
         doubts: list[Observation] = []
@@ -55,12 +52,8 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
             known = current.entry(entry_id)
             if known == before[entry_id]:
                 ours[entry_id] = outcome
-            elif _went_out(outcome) and known != outcome:
-                # Another worker had it as well, and will have sent it, too.
-                doubts.append(Observation("email_sent_twice", "warning", of(entry_id)))
-            elif _went_out(outcome) and before[entry_id].lease is None:
-                # Another worker marked it, or our own mark went through and its answer was lost.
-                doubts.append(Observation("email_maybe_twice", "warning", of(entry_id)))
+            elif _went_out(outcome):
+                doubts += _doubts(known, before[entry_id], outcome, booking_id)
         return Decision(outbox.with_entries(current, ours, now=ports.clock.now()), tuple(doubts))
 
     update(ports, booking, mark)
@@ -70,6 +63,23 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
 def _went_out(outcome: OutboxEntry) -> bool:
     """A letter was sent. A line of the ledger stands there once, whoever wrote it."""
     return outcome.status == "sent" and not outcome.is_line
+
+
+def _doubts(
+    known: OutboxEntry | None, before: OutboxEntry, sent: OutboxEntry, booking_id: BookingId
+) -> list[Observation]:
+    """Whether an entry that somebody else marked meanwhile was sent more than once."""
+    named = {"booking_id": booking_id, "entry_id": sent.entry_id}
+    if known is not None and known.status in ("bounced", "complained"):
+        # The mail service was faster with its report of this very letter.
+        return []
+    if known != sent:
+        # Another worker had it as well, and will have sent it, too.
+        return [Observation("email_sent_twice", "warning", named)]
+    if before.lease is None:
+        # Another worker marked it, or our own mark went through and its answer was lost.
+        return [Observation("email_maybe_twice", "warning", named)]
+    return []
 
 
 def _deliverable(booking: Booking, entries: tuple[str, ...], *, now: datetime) -> tuple[OutboxEntry, ...]:
@@ -109,14 +119,11 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
     if not still_true(entry, booking, now=now):
         ports.observe("email_superseded", booking_id=booking.booking_id, kind=entry.kind)
         return replace(entry, status="superseded", lease=None)
-    if not outbox.address_of(entry, booking, host):
-        ports.observe("email_without_address", level="error", booking_id=booking.booking_id, kind=entry.kind)
-        return outbox.fail(entry, "no_address")
+    about = Letter(booking.booking_id, entry.entry_id, entry.resends)
     try:
-        if not entry.to_host and not _counted(ports, booking, entry, now=now):
-            ports.observe("email_limited", level="warning", booking_id=booking.booking_id, kind=entry.kind)
-            return replace(entry, status="limited", lease=None)
-        ports.mailer.send(ports.letters.render(entry, booking, host))
+        if (kept_back := _kept_back(ports, booking, entry, host, now=now)) is not None:
+            return kept_back
+        ports.mailer.send(replace(ports.letters.render(entry, booking, host), about=about))
     except (MailBusy, StoreBusy):
         ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.defer(entry, now=now)
@@ -128,6 +135,24 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
         return outbox.defer(entry, now=now)
     ports.observe("email_sent", booking_id=booking.booking_id, kind=entry.kind)
     return replace(entry, status="sent", lease=None)
+
+
+def _kept_back(
+    ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify, *, now: datetime
+) -> OutboxEntry | None:
+    """What becomes of a letter that nobody can, wants to, or may get; None: it is to be sent."""
+    address = outbox.address_of(entry, booking, host)
+    if not address:
+        ports.observe("email_without_address", level="error", booking_id=booking.booking_id, kind=entry.kind)
+        return outbox.fail(entry, "no_address")
+    suppression = ports.suppressions.find(address)
+    if suppression is not None and not suppression.is_lifted:
+        ports.observe("email_suppressed", level="warning", booking_id=booking.booking_id, kind=entry.kind)
+        return outbox.fail(entry, "suppressed")
+    if not entry.to_host and not _counted(ports, booking, entry, now=now):
+        ports.observe("email_limited", level="warning", booking_id=booking.booking_id, kind=entry.kind)
+        return replace(entry, status="limited", lease=None)
+    return None
 
 
 def _write_line(ports: Ports, booking: Booking, entry: OutboxEntry, *, now: datetime) -> OutboxEntry:

@@ -25,6 +25,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
 from chalicelib.domain.settlement import Settlement, TransactionPage
+from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
 
@@ -396,6 +397,16 @@ class LedgerStore(Protocol):
         """Keep the rows of a day; False when a line came since its generation was read, and nothing is kept."""
 
 
+class SuppressionStore(Protocol):
+    """Which addresses are not written to; found by a keyed hash, whatever the case of their letters."""
+
+    def find(self, address: str) -> Suppression | None:
+        """What is known of an address; it may be a second old. Raises Unreadable, StoreBusy."""
+
+    def put(self, address: str, suppression: Suppression) -> None:
+        """Remember this of an address, in place of what was known. Raises StoreBusy."""
+
+
 class Opening(Record, frozen=True):
     """What a gateway needs to know to open a payment; ``phone`` in the form of a ``Contact``."""
 
@@ -541,8 +552,19 @@ class Attachment(Record, frozen=True):
     content: bytes
 
 
+class Letter(Record, frozen=True):
+    """One sending of one letter: ``resends`` is how often it was sent again before."""
+
+    booking_id: BookingId
+    entry_id: str
+    resends: int
+
+
 class Message(Record, frozen=True):
-    """An e-mail, ready to be sent. An answer to it goes to ``reply_to``, where that is not empty."""
+    """An e-mail, ready to be sent. An answer to it goes to ``reply_to``, where that is not empty.
+
+    ``about`` names the letter to the mail service, whose reports of a bounce or a complaint name it likewise.
+    """
 
     to: str
     subject: str
@@ -550,6 +572,7 @@ class Message(Record, frozen=True):
     html: str
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
+    about: Letter | None = None
 
 
 class Gateways(Protocol):
@@ -644,6 +667,8 @@ class Ports(Protocol):
     def closings(self) -> ClosingStore: ...
     @property
     def hosts(self) -> HostStore: ...
+    @property
+    def suppressions(self) -> SuppressionStore: ...
     @property
     def ledger(self) -> LedgerStore: ...
     @property

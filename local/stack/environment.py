@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +30,9 @@ ALL_GATEWAYS = "ETB:chapa USD:chapa KES:paystack NGN:paystack GHS:paystack ZAR:p
 
 # The origin that the examples of the API's documents use.
 EXAMPLE_ORIGIN = "https://shop.example.et"
+
+# What the template calls it at this stage.
+MAIL_CONFIGURATION_SET = "guzo-local"
 
 OF_SOMEBODY_ELSE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
@@ -169,6 +173,7 @@ def app_environment(
     origins = [outer.get("RETURN_ORIGINS", EXAMPLE_ORIGIN), addresses.local, addresses.api]
     return {
         "GUZO_STAGE": "local",
+        "MAIL_CONFIGURATION_SET": MAIL_CONFIGURATION_SET,
         **resources.environment(),
         "CHAPA_BASE_URL": chapa.base_url,
         "PAYSTACK_BASE_URL": paystack_access(outer, addresses).base_url,
@@ -196,9 +201,12 @@ def put_secrets(path: str, chapa: GatewayAccess, paystack: GatewayAccess) -> Non
         ssm.put_parameter(Name=f"{path}/{name}", Value=value, Type="SecureString", Overwrite=True)
 
 
-def verify_sender(address: str) -> None:
-    """Verify the sender's address: SES sends for verified identities only."""
-    boto3.client("ses").verify_email_identity(EmailAddress=address)
+def prepare_mail(address: str) -> None:
+    """Verify the sender's address, since SES sends for verified identities only; make the configuration set."""
+    ses = boto3.client("ses")
+    ses.verify_email_identity(EmailAddress=address)
+    with suppress(ses.exceptions.ConfigurationSetAlreadyExistsException):
+        ses.create_configuration_set(ConfigurationSet={"Name": MAIL_CONFIGURATION_SET})
 
 
 def export_lines(environment: Mapping[str, str]) -> str:

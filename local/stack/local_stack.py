@@ -22,13 +22,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import boto3
 from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
 
 from local.sandboxes.core.record_file import RecordFile
 from local.sandboxes.core.sandbox import Sandboxes
-from local.stack import controls, home_page, issuer, mailbox, rights, sandboxes, seed, storefront
+from local.stack import controls, home_page, issuer, mail_simulator, mailbox, rights, sandboxes, seed, storefront
 from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
 from local.stack.clock import LocalClock
 from local.stack.data_folder import DataFolder, OtherForm
@@ -41,8 +42,8 @@ from local.stack.environment import (
     export_lines,
     keep_to_this_machine,
     paystack_access,
+    prepare_mail,
     put_secrets,
-    verify_sender,
 )
 from local.stack.gateway_keys import mode_of_local_stack
 from local.stack.ministack import ROOT, MiniStack
@@ -149,11 +150,12 @@ class Stack:
         ours["PAYMENT_MODE"] = mode
         os.environ.update(ours)
         put_secrets(os.environ["SECRETS_PATH"], chapa, other)
-        verify_sender(os.environ["MAIL_FROM"])
+        prepare_mail(os.environ["MAIL_FROM"])
         self.env_file.write_text(export_lines({**aws_variables(), **ours}), encoding="utf-8")
 
         rights.listen(resources, STAGE, os.environ["MAIL_FROM"], used=self.rights_file)
-        post = mailbox.Mailbox(clock.now, file=RecordFile(data.emails))
+        report = mail_simulator.sender(boto3.client("sqs"), resources.emails_queue_url)
+        post = mailbox.Mailbox(clock.now, file=RecordFile(data.emails), report=report)
         post.listen()
         app = config.chalice_app
         isolate_threads(app)

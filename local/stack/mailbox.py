@@ -24,6 +24,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template
 
 from local.sandboxes.core.record_file import RecordFile
 from local.stack.clock import stamp
+from local.stack.mail_simulator import Event, reports_of
 
 CALLS = ("sesv2.SendEmail", "ses.SendEmail", "ses.SendRawEmail")
 
@@ -55,14 +56,20 @@ class Mailbox:
     """Keeps the messages that were sent, oldest first."""
 
     def __init__(
-        self, now: Callable[[], datetime], emulator: str | None = None, file: RecordFile | None = None
+        self,
+        now: Callable[[], datetime],
+        emulator: str | None = None,
+        file: RecordFile | None = None,
+        report: Callable[[Event], None] = lambda _: None,
     ) -> None:
         """`now` dates the messages. With `emulator`, a MiniStack's URL, its messages are shown instead.
 
-        With a `file`, its messages are loaded, and new ones are written to it.
+        With a `file`, its messages are loaded, and new ones are written to it. `report` is given what SES would report
+        of those to addresses of its simulator.
         """
         self._now = now
         self._emulator = emulator
+        self._report = report
         self._lock = threading.Lock()
         self._file = file
         self._letters = [msgspec.json.decode(record, type=Letter) for record in file.load()] if file else []
@@ -81,11 +88,16 @@ class Mailbox:
             return list(self._letters)
 
     def _taken(self, http_response: Any, context: dict[str, Any], **_: Any) -> None:
-        if http_response.status_code == 200 and "guzo_message" in context:
-            with self._lock:
-                self._letters.append(read_call(context["guzo_message"], stamp(self._now())))
-                if self._file is not None:
-                    self._file.append(str(len(self._letters)), self._letters[-1])
+        if http_response.status_code != 200 or "guzo_message" not in context:
+            return
+        call = context["guzo_message"]
+        letter = read_call(call, stamp(self._now()))
+        with self._lock:
+            self._letters.append(letter)
+            if self._file is not None:
+                self._file.append(str(len(self._letters)), letter)
+        for event in reports_of(letter.to.split(", "), call, self._now()):
+            self._report(event)
 
 
 def _keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

@@ -55,6 +55,8 @@ def needs_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterato
     elif service == "ses" and operation == "SendRawEmail":
         source = params["Source"]
         yield Need("ses:SendRawEmail", arn("ses", f"identity/{source}"), {"ses:FromAddress": source})
+        if through := params.get("ConfigurationSetName"):
+            yield Need("ses:SendRawEmail", arn("ses", f"configuration-set/{through}"), {"ses:FromAddress": source})
     else:
         raise ValueError(f"Which rights does {service}:{operation} need? Say so here.")
 
@@ -154,6 +156,7 @@ def values_of(resources: Resources, stage: str, mail_from: str) -> dict[str, str
         "AWS::StackName": f"guzo-{stage}",
         "Stage": stage,
         "MailFrom": mail_from,
+        "MailConfiguration": f"guzo-{stage}",
         "ListingsTable.Arn": table_arn(resources.listings_table),
         "BookingsTable.Arn": table_arn(resources.bookings_table),
         "LedgerTable.Arn": table_arn(resources.ledger_table),

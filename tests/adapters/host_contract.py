@@ -1,4 +1,4 @@
-"""What every HostStore must do: one suite, run on the fakes and on DynamoDB."""
+"""What every HostStore and SuppressionStore must do: one suite, run on the fakes and on DynamoDB."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.suppression import Suppression
 from chalicelib.services.ports import VersionLost
 from tests.adapters.store_contract import Bench
-from tests.builders import HOST, NOW
+from tests.builders import HOST, NOW, a_booking_id
 from tests.replacing import replace
 
 FULL = Host(
@@ -18,6 +19,7 @@ FULL = Host(
     created_at=NOW,
     updated_at=NOW,
 )
+BOUNCED = Suppression(outcome="bounced", since=NOW, booking_id=a_booking_id(), entry_id="1")
 
 
 class HostContract:
@@ -43,3 +45,16 @@ class HostContract:
         with pytest.raises(VersionLost):
             bench.hosts.save(replace(first, tax=None))
         assert bench.hosts.load(HOST) == second
+
+    def test_a_suppressed_address_is_found_whatever_the_case_of_its_letters(self, bench: Bench) -> None:
+        assert bench.suppressions.find("hanna@gmail.com") is None
+        bench.suppressions.put("Hanna@GMail.com", BOUNCED)
+        for same in ("hanna@gmail.com", "HANNA@gmail.com"):
+            assert bench.suppressions.find(same) == BOUNCED
+        assert bench.suppressions.find("hana@gmail.com") is None
+
+    def test_what_is_known_last_of_an_address_stands(self, bench: Bench) -> None:
+        lifted = replace(BOUNCED, lifted_at=NOW, lifted_by=PersonId("operator-sara"))
+        for known in (BOUNCED, lifted, BOUNCED):
+            bench.suppressions.put("hanna@gmail.com", known)
+            assert bench.suppressions.find("hanna@gmail.com") == known

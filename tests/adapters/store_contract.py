@@ -35,6 +35,7 @@ from chalicelib.services.ports import (
     NightsShort,
     Page,
     SearchPart,
+    SuppressionStore,
     Unreadable,
     VersionLost,
 )
@@ -83,6 +84,7 @@ class Bench(Protocol):
     listings: ListingStore
     closings: ClosingStore
     hosts: HostStore
+    suppressions: SuppressionStore
 
     def another(self) -> BookingStore:
         """A second store over the same tables, as another process has it."""

@@ -6,13 +6,20 @@ import pytest
 
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import BookingStore, ClosingStore, HostStore, LedgerStore, ListingStore
+from chalicelib.services.ports import (
+    BookingStore,
+    ClosingStore,
+    HostStore,
+    LedgerStore,
+    ListingStore,
+    SuppressionStore,
+)
 from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
-from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, Tables
+from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, FakeSuppressions, Tables
 
 
 class FakeBench:
@@ -23,6 +30,7 @@ class FakeBench:
         self.closings: ClosingStore = FakeClosings(self.tables)
         self.hosts: HostStore = FakeHosts(self.tables)
         self.ledger: LedgerStore = FakeLedger(self.tables)
+        self.suppressions: SuppressionStore = FakeSuppressions(self.tables)
 
     def another(self) -> BookingStore:
         return FakeBookings(self.tables)

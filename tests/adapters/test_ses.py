@@ -16,8 +16,9 @@ from moto import mock_aws
 from moto.ses.models import ses_backends
 
 from chalicelib.adapters.aws.ses import Ses, mime
+from chalicelib.domain.ids import BookingId
 from chalicelib.domain.text import one_line
-from chalicelib.services.ports import Attachment, MailBusy, MailRefused, Message
+from chalicelib.services.ports import Attachment, Letter, MailBusy, MailRefused, Message
 
 OURS = "bookings@guzo.example"
 SUBJECT = "ቦታዎ ተረጋግጧል፤ Guzo GZ0123456789ABCD — Lalibela"
@@ -55,6 +56,34 @@ def test_it_is_text_and_html_side_by_side_with_the_attachment_after_them() -> No
     assert calendar.get_content_disposition() == "attachment"
     assert calendar["Content-Type"].params == {"charset": "utf-8", "method": "PUBLISH"}
     assert calendar.get_payload(decode=True) == ICS.content
+
+
+def sent_with(message: Message, **options: str) -> dict[str, Any]:
+    """What SES's client is called with."""
+    calls: list[dict[str, Any]] = []
+
+    class Client:
+        def send_raw_email(self, **call: Any) -> None:
+            calls.append(call)
+
+    Ses(Client, OURS, **options).send(message)
+    [call] = calls
+    return call
+
+
+def test_a_letter_is_named_to_ses_so_that_reports_of_it_find_it() -> None:
+    about = Letter(BookingId("GZ4T1B8WCD7K2M9Q"), "2", 1)
+    call = sent_with(letter(about=about), configuration_set="guzo-test")
+    assert {tag["Name"]: tag["Value"] for tag in call["Tags"]} == {
+        "booking": "GZ4T1B8WCD7K2M9Q",
+        "entry": "2",
+        "resend": "1",
+    }
+    assert call["ConfigurationSetName"] == "guzo-test"
+
+
+def test_without_a_configuration_set_none_is_named() -> None:
+    assert set(sent_with(letter())) == {"Source", "Destinations", "RawMessage", "Tags"}
 
 
 def test_an_answer_goes_where_the_letter_says() -> None:

@@ -18,8 +18,8 @@ from tests.harness import PUBLIC, Harness, a_request
 from tests.units import Meter, size_of
 
 BEFORE_THE_LEDGER = 19
-MOST_WRITES, MOST_READS = BEFORE_THE_LEDGER + 4, 5.5
-"""The half: the host's profile, read when her letter is delivered."""
+MOST_WRITES, MOST_READS = BEFORE_THE_LEDGER + 4, 6.5
+"""Three reads are halves: the host's profile, and for each of two letters whether its address is written to."""
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 
@@ -38,7 +38,13 @@ def book(harness: Harness) -> Booking:
 def harness(bench: DynamoBench) -> Harness:
     """A harness over the real stores, with its listing published, and ids as long as Cognito's and AWS's."""
     harness = Harness(host_id=PersonId(str(uuid4())))
-    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings, hosts=bench.hosts, ledger=bench.ledger)
+    harness.ports = Fakes(
+        bookings=bench.bookings,
+        listings=bench.listings,
+        hosts=bench.hosts,
+        suppressions=bench.suppressions,
+        ledger=bench.ledger,
+    )
     bench.listings.publish(harness.listing)
     return harness
 

@@ -52,6 +52,7 @@ def everything() -> list[str]:
         *queues,
         arn("ssm", "parameter/guzo/local"),
         arn("ses", f"identity/{MAIL_FROM}"),
+        arn("ses", "configuration-set/guzo-local"),
     ]
 
 

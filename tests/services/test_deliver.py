@@ -43,10 +43,12 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
         "bookings.load",
         "bookings.save",
         "hosts.load",
+        "suppressions.find",
         "bookings.salt",
         "bookings.count_letter",
         "letters.render",
         "mailer.send",
+        "suppressions.find",
         "letters.render",
         "mailer.send",
         "ledger.write",
@@ -439,7 +441,7 @@ def test_a_crash_at_any_step_loses_no_letter(after: bool) -> None:
         assert list(harness.ports.tables.lines) == [f"{FIRST}-1.payment"]
         harness.check_invariants()
         steps += 1
-    assert steps == 11
+    assert steps == 13
 
 
 def test_a_letter_about_an_expired_hold_goes_out_in_time(harness: Harness, ports: Fakes) -> None:

@@ -91,7 +91,7 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     assert found.items == (
         AttentionItem("payment_reversed", ONE, FIRST, "reversed at the gateway, not by us", since),
         AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since),
-        AttentionItem("email", "1", FIRST, "booking_confirmed: failed after 0 tries", since),
+        AttentionItem("email", "1", FIRST, "booking_confirmed: failed, refused", since, ("resend", "acknowledge")),
         AttentionItem(
             "orphan",
             "GZ00000000000000-1",

@@ -106,7 +106,7 @@ class Faults:
             return "crash after"
         if drawn < 0.6:
             return f"stall {rng.choice(STALLS)}"
-        if port in ("listings", "bookings", "hosts") and name not in WRITES:
+        if port in ("listings", "bookings", "hosts", "suppressions") and name not in WRITES:
             return "refused"
         if port == "letters":
             return None

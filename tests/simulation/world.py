@@ -20,7 +20,7 @@ from chalicelib.services.ports import BadSignature, Fault, HoldView, NotJson, Po
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
-from tests.fake_stores import FakeHosts, view_in_parts
+from tests.fake_stores import FakeHosts, FakeSuppressions, view_in_parts
 from tests.fakes import FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
@@ -66,6 +66,7 @@ class Bundle:
     hosts: Any
     ledger: Any
     search_secrets: Any
+    suppressions: Any
     gateways: Any
     queue: Any
     letters: Any
@@ -329,6 +330,7 @@ class World:
             search_secrets=FakeSecrets(key="the key that search works with"),
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
             hosts=FaultyPort(faults, "hosts", FakeHosts()),
+            suppressions=FaultyPort(faults, "suppressions", FakeSuppressions()),
             queue=FaultyPort(faults, "queue", self.queue),
             letters=SimLetters(),
             mailer=FaultyPort(faults, "mailer", self.mailer),

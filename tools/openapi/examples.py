@@ -18,6 +18,7 @@ from chalicelib.api.answers.listings import (
     PublishedListingOut,
     ReviewOut,
 )
+from chalicelib.api.answers.messages import MessageOut
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
@@ -35,6 +36,7 @@ from chalicelib.api.routes import (
     hosts,
     ledger,
     listings,
+    messages,
     operators,
     payments,
     reviews,
@@ -53,6 +55,7 @@ PARAMETERS: Mapping[str, str] = {
     "tx_ref": TX_REF,
     "refund_id": f"{TX_REF}-R1",
     "dispute_id": f"{TX_REF}-D1",
+    "entry_id": "1",
     "item_id": f"email.{BOOKING_ID}.1",
     "sub": "guest-9",
     "file": "swagger-ui.css",
@@ -232,6 +235,7 @@ BODIES: Mapping[type, Json] = {
     find.Search: {"q": "hanna.tesfaye@gmail.com"},
     closings.CloseListing: {"cancel_bookings": True, "reason": "The host has left.", "dry_run": True},
     settlements.Statement: {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31"},
+    messages.Resend: {"note": "The guest corrected the address by telephone."},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
     bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
@@ -262,6 +266,17 @@ ANSWERS: Mapping[type, Json] = {
     NightsOut: _NIGHTS,
     ReviewOut: {"rating": 5, "text": "Quiet, and the coffee was good.", "created_at": _AT["created_at"]},
     BookingOut: _BOOKING,
+    MessageOut: {
+        "entry_id": "1",
+        "kind": "booking_confirmed",
+        "reader": "guest",
+        "address": _CONTACT["email"],
+        "status": "owed",
+        "why": None,
+        "about": None,
+        "resends": 1,
+        "changed_at": "2027-01-02T10:20:00Z",
+    },
     PaymentOut: _PAYMENT,
     RefundOut: _REFUND,
     EventOut: {

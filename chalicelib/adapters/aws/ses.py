@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.aws.ses_reports import BOOKING, ENTRY, RESEND
 from chalicelib.domain.text import one_line
 from chalicelib.services.ports import Attachment, MailBusy, MailRefused, Message
 
@@ -31,9 +32,11 @@ _WIRE = policy.SMTP.clone(cte_type="7bit")
 class Ses:
     """The Mailer port: sends from one address, whose identity SES has verified."""
 
-    def __init__(self, client: Callable[[], Any], mail_from: str) -> None:
+    def __init__(self, client: Callable[[], Any], mail_from: str, *, configuration_set: str = "") -> None:
+        """``configuration_set``: the one through which SES reports bounces and complaints; empty: it reports none."""
         self._client = client
         self._mail_from = mail_from
+        self._options = {"ConfigurationSetName": configuration_set} if configuration_set else {}
 
     def send(self, message: Message) -> None:
         """Raises MailBusy, MailRefused; their messages hold no address."""
@@ -42,7 +45,13 @@ class Ses:
         except ValueError as exc:
             raise MailRefused("the message cannot be written as an e-mail") from exc
         try:
-            self._client().send_raw_email(Source=self._mail_from, Destinations=[message.to], RawMessage={"Data": raw})
+            self._client().send_raw_email(
+                Source=self._mail_from,
+                Destinations=[message.to],
+                RawMessage={"Data": raw},
+                Tags=_tags(message),
+                **self._options,
+            )
         except ClientError as exc:
             error = exc.response.get("Error", {})
             code = str(error.get("Code", "unknown"))
@@ -52,6 +61,14 @@ class Ses:
             raise MailBusy(f"SES did not take the message: {code}") from exc
         except BotoCoreError as exc:
             raise MailBusy("SES could not be reached") from exc
+
+
+def _tags(message: Message) -> list[dict[str, str]]:
+    """What names the letter in SES's reports of it."""
+    if message.about is None:
+        return []
+    named = {BOOKING: message.about.booking_id, ENTRY: message.about.entry_id, RESEND: str(message.about.resends)}
+    return [{"Name": name, "Value": value} for name, value in named.items()]
 
 
 def mime(message: Message, mail_from: str) -> bytes:

@@ -27,6 +27,7 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.search_terms import NO_KEYS
 from chalicelib.domain.settlement import Settlement
+from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
 
@@ -144,6 +145,16 @@ def encode_closing(closing: Closing) -> bytes:
 def decode_closing(record: bytes, *, form: int, name: str) -> Closing:
     """The closing as it was saved, without its version. Raises Unreadable."""
     return _inflate(record, Closing, form=form, name=name)
+
+
+def encode_suppression(suppression: Suppression) -> bytes:
+    """All that is known of an address that is not written to, but the address itself."""
+    return _deflate(suppression)
+
+
+def decode_suppression(record: bytes, *, form: int, name: str) -> Suppression:
+    """The same as it was saved. Raises Unreadable."""
+    return _inflate(record, Suppression, form=form, name=name)
 
 
 def encode_review(review: Review) -> bytes:

@@ -3,8 +3,8 @@
 ``listings`` has partition ``listing_id`` and sort ``part``: ``LISTING``, ``MONTH#2027-01``, ``REVIEW#…``; its partition
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
 ``ACCOUNT#…`` (what is kept of an account), ``HOST#…`` (a profile), ``LETTERS#…`` (what an address was sent on one
-day), ``CLOSING#…`` (that an operator closed a listing), ``ORPHAN#…`` (money for a reference that we do not hold) and
-``SALT``.
+day), ``CLOSING#…`` (that an operator closed a listing), ``MAILBOX#…`` (an address that is not written to, by its hash),
+``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
 ``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
@@ -309,6 +309,17 @@ class HostItem(Model):
     record = BinaryAttribute(null=True, legacy_encoding=False)
 
 
+class MailboxItem(Model):
+    """What is known of an address that is not written to, or was not; its key holds the address's hash."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+
+
 class SaltItem(Model):
     """The secret that ids are derived under, made once with the table."""
 
@@ -370,7 +381,7 @@ def connect(*, listings_table: str, bookings_table: str, ledger_table: str) -> C
     shared: Connection | None = None
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
-        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, SaltItem),
+        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, MailboxItem, SaltItem),
         ledger_table: (LedgerItem,),
     }
     for name, models in tables.items():

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import msgspec
 
 from chalicelib.api.answers.hosts import HostContactOut
+from chalicelib.api.answers.messages import MessageOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.domain.booking import Booking, BookingStatus, EndedAs, Language, StayEnd
@@ -127,6 +128,8 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """What goes back of all payments; only in the answer to a cancellation, or to the end of a stay."""
     host: HostContactOut | None = None
     """How the host is reached; only where one booking is read, and once it was confirmed."""
+    messages: tuple[MessageOut, ...] | None = None
+    """Its letters, and what became of them; only where an operator reads one booking."""
 
     @classmethod
     def of(
@@ -142,7 +145,8 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
     ) -> BookingOut:
         """The booking as ``role`` sees it at ``now``; ``with_attempts`` adds all its payments.
 
-        ``host``: how its host is reached, where ``role`` may know that. ``on``: tell what its guest does on that day.
+        ``host``: how its host is reached, where ``role`` may know that; an operator is shown the letters then.
+        ``on``: tell what its guest does on that day.
         """
         stay = booking.stay
         attempts = tuple(PaymentOut.of(booking, payment) for payment in booking.payments) if with_attempts else None
@@ -170,7 +174,10 @@ class BookingOut(msgspec.Struct, frozen=True, omit_defaults=True):
             stay_ended=StayEndOut.of(booking.ended) if booking.ended else None,
             payments=attempts,
             refunds=tuple(RefundOut.of(refund) for refund in booking.refunds) if with_refunds else None,
-            host=HostContactOut.of(host) if host else None,
+            host=HostContactOut.of(host) if host and booking.was_confirmed else None,
+            messages=tuple(MessageOut.of(booking, entry, host) for entry in booking.letters)
+            if host and role == "operator"
+            else None,
         )
 
 

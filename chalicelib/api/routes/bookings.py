@@ -190,13 +190,17 @@ def list_bookings(call: Call, query: BookingsQuery) -> Answer:
     refuses=("booking_not_found",),
 )
 def read_booking(call: Call) -> Answer:
-    """Read one booking, with all its payments and, once it is confirmed, how its host is reached."""
+    """Read one booking, with all its payments and, once it is confirmed, how its host is reached.
+
+    Operators are shown its letters as well, and what became of them.
+    """
     booking, role = visible_booking(
         call.container, call.principal, call.path["booking_id"], roles=("guest", "host", "operator")
     )
     if role == "operator":
         note_access(call.container, call.principal, "view", booking.booking_id, found=1, request_id=call.request_id)
-    host = host_of(call.container, booking) if role != "host" and booking.was_confirmed else None
+    knows_host = role == "operator" or (role == "guest" and booking.was_confirmed)
+    host = host_of(call.container, booking) if knows_host else None
     answer = BookingOut.of(booking, role, now=call.now(), with_attempts=True, host=host)
     return Answer(answer, headers={"ETag": etag(booking.version)})
 

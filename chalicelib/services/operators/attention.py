@@ -92,6 +92,9 @@ def _waits(ports: Ports, booking: Booking, kind: Acknowledgeable, subject: str, 
         case "dispute":
             dispute = booking.dispute(subject)
             return dispute is not None and dispute.needs_a_person
+        case "email":
+            letter = booking.letter(subject)
+            return not acknowledged or (letter is not None and letter.needs_a_person)
         case _:
             return not acknowledged
 

@@ -26,9 +26,9 @@ from chalicelib.services.updating import Decision, update
 
 MOST_DAYS = 31
 
-Action = Literal["resolve", "close", "acknowledge"]
-"""A call that takes something off the attention list: `resolve` a payment or a refund, `close` a dispute, `acknowledge`
-anything else, and a dispute that was answered."""
+Action = Literal["resolve", "close", "resend", "acknowledge"]
+"""A call that takes something off the attention list: `resolve` a payment or a refund, `close` a dispute, `resend` a
+letter, `acknowledge` anything else, and a dispute that was answered."""
 
 _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {
     "review": ("resolve",),
@@ -186,8 +186,10 @@ def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionI
         found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, entry.since))
     for letter in booking.outbox:
         if letter.needs_a_person:
-            reason = f"{letter.kind}: {letter.status} after {letter.tries} tries"
-            found.append(AttentionItem("email", letter.entry_id, booking.booking_id, reason, entry.since))
+            why = letter.why or f"after {letter.tries} tries"
+            reason = f"{letter.kind}: {letter.status}, {why}"
+            actions: tuple[Action, ...] = ("resend", "acknowledge") if letter.status != "owed" else ("acknowledge",)
+            found.append(AttentionItem("email", letter.entry_id, booking.booking_id, reason, entry.since, actions))
     return found
 
 
