@@ -56,13 +56,14 @@ class Caps(Record, frozen=True, kw_only=True):
 
 
 class AccountAct(Record, frozen=True, kw_only=True):
-    """What an operator did to an account: who, when, and why. ``caps`` are those that were set."""
+    """What an operator did to an account: who, when, why, and by which request. ``caps`` are those that were set."""
 
     at: datetime
     act: Act
     note: str
     by: PersonId
     by_name: str = ""
+    request_id: str = ""
     caps: Caps | None = None
 
 

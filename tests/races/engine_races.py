@@ -15,19 +15,23 @@ from typing import Any
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import (
+    AccountBlocked,
     BookingNotFound,
     BookingNotPayable,
     DatesUnavailable,
     GatewayUnreachable,
     InProgress,
+    RateLimited,
     TooManyOpenHolds,
 )
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
 from chalicelib.services.book import BookingResult
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult
 from chalicelib.services.deliver import deliver
+from chalicelib.services.operators.accounts import act_on_account
 from chalicelib.services.sweep import process_task
 from tests.harness import (
     GUEST_DAWIT,
@@ -35,6 +39,7 @@ from tests.harness import (
     HOLD_ENDS,
     HOST_ABEBE,
     NIGHTS,
+    OPERATOR,
     PUBLIC,
     Harness,
     booking_id_of,
@@ -68,6 +73,10 @@ class Race:
 
 
 # -- what is there before
+
+
+def at_one_booking_an_hour(harness: Harness) -> None:
+    harness.ports.rules = replace(harness.ports.rules, limits=Limits(bookings_per_hour=1))
 
 
 def held(harness: Harness) -> None:
@@ -163,6 +172,12 @@ def guest_cancels(harness: Harness) -> object:
     return cancel(harness.ports, GUEST_HANNA, FIRST, reason="")
 
 
+def operator_blocks(harness: Harness) -> object:
+    return act_on_account(
+        harness.ports, OPERATOR, GUEST_HANNA.person_id, act="block", note="Stolen cards.", request_id="request-b"
+    )
+
+
 def host_cancels(harness: Harness) -> object:
     return cancel(harness.ports, HOST_ABEBE, FIRST, reason="")
 
@@ -209,6 +224,22 @@ def one_more_hold(harness: Harness, outcomes: list[object]) -> None:
     assert sorted(open_holds(harness)) == sorted(harness.ports.tables.bookings)
     assert len(harness.ports.tables.bookings) == 3
     assert harness.units_taken == dict.fromkeys(NIGHTS, 3)
+
+
+def one_booking_of_the_hour(harness: Harness, outcomes: list[object]) -> None:
+    assert len({done.booking.booking_id for done in outcomes if isinstance(done, BookingResult)}) == 1
+    assert any(isinstance(done, RateLimited) for done in outcomes)
+    [account] = harness.ports.tables.accounts.values()
+    assert len(account.made) == len(harness.ports.tables.bookings) == 1
+    assert harness.units_taken == dict.fromkeys(NIGHTS, 1)
+
+
+def booked_before_the_block_or_not_at_all(harness: Harness, outcomes: list[object]) -> None:
+    [account] = harness.ports.tables.accounts.values()
+    assert account.block is not None
+    booked = {done.booking.booking_id for done in outcomes if isinstance(done, BookingResult)}
+    assert {hold.booking_id for hold in account.holds} == booked
+    assert harness.units_taken == (dict.fromkeys(NIGHTS, 1) if booked else {})
 
 
 def one_more_hold_in_place_of_the_paid_one(harness: Harness, outcomes: list[object]) -> None:
@@ -353,6 +384,16 @@ RACES: dict[str, Race] = {
         begin=with_three_holds_one_of_them_paid,
         refused=(TooManyOpenHolds,),
         listing={"units": 9},
+    ),
+    "two bookings for the last one of the hour": Race(
+        lambda harness: harness.book(key="c"),
+        lambda harness: harness.book(key="d"),
+        one_booking_of_the_hour,
+        begin=at_one_booking_an_hour,
+        refused=(RateLimited,),
+    ),
+    "a booking and an operator's block": Race(
+        book, operator_blocks, booked_before_the_block_or_not_at_all, refused=(AccountBlocked,)
     ),
     "two equal webhooks": Race(webhook, webhook, confirmed_once, begin=held_and_paid),
     "two reconcile": Race(reconcile, reconcile, confirmed_once, begin=held_and_paid),

@@ -129,6 +129,7 @@ _BLOCK = {
     "by": "operator-1",
     "by_name": "sara@guzo.example.et",
     "note": "Three cards reported as stolen; the bank was told.",
+    "request_id": "2f4a7c1e-0f3b-4a55-9c1d-6b8f6f0f2d11",
     "caps": None,
 }
 _ACCOUNT = {

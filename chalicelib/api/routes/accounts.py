@@ -78,13 +78,15 @@ class AccountActOut(msgspec.Struct, frozen=True):
     """Their e-mail address or name; empty where their token has none."""
     note: str
     """Why."""
+    request_id: str
+    """The request that did it, as in `X-Request-Id`."""
     caps: CapsOut | None
     """The caps that were set, 0 for the stage's; null for other acts."""
 
     @classmethod
     def of(cls, act: AccountAct) -> AccountActOut:
         caps = None if act.caps is None else CapsOut.of(act.caps)
-        return cls(instant(act.at), act.act, act.by, act.by_name, act.note, caps)
+        return cls(instant(act.at), act.act, act.by, act.by_name, act.note, act.request_id, caps)
 
 
 class OpenHoldOut(msgspec.Struct, frozen=True):
@@ -250,6 +252,13 @@ def set_account_limits(call: Call, body: AccountLimitsIn) -> Answer:
 
 def _acted(call: Call, act: Act, *, note: str, dry_run: bool, caps: Caps | None = None) -> Answer:
     state = act_on_account(
-        call.container, call.principal, call.path["sub"], act=act, note=note, caps=caps, dry_run=dry_run
+        call.container,
+        call.principal,
+        call.path["sub"],
+        act=act,
+        note=note,
+        request_id=call.request_id,
+        caps=caps,
+        dry_run=dry_run,
     )
     return Answer(AccountOut.of(state), 202)

@@ -48,19 +48,28 @@ def act_on_account(
     *,
     act: Act,
     note: str,
+    request_id: str,
     caps: Caps | None = None,
     dry_run: bool = False,
 ) -> AccountState:
     """Block or unblock an account, or set its caps; with ``dry_run``, only answer what it would be then.
 
-    Who did it, when and why stays with the account. Unblocking ends a pause as well. A repeat changes nothing: the
-    first block stands. Raises Forbidden, AccountNotFound, Busy.
+    Who did it, when, why and by which request stays with the account. Unblocking ends a pause as well. A repeat changes
+    nothing: the first block stands. Raises Forbidden, AccountNotFound, Busy.
     """
     operator = with_role(principal, "operator")
     person = _person(sub)
     for _ in range(TRIES):
         now = ports.clock.now()
-        made = AccountAct(at=now, act=act, note=note, by=operator.person_id, by_name=operator.email, caps=caps)
+        made = AccountAct(
+            at=now,
+            act=act,
+            note=note,
+            by=operator.person_id,
+            by_name=operator.email,
+            request_id=request_id,
+            caps=caps,
+        )
         account, _bookings = account_of(ports, person, now)
         decided = with_act(account, made)
         if not dry_run and decided is not account:
