@@ -14,6 +14,7 @@ from chalicelib.adapters.gateways.chapa.by_key import ChapaByKey, base_urls
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.chapa.v2_parsing import read_link, read_verification
 from chalicelib.domain.booking import GatewayStatus
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
@@ -362,6 +363,19 @@ def signed(body: bytes, secret: str = "demo-webhook-secret-2026") -> dict[str, s
             WebhookNotice("GZ-1", "payment.failed", claims_paid=False),
         ),
         (b'{"event":"charge.success","tx_ref":"GZ-1"}', WebhookNotice("GZ-1", "charge.success", claims_paid=True)),
+        (
+            b'{"event":"charge.reversed","tx_ref":"GZ-1","status":"reversed"}',
+            WebhookNotice("GZ-1", "charge.reversed", claims_paid=False),
+        ),
+        (
+            b'{"event":"charge.dispute.create","tx_ref":"GZ-1","amount":"5.00","dueAt":"2027-01-01T00:00:00Z"}',
+            WebhookNotice(
+                "GZ-1",
+                "charge.dispute.create",
+                claims_paid=False,
+                dispute=DisputeFacts(provider_dispute_id="", status="needs_response", reason="announced by Chapa"),
+            ),
+        ),
     ],
 )
 def test_webhooks_of_either_version_are_read(body: bytes, notice: WebhookNotice) -> None:
@@ -513,3 +527,10 @@ def test_money_of_the_new_version_is_for_the_dashboard_whatever_the_old_key_is_w
 def test_the_chooser_answers_as_the_version_that_it_chose() -> None:
     with serving(answering(200, PENDING)) as server:
         assert ChapaByKey(server.url, Keys()).verify(OPENING.tx_ref).status == "pending"
+
+
+def test_chapa_has_no_call_that_tells_of_a_dispute() -> None:
+    with serving(answering(500, b"")) as server:
+        for key in (KEY, V2_KEY):
+            assert ChapaByKey(server.url, Keys(chapa_secret_key=key)).dispute("2867") is None
+    assert server.requests == []

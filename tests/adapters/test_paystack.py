@@ -545,6 +545,15 @@ def test_signed_bytes_that_are_no_json_object(body: bytes) -> None:
             ),
         ),
         (
+            b'{"event": "charge.dispute.remind", "data": {"transaction": {"reference": "GZ-1"}}}',
+            WebhookNotice(
+                "GZ-1",
+                "charge.dispute.remind",
+                claims_paid=False,
+                dispute=DisputeFacts(provider_dispute_id="", status="needs_response"),
+            ),
+        ),
+        (
             b'{"event": "transfer.success", "data": {"reference": "TR-1"}}',
             WebhookNotice("TR-1", "transfer.success", claims_paid=False),
         ),
