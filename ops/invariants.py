@@ -52,12 +52,10 @@ def _of_item(item: Item, kept: Counter[NightKey], named: set[str], lines: dict[s
     ``lines``: by the line's id, whether it was written.
     """
     name = item["booking_id"]["S"]
-    try:
-        booking = decode_booking(_record(item), form=_form(item), name=name)
-    except Unreadable:
-        yield f"{name} cannot be read: form {_form(item)}"
+    booking = _booking(item)
+    yield from (f"{name} {finding}" if booking is None else f"{name}: {finding}" for finding in of_item(item))
+    if booking is None:
         return
-    yield from (f"{name}: {finding}" for finding in of_booking(booking, item))
     kept.update({(booking.place.listing_id, day.isoformat()): booking.stay.units for day in booking.held_nights})
     named.add(booking.place.listing_id)
     lines.update({f"{entry.about}.{entry.kind}": entry.status == "sent" for entry in booking.outbox if entry.is_line})
@@ -97,6 +95,23 @@ def _of_part(item: Item, taken: Counter[NightKey], there: set[str]) -> Iterator[
             decode_listing(_record(item), form=_form(item), name=listing_id)
         except Unreadable:
             yield f"{listing_id} cannot be read: form {_form(item)}"
+
+
+def of_item(item: Item) -> Iterator[str]:
+    """Yield what does not hold of one booking's item by itself: that it can be read, first of all."""
+    booking = _booking(item)
+    if booking is None:
+        yield f"cannot be read: form {_form(item)}"
+    else:
+        yield from of_booking(booking, item)
+
+
+def _booking(item: Item) -> Booking | None:
+    """The booking of an item; None: this release cannot read it."""
+    try:
+        return decode_booking(_record(item), form=_form(item), name=item["booking_id"]["S"])
+    except Unreadable:
+        return None
 
 
 def of_booking(booking: Booking, item: Item) -> Iterator[str]:
