@@ -10,42 +10,12 @@ from functools import cache
 from chalicelib.telemetry import METRICS
 from tools.alarms import ALARMS, ONLY_WHERE
 from tools.dashboards import resources as dashboards
+from tools.prices import price
 
-PRICED_ON, REGION = "2026-11-26", "us-east-1"
 SIZES = (100, 10_000, 1_000_000)
 """Paid bookings a month."""
-SECONDS, HOURS, DAYS = 30 * 86_400, 730, 30
-MILLION, GB = 1e6, 1e9
-
-PRICES: dict[str, tuple[float, str]] = {
-    "Lambda, requests": (0.20 / MILLION, "a request"),
-    "Lambda, arm64": (0.0000133334, "a GB-second"),
-    "API Gateway, REST": (3.50 / MILLION, "a call"),
-    "DynamoDB, writes": (0.625 / MILLION, "a unit"),
-    "DynamoDB, reads": (0.125 / MILLION, "a unit"),
-    "DynamoDB, storage and recovery": (0.25 + 0.20, "a GB and month"),
-    "SQS": (0.40 / MILLION, "a request"),
-    "SES": (0.10 / 1000, "an e-mail"),
-    "CloudWatch, logs": (0.50, "a GB"),
-    "CloudWatch, metrics": (0.30, "a metric and month"),
-    "CloudWatch, alarms": (0.10, "an alarm and month"),
-    "CloudWatch, dashboards": (3.00, "a dashboard and month"),
-    "X-Ray": (5.00 / MILLION, "a trace"),
-    "Data out": (0.09, "a GB"),
-    "Cognito, Essentials": (0.015, "a person a month"),
-    "WAF, list and rules": (5.00 + 5 * 1.00, "a month"),
-    "WAF, calls": (0.60 / MILLION, "a call"),
-    "KMS": (1.00, "a key and month"),
-    "EC2, t4g.small": (0.0168 * HOURS, "a month"),
-    "EBS, gp3": (0.08, "a GB and month"),
-    "RDS PostgreSQL, db.t4g.small in two zones": (0.065 * HOURS, "a month"),
-    "RDS PostgreSQL, db.m7g.large in two zones": (0.336 * HOURS, "a month"),
-    "RDS, storage in two zones": (0.23, "a GB and month"),
-    "ElastiCache, cache.t4g.small": (0.032 * HOURS, "a month"),
-    "ElastiCache, cache.m7g.large": (0.158 * HOURS, "a month"),
-    "Load balancer": (0.0225 * HOURS + 0.008 * HOURS, "a month"),
-    "Public IPv4 address": (0.005 * HOURS, "an address and month"),
-}
+SECONDS, DAYS = 30 * 86_400, 30
+GB = 1e9
 
 
 @dataclass(frozen=True)
@@ -84,11 +54,6 @@ class Line:
 
     service: str
     dollars: float
-
-
-def price(name: str) -> float:
-    """A list price."""
-    return PRICES[name][0]
 
 
 def ours(bookings: float, *, production: bool = True, user_pool: bool = True) -> list[Line]:

@@ -12,21 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.bills import (
-    MILLION,
-    PRICED_ON,
-    PRICES,
-    REGION,
-    SIZES,
-    USES,
-    Line,
-    even,
-    ours,
-    price,
-    servers,
-    total,
-    without_user_pool,
-)
+from tools.bills import SIZES, USES, Line, even, ours, servers, total, without_user_pool
+from tools.prices import MILLION, PRICED_ON, PRICES, REGION, Price, price
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, CHART = ROOT / "docs" / "costs.md", ROOT / "docs" / "images" / "costs.svg"
@@ -34,8 +21,9 @@ PAGE, CHART = ROOT / "docs" / "costs.md", ROOT / "docs" / "images" / "costs.svg"
 TEXT = """\
 # Costs
 
-Made by `make costs` from the tables in `tools/costs.py`: list prices of {region}, put down on {priced_on}, without free
-tiers, discounts and taxes, in US dollars a month. Compare them with AWS's pages before you rely on one.
+Made by `make costs` from the tables in `tools/bills.py` and `tools/prices.py`: list prices of {region}, put down on
+{priced_on}, without free tiers, discounts and taxes, in US dollars a month. Compare them with AWS's pages before you
+rely on one: [where each was read](#prices).
 
 ## A month, by paid bookings
 
@@ -70,8 +58,13 @@ million calls.
 
 ## Prices
 
-| | $ | |
-|---|--:|---|
+AWS's own pages of prices show their numbers by scripts, so each was looked up on {priced_on} where others write it
+down; the date behind a source is the page's own. What is **not verified** was put down from memory, and no page was
+found that says it: read AWS's before you rely on a sum in which it weighs. Cognito's is such a one, and the first
+break-even stands and falls with it.
+
+| | $ | | read at |
+|---|--:|---|---|
 {prices}
 
 A Cognito user pool's first 10,000 people are free for good, and are taken off. What payments cost is the gateway's
@@ -96,7 +89,9 @@ def page() -> str:
         firewall=price("WAF, list and rules"),
         firewall_calls=price("WAF, calls") * MILLION,
         uses="\n".join(f"| {name} | {use.amount:g} | {use.source} |" for name, use in USES.items()),
-        prices="\n".join(f"| {name} | {amount:.6g} | {unit} |" for name, (amount, unit) in PRICES.items()),
+        prices="\n".join(
+            f"| {name} | {each.amount:.6g} | {each.unit} | {_read(each)} |" for name, each in PRICES.items()
+        ),
     )
 
 
@@ -109,6 +104,10 @@ def _rows(bill: Callable[[float], list[Line]]) -> str:
     sums = "| **together** | " + " | ".join(f"**{total(each):,.2f}**" for each in bills) + " |"
     each = "| a booking | " + " | ".join(f"{total(b) / size:,.4f}" for b, size in zip(bills, SIZES, strict=True)) + " |"
     return "\n".join([*rows, sums, each])
+
+
+def _read(price: Price) -> str:
+    return "**not verified**" if price.source is None else str(price.source)
 
 
 def _rounded(number: float) -> int:

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tools import costs
-from tools.bills import PRICES, USES, break_even, even, ours, servers, total, without_user_pool
+from tools.bills import USES, break_even, even, ours, servers, total, without_user_pool
+from tools.prices import PRICES
 
 
 def test_page_and_chart_are_up_to_date() -> None:
@@ -40,3 +41,10 @@ def test_only_cognito_makes_the_difference_of_an_own_issuer() -> None:
 def test_every_price_and_use_is_on_the_page() -> None:
     text = costs.page()
     assert all(f"| {name} |" in text for name in (*PRICES, *USES))
+
+
+def test_a_price_says_where_it_was_read_or_that_nobody_did() -> None:
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in costs.page().splitlines()}
+    for name, each in PRICES.items():
+        assert ("](https://" in rows[name]) is (each.source is not None)
+        assert ("not verified" in rows[name]) is (each.source is None)
