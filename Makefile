@@ -21,7 +21,7 @@ CLIENT_MODULES := tests/clients/node_modules/.installed
 OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -122,6 +122,9 @@ drill: $(DEV) ## Rehearse a restore: all tables beside the live ones, checked an
 
 restore: $(DEV) ## Put a stage's tables back to what they were: make restore STAGE=dev AT=2026-11-26T10:00:00Z
 	@$(BIN)/python -m ops.restore $(STAGE) $(AT) $(ARGS)
+
+export: $(DEV) ## Write ledger and bookings as lines of JSON, a file a day: make export STAGE=prod [ARGS="--to FOLDER --since DAY"]
+	@$(BIN)/python -m ops.export $(STAGE) $(ARGS)
 
 doctor: $(DEV) ## Look at a deployed stage and say what is not as it should be
 	@$(BIN)/python -m ops.doctor $(STAGE) $(ARGS)

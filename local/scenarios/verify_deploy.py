@@ -47,6 +47,7 @@ SECRETS = {
     "search/key": "guzo-verify-search-key",
 }
 MAIL_FROM = "bookings@guzo.example"
+OTHER_VAULT = "arn:aws:backup:us-east-1:111122223333:backup-vault:guzo"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -124,6 +125,8 @@ def put_stack(session: Any, package: Package, stage: str, *, url: str, local: st
         "ReturnOrigins": local,
         "PaymentMode": "test",
         "AlarmEmail": "alarms@guzo.example",
+        "BackupVaultArn": OTHER_VAULT,
+        "Analytics": "on",
     }
     first = release(session, package, stage, parameters)
     _put_gateway_responses(session.client("apigateway"), first["RestAPIId"], package)

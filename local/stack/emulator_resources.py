@@ -11,6 +11,7 @@ from ministack.core import iam_evaluator
 from ministack.services.cloudformation import provisioners
 
 NOTED_ONLY = (
+    "AWS::Backup::BackupSelection",
     "AWS::CodeDeploy::Application",
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::WAFv2::LoggingConfiguration",

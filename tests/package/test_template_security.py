@@ -20,7 +20,7 @@ from tools.stage_template import Template
 def test_every_function_has_a_role_of_its_own(template: Template) -> None:
     roles = [properties(template, name)["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS]
     assert len(set(roles)) == len(FUNCTIONS)
-    assert set(of_type(template, "AWS::IAM::Role")) == {*roles, "ApiLogsRole", "ShapeTokensRole"}
+    assert set(of_type(template, "AWS::IAM::Role")) == {*roles, "ApiLogsRole", "BackupRole", "ShapeTokensRole"}
 
 
 @EVERY_FUNCTION
