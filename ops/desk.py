@@ -20,8 +20,10 @@ import boto3
 import msgspec
 
 from chalicelib.container import Container
+from chalicelib.domain.access import Act
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.ports import Page, Ports
 from chalicelib.settings import Settings, read
 from local.stack.environment import BadEnvironment, keep_to_this_machine
@@ -74,6 +76,10 @@ class Desk:
     def tell(self, shape: object, text: str) -> None:
         """Print one thing: as a line of JSON in the API's shape, or as a sentence for people."""
         print(msgspec.json.encode(shape).decode() if self.as_json else text, file=self.out)
+
+    def note(self, act: Act, subject: str, *, found: int) -> None:
+        """Note what contact data the operator is about to see. Raises StoreBusy: then it is not shown."""
+        note_access(self.ports, self.operator, act, subject, found=found, request_id=self.request_id)
 
     def say(self, text: str) -> None:
         """Say something beside the answer, which a program that reads it never sees."""

@@ -23,11 +23,14 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bo
 
     ``bom``: programs that guess at an encoding guess UTF-8.
     """
+    return (_BOM if bom else "") + csv_rows([header]) + csv_rows(rows)
+
+
+def csv_rows(rows: Iterable[Sequence[object]]) -> str:
+    """Lines as those of ``csv_text``, without anything before them."""
     out = io.StringIO()
-    lines = csv.writer(out, lineterminator="\r\n")
-    lines.writerow(header)
-    lines.writerows([_plain(field) for field in row] for row in rows)
-    return (_BOM if bom else "") + out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerows([_plain(field) for field in row] for row in rows)
+    return out.getvalue()
 
 
 def _plain(field: object) -> object:

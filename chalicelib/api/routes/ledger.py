@@ -197,7 +197,7 @@ def list_ledger(call: Call, query: LedgerQuery) -> Answer:
         gateway=query.gateway,
     )
     if wants_csv(call.request.headers.get("accept", "")):
-        return text_page(call, query, find, lambda lines: csv_text(_LINE_HEADER, map(_line_fields, lines)), CSV_HEADERS)
+        return text_page(call, query, find, lambda lines: csv_text(LINE_HEADER, map(line_fields, lines)), CSV_HEADERS)
     return page(call, query, find, LedgerLineOut.of)
 
 
@@ -220,7 +220,7 @@ def read_ledger_totals(call: Call, query: TotalsQuery) -> Answer:
     return Answer(Totals(query.start, query.end, tuple(map(TotalOut.of, rows))))
 
 
-_LINE_HEADER = (
+LINE_HEADER = (
     "day", "at", "kind", "gross", "fee", "net", "currency", "gateway", "mode", "provider_reference", "booking_id",
     "tx_ref", "refund_id", "listing_id", "host_id", "counts_on", "line_id",
 )  # fmt: skip
@@ -230,7 +230,7 @@ _TOTAL_HEADER = (
 )  # fmt: skip
 
 
-def _line_fields(line: LedgerLine) -> tuple[object, ...]:
+def line_fields(line: LedgerLine) -> tuple[object, ...]:
     """Amounts in major units, as accountants' programs read them."""
     fee, net = (None if money is None else money.decimal for money in (line.fee, line.net))
     return (
