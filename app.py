@@ -56,6 +56,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         bookings,
         callbacks,
         closings,
+        console,
         contacts,
         disputes,
         documents,

@@ -53,6 +53,8 @@ class Settings(Record, frozen=True):
     groups_claim: str
     oidc_scope: str
     """The scope that every access token must carry; empty: its type tells an access token."""
+    oidc_login_url: str
+    """The origin of the issuer's sign-in and token pages, which the consoles may call; empty: the issuer's own."""
     hold: timedelta
     """HOLD_MINUTES"""
     limits: Limits
@@ -131,6 +133,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         oidc_client_id=text("OIDC_CLIENT_ID", ""),
         groups_claim=text("GROUPS_CLAIM", "cognito:groups"),
         oidc_scope=text("OIDC_SCOPE", ""),
+        oidc_login_url=text("OIDC_LOGIN_URL", ""),
         hold=minutes("HOLD_MINUTES", HOLD, least=HOLD_MIN, most=HOLD_MAX),
         checkout_window=minutes(
             "CHECKOUT_WINDOW_MINUTES", CHECKOUT_WINDOW, least=CHECKOUT_WINDOW_MIN, most=CHECKOUT_WINDOW_MAX

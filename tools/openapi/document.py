@@ -42,6 +42,7 @@ TAGS: Mapping[str, str] = {
     "disputes": "Money that payers claim back through their banks. For operators.",
     "settlements": "A gateway's statement against our books, line by line. For operators.",
     "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
+    "console": "The consoles of operators and hosts: pages that call this API.",
     "documents": "This document, the stage's settings, and whether the service answers.",
 }
 """By the module that declares the routes."""

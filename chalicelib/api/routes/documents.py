@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from html import escape
-from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from chalice.app import Blueprint
 
 from chalicelib import __version__
 from chalicelib.api.core.formats import MoneyOut
+from chalicelib.api.core.pages import PAGE_HEADERS, STATIC, page_policy
 from chalicelib.api.core.refusals import RouteNotFound
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.local_examples import GUEST, HOST, OPERATOR, with_local_examples
@@ -27,7 +27,6 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 SWAGGER_UI = "5.35.0"
 """The version in static/swagger-ui."""
 
-_STATIC = Path(__file__).parents[2] / "static"
 _CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 FILES = {
     "swagger-ui.css": ("swagger-ui", _CSS),
@@ -36,22 +35,6 @@ FILES = {
     "docs.js": ("docs", _JS),
 }
 """What ``/docs/{file}`` gives out, and nothing else: the folder and the media type of each."""
-
-
-def _policy(connect_to: str) -> str:
-    """What a page may do. Swagger UI sets styles from its script, which needs no permission; it has icons of data."""
-    return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {connect_to}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-
-
-_PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": _policy("'self'"),
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -93,11 +76,11 @@ class Config(msgspec.Struct, frozen=True):
 @endpoint(routes, "GET", "/", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
 def index_page(call: Call) -> Answer:
     """Show what this service is, with links to its documents."""
-    page = (_STATIC / "docs" / "index.html").read_text(encoding="utf-8")
+    page = (STATIC / "docs" / "index.html").read_text(encoding="utf-8")
     # With a stage prefix or a base path, this page may be asked for without the slash at its end.
     base = str(call.request.context.get("path", "")).rstrip("/")
     facts = {"base": base, "version": __version__, "stage": call.container.settings.stage}
-    return Answer(page.format(**{name: escape(fact) for name, fact in facts.items()}), headers=_PAGE_HEADERS)
+    return Answer(page.format(**{name: escape(fact) for name, fact in facts.items()}), headers=PAGE_HEADERS)
 
 
 @endpoint(routes, "GET", "/health", uses_store=False, outcomes=(Outcome(body=Health),))
@@ -129,7 +112,7 @@ def config(call: Call) -> Answer:
 @endpoint(routes, "GET", "/openapi.json", uses_store=False, outcomes=(Outcome(body=dict),))
 def openapi_document(call: Call) -> Answer:
     """Read this document."""
-    text = (_STATIC / "openapi.json").read_text(encoding="utf-8")
+    text = (STATIC / "openapi.json").read_text(encoding="utf-8")
     settings = call.container.settings
     if settings.stage == "local":
         today = call.now().astimezone(ZoneInfo(settings.time_zone)).date()
@@ -140,15 +123,15 @@ def openapi_document(call: Call) -> Answer:
 @endpoint(routes, "GET", "/docs", uses_store=False, outcomes=(Outcome(texts=("text/html",)),))
 def docs_page(call: Call) -> Answer:
     """Show this document as a page to read and to try."""
-    page = (_STATIC / "docs" / "docs.html").read_text(encoding="utf-8")
+    page = (STATIC / "docs" / "docs.html").read_text(encoding="utf-8")
     settings = call.container.settings
     if settings.stage != "local":
         hint = f"<p>Tokens come from <code>{escape(settings.oidc_issuer)}</code>.</p>"
-        return Answer(page.format(version=SWAGGER_UI, hint=hint), headers=_PAGE_HEADERS)
+        return Answer(page.format(version=SWAGGER_UI, hint=hint), headers=PAGE_HEADERS)
     issuer = settings.oidc_issuer.removesuffix("/oidc")
-    hint = (_STATIC / "docs" / "sign_in.html").read_text(encoding="utf-8")
+    hint = (STATIC / "docs" / "sign_in.html").read_text(encoding="utf-8")
     hint = hint.format(tokens=escape(f"{issuer}/token"), guest=GUEST, host=HOST, operator=OPERATOR)
-    headers = _PAGE_HEADERS | {"Content-Security-Policy": _policy(f"'self' {issuer}")}
+    headers = PAGE_HEADERS | {"Content-Security-Policy": page_policy(f"'self' {issuer}")}
     return Answer(page.format(version=SWAGGER_UI, hint=hint), headers=headers)
 
 
@@ -170,4 +153,4 @@ def docs_file(call: Call) -> Answer:
     if folder == "swagger-ui":
         # It is asked for by its version.
         headers["Cache-Control"] = f"public, max-age={STATIC_CACHE.total_seconds():.0f}"
-    return Answer((_STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
+    return Answer((STATIC / folder / name).read_text(encoding="utf-8"), headers=headers)
