@@ -22,7 +22,8 @@ export async function call(method, path, { body, key, etag } = {}) {
   if (etag) headers["If-Match"] = etag;
   let answer;
   try {
-    answer = await fetch(base + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    // What an act has just changed is read again, not taken from what the browser kept of the catalogue.
+    answer = await fetch(base + path, { method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new Refused({ code: "offline", detail: "The API cannot be reached. Nothing is known to be written." });
   }

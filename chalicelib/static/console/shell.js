@@ -18,15 +18,20 @@ export function start({ title, menu, pages }) {
     );
   }
 
+  let shown = 0;
   async function show() {
+    const mine = ++shown;
     frame();
     if (!signedIn()) return main.replaceChildren(door());
     const [name, ...rest] = (location.hash.slice(2) || menu[0][0]).split("/").map(decodeURIComponent);
     main.replaceChildren();
     try {
       const page = pages[name];
-      main.replaceChildren(...[page ? await page(...rest, show) : h("p", {}, "There is no such page.")].flat());
+      const made = page ? await page(...rest, show) : h("p", {}, "There is no such page.");
+      // A slow page must not come over the one that was asked for after it.
+      if (mine === shown) main.replaceChildren(...[made].flat(Infinity));
     } catch (error) {
+      if (mine !== shown) return;
       main.replaceChildren(...[problem(error), signedIn() ? "" : door()].filter(Boolean));
       frame();
     }
