@@ -450,7 +450,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "an address gets letters without end",
         "services.deliver",
-        "_deliver",
+        "_kept_back",
         edits.without_if("_counted"),
         "tests/services/test_account_limits.py",
     ),
