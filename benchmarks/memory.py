@@ -1,0 +1,127 @@
+"""Memory: what each function takes at work, and how much processor it uses for a call.
+
+The built package is deployed to an emulated AWS as `make verify-deploy` does it, each function in processes of its own,
+and a guest's, a host's and a gateway's calls run through it. Read is what the kernel says of each process: the most
+memory that it ever had, and its processor time, its start included. What it does not show: Lambda's own runtime, which
+takes some ten megabytes more, and the processor of another machine.
+
+Lambda gives a function a share of a processor by its memory: all of one at 1,769 MB. While it starts it has a whole one
+whatever its memory is. So the last columns say how long the processor's part of a call takes at each size, and the
+choice between sizes is one of waiting; what is waited for outside takes as long at any.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.scenarios.deployment import DeploymentScenario
+from local.scenarios.verify_deploy import deployed
+from tools.package import ROOT, build
+from tools.target import Target
+
+STAGE = "staging"
+SIZES = (128, 256, 512, 1024)
+WHOLE_PROCESSOR = 1769
+"""Megabytes with which Lambda gives a function all of one processor."""
+TICKS = 100
+"""Of the kernel's clock, a second."""
+OFTEN = 0.2
+
+
+@dataclass
+class Process:
+    """What one process of a function has taken so far; ``started`` is its processor time when it was first seen."""
+
+    peak: float
+    seconds: float
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.seconds
+
+
+Seen = dict[str, dict[int, Process]]
+"""By the function's name in the template, and the process's id."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure and print."""
+    del arguments
+    package = build(STAGE, out=ROOT / "build" / "benchmarks-memory", target=Target.of_this_machine(), rehearsal=True)
+    with deployed(package, STAGE) as (session, deployment):
+        with sampled() as seen:
+            DeploymentScenario(deployment).run()
+        calls = calls_of(session.client("logs"))
+    head = " | ".join(f"ms at {size}" for size in SIZES)
+    print(f"\n| function | most, MB | starts | calls | ms of processor a call | {head} |")
+    print("|---" * (5 + len(SIZES)) + "|")
+    for name, processes in sorted(seen.items()):
+        used = sum(process.seconds - process.started for process in processes.values())
+        each = 1000 * used / max(1, calls[name])
+        at = " | ".join(f"{each * max(1.0, WHOLE_PROCESSOR / size):.0f}" for size in SIZES)
+        peak = max(process.peak for process in processes.values())
+        print(f"| {name} | {peak:.0f} | {len(processes)} | {calls[name]} | {each:.0f} | {at} |")
+
+
+@contextmanager
+def sampled() -> Iterator[Seen]:
+    """Look at every function's processes until the end; what they took is what was seen last."""
+    seen: Seen = defaultdict(dict)
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(OFTEN):
+            for folder in Path("/proc").glob("[0-9]*"):
+                _note(folder, seen)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def _note(folder: Path, seen: Seen) -> None:
+    """Note what a process took, if it is one of our functions'; one that ended meanwhile stays as it was seen."""
+    try:
+        environment = (folder / "environ").read_bytes()
+        named = re.search(rf"(?:^|\0)AWS_LAMBDA_FUNCTION_NAME=guzo-{STAGE}-(\w+)-".encode(), environment)
+        if named is None:
+            return
+        peak = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text())
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return
+    if peak is None:
+        return
+    megabytes, seconds = int(peak[1]) / 1024, (int(fields[11]) + int(fields[12])) / TICKS
+    processes, process = seen[named[1].decode()], int(folder.name)
+    if process not in processes:
+        processes[process] = Process(megabytes, seconds)
+    processes[process].peak, processes[process].seconds = megabytes, seconds
+
+
+def calls_of(logs: Any) -> defaultdict[str, int]:
+    """How often each function was called, by the lines that Lambda writes at the end of a call."""
+    calls: defaultdict[str, int] = defaultdict(int)
+    for group in logs.describe_log_groups()["logGroups"]:
+        named = re.search(rf"guzo-{STAGE}-(\w+)-", group["logGroupName"])
+        if named is None:
+            continue
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        events = (event["message"] for page in pages for event in page["events"])
+        calls[named[1]] += sum(message.startswith("REPORT RequestId") for message in events)
+    return calls
+
+
+if __name__ == "__main__":
+    main()
