@@ -68,6 +68,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         operators,
         pages,
         payments,
+        payouts,
         reviews,
         search,
         settlements,

@@ -261,6 +261,8 @@ class Container:
             time_zone=self.settings.time_zone,
             currency=next(iter(self.settings.gateways)),
             payment_limits=self.settings.payment_limits,
+            commission=self.settings.commission,
+            host_bears_fee=self.settings.host_bears_fee,
             limits=self.settings.limits,
         )
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 from typing import cast, get_args
@@ -66,6 +67,10 @@ class Settings(Record, frozen=True):
     """In which a day begins where no listing says it: Africa/Addis_Ababa"""
     gateways: Mapping[str, str]
     """The gateway that takes new payments in each currency: ETB:chapa USD:chapa"""
+    commission: int
+    """COMMISSION_PERCENT: the house's share of what a host's stays bring, in hundredths of a percent: 0"""
+    host_bears_fee: bool
+    """FEE_BORNE_BY: host or house"""
     payment_limits: Mapping[str, Money]
     """The largest single payment by currency: ETB:500000 USD:900.50; where none is named, the gateway's own."""
     gateway_urls: Mapping[str, str]
@@ -144,6 +149,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         return_origins=frozenset(origin.rstrip("/") for origin in text("RETURN_ORIGINS", "").split()),
         time_zone=zone("TIME_ZONE", "Africa/Addis_Ababa"),
         gateways=gateways,
+        commission=_hundredths("COMMISSION_PERCENT", text("COMMISSION_PERCENT", "0")),
+        host_bears_fee=_one_of("FEE_BORNE_BY", text("FEE_BORNE_BY", "host"), ("host", "house")) == "host",
         payment_limits=_payment_limits("PAYMENT_LIMITS", text("PAYMENT_LIMITS", ""), gateways),
         gateway_urls=MappingProxyType(
             {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}
@@ -173,6 +180,20 @@ def _by_currency(name: str, value: str) -> Mapping[str, str]:
         if currency not in row.currencies:
             raise BadSetting(f"{name}: {row.brand} takes {', '.join(row.currencies)}, and not {currency}")
     return MappingProxyType(pairs)
+
+
+def _hundredths(name: str, value: str) -> int:
+    """A percentage with up to two decimals, in hundredths of a percent. Raises BadSetting."""
+    if not re.fullmatch(r"(100|[0-9]{1,2})(\.[0-9]{1,2})?", value, re.ASCII) or Decimal(value) > 100:
+        raise BadSetting(f"{name} is a percentage from 0 to 100: 12.5")
+    return int(Decimal(value) * 100)
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    """Raises BadSetting."""
+    if value not in known:
+        raise BadSetting(f"{name} is {' or '.join(known)}")
+    return value
 
 
 def _payment_limits(name: str, value: str, gateways: Mapping[str, str]) -> Mapping[str, Money]:

@@ -24,6 +24,7 @@ from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
 from chalicelib.domain.settlement import Settlement
+from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
@@ -88,6 +89,7 @@ class Tables:
     accesses: list[Access] = field(default_factory=list)
     settlements: dict[str, Settlement] = field(default_factory=dict)
     suppressions: dict[str, Suppression] = field(default_factory=dict)
+    entries: dict[tuple[PersonId, str], AccountEntry] = field(default_factory=dict)
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -425,6 +427,17 @@ class FakeLedger(Logged):
         with self.tables.lock:
             found = [access for access in self.tables.accesses if access.at.date() == day]
         return _page(found, limit=limit, after=after)
+
+    @logged
+    def enter(self, entry: AccountEntry) -> AccountEntry:
+        with self.tables.lock:
+            return self.tables.entries.setdefault((entry.host_id, entry.entry_id), entry)
+
+    @logged
+    def account(self, host_id: PersonId) -> tuple[AccountEntry, ...]:
+        with self.tables.lock:
+            own = [entry for (host, _), entry in self.tables.entries.items() if host == host_id]
+        return tuple(sorted(own, key=lambda entry: (entry.at, entry.entry_id)))
 
     @logged
     def keep_settlement(self, settlement: Settlement) -> None:

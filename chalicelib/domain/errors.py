@@ -20,6 +20,7 @@
     │   ├── DisputeNotFound       dispute_not_found
     │   ├── MessageNotFound       message_not_found
     │   ├── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
+    │   ├── PayoutNotFound        payout_not_found          the host was paid nothing of this id
     │   └── SettlementNotFound    settlement_not_found      no report of this id
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
@@ -160,6 +161,10 @@ class AttentionItemNotFound(NotFound):
 
 class ClosingNotFound(NotFound):
     code = "closing_not_found"
+
+
+class PayoutNotFound(NotFound):
+    code = "payout_not_found"
 
 
 class SettlementNotFound(NotFound):

@@ -25,6 +25,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
 from chalicelib.domain.settlement import Settlement, TransactionPage
+from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
@@ -388,6 +389,12 @@ class LedgerStore(Protocol):
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         """What was looked at on a day (UTC), oldest first."""
 
+    def enter(self, entry: AccountEntry) -> AccountEntry:
+        """Write a line of a host's account once; answers the one that stands under its id. Raises StoreBusy."""
+
+    def account(self, host_id: PersonId) -> tuple[AccountEntry, ...]:
+        """Every line of a host's account, oldest first."""
+
     def keep_settlement(self, settlement: Settlement) -> None:
         """Keep the report of a statement for thirteen months, over an earlier one of the same id. Raises StoreBusy."""
 
@@ -654,6 +661,10 @@ class Rules(Record, frozen=True):
     payment_limits: Mapping[str, Money]
     """The largest single payment in each currency; one that is not here has none."""
     limits: Limits
+    commission: int = 0
+    """The house's share of what counts for a host, in hundredths of a percent, where she has no other."""
+    host_bears_fee: bool = True
+    """The gateway's fee is taken from what the host is owed."""
 
 
 class Ports(Protocol):

@@ -11,6 +11,7 @@ from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import replace
 from chalicelib.domain.settlement import Match, Settlement
+from chalicelib.domain.statements import AccountEntry
 from chalicelib.services.ports import DayTotals, LedgerStore
 
 DAY = date(2027, 1, 14)
@@ -163,3 +164,22 @@ class LedgerContract:
         found = bench.ledger.settlement("stl_2")
         assert found is not None
         assert found.matches == ()
+
+    def test_an_entry_of_an_account_is_written_once(self, bench: Bench) -> None:
+        host = PersonId("host-abebe")
+        entry = AccountEntry(
+            entry_id="payout_1",
+            host_id=host,
+            kind="payout",
+            at=NOON,
+            on=DAY,
+            by=PersonId("sara"),
+            amount=Money(5, "ETB"),
+        )
+        assert bench.ledger.account(host) == ()
+        assert bench.ledger.enter(entry) == entry
+        assert bench.ledger.enter(replace(entry, amount=Money(9, "ETB"))) == entry
+        earlier = replace(entry, entry_id="payout_2", at=NOON - timedelta(days=1))
+        bench.ledger.enter(earlier)
+        bench.ledger.enter(replace(entry, host_id=PersonId("another")))
+        assert bench.ledger.account(host) == (earlier, entry)

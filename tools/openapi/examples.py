@@ -39,6 +39,7 @@ from chalicelib.api.routes import (
     messages,
     operators,
     payments,
+    payouts,
     reviews,
     settlements,
 )
@@ -63,6 +64,9 @@ PARAMETERS: Mapping[str, str] = {
     "from": "2027-01-01",
     "to": "2027-01-17",
     "day": "2027-01-02",
+    "month": "2027-01",
+    "host_id": "host-abebe",
+    "entry_id": "payout_0V6ZK2M9QW3T",
     "settlement_id": "stl_0c6f5d2b9a817e43",
 }
 
@@ -72,6 +76,18 @@ def _money(minor: int) -> Json:
     return answered
 
 
+_PAYOUT = {
+    "entry_id": "payout_0V6ZK2M9QW3T",
+    "kind": "payout",
+    "date": "2027-02-01",
+    "amount": _money(600000),
+    "reference": "FT27032XYZ",
+    "note": "January, by bank.",
+    "at": "2027-02-01T09:00:00Z",
+    "by": "sara@guzo.example.et",
+    "commission": None,
+    "reverses": None,
+}
 _SETTLEMENT = {
     "settlement_id": "stl_0c6f5d2b9a817e43",
     "gateway": "chapa",
@@ -235,7 +251,16 @@ BODIES: Mapping[type, Json] = {
     },
     find.Search: {"q": "hanna.tesfaye@gmail.com"},
     closings.CloseListing: {"cancel_bookings": True, "reason": "The host has left.", "dry_run": True},
-    settlements.Statement: {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31"},
+    payouts.PayoutIn: {
+        "amount": 600000,
+        "currency": "ETB",
+        "date": "2027-02-01",
+        "reference": "FT27032XYZ",
+        "note": "January, by bank.",
+    },
+    payouts.TakeBack: {"note": "The bank sent it back."},
+    payouts.CommissionIn: {"commission": 1250, "from": "2027-02-01", "note": "As agreed."},
+    settlements.StatementFile: {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31"},
     messages.Resend: {"note": "The guest corrected the address by telephone."},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
@@ -326,6 +351,32 @@ ANSWERS: Mapping[type, Json] = {
         "subject": BOOKING_ID,
         "found": 1,
         "request_id": "0f2d6c1e-5f0b-4c39-8a34-2f3f4d0b1c55",
+    },
+    payouts.AccountEntryOut: _PAYOUT,
+    payouts.Statements: {
+        "month": "2027-01",
+        "items": [
+            {
+                "currency": "ETB",
+                "brought_forward": _money(0),
+                "earned": _money(551250),
+                "paid_out": _money(0),
+                "balance": _money(551250),
+                "stays": [
+                    {
+                        "booking_id": BOOKING_ID,
+                        "listing_id": LISTING_ID,
+                        "date": "2027-01-17",
+                        "gross": _money(630000),
+                        "refunded": _money(0),
+                        "fee": _money(15750),
+                        "commission": _money(63000),
+                        "earned": _money(551250),
+                    }
+                ],
+                "payouts": [],
+            }
+        ],
     },
     settlements.SettlementOut: _SETTLEMENT,
     settlements.SettlementPageOut: {

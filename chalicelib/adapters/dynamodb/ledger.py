@@ -19,10 +19,12 @@ from chalicelib.adapters.dynamodb.calls import Writes, page_of, reading
 from chalicelib.adapters.dynamodb.records import (
     FORM,
     decode_access,
+    decode_entry,
     decode_line,
     decode_settlement,
     decode_totals,
     encode_access,
+    encode_entry,
     encode_line,
     encode_settlement,
     encode_totals,
@@ -33,6 +35,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
 from chalicelib.domain.record import replace
 from chalicelib.domain.settlement import Settlement
+from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.timing import ACCESS_KEPT
 from chalicelib.services.ports import DayTotals, Page, VersionLost
 
@@ -41,6 +44,7 @@ TOTALS = "TOTALS#"
 HOSTS = "HOSTS#"
 ACCESSES = "ACCESSES#"
 SETTLEMENT = "SETTLEMENT#"
+ACCOUNT = "ACCOUNT#"
 MATCHES_OF_A_PART = 400
 """Lines of a report in one item, each below a kilobyte before it is deflated."""
 ROWS_OF_A_CHUNK = 400
@@ -126,6 +130,21 @@ class DynamoLedger:
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         return page_of(LedgerItem, f"{ACCESSES}{day}", _access, limit=limit, after=after, consistent=True)
+
+    def enter(self, entry: AccountEntry) -> AccountEntry:
+        item = LedgerItem(f"{ACCOUNT}{entry.host_id}", entry.entry_id, schema=FORM, record=encode_entry(entry))
+        try:
+            # It is never edited: the first one of this id stands.
+            self._writes.one(lambda: item.save(condition=LedgerItem.book.does_not_exist()), lost=VersionLost)
+        except VersionLost:
+            return next(known for known in self.account(entry.host_id) if known.entry_id == entry.entry_id)
+        return entry
+
+    @reading()
+    def account(self, host_id: PersonId) -> tuple[AccountEntry, ...]:
+        items = LedgerItem.query(f"{ACCOUNT}{host_id}", consistent_read=True)
+        found = (decode_entry(each.record or b"", form=int(each.schema or 0), name=each.line) for each in items)
+        return tuple(sorted(found, key=lambda entry: (entry.at, entry.entry_id)))
 
     def keep_settlement(self, settlement: Settlement) -> None:
         matches, expires = settlement.matches, int((settlement.made_at + ACCESS_KEPT).timestamp())

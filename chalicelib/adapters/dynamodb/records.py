@@ -27,6 +27,7 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.search_terms import NO_KEYS
 from chalicelib.domain.settlement import Settlement
+from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
@@ -209,6 +210,16 @@ def encode_settlement(settlement: Settlement) -> bytes:
 def decode_settlement(record: bytes, *, form: int, name: str) -> Settlement:
     """The report as it was kept. Raises Unreadable."""
     return _inflate(record, Settlement, form=form, name=name)
+
+
+def encode_entry(entry: AccountEntry) -> bytes:
+    """The whole entry."""
+    return _deflate(entry)
+
+
+def decode_entry(record: bytes, *, form: int, name: str) -> AccountEntry:
+    """The entry as it was written. Raises Unreadable."""
+    return _inflate(record, AccountEntry, form=form, name=name)
 
 
 def inflate(record: bytes, *, form: int, name: str) -> bytes:

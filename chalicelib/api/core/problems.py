@@ -39,6 +39,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "dispute_not_found": ProblemType(404, "No such dispute"),
     "attention_item_not_found": ProblemType(404, "No such attention item"),
     "closing_not_found": ProblemType(404, "No operator has closed this listing"),
+    "payout_not_found": ProblemType(404, "No such payout"),
     "settlement_not_found": ProblemType(404, "No such report"),
     "message_not_found": ProblemType(404, "No such message"),
     "method_not_allowed": ProblemType(405, "This path does not have that method"),

@@ -20,7 +20,7 @@ from chalicelib.services.ports import Page
 routes = Blueprint(__name__)
 
 
-class Statement(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
+class StatementFile(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
     """A gateway's statement: a file, or what the gateway's API lists."""
 
     gateway: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
@@ -131,7 +131,7 @@ class SettlementPageOut(msgspec.Struct, frozen=True):
     role="operator",
     outcomes=(Outcome(202, SettlementOut, headers=("Location",)),),
 )
-def match_statement(call: Call, body: Statement) -> Answer:
+def match_statement(call: Call, body: StatementFile) -> Answer:
     """Match a gateway's statement with the ledger; the same statement again changes nothing but its report."""
     made = settlements.settle(
         call.container, call.principal, gateway=body.gateway, start=body.start, end=body.end, text=body.csv

@@ -1,0 +1,171 @@
+"""What a host is owed: stays that ended, later refunds, fees, commissions, payouts and what is taken back of them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.errors import Forbidden, InvalidRequest, PayoutNotFound
+from chalicelib.domain.ids import PersonId
+from chalicelib.domain.ledger import LedgerLine
+from chalicelib.domain.money import Money
+from chalicelib.domain.statements import AccountEntry, Statement
+from chalicelib.services.operators.payouts import mark_paid, own_statements, set_commission, statements_of, take_back
+from tests.adapters.ledger_contract import a_line
+from tests.fakes import Fakes
+from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, Harness
+from tests.replacing import replace
+
+HOST = HOST_ABEBE.person_id
+JANUARY, FEBRUARY, MARCH = date(2027, 1, 1), date(2027, 2, 1), date(2027, 3, 1)
+
+
+@pytest.fixture
+def ports() -> Fakes:
+    ports = Fakes()
+    ports.rules = replace(ports.rules, commission=1000)
+    ports.clock.move(days=100)
+    return ports
+
+
+def put(ports: Fakes, *lines: LedgerLine) -> None:
+    for line in lines:
+        ports.ledger.write(line, reference_key=None, late=False)
+
+
+def back(number: int, minor: int, **changes: Any) -> LedgerLine:
+    known = {"line_id": f"back-{number}", "kind": "refund", "gross": Money(-minor, "ETB"), "fee": None}
+    return a_line(number, **(known | changes))
+
+
+def statement(ports: Fakes, month: date) -> Statement:
+    [made] = own_statements(ports, HOST_ABEBE, month)
+    return made
+
+
+def paid(ports: Fakes, minor: int, on: date, **changes: Any) -> AccountEntry:
+    known: dict[str, Any] = {"reference": "FT1", "note": "January.", "key": f"{minor} {on}"}
+    return mark_paid(ports, OPERATOR, HOST, amount=Money(minor, "ETB"), on=on, **(known | changes))
+
+
+def test_a_stay_that_ended_brings_what_is_left_of_it(ports: Fakes) -> None:
+    put(ports, a_line(1))
+    made = statement(ports, JANUARY)
+    [row] = made.stays
+    assert (row.gross, row.refunded, row.fee, row.commission) == (245000, 0, 6125, 24500)
+    assert (made.earned.minor, made.brought_forward.minor, made.balance.minor) == (214375, 0, 214375)
+    assert statements_of(ports, OPERATOR, HOST, JANUARY) == (made,)
+    # The next month begins with it.
+    assert statement(ports, FEBRUARY).brought_forward.minor == 214375
+    assert statement(ports, FEBRUARY).stays == ()
+
+
+def test_what_is_not_over_is_not_owed(ports: Fakes) -> None:
+    put(ports, a_line(1, counts_on=date(2027, 4, 30)))
+    assert own_statements(ports, HOST_ABEBE, date(2027, 4, 1)) == ()
+    ports.clock.move(days=60)
+    assert statement(ports, date(2027, 4, 1)).earned.minor == 214375
+
+
+def test_a_refund_of_the_same_stay_takes_its_commission_with_it(ports: Fakes) -> None:
+    put(ports, a_line(1), back(1, 245000))
+    [row] = statement(ports, JANUARY).stays
+    assert (row.gross, row.refunded, row.commission, row.earned) == (245000, 245000, 0, -6125)
+
+
+def test_money_that_goes_back_later_counts_then_and_may_leave_a_debt(ports: Fakes) -> None:
+    put(ports, a_line(1), back(1, 245000, counts_on=date(2027, 3, 5)))
+    paid(ports, 214375, FEBRUARY)
+    january = statement(ports, JANUARY)
+    assert january.balance.minor == 214375
+    march = statement(ports, MARCH)
+    assert (march.brought_forward.minor, march.earned.minor, march.balance.minor) == (0, -220500, -220500)
+
+
+def test_who_bears_the_fee_is_the_stages_rule(ports: Fakes) -> None:
+    ports.rules = replace(ports.rules, host_bears_fee=False)
+    put(ports, a_line(1), a_line(2, fee=None))
+    assert [row.fee for row in statement(ports, JANUARY).stays] == [0, 0]
+
+
+def test_a_host_has_her_own_commission_from_a_day_on(ports: Fakes) -> None:
+    put(ports, a_line(1, counts_on=date(2027, 1, 20)), a_line(2, counts_on=date(2027, 1, 21)))
+    before = set_commission(
+        ports, OPERATOR, HOST, commission=0, on=date(2027, 1, 21), note="As agreed.", key="1", dry_run=True
+    )
+    assert [row.commission for row in statement(ports, JANUARY).stays] == [24500, 24500]
+    assert before.commission == 0
+    set_commission(ports, OPERATOR, HOST, commission=0, on=date(2027, 1, 21), note="As agreed.", key="1")
+    assert [row.commission for row in statement(ports, JANUARY).stays] == [24500, 0]
+    set_commission(ports, OPERATOR, HOST, commission=None, on=date(2027, 1, 21), note="No more.", key="2")
+    ports.clock.move(seconds=1)
+    assert len(ports.ledger.account(HOST)) == 2
+
+
+def test_a_payout_is_marked_once_and_taken_back_by_another_entry(ports: Fakes) -> None:
+    put(ports, a_line(1))
+    assert paid(ports, 1, FEBRUARY, dry_run=True).amount == Money(1, "ETB")
+    assert ports.ledger.account(HOST) == ()
+    entry = paid(ports, 214375, date(2027, 1, 25), key="first")
+    assert paid(ports, 214375, date(2027, 1, 25), key="first") == entry
+    assert (entry.by, entry.by_name, entry.reference) == (OPERATOR.person_id, OPERATOR.email, "FT1")
+    assert statement(ports, JANUARY).balance.minor == 0
+    counter = take_back(ports, OPERATOR, HOST, entry.entry_id, note="It came back.")
+    ports.clock.move(hours=1)
+    assert take_back(ports, OPERATOR, HOST, entry.entry_id, note="Once more.") == counter
+    assert (counter.amount, counter.reverses) == (Money(-214375, "ETB"), entry.entry_id)
+    # The month in which it was paid stays as it was; the counter-entry stands in its own.
+    assert statement(ports, JANUARY).paid_out.minor == 214375
+    assert statement(ports, counter.on.replace(day=1)).balance.minor == 214375
+
+
+def test_currencies_are_never_added_up(ports: Fakes) -> None:
+    put(ports, a_line(1), a_line(2, gross=Money(100, "USD"), fee=None))
+    assert [(made.currency, made.earned.minor) for made in own_statements(ports, HOST_ABEBE, JANUARY)] == [
+        ("ETB", 214375),
+        ("USD", 90),
+    ]
+
+
+def test_each_sees_and_does_what_is_theirs(ports: Fakes) -> None:
+    put(ports, a_line(1))
+    assert own_statements(ports, OTHER_HOST, JANUARY) == ()
+    for principal in (GUEST_HANNA, HOST_ABEBE):
+        with pytest.raises(Forbidden):
+            statements_of(ports, principal, HOST, JANUARY)
+        with pytest.raises(Forbidden):
+            mark_paid(
+                ports,
+                principal,
+                HOST,
+                amount=Money(1, "ETB"),
+                on=JANUARY,
+                reference="x",
+                note="x",
+                key="k",
+                dry_run=True,
+            )
+        with pytest.raises(Forbidden):
+            take_back(ports, principal, HOST, "x", note="x")
+    with pytest.raises(Forbidden):
+        own_statements(ports, GUEST_HANNA, JANUARY)
+    with pytest.raises(PayoutNotFound):
+        take_back(ports, OPERATOR, HOST, "payout_x", note="x")
+    with pytest.raises(InvalidRequest):
+        paid(ports, 0, JANUARY)
+
+
+def test_a_stay_from_the_hold_to_the_statement() -> None:
+    harness = Harness()
+    booking = harness.confirmed_booking()
+    harness.sweep_and_drain()
+    harness.ports.clock.move_to(booking.check_out_at + timedelta(days=1))
+    [made] = own_statements(harness.ports, HOST_ABEBE, booking.stay.check_out.replace(day=1))
+    fee = booking.total.minor * 35 // 1000
+    assert (made.earned.minor, [row.booking_id for row in made.stays]) == (
+        booking.total.minor - fee,
+        [booking.booking_id],
+    )
+    assert PersonId(HOST) == booking.place.host_id
