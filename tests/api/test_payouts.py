@@ -22,8 +22,9 @@ def test_a_host_reads_her_month_and_operators_mark_it_as_paid(world: World) -> N
         booking["total"],
         booking["check_out"],
     )
-    host_id = world.call("GET", "/v1/ops/ledger", by=world.operator(), query={"from": "2027-01-01", "to": "2027-01-31"})
-    path = f"/v1/ops/hosts/{host_id.body['items'][0]['host_id']}"
+    january = {"from": "2027-01-01", "to": "2027-01-31"}
+    [line] = world.call("GET", "/v1/ops/ledger", by=world.operator(), query=january).body["items"]
+    path = f"/v1/ops/hosts/{line['host_id']}"
     body = {
         "amount": made["balance"]["amount"], "currency": "ETB", "date": "2027-01-20", "reference": "FT1", "note": "Paid.",
     }  # fmt: skip

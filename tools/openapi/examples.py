@@ -66,8 +66,8 @@ PARAMETERS: Mapping[str, str] = {
     "day": "2027-01-02",
     "month": "2027-01",
     "host_id": "host-abebe",
-    "entry_id": "payout_0V6ZK2M9QW3T",
     "settlement_id": "stl_0c6f5d2b9a817e43",
+    "payout_id": "payout_0V6ZK2M9QW3T",
 }
 
 

@@ -227,14 +227,14 @@ def mark_payout(call: Call, body: PayoutIn) -> Answer:
 @endpoint(
     routes,
     "POST",
-    "/v1/ops/hosts/{host_id}/payouts/{entry_id}/reverse",
+    "/v1/ops/hosts/{host_id}/payouts/{payout_id}/reverse",
     role="operator",
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("payout_not_found",),
 )
 def reverse_payout(call: Call, body: TakeBack) -> Answer:
     """Take a payout back by a counter-entry, once: it was not paid after all."""
-    host_id, entry_id = call.path["host_id"], call.path["entry_id"]
+    host_id, entry_id = call.path["host_id"], call.path["payout_id"]
     made = payouts.take_back(call.container, call.principal, host_id, entry_id, note=body.note, dry_run=body.dry_run)
     return Answer(AccountEntryOut.of(made), 201)
 
