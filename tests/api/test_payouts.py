@@ -25,9 +25,8 @@ def test_a_host_reads_her_month_and_operators_mark_it_as_paid(world: World) -> N
     january = {"from": "2027-01-01", "to": "2027-01-31"}
     [line] = world.call("GET", "/v1/ops/ledger", by=world.operator(), query=january).body["items"]
     path = f"/v1/ops/hosts/{line['host_id']}"
-    body = {
-        "amount": made["balance"]["amount"], "currency": "ETB", "date": "2027-01-20", "reference": "FT1", "note": "Paid.",
-    }  # fmt: skip
+    body = {"currency": "ETB", "date": "2027-01-20", "reference": "FT1", "note": "Paid."}
+    body |= {"amount": made["balance"]["amount"]}
     entry = world.call("POST", f"{path}/payouts", body, by=world.operator(), key="k")
     assert entry.status == 201
     [after] = world.call("GET", f"{path}/statements", by=world.operator(), query=MONTH).body["items"]
