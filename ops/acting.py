@@ -1,0 +1,241 @@
+"""What operators do: give money back, resolve what waits for a person, put contacts, letters and accounts right.
+
+Each act is checked as the API checks a request, and stands in the history under the operator's name. Without ``--yes``
+it is tried on a stage that writes nothing, and what it would come to is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from hashlib import sha256
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from chalicelib.api.answers.bookings import BookingOut
+from chalicelib.api.answers.disputes import DisputeOut
+from chalicelib.api.answers.messages import MessageOut
+from chalicelib.api.answers.payments import PaymentOut, RefundOut
+from chalicelib.api.core.validation import read_body
+from chalicelib.api.routes.accounts import AccountActIn, AccountOut
+from chalicelib.api.routes.attention import Acknowledge, AcknowledgedOut
+from chalicelib.api.routes.contacts import ContactChange
+from chalicelib.api.routes.disputes import CloseDispute
+from chalicelib.api.routes.messages import Resend
+from chalicelib.api.routes.operators import RefundResolution, Resolution
+from chalicelib.api.routes.payments import NewRefund
+from chalicelib.domain.disputes import CloseAs
+from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.money import Money
+from chalicelib.domain.refunds import ResolveAs
+from chalicelib.services import correcting, disputes, refunds
+from chalicelib.services.access import visible_booking, visible_payment
+from chalicelib.services.operators import accounts, lists, messages
+from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.ports import Ports
+from ops.desk import Desk
+from ops.looking import line_of
+from ops.rehearsal import rehearsed
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+PAYMENT_AS = ("accept", "refund")
+CONTACT = ("first_name", "last_name", "email", "phone")
+
+
+def refund(desk: Desk, asked: argparse.Namespace) -> int:
+    """Give back part of a payment, or all that is left. The same command again gives nothing back again."""
+    ports = _stage(desk)
+    amount = None
+    if asked.amount is not None:
+        _, payment, _ = visible_payment(ports, desk.operator, asked.tx_ref, roles=("operator",))
+        amount = _minor(asked.amount, payment.amount.currency)
+    body = _read(NewRefund, reason=asked.reason, amount=amount, cancel_booking=asked.cancel_booking)
+    words = (asked.tx_ref, asked.amount or "", asked.reason, f"{asked.cancel_booking}")
+    made, repeated = refunds.refund(
+        ports,
+        desk.operator,
+        asked.tx_ref,
+        amount=body.amount,
+        reason=body.reason,
+        key=asked.key or sha256("\0".join(words).encode()).hexdigest(),
+        cancel_booking=body.cancel_booking,
+    )
+    again = "  (it was asked for before: nothing is added)" if repeated else ""
+    desk.tell(RefundOut.of(made), f"{made.refund_id}  {made.status}  {made.amount.formatted}  {made.reason}{again}")
+    desk.end()
+    return 0
+
+
+def resolve(desk: Desk, asked: argparse.Namespace) -> int:
+    """Resolve a payment in review, a refund in attention, or a dispute."""
+    ports, subject = _stage(desk), asked.subject
+    given = {"as": asked.resolution, "note": asked.note}
+    if asked.resolution in PAYMENT_AS:
+        decision = _read(Resolution, **given)
+        booking, payment = lists.resolve_review(ports, desk.operator, subject, as_=decision.as_, note=decision.note)
+        desk.tell(PaymentOut.of(booking, payment), f"{payment.tx_ref}  {payment.status}  booking {booking.status}")
+    elif asked.resolution in get_args(ResolveAs):
+        way = _read(RefundResolution, **given)
+        done = refunds.resolve_refund(ports, desk.operator, subject, as_=way.as_, note=way.note)
+        desk.tell(RefundOut.of(done), f"{done.refund_id}  {done.status}  {done.amount.formatted}")
+    else:
+        end = _read(CloseDispute, **given)
+        closed = disputes.close_dispute(
+            ports, desk.operator, subject, as_=end.as_, note=end.note, dry_run=not desk.acts
+        )
+        desk.tell(DisputeOut.of(closed), f"{closed.dispute.dispute_id}  {closed.dispute.status}")
+    desk.end()
+    return 0
+
+
+def take_off(desk: Desk, asked: argparse.Namespace) -> int:
+    """Take something off the attention list that a person has dealt with."""
+    note = _read(Acknowledge, note=asked.note).note
+    done = acknowledge(_stage(desk), desk.operator, asked.item_id, note=note)
+    shape = AcknowledgedOut.of(done)
+    desk.tell(shape, f"{done.item_id}  acknowledged {shape.acknowledged_at} by {shape.acknowledged_by}  {shape.note}")
+    desk.end()
+    return 0
+
+
+def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
+    """Correct a booking's contact by what standard input says, so that no shell keeps it: a line each, email=…."""
+    if sys.stdin.isatty():
+        desk.say(f"What changes, a line each, then Ctrl-D: {', '.join(f'{name}=…' for name in CONTACT)}")
+    lines = [line.strip().partition("=") for line in sys.stdin if line.strip()]
+    given = {name.strip(): value.strip() for name, _, value in lines}
+    if not given:
+        raise InvalidRequest("Standard input says what changes, a line each: email=…")
+    changes = _read(ContactChange, **given).changes
+    ports = _stage(desk)
+    _note_view(desk, asked.booking_id)
+    booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes, only_versions=None)
+    desk.tell(BookingOut.of(booking, "operator", now=ports.clock.now()), line_of(booking))
+    desk.end()
+    return 0
+
+
+def resend(desk: Desk, asked: argparse.Namespace) -> int:
+    """Send a letter again, to the address that its reader has today."""
+    body = _read(Resend, note=asked.note, lift=asked.lift)
+    _note_view(desk, asked.booking_id)
+    done = messages.resend(
+        desk.ports,
+        desk.operator,
+        asked.booking_id,
+        asked.entry_id,
+        note=body.note or "",
+        lift=body.lift,
+        dry_run=not desk.acts,
+    )
+    shape = MessageOut.of(done.booking, done.entry, done.host)
+    desk.tell(shape, f"{shape.kind} to {shape.address}  {shape.status}")
+    desk.end()
+    return 0
+
+
+def show_account(desk: Desk, asked: argparse.Namespace) -> int:
+    """Show an account: what it holds, what it may do, what operators did to it, and its latest bookings."""
+    return _tell_account(desk, accounts.read_account(desk.ports, desk.operator, asked.sub))
+
+
+def act_on_account(desk: Desk, asked: argparse.Namespace) -> int:
+    """Block an account, or end its block and its pause."""
+    note = _read(AccountActIn, note=asked.note).note
+    state = accounts.act_on_account(
+        desk.ports,
+        desk.operator,
+        asked.sub,
+        act=asked.act,
+        note=note,
+        request_id=desk.request_id,
+        dry_run=not desk.acts,
+    )
+    _tell_account(desk, state)
+    desk.end()
+    return 0
+
+
+def _tell_account(desk: Desk, state: accounts.AccountState) -> int:
+    shape = AccountOut.of(state)
+    block = f"blocked {shape.block.at} by {shape.block.by_name}: {shape.block.note}" if shape.block else "not blocked"
+    paused = f", paused until {shape.paused_until}" if shape.paused_until else ""
+    text = [f"{shape.sub}  {block}{paused}"]
+    text += [f"holds    {hold.booking_id}  until {hold.counts_until}" for hold in shape.open_holds]
+    text += [f"act      {act.at}  {act.act}  {act.by_name}  {act.note}" for act in shape.acts]
+    text += [f"booking  {each.booking_id}  {each.status}  {each.total.formatted}" for each in shape.bookings]
+    desk.tell(shape, "\n".join(text))
+    return 0
+
+
+def _note_view(desk: Desk, booking_id: str) -> None:
+    """Note that an act is about to show who a booking is for. Raises BookingNotFound."""
+    booking, _ = visible_booking(desk.ports, desk.operator, booking_id, roles=("operator",))
+    desk.note("view", booking.booking_id, found=1)
+
+
+def _stage(desk: Desk) -> Ports:
+    """The stage itself for who said yes; otherwise one that writes nothing."""
+    return desk.ports if desk.acts else rehearsed(desk.ports)
+
+
+def _read(kind: type[T], **given: object) -> T:
+    """What was given, checked as a request of the API is. Raises InvalidRequest."""
+    return read_body(msgspec.json.encode({name: value for name, value in given.items() if value is not None}), kind)
+
+
+def _minor(amount: str, currency: str) -> int:
+    try:
+        return Money.parse(amount, currency).minor
+    except ValueError as error:
+        wrong = FieldError("amount", f"{error}")
+        raise InvalidRequest("The amount cannot be read.", errors=(wrong,)) from error
+
+
+def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentParser) -> None:
+    """Add what acts to the command line."""
+    noted = argparse.ArgumentParser(add_help=False)
+    noted.add_argument("--note", required=True, help="why, for those who come after")
+
+    def acts(under: Any, name: str, told: str, run: Any, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = under.add_parser(
+            name, parents=[common, *parents], help=told, description=run.__doc__
+        )
+        made.set_defaults(run=run, needs_name=True)
+        return made
+
+    back = acts(verbs, "refund", "give back part of a payment, or all that is left", refund, writes)
+    back.add_argument("tx_ref")
+    back.add_argument("--reason", required=True, help="why; the guest reads it")
+    back.add_argument("--amount", help="in major units, such as 1200.50 (left out: all that is left)")
+    both = back.add_mutually_exclusive_group()
+    both.add_argument("--cancel-booking", action="store_true", default=None, help="cancel the booking with it")
+    both.add_argument("--keep-booking", dest="cancel_booking", action="store_false", help="keep the booking")
+    back.add_argument("--key", help="another one where the very same refund is meant a second time")
+
+    ways = (*PAYMENT_AS, *get_args(ResolveAs), *get_args(CloseAs))
+    way = acts(verbs, "resolve", "a payment in review, a refund in attention, a dispute", resolve, noted, writes)
+    way.add_argument("subject", help="a payment, a refund or a dispute")
+    way.add_argument("resolution", choices=ways, help=", ".join(ways), metavar="resolution")
+
+    acts(verbs, "acknowledge", "take off the attention list", take_off, noted, writes).add_argument("item_id")
+
+    contact = verbs.add_parser("contact", help="set: correct a booking's contact")
+    below = contact.add_subparsers(required=True, metavar="set")
+    acts(below, "set", "by what standard input says", set_contact, writes).add_argument("booking_id")
+
+    again = acts(verbs, "resend", "send a letter again", resend, writes)
+    again.add_argument("booking_id")
+    again.add_argument("entry_id", help="the letter, as show has it")
+    again.add_argument("--note", help="why")
+    again.add_argument("--lift", action="store_true", help="also to an address that bounced or complained")
+
+    account = verbs.add_parser("account", help="show, block, unblock")
+    of_account = account.add_subparsers(required=True, metavar="show | block | unblock")
+    acts(of_account, "show", "what it holds, and what was done to it", show_account).add_argument("sub")
+    for act in ("block", "unblock"):
+        made = acts(of_account, act, f"{act} it", act_on_account, noted, writes)
+        made.add_argument("sub")
+        made.set_defaults(act=act)
