@@ -47,6 +47,14 @@ def test_who_is_in_the_house(world: World, stayed: list[str]) -> None:
     assert paged == found
 
 
+def test_who_looked_at_it_is_noted(world: World, stayed: list[str]) -> None:
+    query = {"date": "2027-01-16", "host_id": world.host().sub}
+    world.call("GET", "/v1/ops/arrivals", by=world.operator(), query=query)
+    trail = world.call("GET", "/v1/ops/audit", by=world.operator(), query={"day": "2027-01-02", "limit": 100}).body
+    noted = [each for each in trail["items"] if each["by"] == world.operator().sub]
+    assert [(each["act"], each["subject"], each["found"]) for each in noted] == [("list", "2027-01-16", len(stayed))]
+
+
 def test_a_host_sees_who_arrives_and_who_is_there(world: World, stayed: list[str]) -> None:
     world.clock.at = datetime.fromisoformat("2027-01-15T10:00:00Z")
     query = {"arriving_from": "2027-01-14", "arriving_to": "2027-01-15"}

@@ -13,6 +13,7 @@ from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Booking
 from chalicelib.services import arrivals
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -48,7 +49,7 @@ def list_arrivals(call: Call, query: ArrivalsQuery) -> Answer:
     day = arrivals.day_asked_for(call.container, query.day, query.listing_id)
 
     def find(*, limit: int, after: str | None) -> Page[Booking]:
-        return arrivals.on_day(
+        found = arrivals.on_day(
             call.container,
             call.principal,
             day=day,
@@ -57,5 +58,8 @@ def list_arrivals(call: Call, query: ArrivalsQuery) -> Answer:
             limit=limit,
             after=after,
         )
+        shown = len(found.items)
+        note_access(call.container, call.principal, "list", day.isoformat(), found=shown, request_id=call.request_id)
+        return found
 
     return page(call, query, find, lambda booking: BookingOut.of(booking, "operator", now=now, on=day))
