@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, InvalidRequest, Refusal
 from chalicelib.services.ports import Fault, Unreadable
 from chalicelib.settings import BadSetting
-from ops import acting, checking, dead_letters, looking
+from ops import acting, after_restore, checking, dead_letters, looking
 from ops.aws import OpsError
 from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
@@ -112,6 +112,7 @@ def command_line() -> argparse.ArgumentParser:
     acting.add(verbs, common, writes)
     dead_letters.add(verbs, common, writes)
     checking.add(verbs, common)
+    after_restore.add(verbs, common, writes)
     for verb, told in OF_DEPLOYED.items():
         verbs.add_parser(verb, add_help=False, help=told)
     return parser

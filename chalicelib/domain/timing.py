@@ -171,6 +171,10 @@ LEDGER_LATE_MARGIN = timedelta(hours=1)
 ACCESS_KEPT = timedelta(days=396)
 """How long it is kept who looked at whose contact data: thirteen months, a year's audit and the month that it takes."""
 
+RESTORE_LOOKS_BACK = timedelta(days=31)
+"""How long before a lost window a booking may have been made whose money may have moved in it: most refunds are asked
+for within a month."""
+
 ADDING_UP = timedelta(seconds=15)
 """How long one call adds up days of the ledger that nobody has added up before."""
 

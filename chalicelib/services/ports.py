@@ -222,7 +222,7 @@ class BookingStore(Protocol):
         """Back off a due booking that raised, without reading what is in it; after a day it is put before a person."""
 
     def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
-        """Money came for a reference that we do not hold: put it before a person, once."""
+        """Money came for a reference that we do not hold, ours or a gateway's: put it before a person, once."""
 
     def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         """A person has dealt with an orphan; answers the first acknowledgement, which stands. None: no such orphan.

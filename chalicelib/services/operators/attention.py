@@ -8,12 +8,15 @@ from chalicelib.domain import attention
 from chalicelib.domain.attention import Acknowledgeable, acknowledgements
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
-from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
+from chalicelib.domain.ids import BookingId, PersonId, is_booking_id
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.ports import Acknowledgement, Ports
 from chalicelib.services.updating import Decision, update
+
+_REFERENCE = re.compile("[A-Za-z0-9_-]{4,50}", re.ASCII)
+"""A payment's reference, ours or a gateway's."""
 
 
 class Acknowledged(Record, frozen=True):
@@ -56,7 +59,7 @@ def acknowledge(ports: Ports, principal: Principal | None, item_id: str, *, note
 
 
 def _acknowledge_orphan(ports: Ports, tx_ref: str, made: Acknowledgement) -> Acknowledgement:
-    if booking_of(tx_ref) is None:
+    if is_booking_id(tx_ref) or not _REFERENCE.fullmatch(tx_ref):
         raise _unknown()
     first = ports.bookings.acknowledge_orphan(tx_ref, made)
     if first is None:

@@ -1,0 +1,47 @@
+"""The command that looks for what a restore lost: it shows first, and acts when told so."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.domain.settlement import StatementRow, TransactionPage
+from tests.builders import NOW
+from tests.fakes import Fakes
+from tests.ops.commands import Terminal
+
+WINDOW = ("--from", "2027-01-02T00:00:00Z", "--to", "2027-01-03T00:00:00+00:00")
+
+
+@pytest.fixture
+def ports() -> Fakes:
+    ports = Fakes()
+    row = StatementRow(reference="APlost", status="paid", amount="2450.000", currency="ETB", at=NOW, payer="hanna@x.et")
+    ports.gateway.listed = [TransactionPage((row,), more=False)]
+    return ports
+
+
+def test_it_shows_and_then_acts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ports: Fakes
+) -> None:
+    terminal = Terminal(capsys, monkeypatch, ports=ports)
+    shown = terminal.run("after-restore", *WINDOW, "--as", "sara")
+    assert (shown.code, ports.tables.orphans) == (0, {})
+    assert "APlost" in shown.out
+    assert "--yes" in shown.err
+    done = terminal.run("after-restore", *WINDOW, "--as", "sara", "--yes", "--json")
+    assert [(line["outcome"], line["subject"]) for line in done.lines] == [("orphan", "APlost")]
+    assert list(ports.tables.orphans) == ["APlost"]
+
+
+def test_a_list_that_cannot_be_read_ends_with_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ports: Fakes
+) -> None:
+    ports.gateway.listed = [None]
+    assert Terminal(capsys, monkeypatch, ports=ports).run("after-restore", *WINDOW, "--as", "sara").code == 1
+
+
+@pytest.mark.parametrize("window", [("--from", "2027-01-02", "--to", "2027-01-03"), ("--from", "x", "--to", "y"), ()])
+def test_a_window_has_two_instants(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ports: Fakes, window: tuple[str, ...]
+) -> None:
+    assert Terminal(capsys, monkeypatch, ports=ports).run("after-restore", *window, "--as", "sara").code == 2
