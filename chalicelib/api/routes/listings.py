@@ -173,8 +173,8 @@ def publish_listing(call: Call, body: Draft) -> Answer:
 
     ``warnings`` say what keeps its host from hearing of bookings: ``no_notify_email`` until an address is known.
     """
-    host = hosts.profile(call.container, call.principal)
     listing, replayed = hosting.publish(call.container, call.principal, _draft(body), key=call.key)
+    host = hosts.profile(call.container, call.principal)
     headers = {"ETag": etag(listing.version), "Location": f"listings/{listing.listing_id}"}
     warned = tuple(WarningOut.of(each) for each in hosts.warnings(host))
     published = msgspec.structs.replace(PublishedListingOut.of(listing), warnings=warned)
