@@ -2,7 +2,7 @@
 
 A function of its own that loads neither the app nor its adapters. Access tokens carry the e-mail address that Cognito
 has verified, since a frontend sends nothing else. Cognito lets a pool ask everybody for a second factor, or nobody:
-here it asks whoever has set one up, and who has none is no operator yet.
+here it asks whoever has set one up, and who has none is not of the staff yet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from chalicelib.domain.timing import USER_POOL_CALL
 from chalicelib.telemetry import invocation, observe
 
-OPERATOR = "operator"
+STAFF = frozenset({"operator", "support", "finance"})
+"""The groups that nobody is in without a second factor: those of ``services.access``, which is not loaded here."""
 SECOND_FACTOR = "SOFTWARE_TOKEN_MFA"
 USER_POOL_ATTEMPTS = 2
 
@@ -23,9 +24,9 @@ def shape_tokens(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with invocation("shape_tokens", "", context):
         request = event["request"]
         groups = list(request["groupConfiguration"].get("groupsToOverride") or ())
-        if OPERATOR in groups and not _has_second_factor(event["userPoolId"], event["userName"]):
+        if STAFF & set(groups) and not _has_second_factor(event["userPoolId"], event["userName"]):
             observe("operator_without_second_factor", level="warning")
-            groups.remove(OPERATOR)
+            groups = [group for group in groups if group not in STAFF]
         person = request["userAttributes"]
         known = person.get("email_verified") == "true" and "email" in person
         claims = {"email": person["email"], "email_verified": True} if known else {}

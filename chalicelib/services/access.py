@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from chalicelib.domain.booking import Actor, Booking, Payment
@@ -11,6 +12,18 @@ from chalicelib.domain.record import Record
 from chalicelib.services.ports import Ports
 
 Role = Literal["guest", "host", "operator"]
+"""What a caller is to a booking. Everybody of the staff is an ``operator``; ``STAFF`` says what each of them may do."""
+
+Right = Literal["read", "help", "money", "accounts"]
+"""What the staff do: read; correct a contact and send a letter again; move money, or say what became of it; decide
+about accounts and listings."""
+
+STAFF: Mapping[str, frozenset[Right]] = {
+    "operator": frozenset({"read", "help", "money", "accounts"}),
+    "support": frozenset({"read", "help"}),
+    "finance": frozenset({"read", "money"}),
+}
+"""The rights of each group of the token."""
 
 
 class Principal(Record, frozen=True):
@@ -28,12 +41,26 @@ def signed_in(principal: Principal | None) -> Principal:
     return principal
 
 
-def with_role(principal: Principal | None, role: Literal["host", "operator"]) -> Principal:
-    """Raises Unauthenticated, Forbidden."""
+def may(principal: Principal, right: Right) -> bool:
+    """Whether one of the caller's groups has this right."""
+    return any(right in STAFF.get(group, ()) for group in principal.groups)
+
+
+def with_role(principal: Principal | None, role: Literal["host", "operator"], right: Right = "read") -> Principal:
+    """A host, or one of the staff with this right. Raises Unauthenticated, Forbidden."""
     principal = signed_in(principal)
-    if role not in principal.groups:
+    if role not in principal.groups if role == "host" else not may(principal, "read"):
         raise Forbidden(f"Only {role}s may do this.")
+    if role == "operator":
+        check_right(principal, right)
     return principal
+
+
+def check_right(principal: Principal, right: Right) -> None:
+    """Raises Forbidden for one of the staff whose groups do not have this right."""
+    if not may(principal, right):
+        groups = " or ".join(f"`{group}`" for group, rights in STAFF.items() if right in rights)
+        raise Forbidden(f"This is for the group {groups}.")
 
 
 def actor_of(principal: Principal | None, role: Role) -> Actor:
@@ -48,28 +75,36 @@ def role_in(booking: Booking, principal: Principal) -> Role | None:
         return "guest"
     if booking.place.host_id == principal.person_id and "host" in principal.groups:
         return "host"
-    return "operator" if "operator" in principal.groups else None
+    return "operator" if may(principal, "read") else None
 
 
 def visible_booking(
-    ports: Ports, principal: Principal | None, booking_id: str, *, roles: tuple[Role, ...]
+    ports: Ports, principal: Principal | None, booking_id: str, *, roles: tuple[Role, ...], right: Right = "read"
 ) -> tuple[Booking, Role]:
-    """The booking, for a caller who is one of ``roles`` to it. Raises Unauthenticated, BookingNotFound."""
+    """The booking, for a caller who is one of ``roles`` to it, and needs ``right`` as one of the staff.
+
+    Raises Unauthenticated, BookingNotFound, Forbidden.
+    """
     principal = signed_in(principal)
     booking = ports.bookings.load(BookingId(booking_id)) if is_booking_id(booking_id) else None
     role = role_in(booking, principal) if booking else None
     if booking is None or role not in roles:
         raise BookingNotFound("There is no such booking.")
+    if role == "operator":
+        check_right(principal, right)
     return booking, role
 
 
 def visible_payment(
-    ports: Ports, principal: Principal | None, tx_ref: str, *, roles: tuple[Role, ...]
+    ports: Ports, principal: Principal | None, tx_ref: str, *, roles: tuple[Role, ...], right: Right = "read"
 ) -> tuple[Booking, Payment, Role]:
-    """The payment and its booking, for a caller who is one of ``roles``. Raises Unauthenticated, PaymentNotFound."""
+    """The payment and its booking, for a caller who is one of ``roles``, and needs ``right`` as one of the staff.
+
+    Raises Unauthenticated, PaymentNotFound, Forbidden.
+    """
     principal = signed_in(principal)
     try:
-        booking, role = visible_booking(ports, principal, booking_of(tx_ref) or "", roles=roles)
+        booking, role = visible_booking(ports, principal, booking_of(tx_ref) or "", roles=roles, right=right)
     except BookingNotFound as missing:
         raise PaymentNotFound("There is no such payment.") from missing
     payment = booking.payment(tx_ref)

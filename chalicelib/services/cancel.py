@@ -12,7 +12,7 @@ from chalicelib.services.updating import Decision, update
 
 def cancel(ports: Ports, principal: Principal | None, booking_id: str, *, reason: str) -> tuple[Booking, Role]:
     """Cancel a booking, with what goes back; a repeat changes nothing. Raises BookingNotFound, StayBegun, Busy."""
-    booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "host", "operator"))
+    booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "host", "operator"), right="money")
     actor = actor_of(principal, role)
 
     def decide(current: Booking, _: Availability) -> Decision:

@@ -27,7 +27,7 @@ def correct_contact(
 
     Raises BookingNotFound, PreconditionFailed, ContactFixed, InvalidRequest, Busy.
     """
-    booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"))
+    booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"), right="help")
     actor = actor_of(principal, role)
     keys = contact_keys(ports)
 

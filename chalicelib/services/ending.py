@@ -27,7 +27,7 @@ def end_stay(
     Raises BookingNotFound, StayNotBegun, StayOver, StayEndedAlready, InvalidRequest, PaymentDisputed,
     RefundExceedsPayment, Busy.
     """
-    booking, role = visible_booking(ports, principal, booking_id, roles=("host", "operator"))
+    booking, role = visible_booking(ports, principal, booking_id, roles=("host", "operator"), right="money")
     actor = actor_of(principal, role)
 
     def decide(current: Booking, _: Availability) -> Decision:

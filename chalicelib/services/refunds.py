@@ -72,7 +72,7 @@ def refund(
     is cancelled with it. Raises PaymentNotFound, PaymentDisputed, RefundExceedsPayment,
     CancelBookingRequired, InvalidRequest, StayBegun, IdempotencyKeyReused, Busy.
     """
-    booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"))
+    booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"), right="money")
     hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
     request = fingerprint(RefundRequest(reason, amount, cancel_booking))
     actor = actor_of(principal, role)

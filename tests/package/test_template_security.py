@@ -10,6 +10,7 @@ import pytest
 from chalicelib.api.core.request import MAX_BODY
 from chalicelib.api.core.routing import ROUTES
 from chalicelib.api.routes import operators, pages  # noqa: F401 - their routes
+from chalicelib.services.access import STAFF
 from chalicelib.shape_tokens import SECOND_FACTOR, shape_tokens
 from ops import stacks
 from tests.package.conftest import STAGES
@@ -187,7 +188,7 @@ def test_sign_in_is_included_unless_an_issuer_is_given(template: Template) -> No
         if resource["Type"].startswith("AWS::Cognito::") or name.startswith("ShapeTokens"):
             assert resource["Condition"] == "MakesUserPool", name
     groups = of_type(template, "AWS::Cognito::UserPoolGroup").values()
-    assert {group["Properties"]["GroupName"] for group in groups} == {"host", "operator"}
+    assert {group["Properties"]["GroupName"] for group in groups} == {"host", *STAFF}
     assert properties(template, "UserPoolClient")["GenerateSecret"] is False
 
 

@@ -16,6 +16,7 @@ from chalicelib.api import local_examples
 from chalicelib.api.core.fields import FORMATS
 from chalicelib.api.core.routing import ROUTES, Route
 from chalicelib.gateways import GATEWAYS
+from chalicelib.services.access import STAFF
 from tools.openapi import answers as openapi_answers
 from tools.openapi import examples, schemas
 from tools.openapi.answers import JSON, TEXT, content, response, statuses
@@ -148,7 +149,7 @@ def _operation(route: Route) -> Json:
         "summary": schemas.in_markdown(route.summary).removesuffix("."),
         "description": _description(route),
         "security": [{"accessToken": []}] if route.signed_in else [],
-        "x-group": route.role,
+        "x-group": " or ".join(_groups(route)),
         "parameters": list(_parameters(route)),
     }
     if route.body is not None:
@@ -162,10 +163,21 @@ def _operation(route: Route) -> Json:
     return {name: value for name, value in made.items() if value or name == "security"}
 
 
+def _groups(route: Route) -> list[str]:
+    """The groups of which one must stand in the token."""
+    if route.role == "operator":
+        return [group for group, rights in STAFF.items() if route.right in rights]
+    return [route.role] if route.role else []
+
+
 def _description(route: Route) -> str:
     """What its docstring says beyond the first line, and what a caller must show."""
     if route.role is not None:
-        shown = f"Needs the access token of a member of the group `{route.role}`."
+        shown = (
+            "Needs the access token of a member of the group "
+            + " or ".join(f"`{name}`" for name in _groups(route))
+            + "."
+        )
     elif route.signed_in:
         shown = "Needs an access token."
     elif route.signed_by is not None:

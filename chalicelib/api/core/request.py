@@ -34,7 +34,7 @@ def checked_call(request: Request, request_id: str, route: Route, path: Mapping[
     if route.signed_in and principal is None:
         raise Unauthenticated("The access token is missing, expired or not valid here.")
     if route.role is not None:
-        with_role(principal, route.role)
+        with_role(principal, route.role, route.right)
     if route.takes_bytes and _size(request) > MAX_BODY:
         raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
     return Call(

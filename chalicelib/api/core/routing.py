@@ -16,7 +16,7 @@ from msgspec import field
 from chalicelib.container import Container
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
 from chalicelib.domain.record import Record, replace
-from chalicelib.services.access import Principal
+from chalicelib.services.access import Principal, Right
 
 
 class Call(Record, frozen=True):
@@ -98,6 +98,8 @@ class Route(Record, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None
     signed_in: bool
     role: Literal["host", "operator"] | None
+    right: Right
+    """What one of the staff must be allowed to do."""
     idempotent: bool
     """It honours an Idempotency-Key."""
     conditional: bool
@@ -150,6 +152,7 @@ def endpoint(
     *,
     signed_in: bool = False,
     role: Literal["host", "operator"] | None = None,
+    right: Right | None = None,
     idempotent: bool = False,
     conditional: bool = False,
     signed_by: str | None = None,
@@ -162,9 +165,11 @@ def endpoint(
 ) -> Callable[[Handler], Handler]:
     """Declare a route; ``Route`` says what each argument means. A ``role`` needs a signed-in caller.
 
-    The types of the function's ``body`` and ``query`` are what a request is read as. Raises TypeError for a function
-    that takes anything else.
+    Whatever operators change names the ``right`` to it. The types of the function's ``body`` and ``query`` are what a
+    request is read as. Raises TypeError for a function that takes anything else, and for an act without a right.
     """
+    if role == "operator" and method != "GET" and right is None:
+        raise TypeError(f"{method} {path} says of no right that an operator needs it")
 
     def declare(handler: Handler) -> Handler:
         taken = _request_types(handler)
@@ -178,6 +183,7 @@ def endpoint(
             query=taken.get("query"),
             signed_in=signed_in or role is not None,
             role=role,
+            right=right or "read",
             idempotent=idempotent,
             conditional=conditional,
             signed_by=signed_by,

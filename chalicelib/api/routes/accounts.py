@@ -204,6 +204,7 @@ def show_account(call: Call) -> Answer:
     "POST",
     "/v1/ops/accounts/{sub}/block",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(202, AccountOut),),
     refuses=("account_not_found",),
 )
@@ -220,6 +221,7 @@ def block_account(call: Call, body: AccountActIn) -> Answer:
     "POST",
     "/v1/ops/accounts/{sub}/unblock",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(202, AccountOut),),
     refuses=("account_not_found",),
 )
@@ -233,6 +235,7 @@ def unblock_account(call: Call, body: AccountActIn) -> Answer:
     "POST",
     "/v1/ops/accounts/{sub}/limits",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(202, AccountOut),),
     refuses=("account_not_found",),
 )

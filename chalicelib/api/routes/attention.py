@@ -115,6 +115,7 @@ def list_attention(call: Call, query: AttentionQuery) -> Answer:
     "POST",
     "/v1/ops/attention/{item_id}/acknowledge",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=AcknowledgedOut),),
     refuses=("attention_item_not_found", "wrong_resolution_call"),
 )

@@ -239,7 +239,7 @@ def open_payment(call: Call, _body: NoBody) -> Answer:
     "/v1/bookings/{booking_id}/cancel",
     signed_in=True,
     outcomes=(Outcome(body=BookingOut),),
-    refuses=("booking_not_found", "stay_begun"),
+    refuses=("forbidden", "booking_not_found", "stay_begun"),
 )
 def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     """Cancel a booking; what the policy gives back is owed at once."""
@@ -255,6 +255,7 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     also_wrong=_wrong_last_night,
     outcomes=(Outcome(body=BookingOut),),
     refuses=(
+        "forbidden",
         "booking_not_found",
         "stay_not_begun",
         "stay_over",

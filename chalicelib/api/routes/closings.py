@@ -113,6 +113,7 @@ class ClosingOut(msgspec.Struct, frozen=True):
     "POST",
     "/v1/ops/listings/{listing_id}/close",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(202, ClosingOut),),
     refuses=("listing_not_found",),
 )
@@ -152,6 +153,7 @@ def read_closing(call: Call) -> Answer:
     "POST",
     "/v1/ops/listings/{listing_id}/reopen",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(body=ListingOut),),
     refuses=("listing_not_found",),
 )

@@ -77,7 +77,7 @@ class Correction(msgspec.Struct, frozen=True):
     signed_in=True,
     conditional=True,
     outcomes=(Outcome(body=BookingOut, headers=("ETag",)),),
-    refuses=("booking_not_found", "contact_fixed"),
+    refuses=("forbidden", "booking_not_found", "contact_fixed"),
 )
 def correct_booking(call: Call, body: Correction) -> Answer:
     """Correct the contact of a booking: its guest until it is paid, operators always.

@@ -70,6 +70,7 @@ def list_disputes(call: Call, query: Paged) -> Answer:
     "POST",
     "/v1/ops/disputes",
     role="operator",
+    right="money",
     idempotent=True,
     outcomes=(Outcome(201, DisputeOut),),
     refuses=("idempotency_key_reused", "payment_not_found", "nothing_to_dispute"),
@@ -90,6 +91,7 @@ def enter_dispute(call: Call, body: NewDispute) -> Answer:
     "POST",
     "/v1/ops/disputes/{dispute_id}/close",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=DisputeOut),),
     refuses=("dispute_not_found", "dispute_closed"),
 )

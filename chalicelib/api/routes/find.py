@@ -75,6 +75,7 @@ class AccessOut(msgspec.Struct, frozen=True):
     "POST",
     "/v1/ops/search",
     role="operator",
+    right="read",
     outcomes=(Outcome(body=Page[BookingOut]),),
     refuses=("invalid_cursor",),
 )
@@ -98,6 +99,7 @@ class SearchPage(Paged, frozen=True, kw_only=True):
     "GET",
     "/v1/ops/audit",
     role="operator",
+    right="accounts",
     outcomes=(Outcome(body=Page[AccessOut]),),
 )
 def list_accesses(call: Call, query: AuditQuery) -> Answer:

@@ -180,6 +180,7 @@ class Totals(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"})
     "GET",
     "/v1/ops/ledger",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=Page[LedgerLineOut], texts=("text/csv",), headers=("Link",)),),
 )
 def list_ledger(call: Call, query: LedgerQuery) -> Answer:
@@ -206,6 +207,7 @@ def list_ledger(call: Call, query: LedgerQuery) -> Answer:
     "GET",
     "/v1/ops/ledger/totals",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=Totals, texts=("text/csv",)),),
 )
 def read_ledger_totals(call: Call, query: TotalsQuery) -> Answer:

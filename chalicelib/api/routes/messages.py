@@ -29,6 +29,7 @@ class Resend(msgspec.Struct, frozen=True):
     "POST",
     "/v1/ops/bookings/{booking_id}/messages/{entry_id}/resend",
     role="operator",
+    right="help",
     outcomes=(Outcome(202, MessageOut),),
     refuses=("booking_not_found", "message_not_found", "message_not_true", "no_address", "address_suppressed"),
 )

@@ -192,6 +192,7 @@ def list_gateway_events(call: Call) -> Answer:
     "POST",
     "/v1/ops/payments/{tx_ref}/resolve",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", "not_in_review"),
 )
@@ -208,6 +209,7 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     "POST",
     "/v1/ops/refunds/{refund_id}/resolve",
     role="operator",
+    right="money",
     outcomes=(Outcome(202, RefundOut),),
     refuses=("refund_not_found", "not_in_attention", "payment_disputed", "refund_under_way"),
 )
@@ -227,6 +229,7 @@ def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     "GET",
     "/v1/ops/report",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=Report, texts=("text/csv",)),),
 )
 def read_report(call: Call, query: Period) -> Answer:

@@ -118,6 +118,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
     idempotent=True,
     outcomes=(Outcome(202, RefundOut),),
     refuses=(
+        "forbidden",
         "idempotency_key_required",
         "idempotency_key_reused",
         "payment_not_found",

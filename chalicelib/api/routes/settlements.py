@@ -129,6 +129,7 @@ class SettlementPageOut(msgspec.Struct, frozen=True):
     "POST",
     "/v1/ops/settlements",
     role="operator",
+    right="money",
     outcomes=(Outcome(202, SettlementOut, headers=("Location",)),),
 )
 def match_statement(call: Call, body: StatementFile) -> Answer:
@@ -144,6 +145,7 @@ def match_statement(call: Call, body: StatementFile) -> Answer:
     "GET",
     "/v1/ops/settlements/{settlement_id}",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=SettlementPageOut, texts=("text/csv",), headers=("Link",)),),
     refuses=("settlement_not_found",),
 )
