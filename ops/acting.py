@@ -50,16 +50,15 @@ def refund(desk: Desk, asked: argparse.Namespace) -> int:
     amount = None
     if asked.amount is not None:
         _, payment, _ = visible_payment(ports, desk.operator, asked.tx_ref, roles=("operator",))
-        amount = _minor(asked.amount, payment.amount.currency)
-    body = _read(NewRefund, reason=asked.reason, amount=amount, cancel_booking=asked.cancel_booking)
-    words = (asked.tx_ref, asked.amount or "", asked.reason, f"{asked.cancel_booking}")
+        amount = minor(asked.amount, payment.amount.currency)
+    body = read(NewRefund, reason=asked.reason, amount=amount, cancel_booking=asked.cancel_booking)
     made, repeated = refunds.refund(
         ports,
         desk.operator,
         asked.tx_ref,
         amount=body.amount,
         reason=body.reason,
-        key=asked.key or sha256("\0".join(words).encode()).hexdigest(),
+        key=asked.key or key_of(asked.tx_ref, asked.amount or "", asked.reason, f"{asked.cancel_booking}"),
         cancel_booking=body.cancel_booking,
     )
     again = "  (it was asked for before: nothing is added)" if repeated else ""
@@ -73,15 +72,15 @@ def resolve(desk: Desk, asked: argparse.Namespace) -> int:
     ports, subject = _stage(desk), asked.subject
     given = {"as": asked.resolution, "note": asked.note}
     if asked.resolution in PAYMENT_AS:
-        decision = _read(Resolution, **given)
+        decision = read(Resolution, **given)
         booking, payment = lists.resolve_review(ports, desk.operator, subject, as_=decision.as_, note=decision.note)
         desk.tell(PaymentOut.of(booking, payment), f"{payment.tx_ref}  {payment.status}  booking {booking.status}")
     elif asked.resolution in get_args(ResolveAs):
-        way = _read(RefundResolution, **given)
+        way = read(RefundResolution, **given)
         done = refunds.resolve_refund(ports, desk.operator, subject, as_=way.as_, note=way.note)
         desk.tell(RefundOut.of(done), f"{done.refund_id}  {done.status}  {done.amount.formatted}")
     else:
-        end = _read(CloseDispute, **given)
+        end = read(CloseDispute, **given)
         closed = disputes.close_dispute(
             ports, desk.operator, subject, as_=end.as_, note=end.note, dry_run=not desk.acts
         )
@@ -92,7 +91,7 @@ def resolve(desk: Desk, asked: argparse.Namespace) -> int:
 
 def take_off(desk: Desk, asked: argparse.Namespace) -> int:
     """Take something off the attention list that a person has dealt with."""
-    note = _read(Acknowledge, note=asked.note).note
+    note = read(Acknowledge, note=asked.note).note
     done = acknowledge(_stage(desk), desk.operator, asked.item_id, note=note)
     shape = AcknowledgedOut.of(done)
     desk.tell(shape, f"{done.item_id}  acknowledged {shape.acknowledged_at} by {shape.acknowledged_by}  {shape.note}")
@@ -108,7 +107,7 @@ def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
     given = {name.strip(): value.strip() for name, _, value in lines}
     if not given:
         raise InvalidRequest("Standard input says what changes, a line each: email=…")
-    changes = _read(ContactChange, **given).changes
+    changes = read(ContactChange, **given).changes
     ports = _stage(desk)
     _note_view(desk, asked.booking_id)
     booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes, only_versions=None)
@@ -119,7 +118,7 @@ def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
 
 def resend(desk: Desk, asked: argparse.Namespace) -> int:
     """Send a letter again, to the address that its reader has today."""
-    body = _read(Resend, note=asked.note, lift=asked.lift)
+    body = read(Resend, note=asked.note, lift=asked.lift)
     _note_view(desk, asked.booking_id)
     done = messages.resend(
         desk.ports,
@@ -143,7 +142,7 @@ def show_account(desk: Desk, asked: argparse.Namespace) -> int:
 
 def act_on_account(desk: Desk, asked: argparse.Namespace) -> int:
     """Block an account, or end its block and its pause."""
-    note = _read(AccountActIn, note=asked.note).note
+    note = read(AccountActIn, note=asked.note).note
     state = accounts.act_on_account(
         desk.ports,
         desk.operator,
@@ -181,12 +180,18 @@ def _stage(desk: Desk) -> Ports:
     return desk.ports if desk.acts else rehearsed(desk.ports)
 
 
-def _read(kind: type[T], **given: object) -> T:
+def read(kind: type[T], **given: object) -> T:
     """What was given, checked as a request of the API is. Raises InvalidRequest."""
     return read_body(msgspec.json.encode({name: value for name, value in given.items() if value is not None}), kind)
 
 
-def _minor(amount: str, currency: str) -> int:
+def key_of(*words: str) -> str:
+    """The Idempotency-Key of a command that says the same: what was typed twice is done once."""
+    return sha256("\0".join(words).encode()).hexdigest()
+
+
+def minor(amount: str, currency: str) -> int:
+    """An amount in major units as a person types it, in minor ones. Raises InvalidRequest."""
     try:
         return Money.parse(amount, currency).minor
     except ValueError as error:

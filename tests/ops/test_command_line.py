@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,38 @@ def test_the_local_stack_is_reached_as_its_app_reaches_it(tmp_path: Path, monkey
     assert stage.settings.bookings_table == "guzo-8000-bookings"
     assert stage.settings.secrets_path == "/guzo/local"
     assert os.environ["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+class Account:
+    """A session in whose account the stage `dev` has a function for the API."""
+
+    region_name = "eu-central-1"
+
+    def client(self, service: str) -> Any:
+        return {"cloudformation": self, "lambda": self, "sts": self}[service]
+
+    def get_credentials(self) -> str:
+        return "some"
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "000000000000"}
+
+    def describe_stack_resource(self, **asked: str) -> dict[str, Any]:
+        assert asked == {"StackName": "guzo-dev", "LogicalResourceId": "APIHandler"}
+        return {"StackResourceDetail": {"PhysicalResourceId": "guzo-dev-APIHandler-1"}}
+
+    def get_function_configuration(self, **asked: str) -> dict[str, Any]:
+        assert asked == {"FunctionName": "guzo-dev-APIHandler-1"}
+        return {"Environment": {"Variables": {"BOOKINGS_TABLE": "guzo-dev-bookings", "HOLD_MINUTES": "45"}}}
+
+
+def test_a_deployed_stage_is_opened_with_what_its_functions_read(monkeypatch: Any) -> None:
+    monkeypatch.setattr("ops.desk.boto3.Session", Account)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    stage = open_stage("dev")
+    assert (stage.settings.stage, stage.settings.bookings_table) == ("dev", "guzo-dev-bookings")
+    assert stage.ports.rules.hold_for == timedelta(minutes=45)
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-central-1"
 
 
 def test_commands_on_deployed_stages_are_given_their_own_arguments(monkeypatch: Any) -> None:

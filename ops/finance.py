@@ -1,0 +1,175 @@
+"""What finance does at a month's end, and the end of a listing: statements matched, hosts paid, a listing closed."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from chalicelib.api.routes.closings import CloseListing, ClosingOut
+from chalicelib.api.routes.payouts import AccountEntryOut, PayoutIn, StatementOut, TakeBack
+from chalicelib.api.routes.settlements import MatchOut
+from chalicelib.domain.money import Money
+from chalicelib.services.operators import closing, payouts, settlements
+from ops.acting import key_of, minor, read
+from ops.desk import Desk, Refused
+
+MATCHED, DIFFERENT = 0, 1
+
+
+def match(desk: Desk, asked: argparse.Namespace) -> int:
+    """Match a gateway's statement with the ledger, line by line. Nothing is written but the report."""
+    try:
+        text = None if asked.pull else Path(asked.file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{asked.file} cannot be read: {error}") from error
+    made = settlements.settle(
+        desk.ports, desk.operator, gateway=asked.gateway, start=asked.start, end=asked.end, text=text
+    )
+    for found in made.matches:
+        shape = MatchOut.of(found)
+        ours = shape.ours.formatted if shape.ours else "-"
+        words = (shape.verdict, shape.reference, shape.tx_ref, f"theirs {shape.theirs or '-'}", f"ours {ours}")
+        text = "  ".join(word for word in words if word)
+        desk.tell(shape, f"{text}  {shape.reason}  → {shape.action}" if shape.verdict != "matched" else text)
+    counts = settlements.sums(made.matches)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no lines"
+    desk.say(f"{made.settlement_id}: {told}" + ("" if made.complete else "; the statement was not read to its end"))
+    return MATCHED if made.complete and all(each.verdict == "matched" for each in made.matches) else DIFFERENT
+
+
+def statement(desk: Desk, asked: argparse.Namespace) -> int:
+    """Tell what a host is owed of a month, and what was paid out."""
+    for made in payouts.statements_of(desk.ports, desk.operator, asked.host_id, asked.month):
+        shape = StatementOut.of(made)
+        text = [
+            f"{asked.host_id}  {asked.month:%Y-%m}  brought forward {shape.brought_forward.formatted}  "
+            f"earned {shape.earned.formatted}  paid out {shape.paid_out.formatted}  balance {shape.balance.formatted}"
+        ]
+        text += [f"stay     {stay.booking_id}  {stay.date}  {stay.earned.formatted}" for stay in shape.stays]
+        text += [f"payout   {each.entry_id}  {each.date}  {each.reference}  {each.note}" for each in shape.payouts]
+        desk.tell(shape, "\n".join(text))
+    return 0
+
+
+def mark_paid(desk: Desk, asked: argparse.Namespace) -> int:
+    """Enter that a host was paid. The same command again enters nothing again."""
+    body = read(
+        PayoutIn,
+        amount=minor(asked.amount, asked.currency),
+        currency=asked.currency,
+        date=asked.date.isoformat(),
+        reference=asked.reference,
+        note=asked.note,
+    )
+    entry = payouts.mark_paid(
+        desk.ports,
+        desk.operator,
+        asked.host_id,
+        amount=Money(body.amount, body.currency),
+        on=body.on,
+        reference=body.reference,
+        note=body.note,
+        key=asked.key or key_of(asked.host_id, asked.amount, asked.currency, f"{body.on}", body.reference),
+        dry_run=not desk.acts,
+    )
+    return _tell_entry(desk, AccountEntryOut.of(entry))
+
+
+def take_back(desk: Desk, asked: argparse.Namespace) -> int:
+    """Enter that a payout was not paid after all."""
+    note = read(TakeBack, note=asked.note).note
+    dry_run = not desk.acts
+    entry = payouts.take_back(desk.ports, desk.operator, asked.host_id, asked.entry_id, note=note, dry_run=dry_run)
+    return _tell_entry(desk, AccountEntryOut.of(entry))
+
+
+def close_listing(desk: Desk, asked: argparse.Namespace) -> int:
+    """Close a listing for good, or for as long as operators say; with all bookings to come, or without."""
+    body = read(CloseListing, cancel_bookings=asked.cancel_bookings, reason=asked.note, dry_run=not desk.acts)
+    report = closing.close(
+        desk.ports,
+        desk.operator,
+        asked.listing_id,
+        cancel_bookings=body.cancel_bookings,
+        reason=body.reason,
+        dry_run=body.dry_run,
+    )
+    _tell_closing(desk, ClosingOut.of(report, asked=body))
+    desk.end()
+    return 0
+
+
+def show_closing(desk: Desk, asked: argparse.Namespace) -> int:
+    """Tell how far the closing of a listing is."""
+    _tell_closing(desk, ClosingOut.of(closing.progress(desk.ports, desk.operator, asked.listing_id)))
+    return 0
+
+
+def _tell_entry(desk: Desk, entry: AccountEntryOut) -> int:
+    amount = entry.amount.formatted if entry.amount else ""
+    desk.tell(entry, f"{entry.entry_id}  {entry.kind}  {entry.date}  {amount}  {entry.reference}  {entry.note}")
+    desk.end()
+    return 0
+
+
+def _tell_closing(desk: Desk, shape: ClosingOut) -> None:
+    returns = ", ".join(money.formatted for money in shape.to_return) or "nothing"
+    text = [
+        f"{shape.listing_id}  {shape.listing_status}  {shape.state}: {shape.cancelled} of {shape.expected} cancelled, "
+        f"{shape.left} to come that can be cancelled; {returns} would go back for those"
+    ]
+    text += [
+        f"booking  {each.booking_id}  {each.check_in}  {each.status}  {each.back.formatted}" for each in shape.bookings
+    ]
+    desk.tell(shape, "\n".join(text))
+
+
+def _month(text: str) -> date:
+    return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+
+
+def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentParser) -> None:
+    """Add what finance does to the command line."""
+    noted = argparse.ArgumentParser(add_help=False)
+    noted.add_argument("--note", required=True, help="why, for those who come after")
+
+    def does(under: Any, name: str, told: str, run: Any, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = under.add_parser(
+            name, parents=[common, *parents], help=told, description=run.__doc__
+        )
+        made.set_defaults(run=run, needs_name=True)
+        return made
+
+    one = does(verbs, "match", "a gateway's statement, line by line; ends with 1 where anything differs", match)
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("file", nargs="?", help="the statement as CSV")
+    which.add_argument("--pull", action="store_true", help="ask the gateway's API for it")
+    one.add_argument("--gateway", required=True)
+    one.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="the first day")
+    one.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the last day, itself included")
+
+    owed = does(verbs, "statement", "what a host is owed of a month", statement)
+    owed.add_argument("host_id")
+    owed.add_argument("--month", type=_month, required=True, help="such as 2027-01")
+
+    payout = verbs.add_parser("payout", help="paid, take-back: what hosts were paid")
+    of_payout = payout.add_subparsers(required=True, metavar="paid | take-back")
+    paid = does(of_payout, "paid", "enter that a host was paid", mark_paid, noted, writes)
+    paid.add_argument("host_id")
+    paid.add_argument("--amount", required=True, help="in major units, such as 1200.50")
+    paid.add_argument("--currency", required=True)
+    paid.add_argument("--date", type=date.fromisoformat, required=True, help="the day on which it was paid")
+    paid.add_argument("--reference", required=True, help="the bank's name for it")
+    paid.add_argument("--key", help="another one where the very same payout is meant a second time")
+    back = does(of_payout, "take-back", "enter that it was not paid after all", take_back, noted, writes)
+    back.add_argument("host_id")
+    back.add_argument("entry_id", help="the payout, as statement has it")
+
+    listing = verbs.add_parser("listing", help="close, closing: a listing whose host leaves")
+    of_listing = listing.add_subparsers(required=True, metavar="close | closing")
+    ends = does(of_listing, "close", "close it", close_listing, noted, writes)
+    ends.add_argument("listing_id")
+    ends.add_argument("--cancel-bookings", action="store_true", help="cancel the bookings to come, with all back")
+    does(of_listing, "closing", "how far that is", show_closing).add_argument("listing_id")

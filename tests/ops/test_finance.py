@@ -1,0 +1,98 @@
+"""A statement is matched, a host is paid and a listing closed at a terminal, each after it was tried."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import HOST, NOW
+from tests.harness import NIGHTS, Harness, booking_id_of
+from tests.ops.commands import Terminal
+
+SARA = ("--as", "sara")
+BOOKING = booking_id_of("first")
+DAYS = ("--from", f"{NOW.date()}", "--to", f"{NOW.date() + timedelta(days=1)}")
+MONTH = ("--month", f"{NIGHTS[0]:%Y-%m}")
+PAID = (
+    "payout", "paid", HOST, "--amount", "1200.50", "--currency", "ETB", "--date", f"{NIGHTS[0]}",
+    "--reference", "FT1", "--note", "January.",
+)  # fmt: skip
+
+
+@pytest.fixture
+def harness() -> Harness:
+    harness = Harness()
+    harness.confirmed_booking()
+    harness.sweep_and_drain()
+    return harness
+
+
+@pytest.fixture
+def terminal(harness: Harness, capsys: Any, monkeypatch: Any) -> Terminal:
+    return Terminal(capsys, monkeypatch, ports=harness.ports)
+
+
+def written(tmp_path: Path, *rows: str) -> str:
+    file = tmp_path / "statement.csv"
+    file.write_text("\n".join(["reference,amount,currency", *rows]), encoding="utf-8-sig")
+    return str(file)
+
+
+def test_a_statement_that_agrees_ends_with_0(harness: Harness, terminal: Terminal, tmp_path: Path) -> None:
+    facts = harness.stored_payment(f"{BOOKING}-1").facts
+    assert facts.received is not None
+    row = f"{facts.provider_reference},{facts.received.decimal},ETB"
+    ran = terminal.run("match", written(tmp_path, row), "--gateway", "chapa", *DAYS, *SARA, "--json")
+    assert [(line["verdict"], line["booking_id"]) for line in ran.lines] == [("matched", BOOKING)]
+    assert (ran.code, ran.err.count("1 matched")) == (0, 1)
+
+
+def test_a_statement_that_differs_ends_with_1(terminal: Terminal, tmp_path: Path) -> None:
+    ran = terminal.run("match", written(tmp_path, "APnobody,10.00,ETB"), "--gateway", "chapa", *DAYS, *SARA)
+    assert ran.code == 1
+    assert "APnobody" in ran.out
+    assert "matched" not in ran.err
+
+
+def test_a_file_that_is_not_there_is_refused(terminal: Terminal) -> None:
+    assert terminal.run("match", "nothing.csv", "--gateway", "chapa", *DAYS, *SARA).code == 1
+    assert terminal.run("match", "--gateway", "chapa", *DAYS, *SARA).code == 2
+
+
+def test_a_host_is_paid_once_and_it_is_taken_back(harness: Harness, terminal: Terminal) -> None:
+    (tried,) = terminal.run(*PAID, *SARA, "--json").lines
+    assert payouts_of(terminal) == []
+    (entered,) = terminal.run(*PAID, *SARA, "--json", "--yes").lines
+    assert entered["entry_id"] == tried["entry_id"]
+    assert (entered["amount"]["amount"], entered["by"]) == (120050, "sara")
+    terminal.run(*PAID, *SARA, "--yes")
+    assert payouts_of(terminal) == [entered["entry_id"]]
+    back = ("payout", "take-back", HOST, entered["entry_id"], "--note", "It came back.")
+    assert "Nothing was changed" in terminal.run(*back, *SARA).err
+    assert len(payouts_of(terminal)) == 1
+    assert terminal.run(*back, *SARA, "--yes").code == 0
+    assert len(payouts_of(terminal)) == 2
+    assert terminal.run("payout", "take-back", HOST, "nothing", "--note", "None.", *SARA).code == 1
+
+
+def payouts_of(terminal: Terminal) -> list[str]:
+    ran = terminal.run("statement", HOST, *MONTH, *SARA, "--json")
+    assert ran.code == 0
+    return [payout["entry_id"] for made in ran.lines for payout in made["payouts"]]
+
+
+def test_a_listing_is_closed_with_its_bookings(harness: Harness, terminal: Terminal) -> None:
+    listing_id = harness.listing.listing_id
+    command = ("listing", "close", listing_id, "--cancel-bookings", "--note", "The host leaves.")
+    (tried,) = terminal.run(*command, *SARA, "--json").lines
+    assert (tried["state"], [each["booking_id"] for each in tried["bookings"]]) == ("previewed", [BOOKING])
+    assert harness.ports.tables.listings[listing_id].status == "open"
+    assert terminal.run("listing", "closing", listing_id, *SARA).code == 1
+    (done,) = terminal.run(*command, *SARA, "--json", "--yes").lines
+    assert (done["state"], done["listing_status"]) == ("under_way", "closed")
+    harness.sweep_and_drain()
+    assert harness.stored_booking(BOOKING).status == "cancelled"
+    assert "1 of 1 cancelled, 0 to come" in terminal.run("listing", "closing", listing_id, *SARA).out
