@@ -189,6 +189,7 @@ def read_own_statements(call: Call, query: MonthQuery) -> Answer:
     "GET",
     "/v1/ops/hosts/{host_id}/statements",
     role="operator",
+    right="money",
     outcomes=(Outcome(body=Statements, texts=("text/csv",)),),
 )
 def read_statements(call: Call, query: MonthQuery) -> Answer:
@@ -202,6 +203,7 @@ def read_statements(call: Call, query: MonthQuery) -> Answer:
     "POST",
     "/v1/ops/hosts/{host_id}/payouts",
     role="operator",
+    right="money",
     idempotent=True,
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("idempotency_key_required",),
@@ -229,6 +231,7 @@ def mark_payout(call: Call, body: PayoutIn) -> Answer:
     "POST",
     "/v1/ops/hosts/{host_id}/payouts/{payout_id}/reverse",
     role="operator",
+    right="money",
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("payout_not_found",),
 )
@@ -244,6 +247,7 @@ def reverse_payout(call: Call, body: TakeBack) -> Answer:
     "POST",
     "/v1/ops/hosts/{host_id}/commission",
     role="operator",
+    right="money",
     idempotent=True,
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("idempotency_key_required",),
