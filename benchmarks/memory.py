@@ -117,9 +117,8 @@ def calls_of(logs: Any) -> defaultdict[str, int]:
         named = re.search(rf"guzo-{STAGE}-(\w+)-", group["logGroupName"])
         if named is None:
             continue
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
-        events = (event["message"] for page in pages for event in page["events"])
-        calls[named[1]] += sum(message.startswith("REPORT RequestId") for message in events)
+        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]  # as many as one page has
+        calls[named[1]] += sum(event["message"].startswith("REPORT RequestId") for event in events)
     return calls
 
 
