@@ -49,6 +49,12 @@ NOT_IN: dict[str, frozenset[str]] = {
 }  # fmt: skip
 """The requirements that a package does without. A test per function says what its start loads, and what it must not."""
 
+NOT_OF_THE_AUTHORIZER = (
+    "app.py", "chalicelib/static", "chalicelib/templates", "chalicelib/services", "chalicelib/api/routes",
+    "chalicelib/api/answers", "chalicelib/adapters/aws", "chalicelib/adapters/dynamodb", "chalicelib/adapters/gateways",
+)  # fmt: skip
+"""What of our own the authorizer never loads."""
+
 # Seconds since 1980 mean nothing here: one date, so that the same content is the same zip.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -63,7 +69,7 @@ def divide(unzipped: Path, name: str) -> None:
         if re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower() in NOT_IN[name]:
             _remove(unzipped, distribution)
     if name == AUTHORIZER:
-        for part in ("app.py", "chalicelib/static", "chalicelib/templates"):
+        for part in NOT_OF_THE_AUTHORIZER:
             _remove_path(unzipped / part)
         # The logger needs one of the utilities.
         for utility in (unzipped / "aws_lambda_powertools" / "utilities").iterdir():

@@ -16,7 +16,7 @@ import pytest
 
 from chalicelib import __version__
 from chalicelib import container as composition
-from tools.contents import APP, AUTHORIZER, NOT_IN
+from tools.contents import APP, AUTHORIZER, NOT_IN, NOT_OF_THE_AUTHORIZER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -35,7 +35,7 @@ FORBIDDEN: dict[str, set[str]] = {
     "authorizer.authorize": (NEVER - {"jwt", "cryptography"})
     | ROUTES
     | {
-        "app",
+        *(part.removesuffix(".py").replace("/", ".") for part in NOT_OF_THE_AUTHORIZER),
         "pynamodb",
         "botocore.session",
         "requests",
