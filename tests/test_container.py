@@ -271,6 +271,7 @@ PARTS: dict[Function, set[str]] = {
     "api": {"bookings", "listings", "gateways", "queue"},
     "webhooks": {"bookings", "listings", "gateways", "queue"},
     "sweep": {"bookings", "queue"},
+    "canary": {"bookings", "listings", "gateways", "queue"},
     "reconcile": {"bookings", "listings", "gateways", "queue"},
     "send_emails": {"bookings", "letters", "mailer"},
 }
@@ -280,6 +281,7 @@ CLIENTS: dict[Function, set[str]] = {
     "api": {"sqs", "ssm"},
     "webhooks": {"sqs", "ssm"},
     "sweep": {"sqs"},
+    "canary": {"sqs", "ssm"},
     "reconcile": {"sqs", "ssm"},
     "send_emails": {"ses", "ssm"},
 }
