@@ -383,7 +383,13 @@ def signature(raw: bytes, secret: str = WEBHOOK_SECRET) -> str:
 def sample(path: str) -> str:
     """A route's path with ids that nothing has."""
     ids = {"booking_id": "GZ4T1B8WCD7K2M9Q", "tx_ref": "GZ4T1B8WCD7K2M9Q-1", "refund_id": "GZ4T1B8WCD7K2M9Q-1-R1"}
-    ids |= {"dispute_id": "GZ4T1B8WCD7K2M9Q-1-D1", "entry_id": "1", "settlement_id": "0"}
+    ids |= {
+        "dispute_id": "GZ4T1B8WCD7K2M9Q-1-D1",
+        "entry_id": "1",
+        "settlement_id": "0",
+        "host_id": "nobody",
+        "payout_id": "0",
+    }
     return path.format(
         **ids, listing_id="lst_0000000000000000", file="docs.css", sub="nobody", item_id=f"orphan.{ids['tx_ref']}"
     )
