@@ -39,7 +39,7 @@ def resend(
     nothing is written. Raises Forbidden, BookingNotFound, MessageNotFound, MessageNotTrue, NoAddress,
     AddressSuppressed, Busy.
     """
-    operator = with_role(principal, "operator")
+    operator = with_role(principal, "operator", "help")
     booking = ports.bookings.load(BookingId(booking_id)) if is_booking_id(booking_id) else None
     if booking is None:
         raise BookingNotFound("There is no such booking.")
