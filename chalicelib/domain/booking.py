@@ -58,9 +58,9 @@ LetterKind = Literal[
 """What a letter tells. The guest: `booking_confirmed`, that the `hold_expired`, that a `payment_failed`,
 `booking_cancelled`, `money_returned` when money goes back by itself or by hand, `stay_ended` early. The host:
 `host_new_booking`, `host_cancelled`."""
-LineKind = Literal["payment", "refund", "reversal"]
-"""What a line of the ledger tells of: a `payment` that came, a `refund` that is done, or a `reversal`, by which the
-gateway took a payment back without a refund."""
+LineKind = Literal["payment", "refund", "reversal", "dispute", "dispute_won"]
+"""What a line of the ledger tells of: a `payment` that came, a `refund` that is done, a `reversal`, by which the
+gateway took a payment back without a refund, a `dispute` that was lost, or `dispute_won`: money that came back so."""
 Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "verify", "sweep", "email"]
 """Who or what brought a change: a `guest`, a `host` or an `operator` by a call; the gateway's `webhook` or unsigned
 `callback`; the guest's `return` to our page; a call of `verify`; the `sweep`, which does what is due; the delivery of

@@ -27,6 +27,7 @@ from chalicelib.domain.booking import (
 from chalicelib.domain.errors import DisputeClosed, DisputeNotFound, FieldError, InvalidRequest, NothingToDispute
 from chalicelib.domain.ids import dispute_id_of, payment_of
 from chalicelib.domain.money import Money
+from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.refunds import record_reversal
 from chalicelib.domain.schedule import back_off
@@ -166,6 +167,9 @@ def _moved(
     """Give it its next status. A payment of which all is lost is reversed, whether the gateway says so or not."""
     booking = with_dispute(booking, *transition_dispute(dispute, to, actor=actor, now=now, detail=detail))
     payment = get_payment(booking, payment_of(dispute.dispute_id))
+    if payment.status == "completed" and to == ("won" if payment.reversal else "lost"):
+        # Money that the gateway had taken comes back; or it takes what it had not.
+        booking = enqueue(booking, "dispute_won" if to == "won" else "dispute", about=dispute.dispute_id, now=now)
     if payment.status == "completed" and not payment.reversal and payment.lost == payment.facts.received:
         return record_reversal(booking, payment, "lost in a dispute", actor=actor, now=now)
     return booking

@@ -11,7 +11,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.attention import PAYMENT_REVERSED
-from chalicelib.domain.booking import Booking, LineKind, OutboxEntry, Payment, get_payment, get_refund
+from chalicelib.domain.booking import (
+    Booking,
+    Dispute,
+    LineKind,
+    OutboxEntry,
+    Payment,
+    get_dispute,
+    get_payment,
+    get_refund,
+)
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef, payment_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.record import Record, replace
@@ -94,7 +103,7 @@ def totals_begin(day: date, time_zone: str) -> datetime:
 def line_of(booking: Booking, entry: OutboxEntry, *, time_zone: str) -> LedgerLine:
     """The line that an entry of the outbox promises. Raises KeyError for what the booking does not have."""
     refund_id = entry.about if entry.kind == "refund" else None
-    payment = get_payment(booking, payment_of(entry.about) if refund_id else entry.about)
+    payment = get_payment(booking, entry.about if entry.kind in ("payment", "reversal") else payment_of(entry.about))
     gateway, fee, reference = payment.gateway, None, payment.facts.provider_reference
     received = _received(payment)
     match entry.kind:
@@ -110,7 +119,12 @@ def line_of(booking: Booking, entry: OutboxEntry, *, time_zone: str) -> LedgerLi
                 gateway, reference = ELSEWHERE, None
         case "reversal":
             at, _ = _moment(booking, payment.tx_ref, PAYMENT_REVERSED)
-            gross = zero(received.currency) - received
+            gross = zero(received.currency) - taken_back(booking, payment)
+        case "dispute" | "dispute_won":
+            dispute = get_dispute(booking, entry.about)
+            at, _ = _moment(booking, entry.about, f"dispute_{dispute.status}")
+            reference = dispute.provider_dispute_id or None
+            gross = dispute.amount if entry.kind == "dispute_won" else zero(dispute.amount.currency) - dispute.amount
         case _:
             raise KeyError(entry.kind)
     day = day_of(at, time_zone)
@@ -140,12 +154,20 @@ def money_moved(booking: Booking) -> dict[str, int]:
         if payment.status != "completed":
             continue
         received = _received(payment)
-        came = 0 if payment.reversal else received.minor
-        moved[received.currency] = moved.get(received.currency, 0) + came
+        gone = taken_back(booking, payment).minor if payment.reversal else 0
+        gone += sum(dispute.amount.minor for dispute in _lost(booking, payment))
+        back = sum(dispute.amount.minor for dispute in payment.disputes if _came_back(booking, payment, dispute))
+        moved[received.currency] = moved.get(received.currency, 0) + received.minor - gone + back
         for refund in payment.refunds:
             if refund.status == "refunded":
                 moved[refund.amount.currency] = moved.get(refund.amount.currency, 0) - refund.amount.minor
     return moved
+
+
+def taken_back(booking: Booking, payment: Payment) -> Money:
+    """What a reversal takes: all that was received, less what disputes had taken before."""
+    lost = sum(dispute.amount.minor for dispute in _lost(booking, payment))
+    return _received(payment) - Money(lost, _received(payment).currency)
 
 
 def add_up(lines: Iterable[LedgerLine]) -> tuple[TotalRow, ...]:
@@ -189,6 +211,30 @@ def merge(rows: Iterable[TotalRow], *, by: frozenset[str]) -> tuple[TotalRow, ..
 
 def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
     return {name: left.get(name, 0) + right.get(name, 0) for name in sorted({*left, *right})}
+
+
+def _lost(booking: Booking, payment: Payment) -> list[Dispute]:
+    """The disputes of a payment by which money went: lost after it was completed, and before it was reversed."""
+    return [
+        dispute
+        for dispute in payment.disputes
+        if dispute.status == "lost"
+        and _place(booking, payment.tx_ref, "payment_completed")
+        < _place(booking, dispute.dispute_id, "dispute_lost")
+        < _place(booking, payment.tx_ref, PAYMENT_REVERSED)
+    ]
+
+
+def _came_back(booking: Booking, payment: Payment, dispute: Dispute) -> bool:
+    """A dispute that was won after its payment had been reversed."""
+    reversed_at = _place(booking, payment.tx_ref, PAYMENT_REVERSED)
+    return dispute.status == "won" and reversed_at < _place(booking, dispute.dispute_id, "dispute_won")
+
+
+def _place(booking: Booking, subject: str, kind: str) -> int:
+    """Where the history tells of this; after its end, where it does not."""
+    told = (place for place, each in enumerate(booking.history) if each.subject == subject and each.kind == kind)
+    return next(told, len(booking.history))
 
 
 def _received(payment: Payment) -> Money:

@@ -173,7 +173,7 @@ def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
             return booking.ended is not None
         case "money_returned":
             return booking.refund(entry.about) is not None
-        case "payment" | "refund" | "reversal":
+        case "payment" | "refund" | "reversal" | "dispute" | "dispute_won":
             return True
 
 

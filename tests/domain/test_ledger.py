@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.disputes import CloseAs, close, open_dispute
 from chalicelib.domain.ledger import ELSEWHERE, LedgerLine, add_up, line_of, merge, money_moved, totals_begin
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import put_before_person, resolve
@@ -116,3 +117,55 @@ def test_rows_are_added_up_by_what_is_asked_for() -> None:
 
 def test_totals_begin_a_day_after_the_end_of_the_stages_day() -> None:
     assert totals_begin(date(2027, 1, 14), ADDIS) == datetime(2027, 1, 15, 21, tzinfo=UTC)
+
+
+# Disputes
+
+
+def disputed(booking: Booking, minor: int, as_: CloseAs, *, number: int = 1) -> Booking:
+    tx_ref = booking.payments[0].tx_ref
+    booking = open_dispute(
+        booking,
+        tx_ref,
+        amount=Money(minor, "ETB"),
+        reason="fraud",
+        due_at=None,
+        note="Heard.",
+        actor=OPERATOR,
+        now=LATER,
+    )
+    return close(booking, f"{tx_ref}-D{number}", as_=as_, note="Told.", actor=OPERATOR, now=LATER)
+
+
+def kinds(booking: Booking) -> list[tuple[str, int]]:
+    return [(line.kind, line.gross.minor) for line in lines_of(booking)]
+
+
+def test_a_dispute_that_is_lost_takes_its_amount() -> None:
+    booking = disputed(paid(opened(a_booking())), 100000, "lost")
+    assert kinds(booking)[1:] == [("dispute", -100000)]
+    assert money_moved(booking) == {"ETB": 635000}
+    check_booking(booking)
+
+
+def test_a_dispute_that_is_won_moves_nothing() -> None:
+    booking = disputed(paid(opened(a_booking())), 100000, "won")
+    assert len(kinds(booking)) == 1
+    check_booking(booking)
+
+
+def test_disputes_that_take_all_are_booked_once_though_the_payment_is_reversed() -> None:
+    booking = disputed(disputed(paid(opened(a_booking())), 100000, "lost"), 635000, "lost", number=2)
+    assert booking.payments[0].reversal
+    assert kinds(booking)[1:] == [("dispute", -100000), ("dispute", -635000)]
+    assert money_moved(booking) == {"ETB": 0}
+    check_booking(booking)
+
+
+def test_money_that_was_reversed_first_comes_back_by_a_dispute_that_is_won() -> None:
+    booking = verified(paid(opened(a_booking())), "reversed", now=LATER)
+    assert kinds(disputed(booking, 735000, "lost"))[1:] == [("reversal", -735000)]
+    won = disputed(booking, 735000, "won")
+    assert kinds(won)[1:] == [("reversal", -735000), ("dispute_won", 735000)]
+    assert money_moved(won) == {"ETB": 735000}
+    check_booking(won)

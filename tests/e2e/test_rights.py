@@ -24,7 +24,18 @@ OF_LAMBDA = {
 POLLED = {("reconcile", "guzo-reconcile"), ("send_emails", "guzo-emails")}
 INDEXES = {
     "listings": ("by_city", "by_host"),
-    "bookings": ("by_guest", "by_listing", "by_arrival", "by_day", "due", "attention"),
+    "bookings": (
+        "by_guest",
+        "by_listing",
+        "by_arrival",
+        "by_day",
+        "by_email",
+        "by_phone",
+        "by_name",
+        "due",
+        "attention",
+    ),
+    "ledger": ("by_host", "by_reference"),
 }
 RARE = {
     # The sweep finds late money, and the nights are taken again at the listing's number of units.
@@ -34,6 +45,12 @@ RARE = {
         (function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local"))
         for function in ("api", "webhooks", "canary")
     ),
+    *(
+        (function, "ssm:GetParametersByPath", arn("ssm", "parameter/guzo/local/search"))
+        for function in ("api", "webhooks", "reconcile", "send_emails", "canary")
+    ),
+    # A line of the ledger that is written a day after its own drops the totals of that day.
+    ("send_emails", "dynamodb:UpdateItem", table_arn("guzo-ledger")),
     # A letter that SES deferred is owed again.
     ("send_emails", "sqs:SendMessage", arn("sqs", "guzo-emails")),
 }
@@ -51,6 +68,7 @@ def everything() -> list[str]:
         *indexes,
         *queues,
         arn("ssm", "parameter/guzo/local"),
+        arn("ssm", "parameter/guzo/local/search"),
         arn("ses", f"identity/{MAIL_FROM}"),
         arn("ses", "configuration-set/guzo-local"),
     ]

@@ -430,6 +430,7 @@ ANSWERS: Mapping[type, Json] = {
                 "gross": _money(630000),
                 "refunded": _money(0),
                 "reversed": _money(0),
+                "disputed": _money(0),
                 "fees": _money(15750),
                 "fees_unknown": 0,
                 "net": _money(614250),

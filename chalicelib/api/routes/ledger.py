@@ -136,6 +136,8 @@ class TotalOut(msgspec.Struct, frozen=True):
     """What went back by refunds."""
     reversed: MoneyOut
     """What gateways took back without a refund."""
+    disputed: MoneyOut
+    """What disputes took, less what came back by those that were won."""
     fees: MoneyOut
     """What the gateways kept, as far as they said it."""
     fees_unknown: int
@@ -158,6 +160,7 @@ class TotalOut(msgspec.Struct, frozen=True):
             money(row.amounts.get("payment", 0)),
             money(-row.amounts.get("refund", 0)),
             money(-row.amounts.get("reversal", 0)),
+            money(-row.amounts.get("dispute", 0) - row.amounts.get("dispute_won", 0)),
             money(row.fees),
             row.fees_unknown,
             MoneyOut.of(row.net),
@@ -227,7 +230,7 @@ LINE_HEADER = (
     "tx_ref", "refund_id", "listing_id", "host_id", "counts_on", "line_id",
 )  # fmt: skip
 _TOTAL_HEADER = (
-    "day", "gateway", "currency", "host_id", "payments", "refunds", "gross", "refunded", "reversed", "fees",
+    "day", "gateway", "currency", "host_id", "payments", "refunds", "gross", "refunded", "reversed", "disputed", "fees",
     "fees_unknown", "net",
 )  # fmt: skip
 
@@ -247,8 +250,9 @@ def _total_fields(row: TotalRow) -> tuple[object, ...]:
         return Money(minor, row.currency).decimal
 
     refunded, taken_back = (-row.amounts.get(kind, 0) for kind in ("refund", "reversal"))
+    disputed = -row.amounts.get("dispute", 0) - row.amounts.get("dispute_won", 0)
     return (
         row.day, row.gateway, row.currency, row.host_id, row.counts.get("payment", 0), row.counts.get("refund", 0),
-        decimal(row.amounts.get("payment", 0)), decimal(refunded), decimal(taken_back), decimal(row.fees),
-        row.fees_unknown, row.net.decimal,
+        decimal(row.amounts.get("payment", 0)), decimal(refunded), decimal(taken_back), decimal(disputed),
+        decimal(row.fees), row.fees_unknown, row.net.decimal,
     )  # fmt: skip
