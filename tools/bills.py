@@ -66,8 +66,8 @@ def ours(bookings: float, *, production: bool = True, user_pool: bool = True) ->
     gigabyte_seconds = (
         calls * use["seconds of the API's function a call"] * 0.5
         + asked * 0.05 * 0.25
-        + ticks * 0.15 * 0.5
-        + bookings * use["messages"] * 0.6 * 0.5
+        + ticks * 0.2 * 0.25
+        + bookings * use["messages"] * 0.7 * 0.25
     )
     stored = bookings * 12 * use["bytes kept"] / GB
     polls = 2 * 3 * DAYS * 24 * 60  # long polls: each of two queues is asked three times a minute, always

@@ -13,10 +13,10 @@ FUNCTIONS = {
     "APIHandler": ("app.app", 28, 512),
     "Webhooks": ("app.receive_webhooks", 28, 512),
     "Authorize": ("authorizer.authorize", 10, 256),
-    "Sweep": ("app.sweep", 58, 512),
-    "Canary": ("app.fly_canary", 58, 512),
-    "Reconcile": ("app.reconcile", 60, 512),
-    "SendEmails": ("app.send_emails", 60, 512),
+    "Sweep": ("app.sweep", 58, 256),
+    "Canary": ("app.fly_canary", 58, 256),
+    "Reconcile": ("app.reconcile", 60, 256),
+    "SendEmails": ("app.send_emails", 60, 256),
 }
 KEY = {"Ref": "EncryptionKeyArn"}
 QUEUES = {"Reconcile": ("ReconcileQueue", 1), "SendEmails": ("EmailsQueue", 10)}
