@@ -127,3 +127,33 @@ def test_a_largest_payment_that_is_none(value: str) -> None:
 def test_the_template_accepts_what_can_be_a_largest_payment(value: str, *, accepted: bool) -> None:
     pattern = json.loads(TEMPLATE.read_text())["Parameters"]["PaymentLimits"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, value)) is accepted
+
+
+@pytest.mark.parametrize(("said", "meant"), [("", 0), ("0", 0), ("12.5", 1250), ("7.25", 725), ("100", 10_000)])
+def test_a_commission_is_a_percentage(said: str, meant: int) -> None:
+    assert read({"GUZO_STAGE": "dev", "COMMISSION_PERCENT": said}).commission == meant
+
+
+@pytest.mark.parametrize("said", ["-1", "100.01", "101", "12.345", "ten", "1e1", "12,5", "१२"])
+def test_no_other_commission_is_taken(said: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        read({"GUZO_STAGE": "dev", "COMMISSION_PERCENT": said})
+    assert str(refused.value).startswith("COMMISSION_PERCENT is ")
+
+
+def test_the_fee_is_borne_by_the_host_or_the_house() -> None:
+    assert read({"GUZO_STAGE": "dev"}).host_bears_fee
+    assert read({"GUZO_STAGE": "dev", "FEE_BORNE_BY": "host"}).host_bears_fee
+    assert not read({"GUZO_STAGE": "dev", "FEE_BORNE_BY": "house"}).host_bears_fee
+    with pytest.raises(BadSetting):
+        read({"GUZO_STAGE": "dev", "FEE_BORNE_BY": "guest"})
+
+
+def test_the_template_takes_the_commissions_that_the_settings_do() -> None:
+    parameters = json.loads(TEMPLATE.read_text())["Parameters"]
+    pattern = re.compile(parameters["CommissionPercent"]["AllowedPattern"])
+    for said in ("0", "12.5", "7.25", "99.99", "100"):
+        assert pattern.fullmatch(said)
+    for said in ("", "-1", "101", "12.345", "ten"):
+        assert not pattern.fullmatch(said)
+    assert parameters["FeeBorneBy"]["AllowedValues"] == ["host", "house"]

@@ -179,6 +179,8 @@ def app_environment(
         "PAYSTACK_BASE_URL": paystack_access(outer, addresses).base_url,
         "GATEWAYS": " ".join(":".join(pair) for pair in currencies(outer).items()),
         "PAYMENT_LIMITS": outer.get("PAYMENT_LIMITS", ""),
+        "COMMISSION_PERCENT": outer.get("COMMISSION_PERCENT", ""),
+        "FEE_BORNE_BY": outer.get("FEE_BORNE_BY", ""),
         "PUBLIC_URL": addresses.api,
         "OIDC_ISSUER": addresses.issuer,
         "OIDC_CLIENT_ID": CLIENT_ID,
