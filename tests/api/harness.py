@@ -78,6 +78,7 @@ OPENS = answers(200, OPENED)
 CANCELS = answers(200, {"message": "Transaction cancelled", "status": "success", "data": None})
 
 NO_LOG = answers(404, {"message": "Transaction not found", "status": "failed", "data": None})
+NO_TRANSACTIONS = answers(200, {"message": "Transactions retrieved", "status": "success", "data": {"transactions": []}})
 NO_REFUND = answers(404, {"message": "Refund not found", "status": "failed", "data": None})
 
 
@@ -98,6 +99,8 @@ class Gateway:
     def __call__(self, talk: Talk) -> object:
         path = talk.request.path.removeprefix("/v1/transaction/")
         self.asked.append(f"{talk.request.method} {path}")
+        if path.startswith("/v1/transactions"):
+            return NO_TRANSACTIONS(talk)
         if path == "initialize":
             sent = talk.request.json()
             self.opened[sent["tx_ref"]] = sent
@@ -391,7 +394,11 @@ def sample(path: str) -> str:
         "payout_id": "0",
     }
     return path.format(
-        **ids, listing_id="lst_0000000000000000", file="docs.css", sub="nobody", item_id=f"orphan.{ids['tx_ref']}"
+        **ids,
+        listing_id="lst_0000000000000000",
+        file="console.css" if path.startswith("/console/") else "docs.css",
+        sub="nobody",
+        item_id=f"orphan.{ids['tx_ref']}",
     )
 
 

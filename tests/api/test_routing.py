@@ -52,11 +52,19 @@ def test_a_function_that_takes_anything_else_is_no_route() -> None:
 def test_a_role_needs_a_signed_in_caller() -> None:
     for role in ("host", "operator", None):
 
-        @endpoint(BLUEPRINT, "DELETE", "/", role=role)
+        @endpoint(BLUEPRINT, "DELETE", "/", role=role, right="accounts")
         def close(call: Call) -> Answer:
             return Answer(None)
 
     assert [route.signed_in for route in routing.ROUTES] == [True, True, False]
+
+
+def test_an_act_of_operators_names_its_right() -> None:
+    def act(call: Call) -> Answer:
+        return Answer(None)
+
+    with pytest.raises(TypeError, match="right"):
+        endpoint(BLUEPRINT, "POST", "/", role="operator")(act)
 
 
 def test_head_is_answered_wherever_get_is() -> None:

@@ -149,7 +149,7 @@ def _operation(route: Route) -> Json:
         "summary": schemas.in_markdown(route.summary).removesuffix("."),
         "description": _description(route),
         "security": [{"accessToken": []}] if route.signed_in else [],
-        "x-group": " or ".join(_groups(route)),
+        "x-groups": _groups(route),
         "parameters": list(_parameters(route)),
     }
     if route.body is not None:
