@@ -260,7 +260,12 @@ BODIES: Mapping[type, Json] = {
     },
     payouts.TakeBack: {"note": "The bank sent it back."},
     payouts.CommissionIn: {"commission": 1250, "from": "2027-02-01", "note": "As agreed."},
-    settlements.StatementFile: {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31"},
+    settlements.StatementFile: {
+        "gateway": "chapa",
+        "from": "2027-01-01",
+        "to": "2027-01-31",
+        "csv": "reference,amount,currency,charge\r\nAPqDVMOlxU1d,6300.000,ETB,157.500\r\n",
+    },
     messages.Resend: {"note": "The guest corrected the address by telephone."},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
