@@ -14,6 +14,8 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 MINISTACK := $(EMULATOR)/.installed
 AUDITORS := $(AUDIT)/.installed
+PEERS := .venv-benchmarks
+PEER_PACKAGES := $(PEERS)/.installed
 NPM := client/node_modules/.installed
 CLIENTS := .venv-clients
 CLIENT_PACKAGES := $(CLIENTS)/.installed
@@ -77,7 +79,7 @@ format: $(DEV) ## Format the code and mend what the linter can mend
 coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches that none of them reaches
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
 
-benchmarks: $(DEV) $(MINISTACK) ## Measure cold start, warm path, units and throughput, each against a peer
+benchmarks: $(DEV) $(MINISTACK) $(PEER_PACKAGES) ## Measure answers, units and throughput against peers; writes docs/performance.md
 	@$(BIN)/python -m benchmarks
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
@@ -154,7 +156,7 @@ setup: $(DEV) $(MINISTACK) ## Install everything now, and the pre-commit hook
 	@$(BIN)/pre-commit install
 
 clean: ## Remove everything that these verbs made
-	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS) .venv-benchmarks build .local .coverage htmlcov
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS) $(PEERS) build .local .coverage htmlcov
 	rm -rf tests/clients/node_modules tools/openapi/lint/node_modules client/node_modules client/dist client/build client/src/schema.ts
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .chalice/deployments
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -169,7 +171,7 @@ MAKE_VENV = python=$$($(FIND_PYTHON)); \
 	  || { echo "This Python cannot make environments: install its venv package (Debian: apt install python3-venv)."; exit 1; }; \
 	[ -x $@/bin/python ] || $$python -m venv $@
 
-$(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS):
+$(VENV) $(EMULATOR) $(AUDIT) $(CLIENTS) $(PEERS):
 	@$(MAKE_VENV)
 
 $(RUN): local/requirements-local.txt | $(VENV)
@@ -195,6 +197,11 @@ $(AUDITORS): requirements-audit.txt | $(AUDIT)
 $(CLIENT_PACKAGES): tests/clients/requirements.txt | $(CLIENTS)
 	@echo "Installing the Python clients of the gateways (first run only)…"
 	@$(CLIENTS)/bin/python $(PIP_INSTALL) --require-hashes -r tests/clients/requirements.txt
+	@touch $@
+
+$(PEER_PACKAGES): benchmarks/peers/requirements.txt | $(PEERS)
+	@echo "Installing what Guzo is measured against (first run only)…"
+	@$(PEERS)/bin/python $(PIP_INSTALL) -r benchmarks/peers/requirements.txt
 	@touch $@
 
 $(CLIENT_MODULES): tests/clients/package.json tests/clients/package-lock.json

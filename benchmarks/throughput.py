@@ -2,9 +2,9 @@
 
 A local stack as `make run` starts it, on free ports, and one listing with room for everybody. Each booking is a whole
 one: nights held, payment opened at the sandbox, link answered. The peer is the bare transaction of a hold (booking,
-slot, one month) sent with botocore to the same emulated DynamoDB by as many threads: nothing on it can be faster.
-Wall clock: client, API, sandbox and emulator share this machine's processors. It says little about AWS; it is here
-to be compared with itself.
+account and one month, with the conditions and index attributes of ours) sent with botocore to the same emulated
+DynamoDB by as many threads: nothing on it can be faster. Wall clock: client, API, sandbox and emulator share this
+machine's processors. It says little about AWS; it is here to be compared with itself.
 """
 
 from __future__ import annotations
@@ -78,22 +78,31 @@ def _transactions() -> Callable[[int], object]:
     listings, bookings = os.environ["LISTINGS_TABLE"], os.environ["BOOKINGS_TABLE"]
     hot = f"lst_{uuid.uuid4().hex[:16]}"
 
-    def update(table: str, key: dict[str, object], name: str, value: dict[str, str]) -> dict[str, object]:
-        return {
-            "Update": {
-                "TableName": table,
-                "Key": key,
-                "UpdateExpression": f"SET {name} = :value",
-                "ExpressionAttributeValues": {":value": value},
-            }
-        }
-
     def send(_: int) -> None:
-        booking_id = f"GZ{uuid.uuid4().hex[:14]}"
-        put = {"TableName": bookings, "Item": {"booking_id": {"S": booking_id}, "body": {"S": "x" * 1500}}}
-        guest = update(bookings, {"booking_id": {"S": f"ACCOUNT#{booking_id}"}}, "record", {"S": booking_id})
-        month = update(listings, {"listing_id": {"S": hot}, "part": {"S": "MONTH#2027-01"}}, "t14", {"N": "1"})
-        client.transact_write_items(TransactItems=[{"Put": put}, guest, month])
+        booking_id, now = f"GZ{uuid.uuid4().hex[:14]}", "2027-01-01T00:00:00.000Z"
+        text = {
+            "booking_id": booking_id, "guest_id": booking_id, "created": now, "listing_id": hot, "due_at": now,
+            "stay_key": "2027-01-14", "due_shard": "0", "day": "2027-01-01#0", "status": "pending_payment",
+        }  # fmt: skip
+        item = {**{name: {"S": value} for name, value in text.items()}, "record": {"B": os.urandom(900)}}
+        put = {"TableName": bookings, "Item": item, "ConditionExpression": "attribute_not_exists(booking_id)"}
+        account = {
+            "TableName": bookings,
+            "Key": {"booking_id": {"S": f"ACCOUNT#{booking_id}"}},
+            "UpdateExpression": "SET #version = :version, #record = :record",
+            "ConditionExpression": "attribute_not_exists(#version)",
+            "ExpressionAttributeNames": {"#version": "version", "#record": "record"},
+            "ExpressionAttributeValues": {":version": {"N": "1"}, ":record": {"B": os.urandom(100)}},
+        }
+        days = ("t14", "t15", "t16")
+        month = {
+            "TableName": listings,
+            "Key": {"listing_id": {"S": hot}, "part": {"S": "MONTH#2027-01"}},
+            "UpdateExpression": "ADD " + ", ".join(f"{day} :units" for day in days),
+            "ConditionExpression": " AND ".join(f"(attribute_not_exists({day}) OR {day} <= :room)" for day in days),
+            "ExpressionAttributeValues": {":units": {"N": "1"}, ":room": {"N": "100000"}},
+        }
+        client.transact_write_items(TransactItems=[{"Put": put}, {"Update": account}, {"Update": month}])
 
     return send
 

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         "no:cacheprovider",
         TEST,
         "-k",
-        "paid",
+        "paid_three_night",
         *(arguments or []),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

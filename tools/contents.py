@@ -54,6 +54,11 @@ NOT_OF_THE_AUTHORIZER = (
     "chalicelib/api/answers", "chalicelib/adapters/aws", "chalicelib/adapters/dynamodb", "chalicelib/adapters/gateways",
 )  # fmt: skip
 """What of our own the authorizer never loads."""
+UTILITIES = {
+    APP: {"__init__.py", "batch", "data_classes", "jmespath_utils", "serialization.py", "typing"},
+    AUTHORIZER: {"__init__.py", "jmespath_utils"},
+}
+"""What is used of Powertools' utilities: those of batches, and what the logger needs."""
 
 # Seconds since 1980 mean nothing here: one date, so that the same content is the same zip.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -71,14 +76,14 @@ def divide(unzipped: Path, name: str) -> None:
     if name == AUTHORIZER:
         for part in NOT_OF_THE_AUTHORIZER:
             _remove_path(unzipped / part)
-        # The logger needs one of the utilities.
-        for utility in (unzipped / "aws_lambda_powertools" / "utilities").iterdir():
-            if utility.name not in ("__init__.py", "jmespath_utils"):
-                _remove_path(utility)
     else:
         _remove_path(unzipped / "authorizer.py")
         prune(unzipped)
-    _remove_path(unzipped / "aws_lambda_powertools" / "event_handler")  # Chalice has the routes
+    powertools = unzipped / "aws_lambda_powertools"
+    _remove_path(powertools / "event_handler")  # Chalice has the routes
+    for utility in (powertools / "utilities").iterdir():
+        if utility.name not in UTILITIES[name]:
+            _remove_path(utility)
     bundle = (unzipped / "certifi" / "cacert.pem").read_text(encoding="utf-8")
     trust.write_directory(bundle, unzipped / "chalicelib" / "trust" / "roots")
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.timing import FIRST_VERIFICATIONS
 from chalicelib.services.access import Principal
 from chalicelib.services.book import book as services_book
 from chalicelib.services.deliver import deliver
+from chalicelib.services.ports import Task
+from chalicelib.services.sweep import process_task
 from tests.dynamo import BOOKINGS, LEDGER, LISTINGS, DynamoBench
 from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request
@@ -20,6 +25,7 @@ from tests.units import Meter, size_of
 BEFORE_THE_LEDGER = 19
 MOST_WRITES, MOST_READS = BEFORE_THE_LEDGER + 4, 6.5
 """Three reads are halves: the host's profile, and for each of two letters whether its address is written to."""
+SLOW_WRITES, SLOW_READS = 37, 9.5
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 
@@ -91,6 +97,36 @@ def test_a_paid_three_night_booking(bench: DynamoBench, harness: Harness, meter:
     assert (row, moved) == (6, 2)
     assert meter.writes <= MOST_WRITES
     assert meter.reads <= MOST_READS
+
+
+def test_a_guest_who_pays_after_twenty_minutes(bench: DynamoBench, harness: Harness, meter: Meter) -> None:
+    """Three looks at the gateway, each a lease and a save, come before the money."""
+    ports = harness.ports
+    bench.bookings.salt()
+    meter.charges.clear()
+    meter.step = "hold"
+    booking = book(harness)
+    [payment] = booking.payments
+    meter.step = "looks"
+    for _ in FIRST_VERIFICATIONS:
+        stored = ports.bookings.load(booking.booking_id)
+        meter.charges.pop()  # the test's own look
+        assert stored is not None
+        ports.clock.move_to(due_at(stored) or ports.clock.now())
+        process_task(ports, Task(booking.booking_id), public_url=PUBLIC)
+    meter.step = "confirm"
+    assert ports.clock.now() < booking.created_at + timedelta(minutes=20)
+    ports.clock.move_to(booking.created_at + timedelta(minutes=20))
+    ports.gateway.pay(payment.tx_ref)
+    harness.webhook(payment.tx_ref)
+    meter.step = "e-mails"
+    [task] = ports.queue.letters
+    assert deliver(ports, task.booking_id, task.entries, first_delivery=True) == 2
+    print()
+    print(meter.bill())
+    assert ports.call_log.count("gateway.verify") == len(FIRST_VERIFICATIONS) + 1
+    assert meter.writes <= SLOW_WRITES
+    assert meter.reads <= SLOW_READS
 
 
 def test_a_paid_booking_stays_small(bench: DynamoBench, harness: Harness) -> None:
