@@ -17,7 +17,7 @@ def test_a_call_is_tried_from_the_page(visitor: Visitor, client: ScenarioClient)
     visitor.page.on("request", lambda request: asked.append(request.url))
     page = visitor.open(f"{client.api}/docs")
     visitor.look("docs", title="Guzo API")
-    page.get_by_role("button", name="a host").click()
+    page.get_by_role("button", name="a host", exact=True).click()
     expect(page.get_by_role("status")).to_have_text("You are host-1.")
 
     operation = page.locator("#operations-listings-publish_listing")

@@ -56,9 +56,18 @@ STATE_OR_TIME = {
     "at most 31 days",
     "at most 120 nights",
     "is needed with the other date",
+    "1 to 31 days from from",
+    # of a field that another one asks for
+    "is required with left_early",
+    # of a number in the world: no pattern says which prefixes there are
+    "must be an Ethiopian phone number",
+    "must be a taxpayer's number",
+    # of a statement in a file
+    "no column",
     # of the stage's settings
     "must begin with an allowed origin; see /v1/config",
     "no payment gateway of this stage takes",
+    "is not one that Guzo knows",
     # of the listing
     *(f"must {stay} {currency}" for stay in ("be", "stay") for currency in CURRENCIES),
     "of these units",

@@ -62,6 +62,17 @@ def checked(check: Callable[[str], str], *, schema: dict[str, object] | None = N
     return Meta(extra={"check": check}, extra_json_schema=schema, **limits)
 
 
+def matching(pattern: str, says: str) -> Meta:
+    """A text of this pattern, as the document has it; ``says`` is the sentence for any other: ``must be a month``."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(says)
+        return text
+
+    return checked(check, schema={"pattern": f"^{pattern}$"})
+
+
 def plain_text(text: str) -> str:
     """Trimmed text of at least one visible character, without control characters.
 

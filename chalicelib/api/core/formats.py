@@ -17,7 +17,8 @@ Day = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date"})]
 
 def instant(at: datetime) -> str:
     """An instant as RFC 3339 has it, in UTC and whole seconds: ``2027-01-14T08:15:30Z``."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # strftime would leave out the zeros of an early year.
+    return f"{at.replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 class MoneyOut(msgspec.Struct, frozen=True):

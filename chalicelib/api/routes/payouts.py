@@ -9,7 +9,7 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
-from chalicelib.api.core.fields import Sentence
+from chalicelib.api.core.fields import Sentence, matching
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.errors import FieldError, InvalidRequest
@@ -23,7 +23,7 @@ routes = Blueprint(__name__)
 class MonthQuery(msgspec.Struct, frozen=True):
     """Which month."""
 
-    month: Annotated[str, msgspec.Meta(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+    month: Annotated[str, matching(r"20[0-9]{2}-(?:0[1-9]|1[0-2])", "must be a month, such as 2027-01")]
     """The month: `2027-01`."""
 
 
@@ -32,7 +32,7 @@ class PayoutIn(msgspec.Struct, frozen=True, rename={"on": "date"}):
 
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)]
     """What was paid, in minor units."""
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency: Annotated[str, matching(r"[A-Z]{3}", "must be an ISO 4217 code, such as ETB")]
     """ISO 4217 code."""
     on: date
     """The day on which it was paid."""

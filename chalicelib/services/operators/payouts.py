@@ -110,7 +110,7 @@ def _statements(ports: Ports, host_id: PersonId, month: date) -> tuple[Statement
     lines: list[LedgerLine] = []
     after: str | None = None
     while True:
-        page = ports.ledger.of_host(host_id, EARLIEST, following(month), limit=LINES_A_READ, after=after)
+        page = ports.ledger.of_host(host_id, min(EARLIEST, month), following(month), limit=LINES_A_READ, after=after)
         lines += page.items
         after = page.next_cursor
         if after is None:
