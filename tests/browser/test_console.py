@@ -76,13 +76,45 @@ def test_a_contact_is_corrected(visitor: Visitor, client: ScenarioClient) -> Non
     visitor.wrong.clear()  # the browser says that a call was refused
     dialog.get_by_label("E-mail").fill("corrected@gmail.com")
     dialog.get_by_role("button", name="Correct the contact").click()
-    expect(page.get_by_text("corrected@gmail.com")).to_be_visible()
+    expect(page.get_by_text("corrected@gmail.com").first).to_be_visible()
+
+
+def test_a_statement_is_matched_and_a_listing_closed(visitor: Visitor, client: ScenarioClient) -> None:
+    booking = confirmed(client)
+    page = sign_in(visitor, f"{client.api}/ops")
+    page.get_by_role("link", name="Matching").click()
+    page.get_by_role("button", name="Match", exact=True).click()
+    expect(page.get_by_role("heading", name="Lines")).to_be_visible()
+    expect(page.get_by_text("matched", exact=True).first).to_be_visible()
+    visitor.look("ops-matching", title="Guzo: operators")
+
+    page.get_by_role("link", name="Listings").click()
+    page.get_by_label("Listing", exact=True).fill(booking["listing_id"])
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Close the listing").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Bookings to come").select_option("yes")
+    dialog.get_by_label("Reason").fill("The host leaves.")
+    dialog.get_by_role("button", name="Close the listing").click()
+    expect(dialog.get_by_text("ETB 7,350.00")).to_be_visible()
+    assert client.call("GET", f"/v1/listings/{booking['listing_id']}", expect=200)["status"] == "open"
+    dialog.get_by_role("button", name="Close the listing").click()
+    expect(dialog).to_be_hidden()
+    assert client.call("GET", f"/v1/listings/{booking['listing_id']}", expect=200)["status"] == "closed"
 
 
 def test_pages_without_anything_say_so(visitor: Visitor, client: ScenarioClient) -> None:
     page = sign_in(visitor, f"{client.api}/ops")
-    for menu, empty in (("Disputes", "Nobody disputes a payment."), ("Arrivals", "Arrivals"), ("Ledger", "Totals")):
-        page.get_by_role("link", name=menu).click()
+    for menu, empty in (
+        ("Disputes", "Nobody disputes a payment."),
+        ("Arrivals", "Arrivals"),
+        ("Ledger", "Totals"),
+        ("Matching", "Match a gateway’s statement"),
+        ("Hosts", "Host (the token’s sub)"),
+        ("Listings", "Listing"),
+        ("Accounts", "Account (the token’s sub)"),
+    ):
+        page.get_by_role("link", name=menu, exact=True).click()
         expect(page.get_by_text(empty).first).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

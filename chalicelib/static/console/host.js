@@ -1,7 +1,7 @@
 // The hosts' console, for a telephone: who comes, who is there, who leaves, and the calendar.
 import { call, pages } from "./session.js";
 import { start } from "./shell.js";
-import { act, h, money, status, table, today } from "./ui.js";
+import { act, h, later, money, statements, status, table, today } from "./ui.js";
 import { t } from "./words.js";
 
 const id = encodeURIComponent;
@@ -66,6 +66,13 @@ async function bookingsPage(show) {
   ]), "Nobody has booked yet.");
 }
 
+function statementPage() {
+  const out = h("div", {});
+  const show = (month) => out.replaceChildren(later(call("GET", `/v1/hosts/me/statements?month=${month}`).then(({ items }) => statements(items))));
+  show(today().slice(0, 7));
+  return [h("label", {}, "Month", h("input", { type: "month", value: today().slice(0, 7), onchange: (event) => show(event.target.value) })), out, h("button", { type: "button", onclick: () => print() }, t("Print"))];
+}
+
 async function profilePage(show) {
   const profile = await call("GET", "/v1/hosts/me");
   const notify = profile.notify ?? {};
@@ -77,6 +84,6 @@ async function profilePage(show) {
 
 start({
   title: "Guzo hosts",
-  menu: [["today", "Today"], ["listings", "Listings"], ["bookings", "Bookings"], ["profile", "Profile"]],
-  pages: { today: todayPage, listings: listingsPage, calendar: calendarPage, bookings: bookingsPage, profile: profilePage },
+  menu: [["today", "Today"], ["listings", "Listings"], ["bookings", "Bookings"], ["statement", "Statement"], ["profile", "Profile"]],
+  pages: { today: todayPage, listings: listingsPage, calendar: calendarPage, bookings: bookingsPage, statement: statementPage, profile: profilePage },
 });

@@ -1,7 +1,7 @@
 // The operators' console: what needs a person, and every act on it, each a call of the API.
 import { call, pages } from "./session.js";
 import { start } from "./shell.js";
-import { act, age, chart, dayBefore, facts, h, later, money, problem, status, table, today, when } from "./ui.js";
+import { act, age, chart, dayBefore, facts, h, later, money, problem, statements, status, table, today, when } from "./ui.js";
 import { t } from "./words.js";
 
 const id = encodeURIComponent;
@@ -16,7 +16,27 @@ const RESOLUTIONS = {
   refund: [["post_again", "post again: the gateway does not have it"], ["already_refunded", "already refunded at the gateway"], ["paid_otherwise", "paid in another way"]],
 };
 
-function actOn(item, show) {
+const resend = (bookingId, entryId, done) => act({
+  label: "Send again", says: "It goes to the address that its reader has today.", done,
+  fields: [note, { name: "lift", label: "An address that bounced or complained", options: [["", "is not written to"], ["yes", "may be written to again"]] }],
+  run: ({ note: said, lift }) => call("POST", `/v1/ops/bookings/${id(bookingId)}/messages/${id(entryId)}/resend`, { body: { note: said, lift: lift === "yes" } }),
+});
+
+const closeDispute = (disputeId, done) => act({
+  label: "Close", danger: true, says: "Record how the gateway decided.", done,
+  fields: [{ name: "as", label: "As", options: [["won", "won: the money stays"], ["lost", "lost: the money is gone"]] }, note],
+  run: (body) => call("POST", `/v1/ops/disputes/${id(disputeId)}/close`, { body }),
+});
+
+function actsOn(item, show) {
+  const made = [];
+  if (item.actions.includes("close")) made.push(closeDispute(item.subject, show));
+  if (item.actions.includes("resend")) made.push(resend(item.booking_id, item.subject, show));
+  if (item.actions.includes("resolve") || item.actions.includes("acknowledge")) made.push(settle(item, show));
+  return h("div", { class: "row" }, made);
+}
+
+function settle(item, show) {
   if (!item.actions.includes("resolve")) {
     return act({
       label: "Acknowledge", says: `${item.reason} It goes off this list; nothing else changes.`, fields: [note],
@@ -33,7 +53,7 @@ function actOn(item, show) {
 
 function attentionTable(items, show) {
   return table(`${t("Attention")} (${items.length})`, ["Since", "What", "Booking", "Why", ""], items.map((item) => [
-    h("span", { title: item.since }, age(item.age_seconds)), t(item.kind), item.booking_id ? toBooking(item.booking_id) : item.subject, item.reason, actOn(item, show),
+    h("span", { title: item.since }, age(item.age_seconds)), t(item.kind), item.booking_id ? toBooking(item.booking_id) : item.subject, item.reason, actsOn(item, show),
   ]), "Nothing needs a person.");
 }
 
@@ -124,10 +144,9 @@ function sentence(booking, underWay) {
 
 function messages(booking, path, show) {
   if (!booking.messages) return "";
-  return table("Letters", ["Letter", "To", "State", ""], booking.messages.map((letter) => [
-    t(letter.kind), letter.to ?? "", h("span", {}, status(letter.status), letter.reason ? ` ${letter.reason}` : ""),
-    act({ label: "Send again", says: "It goes to the address that its reader has today.", fields: [note], done: again(show),
-      run: (body) => call("POST", `/v1/ops/bookings/${id(booking.booking_id)}/messages/${id(letter.entry_id)}/resend`, { body }) }),
+  return table("Letters", ["Letter", "To", "State", "Changed", ""], booking.messages.map((letter) => [
+    t(letter.kind), `${letter.address ?? "no address"} (${letter.reader})`, h("span", {}, status(letter.status), letter.why ? ` ${t(letter.why)}` : ""), when(letter.changed_at),
+    resend(booking.booking_id, letter.entry_id, again(show)),
   ]), "None.");
 }
 
@@ -183,8 +202,7 @@ async function disputesPage(show) {
   const items = await pages("/v1/ops/disputes", 500);
   return table("Disputes", ["Due", "Left", "Payment", "Amount", "Reason", "Status", ""], items.map((dispute) => [
     when(dispute.due_at), dispute.due_at ? age(Math.max(0, (new Date(dispute.due_at) - Date.now()) / 1000)) : "", toBooking(dispute.tx_ref.split("-")[0]), money(dispute.amount), dispute.reason, status(dispute.status),
-    h("div", { class: "row" }, evidence(dispute.dispute_id), act({ label: "Close", danger: true, done: again(show), says: "Record how the gateway decided.", fields: [{ name: "as", label: "As", options: [["won", "won: the money stays"], ["lost", "lost: the money is gone"]] }, note],
-      run: (body) => call("POST", `/v1/ops/disputes/${id(dispute.dispute_id)}/close`, { body }) })),
+    h("div", { class: "row" }, evidence(dispute.dispute_id), closeDispute(dispute.dispute_id, again(show))),
   ]), "Nobody disputes a payment.");
 }
 
@@ -212,6 +230,60 @@ async function ledgerPage(from = dayBefore(30), to = today()) {
     later(pages(`/v1/ops/ledger?from=${from}&to=${to}`).then((lines) => table(`Lines (${lines.length})`, ["At", "Kind", "Gross", "Fee", "Net", "Gateway", "Its reference", "Booking"], lines.map((line) => [when(line.at), t(line.kind), money(line.gross), money(line.fee), money(line.net), line.gateway, line.provider_reference, toBooking(line.booking_id)]), "No money moved.")))];
 }
 
+function matchingPage() {
+  const out = h("div", {});
+  const match = async (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const file = form.get("file");
+    const csv = file && file.size ? await file.text() : null;
+    out.replaceChildren(later(call("POST", "/v1/ops/settlements", { body: { gateway: form.get("gateway"), from: form.get("from"), to: form.get("to"), csv } }).then(report)));
+  };
+  async function report(made) {
+    const { items } = await call("GET", `/v1/ops/settlements/${id(made.settlement_id)}?limit=100`);
+    const counts = Object.entries(made.counts).map(([verdict, count]) => [t(verdict), String(count)]);
+    return [facts([...counts, ["Read to its end", made.complete ? "yes" : "no: it says nothing of what it does not name"]]),
+      table("Lines", ["Verdict", "Mend it by", "Why", "Reference", "Booking", "Theirs", "Ours"], items.map((line) => [status(line.verdict), t(line.action ?? ""), line.reason, line.reference, line.booking_id ? toBooking(line.booking_id) : "", line.theirs ?? "", money(line.ours)]), "The statement has no lines.")];
+  }
+  return [h("h2", {}, "Match a gateway’s statement"), h("form", { onsubmit: match }, h("div", { class: "row" },
+    h("label", {}, "Gateway", h("select", { name: "gateway" }, h("option", {}, "chapa"), h("option", {}, "paystack"))), h("label", {}, "From", h("input", { type: "date", name: "from", value: dayBefore(1), required: true })), h("label", {}, "To", h("input", { type: "date", name: "to", value: today(), required: true }))),
+  h("label", {}, "CSV file; none: the gateway’s API is asked", h("input", { type: "file", name: "file", accept: ".csv,text/csv" })), h("button", { class: "primary" }, "Match")), out];
+}
+
+function hostsPage() {
+  const out = h("div", {});
+  const look = (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const path = `/v1/ops/hosts/${id(form.get("host"))}`;
+    const show = () => out.replaceChildren(later(call("GET", `${path}/statements?month=${form.get("month")}`).then(({ items }) => [statements(items), act({
+      label: "Mark as paid", says: "Guzo moves no money to hosts: this records that you did.", done: show,
+      fields: [{ name: "amount", label: "Amount" }, { name: "currency", label: "Currency", value: items[0]?.currency ?? "ETB" }, { name: "date", label: "Paid on", type: "date", value: today() }, { name: "reference", label: "The bank’s reference" }, note],
+      run: ({ amount, ...body }, key) => call("POST", `${path}/payouts`, { key, body: { ...body, amount: minor(amount) } }),
+    })])));
+    show();
+  };
+  return [h("form", { class: "row", onsubmit: look }, h("label", {}, "Host (the token’s sub)", h("input", { name: "host", required: true })), h("label", {}, "Month", h("input", { name: "month", type: "month", value: today().slice(0, 7), required: true })), h("button", { class: "primary" }, "Show")), out];
+}
+
+function listingPage() {
+  const [out, doing] = [h("div", {}), h("div", {})];
+  const look = (event) => {
+    event.preventDefault();
+    const path = `/v1/ops/listings/${id(new FormData(event.target).get("listing"))}/close`;
+    const shown = (state) => [facts([["State", t(state.state)], ["Cancelled", String(state.cancelled)], ["Still to cancel", String(state.left)], ["To give back", state.to_return.map(money).join(", ")], ["Given back", state.returned.map(money).join(", ")]])];
+    const preview = () => call("POST", path, { body: { cancel_bookings: true, reason: "A look at it.", dry_run: true } });
+    const state = (listing) => listing.status === "open" ? preview() : call("GET", path);
+    const show = () => out.replaceChildren(later(call("GET", path.replace("/ops/", "/").replace(/.close$/, "")).then((listing) => state(listing).then((found) => [h("h2", {}, listing.title, " ", status(listing.status)), ...shown(found)]))));
+    const fields = [{ name: "cancel", label: "Bookings to come", options: [["no", "stay as they are"], ["yes", "are cancelled, and all is given back"]] }, { name: "reason", label: "Reason", long: true }];
+    const body = ({ cancel, reason }, dry) => ({ cancel_bookings: cancel === "yes", reason, dry_run: dry });
+    show();
+    doing.replaceChildren(h("div", { class: "acts" }, act({ label: "Close the listing", danger: true, fields, done: show, says: "It takes no more bookings. You see first what would happen; press again to do it.",
+      preview: (values) => call("POST", path, { body: body(values, true) }).then((state) => h("div", {}, shown(state))), run: (values) => call("POST", path, { body: body(values, false) }) })));
+  };
+  return [h("form", { class: "row", onsubmit: look }, h("label", {}, "Listing", h("input", { name: "listing", required: true, placeholder: "lst_…" })), h("button", { class: "primary" }, "Show")), out, doing];
+}
+
 async function accountPage(sub, show) {
   const out = h("div", {});
   const look = async (name) => {
@@ -228,8 +300,8 @@ async function accountPage(sub, show) {
 
 start({
   title: "Guzo operators",
-  menu: [["today", "Today"], ["search", "Search"], ["bookings", "Bookings"], ["arrivals", "Arrivals"], ["ledger", "Ledger"], ["disputes", "Disputes"], ["accounts", "Accounts"]],
-  pages: { today: todayPage, search: searchPage, booking: bookingPage, bookings: dayed(bookingsPage), arrivals: dayed(arrivalsPage), ledger: dayed(ledgerPage), disputes: disputesPage, accounts: accountPage },
+  menu: [["today", "Today"], ["search", "Search"], ["bookings", "Bookings"], ["arrivals", "Arrivals"], ["ledger", "Ledger"], ["matching", "Matching"], ["hosts", "Hosts"], ["listings", "Listings"], ["disputes", "Disputes"], ["accounts", "Accounts"]],
+  pages: { today: todayPage, search: searchPage, booking: bookingPage, bookings: dayed(bookingsPage), arrivals: dayed(arrivalsPage), ledger: dayed(ledgerPage), matching: matchingPage, hosts: hostsPage, listings: listingPage, disputes: disputesPage, accounts: accountPage },
 });
 
 // A page of days is given its address's days, and no more.

@@ -30,6 +30,14 @@ export function table(caption, columns, rows, empty) {
       h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell ?? ""))))))));
 }
 
+// A host's month, in each currency: as finance and the host see it.
+export function statements(items) {
+  if (!items.length) return h("p", { class: "empty" }, "Nothing counts in this month.");
+  return h("div", {}, items.map((month) => h("section", {}, h("h2", {}, month.currency),
+    facts([["Brought forward", money(month.brought_forward)], ["Earned", money(month.earned)], ["Paid out", money(month.paid_out)], ["Owed now", money(month.balance)]]),
+    table("Stays", ["Day", "Booking", "Paid by the guest", "Given back", "Fee", "Commission", "Earned"], month.stays.map((stay) => [stay.date, stay.booking_id, money(stay.gross), money(stay.refunded), money(stay.fee), money(stay.commission), money(stay.earned)]), "No stay counts in this month."))));
+}
+
 export function facts(pairs) {
   return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
