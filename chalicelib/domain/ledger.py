@@ -119,7 +119,7 @@ def line_of(booking: Booking, entry: OutboxEntry, *, time_zone: str) -> LedgerLi
                 gateway, reference = ELSEWHERE, None
         case "reversal":
             at, _ = _moment(booking, payment.tx_ref, PAYMENT_REVERSED)
-            gross = zero(received.currency) - taken_back(booking, payment)
+            gross = zero(received.currency) - reversed_amount(booking, payment)
         case "dispute" | "dispute_won":
             dispute = get_dispute(booking, entry.about)
             at, _ = _moment(booking, entry.about, f"dispute_{dispute.status}")
@@ -154,7 +154,7 @@ def money_moved(booking: Booking) -> dict[str, int]:
         if payment.status != "completed":
             continue
         received = _received(payment)
-        gone = taken_back(booking, payment).minor if payment.reversal else 0
+        gone = reversed_amount(booking, payment).minor if payment.reversal else 0
         gone += sum(dispute.amount.minor for dispute in _lost(booking, payment))
         back = sum(dispute.amount.minor for dispute in payment.disputes if _came_back(booking, payment, dispute))
         moved[received.currency] = moved.get(received.currency, 0) + received.minor - gone + back
@@ -164,7 +164,7 @@ def money_moved(booking: Booking) -> dict[str, int]:
     return moved
 
 
-def taken_back(booking: Booking, payment: Payment) -> Money:
+def reversed_amount(booking: Booking, payment: Payment) -> Money:
     """What a reversal takes: all that was received, less what disputes had taken before."""
     lost = sum(dispute.amount.minor for dispute in _lost(booking, payment))
     return _received(payment) - Money(lost, _received(payment).currency)

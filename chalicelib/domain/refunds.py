@@ -27,7 +27,7 @@ from chalicelib.domain.booking import (
 from chalicelib.domain.business_days import business_days_later
 from chalicelib.domain.errors import NotInAttention, PaymentDisputed, RefundExceedsPayment, RefundNotFound
 from chalicelib.domain.ids import payment_of, refund_id_of
-from chalicelib.domain.ledger import taken_back
+from chalicelib.domain.ledger import reversed_amount
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace
@@ -287,7 +287,7 @@ def record_reversal(booking: Booking, payment: Payment, reported: str, *, actor:
     payment = replace(payment, reversal=reported, reversal_acknowledged=explained, updated_at=now)
     booking = with_payment(booking, payment, reversed_)
     # Disputes that were lost may have taken all of it before.
-    taken = taken_back(booking, payment)
+    taken = reversed_amount(booking, payment)
     return enqueue(booking, "reversal", about=payment.tx_ref, now=now) if taken.minor else booking
 
 

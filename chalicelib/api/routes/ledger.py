@@ -250,10 +250,10 @@ def _total_fields(row: TotalRow) -> tuple[object, ...]:
     def decimal(minor: int) -> str:
         return Money(minor, row.currency).decimal
 
-    refunded, taken_back = (-row.amounts.get(kind, 0) for kind in ("refund", "reversal"))
+    refunded, reversed_ = (-row.amounts.get(kind, 0) for kind in ("refund", "reversal"))
     disputed = -row.amounts.get("dispute", 0) - row.amounts.get("dispute_won", 0)
     return (
         row.day, row.gateway, row.currency, row.host_id, row.counts.get("payment", 0), row.counts.get("refund", 0),
-        decimal(row.amounts.get("payment", 0)), decimal(refunded), decimal(taken_back), decimal(disputed),
+        decimal(row.amounts.get("payment", 0)), decimal(refunded), decimal(reversed_), decimal(disputed),
         decimal(row.fees), row.fees_unknown, row.net.decimal,
     )  # fmt: skip

@@ -182,19 +182,19 @@ def _report(ports: Ports, listing: Listing, known: Closing | None) -> ClosingRep
     now = ports.clock.now()
     shown: list[Booking] = []
     returns: dict[str, Money] = {}
-    expected = looked_at = 0
+    expected = counted = 0
     for booking in _to_come(ports, listing):
-        looked_at += 1
+        counted += 1
         if may_be_cancelled(booking, now=now):
             expected += 1
             shown += [booking] if len(shown) < MOST_SHOWN else []
             back = goes_back(booking)
             if back.minor:
                 returns[back.currency] = returns[back.currency] + back if back.currency in returns else back
-        if looked_at == MOST_COUNTED:
+        if counted == MOST_COUNTED:
             break
     sums = tuple(returns[currency] for currency in sorted(returns))
-    return ClosingReport(listing, known, tuple(shown), expected, sums, partial=looked_at == MOST_COUNTED)
+    return ClosingReport(listing, known, tuple(shown), expected, sums, partial=counted == MOST_COUNTED)
 
 
 def _to_come(ports: Ports, listing: Listing) -> Iterator[Booking]:
