@@ -51,28 +51,35 @@ STATE_OR_TIME = {
     "must be after from",
     "must be at most 90 nights after from",
     "must be at most 630 days ahead",
-    "must not be before from",
+    "must not be before ",
     "must be at most 30 nights after check_in",
     "at most 31 days",
     "at most 120 nights",
     "is needed with the other date",
     "1 to 31 days from from",
+    "at most 3660 days",
+    "must be a night of the stay",
     # of a field that another one asks for
     "is required with left_early",
+    "goes with ",
     # of a number in the world: no pattern says which prefixes there are
     "must be an Ethiopian phone number",
     "must be a taxpayer's number",
     # of a statement in a file
     "no column",
+    "send its statement as a file",
     # of the stage's settings
     "must begin with an allowed origin; see /v1/config",
     "no payment gateway of this stage takes",
     "is not one that Guzo knows",
+    "is not one of this stage",
     # of the listing
     *(f"must {stay} {currency}" for stay in ("be", "stay") for currency in CURRENCIES),
     "of these units",
     "must not be later than check_in_time",
     "all that the listing has",
+    # of what there is left
+    "what of the payment is not disputed",
 }
 """Sentences of field errors about what a schema cannot say of one field alone."""
 STATE = {"invalid_cursor", "precondition_failed", "idempotency_key_reused", "too_many_open_holds", "rate_limited"}
