@@ -39,6 +39,7 @@ def test_an_operator_has_every_right_and_the_others_have_not() -> None:
     [
         ("POST /v1/bookings/{}/cancel", {"reason": "They asked."}, {"operator", "finance"}),
         ("POST /v1/payments/{}-1/refunds", {"reason": "They asked.", "amount": 1}, {"operator", "finance"}),
+        ("POST /v1/bookings/{}/end-stay", {"as": "no_show", "note": "Nobody came."}, {"operator", "finance"}),
         ("PATCH /v1/bookings/{}", {"contact": {"first_name": "Sara"}}, {"operator", "support"}),
         ("GET /v1/bookings/{}", None, {"operator", "support", "finance"}),
         ("GET /v1/payments/{}-1/events", None, {"operator", "support", "finance"}),
@@ -56,3 +57,20 @@ def test_calls_that_others_share_ask_the_staff_for_the_same_rights(
 
 def test_the_trigger_of_tokens_asks_all_of_the_staff_for_a_second_factor() -> None:
     assert set(STAFF) == shape_tokens.STAFF
+
+
+def test_an_account_that_nobody_can_have_is_not_acted_on(world: World) -> None:
+    for act, limits in (("block", {}), ("unblock", {}), ("limits", {"open_holds": 2})):
+        path = f"/v1/ops/accounts/{'x' * 256}/{act}"
+        reply = world.call("POST", path, limits | {"note": "Who is that?"}, by=world.operator())
+        assert (reply.status, reply.code) == (404, "account_not_found")
+
+
+def test_a_console_is_made_of_its_own_files(world: World) -> None:
+    assert world.call("GET", "/console/ops.js").status == 200
+    assert (world.call("GET", "/console/docs.js").code) == "route_not_found"
+
+
+def test_a_page_of_a_report_is_asked_for_rightly(world: World) -> None:
+    reply = world.call("GET", "/v1/ops/settlements/0", by=world.operator(), query={"limit": "x"})
+    assert reply.wrong().keys() == {"limit"}
