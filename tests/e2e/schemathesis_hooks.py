@@ -61,7 +61,8 @@ STATE_OR_TIME = {
     "must be a night of the stay",
     # of a field that another one asks for
     "is required with left_early",
-    "goes with ",
+    "goes with left_early only",
+    "goes with a refund of all that is left",
     # of a number in the world: no pattern says which prefixes there are
     "must be an Ethiopian phone number",
     "must be a taxpayer's number",
@@ -71,7 +72,6 @@ STATE_OR_TIME = {
     # of the stage's settings
     "must begin with an allowed origin; see /v1/config",
     "no payment gateway of this stage takes",
-    "is not one that Guzo knows",
     "is not one of this stage",
     # of the listing
     *(f"must {stay} {currency}" for stay in ("be", "stay") for currency in CURRENCIES),

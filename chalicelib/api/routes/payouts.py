@@ -9,11 +9,10 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
-from chalicelib.api.core.fields import Sentence, matching
+from chalicelib.api.core.fields import Currency, Sentence, matching
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.errors import FieldError, InvalidRequest
-from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
+from chalicelib.domain.money import MAX_MINOR, Money
 from chalicelib.domain.statements import AccountEntry, EntryKind, Statement, StayRow
 from chalicelib.services.operators import payouts
 
@@ -32,7 +31,7 @@ class PayoutIn(msgspec.Struct, frozen=True, rename={"on": "date"}):
 
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_MINOR)]
     """What was paid, in minor units."""
-    currency: Annotated[str, matching(r"[A-Z]{3}", "must be an ISO 4217 code, such as ETB")]
+    currency: Currency
     """ISO 4217 code."""
     on: date
     """The day on which it was paid."""
@@ -210,8 +209,6 @@ def read_statements(call: Call, query: MonthQuery) -> Answer:
 )
 def mark_payout(call: Call, body: PayoutIn) -> Answer:
     """Mark that a host was paid. Guzo moves no money to hosts: whoever did says so here."""
-    if body.currency not in EXPONENTS:
-        raise InvalidRequest("The payout does not fit.", errors=(FieldError("currency", "is not one that Guzo knows"),))
     made = payouts.mark_paid(
         call.container,
         call.principal,
