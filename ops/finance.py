@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date, datetime
+from collections import Counter
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.routes.closings import CloseListing, ClosingOut
 from chalicelib.api.routes.payouts import AccountEntryOut, PayoutIn, StatementOut, TakeBack
 from chalicelib.api.routes.settlements import MatchOut
 from chalicelib.domain.money import Money
+from chalicelib.domain.statements import Statement
 from chalicelib.services.operators import closing, payouts, settlements
 from ops.acting import key_of, minor, read
 from ops.desk import Desk, Refused
 
 MATCHED, DIFFERENT = 0, 1
+YEARS_BACK = timedelta(days=2 * 366)
+"""A stay may end 630 days after it was paid, so whoever earns in a month was paid for in the two years before."""
+
+
+class HostOwed(msgspec.Struct, frozen=True):
+    """What one host is owed of a month, in one currency."""
+
+    host_id: str
+    currency: str
+    brought_forward: MoneyOut
+    earned: MoneyOut
+    paid_out: MoneyOut
+    balance: MoneyOut
+
+    @classmethod
+    def of(cls, host_id: str, made: Statement) -> HostOwed:
+        amounts = (made.brought_forward, made.earned, made.paid_out, made.balance)
+        return cls(host_id, made.currency, *map(MoneyOut.of, amounts))
 
 
 def match(desk: Desk, asked: argparse.Namespace) -> int:
@@ -50,6 +73,29 @@ def statement(desk: Desk, asked: argparse.Namespace) -> int:
         text += [f"stay     {stay.booking_id}  {stay.date}  {stay.earned.formatted}" for stay in shape.stays]
         text += [f"payout   {each.entry_id}  {each.date}  {each.reference}  {each.note}" for each in shape.payouts]
         desk.tell(shape, "\n".join(text))
+    return 0
+
+
+def owed(desk: Desk, asked: argparse.Namespace) -> int:
+    """Tell what every host is owed of a month, a line each, and what that comes to.
+
+    A host is found by money that moved in the two years before the month, or since --since.
+    """
+    since = asked.since or asked.month - YEARS_BACK
+    sums: Counter[str] = Counter()
+    hosts = 0
+    for host_id, found in payouts.owed(desk.ports, desk.operator, asked.month, since=since):
+        hosts += 1
+        for made in found:
+            shape = HostOwed.of(host_id, made)
+            sums[made.currency] += made.balance.minor
+            desk.tell(
+                shape,
+                f"{host_id}  brought forward {shape.brought_forward.formatted}  earned {shape.earned.formatted}  "
+                f"paid out {shape.paid_out.formatted}  balance {shape.balance.formatted}",
+            )
+    told = ", ".join(Money(minor, currency).formatted for currency, minor in sorted(sums.items())) or "nothing"
+    desk.say(f"{asked.month:%Y-%m}  hosts: {hosts}; owed in all: {told}")
     return 0
 
 
@@ -150,9 +196,13 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     one.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="the first day")
     one.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the last day, itself included")
 
-    owed = does(verbs, "statement", "what a host is owed of a month", statement)
-    owed.add_argument("host_id")
-    owed.add_argument("--month", type=_month, required=True, help="such as 2027-01")
+    of_host = does(verbs, "statement", "what a host is owed of a month", statement)
+    of_host.add_argument("host_id")
+    of_host.add_argument("--month", type=_month, required=True, help="such as 2027-01")
+
+    of_all = does(verbs, "owed", "what every host is owed of a month", owed)
+    of_all.add_argument("--month", type=_month, required=True, help="such as 2027-01")
+    of_all.add_argument("--since", type=date.fromisoformat, help="also hosts whose guests last paid then or later")
 
     payout = verbs.add_parser("payout", help="paid, take-back: what hosts were paid")
     of_payout = payout.add_subparsers(required=True, metavar="paid | take-back")

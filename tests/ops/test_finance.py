@@ -96,3 +96,21 @@ def test_a_listing_is_closed_with_its_bookings(harness: Harness, terminal: Termi
     harness.sweep_and_drain()
     assert harness.stored_booking(BOOKING).status == "cancelled"
     assert "1 of 1 cancelled, 0 to come" in terminal.run("listing", "closing", listing_id, *SARA).out
+
+
+def test_what_every_host_is_owed_names_each_with_its_balance_and_the_sum(harness: Harness, terminal: Terminal) -> None:
+    month = f"{NIGHTS[-1] + timedelta(days=1):%Y-%m}"
+    assert terminal.run("owed", "--month", month, *SARA).err.count("hosts: 1; owed in all: nothing") == 1
+    harness.ports.clock.move_to(NOW + (NIGHTS[-1] + timedelta(days=2) - NOW.date()))
+    (line,) = terminal.run("owed", "--month", month, *SARA, "--json").lines
+    (statement,) = terminal.run("statement", HOST, "--month", month, *SARA, "--json").lines
+    assert line == {"host_id": HOST, **{name: statement[name] for name in line if name != "host_id"}}
+    assert line["balance"]["amount"] > 0
+    ran = terminal.run("owed", "--month", month, *SARA)
+    assert (HOST in ran.out, f"hosts: 1; owed in all: {line['balance']['formatted']}" in ran.err) == (True, True)
+    # Her guests paid before the month; whoever's did long before it is looked for where --since says.
+    late = ("owed", "--month", "2035-01")
+    assert terminal.run(*late, *SARA, "--json").lines == []
+    assert [each["host_id"] for each in terminal.run(*late, "--since", f"{NOW.date()}", *SARA, "--json").lines] == [
+        HOST
+    ]

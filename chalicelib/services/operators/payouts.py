@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 
 from chalicelib.domain.errors import FieldError, InvalidRequest, PayoutNotFound
 from chalicelib.domain.ids import PersonId, key_hash
@@ -11,6 +12,7 @@ from chalicelib.domain.money import Money, zero
 from chalicelib.domain.record import replace
 from chalicelib.domain.statements import AccountEntry, EntryKind, Statement, following, statements
 from chalicelib.services.access import Principal, signed_in, with_role
+from chalicelib.services.operators.ledger import totals
 from chalicelib.services.ports import Ports
 
 LINES_A_READ = 100
@@ -27,6 +29,26 @@ def statements_of(ports: Ports, principal: Principal | None, host_id: str, month
     """A host's statements of a month, for operators. Raises Forbidden."""
     with_role(principal, "operator")
     return _statements(ports, PersonId(host_id), month)
+
+
+def owed(
+    ports: Ports, principal: Principal | None, month: date, *, since: date
+) -> Iterator[tuple[PersonId, tuple[Statement, ...]]]:
+    """What every host is owed of a month: the statements of each whose guests moved money from ``since`` on, by host.
+
+    It reads the totals of those months and then host by host, so it is for somebody who can wait.
+    Raises Forbidden; Busy where days must be added up first: repeat it.
+    """
+    with_role(principal, "operator")
+    hosts: set[str] = set()
+    start, last = since.replace(day=1), min(following(month) - timedelta(days=1), _today(ports))
+    while start <= last:
+        end = following(start)
+        rows = totals(ports, principal, start, min(end - timedelta(days=1), last), by=frozenset({"host"}))
+        hosts.update(row.host_id for row in rows)
+        start = end
+    for host_id in sorted(map(PersonId, hosts)):
+        yield host_id, _statements(ports, host_id, month)
 
 
 def mark_paid(
