@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, InvalidRequest, Refusal
 from chalicelib.services.ports import Fault, Unreadable
 from chalicelib.settings import BadSetting
-from ops import acting, after_restore, checking, dead_letters, finance, looking
+from ops import acting, after_restore, checking, closing, dead_letters, finance, looking
 from ops.aws import OpsError
 from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
@@ -111,6 +111,7 @@ def command_line() -> argparse.ArgumentParser:
     looking.add(verbs, common)
     acting.add(verbs, common, writes)
     finance.add(verbs, common, writes)
+    closing.add(verbs, common, writes)
     dead_letters.add(verbs, common, writes)
     checking.add(verbs, common)
     after_restore.add(verbs, common, writes)

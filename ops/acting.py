@@ -18,13 +18,14 @@ from chalicelib.api.answers.disputes import DisputeOut
 from chalicelib.api.answers.messages import MessageOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.validation import read_body
-from chalicelib.api.routes.accounts import AccountActIn, AccountOut
+from chalicelib.api.routes.accounts import AccountActIn, AccountLimitsIn, AccountOut
 from chalicelib.api.routes.attention import Acknowledge, AcknowledgedOut
 from chalicelib.api.routes.contacts import ContactChange
 from chalicelib.api.routes.disputes import CloseDispute
 from chalicelib.api.routes.messages import Resend
 from chalicelib.api.routes.operators import RefundResolution, Resolution
 from chalicelib.api.routes.payments import NewRefund
+from chalicelib.domain.accounts import Act, Caps
 from chalicelib.domain.disputes import CloseAs
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.money import Money
@@ -41,6 +42,7 @@ from ops.rehearsal import rehearsed
 T = TypeVar("T", bound=msgspec.Struct)
 
 PAYMENT_AS = ("accept", "refund")
+CAPS = ("open_holds", "unpaid_unit_nights", "bookings_per_hour", "bookings_per_day")
 CONTACT = ("first_name", "last_name", "email", "phone")
 
 
@@ -143,13 +145,24 @@ def show_account(desk: Desk, asked: argparse.Namespace) -> int:
 def act_on_account(desk: Desk, asked: argparse.Namespace) -> int:
     """Block an account, or end its block and its pause."""
     note = read(AccountActIn, note=asked.note).note
+    return _acted_on_account(desk, asked.sub, act=asked.act, note=note)
+
+
+def limit_account(desk: Desk, asked: argparse.Namespace) -> int:
+    """Set what an account may do beyond the stage's limits; what is left out is the stage's again."""
+    body = read(AccountLimitsIn, note=asked.note, **{cap: getattr(asked, cap) for cap in CAPS})
+    return _acted_on_account(desk, asked.sub, act="limits", note=body.note, caps=body.caps)
+
+
+def _acted_on_account(desk: Desk, sub: str, *, act: Act, note: str, caps: Caps | None = None) -> int:
     state = accounts.act_on_account(
         desk.ports,
         desk.operator,
-        asked.sub,
-        act=asked.act,
+        sub,
+        act=act,
         note=note,
         request_id=desk.request_id,
+        caps=caps,
         dry_run=not desk.acts,
     )
     _tell_account(desk, state)
@@ -162,6 +175,7 @@ def _tell_account(desk: Desk, state: accounts.AccountState) -> int:
     block = f"blocked {shape.block.at} by {shape.block.by_name}: {shape.block.note}" if shape.block else "not blocked"
     paused = f", paused until {shape.paused_until}" if shape.paused_until else ""
     text = [f"{shape.sub}  {block}{paused}"]
+    text.append("limits   " + "  ".join(f"{cap} {getattr(shape.caps, cap)}" for cap in CAPS))
     text += [f"holds    {hold.booking_id}  until {hold.counts_until}" for hold in shape.open_holds]
     text += [f"act      {act.at}  {act.act}  {act.by_name}  {act.note}" for act in shape.acts]
     text += [f"booking  {each.booking_id}  {each.status}  {each.total.formatted}" for each in shape.bookings]
@@ -237,10 +251,14 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     again.add_argument("--note", help="why")
     again.add_argument("--lift", action="store_true", help="also to an address that bounced or complained")
 
-    account = verbs.add_parser("account", help="show, block, unblock")
-    of_account = account.add_subparsers(required=True, metavar="show | block | unblock")
+    account = verbs.add_parser("account", help="show, block, unblock, limits")
+    of_account = account.add_subparsers(required=True, metavar="show | block | unblock | limits")
     acts(of_account, "show", "what it holds, and what was done to it", show_account).add_argument("sub")
     for act in ("block", "unblock"):
         made = acts(of_account, act, f"{act} it", act_on_account, noted, writes)
         made.add_argument("sub")
         made.set_defaults(act=act)
+    caps = acts(of_account, "limits", "what it may do beyond the stage's limits", limit_account, noted, writes)
+    caps.add_argument("sub")
+    for cap in CAPS:
+        caps.add_argument(f"--{cap.replace('_', '-')}", type=int, help="left out: the stage's own")

@@ -1,26 +1,29 @@
-"""What finance does at a month's end, and the end of a listing: statements matched, hosts paid, a listing closed."""
+"""Month's end: a gateway's statement matched, what hosts are owed told, and what they were paid entered."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from chalicelib.api.core.formats import MoneyOut
-from chalicelib.api.routes.closings import CloseListing, ClosingOut
-from chalicelib.api.routes.payouts import AccountEntryOut, PayoutIn, StatementOut, TakeBack
+from chalicelib.api.core.validation import read_body
+from chalicelib.api.routes.payouts import AccountEntryOut, CommissionIn, PayoutIn, StatementOut, TakeBack
 from chalicelib.api.routes.settlements import MatchOut
+from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.money import Money
 from chalicelib.domain.statements import Statement
-from chalicelib.services.operators import closing, payouts, settlements
+from chalicelib.services.operators import payouts, settlements
 from ops.acting import key_of, minor, read
 from ops.desk import Desk, Refused
 
 MATCHED, DIFFERENT = 0, 1
+STAGES_OWN = "stage"
 YEARS_BACK = timedelta(days=2 * 366)
 """A stay may end 630 days after it was paid, so whoever earns in a month was paid for in the two years before."""
 
@@ -131,45 +134,43 @@ def take_back(desk: Desk, asked: argparse.Namespace) -> int:
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
-def close_listing(desk: Desk, asked: argparse.Namespace) -> int:
-    """Close a listing for good, or for as long as operators say; with all bookings to come, or without."""
-    body = read(CloseListing, cancel_bookings=asked.cancel_bookings, reason=asked.note, dry_run=not desk.acts)
-    report = closing.close(
+def set_commission(desk: Desk, asked: argparse.Namespace) -> int:
+    """Set a host's own commission from a day on. The same command again enters nothing again."""
+    share = None if asked.percent == STAGES_OWN else _hundredths(asked.percent)
+    # None is a value here, which a reader of requests must see.
+    given = {"commission": share, "from": asked.start.isoformat(), "note": asked.note}
+    body = read_body(msgspec.json.encode(given), CommissionIn)
+    entry = payouts.set_commission(
         desk.ports,
         desk.operator,
-        asked.listing_id,
-        cancel_bookings=body.cancel_bookings,
-        reason=body.reason,
-        dry_run=body.dry_run,
+        asked.host_id,
+        commission=body.commission,
+        on=body.start,
+        note=body.note,
+        key=key_of(asked.host_id, asked.percent, f"{body.start}", body.note),
+        dry_run=not desk.acts,
     )
-    _tell_closing(desk, ClosingOut.of(report, asked=body))
-    desk.end()
-    return 0
-
-
-def show_closing(desk: Desk, asked: argparse.Namespace) -> int:
-    """Tell how far the closing of a listing is."""
-    _tell_closing(desk, ClosingOut.of(closing.progress(desk.ports, desk.operator, asked.listing_id)))
-    return 0
+    return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
 def _tell_entry(desk: Desk, entry: AccountEntryOut) -> int:
-    amount = entry.amount.formatted if entry.amount else ""
+    share = "" if entry.commission is None else f"{Decimal(entry.commission) / 100} %"
+    amount = entry.amount.formatted if entry.amount else share
     desk.tell(entry, f"{entry.entry_id}  {entry.kind}  {entry.date}  {amount}  {entry.reference}  {entry.note}")
     desk.end()
     return 0
 
 
-def _tell_closing(desk: Desk, shape: ClosingOut) -> None:
-    returns = ", ".join(money.formatted for money in shape.to_return) or "nothing"
-    text = [
-        f"{shape.listing_id}  {shape.listing_status}  {shape.state}: {shape.cancelled} of {shape.expected} cancelled, "
-        f"{shape.left} to come that can be cancelled; {returns} would go back for those"
-    ]
-    text += [
-        f"booking  {each.booking_id}  {each.check_in}  {each.status}  {each.back.formatted}" for each in shape.bookings
-    ]
-    desk.tell(shape, "\n".join(text))
+def _hundredths(percent: str) -> int:
+    """A share in percent as a person types it, in hundredths of a percent. Raises InvalidRequest."""
+    try:
+        hundredths = Decimal(percent) * 100
+        if hundredths == (whole := int(hundredths)):
+            return whole
+    except (ArithmeticError, ValueError):
+        pass
+    wrong = FieldError("commission", f"must be a percentage with at most two decimals, or {STAGES_OWN}")
+    raise InvalidRequest("The commission cannot be read.", errors=(wrong,))
 
 
 def _month(text: str) -> date:
@@ -196,30 +197,29 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     one.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="the first day")
     one.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the last day, itself included")
 
-    of_host = does(verbs, "statement", "what a host is owed of a month", statement)
-    of_host.add_argument("host_id")
-    of_host.add_argument("--month", type=_month, required=True, help="such as 2027-01")
-
-    of_all = does(verbs, "owed", "what every host is owed of a month", owed)
+    hosts = verbs.add_parser(
+        "payouts", help="owed, statement, paid, take-back, commission: what hosts are owed and were paid"
+    )
+    below = hosts.add_subparsers(required=True, metavar="owed | statement | paid | take-back | commission")
+    of_all = does(below, "owed", "what every host is owed of a month", owed)
     of_all.add_argument("--month", type=_month, required=True, help="such as 2027-01")
     of_all.add_argument("--since", type=date.fromisoformat, help="also hosts whose guests last paid then or later")
-
-    payout = verbs.add_parser("payout", help="paid, take-back: what hosts were paid")
-    of_payout = payout.add_subparsers(required=True, metavar="paid | take-back")
-    paid = does(of_payout, "paid", "enter that a host was paid", mark_paid, noted, writes)
+    of_host = does(below, "statement", "a host's month, stay by stay", statement)
+    of_host.add_argument("host_id")
+    of_host.add_argument("--month", type=_month, required=True, help="such as 2027-01")
+    paid = does(below, "paid", "enter that a host was paid", mark_paid, noted, writes)
     paid.add_argument("host_id")
     paid.add_argument("--amount", required=True, help="in major units, such as 1200.50")
     paid.add_argument("--currency", required=True)
     paid.add_argument("--date", type=date.fromisoformat, required=True, help="the day on which it was paid")
     paid.add_argument("--reference", required=True, help="the bank's name for it")
     paid.add_argument("--key", help="another one where the very same payout is meant a second time")
-    back = does(of_payout, "take-back", "enter that it was not paid after all", take_back, noted, writes)
+    back = does(below, "take-back", "enter that it was not paid after all", take_back, noted, writes)
     back.add_argument("host_id")
     back.add_argument("entry_id", help="the payout, as statement has it")
-
-    listing = verbs.add_parser("listing", help="close, closing: a listing whose host leaves")
-    of_listing = listing.add_subparsers(required=True, metavar="close | closing")
-    ends = does(of_listing, "close", "close it", close_listing, noted, writes)
-    ends.add_argument("listing_id")
-    ends.add_argument("--cancel-bookings", action="store_true", help="cancel the bookings to come, with all back")
-    does(of_listing, "closing", "how far that is", show_closing).add_argument("listing_id")
+    share = does(below, "commission", "set a host's own from a day on", set_commission, noted, writes)
+    share.add_argument("host_id")
+    share.add_argument("percent", help="such as 12.5, or stage: the stage's again")
+    share.add_argument(
+        "--from", dest="start", type=date.fromisoformat, required=True, help="the day from which it counts"
+    )

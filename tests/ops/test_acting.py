@@ -233,5 +233,15 @@ def test_an_account_is_blocked_and_unblocked(harness: Harness, terminal: Termina
     assert [each["booking_id"] for each in shown["bookings"]] == [BOOKING]
 
 
+def test_an_accounts_limits_are_raised_and_are_the_stages_again(harness: Harness, terminal: Terminal) -> None:
+    (raised,) = tried_then_done(harness, terminal, "account", "limits", GUEST, "--open-holds", "7", *NOTE).lines
+    assert (raised["caps"]["open_holds"], raised["acts"][0]["caps"]["unpaid_unit_nights"]) == (7, 0)
+    assert "open_holds 7" in terminal.run("account", "show", GUEST, *SARA).out
+    (again,) = tried_then_done(harness, terminal, "account", "limits", GUEST, *NOTE).lines
+    assert again["caps"]["open_holds"] < raised["caps"]["open_holds"]
+    refused = terminal.run("account", "limits", GUEST, "--open-holds", "0", *NOTE, *SARA)
+    assert (refused.code, "open_holds" in refused.err) == (2, True)
+
+
 def test_an_account_that_cannot_be_is_refused(terminal: Terminal) -> None:
     assert terminal.run("account", "show", "no one", *SARA).code == 1

@@ -1,4 +1,4 @@
-"""A statement is matched, a host is paid and a listing closed at a terminal, each after it was tried."""
+"""A statement is matched and a host is paid at a terminal, each after it was tried."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.ids import PersonId
 from tests.builders import HOST, NOW
 from tests.harness import NIGHTS, Harness, booking_id_of
 from tests.ops.commands import Terminal
@@ -17,7 +18,7 @@ BOOKING = booking_id_of("first")
 DAYS = ("--from", f"{NOW.date()}", "--to", f"{NOW.date() + timedelta(days=1)}")
 MONTH = ("--month", f"{NIGHTS[0]:%Y-%m}")
 PAID = (
-    "payout", "paid", HOST, "--amount", "1200.50", "--currency", "ETB", "--date", f"{NIGHTS[0]}",
+    "payouts", "paid", HOST, "--amount", "1200.50", "--currency", "ETB", "--date", f"{NIGHTS[0]}",
     "--reference", "FT1", "--note", "January.",
 )  # fmt: skip
 
@@ -70,47 +71,49 @@ def test_a_host_is_paid_once_and_it_is_taken_back(harness: Harness, terminal: Te
     assert (entered["amount"]["amount"], entered["by"]) == (120050, "sara")
     terminal.run(*PAID, *SARA, "--yes")
     assert payouts_of(terminal) == [entered["entry_id"]]
-    back = ("payout", "take-back", HOST, entered["entry_id"], "--note", "It came back.")
+    back = ("payouts", "take-back", HOST, entered["entry_id"], "--note", "It came back.")
     assert "Nothing was changed" in terminal.run(*back, *SARA).err
     assert len(payouts_of(terminal)) == 1
     assert terminal.run(*back, *SARA, "--yes").code == 0
     assert len(payouts_of(terminal)) == 2
-    assert terminal.run("payout", "take-back", HOST, "nothing", "--note", "None.", *SARA).code == 1
+    assert terminal.run("payouts", "take-back", HOST, "nothing", "--note", "None.", *SARA).code == 1
 
 
 def payouts_of(terminal: Terminal) -> list[str]:
-    ran = terminal.run("statement", HOST, *MONTH, *SARA, "--json")
+    ran = terminal.run("payouts", "statement", HOST, *MONTH, *SARA, "--json")
     assert ran.code == 0
     return [payout["entry_id"] for made in ran.lines for payout in made["payouts"]]
 
 
-def test_a_listing_is_closed_with_its_bookings(harness: Harness, terminal: Terminal) -> None:
-    listing_id = harness.listing.listing_id
-    command = ("listing", "close", listing_id, "--cancel-bookings", "--note", "The host leaves.")
-    (tried,) = terminal.run(*command, *SARA, "--json").lines
-    assert (tried["state"], [each["booking_id"] for each in tried["bookings"]]) == ("previewed", [BOOKING])
-    assert harness.ports.tables.listings[listing_id].status == "open"
-    assert terminal.run("listing", "closing", listing_id, *SARA).code == 1
-    (done,) = terminal.run(*command, *SARA, "--json", "--yes").lines
-    assert (done["state"], done["listing_status"]) == ("under_way", "closed")
-    harness.sweep_and_drain()
-    assert harness.stored_booking(BOOKING).status == "cancelled"
-    assert "1 of 1 cancelled, 0 to come" in terminal.run("listing", "closing", listing_id, *SARA).out
-
-
 def test_what_every_host_is_owed_names_each_with_its_balance_and_the_sum(harness: Harness, terminal: Terminal) -> None:
     month = f"{NIGHTS[-1] + timedelta(days=1):%Y-%m}"
-    assert terminal.run("owed", "--month", month, *SARA).err.count("hosts: 1; owed in all: nothing") == 1
+    assert terminal.run("payouts", "owed", "--month", month, *SARA).err.count("hosts: 1; owed in all: nothing") == 1
     harness.ports.clock.move_to(NOW + (NIGHTS[-1] + timedelta(days=2) - NOW.date()))
-    (line,) = terminal.run("owed", "--month", month, *SARA, "--json").lines
-    (statement,) = terminal.run("statement", HOST, "--month", month, *SARA, "--json").lines
+    (line,) = terminal.run("payouts", "owed", "--month", month, *SARA, "--json").lines
+    (statement,) = terminal.run("payouts", "statement", HOST, "--month", month, *SARA, "--json").lines
     assert line == {"host_id": HOST, **{name: statement[name] for name in line if name != "host_id"}}
     assert line["balance"]["amount"] > 0
-    ran = terminal.run("owed", "--month", month, *SARA)
+    ran = terminal.run("payouts", "owed", "--month", month, *SARA)
     assert (HOST in ran.out, f"hosts: 1; owed in all: {line['balance']['formatted']}" in ran.err) == (True, True)
     # Her guests paid before the month; whoever's did long before it is looked for where --since says.
-    late = ("owed", "--month", "2035-01")
+    late = ("payouts", "owed", "--month", "2035-01")
     assert terminal.run(*late, *SARA, "--json").lines == []
     assert [each["host_id"] for each in terminal.run(*late, "--since", f"{NOW.date()}", *SARA, "--json").lines] == [
         HOST
     ]
+
+
+def test_a_hosts_own_commission_counts_from_a_day_on_and_is_the_stages_again(
+    harness: Harness, terminal: Terminal
+) -> None:
+    command = ("payouts", "commission", HOST, "12.5", "--from", f"{NIGHTS[0]}", "--note", "As agreed.")
+    (tried,) = terminal.run(*command, *SARA, "--json").lines
+    assert (tried["commission"], harness.ports.ledger.account(PersonId(HOST))) == (1250, ())
+    assert "12.5 %" in terminal.run(*command, *SARA, "--yes").out
+    terminal.run(*command, *SARA, "--yes")
+    assert [entry.commission for entry in harness.ports.ledger.account(PersonId(HOST))] == [1250]
+    (again,) = terminal.run(*command[:3], "stage", *command[4:], *SARA, "--json", "--yes").lines
+    assert again["commission"] == harness.ports.rules.commission
+    for wrong in ("a lot", "12.505", "101", "-1", "nan", "inf"):
+        assert terminal.run(*command[:3], f" {wrong}", *command[4:], *SARA, "--yes").code == 2
+    assert len(harness.ports.ledger.account(PersonId(HOST))) == 2

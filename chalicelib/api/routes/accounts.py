@@ -47,6 +47,16 @@ class AccountLimitsIn(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     """Only answer what the account would be, and change nothing."""
 
+    @property
+    def caps(self) -> Caps:
+        """As an account keeps them: nothing where the stage's own count."""
+        return Caps(
+            open_holds=self.open_holds or 0,
+            unpaid_unit_nights=self.unpaid_unit_nights or 0,
+            bookings_per_hour=self.bookings_per_hour or 0,
+            bookings_per_day=self.bookings_per_day or 0,
+        )
+
 
 class CapsOut(msgspec.Struct, frozen=True):
     """What an account may do."""
@@ -244,13 +254,7 @@ def set_account_limits(call: Call, body: AccountLimitsIn) -> Answer:
 
     A cap counts where it is above the stage's own; what is left out is the stage's again.
     """
-    caps = Caps(
-        open_holds=body.open_holds or 0,
-        unpaid_unit_nights=body.unpaid_unit_nights or 0,
-        bookings_per_hour=body.bookings_per_hour or 0,
-        bookings_per_day=body.bookings_per_day or 0,
-    )
-    return _acted(call, "limits", note=body.note, caps=caps, dry_run=body.dry_run)
+    return _acted(call, "limits", note=body.note, caps=body.caps, dry_run=body.dry_run)
 
 
 def _acted(call: Call, act: Act, *, note: str, dry_run: bool, caps: Caps | None = None) -> Answer:
