@@ -45,7 +45,7 @@ def test_a_listing_is_closed_with_its_bookings(harness: Harness, terminal: Termi
 
 
 def test_every_listing_of_a_host_who_leaves_is_closed(harness: Harness, terminal: Terminal) -> None:
-    other = replace(harness.listing, listing_id=ListingId("lst_other"))
+    other = replace(harness.listing, listing_id=ListingId("lst_0000000000000000"))
     harness.ports.tables.listings[other.listing_id] = other
     listings = sorted([harness.listing.listing_id, other.listing_id])
     tried = terminal.run("host", "close", HOST, *LEAVES, *SARA, "--json")
