@@ -65,6 +65,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         ledger,
         listings,
         messages,
+        notes,
         operators,
         pages,
         payments,
@@ -72,6 +73,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         reviews,
         search,
         settlements,
+        statistics,
         webhooks,
     )
 

@@ -112,7 +112,7 @@ def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
     changes = read(ContactChange, **given).changes
     ports = _stage(desk)
     _note_view(desk, asked.booking_id)
-    booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes, only_versions=None)
+    booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes)
     desk.tell(BookingOut.of(booking, "operator", now=ports.clock.now()), line_of(booking))
     desk.end()
     return 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from chalicelib.domain import correcting
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import PreconditionFailed
 from chalicelib.domain.record import replace
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, Role, actor_of, visible_booking
@@ -20,20 +19,13 @@ def correct_contact(
     principal: Principal | None,
     booking_id: str,
     changes: Mapping[str, str],
-    *,
-    only_versions: Collection[int] | None,
 ) -> tuple[Booking, Role]:
-    """Change some fields of the contact. ``only_versions``: only if the booking is still one of these (If-Match).
-
-    Raises BookingNotFound, PreconditionFailed, ContactFixed, InvalidRequest, Busy.
-    """
+    """Change some fields of the contact. Raises BookingNotFound, ContactFixed, InvalidRequest, Busy."""
     booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"), right="help")
     actor = actor_of(principal, role)
     keys = contact_keys(ports)
 
     def decide(current: Booking, _: Availability) -> Decision:
-        if only_versions is not None and current.version not in only_versions:
-            raise PreconditionFailed("The booking has changed since it was read.")
         corrected = correcting.correct_contact(current, changes, actor=actor, now=ports.clock.now())
         if corrected == current:
             return Decision(current)

@@ -162,7 +162,7 @@ def _look_up(ports: Ports, booking: Booking, dispute: Dispute, *, actor: Actor) 
 
 
 def _carry_out(ports: Ports, *, dry_run: bool) -> Callable[[Booking, Decide], Update]:
-    return preview if dry_run else partial(update, ports)
+    return partial(preview if dry_run else update, ports)
 
 
 def _of(booking: Booking, dispute_id: str) -> Disputed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, PreconditionFailed
 from chalicelib.domain.host import Host, Notify, Tax, notify_of
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
@@ -40,10 +42,22 @@ def profile(ports: Ports, principal: Principal | None) -> Host:
         return ports.hosts.load(host.person_id) or new
 
 
-def change(ports: Ports, principal: Principal | None, *, notify: Notify | None, tax: Tax | None) -> Host:
-    """Replace the parts of the caller's profile that are given. Raises Forbidden, Busy."""
+def change(
+    ports: Ports,
+    principal: Principal | None,
+    *,
+    notify: Notify | None,
+    tax: Tax | None,
+    only_versions: Collection[int] | None = None,
+) -> Host:
+    """Replace the parts of the caller's profile that are given.
+
+    ``only_versions``: only if it is still one of these (If-Match). Raises Forbidden, PreconditionFailed, Busy.
+    """
     for _ in range(TRIES):
         known = profile(ports, principal)
+        if only_versions is not None and known.version not in only_versions:
+            raise PreconditionFailed("The profile has changed since it was read.")
         changed = replace(known, notify=notify or known.notify, tax=tax or known.tax, updated_at=ports.clock.now())
         try:
             return ports.hosts.save(changed)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Event, Payment, PaymentStatus
 from chalicelib.domain.ending import STAY_ENDED
 from chalicelib.domain.ids import BookingId, payment_of
+from chalicelib.domain.notes import NOTE
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
 from chalicelib.services.ports import GatewayEvent, Page, Ports
@@ -78,7 +79,7 @@ def events(ports: Ports, principal: Principal | None, tx_ref: str, *, limit: int
     own = [
         event if role == "operator" else event_for_others(event)
         for event in events_of(booking, payment)
-        if role == "operator" or not is_dispute(event)
+        if role == "operator" or not is_for_operators(event)
     ]
     start = int(after or 0)
     end = start + limit
@@ -97,6 +98,11 @@ def events_of(booking: Booking, payment: Payment) -> list[Event]:
 def is_dispute(event: Event) -> bool:
     """Whether it tells of a dispute, which is between the house, the gateway and the bank."""
     return event.kind.startswith("dispute_")
+
+
+def is_for_operators(event: Event) -> bool:
+    """Whether others are not even told that there is such an event: it tells of a dispute, or it is a note."""
+    return is_dispute(event) or event.kind == NOTE
 
 
 def event_for_others(event: Event) -> Event:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Collection
+from typing import Any, Literal, cast
 
 from msgspec import field
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import Busy
+from chalicelib.domain.errors import Busy, PreconditionFailed, Refusal
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.outbox import to_enqueue
 from chalicelib.domain.record import Record
@@ -46,15 +46,32 @@ class Update(Record, frozen=True):
 Decide = Callable[[Booking, Availability], Decision]
 
 
+def as_read(ports: Ports, versions: Collection[int] | None) -> Ports:
+    """Ports over which a booking is changed only while it is one of these versions (If-Match); None: whatever it is."""
+    return ports if versions is None else cast(Ports, _AsRead(ports, versions))
+
+
+class _AsRead:
+    """Ports, with the versions that ``decided`` holds a booking to."""
+
+    def __init__(self, ports: Ports, versions: Collection[int]) -> None:
+        self._ports = ports
+        self.only_versions = versions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ports, name)
+
+
 def update(ports: Ports, booking: Booking, decide: Decide) -> Update:
     """Save what ``decide`` makes of ``booking``, or of the newer state that gets in its way (optimistic locking).
 
     ``decide`` is pure and may be called several times; it is told SHORT once the nights that it wanted to take again
-    turned out not to be free. Nothing is saved where nothing changes. Raises Busy, with nothing known to be written.
+    turned out not to be free. Nothing is saved where nothing changes. Raises Busy, with nothing known to be written;
+    over ``as_read`` PreconditionFailed.
     """
     availability = Availability.FREE
     for _ in range(TRIES):
-        decision = decide(booking, availability)
+        decision = decided(ports, booking, decide, availability)
         after = decision.booking
         if after == booking:
             _report(ports, decision)
@@ -81,9 +98,27 @@ def update(ports: Ports, booking: Booking, decide: Decide) -> Update:
     raise Busy("The booking is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)
 
 
-def preview(booking: Booking, decide: Decide) -> Update:
+def decided(ports: Ports, booking: Booking, decide: Decide, availability: Availability = Availability.FREE) -> Decision:
+    """What ``decide`` makes of a booking. A repeat, which changes nothing, is none of another version than was read.
+
+    Raises what it raises; over ``as_read`` PreconditionFailed in place of a refusal, or a change, of such a version.
+    """
+    versions: Collection[int] | None = getattr(ports, "only_versions", None)
+    is_as_read = versions is None or booking.version in versions
+    try:
+        decision = decide(booking, availability)
+    except Refusal as refusal:
+        if is_as_read:
+            raise
+        raise PreconditionFailed("The booking has changed since it was read.") from refusal
+    if not is_as_read and decision.booking != booking:
+        raise PreconditionFailed("The booking has changed since it was read.")
+    return decision
+
+
+def preview(ports: Ports, booking: Booking, decide: Decide) -> Update:
     """What ``update`` would make of a booking, if nobody gets in its way: nothing is saved, and nobody is told."""
-    return Update(booking, decide(booking, Availability.FREE).booking)
+    return Update(booking, decided(ports, booking, decide).booking)
 
 
 def enqueue_outbox(ports: Ports, booking: Booking, entries: tuple[str, ...]) -> None:

@@ -63,7 +63,9 @@ SEVERAL: dict[str, tuple[Booking, list[str]]] = {
 def waiting(world: World) -> list[dict[str, Any]]:
     reply = world.call("GET", "/v1/ops/attention", by=world.operator())
     assert reply.status == 200
-    return [{name: value for name, value in item.items() if name != "age_seconds"} for item in reply.body["items"]]
+    # With what is done to a booking its version changes, and time passes.
+    fleeting = ("age_seconds", "etag")
+    return [{name: value for name, value in item.items() if name not in fleeting} for item in reply.body["items"]]
 
 
 def deal_with(world: World, item: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from chalicelib.domain.errors import BookingNotFound, ContactFixed, InvalidReque
 from chalicelib.services.cancel import cancel
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.queries import events
+from chalicelib.services.updating import as_read
 from tests.builders import HANNA
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
@@ -25,7 +26,7 @@ BETTER = {"email": "hanna.t@gmail.com"}
 def correct(
     ports: Fakes, changes: dict[str, str] | None = None, *, who: Any = GUEST_HANNA, only: Any = None
 ) -> Booking:
-    return correct_contact(ports, who, FIRST, changes or BETTER, only_versions=only)[0]
+    return correct_contact(as_read(ports, only), who, FIRST, changes or BETTER)[0]
 
 
 @pytest.mark.parametrize("who", [GUEST_HANNA, OPERATOR], ids=lambda who: who.person_id)
@@ -75,9 +76,9 @@ def test_a_guest_corrects_until_it_is_paid_or_cancelled(harness: Harness, ports:
             end(ports, GUEST_HANNA, booking_id, reason="")
         before = harness.stored_booking(booking_id)
         with pytest.raises(ContactFixed):
-            correct_contact(ports, GUEST_HANNA, booking_id, BETTER, only_versions=None)
+            correct_contact(ports, GUEST_HANNA, booking_id, BETTER)
         assert harness.stored_booking(booking_id) == before
-        booking, _ = correct_contact(ports, OPERATOR, booking_id, BETTER, only_versions=None)
+        booking, _ = correct_contact(ports, OPERATOR, booking_id, BETTER)
         assert booking.contact.email == BETTER["email"]
     harness.check_invariants()
 

@@ -126,7 +126,7 @@ def test_what_is_found_comes_in_pages(harness: Harness, ports: Fakes) -> None:
 
 def test_a_corrected_contact_is_found_as_it_is_and_no_longer_as_it_was(ports: Fakes, hanna: Booking) -> None:
     changes = {"email": "hanna@new.et", "phone": "0911000000", "last_name": "Alemu"}
-    correct_contact(ports, OPERATOR, hanna.booking_id, changes, only_versions=None)
+    correct_contact(ports, OPERATOR, hanna.booking_id, changes)
     for text in ("hanna.tesfaye@gmail.com", "0911223344", "Tesfaye"):
         assert found(ports, text) == []
     for text in ("hanna@new.et", "0911000000", "Hanna Alemu"):

@@ -122,7 +122,7 @@ def test_a_report_of_no_letter_of_ours_is_about_the_address_alone(sent: Harness,
 
 def test_a_corrected_guest_gets_the_letter_at_the_new_address(sent: Harness, ports: Fakes) -> None:
     record_report(ports, report())
-    correct_contact(ports, OPERATOR, FIRST, {"email": "hana@gmail.com"}, only_versions=None)
+    correct_contact(ports, OPERATOR, FIRST, {"email": "hana@gmail.com"})
     done = send_again(ports, note="A letter was missing.")
     assert (done.entry.status, done.entry.why, done.entry.resends) == ("owed", "", 1)
     event = sent.stored_booking(FIRST).history[-1]

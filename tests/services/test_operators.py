@@ -88,10 +88,14 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     row.attention, row.attention_at = "failing", NOW + timedelta(minutes=4)
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
     since = NOW + timedelta(minutes=4)
+    of_hanna: Any = {"guest": "Hanna Tesfaye", "version": harness.stored_booking(FIRST).version}
+    paid = Money(735000, "ETB")
+    reversal = "reversed at the gateway, not by us"
+    again: Any = ("resend", "acknowledge")
     assert found.items == (
-        AttentionItem("payment_reversed", ONE, FIRST, "reversed at the gateway, not by us", since),
-        AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since),
-        AttentionItem("email", "1", FIRST, "booking_confirmed: failed, refused", since, ("resend", "acknowledge")),
+        AttentionItem("payment_reversed", ONE, FIRST, reversal, since, amount=paid, **of_hanna),
+        AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since, amount=paid, **of_hanna),
+        AttentionItem("email", "1", FIRST, "booking_confirmed: failed, refused", since, again, **of_hanna),
         AttentionItem(
             "orphan",
             "GZ00000000000000-1",
@@ -108,7 +112,9 @@ def test_what_happened_since_does_not_change_why(harness: Harness, ports: Fakes)
     assert harness.stored_booking(FIRST).history[-1].at > NOW
     [matter] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     reason = "ETB 7,000.00 instead of ETB 7,350.00"
-    assert matter == AttentionItem("payment_review", tx_ref, FIRST, reason, NOW, ("resolve",))
+    assert (matter.kind, matter.subject, matter.booking_id) == ("payment_review", tx_ref, FIRST)
+    assert (matter.reason, matter.since, matter.actions) == (reason, NOW, ("resolve",))
+    assert (matter.amount, matter.guest) == (Money(700000, "ETB"), "Hanna Tesfaye")
 
 
 def test_items_page_by_page(harness: Harness, ports: Fakes) -> None:

@@ -40,6 +40,8 @@ TAGS: Mapping[str, str] = {
     "payouts": "What each host is owed, month by month, and marking it as paid.",
     "find": "One box for whatever a guest, a bank or a gateway may name, and who used it. For operators.",
     "ledger": "Every movement of money by the day on which it happened, and what they add up to. For operators.",
+    "statistics": "What became of the bookings of a period, and what waits how long. For operators.",
+    "notes": "What operators write down of a booking for each other.",
     "accounts": "What an account holds and may do: block it, unblock it, raise its limits. For operators.",
     "disputes": "Money that payers claim back through their banks. For operators.",
     "settlements": "A gateway's statement against our books, line by line. For operators.",
@@ -92,7 +94,7 @@ TAKEN: Mapping[str, Json] = {
         "schema": TEXT,
     },
     "If-Match": {
-        "description": "The `ETag` of a read: only if the listing or booking is still as it was read.",
+        "description": "The `ETag` of a read: only if it is still as it was read.",
         "schema": TEXT,
     },
 }

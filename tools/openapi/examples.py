@@ -37,11 +37,13 @@ from chalicelib.api.routes import (
     ledger,
     listings,
     messages,
+    notes,
     operators,
     payments,
     payouts,
     reviews,
     settlements,
+    statistics,
 )
 from chalicelib.domain.money import Money
 from chalicelib.services.ports import Page
@@ -275,6 +277,7 @@ BODIES: Mapping[type, Json] = {
     operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
     accounts.AccountActIn: {"note": "Three cards reported as stolen; the bank was told."},
     accounts.AccountLimitsIn: {"note": "Books for an agency.", "open_holds": 12, "bookings_per_hour": 40},
+    notes.NoteIn: {"note": "She comes late: the host knows."},
     attention.Acknowledge: {"note": "The guest was told by telephone."},
     disputes.NewDispute: {
         "tx_ref": TX_REF,
@@ -347,6 +350,21 @@ ANSWERS: Mapping[type, Json] = {
         "age_seconds": 3600,
         "actions": ["resolve"],
         "due_at": None,
+        "amount": _money(21000),
+        "guest": "Hanna Tesfaye",
+        "etag": '"7"',
+    },
+    statistics.StatisticsOut: {
+        "from": "2027-01-01",
+        "to": "2027-01-02",
+        "days": [
+            {"day": "2027-01-01", "held": 12, "linked": 12, "paid": 9, "confirmed": 9},
+            {"day": "2027-01-02", "held": 3, "linked": 3, "paid": 1, "confirmed": 1},
+        ],
+        "checkout_to_paid": [{"under_seconds": 120, "count": 8}, {"under_seconds": None, "count": 2}],
+        "open_payments": [{"under_seconds": 900, "count": 2}, {"under_seconds": None, "count": 0}],
+        "refunds_under_way": [{"under_seconds": 3600, "count": 1}, {"under_seconds": None, "count": 0}],
+        "partial": False,
     },
     find.AccessOut: {
         "at": "2027-01-02T10:20:00Z",

@@ -16,7 +16,7 @@ Problem = Annotated[Mapping[str, Any], msgspec.Meta(extra_json_schema={"$ref": "
 """The members of a problem document."""
 
 
-class RefundOut(msgspec.Struct, frozen=True):
+class RefundOut(msgspec.Struct, frozen=True, omit_defaults=True):
     """Money that goes back, and how far it got."""
 
     refund_id: str
@@ -30,6 +30,8 @@ class RefundOut(msgspec.Struct, frozen=True):
     """When it came to be owed."""
     updated_at: Instant
     """When its status changed last."""
+    provider_refund_id: str | None = None
+    """The gateway's own name for it; left out until it is known."""
 
     @classmethod
     def of(cls, refund: Refund) -> RefundOut:
@@ -40,6 +42,7 @@ class RefundOut(msgspec.Struct, frozen=True):
             refund.status,
             instant(refund.created_at),
             instant(refund.updated_at),
+            refund.provider_refund_id,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.api.core.routing import Call
+from chalice.app import Request
 
 _TAG = re.compile(r'(?<![^\s,])"([0-9]{1,9})"(?![^\s,])', re.ASCII)
 
@@ -14,7 +14,7 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def versions_wanted(call: Call) -> frozenset[int] | None:
+def versions_wanted(request: Request) -> frozenset[int] | None:
     """The versions in If-Match; None without one, or for any. Weak tags, and those of another form, are of none."""
-    tags = call.request.headers.get("if-match", "*").strip()
+    tags = request.headers.get("if-match", "*").strip()
     return None if tags == "*" else frozenset(int(number) for number in _TAG.findall(tags))

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from typing import cast
 from urllib.parse import unquote
 
 import msgspec
 from chalice.app import Request
 
+from chalicelib.api.core.preconditions import versions_wanted
 from chalicelib.api.core.refusals import BodyTooLarge, InvalidJson, UnsupportedMediaType, WrongFields
 from chalicelib.api.core.routing import Call, Route
 from chalicelib.api.core.validation import read_body, read_query
-from chalicelib.container import container
+from chalicelib.container import Container, container
 from chalicelib.domain.errors import FieldError, InvalidRequest, Unauthenticated
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal, with_role
+from chalicelib.services.updating import as_read
 
 MAX_BODY = 64 * 1024
 """Bytes."""
@@ -37,8 +40,9 @@ def checked_call(request: Request, request_id: str, route: Route, path: Mapping[
         with_role(principal, route.role, route.right)
     if route.takes_bytes and _size(request) > MAX_BODY:
         raise BodyTooLarge(f"A request body may have at most {MAX_BODY // 1024} KiB.")
+    wanted = versions_wanted(request) if route.conditional == "booking" else None
     return Call(
-        container=container(),
+        container=cast(Container, as_read(container(), wanted)),
         principal=principal,
         request=request,
         request_id=request_id,

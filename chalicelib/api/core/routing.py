@@ -80,6 +80,8 @@ Handler = TypeVar("Handler", bound=Callable[[Call], Answer] | Callable[[Call, An
 ErrorPage = Callable[[Request, int], Answer]
 AlsoWrong = Callable[[Call, Mapping[str, Any]], Iterable[FieldError]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Conditional = Literal["booking", "listing", "account", "host"]
+"""What has versions. Of a booking they are held to by ``services.updating``; the other services are told of them."""
 
 
 class Route(Record, frozen=True, kw_only=True):
@@ -102,8 +104,8 @@ class Route(Record, frozen=True, kw_only=True):
     """What one of the staff must be allowed to do."""
     idempotent: bool
     """It honours an Idempotency-Key."""
-    conditional: bool
-    """It honours an If-Match."""
+    conditional: Conditional | None
+    """Whose version its If-Match names; None: it honours none."""
     signed_by: str | None
     """The header that proves who sent the request's bytes."""
     uses_store: bool
@@ -154,7 +156,7 @@ def endpoint(
     role: Literal["host", "operator"] | None = None,
     right: Right | None = None,
     idempotent: bool = False,
-    conditional: bool = False,
+    conditional: Conditional | None = None,
     signed_by: str | None = None,
     uses_store: bool = True,
     cached: bool = False,

@@ -9,6 +9,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Instant, MoneyOut, instant
+from chalicelib.api.core.preconditions import etag, versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.accounts import AccountAct, Act, Caps
 from chalicelib.domain.booking import Booking, BookingStatus
@@ -201,12 +202,12 @@ class AccountOut(msgspec.Struct, frozen=True, kw_only=True):
     "GET",
     "/v1/ops/accounts/{sub}",
     role="operator",
-    outcomes=(Outcome(body=AccountOut),),
+    outcomes=(Outcome(body=AccountOut, headers=("ETag",)),),
     refuses=("account_not_found",),
 )
 def show_account(call: Call) -> Answer:
     """Show an account that books; one that never did has nothing in it."""
-    return Answer(AccountOut.of(read_account(call.container, call.principal, call.path["sub"])))
+    return _answer(read_account(call.container, call.principal, call.path["sub"]), 200)
 
 
 @endpoint(
@@ -215,7 +216,8 @@ def show_account(call: Call) -> Answer:
     "/v1/ops/accounts/{sub}/block",
     role="operator",
     right="accounts",
-    outcomes=(Outcome(202, AccountOut),),
+    conditional="account",
+    outcomes=(Outcome(202, AccountOut, headers=("ETag",)),),
     refuses=("account_not_found",),
 )
 def block_account(call: Call, body: AccountActIn) -> Answer:
@@ -232,7 +234,8 @@ def block_account(call: Call, body: AccountActIn) -> Answer:
     "/v1/ops/accounts/{sub}/unblock",
     role="operator",
     right="accounts",
-    outcomes=(Outcome(202, AccountOut),),
+    conditional="account",
+    outcomes=(Outcome(202, AccountOut, headers=("ETag",)),),
     refuses=("account_not_found",),
 )
 def unblock_account(call: Call, body: AccountActIn) -> Answer:
@@ -246,7 +249,8 @@ def unblock_account(call: Call, body: AccountActIn) -> Answer:
     "/v1/ops/accounts/{sub}/limits",
     role="operator",
     right="accounts",
-    outcomes=(Outcome(202, AccountOut),),
+    conditional="account",
+    outcomes=(Outcome(202, AccountOut, headers=("ETag",)),),
     refuses=("account_not_found",),
 )
 def set_account_limits(call: Call, body: AccountLimitsIn) -> Answer:
@@ -267,5 +271,10 @@ def _acted(call: Call, act: Act, *, note: str, dry_run: bool, caps: Caps | None 
         request_id=call.request_id,
         caps=caps,
         dry_run=dry_run,
+        only_versions=versions_wanted(call.request),
     )
-    return Answer(AccountOut.of(state), 202)
+    return _answer(state, 202)
+
+
+def _answer(state: AccountState, status: int) -> Answer:
+    return Answer(AccountOut.of(state), status, {"ETag": etag(state.account.version)})

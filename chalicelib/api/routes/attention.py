@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 
 import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.core.fields import Sentence
-from chalicelib.api.core.formats import Instant, instant
+from chalicelib.api.core.formats import Instant, MoneyOut, instant
 from chalicelib.api.core.paging import Paged, page
+from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, acknowledge
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.lists import Action, AttentionItem
 from chalicelib.services.ports import Page
 
@@ -59,6 +60,12 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
     """The calls that take it off the list."""
     due_at: Instant | None
     """By when a dispute must be answered; null where that is not known, and for everything else."""
+    amount: MoneyOut | None
+    """The money that it is about; null where it is about none, or that is not known."""
+    guest: str | None
+    """The name of the booking's guest; null where there is no booking, or it cannot be read."""
+    etag: str | None
+    """The `ETag` of its booking, for the If-Match of the call; null where there is no booking."""
 
     @classmethod
     def of(cls, item: AttentionItem, now: datetime) -> AttentionItemOut:
@@ -73,6 +80,9 @@ class AttentionItemOut(msgspec.Struct, frozen=True):
             age,
             item.actions,
             instant(item.due_at) if item.due_at else None,
+            MoneyOut.of(item.amount) if item.amount else None,
+            item.guest,
+            None if item.version is None else etag(item.version),
         )
 
 
@@ -106,7 +116,13 @@ class AcknowledgedOut(msgspec.Struct, frozen=True):
 def list_attention(call: Call, query: AttentionQuery) -> Answer:
     """List what needs a person, oldest first."""
     now = call.now()
-    find = partial(operators.attention, call.container, call.principal, kind=query.kind)
+
+    def find(*, limit: int, after: str | None) -> Page[AttentionItem]:
+        found = operators.attention(call.container, call.principal, kind=query.kind, limit=limit, after=after)
+        if named := sum(item.guest is not None for item in found.items):
+            note_access(call.container, call.principal, "list", "attention", found=named, request_id=call.request_id)
+        return found
+
     return page(call, query, find, lambda item: AttentionItemOut.of(item, now))
 
 
@@ -116,6 +132,7 @@ def list_attention(call: Call, query: AttentionQuery) -> Answer:
     "/v1/ops/attention/{item_id}/acknowledge",
     role="operator",
     right="money",
+    conditional="booking",
     outcomes=(Outcome(body=AcknowledgedOut),),
     refuses=("attention_item_not_found", "wrong_resolution_call"),
 )

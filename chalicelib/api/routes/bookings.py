@@ -238,6 +238,7 @@ def open_payment(call: Call, _body: NoBody) -> Answer:
     "POST",
     "/v1/bookings/{booking_id}/cancel",
     signed_in=True,
+    conditional="booking",
     outcomes=(Outcome(body=BookingOut),),
     refuses=("forbidden", "booking_not_found", "stay_begun"),
 )
@@ -253,6 +254,7 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
     "/v1/bookings/{booking_id}/end-stay",
     signed_in=True,
     also_wrong=_wrong_last_night,
+    conditional="booking",
     outcomes=(Outcome(body=BookingOut),),
     refuses=(
         "forbidden",

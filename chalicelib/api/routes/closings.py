@@ -10,6 +10,7 @@ from chalice.app import Blueprint
 from chalicelib.api.answers.listings import ListingOut
 from chalicelib.api.core.fields import NoBody, Sentence
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
+from chalicelib.api.core.preconditions import versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Booking, BookingStatus
 from chalicelib.domain.closing import goes_back
@@ -114,6 +115,7 @@ class ClosingOut(msgspec.Struct, frozen=True):
     "/v1/ops/listings/{listing_id}/close",
     role="operator",
     right="accounts",
+    conditional="listing",
     outcomes=(Outcome(202, ClosingOut),),
     refuses=("listing_not_found",),
 )
@@ -131,6 +133,7 @@ def close_listing_for_good(call: Call, body: CloseListing) -> Answer:
         cancel_bookings=body.cancel_bookings,
         reason=body.reason,
         dry_run=body.dry_run,
+        only_versions=versions_wanted(call.request),
     )
     return Answer(ClosingOut.of(report, asked=body), 202)
 
@@ -154,9 +157,13 @@ def read_closing(call: Call) -> Answer:
     "/v1/ops/listings/{listing_id}/reopen",
     role="operator",
     right="accounts",
+    conditional="listing",
     outcomes=(Outcome(body=ListingOut),),
     refuses=("listing_not_found",),
 )
 def reopen_listing(call: Call, _body: NoBody) -> Answer:
     """Open a listing again that an operator closed; what was cancelled stays so, and no more is."""
-    return Answer(ListingOut.of(closing.reopen(call.container, call.principal, call.path["listing_id"])))
+    reopened = closing.reopen(
+        call.container, call.principal, call.path["listing_id"], only_versions=versions_wanted(call.request)
+    )
+    return Answer(ListingOut.of(reopened))

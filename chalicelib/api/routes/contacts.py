@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.core.fields import Email, MaybeName, Name, Phone
-from chalicelib.api.core.preconditions import etag, versions_wanted
+from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
@@ -75,7 +75,7 @@ class Correction(msgspec.Struct, frozen=True):
     "PATCH",
     "/v1/bookings/{booking_id}",
     signed_in=True,
-    conditional=True,
+    conditional="booking",
     outcomes=(Outcome(body=BookingOut, headers=("ETag",)),),
     refuses=("forbidden", "booking_not_found", "contact_fixed"),
 )
@@ -84,11 +84,5 @@ def correct_booking(call: Call, body: Correction) -> Answer:
 
     Letters that are sent from then on go there. With If-Match, only if the booking is still as it was read.
     """
-    booking, role = correct_contact(
-        call.container,
-        call.principal,
-        call.path["booking_id"],
-        body.contact.changes,
-        only_versions=versions_wanted(call),
-    )
+    booking, role = correct_contact(call.container, call.principal, call.path["booking_id"], body.contact.changes)
     return Answer(BookingOut.of(booking, role, now=call.now()), headers={"ETag": etag(booking.version)})

@@ -72,6 +72,7 @@ def list_disputes(call: Call, query: Paged) -> Answer:
     role="operator",
     right="money",
     idempotent=True,
+    conditional="booking",
     outcomes=(Outcome(201, DisputeOut),),
     refuses=("idempotency_key_reused", "payment_not_found", "nothing_to_dispute"),
 )
@@ -92,6 +93,7 @@ def enter_dispute(call: Call, body: NewDispute) -> Answer:
     "/v1/ops/disputes/{dispute_id}/close",
     role="operator",
     right="money",
+    conditional="booking",
     outcomes=(Outcome(body=DisputeOut),),
     refuses=("dispute_not_found", "dispute_closed"),
 )

@@ -14,9 +14,10 @@ from chalicelib.api.answers.hosts import HostOut
 from chalicelib.api.answers.listings import ListingOut
 from chalicelib.api.core.fields import Email, Phone, TaxNumber, Title
 from chalicelib.api.core.paging import Paged, page
+from chalicelib.api.core.preconditions import etag, versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import BookingStatus, Language
-from chalicelib.domain.host import Notify, Tax
+from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.services import arrivals, hosting, hosts
 from chalicelib.services.ports import Page
 
@@ -69,17 +70,24 @@ class HostIn(msgspec.Struct, frozen=True):
     """Who the host is to the tax office; left out or null: as it is."""
 
 
-@endpoint(routes, "GET", "/v1/hosts/me", role="host", outcomes=(Outcome(body=HostOut),))
+@endpoint(routes, "GET", "/v1/hosts/me", role="host", outcomes=(Outcome(body=HostOut, headers=("ETag",)),))
 def read_own_profile(call: Call) -> Answer:
     """Read the caller's profile: where they are told of bookings, and who they are to the tax office.
 
     Until it is changed, the address is the one that the token issuer knows. ``warnings`` say what keeps the host from
     hearing of bookings.
     """
-    return Answer(HostOut.of(hosts.profile(call.container, call.principal)))
+    return _answer(hosts.profile(call.container, call.principal))
 
 
-@endpoint(routes, "PUT", "/v1/hosts/me", role="host", outcomes=(Outcome(body=HostOut),))
+@endpoint(
+    routes,
+    "PUT",
+    "/v1/hosts/me",
+    role="host",
+    conditional="host",
+    outcomes=(Outcome(body=HostOut, headers=("ETag",)),),
+)
 def change_own_profile(call: Call, body: HostIn) -> Answer:
     """Change where the caller is told of bookings, those made before included, or who they are to the tax office."""
     changed = hosts.change(
@@ -87,8 +95,9 @@ def change_own_profile(call: Call, body: HostIn) -> Answer:
         call.principal,
         notify=_notify(body.notify) if body.notify else None,
         tax=Tax(name=body.tax.name, tin=body.tax.tin, vat_registered=body.tax.vat_registered) if body.tax else None,
+        only_versions=versions_wanted(call.request),
     )
-    return Answer(HostOut.of(changed))
+    return _answer(changed)
 
 
 @endpoint(
@@ -132,6 +141,10 @@ def list_hosted_bookings(call: Call, query: HostBookingsQuery) -> Answer:
         return page(call, query, arriving, lambda each: BookingOut.of(each, "host", now=now, on=each.today(now)))
     find = partial(hosting.bookings, call.container, call.principal, listing_id=query.listing_id, status=query.status)
     return page(call, query, find, lambda booking: BookingOut.of(booking, "host", now=now))
+
+
+def _answer(host: Host) -> Answer:
+    return Answer(HostOut.of(host), headers={"ETag": etag(host.version)})
 
 
 def _notify(given: NotifyIn) -> Notify:

@@ -186,7 +186,7 @@ def publish_listing(call: Call, body: Draft) -> Answer:
     "PATCH",
     "/v1/listings/{listing_id}",
     role="host",
-    conditional=True,
+    conditional="listing",
     also_wrong=_wrong_change,
     outcomes=(Outcome(body=ListingOut, headers=("ETag",)),),
     refuses=("listing_not_found", "listing_locked"),
@@ -195,7 +195,7 @@ def change_listing(call: Call, body: Change) -> Answer:
     """Change any part of a listing; with If-Match, only if it is still as it was read."""
     changes = _changes(msgspec.structs.asdict(body))
     listing = hosting.update(
-        call.container, call.principal, call.path["listing_id"], changes, only_versions=versions_wanted(call)
+        call.container, call.principal, call.path["listing_id"], changes, only_versions=versions_wanted(call.request)
     )
     return Answer(ListingOut.of(listing), headers={"ETag": etag(listing.version)})
 

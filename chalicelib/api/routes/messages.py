@@ -30,6 +30,7 @@ class Resend(msgspec.Struct, frozen=True):
     "/v1/ops/bookings/{booking_id}/messages/{entry_id}/resend",
     role="operator",
     right="help",
+    conditional="booking",
     outcomes=(Outcome(202, MessageOut),),
     refuses=("booking_not_found", "message_not_found", "message_not_true", "no_address", "address_suppressed"),
 )

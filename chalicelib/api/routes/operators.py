@@ -193,6 +193,7 @@ def list_gateway_events(call: Call) -> Answer:
     "/v1/ops/payments/{tx_ref}/resolve",
     role="operator",
     right="money",
+    conditional="booking",
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", "not_in_review"),
 )
@@ -210,6 +211,7 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     "/v1/ops/refunds/{refund_id}/resolve",
     role="operator",
     right="money",
+    conditional="booking",
     outcomes=(Outcome(202, RefundOut),),
     refuses=("refund_not_found", "not_in_attention", "payment_disputed", "refund_under_way"),
 )

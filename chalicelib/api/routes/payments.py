@@ -11,6 +11,7 @@ from chalice.app import Blueprint
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core.fields import NoBody, Sentence
 from chalicelib.api.core.paging import Paged, page
+from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
@@ -54,15 +55,15 @@ def list_payments(call: Call, query: PaymentsQuery) -> Answer:
     "GET",
     "/v1/payments/{tx_ref}",
     signed_in=True,
-    outcomes=(Outcome(body=PaymentOut),),
+    outcomes=(Outcome(body=PaymentOut, headers=("ETag",)),),
     refuses=("payment_not_found",),
 )
 def read_payment(call: Call) -> Answer:
-    """Read one payment."""
+    """Read one payment. The `ETag` is its booking's."""
     booking, payment, _ = visible_payment(
         call.container, call.principal, call.path["tx_ref"], roles=("guest", "host", "operator")
     )
-    return Answer(PaymentOut.of(booking, payment))
+    return Answer(PaymentOut.of(booking, payment), headers={"ETag": etag(booking.version)})
 
 
 @endpoint(
@@ -116,6 +117,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
     "/v1/payments/{tx_ref}/refunds",
     signed_in=True,
     idempotent=True,
+    conditional="booking",
     outcomes=(Outcome(202, RefundOut),),
     refuses=(
         "forbidden",

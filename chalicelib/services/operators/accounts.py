@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 
 from chalicelib.domain.accounts import Account, AccountAct, Act, Caps, caps_of, with_act
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.errors import AccountNotFound, Busy
+from chalicelib.domain.errors import AccountNotFound, Busy, PreconditionFailed
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
@@ -51,11 +52,13 @@ def act_on_account(
     request_id: str,
     caps: Caps | None = None,
     dry_run: bool = False,
+    only_versions: Collection[int] | None = None,
 ) -> AccountState:
     """Block or unblock an account, or set its caps; with ``dry_run``, only answer what it would be then.
 
     Who did it, when, why and by which request stays with the account. Unblocking ends a pause as well. A repeat changes
-    nothing: the first block stands. Raises Forbidden, AccountNotFound, Busy.
+    nothing: the first block stands. ``only_versions``: only if the account is still one of these (If-Match).
+    Raises Forbidden, AccountNotFound, PreconditionFailed, Busy.
     """
     operator = with_role(principal, "operator")
     person = _person(sub)
@@ -72,6 +75,8 @@ def act_on_account(
         )
         account, _bookings = account_of(ports, person, now)
         decided = with_act(account, made)
+        if only_versions is not None and decided is not account and account.version not in only_versions:
+            raise PreconditionFailed("The account has changed since it was read.")
         if not dry_run and decided is not account:
             try:
                 decided = ports.bookings.save_account(person, decided)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,7 +10,7 @@ from chalicelib.domain import closing
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.closing import Closing, batch_done, closing_task, goes_back, may_be_cancelled
-from chalicelib.domain.errors import Busy, ClosingNotFound, StayBegun
+from chalicelib.domain.errors import Busy, ClosingNotFound, PreconditionFailed, StayBegun
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
@@ -56,18 +56,22 @@ def close(
     cancel_bookings: bool,
     reason: str,
     dry_run: bool,
+    only_versions: Collection[int] | None = None,
 ) -> ClosingReport:
     """Close a listing, which only an operator opens again; ``cancel_bookings``: cancel those to come, with all back.
 
     They are cancelled batch by batch, afterwards. A repeat carries on what is under way. ``dry_run`` writes nothing.
-    Raises Forbidden, ListingNotFound, Busy.
+    ``only_versions``: only if the listing is still one of these (If-Match). Raises Forbidden, ListingNotFound,
+    PreconditionFailed, Busy.
     """
     actor = actor_of(with_role(principal, "operator"), "operator")
     listing = listing_of(ports, listing_id)
+    closed = _if_as_read(only_versions, lambda each: replace(each, status="closed", closed_by_operator=True))
     if dry_run:
+        closed(listing)
         return _report(ports, listing, None)
     was_closed = listing.closed_by_operator
-    listing = changed(ports, listing, lambda current: replace(current, status="closed", closed_by_operator=True))
+    listing = changed(ports, listing, closed)
     report = _report(ports, listing, ports.closings.load(listing.listing_id))
     known = report.closing
     if was_closed and known is not None and (not cancel_bookings or _covers(known, report)):
@@ -100,19 +104,30 @@ def progress(ports: Ports, principal: Principal | None, listing_id: str) -> Clos
     return _report(ports, listing, known)
 
 
-def reopen(ports: Ports, principal: Principal | None, listing_id: str) -> Listing:
+def reopen(
+    ports: Ports, principal: Principal | None, listing_id: str, *, only_versions: Collection[int] | None = None
+) -> Listing:
     """Open a listing again that an operator closed; what was cancelled stays so, and no more is.
 
-    Raises Forbidden, ListingNotFound, Busy.
+    Raises Forbidden, ListingNotFound, PreconditionFailed, Busy.
     """
     with_role(principal, "operator")
-    listing = changed(
-        ports,
-        listing_of(ports, listing_id),
-        lambda current: replace(current, status="open", closed_by_operator=False),
-    )
+    opened = _if_as_read(only_versions, lambda each: replace(each, status="open", closed_by_operator=False))
+    listing = changed(ports, listing_of(ports, listing_id), opened)
     ports.observe("listing_reopened", listing_id=listing.listing_id)
     return listing
+
+
+def _if_as_read(
+    only_versions: Collection[int] | None, change: Callable[[Listing], Listing]
+) -> Callable[[Listing], Listing]:
+    def checked(listing: Listing) -> Listing:
+        after = change(listing)
+        if only_versions is not None and after != listing and listing.version not in only_versions:
+            raise PreconditionFailed("The listing has changed since it was read.")
+        return after
+
+    return checked
 
 
 def continue_closing(ports: Ports, listing_id: ListingId) -> None:

@@ -10,7 +10,7 @@ from chalicelib.domain.record import Record
 from chalicelib.services.access import Principal
 from chalicelib.services.disputes import Disputed, find_dispute
 from chalicelib.services.ports import Ports
-from chalicelib.services.queries import event_for_others, events_of, is_dispute
+from chalicelib.services.queries import event_for_others, events_of, is_for_operators
 
 
 class Letter(Record, frozen=True):
@@ -36,7 +36,7 @@ def evidence(ports: Ports, principal: Principal | None, dispute_id: str) -> Evid
     """What can be shown to the bank. Raises Forbidden, DisputeNotFound."""
     disputed = find_dispute(ports, principal, dispute_id)
     booking = disputed.booking
-    events = (event for event in events_of(booking, disputed.payment) if not is_dispute(event))
+    events = (event for event in events_of(booking, disputed.payment) if not is_for_operators(event))
     return Evidence(
         disputed,
         tuple(event_for_others(event) for event in events),

@@ -14,7 +14,8 @@ from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.ledger import TotalRow
-from chalicelib.domain.record import Record
+from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
@@ -49,6 +50,12 @@ class AttentionItem(Record, frozen=True):
     actions: tuple[Action, ...] = ("acknowledge",)
     due_at: datetime | None = None
     """By when it must be answered, where that is known."""
+    amount: Money | None = None
+    """The money that it is about."""
+    guest: str | None = None
+    """The name of its booking's guest, where there is a booking that can be read."""
+    version: int | None = None
+    """The version of that booking."""
 
     @property
     def item_id(self) -> str:
@@ -68,6 +75,7 @@ def attention(
         ids = [BookingId(entry.subject) for entry in page.items if is_booking_id(entry.subject)]
         bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
         items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
+        items = [_with_booking(item, bookings.get(BookingId(item.booking_id or ""))) for item in items]
         return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
 
     return until_some(read, after)
@@ -171,6 +179,10 @@ def check_period(start: date, end: date) -> None:
         raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
 
 
+def _with_booking(item: AttentionItem, booking: Booking | None) -> AttentionItem:
+    return replace(item, guest=booking.contact.name, version=booking.version) if booking else item
+
+
 def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
@@ -183,7 +195,8 @@ def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionI
     found = [item for payment in booking.payments for item in _of_payment(payment, booking, entry)]
     if entry.kind == "failing":
         reason = "working on it has failed for a day"
-        found.append(AttentionItem("failing", booking.booking_id, booking.booking_id, reason, entry.since))
+        about = booking.booking_id
+        found.append(AttentionItem("failing", about, about, reason, entry.since, amount=booking.total))
     for letter in booking.outbox:
         if letter.needs_a_person:
             why = letter.why or f"after {letter.tries} tries"
@@ -195,20 +208,31 @@ def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionI
 
 def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> Iterator[AttentionItem]:
     if payment.status == "review":
-        yield _of_event(booking, "payment_review", payment.tx_ref, "review", entry)
+        money = payment.facts.received or payment.amount
+        yield replace(_of_event(booking, "payment_review", payment.tx_ref, "review", entry), amount=money)
     if payment.has_open_reversal:
         reason = f"{payment.reversal} at the gateway, not by us"
-        yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, entry.since)
+        money = payment.facts.received or payment.amount
+        reference = payment.tx_ref
+        yield AttentionItem("payment_reversed", reference, booking.booking_id, reason, entry.since, amount=money)
     for dispute in payment.disputes:
         if dispute.needs_a_person:
             reason = f"{dispute.amount.formatted} claimed back: {dispute.reason}".removesuffix(": ")
             since, actions = dispute.updated_at, _OWN_CALLS[dispute.status]
             yield AttentionItem(
-                "dispute", dispute.dispute_id, booking.booking_id, reason, since, actions, dispute.due_at
+                "dispute",
+                dispute.dispute_id,
+                booking.booking_id,
+                reason,
+                since,
+                actions,
+                dispute.due_at,
+                dispute.amount,
             )
     for refund in payment.refunds:
         if refund.status == "attention":
-            yield _of_event(booking, "refund", refund.refund_id, refund.status, entry)
+            item = _of_event(booking, "refund", refund.refund_id, refund.status, entry)
+            yield replace(item, amount=refund.amount)
 
 
 def _of_event(booking: Booking, kind: AttentionKind, subject: str, status: str, entry: AttentionEntry) -> AttentionItem:

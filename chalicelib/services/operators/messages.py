@@ -12,7 +12,7 @@ from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.hosts import host_of
 from chalicelib.services.ports import Ports
-from chalicelib.services.updating import Decision, update
+from chalicelib.services.updating import Decision, decided, update
 
 
 class Resent(Record, frozen=True):
@@ -59,9 +59,9 @@ def resend(
         return Decision(outbox.resend(current, entry_id, actor=actor, note=note, now=ports.clock.now()))
 
     if dry_run:
-        after = decide(booking, Availability.FREE).booking
+        after = decided(ports, booking, decide).booking
     else:
-        decide(booking, Availability.FREE)  # nothing is lifted for a letter that cannot be sent
+        decided(ports, booking, decide)  # nothing is lifted for a letter that cannot be sent
         if stopped is not None:
             lifted = replace(stopped, lifted_at=ports.clock.now(), lifted_by=operator.person_id)
             ports.suppressions.put(address, lifted)
