@@ -12,6 +12,8 @@ from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.refunds import owe_refund, record_refunded
+from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, BookingResult, account_of, book
 from chalicelib.services.checkout import CheckoutResult, pay
@@ -19,6 +21,7 @@ from chalicelib.services.deliver import deliver
 from chalicelib.services.hosting import ListingDraft
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.updating import Decision, update
 from chalicelib.services.webhooks import receive
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, WEBHOOK, a_listing, a_stay
 from tests.fakes import Fakes
@@ -30,6 +33,7 @@ GUEST_DAWIT = Principal(PersonId("guest-dawit"), "dawit@gmail.com")
 HOST_ABEBE = Principal(HOST, "abebe.kebede@gmail.com", frozenset({"host"}))
 OTHER_HOST = Principal(PersonId("host-other"), "other@gmail.com", frozenset({"host"}))
 OPERATOR = Principal(PersonId("operator-sara"), "sara@guzo.example.et", frozenset({"operator"}))
+OPERATOR_SELAM = Principal(PersonId("operator-selam"), "selam@guzo.example.et", frozenset({"operator"}))
 NIGHTS = (date(2027, 1, 14), date(2027, 1, 15), date(2027, 1, 16))
 HOLD_ENDS = NOW + timedelta(minutes=30)
 
@@ -168,6 +172,31 @@ class Harness:
         self.ports.call_log.forget()
         self.ports.observe.lines.clear()
         self.ports.queue.tasks.clear()
+
+    def owe_beside(self, tx_ref: str, minor: int) -> None:
+        """The house owes a part of a payment by itself, as by a cancellation: whatever else is under way."""
+        back = Money(minor, "ETB")
+
+        def decide(current: Booking, _: Availability) -> Decision:
+            now = self.ports.clock.now()
+            owed = owe_refund(current, tx_ref, amount=back, reason="kind", actor=SWEEP, now=now, tell=False)
+            return Decision(owed)
+
+        update(self.ports, self.stored_booking(BookingId(tx_ref.rpartition("-")[0])), decide)
+
+    def end_refund(self, refund_id: str) -> None:
+        """The money of a refund is back with its guest."""
+
+        def decide(current: Booking, _: Availability) -> Decision:
+            return Decision(record_refunded(current, refund_id, actor=SWEEP, now=self.ports.clock.now()))
+
+        update(self.ports, self.stored_booking(BookingId(refund_id.partition("-")[0])), decide)
+
+    def end_refunds(self, booking_id: BookingId) -> None:
+        """The money of every refund of a booking is back with its guest."""
+        for refund in self.stored_booking(booking_id).refunds:
+            if refund.status != "refunded":
+                self.end_refund(refund.refund_id)
 
     def due_at(self, booking: Booking) -> datetime | None:
         return self.ports.tables.bookings[booking.booking_id].due_at

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.money import Money
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace
-from chalicelib.domain.refunds import MAX_REFUNDS, check_undisputed, left_to_refund, owe_refund
+from chalicelib.domain.refunds import MAX_REFUNDS, check_none_under_way, check_undisputed, left_to_refund, owe_refund
 
 STAY_ENDED = "stay_ended"
 """The kind of the event, whose detail is a note of whoever ended the stay."""
@@ -37,7 +37,8 @@ def end_stay(
 
     A no-show frees every night from tonight on, ``left_early`` those after ``last_night``. A stay that was ended in the
     same way comes back as it is. The booking stays confirmed: what it earned, and what it gave back, is kept.
-    Raises StayNotBegun, StayOver, StayEndedAlready, InvalidRequest, PaymentDisputed, RefundExceedsPayment.
+    Raises StayNotBegun, StayOver, StayEndedAlready, InvalidRequest, PaymentDisputed, RefundExceedsPayment,
+    RefundUnderWay.
     """
     if booking.ended is not None:
         if (booking.ended.as_, booking.ended.last_night, booking.ended.refund) == (as_, last_night, refund):
@@ -60,6 +61,9 @@ def end_stay(
         if len(payment.refunds) >= MAX_REFUNDS:
             raise RefundExceedsPayment(f"A payment has at most {MAX_REFUNDS} refunds.")
         back = Money(refund, left_to_refund(payment).currency)
+        if left_to_refund(payment) < back:
+            raise RefundExceedsPayment(f"At most {left_to_refund(payment).formatted} can go back.")
+        check_none_under_way(payment)
         booking = owe_refund(booking, payment.tx_ref, amount=back, reason=as_, actor=actor, now=now, tell=False)
         about = booking.refunds[-1].refund_id
     return enqueue(booking, "stay_ended", about=about, now=now)

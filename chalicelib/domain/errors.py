@@ -45,7 +45,7 @@
     │   ├── ContactFixed          contact_fixed             once it is paid or cancelled, an operator corrects it
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   ├── CancelBookingRequired cancel_booking_required   is the booking cancelled with a refund of all?
-    │   ├── RefundUnderWay        refund_under_way          the gateway may be executing an earlier post of it
+    │   ├── RefundUnderWay        refund_under_way          the money of the same payment is on its way back already
     │   ├── PaymentDisputed       payment_disputed          the payer claims the money back: nobody pays it twice
     │   ├── NothingToDispute      nothing_to_dispute        no money was received with the payment
     │   ├── DisputeClosed         dispute_closed            it ended the other way

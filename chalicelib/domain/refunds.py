@@ -6,11 +6,13 @@ before a person; from then on nothing posts it until that person says so.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
 from chalicelib.domain.attention import PAYMENT_REVERSED
 from chalicelib.domain.booking import (
+    UNDER_WAY,
     Actor,
     Booking,
     Event,
@@ -25,7 +27,13 @@ from chalicelib.domain.booking import (
     with_refund,
 )
 from chalicelib.domain.business_days import business_days_later
-from chalicelib.domain.errors import NotInAttention, PaymentDisputed, RefundExceedsPayment, RefundNotFound
+from chalicelib.domain.errors import (
+    NotInAttention,
+    PaymentDisputed,
+    RefundExceedsPayment,
+    RefundNotFound,
+    RefundUnderWay,
+)
 from chalicelib.domain.ids import payment_of, refund_id_of
 from chalicelib.domain.ledger import reversed_amount
 from chalicelib.domain.money import Money, zero
@@ -70,6 +78,30 @@ def check_undisputed(payment: Payment) -> None:
             f"{payment.at_risk.formatted} of this payment are claimed back through the bank, or were taken back: "
             "a refund may give them back twice. Decide that first."
         )
+
+
+def is_under_way(refund: Refund, *, excluded: Collection[str] = ()) -> bool:
+    """Whether money of this refund moves, or may.
+
+    It is owed, so that it is posted within a minute; it was claimed or posted; or it waits for a person while the
+    gateway has not excluded that it executes it. ``excluded``: of these it has, just now.
+    """
+    if refund.status == "attention":
+        return refund.may_be_executed and refund.refund_id not in excluded
+    return refund.status == "owed" or refund.status in UNDER_WAY
+
+
+def check_none_under_way(payment: Payment, *, excluded: Collection[str] = ()) -> None:
+    """Refuse a person's refund of a payment while another one is under way: two people would give the same money back.
+
+    What the house owes by itself, as by a cancellation, is not asked. Raises RefundUnderWay.
+    """
+    for refund in payment.refunds:
+        if is_under_way(refund, excluded=excluded):
+            raise RefundUnderWay(
+                f"{refund.amount.formatted} of this payment are on their way back already: {refund.refund_id}, "
+                f"{refund.status}. Another refund is possible once that one has ended."
+            )
 
 
 def owe_refund(
@@ -208,10 +240,20 @@ def defer_start(
     )
 
 
-def resolve(booking: Booking, refund_id: str, *, as_: ResolveAs, note: str, actor: Actor, now: datetime) -> Booking:
+def resolve(
+    booking: Booking,
+    refund_id: str,
+    *,
+    as_: ResolveAs,
+    note: str,
+    actor: Actor,
+    now: datetime,
+    excluded: Collection[str] = (),
+) -> Booking:
     """A person resolves a refund in ``attention``: it is posted again, or it was done some other way.
 
-    Raises RefundNotFound, NotInAttention, PaymentDisputed.
+    ``excluded`` are the payment's other refunds whose posts the gateway has just excluded: none else may be under way.
+    Raises RefundNotFound, NotInAttention, PaymentDisputed, RefundUnderWay.
     """
     refund = booking.refund(refund_id)
     if refund is None:
@@ -219,7 +261,9 @@ def resolve(booking: Booking, refund_id: str, *, as_: ResolveAs, note: str, acto
     if refund.status != "attention":
         raise NotInAttention("This refund does not wait for a person.")
     if as_ == "post_again":
-        check_undisputed(get_payment(booking, payment_of(refund_id)))
+        payment = get_payment(booking, payment_of(refund_id))
+        check_undisputed(payment)
+        check_none_under_way(payment, excluded={refund_id, *excluded})
     decided = event_of(
         actor,
         f"refund_{as_}",

@@ -69,7 +69,7 @@ def refund(
     """Owe ``amount`` (minor units; None: all that is left) of a payment; True when it is a repeat under the same key.
 
     For operators and the listing's host, who say of a refund of all of a confirmed booking's money whether the booking
-    is cancelled with it. Raises PaymentNotFound, PaymentDisputed, RefundExceedsPayment,
+    is cancelled with it. Raises PaymentNotFound, PaymentDisputed, RefundExceedsPayment, RefundUnderWay,
     CancelBookingRequired, InvalidRequest, StayBegun, IdempotencyKeyReused, Busy.
     """
     booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"), right="money")
@@ -86,6 +86,9 @@ def refund(
         wanted = left if amount is None else Money(amount, left.currency)
         if len(payment.refunds) >= refunds.MAX_REFUNDS or wanted.minor < 1:
             raise RefundExceedsPayment("There is nothing left to give back.")
+        if left < wanted:
+            raise RefundExceedsPayment(f"At most {left.formatted} can go back.")
+        refunds.check_none_under_way(payment)
         cancels = _cancels(current, payment, all_of_it=wanted == left, wish=cancel_booking)
         now = ports.clock.now()
         owed = refunds.owe_refund(
@@ -137,12 +140,15 @@ def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *,
         raise RefundNotFound("There is no such refund.") from missing
     actor = actor_of(operator, "operator")
     known = booking.refund(refund_id)
-    if as_ == "post_again" and known is not None and known.status == "attention" and known.may_be_executed:
-        _refuse_while_under_way(ports, booking, known)
+    excluded: frozenset[str] = frozenset()
+    if as_ == "post_again" and known is not None and known.status == "attention":
+        excluded = _excluded_posts(ports, booking, known)
 
     def decide(current: Booking, _: Availability) -> Decision:
         now = ports.clock.now()
-        return Decision(refunds.resolve(current, refund_id, as_=as_, note=note, actor=actor, now=now))
+        return Decision(
+            refunds.resolve(current, refund_id, as_=as_, note=note, actor=actor, now=now, excluded=excluded)
+        )
 
     return get_refund(update(ports, booking, decide).after, refund_id)
 
@@ -300,6 +306,17 @@ def _look_up(ports: Ports, booking: Booking, refund_id: str) -> Booking:
         )
 
     return _change(ports, booking, refund_id, known.status, decide, lease=lease)
+
+
+def _excluded_posts(ports: Ports, booking: Booking, known: Refund) -> frozenset[str]:
+    """The refunds of the payment that wait for a person, this one first, whose posts the gateway certainly does not
+    execute. Raises RefundUnderWay where it does not exclude that money of one of them is moving.
+    """
+    others = [each for each in get_payment(booking, payment_of(known.refund_id)).refunds if each != known]
+    waiting = [each for each in (known, *others) if each.status == "attention" and each.may_be_executed]
+    for each in waiting:
+        _refuse_while_under_way(ports, booking, each)
+    return frozenset(each.refund_id for each in waiting)
 
 
 def _refuse_while_under_way(ports: Ports, booking: Booking, known: Refund) -> None:

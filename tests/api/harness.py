@@ -38,7 +38,9 @@ from chalicelib import events, settings
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
 from chalicelib.domain.accounts import Account
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import SWEEP, Booking
+from chalicelib.domain.ids import BookingId
+from chalicelib.domain.refunds import record_refunded
 from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
@@ -321,6 +323,13 @@ class World:
         self.gateway.says = "success"
         assert self.webhook(booking["payment"]["tx_ref"]).status == 200
         return self.read(booking, by=by)
+
+    def end_refund(self, refund_id: str) -> None:
+        """The money of a refund is back with its guest."""
+        known = self.container.bookings.load(BookingId(refund_id.partition("-")[0]))
+        assert known is not None
+        done = record_refunded(known, refund_id, actor=SWEEP, now=self.clock.now())
+        self.container.bookings.save(known, done)
 
     def webhook(self, tx_ref: str, event: str = "charge.success", **headers: str) -> Reply:
         """A signed delivery."""

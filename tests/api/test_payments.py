@@ -144,6 +144,9 @@ def test_refunding(world: World) -> None:
     assert world.call("POST", path, body | {"amount": 1}, by=world.host(), key="k").code == "idempotency_key_reused"
     reply = world.call("POST", path, body | {"amount": 490001}, by=world.operator(), key="k2")
     assert (reply.status, reply.code) == (409, "refund_exceeds_payment")
+    reply = world.call("POST", path, body, by=world.operator(), key="k3")
+    assert (reply.status, reply.code, reply.body["retryable"]) == (409, "refund_under_way", True)
+    world.end_refund(refund["refund_id"])
     rest = {"reason": "The rest."}
     reply = world.call("POST", path, rest, by=world.operator(), key="k3")
     assert (reply.status, reply.code) == (409, "cancel_booking_required")

@@ -22,6 +22,7 @@ from chalicelib.domain.errors import (
     GatewayUnreachable,
     InProgress,
     RateLimited,
+    RefundUnderWay,
     TooManyOpenHolds,
 )
 from chalicelib.domain.ids import BookingId
@@ -32,6 +33,7 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult
 from chalicelib.services.deliver import deliver
 from chalicelib.services.operators.accounts import act_on_account
+from chalicelib.services.refunds import refund
 from chalicelib.services.sweep import process_task
 from tests.harness import (
     GUEST_DAWIT,
@@ -40,6 +42,7 @@ from tests.harness import (
     HOST_ABEBE,
     NIGHTS,
     OPERATOR,
+    OPERATOR_SELAM,
     PUBLIC,
     Harness,
     booking_id_of,
@@ -182,6 +185,14 @@ def host_cancels(harness: Harness) -> object:
     return cancel(harness.ports, HOST_ABEBE, FIRST, reason="")
 
 
+def operator_refunds_a_night(harness: Harness) -> object:
+    return refund(harness.ports, OPERATOR, TX, amount=245000, reason="a flood", key="k")
+
+
+def another_operator_refunds_it(harness: Harness) -> object:
+    return refund(harness.ports, OPERATOR_SELAM, TX, amount=245000, reason="a flood", key="k")
+
+
 def send(harness: Harness) -> int:
     return deliver(harness.ports, FIRST)
 
@@ -313,6 +324,15 @@ def cancelled_or_not_there_yet(harness: Harness, outcomes: list[object]) -> None
         one_booking(harness, [done for done in outcomes if isinstance(done, BookingResult)])
 
 
+def one_night_back(harness: Harness, outcomes: list[object]) -> None:
+    """Whoever came first gave it back; the other one is told that it is under way, or that it was done."""
+    made = [done for done in outcomes if isinstance(done, tuple)]
+    assert len(made) == 1
+    [known] = harness.stored_booking(FIRST).refunds
+    assert (known.refund_id, known.amount.minor) == (made[0][0].refund_id, 245000)
+    assert [amount.minor for _, amount, _ in harness.ports.gateway.refunds] == [245000]
+
+
 def refund_done(harness: Harness) -> None:
     [refund] = harness.stored_booking(FIRST).refunds
     assert refund.status == "refunded"
@@ -421,6 +441,13 @@ RACES: dict[str, Race] = {
     ),
     "guest and host cancel": Race(
         guest_cancels, host_cancels, cancelled_with_a_letter_each, begin=confirmed, later=refund_done
+    ),
+    "two operators give a night back": Race(
+        operator_refunds_a_night,
+        another_operator_refunds_it,
+        one_night_back,
+        begin=confirmed,
+        refused=(RefundUnderWay,),
     ),
     "two start a refund": Race(sweep, sweep, cancelled_and_paid_back, begin=owing_a_refund, later=refund_done),
     "two send the e-mails": Race(send, send, each_letter_once, begin=confirmed),

@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
     RefundExceedsPayment,
+    RefundUnderWay,
     StayBegun,
     StayEndedAlready,
     StayNotBegun,
@@ -201,10 +202,24 @@ def test_an_end_is_no_way_around_the_bound_of_refunds(harness: Harness, ports: F
     harness.confirmed_booking()
     for number in range(MAX_REFUNDS):
         all_back(ports, cancels=None, amount=1, key=f"{number}")
+        harness.end_refunds(FIRST)
     ports.clock.move_to(CHECK_IN)
     with pytest.raises(RefundExceedsPayment):
         end(ports, refund=1)
     assert end(ports).ended is not None
+
+
+def test_an_end_gives_nothing_back_beside_a_refund_under_way(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    all_back(ports, cancels=None, amount=100, key="part")
+    ports.clock.move_to(CHECK_IN)
+    with pytest.raises(RefundExceedsPayment):
+        end(ports, refund=735000)
+    with pytest.raises(RefundUnderWay):
+        end(ports, refund=100)
+    assert harness.stored_booking(FIRST).ended is None
+    harness.end_refunds(FIRST)
+    assert [each.amount.minor for each in end(ports, refund=100).refunds] == [100, 100]
 
 
 def test_letters_that_its_end_overtook_are_not_sent(harness: Harness, ports: Fakes) -> None:
@@ -264,6 +279,7 @@ def test_a_refund_of_all_says_what_becomes_of_the_booking(harness: Harness, port
     harness.confirmed_booking()
     if before:
         all_back(ports, cancels=None, amount=before, key="part")
+        harness.end_refunds(FIRST)
     for amount in (None, 735000 - before):
         with pytest.raises(CancelBookingRequired):
             all_back(ports, cancels=None, amount=amount)

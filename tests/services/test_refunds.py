@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from chalicelib.domain.booking import Booking, Lease, Refund
+from chalicelib.domain import refunds
+from chalicelib.domain.booking import SWEEP, Booking, Lease, Refund
 from chalicelib.domain.errors import (
     GatewayBadAnswer,
     GatewayError,
@@ -24,11 +25,15 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import MAX_REFUNDS
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
+from chalicelib.domain.verification import Availability
+from chalicelib.services.access import Principal
+from chalicelib.services.cancel import cancel
 from chalicelib.services.ports import RefundAnswer
 from chalicelib.services.refunds import process_refunds, refund, resolve_refund
+from chalicelib.services.updating import Decision, update
 from tests.builders import NOW
 from tests.fakes import Fakes
-from tests.harness import HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.harness import HOST_ABEBE, OPERATOR, OPERATOR_SELAM, Harness, booking_id_of
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")
@@ -80,6 +85,7 @@ def test_part_of_it_and_then_the_rest(harness: Harness, ports: Fakes) -> None:
         with pytest.raises(RefundExceedsPayment):
             enqueue(ports, too_much, key="b")
         assert harness.stored_booking(FIRST) == before
+    harness.end_refunds(FIRST)
     assert enqueue(ports, None, key="c").amount == Money(35000, "ETB")
     for anything in (None, 1):
         with pytest.raises(RefundExceedsPayment):
@@ -99,6 +105,7 @@ def test_people_give_back_twenty_times_at_most(harness: Harness, ports: Fakes) -
     harness.confirmed_booking()
     for n in range(MAX_REFUNDS):
         enqueue(ports, 1, key=f"{n}")
+        harness.end_refunds(FIRST)
     with pytest.raises(RefundExceedsPayment):
         enqueue(ports, 1, key="one more")
     assert len(harness.stored_booking(FIRST).refunds) == MAX_REFUNDS == 20
@@ -122,6 +129,7 @@ def test_a_key_is_one_refund(harness: Harness, ports: Fakes) -> None:
             enqueue(ports, amount, reason=reason)
     assert ports.call_log.count("bookings.save") == 0
     # Another person's key is another.
+    harness.end_refunds(FIRST)
     assert enqueue(ports, 100, who=HOST_ABEBE).refund_id == R2
 
 
@@ -139,6 +147,110 @@ def test_two_at_once_never_exceed_what_was_received(harness: Harness, ports: Fak
     with pytest.raises(RefundExceedsPayment):
         enqueue(ports, 400000)
     assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [400000]
+
+
+STATES = ("owed", "requested", "processing", "refunded", "unknown", "excluded")
+
+
+def in_state(harness: Harness, state: str) -> None:
+    """A refund of 100 that got this far: put before a person with its fate ``unknown``, or ``excluded``."""
+    ports = harness.ports
+    owed(harness, 100)
+    match state:
+        case "requested" | "unknown":
+            ports.gateway.fail_next("refund", SILENCE, done=False)
+        case "excluded":
+            ports.gateway.fail_next("refund", GatewayRejected("no", definitely_not_executed=True))
+    if state != "owed":
+        harness.process_task(harness.stored_booking(FIRST))
+    if state == "refunded":
+        harness.end_refunds(FIRST)
+    if state == "unknown":
+        harness.advance(days=6)
+    status = "attention" if state in ("unknown", "excluded") else state
+    assert (get_refund(harness).status, get_refund(harness).may_be_executed) == (
+        status,
+        state not in ("owed", "excluded"),
+    )
+
+
+@pytest.mark.parametrize("who", [OPERATOR, OPERATOR_SELAM, HOST_ABEBE], ids=["same", "other", "host"])
+@pytest.mark.parametrize("state", STATES)
+def test_one_refund_of_a_payment_at_a_time(harness: Harness, ports: Fakes, state: str, who: Principal) -> None:
+    in_state(harness, state)
+    before = harness.stored_booking(FIRST)
+    # A repeat is answered as before, whatever became of it.
+    assert enqueue(ports, 100) == get_refund(harness)
+    if state in ("refunded", "excluded"):
+        assert enqueue(ports, 100, key="second", who=who).refund_id == R2
+        return
+    with pytest.raises(RefundUnderWay, match=f"ETB 1.00 of this payment are on their way back already: {R1}"):
+        enqueue(ports, 100, key="second", who=who)
+    assert harness.stored_booking(FIRST) == before
+    # What is too much is too much, whatever is under way.
+    with pytest.raises(RefundExceedsPayment):
+        enqueue(ports, PRICE.minor, key="third", who=who)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_cancellation_gives_the_rest_whatever_is_under_way(harness: Harness, ports: Fakes, state: str) -> None:
+    in_state(harness, state)
+    cancelled, _ = cancel(ports, OPERATOR, FIRST, reason="The house burnt down.")
+    assert [each.amount.minor for each in cancelled.refunds] == [100, PRICE.minor - 100]
+
+
+def test_two_operators_at_once_give_a_night_back_once(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    ports.run_before("bookings.save", lambda: enqueue(ports, 245000, key="rival", who=OPERATOR_SELAM))
+    with pytest.raises(RefundUnderWay):
+        enqueue(ports, 245000)
+    assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [245000]
+
+
+def put_before_a_person(harness: Harness, refund_id: str) -> None:
+    def decide(current: Booking, _: Availability) -> Decision:
+        now = harness.ports.clock.now()
+        return Decision(refunds.put_before_person(current, refund_id, actor=SWEEP, now=now, detail="no word"))
+
+    update(harness.ports, harness.stored_booking(FIRST), decide)
+    assert get_refund(harness, refund_id).may_be_executed
+
+
+@pytest.mark.parametrize("other", ["owed", "requested", "unknown", "excluded", "refunded"])
+def test_a_refund_is_not_posted_again_beside_another(harness: Harness, ports: Fakes, other: str) -> None:
+    in_state(harness, "excluded")
+    harness.owe_beside(ONE, 200)
+    if other in ("requested", "unknown"):
+        ports.gateway.fail_next("refund", SILENCE, done=False)
+    if other == "excluded":
+        ports.gateway.fail_next("refund", GatewayRejected("no", definitely_not_executed=True))
+    if other not in ("owed", "refunded"):
+        harness.process_task(harness.stored_booking(FIRST))
+    if other == "unknown":
+        put_before_a_person(harness, R2)
+    if other == "refunded":
+        harness.end_refund(R2)
+    if other in ("excluded", "refunded"):
+        assert resolve_refund(ports, OPERATOR, R1, as_="post_again", note="").status == "owed"
+        return
+    with pytest.raises(RefundUnderWay):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
+    assert get_refund(harness).status == "attention"
+
+
+def test_two_refunds_whose_fate_is_unknown_do_not_block_each_other(harness: Harness, ports: Fakes) -> None:
+    """Once the gateway says of both that they came back, either is posted again."""
+    owed(harness, 100)
+    harness.owe_beside(ONE, 200)
+    harness.process_task(harness.stored_booking(FIRST))
+    put_before_a_person(harness, R1)
+    put_before_a_person(harness, R2)
+    with pytest.raises(RefundUnderWay):
+        resolve_refund(ports, OPERATOR, R1, as_="post_again", note="")
+    ports.gateway.reported_refund_status = "reversed"
+    assert resolve_refund(ports, OPERATOR, R1, as_="post_again", note="").status == "owed"
+    with pytest.raises(RefundUnderWay, match=R1):
+        resolve_refund(ports, OPERATOR, R2, as_="post_again", note="")
 
 
 @pytest.mark.parametrize(("who", "cause"), [(OPERATOR, "operator"), (HOST_ABEBE, "host")])
@@ -233,7 +345,7 @@ def test_a_claim_is_its_owners_alone(harness: Harness, ports: Fakes) -> None:
 
 def test_several_refunds_are_each_posted_once(harness: Harness, ports: Fakes) -> None:
     owed(harness, 100)
-    enqueue(ports, 200, key="second")
+    harness.owe_beside(ONE, 200)
     harness.process_task(harness.stored_booking(FIRST))
     assert [(name, amount.minor) for name, amount, _ in ports.gateway.refunds] == [(R1, 100), (R2, 200)]
 
@@ -494,7 +606,7 @@ def test_a_payment_that_went_back_may_mean_the_other_refund(harness: Harness, po
         ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     ports.clock.move(minutes=1)
-    enqueue(ports, 200, key="second")
+    harness.owe_beside(ONE, 200)
     ports.gateway.fail_next("refund", SILENCE, done=True)
     harness.process_task(harness.stored_booking(FIRST))
     assert [each.status for each in harness.stored_booking(FIRST).refunds] == [first, "requested"]
@@ -606,7 +718,7 @@ def test_settling_twice_is_refused(harness: Harness, ports: Fakes) -> None:
 
 def test_what_another_worker_saw_to_meanwhile_is_left_alone(harness: Harness, ports: Fakes) -> None:
     owed(harness, 100)
-    enqueue(ports, 200, key="another")
+    harness.owe_beside(ONE, 200)
     harness.clear_logs()
     booking = harness.stored_booking(FIRST)
     ports.run_before("gateway.refund", lambda: harness.process_task(booking))

@@ -77,6 +77,7 @@ def owe_back(harness: Harness, amount: int | None, *, key: str = "k") -> Money:
 def test_what_is_left_is_less_by_it(harness: Harness, state: str) -> None:
     with pytest.raises(RefundExceedsPayment):
         owe_back(harness, PRICE - PART + 1, key="more")
+    harness.end_refunds(FIRST)
     assert owe_back(harness, None, key="rest") == Money(PRICE - PART, "ETB")
     with pytest.raises(RefundExceedsPayment):
         owe_back(harness, None, key="nothing")
@@ -104,7 +105,7 @@ def test_money_that_went_back_is_this_refunds_only_where_no_other_can_be_meant(
     """A second refund of the payment, whose name was never heard, while the gateway says that money went back."""
     if state == "owed":
         requested(harness)
-    owe_back(harness, 100, key="second")
+    harness.owe_beside(ONE, 100)
     requested(harness)
     ports.gateway.set_status(ONE, "refunded")
     ports.clock.move(hours=2)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain.accounts import LAPSES_BEFORE_PAUSE, OPEN_HOLDS, TRUSTED
 from chalicelib.domain.booking import OPEN, Booking, Payment
 from chalicelib.domain.calendar import Night, Stay
-from chalicelib.domain.ids import ListingId, PersonId, booking_of
+from chalicelib.domain.ids import ListingId, PersonId, booking_of, payment_of
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.prices import quote
@@ -25,6 +25,7 @@ from chalicelib.domain.timing import (
 from chalicelib.services.ports import Opening
 from tests.invariants import nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
+from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
 from tests.simulation.store import Row
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 SETTLED = ("completed", "review")
 PATIENCE = max(VERIFY_PAUSE_MAX, REFUND_POLL_LATE) + timedelta(minutes=1)
 """Nothing that is owed is ever deferred for longer than this."""
+BY_PEOPLE = ("a pity", "no_show", "left_early")
+"""The reasons of refunds that a person wanted, and no cancellation brought."""
 MAIL_PATIENCE = timedelta(hours=1, minutes=1)
 MAIL_TIME = timedelta(minutes=1)
 """How long sending a letter takes at most."""
@@ -119,6 +122,8 @@ class InvariantMonitor:
                 raise Violation("a lease changes when a booking is due", booking.booking_id)
             return
         self._duties(booking, row.due)
+        if before is not None:
+            self._one_refund_at_a_time(before.booking, booking)
         for payment in booking.payments:
             self._payment(booking, payment)
         if before is None or len(before.booking.history) != len(booking.history):
@@ -230,6 +235,23 @@ class InvariantMonitor:
             raise Violation("refunds of more than was received", payment.tx_ref)
         if not payment.accepted and payment.refunded_or_owed != received:
             raise Violation("money that confirms nothing is not owed back", payment.tx_ref)
+
+    def _one_refund_at_a_time(self, before: Booking, after: Booking) -> None:
+        """People give nothing back of a payment while money of it may be on its way back already."""
+        earlier = {refund.refund_id: refund for refund in before.refunds}
+        for refund in after.refunds:
+            known = earlier.get(refund.refund_id)
+            by_people = known is None and refund.reason in BY_PEOPLE
+            posted_again = known is not None and (known.status, refund.status) == ("attention", "owed")
+            if not by_people and not posted_again:
+                continue
+            others = [each for each in earlier.values() if payment_of(each.refund_id) == payment_of(refund.refund_id)]
+            for other in others:
+                asked = other.status == "attention" and (posted_again or not other.may_be_executed)
+                if other != known and other.status != "refunded" and not asked:
+                    raise Violation("two refunds of a payment at a time", f"{refund.refund_id} beside {other}")
+            if others:
+                covered("operators", "one refund after another")
 
     def _backed(self, payment: Payment) -> None:
         """No payment is completed but by the gateway's own money, just as asked, or by a person's word."""

@@ -65,7 +65,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "contact_fixed": ProblemType(409, "The contact is changed by an operator"),
     "refund_exceeds_payment": ProblemType(409, "More than can be given back"),
     "cancel_booking_required": ProblemType(409, "Is the booking to be cancelled?"),
-    "refund_under_way": ProblemType(409, "The gateway may be executing this refund", retryable=True),
+    "refund_under_way": ProblemType(409, "Money of this payment is on its way back", retryable=True),
     "payment_disputed": ProblemType(409, "The payer claims this money back"),
     "nothing_to_dispute": ProblemType(409, "Nothing was received"),
     "dispute_closed": ProblemType(409, "The dispute ended the other way"),

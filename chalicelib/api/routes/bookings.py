@@ -264,6 +264,7 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
         "stay_ended",
         "payment_disputed",
         "refund_exceeds_payment",
+        "refund_under_way",
     ),
 )
 def end_stay(call: Call, body: EndStay) -> Answer:

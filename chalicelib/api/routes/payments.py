@@ -126,6 +126,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
         "payment_not_found",
         "payment_disputed",
         "refund_exceeds_payment",
+        "refund_under_way",
         "cancel_booking_required",
         "stay_begun",
     ),
@@ -134,6 +135,7 @@ def refund_payment(call: Call, body: NewRefund) -> Answer:
     """Give back part of a payment, or all that is left; for operators and the listing's host.
 
     Refused while the payer claims money of it back through the bank: that may give it back as well.
+    Refused while another refund of the payment is under way: two people would give the same money back.
     Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
     then its nights are free, and the guest is told in one letter.
     """
