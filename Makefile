@@ -23,7 +23,7 @@ CLIENT_MODULES := tests/clients/node_modules/.installed
 OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record incidents benchmarks test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -46,6 +46,9 @@ demo: $(RUN) $(MINISTACK) ## Run the scenarios, step by step, and check them: ma
 
 record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
 	@$(BIN)/python -m local.scenarios.record
+
+incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it at a terminal, write docs/incidents.md (ARGS=--check)
+	@$(BIN)/python -m local.incidents.play $(ARGS)
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 	@$(BIN)/python -m pytest -m "not races" $(ARGS)

@@ -71,7 +71,9 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Stage] = o
 def _carried_out(desk: Desk, asked: argparse.Namespace) -> int:
     try:
         return int(asked.run(desk, asked))
-    except (Unreadable, GatewayRejected, Refused, BadSetting) as refused:
+    except Unreadable as newer:
+        return _failed(REFUSED, f"This release cannot read the record of {newer}.")
+    except (GatewayRejected, Refused, BadSetting) as refused:
         return _failed(REFUSED, f"{refused}")
     except InvalidRequest as wrong:
         fields = "".join(f"\n  {error.field}: {error.message}" for error in wrong.errors)

@@ -75,7 +75,11 @@ def _tell(desk: Desk, shape: ClosingOut) -> None:
     returns = ", ".join(money.formatted for money in shape.to_return) or "nothing"
     text = [
         f"{shape.listing_id}  {shape.listing_status}  {shape.state}: {shape.cancelled} of {shape.expected} cancelled, "
-        f"{shape.left} to come that can be cancelled; {returns} would go back for those"
+        + (
+            f"{shape.left} to come that can be cancelled; {returns} would go back for those"
+            if shape.left
+            else "none is left"
+        )
     ]
     text += [
         f"booking  {each.booking_id}  {each.check_in}  {each.status}  {each.back.formatted}" for each in shape.bookings

@@ -104,10 +104,15 @@ def timeline(desk: Desk, asked: argparse.Namespace) -> int:
 def attention(desk: Desk, asked: argparse.Namespace) -> int:
     """Tell what needs a person, oldest first."""
     now = desk.ports.clock.now()
+    told = 0
     for item in every(partial(lists.attention, desk.ports, desk.operator, kind=asked.kind), most=asked.most):
+        told += 1
         due = f"  answer by {instant(item.due_at)}" if item.due_at else ""
-        text = f"{instant(item.since)}  {item.item_id}  {item.reason}{due}  ({' or '.join(item.actions)})"
+        actions = f"  ({' or '.join(item.actions)})" if item.actions else ""
+        text = f"{instant(item.since)}  {item.item_id}  {item.reason}{due}{actions}"
         desk.tell(AttentionItemOut.of(item, now), text)
+    if not told:
+        desk.say("Nothing needs a person.")
     return 0
 
 
@@ -123,9 +128,13 @@ def on_day(desk: Desk, asked: argparse.Namespace) -> int:
         desk.note("list", f"{day}", found=len(found.items))
         return found
 
+    told = 0
     for booking in every(look, most=asked.most):
+        told += 1
         shape = BookingOut.of(booking, "operator", now=now, on=day)
         desk.tell(shape, f"{shape.movement:8}  {line_of(booking)}")
+    if not told:
+        desk.say(f"Nobody arrives, stays or departs on {day}.")
     return 0
 
 
