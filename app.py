@@ -19,12 +19,13 @@ from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, COR
 from chalicelib import events
 from chalicelib.api.core import authorizer, cors
 from chalicelib.container import Function, container, prepare
-from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY
+from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY, WATCH_EVERY
 
 _FUNCTIONS: dict[str, Function] = {
     "app.app": "api",
     "app.receive_webhooks": "webhooks",
     "app.sweep": "sweep",
+    "app.watch": "watch",
     "app.fly_canary": "canary",
     "app.reconcile": "reconcile",
     "app.send_emails": "send_emails",
@@ -47,7 +48,7 @@ def authorize(request: AuthRequest) -> AuthResponse:
     return authorizer.authorize(request, lambda: container().tokens)
 
 
-if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
+if _RUNS not in ("sweep", "watch", "canary", "reconcile", "send_emails"):
     from chalicelib.api.core import http
     from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
         accounts,
@@ -61,6 +62,7 @@ if _RUNS not in ("sweep", "canary", "reconcile", "send_emails"):
         disputes,
         documents,
         find,
+        health,
         hosts,
         ledger,
         listings,
@@ -91,6 +93,12 @@ def receive_webhooks(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def sweep(event: CloudWatchEvent) -> dict[str, int]:
     """Enqueue every booking whose ``due_at`` has passed, oldest first, once a minute."""
     return events.on_schedule(event.context)
+
+
+@app.schedule(Rate(WATCH_EVERY // timedelta(minutes=1), unit=Rate.MINUTES))
+def watch(event: CloudWatchEvent) -> dict[str, bool]:
+    """Look at what must not be overlooked every five minutes, and check once a day what is stored."""
+    return events.on_watch(event.context)
 
 
 @app.lambda_function(name="canary")

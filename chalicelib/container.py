@@ -37,6 +37,7 @@ from chalicelib.services.ports import (
     Secrets,
     SuppressionStore,
     Task,
+    WatchStore,
 )
 from chalicelib.settings import Settings, settings
 from chalicelib.telemetry import describe_error, observe
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.booking import Payment
     from chalicelib.domain.suppression import MailReport
 
-Function = Literal["api", "webhooks", "sweep", "canary", "reconcile", "send_emails"]
+Function = Literal["api", "webhooks", "sweep", "watch", "canary", "reconcile", "send_emails"]
 
 
 class SystemClock:
@@ -198,6 +199,12 @@ class Container:
         return DynamoLedger(self._connection)
 
     @cached_property
+    def watch(self) -> WatchStore:
+        from chalicelib.adapters.dynamodb.watch import DynamoWatch
+
+        return DynamoWatch(self._connection)
+
+    @cached_property
     def search_secrets(self) -> Secrets:
         from chalicelib.adapters.aws.ssm import Ssm
 
@@ -296,7 +303,8 @@ def container() -> Container:
 _PARTS: dict[Function, tuple[str, ...]] = {
     "api": ("bookings", "listings", "ledger", "hosts", "gateways", "queue"),
     "webhooks": ("bookings", "listings", "gateways", "queue"),
-    "sweep": ("bookings", "queue"),
+    "sweep": ("bookings", "watch", "queue"),
+    "watch": ("bookings", "listings", "ledger", "watch"),
     "canary": ("bookings", "listings", "gateways", "queue"),
     "reconcile": ("bookings", "listings", "gateways", "queue"),
     "send_emails": ("bookings", "hosts", "suppressions", "ledger", "search_secrets", "letters", "mailer"),
@@ -305,6 +313,7 @@ _CLIENTS: dict[Function, tuple[str, ...]] = {
     "api": ("sqs", "ssm"),
     "webhooks": ("sqs", "ssm"),
     "sweep": ("sqs",),
+    "watch": (),
     "canary": ("sqs", "ssm"),
     "reconcile": ("sqs", "ssm"),
     "send_emails": ("ses", "ssm"),

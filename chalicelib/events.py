@@ -11,10 +11,13 @@ from chalicelib.container import Container, container
 from chalicelib.domain.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
 from chalicelib.services import canary
+from chalicelib.services.checking import check
+from chalicelib.services.counting import keep_counts
 from chalicelib.services.deliver import deliver
 from chalicelib.services.mail_reports import record_report
 from chalicelib.services.ports import Task
 from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.watching import watch
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
@@ -27,6 +30,16 @@ def on_schedule(context: Any) -> dict[str, int]:
         due = sweep(container())
         observe("swept", due=due)
         return {"due": due}
+
+
+def on_watch(context: Any) -> dict[str, bool]:
+    """Look at what must not be overlooked, and begin the day's check or go on with it; answers whether it did."""
+    with invocation("watch", str(uuid4()), context):
+        ports = container()
+        watch(ports)
+        done = check(ports)
+        observe("watched")
+        return {"checked": done is not None}
 
 
 def on_canary(context: Any) -> dict[str, bool]:
@@ -45,9 +58,11 @@ def on_canary(context: Any) -> dict[str, bool]:
                     request_id=request_id,
                 )
         except Exception as error:  # noqa: BLE001 - whatever it is, a guest would have met it
+            keep_counts(ports)
             code = getattr(error, "code", None)
             observe("canary_failed", level="error", code=code, **describe_error(error))
             return {"passed": False}
+        keep_counts(ports)
         observe("canary_passed")
         return {"passed": True}
 
@@ -131,4 +146,6 @@ def _process_batch(
 
     with invocation(function, "", context):
         processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        return dict(process_partial_response(event, handle, processor, context))
+        answer = dict(process_partial_response(event, handle, processor, context))
+        keep_counts(container())
+        return answer

@@ -26,6 +26,7 @@ from typing import Any, Literal
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics
 
+from chalicelib.counters import counters
 from chalicelib.gateways import KEY_PREFIXES
 
 SERVICE = "guzo"
@@ -52,25 +53,29 @@ METRICS = frozenset(
     {
         # bookings and money
         "booking_held", "booking_confirmed", "booking_expired", "booking_cancelled",
-        "opening_failed", "reference_used", "link_not_cancelled", "unknown_reference",
+        "payment_opened", "opening_failed", "reference_used", "unknown_reference",
         # e-mails
-        "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded", "email_limited",
+        "email_sent", "email_sent_twice", "email_maybe_twice", "email_superseded",
         "email_put_off", "email_refused", "email_broken", "email_without_address",
         "email_bounced", "email_complained",
         # the ledger and search
-        "line_put_off", "line_broken", "search_key_missing",
+        "line_broken", "search_key_missing",
         # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
-        "key_unusable", "store_busy", "secrets_stale", "token_refused", "token_keys_unavailable",
-        "trust_store_incomplete",
+        "gateway_answered", "gateway_silent", "key_unusable", "store_busy", "secrets_stale", "token_refused",
+        "token_keys_unavailable", "trust_store_incomplete",
         # our own faults
-        "crashed", "task_failed", "task_unreadable", "record_unreadable", "booking_failing",
-        "attention_needed",
+        "crashed", "record_unreadable", "booking_failing",
+        "attention_needed", "invariant_broken", "refund_overdue", "dispute_half_way", "dispute_nearly_over",
+        "payments_fell",
         # the stage's own try
         "canary_passed",
     }
 )  # fmt: skip
 """The events that are also counted, under their own name. Each costs a CloudWatch metric: keep the list short."""
+
+RUNNING = MappingProxyType({"payment_opened": "opened", "opening_failed": "not_opened", "payment_completed": "paid"})
+"""The events that are kept as running counts too, by the name that they have there: see ``domain/health.py``."""
 
 Level = Literal["info", "warning", "error"]
 
@@ -96,6 +101,13 @@ def observe(event: str, /, *, level: Level = "info", **fields: Any) -> None:
         extra["dropped"] = dropped
     write = {"warning": _logger.warning, "error": _logger.error}.get(level, _logger.info)
     write(event, extra=extra, stacklevel=3)  # the line's location is our caller's
+    count(event)
+
+
+def count(event: str) -> None:
+    """Count an event if it is among METRICS or RUNNING, without a line in the log. Never raises."""
+    if (running := RUNNING.get(event)) is not None:
+        counters.add(running)
     if event in METRICS:
         counts = _counts.get()
         if counts is None:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from chalicelib.api.core.formats import Instant, instant
+from chalicelib.services.ports import QueueName
 from ops.desk import Desk, Refused, Stage
 
 BATCH = 10
@@ -24,8 +25,6 @@ MOST = 1000
 """How many messages are looked at with one command, of each queue."""
 HELD = 120
 """Seconds for which a message is nobody else's while it is looked at."""
-
-QueueName = Literal["reconcile", "emails"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

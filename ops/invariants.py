@@ -14,10 +14,10 @@ from chalicelib.adapters.dynamodb.ledger import LINES
 from chalicelib.adapters.dynamodb.months import MONTH_FORM
 from chalicelib.adapters.dynamodb.records import decode_booking, decode_line, decode_listing
 from chalicelib.adapters.dynamodb.tables import LISTING, MONTH
-from chalicelib.domain.attention import attention
+from chalicelib.domain import invariants
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import is_booking_id
-from chalicelib.domain.lifecycle import due_at, fold
+from chalicelib.domain.invariants import StoredBooking, line_name, missing_line, unpromised_line
 from chalicelib.services.ports import Unreadable
 
 Item = dict[str, Any]
@@ -58,7 +58,7 @@ def _of_item(item: Item, kept: Counter[NightKey], named: set[str], lines: dict[s
         return
     kept.update({(booking.place.listing_id, day.isoformat()): booking.stay.units for day in booking.held_nights})
     named.add(booking.place.listing_id)
-    lines.update({f"{entry.about}.{entry.kind}": entry.status == "sent" for entry in booking.outbox if entry.is_line})
+    lines.update({line_name(entry): entry.status == "sent" for entry in booking.outbox if entry.is_line})
 
 
 def _of_ledger(ledger: Iterable[Item], lines: Mapping[str, bool]) -> Iterator[str]:
@@ -75,10 +75,10 @@ def _of_ledger(ledger: Iterable[Item], lines: Mapping[str, bool]) -> Iterator[st
             continue
         written.add(line.line_id)
         if line.line_id not in lines:
-            yield f"{line.line_id} is in the ledger, and no booking promises it"
+            yield unpromised_line(line.line_id)
     for line_id, sent in sorted(lines.items()):
         if sent and line_id not in written:
-            yield f"{line_id} is not in the ledger, and its booking says that it was written"
+            yield missing_line(line_id)
 
 
 def _of_part(item: Item, taken: Counter[NightKey], there: set[str]) -> Iterator[str]:
@@ -116,31 +116,9 @@ def _booking(item: Item) -> Booking | None:
 
 def of_booking(booking: Booking, item: Item) -> Iterator[str]:
     """Yield what does not hold of one booking and of the attributes that stand beside its record."""
-    if item["status"]["S"] != booking.status:
-        yield f"its attribute says {item['status']['S']}, and its record {booking.status}"
-    if fold(booking.history).get("") != booking.status:
-        yield f"its history ends with {fold(booking.history).get('')}, and it is {booking.status}"
-    if due_at(booking) is not None and "due_at" not in item:
-        yield "something is due, and the clock does not know it"
-    if attention(booking) is not None and "attention" not in item:
-        yield "a person is needed, and nobody is asked"
-    yield from _of_money(booking)
-
-
-def _of_money(booking: Booking) -> Iterator[str]:
-    if booking.status == "confirmed" and not any(payment.accepted for payment in booking.payments):
-        yield "it is confirmed, and no payment was accepted"
-    for payment in booking.payments:
-        if payment.status == "completed":
-            received, back = payment.facts.received, payment.refunded_or_owed
-            if received is None:
-                yield f"{payment.tx_ref} is completed, and nothing was received"
-            elif back > received:
-                yield f"{payment.tx_ref}: {received.formatted} was received, and {back.formatted} goes back"
-            elif not payment.accepted and back != received:
-                yield f"{payment.tx_ref}: {received.formatted} was received for nothing, and {back.formatted} goes back"
-        elif payment.accepted or payment.refunds:
-            yield f"{payment.tx_ref} is {payment.status}, and was accepted or refunded"
+    yield from invariants.of_booking(
+        StoredBooking(booking, item["status"]["S"], is_clocked="due_at" in item, is_asked="attention" in item)
+    )
 
 
 def _taken(month: Item) -> Counter[NightKey]:

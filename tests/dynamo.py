@@ -35,8 +35,10 @@ from chalicelib.adapters.dynamodb.tables import (
     MailboxItem,
     MonthItem,
     SaltItem,
+    WatchItem,
     connect,
 )
+from chalicelib.adapters.dynamodb.watch import DynamoWatch
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import (
@@ -46,6 +48,7 @@ from chalicelib.services.ports import (
     LedgerStore,
     ListingStore,
     SuppressionStore,
+    WatchStore,
 )
 from local.stack.resources import create_table
 
@@ -150,6 +153,8 @@ class DynamoBench:
         self.ledger: LedgerStore = DynamoLedger(connection, self.writes)
         self.suppressions: SuppressionStore = DynamoSuppressions(self.bookings.salt, self.writes)
 
+        self.watch: WatchStore = DynamoWatch(connection, self.writes)
+
     def another(self) -> BookingStore:
         return DynamoBookings(self.connection, self.writes)
 
@@ -223,7 +228,7 @@ def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
     models: tuple[Any, ...] = (
         *(ListingItem, MonthItem, BookingItem, AccountItem, LettersItem),
-        *(HostItem, MailboxItem, SaltItem, LedgerItem),
+        *(HostItem, MailboxItem, WatchItem, SaltItem, LedgerItem),
     )
     before = [model._connection for model in models]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,8 +17,10 @@ from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.closing import Closing, closing_task
+from chalicelib.domain.health import Counts
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.invariants import Finding, StoredBooking
 from chalicelib.domain.ledger import LedgerLine, merge
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.limits import Limits
@@ -28,6 +31,7 @@ from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
+from chalicelib.domain.watching import Check
 from chalicelib.services.ports import (
     AccountChanged,
     Acknowledgement,
@@ -90,6 +94,13 @@ class Tables:
     settlements: dict[str, Settlement] = field(default_factory=dict)
     suppressions: dict[str, Suppression] = field(default_factory=dict)
     entries: dict[tuple[PersonId, str], AccountEntry] = field(default_factory=dict)
+    statuses: dict[BookingId, str] = field(default_factory=dict)
+    """What stands beside a booking's record where that is not its own status."""
+    counts: dict[datetime, Counter[str]] = field(default_factory=dict)
+    check: Check | None = None
+    findings: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)
+    acknowledged_findings: dict[str, Acknowledgement] = field(default_factory=dict)
+    swept_at: datetime | None = None
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -142,6 +153,21 @@ class FakeBookings(Logged):
             known = [key for key in booking_ids if key in self.tables.bookings]
             readable = tuple(self.tables.bookings[key].booking for key in known if key not in self.tables.unreadable)
             return Batch(readable, tuple(key for key in known if key in self.tables.unreadable))
+
+    @logged
+    def load_stored(self, booking_ids: Sequence[BookingId]) -> Batch[StoredBooking]:
+        read = self.load_many(booking_ids)
+        rows = [self.tables.bookings[booking.booking_id] for booking in read.items]
+        stored = tuple(
+            StoredBooking(
+                row.booking,
+                self.tables.statuses.get(row.booking.booking_id, row.booking.status),
+                is_clocked=row.due_at is not None,
+                is_asked=row.attention is not None,
+            )
+            for row in rows
+        )
+        return Batch(stored, read.unreadable)
 
     @logged
     def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
@@ -337,6 +363,9 @@ class FakeBookings(Logged):
         with self.tables.lock:
             waiting = self.tables.orphans.keys() - self.tables.acknowledged.keys()
             found = [AttentionEntry(tx_ref, "orphan", self.tables.orphans[tx_ref][1]) for tx_ref in waiting]
+            for finding_id, (_, since) in self.tables.findings.items():
+                if finding_id not in self.tables.acknowledged_findings:
+                    found.append(AttentionEntry(finding_id, "invariant", since))
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:
                     found.append(AttentionEntry(booking_id, row.attention, row.attention_at))
@@ -390,6 +419,12 @@ class FakeLedger(Logged):
         with self.tables.lock:
             found = [line for line, _ in self.tables.lines.values() if line.day == day]
         return _page(sorted(found, key=lambda line: (line.at, line.line_id)), limit=limit, after=after)
+
+    @logged
+    def kept(self, lines: Sequence[LedgerLine]) -> Mapping[str, LedgerLine]:
+        with self.tables.lock:
+            there = (self.tables.lines.get(line.line_id) for line in lines)
+            return {found[0].line_id: found[0] for found in there if found is not None}
 
     @logged
     def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
@@ -644,6 +679,65 @@ class FakeHosts(Logged):
             saved = replace(host, version=host.version + 1)
             self.tables.hosts[host.host_id] = saved
             return saved
+
+
+class FakeWatch(Logged):
+    """The WatchStore port."""
+
+    port = "watch"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def add_counts(self, slot: datetime, counts: Counts) -> None:
+        with self.tables.lock:
+            self.tables.counts.setdefault(slot, Counter()).update(counts)
+
+    @logged
+    def counts(self, slots: Sequence[datetime]) -> Mapping[datetime, Counts]:
+        with self.tables.lock:
+            return {slot: dict(self.tables.counts[slot]) for slot in slots if slot in self.tables.counts}
+
+    @logged
+    def note_sweep(self, at: datetime) -> None:
+        self.tables.swept_at = at
+
+    @logged
+    def last_sweep(self) -> datetime | None:
+        return self.tables.swept_at
+
+    @logged
+    def load_check(self) -> Check | None:
+        return self.tables.check
+
+    @logged
+    def save_check(self, check: Check) -> Check:
+        with self.tables.lock:
+            if (self.tables.check.version if self.tables.check else 0) != check.version:
+                raise VersionLost
+            self.tables.check = replace(check, version=check.version + 1)
+            return self.tables.check
+
+    @logged
+    def report(self, finding: Finding, now: datetime) -> bool:
+        with self.tables.lock:
+            if finding.finding_id in self.tables.findings:
+                return False
+            self.tables.findings[finding.finding_id] = finding, now
+            return True
+
+    @logged
+    def findings(self, finding_ids: Sequence[str]) -> Mapping[str, Finding]:
+        with self.tables.lock:
+            return {key: self.tables.findings[key][0] for key in finding_ids if key in self.tables.findings}
+
+    @logged
+    def acknowledge_finding(self, finding_id: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
+        with self.tables.lock:
+            known = self.tables.acknowledged_findings
+            return known.setdefault(finding_id, acknowledgement) if finding_id in self.tables.findings else None
 
 
 class FakeSuppressions(Logged):

@@ -39,16 +39,27 @@ from chalicelib.services.ports import (
     Message,
     NotJson,
     Opening,
+    QueueDepth,
     RefundAnswer,
     RefundGatewayStatus,
     Rules,
     SuppressionStore,
     Task,
+    WatchStore,
     WebhookNotice,
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
-from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, FakeSuppressions, Tables
+from tests.fake_stores import (
+    FakeBookings,
+    FakeClosings,
+    FakeHosts,
+    FakeLedger,
+    FakeListings,
+    FakeSuppressions,
+    FakeWatch,
+    Tables,
+)
 from tests.replacing import replace
 
 SIGNATURE = "x-chapa-signature"
@@ -276,6 +287,11 @@ class FakeQueue(Logged):
         return len(self.tasks)
 
     @logged
+    def depths(self) -> tuple[QueueDepth, ...]:
+        self._is_up()
+        return QueueDepth("reconcile", len(self.tasks), 0, 0), QueueDepth("emails", len(self.letters), 0, 0)
+
+    @logged
     def enqueue_outbox(self, task: Task) -> None:
         self._is_up()
         self.letters.append(task)
@@ -380,6 +396,7 @@ class Fakes:
         hosts: HostStore | None = None,
         ledger: LedgerStore | None = None,
         suppressions: SuppressionStore | None = None,
+        watch: WatchStore | None = None,
     ) -> None:
         self.call_log = CallLog()
         self.tables = Tables()
@@ -390,6 +407,7 @@ class Fakes:
         self.ledger: LedgerStore = ledger or FakeLedger(self.tables, self.call_log)
         self.search_secrets = FakeSecrets(key="the key that search works with")
         self.suppressions: SuppressionStore = suppressions or FakeSuppressions(self.tables, self.call_log)
+        self.watch: WatchStore = watch or FakeWatch(self.tables, self.call_log)
         self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.call_log)

@@ -270,7 +270,8 @@ def test_a_process_has_one_container() -> None:
 PARTS: dict[Function, set[str]] = {
     "api": {"bookings", "listings", "gateways", "queue"},
     "webhooks": {"bookings", "listings", "gateways", "queue"},
-    "sweep": {"bookings", "queue"},
+    "sweep": {"bookings", "watch", "queue"},
+    "watch": {"bookings", "listings", "ledger", "watch"},
     "canary": {"bookings", "listings", "gateways", "queue"},
     "reconcile": {"bookings", "listings", "gateways", "queue"},
     "send_emails": {"bookings", "letters", "mailer"},
@@ -281,6 +282,7 @@ CLIENTS: dict[Function, set[str]] = {
     "api": {"sqs", "ssm"},
     "webhooks": {"sqs", "ssm"},
     "sweep": {"sqs"},
+    "watch": set(),
     "canary": {"sqs", "ssm"},
     "reconcile": {"sqs", "ssm"},
     "send_emails": {"ses", "ssm"},

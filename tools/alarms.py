@@ -134,6 +134,13 @@ def _of_tables() -> list[Alarm]:
     ]
 
 
+def _share(bad: str, good: str, *, more_than: int) -> str:
+    """The share of ``bad`` among both, by metric math; 0 while there are no more than so many of them together."""
+    both = f"FILL({bad}, 0) + FILL({good}, 0)"
+    # Nothing is divided by nothing, whichever branch is taken.
+    return f"IF({both} > {more_than}, FILL({bad}, 0) / ({both} + 0.001), 0)"
+
+
 _DEAD = "ApproximateNumberOfMessagesVisible"
 _OLDEST = "ApproximateAgeOfOldestMessage"
 
@@ -177,6 +184,11 @@ ALARMS: tuple[Alarm, ...] = (
         "The clock stands still: the sweep has not run for ten minutes",
         function("Sweep", "Invocations"), below=1, times=2, silence_is_bad=True,
     ),
+    Alarm(
+        "WatchStoppedAlarm",
+        "Nobody watches: the watch has not run for half an hour, and no check of what is stored goes on",
+        function("Watch", "Invocations"), below=1, period=15 * MINUTES, times=2, silence_is_bad=True,
+    ),
     Alarm("SweepFailsAlarm", "The sweep keeps failing", function("Sweep", "Errors"), above=2, times=2),
     Alarm(
         "CanaryAlarm",
@@ -194,9 +206,22 @@ ALARMS: tuple[Alarm, ...] = (
         "NobodyCanPayAlarm",
         "Half of the payments are not opened",
         above=0.5, times=2,
-        metrics=(("failed", ours("opening_failed")), ("held", ours("booking_held"))),
+        metrics=(("failed", ours("opening_failed")), ("opened", ours("payment_opened"))),
         # Under five in five minutes, one guest's wrong number would be an alarm.
-        expression="IF(FILL(held, 0) + FILL(failed, 0) > 4, FILL(failed, 0) / (FILL(held, 0) + 0.001), 0)",
+        expression=_share("failed", "opened", more_than=4),
+    ),
+    Alarm(
+        "GatewaySilentAlarm",
+        "A payment gateway says nothing to half of our calls",
+        above=0.5, period=15 * MINUTES,
+        metrics=(("silent", ours("gateway_silent")), ("answered", ours("gateway_answered"))),
+        expression=_share("silent", "answered", more_than=4),
+    ),
+    Alarm(
+        "PaymentsFellAlarm",
+        "Far fewer of the opened payments are paid than at this hour last week: guests come, and nobody can pay",
+        # It is looked at every five minutes: a single one may be chance.
+        ours("payments_fell"), above=1, period=15 * MINUTES,
     ),
     Alarm(
         "WebhooksSilentAlarm",
@@ -210,6 +235,39 @@ ALARMS: tuple[Alarm, ...] = (
         "Webhooks keep coming that are not signed as they should be",
         ours("webhook_refused"), above=10, period=60 * MINUTES,
     ),
+    Alarm(
+        "LettersRefusedAlarm",
+        "Half of the letters cannot be sent",
+        above=0.5, period=30 * MINUTES,
+        metrics=(
+            ("refused", ours("email_refused")), ("broken", ours("email_broken")), ("sent", ours("email_sent")),
+        ),
+        expression=(
+            "IF(FILL(refused, 0) + FILL(broken, 0) > 2, (FILL(refused, 0) + FILL(broken, 0))"
+            " / (FILL(refused, 0) + FILL(broken, 0) + FILL(sent, 0) + 0.001), 0)"
+        ),
+    ),
+    Alarm(
+        "RefundsOverdueAlarm",
+        "A guest has been owed money for over a day, and nothing moves it",
+        ours("refund_overdue"), above=0, period=15 * MINUTES,
+    ),
+    Alarm(
+        "DisputesHalfWayAlarm",
+        "Half of the time for the answer to a dispute is over",
+        ours("dispute_half_way"), above=0, period=15 * MINUTES, entry="DisputeAlarms",
+    ),
+    Alarm(
+        "DisputesNearlyOverAlarm",
+        "Four fifths of the time for the answer to a dispute are over: without one the money is lost",
+        ours("dispute_nearly_over"), above=0, period=15 * MINUTES, entry="DisputeAlarms",
+    ),
+    Alarm(
+        "InvariantAlarm",
+        "Something that must hold of bookings, nights or ledger does not: GET /v1/ops/attention?kind=invariant",
+        ours("invariant_broken"), above=0,
+    ),
+    Alarm("LedgerLineAlarm", "A line of the ledger cannot be made from its booking", ours("line_broken"), above=0),
     Alarm("BookingFailingAlarm", "A booking keeps raising", ours("booking_failing"), above=5, period=60 * MINUTES),
     Alarm("CrashedAlarm", "A request or a task raised what nobody handles", ours("crashed"), above=0),
     Alarm("TokenKeysAlarm", "The issuer's keys cannot be had", ours("token_keys_unavailable"), above=0, times=2),

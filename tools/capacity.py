@@ -16,6 +16,7 @@ RESERVED = {
     "Reconcile": 20,
     "SendEmails": 10,
     "Sweep": 2,
+    "Watch": 1,
     "Canary": 1,
 }
 """By the function's name in the template."""

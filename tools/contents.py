@@ -25,7 +25,7 @@ OPERATIONS = {
             "TransactWriteItems", "UpdateItem",
         }
     ),
-    "sqs": frozenset({"GetQueueAttributes", "SendMessage", "SendMessageBatch"}),
+    "sqs": frozenset({"GetQueueAttributes", "GetQueueUrl", "SendMessage", "SendMessageBatch"}),
     "ses": frozenset({"SendEmail", "SendRawEmail"}),
     "cognito-idp": frozenset({"AdminGetUser"}),
     "ssm": frozenset({"GetParameter", "GetParameters", "GetParametersByPath"}),

@@ -10,11 +10,12 @@ from chalicelib.domain.errors import AttentionItemNotFound
 from chalicelib.domain.record import replace
 
 AttentionKind = Literal[
-    "payment_review", "payment_reversed", "refund", "email", "dispute", "orphan", "failing", "unreadable"
+    "payment_review", "payment_reversed", "refund", "email", "dispute", "orphan", "failing", "unreadable", "invariant"
 ]
 """What needs a person: a `payment_review` is money that does not match; a `payment_reversed` was taken back at the
 gateway; a `refund` stands still; an `email` could not be sent; a `dispute` must be answered; an `orphan` is money for a
-booking that is not here; a booking is `failing` again and again; a record is `unreadable`."""
+booking that is not here; a booking is `failing` again and again; a record is `unreadable`; an
+`invariant` that must hold of what is stored does not."""
 Acknowledgeable = Literal["payment_reversed", "email", "dispute", "failing"]
 """What a booking can have on the attention list that no other call takes off it."""
 

@@ -240,6 +240,45 @@ CANARY_AHEAD = timedelta(days=30)
 CANARY_SEARCH = timedelta(seconds=10)
 """How long the canary's search over HTTP may take."""
 
+OWED_AT_MOST = timedelta(days=1)
+"""What is owed longer than this without a person having been asked breaks a promise."""
+
+WATCH_EVERY = timedelta(minutes=5)
+"""How often the stage is watched, and the day's check goes on."""
+
+CHECK_BEGINS = timedelta(hours=3)
+"""From this time of the stage's day on, the check of the day before begins."""
+
+CHECK_LOOKS_BACK = timedelta(days=2)
+"""Bookings made so long before the last check are checked again: what they owe may only now be overdue."""
+
+CHECK_WORKS = timedelta(seconds=40)
+"""How long one run of the check goes on; the next one takes it up."""
+
+CHECK_EVERYTHING = timedelta(days=30)
+"""Within so much time every booking of the last CHECK_OLDEST is checked, whether it has changed or not."""
+
+CHECK_OLDEST = timedelta(days=400)
+"""Bookings made longer ago are not checked by themselves any more."""
+
+COUNTS_SLOT = timedelta(minutes=5)
+"""Running counts are kept by as much time."""
+
+COMPARED_HOUR = timedelta(hours=1)
+"""Payments paid and opened are compared over so much time."""
+
+COMPARED_AFTER = timedelta(minutes=15)
+"""How long after a payment was opened it counts: most people have paid by then."""
+
+COMPARED_WITH = timedelta(days=7)
+"""The same hour is that of the same weekday."""
+
+COUNTS_SHOWN = timedelta(hours=1)
+"""How much of the running counts an operator is shown."""
+
+COUNTS_KEPT = timedelta(days=9)
+"""How long running counts are kept: an hour is compared with the same one a week before."""
+
 DYNAMODB_CONNECT = timedelta(seconds=1)
 """How long a connection to DynamoDB may take: both ends are in one region."""
 

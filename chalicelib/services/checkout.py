@@ -191,6 +191,8 @@ def _keep_link(ports: Ports, booking: Booking, payment: Payment, url: str, *, ow
         # The booking went on without us: this link must not be paid on, and nobody is shown it.
         ports.observe("link_unwanted", tx_ref=payment.tx_ref, status=saved.status)
         _cancel_quietly(ports, payment)
+    else:
+        ports.observe("payment_opened", tx_ref=payment.tx_ref)
     return saved
 
 

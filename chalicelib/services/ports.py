@@ -16,8 +16,10 @@ from chalicelib.domain.cities import City
 from chalicelib.domain.closing import Closing
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.health import Counts
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.invariants import Finding, StoredBooking
 from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
@@ -29,6 +31,7 @@ from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Verification, WebhookClaim
+from chalicelib.domain.watching import Check
 
 T = TypeVar("T")
 
@@ -166,6 +169,9 @@ class BookingStore(Protocol):
 
     def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
+
+    def load_stored(self, booking_ids: Sequence[BookingId]) -> Batch[StoredBooking]:
+        """As ``load_many``, with what stands beside each record."""
 
     def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
         """Give the right to ask the gateway about a booking to one caller; answers the booking as it is then.
@@ -374,6 +380,9 @@ class LedgerStore(Protocol):
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
         """The lines of a day, in order of time, strongly consistent."""
 
+    def kept(self, lines: Sequence[LedgerLine]) -> Mapping[str, LedgerLine]:
+        """What stands in the ledger where these lines would stand, by id; strongly consistent. Raises Unreadable."""
+
     def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
         """A host's lines that count on a day from ``start`` to ``end``, both included, by that day."""
 
@@ -402,6 +411,43 @@ class LedgerStore(Protocol):
 
     def keep_totals(self, day: date, totals: DayTotals) -> bool:
         """Keep the rows of a day; False when a line came since its generation was read, and nothing is kept."""
+
+
+class WatchStore(Protocol):
+    """How the stage fares: running counts by five minutes, and when the clock last ticked."""
+
+    def add_counts(self, slot: datetime, counts: Counts) -> None:
+        """Add these to the counts of the five minutes that begin at ``slot``. Raises StoreBusy."""
+
+    def counts(self, slots: Sequence[datetime]) -> Mapping[datetime, Counts]:
+        """The counts of these slots (at most 100); those of which nothing is known are left out. Raises StoreBusy."""
+
+    def note_sweep(self, at: datetime) -> None:
+        """Remember that the sweep has run. Raises StoreBusy."""
+
+    def last_sweep(self) -> datetime | None:
+        """When it last ran; None: never. Raises StoreBusy."""
+
+    def load_check(self) -> Check | None:
+        """The last check of what is stored. Raises Unreadable, StoreBusy."""
+
+    def save_check(self, check: Check) -> Check:
+        """Save over the version that was loaded (0: nothing); answers it with its new version.
+
+        Raises VersionLost, StoreBusy.
+        """
+
+    def report(self, finding: Finding, now: datetime) -> bool:
+        """Put a finding before a person, once: False when it was reported before. Raises StoreBusy."""
+
+    def findings(self, finding_ids: Sequence[str]) -> Mapping[str, Finding]:
+        """Findings by their ids (at most 100); those that are not there, or cannot be read, are left out."""
+
+    def acknowledge_finding(self, finding_id: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
+        """A person has dealt with a finding; answers the first acknowledgement, which stands. None: no such finding.
+
+        Raises StoreBusy.
+        """
 
 
 class SuppressionStore(Protocol):
@@ -532,6 +578,19 @@ class Task(Record, frozen=True, forbid_unknown_fields=False):
     gateway: str = ""
 
 
+QueueName = Literal["reconcile", "emails"]
+"""A queue: in `reconcile` are bookings that are due, in `emails` letters and lines of the ledger that are owed."""
+
+
+class QueueDepth(Record, frozen=True):
+    """How many messages of a queue wait, are at work, and failed too often."""
+
+    queue: QueueName
+    waiting: int
+    at_work: int
+    dead_letters: int
+
+
 NO_DELAY = timedelta(0)
 
 
@@ -546,6 +605,9 @@ class Queue(Protocol):
 
     def depth(self) -> int:
         """How many are waiting there, about. Those at work do not count."""
+
+    def depths(self) -> tuple[QueueDepth, ...]:
+        """How much lies in each queue, about. Raises Fault."""
 
     def enqueue_outbox(self, task: Task) -> None:
         """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
@@ -682,6 +744,8 @@ class Ports(Protocol):
     def suppressions(self) -> SuppressionStore: ...
     @property
     def ledger(self) -> LedgerStore: ...
+    @property
+    def watch(self) -> WatchStore: ...
     @property
     def search_secrets(self) -> Secrets: ...
     @property

@@ -8,7 +8,7 @@ from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
 from chalicelib.services.disputes import look_up_disputes
 from chalicelib.services.operators.closing import continue_closing
-from chalicelib.services.ports import Ports, Task
+from chalicelib.services.ports import Ports, StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import process_refunds
 
@@ -21,6 +21,15 @@ def sweep(ports: Ports) -> int:
 
     Answers how many were enqueued. Raises Fault when the queue is down.
     """
+    found = _enqueue_due(ports)
+    try:
+        ports.watch.note_sweep(ports.clock.now())
+    except StoreBusy:
+        ports.observe("sweep_not_noted", level="warning")
+    return found
+
+
+def _enqueue_due(ports: Ports) -> int:
     waiting = ports.queue.depth()
     if waiting >= WINDOW:
         return 0

@@ -145,6 +145,10 @@ def _report(ports: Ports, decision: Decision) -> None:
 def _after_commit(ports: Ports, before: Booking, saved: Booking) -> None:
     if before.status != saved.status:
         ports.observe(f"booking_{saved.status}", booking_id=saved.booking_id, before=before.status)
+    for payment in saved.payments:
+        known = before.payment(payment.tx_ref)
+        if payment.status == "completed" and (known is None or known.status != "completed"):
+            ports.observe("payment_completed", tx_ref=payment.tx_ref)
     if (reason := attention(saved)) is not None and reason != attention(before):
         ports.observe("attention_needed", level="error", booking_id=saved.booking_id, kind=reason)
     due = due_at(saved)

@@ -1,4 +1,4 @@
-"""`Controls`: move the clock, run the sweep or the canary, wait until all queues are empty."""
+"""`Controls`: move the clock, run the sweep, the watch or the canary, wait until all queues are empty."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StillBusy(Exception):
 
 @dataclass
 class Controls:
-    """The work of the routes `/clock`, `/sweep`, `/canary` and `/idle`."""
+    """The work of the routes `/clock`, `/sweep`, `/watch`, `/canary` and `/idle`."""
 
     clock: LocalClock
     workers: Workers
@@ -39,11 +39,15 @@ class Controls:
         self._one_sweep = threading.Lock()
 
     def tick(self) -> None:
-        """Run the sweep as the schedule does: a failure is logged."""
+        """Run the sweep and the watch as their schedules do: a failure is logged."""
         try:
             self.workers.sweep()
         except Exception:
             log.exception("the sweep failed")
+        try:
+            self.workers.watch()
+        except Exception:
+            log.exception("the watch failed")
 
     def sweep(self) -> dict[str, int]:
         """Run the sweep, wait until all queues are empty, and count what was done. Raises StillBusy."""
@@ -67,7 +71,7 @@ class Controls:
 
 
 def create_blueprint(controls: Controls) -> Blueprint:
-    """Return the routes `/clock`, `/sweep`, `/canary` and `/idle`."""
+    """Return the routes `/clock`, `/sweep`, `/watch`, `/canary` and `/idle`."""
     blueprint = Blueprint("controls", __name__)
     blueprint.register_blueprint(clock_blueprint(controls.clock, moved=controls.tick))
 
@@ -80,6 +84,10 @@ def create_blueprint(controls: Controls) -> Blueprint:
         except Exception as fault:
             log.exception("the sweep failed")
             return problem(500, "sweep_failed", f"The sweep raised {type(fault).__name__}; the log says more.")
+
+    @blueprint.post("/watch")
+    def watch() -> Response:
+        return jsonify({"checked": controls.workers.watch()})
 
     @blueprint.post("/canary")
     def canary() -> Response:

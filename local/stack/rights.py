@@ -50,6 +50,8 @@ def needs_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterato
     elif service == "sqs" and operation in ("SendMessage", "SendMessageBatch", "GetQueueAttributes"):
         # A batch is no action of its own.
         yield Need(f"sqs:{operation.removesuffix('Batch')}", arn("sqs", params["QueueUrl"].rpartition("/")[2]))
+    elif service == "sqs" and operation == "GetQueueUrl":
+        yield Need("sqs:GetQueueUrl", arn("sqs", params["QueueName"]))
     elif service == "ssm" and operation == "GetParametersByPath":
         yield Need("ssm:GetParametersByPath", arn("ssm", f"parameter{params['Path']}"))
     elif service == "ses" and operation == "SendRawEmail":
@@ -162,6 +164,8 @@ def values_of(resources: Resources, stage: str, mail_from: str) -> dict[str, str
         "LedgerTable.Arn": table_arn(resources.ledger_table),
         "ReconcileQueue.Arn": queue(resources.reconcile_queue_url),
         "EmailsQueue.Arn": queue(resources.emails_queue_url),
+        "ReconcileDeadLetters.Arn": queue(resources.reconcile_dead_letters_url),
+        "EmailsDeadLetters.Arn": queue(resources.emails_dead_letters_url),
     }
 
 

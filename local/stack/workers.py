@@ -8,6 +8,7 @@ receives as the queue says. Nothing here retries by itself.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 import uuid
@@ -191,11 +192,12 @@ class QueueWorker:
 
 
 class Schedule:
-    """Invokes one function every minute and on demand, one call at a time."""
+    """Invokes one function every so many seconds and on demand, one call at a time."""
 
-    def __init__(self, function: str, functions: Functions) -> None:
+    def __init__(self, function: str, functions: Functions, every: float = TICK) -> None:
         self._function = function
         self._functions = functions
+        self._every = every
         self._stopping = threading.Event()
         self._one = threading.Lock()
 
@@ -213,7 +215,7 @@ class Schedule:
             return self._functions.call(self._function, scheduled_event())
 
     def _run(self) -> None:
-        while not self._stopping.wait(TICK):
+        while not self._stopping.wait(self._every):
             try:
                 self.tick()
             except Exception:
@@ -246,7 +248,7 @@ class Workers:
             if isinstance(source, SQSEventConfig)
         }
         self.schedules = {
-            source.name: Schedule(source.name, self.functions)
+            source.name: Schedule(source.name, self.functions, seconds_of(str(source.schedule_expression)))
             for source in app.event_sources
             if isinstance(source, ScheduledEventConfig)
         }
@@ -269,6 +271,10 @@ class Workers:
         """Run the sweep now; return how many bookings were due."""
         answer = self.schedules["sweep"].tick()
         return int(answer["due"]) if isinstance(answer, dict) and "due" in answer else 0
+
+    def watch(self) -> bool:
+        """Run the watch now; return whether the day's check was begun, or gone on with."""
+        return bool(self.schedules["watch"].tick()["checked"])
 
     def fly_canary(self) -> bool:
         """Run the canary now; return whether it came through."""
@@ -330,6 +336,14 @@ def scheduled_event() -> Event:
         "resources": [f"arn:aws:events:us-east-1:{ACCOUNT}:rule/guzo-local-sweep"],
         "detail": {},
     }
+
+
+def seconds_of(rate: str) -> float:
+    """The seconds of `rate(5 minutes)`. Raises ValueError for any other kind of schedule."""
+    found = re.fullmatch(r"rate\((\d+) minutes?\)", rate)
+    if found is None:
+        raise ValueError(f"{rate} is no rate in minutes")
+    return int(found[1]) * 60.0
 
 
 def at_once(function: str) -> int:

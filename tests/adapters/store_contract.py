@@ -38,6 +38,7 @@ from chalicelib.services.ports import (
     SuppressionStore,
     Unreadable,
     VersionLost,
+    WatchStore,
 )
 from tests.builders import (
     GUEST,
@@ -85,6 +86,7 @@ class Bench(Protocol):
     closings: ClosingStore
     hosts: HostStore
     suppressions: SuppressionStore
+    watch: WatchStore
 
     def another(self) -> BookingStore:
         """A second store over the same tables, as another process has it."""

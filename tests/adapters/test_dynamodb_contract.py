@@ -11,10 +11,11 @@ from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
+from tests.adapters.watch_contract import WatchContract
 from tests.dynamo import DynamoBench, Wire
 
 
-class TestDynamoDB(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
+class TestDynamoDB(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract, WatchContract):
     @pytest.fixture(autouse=True)
     def no_scan(self, bench: DynamoBench) -> Iterator[None]:
         """Nothing that the stores do ever reads a whole table or index."""

@@ -13,13 +13,24 @@ from chalicelib.services.ports import (
     LedgerStore,
     ListingStore,
     SuppressionStore,
+    WatchStore,
 )
 from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
-from tests.fake_stores import FakeBookings, FakeClosings, FakeHosts, FakeLedger, FakeListings, FakeSuppressions, Tables
+from tests.adapters.watch_contract import WatchContract
+from tests.fake_stores import (
+    FakeBookings,
+    FakeClosings,
+    FakeHosts,
+    FakeLedger,
+    FakeListings,
+    FakeSuppressions,
+    FakeWatch,
+    Tables,
+)
 
 
 class FakeBench:
@@ -31,6 +42,7 @@ class FakeBench:
         self.hosts: HostStore = FakeHosts(self.tables)
         self.ledger: LedgerStore = FakeLedger(self.tables)
         self.suppressions: SuppressionStore = FakeSuppressions(self.tables)
+        self.watch: WatchStore = FakeWatch(self.tables)
 
     def another(self) -> BookingStore:
         return FakeBookings(self.tables)
@@ -49,7 +61,7 @@ class FakeBench:
         self.tables.unreadable.add(booking_id)
 
 
-class TestFakeStores(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
+class TestFakeStores(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract, WatchContract):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

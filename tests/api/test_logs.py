@@ -38,7 +38,7 @@ def test_every_line_of_a_request_carries_its_id(world: World, lines: Lines) -> N
     listing = world.listing()
     lines()
     reply = world.call("POST", "/v1/bookings", world.request(listing), by=world.guest(), key="k")
-    assert of(reply, lines()) == ["booking_held", "answered"]
+    assert of(reply, lines()) == ["booking_held", "payment_opened", "answered"]
     assert of(world.webhook(reply.body["payment"]["tx_ref"]), lines(), "webhooks") == [
         "webhook_received",
         "payment_verified",

@@ -14,6 +14,7 @@ FUNCTIONS = {
     "Webhooks": ("app.receive_webhooks", 28, 512),
     "Authorize": ("authorizer.authorize", 10, 256),
     "Sweep": ("app.sweep", 58, 256),
+    "Watch": ("app.watch", 58, 256),
     "Canary": ("app.fly_canary", 58, 256),
     "Reconcile": ("app.reconcile", 60, 256),
     "SendEmails": ("app.send_emails", 60, 256),

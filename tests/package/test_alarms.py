@@ -37,7 +37,7 @@ def test_queues_and_the_clock_are_watched(template: Template) -> None:
         assert found[f"{queue}AgeAlarm"]["MetricName"] == "ApproximateAgeOfOldestMessage"
     # Of these alone silence is the fault.
     clocks = {name for name, alarm in found.items() if alarm["TreatMissingData"] == "breaching"}
-    assert clocks == {"SweepStoppedAlarm", "CanaryAlarm"}
+    assert clocks == {"SweepStoppedAlarm", "WatchStoppedAlarm", "CanaryAlarm"}
     assert {found[name]["ComparisonOperator"] for name in clocks} == {"LessThanThreshold"}
     assert {alarm["TreatMissingData"] for alarm in found.values()} == {"breaching", "notBreaching"}
 

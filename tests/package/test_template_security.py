@@ -56,7 +56,7 @@ def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template
             if any(action in listed(statement["Action"]) for statement in statements(template, name))
         }
 
-    assert who_may("dynamodb:PutItem") == {"APIHandler", "Webhooks", "Canary", "Reconcile", "SendEmails"}
+    assert who_may("dynamodb:PutItem") == {"APIHandler", "Webhooks", "Watch", "Canary", "Reconcile", "SendEmails"}
     for never in ("dynamodb:DeleteItem", "dynamodb:Scan", "ssm:GetParameters", "ses:SendEmail"):
         assert who_may(never) == set()
     assert who_may("ses:SendRawEmail") == {"SendEmails"}

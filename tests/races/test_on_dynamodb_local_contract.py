@@ -12,12 +12,13 @@ from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
 from tests.adapters.store_contract import StoreContract
+from tests.adapters.watch_contract import WatchContract
 from tests.dynamo import DynamoBench
 
 pytestmark = pytest.mark.races
 
 
-class TestDynamoDBLocal(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract):
+class TestDynamoDBLocal(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract, WatchContract):
     @pytest.fixture
     def bench(self, tables: tuple[Connection, Any]) -> DynamoBench:
         return DynamoBench(*tables)

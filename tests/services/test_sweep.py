@@ -39,7 +39,7 @@ def test_what_is_due_goes_to_the_queue_oldest_first(harness: Harness, ports: Fak
     ports.clock.move_to(NOW + timedelta(minutes=2, seconds=8))
     assert sweep(ports) == 9
     assert [task.booking_id for task in ports.queue.tasks] == ids[:9]
-    assert ports.call_log.names() == ["queue.depth", "bookings.due", "queue.enqueue_reconcile"]
+    assert ports.call_log.names() == ["queue.depth", "bookings.due", "queue.enqueue_reconcile", "watch.note_sweep"]
 
 
 def test_nothing_due_nothing_sent(harness: Harness, ports: Fakes) -> None:
@@ -86,7 +86,22 @@ def test_a_full_queue_is_left_alone(harness: Harness, ports: Fakes, monkeypatch:
     ports.clock.move(minutes=2)
     ports.queue.tasks += [Task(FIRST), Task(FIRST)]
     assert sweep(ports) == 0
-    assert ports.call_log.names() == ["queue.depth"]
+    assert ports.call_log.names() == ["queue.depth", "watch.note_sweep"]
+
+
+def test_when_it_ran_last_is_noted(harness: Harness, ports: Fakes) -> None:
+    assert ports.watch.last_sweep() is None
+    many(harness, 3)
+    sweep(ports)
+    assert ports.watch.last_sweep() == ports.clock.now()
+
+
+def test_a_sweep_that_cannot_be_noted_has_swept(harness: Harness, ports: Fakes) -> None:
+    many(harness, 3)
+    ports.clock.move(minutes=2, seconds=8)
+    ports.run_before("watch.note_sweep", raises(StoreBusy()))
+    assert sweep(ports) == 3
+    assert "sweep_not_noted" in ports.observe.events
 
 
 def test_a_queue_that_is_down_is_told(harness: Harness, ports: Fakes) -> None:

@@ -45,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "accounts": "What an account holds and may do: block it, unblock it, raise its limits. For operators.",
     "disputes": "Money that payers claim back through their banks. For operators.",
     "settlements": "A gateway's statement against our books, line by line. For operators.",
+    "health": "How the stage fares: its gateways, the clock, the queues. For operators.",
     "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
     "console": "The consoles of operators and hosts: pages that call this API.",
     "documents": "This document, the stage's settings, and whether the service answers.",

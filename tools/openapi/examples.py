@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from chalicelib import __version__
 from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.disputes import DisputeOut, EvidenceOut
 from chalicelib.api.answers.hosts import HostOut
@@ -33,6 +34,7 @@ from chalicelib.api.routes import (
     disputes,
     documents,
     find,
+    health,
     hosts,
     ledger,
     listings,
@@ -365,6 +367,32 @@ ANSWERS: Mapping[type, Json] = {
         "open_payments": [{"under_seconds": 900, "count": 2}, {"under_seconds": None, "count": 0}],
         "refunds_under_way": [{"under_seconds": 3600, "count": 1}, {"under_seconds": None, "count": 0}],
         "partial": False,
+    },
+    health.StageHealthOut: {
+        "at": "2027-01-02T10:20:00Z",
+        "seconds": 3600,
+        "gateways": [
+            {"gateway": "chapa", "calls": 120, "silent": 3, "silent_share": 0.025, "p50_ms": 600, "p95_ms": 1600},
+        ],
+        "payments_opened": 31,
+        "payments_not_opened": 1,
+        "payments_paid": 24,
+        "last_sweep_at": "2027-01-02T10:19:41Z",
+        "last_check": {
+            "day": "2027-01-02",
+            "begun_at": "2027-01-02T00:01:12Z",
+            "finished_at": "2027-01-02T00:01:30Z",
+            "checked": 412,
+            "findings": 0,
+            "unreadable": 0,
+        },
+        "queues": [
+            {"queue": "reconcile", "waiting": 2, "at_work": 1, "dead_letters": 0},
+            {"queue": "emails", "waiting": 0, "at_work": 0, "dead_letters": 0},
+        ],
+        "version": __version__,
+        "commit": "3f1c0de",
+        "stage": "prod",
     },
     find.AccessOut: {
         "at": "2027-01-02T10:20:00Z",

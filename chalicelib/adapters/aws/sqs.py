@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import islice
@@ -13,7 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.ids import booking_of, is_booking_id, is_listing_id
 from chalicelib.domain.record import replace
-from chalicelib.services.ports import NO_DELAY, Fault, Task
+from chalicelib.services.ports import NO_DELAY, Fault, QueueDepth, Task
+
+_DEPTHS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "Delayed", "NotVisible"))
 
 BATCH = 10
 """The most messages that SQS takes with one call."""
@@ -49,6 +52,24 @@ class Sqs:
         except (BotoCoreError, ClientError) as exc:
             raise Fault("the depth of the queue could not be read") from exc
         return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
+    def depths(self) -> tuple[QueueDepth, ...]:
+        """How much lies in each queue, and in the queue of its dead letters: about. Raises Fault."""
+        reconcile, emails = self._lies_in(self._reconcile_url), self._lies_in(self._emails_url)
+        return QueueDepth("reconcile", *reconcile), QueueDepth("emails", *emails)
+
+    def _lies_in(self, url: str) -> tuple[int, int, int]:
+        try:
+            told = self._client().get_queue_attributes(QueueUrl=url, AttributeNames=[*_DEPTHS, "RedrivePolicy"])
+            own = told["Attributes"]
+            dead = json.loads(own["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+            dead_url = self._client().get_queue_url(QueueName=dead)["QueueUrl"]
+            of_dead = self._client().get_queue_attributes(QueueUrl=dead_url, AttributeNames=list(_DEPTHS))["Attributes"]
+        except (BotoCoreError, ClientError, KeyError, ValueError) as exc:
+            raise Fault("the depth of a queue could not be read") from exc
+        visible, delayed, at_work = (int(own.get(name, 0)) for name in _DEPTHS)
+        # A dead letter that somebody is looking at is one still.
+        return visible + delayed, at_work, sum(int(of_dead.get(name, 0)) for name in _DEPTHS)
 
     def _send(self, url: str, tasks: list[Task], delay: timedelta = NO_DELAY) -> None:
         later = {"DelaySeconds": int(delay.total_seconds())} if delay else {}

@@ -47,6 +47,7 @@ from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Nights, dates_between
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
+from chalicelib.domain.invariants import StoredBooking
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
@@ -72,6 +73,7 @@ from chalicelib.services.ports import (
 ASKED = "asked"
 """The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
+FINDING = "FINDING#"
 LETTERS = "LETTERS#"
 FAILING = "#failing"
 UNREADABLE = "#unreadable"
@@ -115,6 +117,11 @@ class DynamoBookings:
     def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
         return read_each([key for key in booking_ids if key in found], lambda key: _booking(found[key]))
+
+    @reading()
+    def load_stored(self, booking_ids: Sequence[BookingId]) -> Batch[StoredBooking]:
+        found = {item.booking_id: item for item in BookingItem.batch_get(booking_ids, consistent_read=True)}
+        return read_each([key for key in booking_ids if key in found], lambda key: _stored(found[key]))
 
     def lease_verification(self, booking_id: BookingId, lease: Lease, now: datetime) -> Booking | None:
         # Nobody has it; its owner never came back (``~`` sorts after the owner of a lease that ends now); or it is this
@@ -294,19 +301,7 @@ class DynamoBookings:
             return
 
     def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
-        actions: list[Action] = [
-            BookingItem.acknowledged.set(encode_acknowledgement(acknowledgement)),
-            BookingItem.attention.remove(),
-            BookingItem.attention_at.remove(),
-        ]
-        # It is known, and nobody has acknowledged it: the first acknowledgement stands.
-        waits = BookingItem.attention == ASKED
-        item = BookingItem(ORPHAN + tx_ref)
-        try:
-            self._writes.one(lambda: item.update(actions=actions, condition=waits), lost=VersionLost)
-        except VersionLost:
-            return _acknowledgement(tx_ref)
-        return acknowledgement
+        return acknowledge_item(self._writes, ORPHAN + tx_ref, acknowledgement)
 
     @reading()
     def is_failing(self, booking_id: BookingId) -> bool:
@@ -393,11 +388,27 @@ class DynamoBookings:
         return page_of(BookingItem.needs_attention, ASKED, _attention_entry, limit=limit, after=after)
 
 
-@reading()
-def _acknowledgement(tx_ref: str) -> Acknowledgement | None:
+def acknowledge_item(writes: Writes, name: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
+    """Take an item off the attention list that is no booking; answers the first acknowledgement, None: no such item."""
+    actions: list[Action] = [
+        BookingItem.acknowledged.set(encode_acknowledgement(acknowledgement)),
+        BookingItem.attention.remove(),
+        BookingItem.attention_at.remove(),
+    ]
+    # It is known, and nobody has acknowledged it: the first acknowledgement stands.
+    waits = BookingItem.attention == ASKED
     try:
-        item = BookingItem.get(ORPHAN + tx_ref, consistent_read=True)
-        return decode_acknowledgement(item.acknowledged or b"", form=_form(item), name=tx_ref)
+        writes.one(lambda: BookingItem(name).update(actions=actions, condition=waits), lost=VersionLost)
+    except VersionLost:
+        return _acknowledgement(name)
+    return acknowledgement
+
+
+@reading()
+def _acknowledgement(name: str) -> Acknowledgement | None:
+    try:
+        item = BookingItem.get(name, consistent_read=True)
+        return decode_acknowledgement(item.acknowledged or b"", form=_form(item), name=name)
     except BookingItem.DoesNotExist:
         return None
 
@@ -473,6 +484,12 @@ def _booking(item: BookingItem) -> Booking:
     return replace(booking, version=int(item.version), verify_lease=lease, search_keys=keys)
 
 
+def _stored(item: BookingItem) -> StoredBooking:
+    return StoredBooking(
+        _booking(item), item.status or "", is_clocked=item.due_at is not None, is_asked=item.attention is not None
+    )
+
+
 def _form(item: BookingItem | AccountItem) -> int:
     """The form of an item's record; 0 for none."""
     return int(item.schema or 0)
@@ -498,5 +515,5 @@ def _booking_id(item: BookingItem) -> BookingId:
 
 def _attention_entry(item: BookingItem) -> AttentionEntry:
     since, _, kind = item.attention_at.partition("#")
-    subject = item.booking_id.removeprefix(ORPHAN)
+    subject = item.booking_id.removeprefix(ORPHAN).removeprefix(FINDING)
     return AttentionEntry(subject, kind, datetime.fromisoformat(since))

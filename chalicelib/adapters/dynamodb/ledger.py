@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from pynamodb.connection import Connection
@@ -85,6 +85,12 @@ class DynamoLedger:
 
     def of_day(self, day: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
         return page_of(LedgerItem, f"{LINES}{day}", _line, limit=limit, after=after, consistent=True)
+
+    @reading()
+    def kept(self, lines: Sequence[LedgerLine]) -> Mapping[str, LedgerLine]:
+        keys = [(f"{LINES}{line.day}", _order(line)) for line in lines]
+        found = LedgerItem.batch_get(keys, consistent_read=True) if keys else ()
+        return {line.line_id: line for line in map(_line, found)}
 
     def of_host(self, host_id: PersonId, start: date, end: date, *, limit: int, after: str | None) -> Page[LedgerLine]:
         days = LedgerItem.counted.between(start.isoformat(), f"{end}~")
@@ -200,7 +206,7 @@ class DynamoLedger:
 
 
 def _line_item(line: LedgerLine, reference_key: str | None) -> LedgerItem:
-    order = f"{instant_key(line.at)}#{line.line_id}"
+    order = _order(line)
     return LedgerItem(
         f"{LINES}{line.day}",
         order,
@@ -210,6 +216,10 @@ def _line_item(line: LedgerLine, reference_key: str | None) -> LedgerItem:
         reference_key=reference_key,
         record=encode_line(line),
     )
+
+
+def _order(line: LedgerLine) -> str:
+    return f"{instant_key(line.at)}#{line.line_id}"
 
 
 def _line(item: LedgerItem) -> LedgerLine:

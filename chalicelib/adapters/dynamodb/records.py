@@ -21,6 +21,7 @@ from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.closing import Closing
 from chalicelib.domain.host import Host
+from chalicelib.domain.invariants import Finding
 from chalicelib.domain.ledger import LedgerLine, TotalRow
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import Record, replace
@@ -30,6 +31,7 @@ from chalicelib.domain.settlement import Settlement
 from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
+from chalicelib.domain.watching import Check
 from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
 
 R = TypeVar("R")
@@ -146,6 +148,26 @@ def encode_closing(closing: Closing) -> bytes:
 def decode_closing(record: bytes, *, form: int, name: str) -> Closing:
     """The closing as it was saved, without its version. Raises Unreadable."""
     return _inflate(record, Closing, form=form, name=name)
+
+
+def encode_check(check: Check) -> bytes:
+    """The whole check but its version, which is an attribute of its own."""
+    return _deflate(replace(check, version=0))
+
+
+def decode_check(record: bytes, *, form: int, name: str) -> Check:
+    """The check as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Check, form=form, name=name)
+
+
+def encode_finding(finding: Finding) -> bytes:
+    """The whole finding."""
+    return _deflate(finding)
+
+
+def decode_finding(record: bytes, *, form: int, name: str) -> Finding:
+    """The finding as it was saved. Raises Unreadable."""
+    return _inflate(record, Finding, form=form, name=name)
 
 
 def encode_suppression(suppression: Suppression) -> bytes:

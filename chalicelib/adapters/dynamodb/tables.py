@@ -4,7 +4,8 @@
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
 ``ACCOUNT#…`` (what is kept of an account), ``HOST#…`` (a profile), ``LETTERS#…`` (what an address was sent on one
 day), ``CLOSING#…`` (that an operator closed a listing), ``MAILBOX#…`` (an address that is not written to, by its hash),
-``ORPHAN#…`` (money for a reference that we do not hold) and ``SALT``.
+``ORPHAN#…`` (money for a reference that we do not hold), ``COUNTS#…`` and ``SWEEP`` (how the stage fares) and
+``SALT``.
 ``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
@@ -320,6 +321,18 @@ class MailboxItem(Model):
     record = BinaryAttribute(null=True, legacy_encoding=False)
 
 
+class WatchItem(Model):
+    """How the stage fares: the counts of five minutes, each an attribute of its own; when something was done last."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    expires_at = NumberAttribute(null=True)
+
+
 class SaltItem(Model):
     """The secret that ids are derived under, made once with the table."""
 
@@ -381,7 +394,7 @@ def connect(*, listings_table: str, bookings_table: str, ledger_table: str) -> C
     shared: Connection | None = None
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
-        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, MailboxItem, SaltItem),
+        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, MailboxItem, WatchItem, SaltItem),
         ledger_table: (LedgerItem,),
     }
     for name, models in tables.items():

@@ -10,9 +10,11 @@ from email.utils import parsedate_to_datetime
 from typing import ClassVar, Protocol, TypedDict, Unpack, cast
 
 from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
-from chalicelib.adapters.gateways.transport import HttpResponse, Transport
+from chalicelib.adapters.gateways.transport import HttpResponse, NoTimeLeft, Transport
+from chalicelib.counters import counters
 from chalicelib.domain.disputes import DisputeFacts
-from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
+from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
+from chalicelib.domain.health import answered_name, silent_name
 from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
@@ -25,7 +27,7 @@ from chalicelib.domain.timing import (
 )
 from chalicelib.gateways import GATEWAYS, ApiVersion, Mode
 from chalicelib.services.ports import Gateway, Secrets
-from chalicelib.telemetry import observe
+from chalicelib.telemetry import count, observe
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -135,7 +137,7 @@ class GatewayClient:
             sent["Content-Type"] = content_type
         deadline = time.monotonic() + self._transport.seconds
         try:
-            response = self._transport.call(method, self._base_url + path, headers=sent, body=body)
+            response = self._watched(method, self._base_url + path, headers=sent, body=body)
         except GatewayUnreachable:
             if method != "GET":
                 raise  # the gateway may have executed it
@@ -143,11 +145,41 @@ class GatewayClient:
             left = deadline - time.monotonic()
             if left < GATEWAY_RETRY_MIN.total_seconds():
                 raise
-            response = self._transport.call(method, self._base_url + path, headers=sent, seconds=left)
+            response = self._watched(method, self._base_url + path, headers=sent, seconds=left)
         if response.status in (401, 403):
             observe("key_unusable", level="error", detail=f"The gateway refused the secret {key_name}")
         raise_for_refused_call(response)
         return response
+
+    def _watched(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        seconds: float | None = None,
+    ) -> HttpResponse:
+        """Send one request, and count how fast the gateway answered, or that it said nothing."""
+        began = time.monotonic()
+        try:
+            response = self._transport.call(method, url, headers=headers, body=body, seconds=seconds)
+        except NoTimeLeft:
+            raise
+        except GatewayError as error:
+            self._was_silent(error.code, began)
+            raise
+        if response.status >= 500 or response.status == 429:
+            self._was_silent(str(response.status), began)
+        else:
+            counters.add(answered_name(self.name, timedelta(seconds=time.monotonic() - began)))
+            count("gateway_answered")
+        return response
+
+    def _was_silent(self, reason: str, began: float) -> None:
+        counters.add(silent_name(self.name))
+        took = round((time.monotonic() - began) * 1000)
+        observe("gateway_silent", level="warning", gateway=self.name, reason=reason, duration_ms=took)
 
 
 def raise_for_refused_call(response: HttpResponse) -> None:

@@ -125,11 +125,15 @@ class Transport:
             self._used_at = time.monotonic()
 
 
+class NoTimeLeft(GatewayTimeout):
+    """The gateway was not asked: the time of the whole request was over."""
+
+
 def _time_left(seconds: float) -> float:
     deadline = _deadline.get()
     left = seconds if deadline is None else min(seconds, deadline - time.monotonic())
     if left < GATEWAY_CALL_MIN.total_seconds() and left < seconds:
-        raise GatewayTimeout("There was no time left to ask the payment gateway.", definitely_not_executed=True)
+        raise NoTimeLeft("There was no time left to ask the payment gateway.", definitely_not_executed=True)
     return left
 
 

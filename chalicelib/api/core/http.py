@@ -27,6 +27,7 @@ from chalicelib.domain.timing import (
     PUBLIC_GATEWAY_BUDGET,
     WEBHOOK_GATEWAY_BUDGET,
 )
+from chalicelib.services.counting import keep_counts
 from chalicelib.services.ports import BadSignature, Fault, StoreBusy
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
@@ -79,6 +80,7 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             sorry = problem("internal_error", "The fault is ours and has been logged.", instance=instance)
             response = _broken(request, route, sorry)
         response.headers["X-Request-Id"] = request_id
+        keep_counts(container())
         observe("answered", status=response.status_code, duration_ms=round((time.monotonic() - began) * 1000))
         return _without_body(response, request)
 

@@ -17,6 +17,7 @@ from chalicelib.services.updating import Decision, update
 
 _REFERENCE = re.compile("[A-Za-z0-9_-]{4,50}", re.ASCII)
 """A payment's reference, ours or a gateway's."""
+_FINDING = re.compile("[0-9a-f]{16}", re.ASCII)
 
 
 class Acknowledged(Record, frozen=True):
@@ -38,6 +39,8 @@ def acknowledge(ports: Ports, principal: Principal | None, item_id: str, *, note
     kind, _, subject = item_id.partition(".")
     if kind == "orphan":
         return Acknowledged(item_id, None, _acknowledge_orphan(ports, subject, made))
+    if kind == "invariant":
+        return Acknowledged(item_id, None, _acknowledge_finding(ports, subject, made))
     booking_id = BookingId(re.split("[-.]", subject, maxsplit=1)[0])
     booking = ports.bookings.load(booking_id) if is_booking_id(booking_id) else None
     if booking is None:
@@ -65,6 +68,16 @@ def _acknowledge_orphan(ports: Ports, tx_ref: str, made: Acknowledgement) -> Ack
     if first is None:
         raise _unknown()
     ports.observe("attention_acknowledged", tx_ref=tx_ref, kind="orphan")
+    return first
+
+
+def _acknowledge_finding(ports: Ports, finding_id: str, made: Acknowledgement) -> Acknowledgement:
+    if not _FINDING.fullmatch(finding_id):
+        raise _unknown()
+    first = ports.watch.acknowledge_finding(finding_id, made)
+    if first is None:
+        raise _unknown()
+    ports.observe("attention_acknowledged", code=finding_id, kind="invariant")
     return first
 
 

@@ -13,6 +13,7 @@ from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.ids import BookingId, is_booking_id
+from chalicelib.domain.invariants import Finding
 from chalicelib.domain.ledger import TotalRow
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
@@ -74,8 +75,13 @@ def attention(
         page = ports.bookings.attention_entries(limit=limit, after=position)
         ids = [BookingId(entry.subject) for entry in page.items if is_booking_id(entry.subject)]
         bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
-        items = [item for entry in page.items for item in _items_of(entry, bookings.get(BookingId(entry.subject)))]
-        items = [_with_booking(item, bookings.get(BookingId(item.booking_id or ""))) for item in items]
+        broken = [entry.subject for entry in page.items if entry.kind == "invariant"]
+        found = ports.watch.findings(broken) if broken else {}
+        items = [
+            _with_booking(item, bookings.get(BookingId(item.booking_id or "")))
+            for entry in page.items
+            for item in _items_of(entry, bookings.get(BookingId(entry.subject)), found.get(entry.subject))
+        ]
         return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
 
     return until_some(read, after)
@@ -183,7 +189,11 @@ def _with_booking(item: AttentionItem, booking: Booking | None) -> AttentionItem
     return replace(item, guest=booking.contact.name, version=booking.version) if booking else item
 
 
-def _items_of(entry: AttentionEntry, booking: Booking | None) -> list[AttentionItem]:
+def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding | None) -> list[AttentionItem]:
+    if entry.kind == "invariant":
+        about, says = (finding.about, finding.says) if finding else (entry.subject, "this release cannot read it")
+        booking_id = finding.booking_id if finding else None
+        return [AttentionItem("invariant", entry.subject, booking_id, f"{about}: {says}", entry.since)]
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
     if (listing_id := listing_of_task(entry.subject)) is not None:

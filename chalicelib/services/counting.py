@@ -1,0 +1,19 @@
+"""Store what this process has counted: how the gateways answered, how payments fare."""
+
+from __future__ import annotations
+
+from chalicelib.counters import counters
+from chalicelib.domain.health import slot_of
+from chalicelib.services.ports import Ports, StoreBusy
+
+
+def keep_counts(ports: Ports) -> None:
+    """Store this process's running counts, once a minute at most; what the store does not take waits. Never raises."""
+    taken = counters.take()
+    if not taken:
+        return
+    try:
+        ports.watch.add_counts(slot_of(ports.clock.now()), taken)
+    except StoreBusy:
+        counters.give_back(taken)
+        ports.observe("counts_not_kept", level="warning")
