@@ -248,7 +248,7 @@ class Workers:
             if isinstance(source, SQSEventConfig)
         }
         self.schedules = {
-            source.name: Schedule(source.name, self.functions, seconds_of(str(source.schedule_expression)))
+            source.name: Schedule(source.name, self.functions, seconds_of(source.schedule_expression))
             for source in app.event_sources
             if isinstance(source, ScheduledEventConfig)
         }
@@ -338,11 +338,12 @@ def scheduled_event() -> Event:
     }
 
 
-def seconds_of(rate: str) -> float:
+def seconds_of(rate: Any) -> float:
     """The seconds of `rate(5 minutes)`. Raises ValueError for any other kind of schedule."""
-    found = re.fullmatch(r"rate\((\d+) minutes?\)", rate)
+    told = rate if isinstance(rate, str) else rate.to_string()
+    found = re.fullmatch(r"rate\((\d+) minutes?\)", told)
     if found is None:
-        raise ValueError(f"{rate} is no rate in minutes")
+        raise ValueError(f"{told} is no rate in minutes")
     return int(found[1]) * 60.0
 
 

@@ -80,7 +80,8 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
             sorry = problem("internal_error", "The fault is ours and has been logged.", instance=instance)
             response = _broken(request, route, sorry)
         response.headers["X-Request-Id"] = request_id
-        keep_counts(container())
+        if route.uses_store:
+            keep_counts(container())
         observe("answered", status=response.status_code, duration_ms=round((time.monotonic() - began) * 1000))
         return _without_body(response, request)
 
