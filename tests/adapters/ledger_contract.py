@@ -69,6 +69,12 @@ class LedgerContract:
         assert bench.ledger.of_day(DAY + timedelta(days=1), limit=9, after=None).items == (elsewhere,)
         assert bench.ledger.of_day(DAY - timedelta(days=1), limit=9, after=None).items == ()
 
+    def test_what_stands_where_lines_would_stand(self, bench: Bench) -> None:
+        written(bench, a_line(1), replace(a_line(2), gross=Money(5, "ETB")))
+        kept = bench.ledger.kept([a_line(1), a_line(2), a_line(3)])
+        assert kept == {a_line(1).line_id: a_line(1), a_line(2).line_id: replace(a_line(2), gross=Money(5, "ETB"))}
+        assert bench.ledger.kept([]) == {}
+
     def test_a_hosts_lines_come_by_the_day_that_they_count_on(self, bench: Bench) -> None:
         early, late = a_line(1, counts_on=date(2027, 2, 1)), a_line(2, counts_on=date(2027, 1, 31))
         written(bench, early, late, a_line(3, host_id=PersonId("host-other")))
