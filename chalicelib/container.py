@@ -1,7 +1,7 @@
 """The composition root: builds the adapters and hands them to the services.
 
 An adapter is built on first use; in Lambda ``prepare`` builds, in the init phase, just what one function needs. All AWS
-clients come from the one botocore session of PynamoDB's one connection: a second session would cost half a cold start.
+clients come from one botocore session, and so does what DynamoDB's calls need: a second would cost half a cold start.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from chalicelib.adapters.oidc import Tokens
     from chalicelib.domain.booking import Payment
     from chalicelib.domain.suppression import MailReport
+
+AGENT = f"guzo/{__version__} botocore"
 
 Function = Literal["api", "webhooks", "sweep", "watch", "canary", "reconcile", "send_emails"]
 
@@ -128,28 +130,41 @@ class Container:
 
     @cached_property
     def _connection(self) -> Any:
-        from chalicelib.adapters.aws.trust import trust_amazon
+        from chalicelib.adapters.aws.trust import trust_every_root
+        from chalicelib.adapters.dynamodb.direct import direct_connection
         from chalicelib.adapters.dynamodb.tables import connect
 
         with self._building:
-            made = connect(
+            return connect(
                 listings_table=self.settings.listings_table,
                 bookings_table=self.settings.bookings_table,
                 ledger_table=self.settings.ledger_table,
+                connection=direct_connection(self._session, agent=AGENT, recovers=trust_every_root),
             )
-            trust_amazon(made.session)
-            name_clients(made.session)
-            return made
 
     @cached_property
     def _session(self) -> Any:
-        # PynamoDB keeps its session per thread; all our clients are made from the first one.
-        return self._connection.session
+        from botocore.session import get_session
+
+        from chalicelib.adapters.aws.trust import trust_amazon
+
+        with self._building:
+            made = get_session()
+            trust_amazon(made)
+            name_clients(made)
+            return made
 
     def client(self, service: str) -> Any:
-        """The botocore client of an AWS service, on the shared session."""
+        """The client of an AWS service, on the shared session: botocore's own where the service takes no JSON."""
+        from chalicelib.adapters.aws.trust import trust_every_root
+        from chalicelib.adapters.direct import SERVICES, client_of
+
         with self._building:
-            if service not in self._clients:
+            if service not in self._clients and service in SERVICES:
+                self._clients[service] = client_of(
+                    SERVICES[service], self._session, agent=AGENT, recovers=trust_every_root
+                )
+            elif service not in self._clients:
                 from botocore.config import Config
 
                 config = Config(
@@ -284,7 +299,7 @@ def name_clients(session: Any) -> None:
     """Have this session's clients say who we are in fixed words: botocore would describe the machine for each call."""
     from botocore.config import Config
 
-    session.set_default_client_config(Config(user_agent=f"guzo/{__version__} botocore"))
+    session.set_default_client_config(Config(user_agent=AGENT))
 
 
 _container: Container | None = None

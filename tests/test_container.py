@@ -13,6 +13,7 @@ from pynamodb.models import Model
 
 from chalicelib import __version__, settings
 from chalicelib import container as composition
+from chalicelib.adapters import direct
 from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
@@ -189,20 +190,30 @@ def built() -> Container:
     return container_of()
 
 
-@pytest.mark.parametrize("service", ["sqs", "ses", "ssm", "dynamodb"])
-def test_no_client_waits_longer_than_a_function_can(built: Container, service: str) -> None:
-    config = (built._connection.client if service == "dynamodb" else built.client(service)).meta.config
-    assert config.connect_timeout == 1
-    assert config.read_timeout == (3 if service == "dynamodb" else 5)
+def test_no_botocore_client_waits_longer_than_a_function_can(built: Container) -> None:
+    config = built.client("ses").meta.config
+    assert (config.connect_timeout, config.read_timeout) == (1, 5)
     attempts = config.retries.get("total_max_attempts") or config.retries["max_attempts"] + 1
     assert attempts == 2
     assert config.max_pool_connections >= 10
 
 
-@pytest.mark.parametrize("service", ["sqs", "ses", "ssm", "dynamodb"])
-def test_each_client_says_who_we_are_in_fixed_words(built: Container, service: str) -> None:
-    client = built._connection.client if service == "dynamodb" else built.client(service)
-    assert client.meta.config.user_agent == f"guzo/{__version__} botocore"
+def direct_client(built: Container, service: str) -> Any:
+    return built._connection.client._client if service == "dynamodb" else built.client(service)
+
+
+@pytest.mark.parametrize("service", ["sqs", "ssm", "dynamodb"])
+def test_no_direct_client_waits_longer_either(built: Container, service: str) -> None:
+    http = direct_client(built, service)._http
+    assert (http._timeout.connect_timeout, http._timeout._read) == (1, 3 if service == "dynamodb" else 5)
+    assert direct.TRIES == 2
+    assert http._max_pool_connections >= 10
+
+
+def test_each_client_says_who_we_are_in_fixed_words(built: Container) -> None:
+    agents = {service: direct_client(built, service)._agent for service in ("sqs", "ssm", "dynamodb")}
+    agents["ses"] = built.client("ses").meta.config.user_agent
+    assert set(agents.values()) == {f"guzo/{__version__} botocore"}
 
 
 def test_a_client_is_made_once_whoever_asks(built: Container, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,16 +225,21 @@ def test_a_client_is_made_once_whoever_asks(built: Container, monkeypatch: pytes
 
     def ask() -> None:
         ready.wait(10)
-        fresh.client("sqs")
+        fresh.client("ses")
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert made == ["sqs"]
-    assert fresh.client("ses") is not fresh.client("sqs")
-    assert made == ["sqs", "ses"]
+    assert made == ["ses"]
+    assert fresh.client("other") is not fresh.client("ses")
+    assert made == ["ses", "other"]
+
+
+def test_a_direct_client_is_made_once_as_well(built: Container) -> None:
+    assert built.client("sqs") is built.client("sqs")
+    assert built.client("sqs") is not built.client("ssm")
 
 
 class SimpleSession:
@@ -303,7 +319,6 @@ def test_what_a_function_needs_is_built_before_its_first_call(
     assert composition.container()._clients.keys() == CLIENTS[function]
     connected = vars(composition.container()).get("_connection")
     assert connected is not None
-    assert connected._client is not None
     assert set(read) == ({"salt", "secrets"} if "ssm" in CLIENTS[function] else {"salt"})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
+from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -26,9 +28,8 @@ def _canonical(value: object) -> object:
     """The value as JSON has it. Raises TypeError for what JSON has no form for."""
     if isinstance(value, Record):
         # By equality: msgspec itself leaves a default out only where it is the very same object.
-        fields = msgspec.structs.fields(value)
-        found = {field.name: getattr(value, field.name) for field in fields}
-        return {field.name: _canonical(found[field.name]) for field in fields if found[field.name] != field.default}
+        found = {name: (getattr(value, name), default) for name, default in _defaults(type(value))}
+        return {name: _canonical(each) for name, (each, default) in found.items() if each != default}
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, tuple):
@@ -36,3 +37,9 @@ def _canonical(value: object) -> object:
     if value is None or isinstance(value, str | int):
         return value
     raise TypeError(f"a request has no {type(value).__name__}")
+
+
+@cache
+def _defaults(kind: type[Record]) -> tuple[tuple[str, Any], ...]:
+    """The fields of ``kind`` and their defaults, looked up once: msgspec resolves all types for them."""
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))

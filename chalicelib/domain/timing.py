@@ -297,6 +297,9 @@ AWS_CONNECT = timedelta(seconds=1)
 AWS_READ = timedelta(seconds=5)
 """How long SQS, SES or SSM may be silent."""
 
+AWS_RETRY_PAUSE = timedelta(milliseconds=100)
+"""The pause, at most, before a call to DynamoDB, SQS or SSM is sent once more."""
+
 USER_POOL_CALL = timedelta(seconds=1)
 """How long a connection to Cognito may take, and how long Cognito may be silent."""
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.response import HTTPResponse
 
 from chalicelib.adapters.gateways import transport
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
@@ -191,7 +191,7 @@ def test_the_longest_answer_is_read() -> None:
 
 
 def test_a_redirect_is_not_unpacked_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests.Response, "content", property(lambda _: pytest.fail("read without a bound")))
+    monkeypatch.setattr(HTTPResponse, "data", property(lambda _: pytest.fail("read without a bound")))
     trouble, _ = opening_trouble(answering(302, b"packed", headers="Location: /x\r\nContent-Encoding: gzip\r\n"))
     assert type(trouble) is GatewayBadAnswer
 
@@ -322,7 +322,7 @@ def test_the_deadline_holds_over_tls_too(certificate: Path) -> None:
     ]
     with serving(*scripts, tls=context) as server:
         chapa = chapa_at(server.url)
-        chapa._transport._session.verify = str(certificate)
+        chapa._transport._pools = transport._Pools(ca_certs=str(certificate))
         assert chapa.initialize(OPENING) == LINK
         chapa._transport.seconds = SECONDS
         assert type(error_of_problem(lambda: chapa.initialize(OPENING))) is GatewayTimeout

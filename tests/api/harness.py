@@ -45,6 +45,7 @@ from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
 from tests.builders import NOW, a_listing
+from tests.by_moto import answering_by_moto
 
 WEBHOOK_SECRET = "marked-webhook-secret-2026"
 PUBLIC_URL = "https://api.guzo.example"
@@ -522,7 +523,7 @@ def running() -> Iterator[Stack]:
         container = composition.Container(settings.settings())
         patch.setattr(composition, "_container", container)
         touched: list[str] = []
-        _watch(container, touched)
+        patch.setattr("chalicelib.adapters.direct.URLLib3Session", answering_by_moto(touched))
         cast(Any, container.gateways)._built["chapa"] = ChapaV1(server.url, container.secrets, sleep=lambda _: None)
         yield Stack(resources, server, container, touched)
     settings.settings.cache_clear()
@@ -533,12 +534,3 @@ def _items_only(table: Table, memo: dict[int, Any]) -> Table:
     copied = copy.copy(table)
     copied.items = copy.deepcopy(table.items, memo)
     return copied
-
-
-def _watch(container: composition.Container, touched: list[str]) -> None:
-    """Note every call to AWS, as ``dynamodb.GetItem``."""
-
-    def record(event_name: str, **_: Any) -> None:
-        touched.append(event_name.removeprefix("before-call."))
-
-    container._session.get_component("event_emitter").register("before-call", record)

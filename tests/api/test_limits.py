@@ -101,11 +101,11 @@ PUBLIC_CALLS: list[Callable[[World, str], Reply]] = [
 @pytest.fixture
 def network(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """A gateway whose connections go by a clock of their own, and that is silent."""
-    session = cast(Any, world.container.gateways.named("chapa"))._transport._session
-    session.close()
+    pools = cast(Any, world.container.gateways.named("chapa"))._transport._pools
+    pools.clear()
     with monkeypatch.context() as patch:
         yield network_of_calls(clock_of_calls(patch), patch)
-    session.close()
+    pools.clear()
 
 
 @pytest.mark.parametrize("connecting", [0.0, 2.5])

@@ -257,13 +257,10 @@ def test_a_gateway_that_this_stage_does_not_use(world: World) -> None:
 @contextmanager
 def broken_dynamodb(world: World) -> Iterator[None]:
     """Every call is refused by DynamoDB itself."""
-    client = world.container._connection.client
 
-    def refuse(**_: Any) -> None:
+    def refuse(*_: Any) -> None:
         raise ClientError({"Error": {"Code": "InternalServerError", "Message": "marked"}}, "GetItem")
 
-    client.meta.events.register_first("before-call.dynamodb", refuse)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.container._connection.client._client, "call", refuse)
         yield
-    finally:
-        client.meta.events.unregister("before-call.dynamodb", refuse)

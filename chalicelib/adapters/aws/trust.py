@@ -26,10 +26,19 @@ def trust_amazon(session: Any) -> None:
 
 def _trust_all(caught_exception: Exception | None, endpoint: Any, **_: Any) -> float | None:
     """A handler of botocore's: 0 has the call sent again at once, None leaves that to others."""
-    if not isinstance(caught_exception, SSLError) or "CERTIFICATE_VERIFY_FAILED" not in str(caught_exception):
+    if caught_exception is None:
         return None
-    if endpoint.http_session._verify is True:
-        return None
-    endpoint.http_session._verify = True
-    observe("trust_store_incomplete", level="error", reason=endpoint.host.partition("://")[2])
-    return 0
+    host = endpoint.host.partition("://")[2]
+    return 0 if trust_every_root(endpoint.http_session, host, caught_exception) else None
+
+
+def trust_every_root(http: Any, host: str, error: Exception) -> bool:
+    """Where none of Amazon's roots vouches for ``host``, have this HTTP session of botocore's trust its whole bundle.
+
+    Says whether that is new.
+    """
+    if not isinstance(error, SSLError) or "CERTIFICATE_VERIFY_FAILED" not in str(error) or http._verify is True:
+        return False
+    http._verify = True
+    observe("trust_store_incomplete", level="error", reason=host)
+    return True

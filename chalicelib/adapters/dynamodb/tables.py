@@ -386,12 +386,14 @@ class LedgerItem(Model):
     by_reference = ReferenceIndex()
 
 
-def connect(*, listings_table: str, bookings_table: str, ledger_table: str) -> Connection:
-    """Bind the models to this stage's tables, all over one connection: one botocore session, one client, one pool.
+def connect(
+    *, listings_table: str, bookings_table: str, ledger_table: str, connection: Connection | None = None
+) -> Connection:
+    """Bind the models to this stage's tables, all over one connection, PynamoDB's own if none is given.
 
     PynamoDB makes a connection for each model by itself; six of those cost two and a half times the cold start.
     """
-    shared: Connection | None = None
+    shared = connection
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
         bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, MailboxItem, WatchItem, SaltItem),

@@ -1,9 +1,9 @@
 """HTTP calls to a payment gateway, each with one deadline over all of it.
 
-``requests`` bounds each read, not the call: a server that sends a byte a second holds a caller for ever, in the headers
-too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set on the socket again
-before every read, and resolving, connecting and TLS share one time-out. Each failure is raised as the GatewayError that
-it is, with whether the gateway can have executed anything.
+HTTP libraries bound each read, not the call: a server that sends a byte a second holds a caller for ever, in the
+headers too, and each of a name's addresses may take the whole connect time-out. Here the deadline is set on the socket
+again before every read, and resolving, connecting and TLS share one time-out. Each failure is raised as the
+GatewayError that it is, with whether the gateway can have executed anything.
 """
 
 from __future__ import annotations
@@ -13,28 +13,22 @@ import io
 import socket
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, cast
 
-with warnings.catch_warnings():
-    # It is packaged without charset_normalizer, of which it speaks at every start; bodies are read as bytes here.
-    warnings.simplefilter("ignore")
-    import requests
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
-    MaxRetryError,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
+    SSLError,
 )
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
@@ -74,8 +68,8 @@ def gateway_budget(seconds: float) -> Iterator[None]:
 class Transport:
     """Calls to one gateway over kept connections, each at most ``seconds`` long, with ``connect`` to connect.
 
-    Certificates are checked; redirects are not followed, cookies not kept, and proxies and ``.netrc`` of the
-    environment not used, so that the key goes to the gateway and to nobody else.
+    Certificates are checked; redirects are not followed, cookies not kept, and the environment's proxies not used, so
+    that the key goes to the gateway and to nobody else.
     """
 
     def __init__(
@@ -83,7 +77,7 @@ class Transport:
     ) -> None:
         self.seconds = seconds
         self._connect = connect
-        self._session = _Session()
+        self._pools = _Pools(**_trusted())
         self._used_at = time.monotonic()
 
     def call(
@@ -101,12 +95,12 @@ class Transport:
         """
         seconds = _time_left(seconds or self.seconds)
         if time.monotonic() - self._used_at > GATEWAY_IDLE.total_seconds():
-            self._session.close()
+            self._pools.clear()
         try:
-            with self._session.request(
+            answer = self._pools.urlopen(
                 method,
                 url,
-                data=body,
+                body=body,
                 # The bytes are counted as they come, so they must not be packed.
                 headers={
                     "User-Agent": "Guzo",
@@ -114,15 +108,26 @@ class Transport:
                     "Accept-Encoding": "identity",
                     **headers,
                 },
-                timeout=cast(Any, Timeout(connect=self._connect, total=seconds)),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return HttpResponse(response.status_code, response.headers, _read(response.raw))
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                timeout=Timeout(connect=self._connect, total=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            return HttpResponse(answer.status, answer.headers, _read(answer))
+        except (HTTPError, OSError, ValueError) as error:
             raise _gateway_error(error) from error
         finally:
             self._used_at = time.monotonic()
+
+
+def _trusted() -> dict[str, str]:
+    """The roots that vouch for a gateway: any public one's, as packaged; else the bundle that libraries bring."""
+    if (directory := roots()) is not None:
+        return {"ca_cert_dir": directory}
+    import certifi
+
+    return {"ca_certs": certifi.where()}
 
 
 class NoTimeLeft(GatewayTimeout):
@@ -137,22 +142,25 @@ def _time_left(seconds: float) -> float:
     return left
 
 
-def _read(raw: BaseHTTPResponse) -> bytes:
+def _read(answer: BaseHTTPResponse) -> bytes:
+    """The whole body. Its connection is kept for the next call only if all of it came."""
     body = bytearray()
-    for chunk in raw.stream(CHUNK_BYTES, decode_content=False):
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise GatewayBadAnswer("The payment gateway's answer is too long.", definitely_not_executed=False)
+    try:
+        for chunk in answer.stream(CHUNK_BYTES, decode_content=False):
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise GatewayBadAnswer("The payment gateway's answer is too long.", definitely_not_executed=False)
+    except BaseException:
+        answer.close()
+        raise
+    finally:
+        answer.release_conn()
     return bytes(body)
 
 
 def _gateway_error(error: Exception) -> GatewayError:
     """The GatewayError of a failed call: definitely not executed only where no byte of the request can have left."""
     cause: BaseException = error
-    if error.args and isinstance(error.args[0], BaseException):
-        cause = error.args[0]
-    if isinstance(cause, MaxRetryError) and cause.reason is not None:
-        cause = cause.reason
     if isinstance(cause, _HandshakeError):
         return GatewayUnreachable(
             "No secure connection to the payment gateway could be made.", definitely_not_executed=True
@@ -161,28 +169,15 @@ def _gateway_error(error: Exception) -> GatewayError:
         return GatewayUnreachable("The payment gateway could not be reached.", definitely_not_executed=True)
     if isinstance(cause, ConnectTimeoutError):
         return GatewayTimeout("The payment gateway did not take the connection in time.", definitely_not_executed=True)
-    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
+    if isinstance(cause, ReadTimeoutError):
         return GatewayTimeout("The payment gateway did not answer in time.", definitely_not_executed=False)
     if isinstance(cause, ProtocolError):
         cause = next((part for part in cause.args if isinstance(part, BaseException)), cause)
-    if isinstance(error, requests.exceptions.SSLError) or isinstance(cause, OSError):
+    if isinstance(cause, (SSLError, OSError)):
         return GatewayUnreachable("The connection to the payment gateway broke.", definitely_not_executed=False)
     return GatewayBadAnswer(
         "The payment gateway did not answer in HTTP that can be read.", definitely_not_executed=False
     )
-
-
-class _Session(requests.Session):
-    def __init__(self) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.verify = roots() or True
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.mount("https://", _Adapter())
-        self.mount("http://", _Adapter())
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No answer leads elsewhere. (``allow_redirects=False`` alone unpacks a redirect's whole body.)"""
 
 
 class _HandshakeError(NewConnectionError):
@@ -285,10 +280,10 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+class _Pools(PoolManager):
+    def __init__(self, **trusted: Any) -> None:
+        super().__init__(**trusted)
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
 def _close(connecting: Future[socket.socket]) -> None:

@@ -12,7 +12,7 @@ import codecs
 import json
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -147,6 +147,7 @@ def _field(value: Any, hint: Any, path: str, errors: list[FieldError], *, strict
     return made
 
 
+@cache
 def _without_none(hint: Any) -> tuple[Any, bool]:
     """What a value must be where there is one, and whether null may stand for it; left out is no value at all."""
     if get_origin(hint) in (Union, types.UnionType):
@@ -155,16 +156,19 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
+@cache
 def _kind_of(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
+@cache
 def _item_of(hint: Any) -> Any:
     """What each item of a list must be; None for a hint that is no list."""
     kind = _kind_of(hint)
     return get_args(kind)[0] if get_origin(kind) is tuple else None
 
 
+@cache
 def _without_items(hint: Any) -> Any:
     """A list's own limits, whatever is in it: its items are checked one by one."""
     if _item_of(hint) is None:
@@ -173,11 +177,11 @@ def _without_items(hint: Any) -> Any:
     return Annotated[(list[Any], *limits)] if limits else list[Any]
 
 
-def _checks(hint: Any) -> Iterator[Check]:
-    if get_origin(hint) is Annotated:
-        for meta in get_args(hint)[1:]:
-            if isinstance(meta, msgspec.Meta) and meta.extra and "check" in meta.extra:
-                yield meta.extra["check"]
+@cache
+def _checks(hint: Any) -> tuple[Check, ...]:
+    metas = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    marked = [meta.extra for meta in metas if isinstance(meta, msgspec.Meta) and meta.extra]
+    return tuple(extra["check"] for extra in marked if "check" in extra)
 
 
 def _sentence(complaint: str, hint: Any) -> str:
