@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.money import Money
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace
-from chalicelib.domain.refunds import MAX_REFUNDS, check_none_under_way, check_undisputed, left_to_refund, owe_refund
+from chalicelib.domain.refunds import MAX_REFUNDS, check_not_given_twice, check_undisputed, left_to_refund, owe_refund
 
 STAY_ENDED = "stay_ended"
 """The kind of the event, whose detail is a note of whoever ended the stay."""
@@ -63,7 +63,7 @@ def end_stay(
         back = Money(refund, left_to_refund(payment).currency)
         if left_to_refund(payment) < back:
             raise RefundExceedsPayment(f"At most {left_to_refund(payment).formatted} can go back.")
-        check_none_under_way(payment)
+        check_not_given_twice(booking, payment, back, actor=actor)
         booking = owe_refund(booking, payment.tx_ref, amount=back, reason=as_, actor=actor, now=now, tell=False)
         about = booking.refunds[-1].refund_id
     return enqueue(booking, "stay_ended", about=about, now=now)

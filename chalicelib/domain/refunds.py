@@ -91,17 +91,34 @@ def is_under_way(refund: Refund, *, excluded: Collection[str] = ()) -> bool:
     return refund.status == "owed" or refund.status in UNDER_WAY
 
 
-def check_none_under_way(payment: Payment, *, excluded: Collection[str] = ()) -> None:
-    """Refuse a person's refund of a payment while another one is under way: two people would give the same money back.
+def check_not_given_twice(booking: Booking, payment: Payment, amount: Money, *, actor: Actor) -> None:
+    """Refuse a person's refund of a payment that may be one which is under way already, asked for by somebody else.
 
-    What the house owes by itself, as by a cancellation, is not asked. Raises RefundUnderWay.
+    So is the same amount, whoever asks, and anything that one of the staff asks for beside a colleague. Parts that one
+    person gives back, or the host and the staff, are theirs to decide. Raises RefundUnderWay.
     """
+    for refund in filter(is_under_way, payment.refunds):
+        if refund.amount == amount or _is_a_colleagues(booking, refund, actor):
+            raise _on_its_way(refund)
+
+
+def _is_a_colleagues(booking: Booking, refund: Refund, actor: Actor) -> bool:
+    asked = next(event for event in booking.history if event.subject == refund.refund_id and event.after == "owed")
+    return asked.cause == actor.cause == "operator" and asked.by != actor.person_id
+
+
+def _on_its_way(refund: Refund) -> RefundUnderWay:
+    return RefundUnderWay(
+        f"{refund.amount.formatted} of this payment are on their way back already: {refund.refund_id}, "
+        f"{refund.status}. Another refund is possible once that one has ended."
+    )
+
+
+def check_none_under_way(payment: Payment, *, excluded: Collection[str] = ()) -> None:
+    """Refuse to post a refund again while another one of the payment is under way. Raises RefundUnderWay."""
     for refund in payment.refunds:
         if is_under_way(refund, excluded=excluded):
-            raise RefundUnderWay(
-                f"{refund.amount.formatted} of this payment are on their way back already: {refund.refund_id}, "
-                f"{refund.status}. Another refund is possible once that one has ended."
-            )
+            raise _on_its_way(refund)
 
 
 def owe_refund(

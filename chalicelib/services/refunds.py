@@ -88,7 +88,7 @@ def refund(
             raise RefundExceedsPayment("There is nothing left to give back.")
         if left < wanted:
             raise RefundExceedsPayment(f"At most {left.formatted} can go back.")
-        refunds.check_none_under_way(payment)
+        refunds.check_not_given_twice(current, payment, wanted, actor=actor)
         cancels = _cancels(current, payment, all_of_it=wanted == left, wish=cancel_booking)
         now = ports.clock.now()
         owed = refunds.owe_refund(

@@ -301,7 +301,7 @@ FAULTS: tuple[Fault, ...] = (
         "two operators give a night back twice",
         "services.refunds",
         "refund",
-        edits.without_statement("check_none_under_way"),
+        edits.without_statement("check_not_given_twice"),
         "tests/services/test_refunds.py",
     ),
     _fault(
@@ -315,8 +315,22 @@ FAULTS: tuple[Fault, ...] = (
         "the end of a stay gives back beside a refund under way",
         "domain.ending",
         "end_stay",
-        edits.without_statement("check_none_under_way"),
+        edits.without_statement("check_not_given_twice"),
         "tests/services/test_ending.py",
+    ),
+    _fault(
+        "a colleague's refund of another amount does not count",
+        "domain.refunds",
+        "check_not_given_twice",
+        edits.without_operand("_is_a_colleagues"),
+        "tests/services/test_refunds.py",
+    ),
+    _fault(
+        "the same amount again does not count",
+        "domain.refunds",
+        "check_not_given_twice",
+        edits.without_operand("amount"),
+        "tests/services/test_refunds.py",
     ),
     _fault(
         "a refund that is only owed does not count as under way",

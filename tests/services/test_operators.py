@@ -344,7 +344,7 @@ def test_money_counts_on_the_day_on_which_it_moves(harness: Harness, ports: Fake
     harness.confirmed_booking()
     harness.deliver_outbox()
     refund(ports, OPERATOR, ONE, amount=100, reason="", key="a")
-    harness.owe_beside(ONE, 30)
+    refund(ports, OPERATOR, ONE, amount=30, reason="", key="b")
     ports.gateway.reported_refund_status = "refunded"
     harness.advance(hours=2)
     first, second = operators.report(ports, OPERATOR, DAY, DAY + timedelta(days=1))

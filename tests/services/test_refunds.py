@@ -85,7 +85,6 @@ def test_part_of_it_and_then_the_rest(harness: Harness, ports: Fakes) -> None:
         with pytest.raises(RefundExceedsPayment):
             enqueue(ports, too_much, key="b")
         assert harness.stored_booking(FIRST) == before
-    harness.end_refunds(FIRST)
     assert enqueue(ports, None, key="c").amount == Money(35000, "ETB")
     for anything in (None, 1):
         with pytest.raises(RefundExceedsPayment):
@@ -176,7 +175,9 @@ def in_state(harness: Harness, state: str) -> None:
 
 @pytest.mark.parametrize("who", [OPERATOR, OPERATOR_SELAM, HOST_ABEBE], ids=["same", "other", "host"])
 @pytest.mark.parametrize("state", STATES)
-def test_one_refund_of_a_payment_at_a_time(harness: Harness, ports: Fakes, state: str, who: Principal) -> None:
+def test_the_same_amount_is_not_given_back_while_it_is_under_way(
+    harness: Harness, ports: Fakes, state: str, who: Principal
+) -> None:
     in_state(harness, state)
     before = harness.stored_booking(FIRST)
     # A repeat is answered as before, whatever became of it.
@@ -190,6 +191,29 @@ def test_one_refund_of_a_payment_at_a_time(harness: Harness, ports: Fakes, state
     # What is too much is too much, whatever is under way.
     with pytest.raises(RefundExceedsPayment):
         enqueue(ports, PRICE.minor, key="third", who=who)
+
+
+@pytest.mark.parametrize("first", [OPERATOR, HOST_ABEBE], ids=["operator", "host"])
+@pytest.mark.parametrize("who", [OPERATOR, OPERATOR_SELAM, HOST_ABEBE], ids=["same", "other", "host"])
+def test_parts_are_one_persons_or_the_hosts_and_the_staffs(
+    harness: Harness, ports: Fakes, first: Principal, who: Principal
+) -> None:
+    harness.confirmed_booking()
+    enqueue(ports, 100, who=first)
+    if (first, who) == (OPERATOR, OPERATOR_SELAM):
+        with pytest.raises(RefundUnderWay):
+            enqueue(ports, 200, key="part", who=who)
+        harness.end_refunds(FIRST)
+    assert enqueue(ports, 200, key="part", who=who).refund_id == R2
+    assert [each.amount.minor for each in harness.stored_booking(FIRST).refunds] == [100, 200]
+
+
+def test_beside_what_the_house_owes_by_itself_the_rest_is_given_back(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    harness.owe_beside(ONE, 100)
+    with pytest.raises(RefundUnderWay):
+        enqueue(ports, 100)
+    assert enqueue(ports, None, key="rest").amount.minor == PRICE.minor - 100
 
 
 @pytest.mark.parametrize("state", STATES)

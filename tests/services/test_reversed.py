@@ -9,7 +9,7 @@ import pytest
 from chalicelib.services.refunds import resolve_refund
 from tests.fakes import Fakes
 from tests.harness import OPERATOR, Harness
-from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, get_refund, owed
+from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, enqueue, get_refund, owed
 
 
 def test_a_reversed_payment_does_not_end_a_refund_that_has_a_word_of_its_own(harness: Harness, ports: Fakes) -> None:
@@ -48,7 +48,7 @@ def test_parts_go_back_beside_each_other_from_a_payment_that_is_reversed(harness
     owed(harness, 100)
     harness.process_task(harness.stored_booking(FIRST))
     ports.gateway.set_status(ONE, "reversed")
-    harness.owe_beside(ONE, 200)
+    enqueue(ports, 200, key="second")
     harness.process_task(harness.stored_booking(FIRST))
     assert [each.status for each in harness.stored_booking(FIRST).refunds] == ["processing", "processing"]
     assert [refund_id for refund_id, *_ in ports.gateway.refunds] == [R1, R2]

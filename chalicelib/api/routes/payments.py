@@ -135,7 +135,8 @@ def refund_payment(call: Call, body: NewRefund) -> Answer:
     """Give back part of a payment, or all that is left; for operators and the listing's host.
 
     Refused while the payer claims money of it back through the bank: that may give it back as well.
-    Refused while another refund of the payment is under way: two people would give the same money back.
+    Refused where it may be another person's: while a refund of the same amount is under way or, for operators, one
+    that a colleague asked for.
     Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
     then its nights are free, and the guest is told in one letter.
     """
