@@ -116,6 +116,16 @@ def count(event: str) -> None:
             counts[event] += 1
 
 
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """What this thread observes within is logged, and becomes no metric: a person's command is no function's work."""
+    token = _counts.set(Counter())
+    try:
+        yield
+    finally:
+        _counts.reset(token)
+
+
 def describe_error(exc: BaseException) -> dict[str, Any]:
     """The fields of ``observe`` for an exception.
 

@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, InvalidRequest, Refusal
 from chalicelib.services.ports import Fault, Unreadable
 from chalicelib.settings import BadSetting
+from chalicelib.telemetry import uncounted
 from ops import acting, after_restore, checking, closing, dead_letters, finance, looking
 from ops.aws import OpsError
 from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Stage] = o
         parser.error("who acts? --as NAME, or GUZO_OPERATOR in the environment")
     desk = Desk(partial(opening, asked.stage), operator_called(name), asked.json, asked.yes, sys.stdout)
     # Only answers go to standard output: what the services log is for people's eyes.
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), uncounted():
         return _carried_out(desk, asked)
 
 

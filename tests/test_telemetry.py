@@ -231,6 +231,15 @@ def test_metrics_outside_an_invocation_are_written_at_once(lines: Lines) -> None
     assert metrics["email_sent"] == [1.0]
 
 
+def test_a_persons_command_is_logged_and_becomes_no_metric(lines: Lines) -> None:
+    with telemetry.uncounted():
+        observe("booking_held", booking_id="GZ1")
+        telemetry.count("gateway_answered")
+    assert [line.get("message") for line in lines()] == ["booking_held"]
+    telemetry.count("gateway_answered")
+    assert [line["gateway_answered"] for line in lines()] == [[1.0]]
+
+
 def test_each_line_of_metrics_names_its_stage(lines: Lines) -> None:
     for _ in range(2):
         with invocation("sweep"):

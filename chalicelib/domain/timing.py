@@ -409,3 +409,17 @@ WORKER_VERIFY_LEASE = timedelta(seconds=50)
 
 OUTBOX_CLAIM_BEFORE = timedelta(seconds=75)
 """An entry that is due again sooner than this is claimed before it is delivered: the delivery may last a minute."""
+
+# What operators are shown
+
+PAID_WITHIN = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 10, 20, 30))
+"""The steps by which the time from checkout to payment is counted."""
+
+OPEN_FOR = (*(timedelta(minutes=minutes) for minutes in (15, 30, 60)), timedelta(hours=6), timedelta(hours=24))
+"""The steps by which the ages of open payments are counted."""
+
+REFUNDED_FOR = (timedelta(hours=1), *(timedelta(days=days) for days in (1, 3, 7, 14)))
+"""The steps by which the ages of refunds under way are counted."""
+
+LATER_THAN_ANYTHING_DUE = timedelta(days=1000)
+"""A booking waits at most for the end of a stay, 630 days from today."""

@@ -37,6 +37,7 @@ INCIDENTS: tuple[Incident, ...] = (
     gateways.paid_and_not_told,
     gateways.less_than_asked,
     gateways.refund_that_hangs,
+    money.refund_done_twice,
     money.claimed_back,
     people.mistyped_address,
     people.letter_that_bounced,

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from chalicelib.domain.booking import Booking, Payment
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.record import Record
+from chalicelib.domain.timing import LATER_THAN_ANYTHING_DUE, OPEN_FOR, PAID_WITHIN, REFUNDED_FOR
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.lists import check_period
 from chalicelib.services.ports import Ports
@@ -17,12 +18,6 @@ from chalicelib.services.queries import read_bookings
 MOST_READ = 600
 """How many bookings of the period are read, the newest days first; and how many that wait for something."""
 _PAGE = 100
-_EVER = timedelta(days=1000)
-"""Later than anything that a booking waits for."""
-
-PAID_WITHIN = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 10, 20, 30))
-OPEN_FOR = (*(timedelta(minutes=minutes) for minutes in (15, 30, 60)), timedelta(hours=6), timedelta(hours=24))
-REFUNDED_FOR = (timedelta(hours=1), *(timedelta(days=days) for days in (1, 3, 7, 14)))
 
 
 class Funnel(Record, frozen=True):
@@ -62,7 +57,7 @@ def statistics(ports: Ports, principal: Principal | None, start: date, end: date
     check_period(start, end)
     now = ports.clock.now()
     made, is_cut = _made(ports, start, end)
-    waiting = read_bookings(ports, ports.bookings.due(now + _EVER, MOST_READ))
+    waiting = read_bookings(ports, ports.bookings.due(now + LATER_THAN_ANYTHING_DUE, MOST_READ))
     paid = [_time_to_pay(booking, payment) for _, each in made for booking in each for payment in booking.payments]
     opened = [payment.created_at for each in waiting for payment in each.payments if payment.status == "pending"]
     refunds = [
