@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,11 @@ def need_chromium() -> None:
     """Skip the module that calls it when there is none, before anything is started; pytest then says so once."""
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM, allow_module_level=True)
+
+
+@cache
+def _axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -99,14 +106,28 @@ class Visitor:
 
         self.page.route("**/pay/*", answer)
 
-    def look(self, name: str, *, title: str, language: str = "en") -> None:
-        """What every page promises: its title, its language, no sideways scroll; and a picture at each width."""
+    def check_access(self, name: str) -> None:
+        """axe-core finds nothing: neither what WCAG asks for nor what is good practice besides."""
+        self.page.evaluate(_axe())
+        found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+        faults = [(each["id"], each["help"], [node["html"][:200] for node in each["nodes"]]) for each in found]
+        assert faults == [], f"{name}, {self.page.viewport_size}"
+
+    def look(self, name: str, *, title: str, language: str = "en", ours: bool = True) -> None:
+        """What every page promises: its title, its language, no sideways scroll; and a picture at each width.
+
+        What is ``ours`` is read by axe-core too, in light and in dark.
+        """
         expect(self.page).to_have_title(title)
         assert self.page.locator("html").get_attribute("lang") == language
         for width in (DESKTOP, PHONE):
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
             sideways = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert sideways == 0, f"{name} scrolls sideways at {width} px"
+            if ours:
+                self.page.emulate_media(color_scheme="dark" if width == DESKTOP else "light")
+                self.check_access(name)
+                self.page.emulate_media(color_scheme="light")
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True, animations="disabled")
 
 

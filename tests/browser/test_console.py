@@ -2,139 +2,379 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from collections.abc import Callable, Iterator
 
-from local.scenarios.client import Json, ScenarioClient
-from tests.browser.conftest import Visitor, need_chromium
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from local.scenarios.client import Json, Person, ScenarioClient
+from tests.browser.conftest import PHONE, Visitor, need_chromium
+from tests.e2e.conftest import Process
 
 need_chromium()
 
-
-def confirmed(client: ScenarioClient) -> Json:
-    host, guest = client.sign_in("host-1", "host"), client.sign_in("guest-console")
-    booking = client.book(guest, client.publish(host))
-    client.pay_at_gateway(booking["payment"]["tx_ref"])
-    return client.wait_for_status(guest, booking["booking_id"], "confirmed")
+OPS, HOST = "Guzo for operators", "Guzo for hosts"
 
 
-def sign_in(visitor: Visitor, address: str) -> Page:
-    page = visitor.open(address)
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, stack: Process) -> Iterator[Visitor]:
+    """One operator, who signs in once and goes from page to page."""
+    context = chromium.new_context(viewport={"width": PHONE, "height": 740}, locale="en-GB")
+    visitor = Visitor(context.new_page())
+    sign_in(visitor.open(f"{stack.api}/ops"))
+    yield visitor
+    context.close()
+    assert visitor.wrong == []
+
+
+def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in").first.click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def with_token(page: Page, person: Person) -> None:
+    page.get_by_text("With an access token").click()
+    page.get_by_label("Access token").fill(person.token)
+    page.get_by_role("button", name="Sign in").last.click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def booked(client: ScenarioClient, *, pays: bool = True) -> Json:
+    host, guest = client.sign_in("host-1", "host"), client.sign_in("guest-console")
+    booking = client.book(guest, client.publish(host))
+    if not pays:
+        return booking
+    client.pay_at_gateway(booking["payment"]["tx_ref"])
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
+    client.wait_until_idle()
+    return booking
+
+
+def go(desk: Visitor, address: str) -> Page:
+    """To a page, without a reload, which would sign out; and it is whole."""
+    page = desk.page
+    page.evaluate("address => { location.hash = `#/${address}`; }", address)
+    expect(page.locator("main[aria-busy], main [aria-busy]")).to_have_count(0)
     return page
 
 
-def test_operators_see_the_day_and_find_a_booking(visitor: Visitor, client: ScenarioClient) -> None:
-    booking = confirmed(client)
-    page = sign_in(visitor, f"{client.api}/ops")
-    expect(page.get_by_role("heading", name="Attention")).to_be_visible()
-    expect(page.get_by_text("Net by day, ETB")).to_be_visible()
-    visitor.look("ops-today", title="Guzo: operators")
+def open_booking(desk: Visitor, booking: Json) -> Page:
+    page = go(desk, f"booking/{booking['booking_id']}")
+    expect(page.get_by_role("heading", name=booking["booking_id"])).to_be_visible()
+    expect(page.locator("main [aria-busy]")).to_have_count(0)
+    return page
 
+
+def press(page: Page, name: str) -> Locator:
+    """Press an act; answers its dialog."""
+    page.locator("main").get_by_role("button", name=name, exact=True).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", name=name)).to_be_visible()
+    return dialog
+
+
+def refused(desk: Visitor) -> None:
+    """The browser writes to its console that a call was refused: that is what was meant to be."""
+    assert desk.wrong
+    desk.wrong.clear()
+
+
+def stored(client: ScenarioClient, booking: Json) -> Json:
+    operator = client.sign_in("operator-1", "operator")
+    found: Json = client.call("GET", f"/v1/bookings/{booking['booking_id']}", expect=200, by=operator)
+    return found
+
+
+def test_the_day_and_the_search(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    page = go(desk, "today")
+    for chart in ("Bookings by day", "Net by day, ETB", "From hold to confirmation", "Refunds by age"):
+        expect(page.get_by_text(chart, exact=True).first).to_be_visible()
+    desk.look("ops-today", title=f"Today · {OPS}")
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog").get_by_text("the next line")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button").click()
     page.keyboard.press("/")
-    page.get_by_label("Booking, tx_ref").fill(booking["contact"]["email"].upper())
-    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="Search")).to_be_visible()
+    expect(page.locator("main input")).to_be_focused()
+    page.keyboard.type(booking["contact"]["email"].upper())
+    page.keyboard.press("Enter")
     expect(page.get_by_text(booking["booking_id"]).first).to_be_visible()
     assert booking["contact"]["email"] not in page.url
     assert page.evaluate("Object.keys(localStorage).concat(Object.keys(sessionStorage))") == []
 
-
-def test_a_refund_is_pressed_once(visitor: Visitor, client: ScenarioClient) -> None:
-    booking = confirmed(client)
-    page = sign_in(visitor, f"{client.api}/ops")
-    page.goto(f"{client.api}/ops#/booking/{booking['booking_id']}")
-    expect(page.get_by_role("heading", name=booking["booking_id"])).to_be_visible()
+    go(desk, "bookings")
+    row = page.locator("tr[data-row]").first
+    page.keyboard.press("j")
+    expect(row).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(row).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
-    visitor.look("ops-booking", title="Guzo: operators")
-    page.get_by_role("button", name="Refund").click()
-    dialog = page.get_by_role("dialog")
+
+
+def test_a_refund_is_pressed_once_and_shut_while_it_is_under_way(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    page = open_booking(desk, booking)
+    expect(page.get_by_text("The guest arrives on")).to_be_visible()
+    desk.look("ops-booking", title=f"Booking · {OPS}")
+    dialog = press(page, "Refund")
     dialog.get_by_label("Reason").fill("The water was cold.")
 
     # All of a confirmed booking's money: the API asks what becomes of the booking, and nothing is lost.
     dialog.get_by_role("button", name="Refund").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("cancel_booking")
-    visitor.wrong.clear()  # the browser says that a call was refused
+    expect(dialog.get_by_role("alert").first).to_contain_text("say whether the booking is cancelled")
+    refused(desk)
     expect(dialog.get_by_label("Reason")).to_have_value("The water was cold.")
     dialog.get_by_label("If all of it goes back").select_option("no")
+    desk.look("ops-refund", title=f"Booking · {OPS}")
     dialog.get_by_role("button", name="Refund").dblclick()
     expect(dialog).to_be_hidden()
+    # Shut until the gateway has it; by then it may have it.
+    expect(page.get_by_text("-R1").first).to_be_visible()
     client.wait_until_idle()
-    operator = client.sign_in("operator-1", "operator")
-    [refund] = client.call("GET", f"/v1/payments/{booking['payment']['tx_ref']}", expect=200, by=operator)["refunds"]
+    [refund] = stored(client, booking)["payment"]["refunds"]
     assert refund["reason"] == "The water was cold."
 
 
-def test_a_contact_is_corrected(visitor: Visitor, client: ScenarioClient) -> None:
-    booking = confirmed(client)
-    page = sign_in(visitor, f"{client.api}/ops")
-    page.goto(f"{client.api}/ops#/booking/{booking['booking_id']}")
-    page.get_by_role("button", name="Correct the contact").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("E-mail").fill("not@an-address")
-    dialog.get_by_role("button", name="Correct the contact").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("contact.email")
-    visitor.wrong.clear()  # the browser says that a call was refused
+def test_a_stale_page_is_told_and_nothing_typed_is_lost(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    page = open_booking(desk, booking)
+    operator = client.sign_in("operator-2", "operator")
+    path = f"/v1/ops/bookings/{booking['booking_id']}/notes"
+    client.call("POST", path, body={"note": "Somebody else was here."}, expect=201, by=operator)
+
+    dialog = press(page, "Correct the contact")
     dialog.get_by_label("E-mail").fill("corrected@gmail.com")
     dialog.get_by_role("button", name="Correct the contact").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Somebody changed this meanwhile")
+    refused(desk)
+    expect(dialog.get_by_text("What you typed is still here")).to_be_visible()
+    expect(dialog.get_by_label("E-mail")).to_have_value("corrected@gmail.com")
+    desk.look("ops-stale", title=f"Booking · {OPS}")
+    assert stored(client, booking)["contact"]["email"] != "corrected@gmail.com"
+
+    dialog.get_by_label("E-mail").fill("not@an-address")
+    dialog.get_by_role("button", name="Correct the contact").click()
+    expect(dialog.locator(".field", has=page.get_by_label("E-mail")).get_by_role("alert")).to_be_visible()
+    expect(dialog.get_by_label("E-mail")).to_be_focused()
+    refused(desk)
+    dialog.get_by_label("E-mail").fill("corrected@gmail.com")
+    dialog.get_by_role("button", name="Correct the contact").click()
+    expect(dialog).to_be_hidden()
     expect(page.get_by_text("corrected@gmail.com").first).to_be_visible()
+    expect(page.get_by_text("Somebody else was here.").first).to_be_visible()
 
 
-def test_a_statement_is_matched_and_a_listing_closed(visitor: Visitor, client: ScenarioClient) -> None:
-    booking = confirmed(client)
-    page = sign_in(visitor, f"{client.api}/ops")
-    page.get_by_role("link", name="Matching").click()
-    page.get_by_role("button", name="Match", exact=True).click()
-    expect(page.get_by_role("heading", name="Lines")).to_be_visible()
-    expect(page.get_by_text("matched", exact=True).first).to_be_visible()
-    visitor.look("ops-matching", title="Guzo: operators")
+def test_notes_letters_disputes_and_a_cancellation(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    page = open_booking(desk, booking)
+    page.get_by_label("New note, for operators").fill("She comes late.")
+    page.get_by_role("button", name="Add the note").dblclick()
+    expect(page.get_by_role("heading", name="Notes (1)")).to_be_visible()
 
-    page.get_by_role("link", name="Listings").click()
-    page.get_by_label("Listing", exact=True).fill(booking["listing_id"])
-    page.get_by_role("button", name="Show").click()
-    page.get_by_role("button", name="Close the listing").click()
+    dialog = press(page, "Send again")
+    dialog.get_by_label("Note").fill("She asked for it.")
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_text("If you press on:")).to_be_visible()
+    dialog.get_by_role("button", name="Send again now").click()
+    expect(dialog).to_be_hidden()
+    client.wait_until_idle()
+    assert stored(client, booking)["messages"][0]["resends"] == 1
+
+    open_booking(desk, booking)
+    page.reload()
+    sign_in(page)
+    open_booking(desk, booking)
+    dialog = press(page, "Enter a dispute")
+    dialog.get_by_label("Reason").fill("The card's owner does not know it.")
+    dialog.get_by_label("To be answered by").fill("2031-01-20T16:00")
+    dialog.get_by_label("Note").fill("The gateway wrote.")
+    dialog.get_by_role("button", name="See what would be").click()
+    dialog.get_by_role("button", name="Enter a dispute now").click()
+    expect(dialog).to_be_hidden()
+    go(desk, "disputes")
+    expect(page.get_by_text("d left").first).to_be_visible()
+    desk.look("ops-disputes", title=f"Disputes · {OPS}")
+
+    go(desk, "today")
+    item = page.locator("tr[data-row]", has_text=booking["booking_id"])
+    expect(item).to_contain_text("ETB 7,350.00")
+    desk.look("ops-attention", title=f"Today · {OPS}")
+    item.get_by_role("button", name="It is answered").click()
     dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("Sent.")
+    dialog.get_by_role("button", name="It is answered").click()
+    expect(dialog).to_be_hidden()
+    expect(item).to_have_count(0)
+    go(desk, "disputes")
+    dialog = press(page, "Close the dispute")
+    dialog.get_by_label("Note").fill("We won.")
+    dialog.get_by_role("button", name="See what would be").click()
+    dialog.get_by_role("button", name="Close the dispute now").click()
+    expect(page.get_by_text("Nobody disputes a payment.")).to_be_visible()
+
+    open_booking(desk, booking)
+    dialog = press(page, "Cancel the booking")
+    dialog.get_by_label("Reason").fill("The roof leaks.")
+    dialog.get_by_role("button", name="Cancel the booking").click()
+    expect(dialog).to_be_hidden()
+    assert stored(client, booking)["status"] == "cancelled"
+
+
+def test_money_that_does_not_match_is_decided(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client, pays=False)
+    page = open_booking(desk, booking)
+    press(page, "Ask the gateway").get_by_role("button", name="Ask the gateway").click()
+    expect(page.get_by_text("Held and not paid.")).to_be_visible()
+    with client.switches(verify="wrong_amount"):
+        client.pay_at_gateway(booking["payment"]["tx_ref"])
+    go(desk, "today")
+    item = page.locator("tr[data-row]", has_text=booking["booking_id"])
+    item.get_by_role("button", name="Decide").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("As", exact=True).select_option("refund")
+    dialog.get_by_label("Note").fill("Too little.")
+    dialog.get_by_role("button", name="Decide").click()
+    expect(dialog).to_be_hidden()
+    expect(item).to_have_count(0)
+    assert len(stored(client, booking)["payments"][0]["refunds"]) == 1
+
+
+def test_a_statement_is_matched_a_host_paid_and_a_listing_closed(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    page = go(desk, "matching")
+    page.get_by_role("button", name="Match", exact=True).click()
+    expect(page.get_by_role("heading", name="Lines of the statement")).to_be_visible()
+    expect(page.get_by_text("matched", exact=True).first).to_be_visible()
+    desk.look("ops-matching", title=f"Matching · {OPS}")
+    go(desk, "ledger")
+    expect(page.get_by_role("heading", name="Totals")).to_be_visible()
+    desk.look("ops-ledger", title=f"Ledger · {OPS}")
+
+    go(desk, f"listings/{booking['listing_id']}")
+    dialog = press(page, "Close the listing")
     dialog.get_by_label("Bookings to come").select_option("yes")
     dialog.get_by_label("Reason").fill("The host leaves.")
-    dialog.get_by_role("button", name="Close the listing").click()
-    expect(dialog.get_by_text("ETB 7,350.00")).to_be_visible()
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_text("ETB 7,350.00").first).to_be_visible()
     assert client.call("GET", f"/v1/listings/{booking['listing_id']}", expect=200)["status"] == "open"
-    dialog.get_by_role("button", name="Close the listing").click()
+    dialog.get_by_role("button", name="Close the listing now").click()
     expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Open it again")).to_be_visible()
+    desk.look("ops-listing", title=f"Listings · {OPS}")
     assert client.call("GET", f"/v1/listings/{booking['listing_id']}", expect=200)["status"] == "closed"
+    press(page, "Open it again").get_by_role("button", name="Open it again").click()
+    expect(page.locator("h2 .status", has_text="open")).to_be_visible()
+
+    page.get_by_role("link", name=f"host-1-{client.suffix}").click()
+    dialog = press(page, "Mark as paid")
+    dialog.get_by_label("Amount").fill("1,200.50")
+    dialog.get_by_label("The bank’s reference").fill("FT27001ABC")
+    dialog.get_by_label("Note").fill("January.")
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_text("ETB 1,200.50")).to_be_visible()
+    dialog.get_by_role("button", name="Mark as paid now").click()
+    expect(page.get_by_text("FT27001ABC")).to_be_visible()
+    desk.look("ops-host", title=f"Hosts · {OPS}")
+    dialog = press(page, "It was not paid")
+    dialog.get_by_label("Note").fill("A mistake.")
+    dialog.get_by_role("button", name="See what would be").click()
+    dialog.get_by_role("button", name="It was not paid now").click()
+    expect(page.get_by_text("payout taken back")).to_be_visible()
 
 
-def test_pages_without_anything_say_so(visitor: Visitor, client: ScenarioClient) -> None:
-    page = sign_in(visitor, f"{client.api}/ops")
-    for menu, empty in (
-        ("Disputes", "Nobody disputes a payment."),
-        ("Arrivals", "Arrivals"),
-        ("Ledger", "Totals"),
-        ("Matching", "Match a gateway’s statement"),
-        ("Hosts", "Host (the token’s sub)"),
-        ("Listings", "Listing"),
-        ("Accounts", "Account (the token’s sub)"),
+def test_an_account_is_blocked_raised_and_unblocked(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    sub = f"guest-console-{client.suffix}"
+    page = go(desk, f"accounts/{sub}")
+    expect(page.get_by_text("may book", exact=True)).to_be_visible()
+    for label, then in (("Block", "blocked"), ("Unblock", "may book"), ("Set its limits", "may book")):
+        dialog = press(page, label)
+        if label == "Set its limits":
+            dialog.get_by_label("Unpaid bookings at once").fill("9")
+        dialog.get_by_label("Note").fill("As agreed.")
+        dialog.get_by_role("button", name="See what would be").click()
+        dialog.get_by_role("button", name=f"{label} now").click()
+        expect(page.locator("main .facts").first.get_by_text(then, exact=True)).to_be_visible()
+    desk.look("ops-account", title=f"Accounts · {OPS}")
+    operator = client.sign_in("operator-1", "operator")
+    account = client.call("GET", f"/v1/ops/accounts/{sub}", expect=200, by=operator)
+    assert [act["act"] for act in account["acts"]][-3:] == ["block", "unblock", "limits"]
+    assert booking["booking_id"] in str(account["bookings"])
+
+
+def test_every_page_in_both_languages_and_what_says_that_there_is_nothing(
+    desk: Visitor, client: ScenarioClient
+) -> None:
+    page = go(desk, "arrivals/2026-01-01")
+    expect(page.get_by_text("Nobody arrives, stays or departs.")).to_be_visible()
+    go(desk, "ledger/2024-01-01/2024-01-31")
+    expect(page.get_by_text("No money moved.").first).to_be_visible()
+    booking = booked(client)
+    page.get_by_role("button", name="አማርኛ").click()
+    for address, title in (
+        ("today", "ዛሬ"),
+        ("search", "ፍለጋ"),
+        ("bookings", "ማስያዣዎች"),
+        ("arrivals", "የሚደርሱ"),
+        ("hosts", "አከራዮች"),
+        ("accounts", "መለያዎች"),
+        (f"booking/{booking['booking_id']}", "ቦታ ማስያዝ"),
     ):
-        page.get_by_role("link", name=menu, exact=True).click()
-        expect(page.get_by_text(empty).first).to_be_visible()
+        go(desk, address)
+        name = f"ops-{address.partition('/')[0]}-am"
+        desk.look(name, title=f"{title} · ጉዞ ለባልደረቦች", language="am")
+    page.get_by_role("button", name="English").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    desk.look("ops-sign-in", title=f"Sign in · {OPS}")
+    sign_in(page)
 
 
-def test_a_host_sees_who_comes_and_closes_a_night(visitor: Visitor, client: ScenarioClient) -> None:
-    host = client.sign_in("host-console", "host")
+def test_a_host_sees_who_comes_and_changes_nights(visitors: Callable[..., Visitor], client: ScenarioClient) -> None:
+    visitor = visitors()
+    host, guest = client.sign_in("host-console", "host"), client.sign_in("guest-host")
     listing = client.publish(host)
+    today = client.today()
+    booking = client.book(guest, listing, check_in=today.isoformat())
+    client.pay_at_gateway(booking["payment"]["tx_ref"])
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
+    client.wait_until_idle()
     page = visitor.open(f"{client.api}/host")
-    page.get_by_text("With an access token").click()
-    page.get_by_label("Access token").fill(host.token)
-    page.get_by_role("button", name="Sign in").last.click()
-    expect(page.get_by_role("heading", name="Arrivals")).to_be_visible()
-    visitor.look("host-today", title="Guzo: hosts")
+    with_token(page, host)
+    expect(page.get_by_role("heading", name="Arrive today (1)")).to_be_visible()
+    expect(page.get_by_role("link", name="Call")).to_have_attribute("href", f"tel:{booking['contact']['phone']}")
+    visitor.look("host-today", title=f"Today · {HOST}")
     page.get_by_role("button", name="አማርኛ").click()
-    expect(page.get_by_role("link", name="ዛሬ")).to_be_visible()
+    expect(page.get_by_role("heading", name="ዛሬ የሚደርሱ (1)")).to_be_visible()
+    visitor.look("host-today-am", title="ዛሬ · ጉዞ ለአከራዮች", language="am")
     page.get_by_role("button", name="English").click()
 
-    page.goto(f"{client.api}/host#/calendar/{listing['listing_id']}")
-    page.get_by_role("button", name="Close nights").click()
-    page.get_by_role("dialog").get_by_role("button", name="Close nights").click()
-    expect(page.get_by_role("cell", name="closed").first).to_be_visible()
-    visitor.look("host-calendar", title="Guzo: hosts")
+    go(visitor, f"calendar/{listing['listing_id']}")
+    night = page.locator("button.night").last
+    night.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("These nights").select_option("yes")
+    dialog.get_by_role("button", name="Change nights").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("button.night.closed")).to_have_count(1)
+    visitor.look("host-calendar", title=f"Calendar · {HOST}")
+
+    for address, title in (("listings", "Listings"), ("statement", "Statement"), ("profile", "Profile")):
+        go(visitor, address)
+        visitor.look(f"host-{address}", title=f"{title} · {HOST}")
+    dialog = press(page, "Change")
+    dialog.get_by_label("Telephone").fill("0911223344")
+    dialog.get_by_role("button", name="Change").click()
+    expect(page.get_by_text("0911223344").first).to_be_visible()
+
+    go(visitor, "bookings")
+    visitor.look("host-bookings", title=f"Bookings · {HOST}")
+    dialog = press(page, "Cancel the booking")
+    dialog.get_by_label("Reason").fill("The roof leaks.")
+    dialog.get_by_role("button", name="Cancel the booking").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("cancelled", exact=True)).to_be_visible()

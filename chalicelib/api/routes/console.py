@@ -16,15 +16,25 @@ from chalicelib.api.local_examples import HOST, OPERATOR
 routes = Blueprint(__name__)
 
 _CSS, _JS = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
-FILES: Mapping[str, str] = {
-    "console.css": _CSS,
-    "session.js": _JS,
-    "shell.js": _JS,
-    "ui.js": _JS,
-    "words.js": _JS,
-    "ops.js": _JS,
-    "host.js": _JS,
-}
+_MODULES = (
+    "session",
+    "shell",
+    "ui",
+    "act",
+    "chart",
+    "statements",
+    "words",
+    "ops",
+    "ops-today",
+    "ops-lists",
+    "ops-booking",
+    "ops-acts",
+    "ops-money",
+    "ops-accounts",
+    "host",
+    "host-calendar",
+)
+FILES: Mapping[str, str] = {"console.css": _CSS} | {f"{name}.js": _JS for name in _MODULES}
 """What ``/console/{file}`` gives out, and nothing else: the media type of each."""
 
 
@@ -45,6 +55,7 @@ def hosts_console(call: Call) -> Answer:
     "GET",
     "/console/{file}",
     uses_store=False,
+    cached=True,
     outcomes=(Outcome(texts=("text/css", "text/javascript")),),
     refuses=("route_not_found",),
 )

@@ -12,10 +12,18 @@ export class Refused extends Error {
     this.code = problem.code;
     this.errors = problem.errors ?? [];
     this.requestId = problem.requestId;
+    this.problem = problem;
   }
 }
 
-export async function call(method, path, { body, key, etag } = {}) {
+// What is read, with the tag of its version, for the If-Match of the acts on it.
+export async function read(path) {
+  const tags = {};
+  const value = await call("GET", path, { tags });
+  return { value, etag: tags.etag };
+}
+
+export async function call(method, path, { body, key, etag, tags = {} } = {}) {
   const headers = { Authorization: `Bearer ${accessToken}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
@@ -25,14 +33,15 @@ export async function call(method, path, { body, key, etag } = {}) {
     // What an act has just changed is read again, not taken from what the browser kept of the catalogue.
     answer = await fetch(base + path, { method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
-    throw new Refused({ code: "offline", detail: "The API cannot be reached. Nothing is known to be written." });
+    throw new Refused({ code: "offline" });
   }
+  tags.etag = answer.headers.get("ETag");
   const text = await answer.text();
   const json = (answer.headers.get("Content-Type") ?? "").includes("json");
   const told = json && text ? JSON.parse(text) : text;
   if (answer.ok) return told;
   if (answer.status === 401) signOut();
-  throw new Refused({ ...(json ? told : { title: `HTTP ${answer.status}` }), requestId: answer.headers.get("X-Request-Id") });
+  throw new Refused({ ...(json ? told : { code: `http_${answer.status}` }), requestId: answer.headers.get("X-Request-Id") });
 }
 
 export async function pages(path, most = 1000) {
@@ -53,7 +62,7 @@ export async function signInHere() {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ sub, groups: [group], email: `${sub}@guzo.example` }),
   });
-  if (!answer.ok) throw new Error(`The issuer answers ${answer.status}.`);
+  if (!answer.ok) throw new Refused({ code: "no_token" });
   accessToken = (await answer.json()).token;
 }
 
@@ -86,8 +95,8 @@ export async function comeBack() {
   sessionStorage.removeItem("sign-in");
   if (!query.has("code") && !query.has("error")) return;
   history.replaceState(null, "", location.pathname);
-  if (!kept || query.get("state") !== kept.state) throw new Error("This sign-in was not begun here. Sign in again.");
-  if (query.has("error")) throw new Error(query.get("error_description") ?? query.get("error"));
+  if (!kept || query.get("state") !== kept.state) throw new Refused({ code: "foreign_sign_in" });
+  if (query.has("error")) throw new Refused({ code: "no_token", detail: query.get("error_description") ?? query.get("error") });
   const { token_endpoint: endpoint } = await discover();
   const answer = await fetch(endpoint, {
     method: "POST",
@@ -97,6 +106,6 @@ export async function comeBack() {
       code_verifier: kept.verifier,
     }),
   });
-  if (!answer.ok) throw new Error("The issuer gave no token. Sign in again.");
+  if (!answer.ok) throw new Refused({ code: "no_token" });
   accessToken = (await answer.json()).access_token;
 }
