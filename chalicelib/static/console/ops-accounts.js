@@ -40,7 +40,7 @@ export function listingsPage([listingId = ""]) {
   const find = async ({ listing: name }, again) => {
     const path = `/v1/ops/listings/${id(name)}`;
     const { value: listing, etag } = await read(`/v1/listings/${id(name)}`);
-    const state = await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
+    const state = listing.status === "open" ? null : await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
     const own = { thing: `/v1/listings/${id(name)}`, etag, now: (now) => status(now.status), done: again };
     const options = ["no", "yes"].map((value) => [value, t(`cancel_all.${value}`)]);
     return [h("h2", {}, listing.title, " ", status(listing.status)), facts([[t("fact.city"), listing.city], [t("field.host"), h("a", { href: `#/hosts/${id(listing.host_id)}` }, listing.host_id)], [t("column.price"), money(listing.nightly_price)], [t("column.units"), String(listing.units)]]),

@@ -37,7 +37,7 @@ export async function todayPage(_args, show) {
   const span = `from=${dayBefore(DAYS - 1)}&to=${today()}`;
   return [
     later(pages("/v1/ops/attention", 200).then((items) => attention(items, show))),
-    later(call("GET", "/health").then(health)),
+    later(call("GET", "/v1/ops/health").then(health)),
     later(Promise.all([call("GET", `/v1/ops/report?${span}`).catch(mayNot), call("GET", `/v1/ops/statistics?${span}`)]).then(([report, found]) => charts(report, found))),
   ];
 }

@@ -446,6 +446,7 @@ const WORDS = {
   "is.payment_reversed": ["payment taken back", "የተወሰደ ክፍያ"],
   "is.orphan": ["money without a booking", "ማስያዣ የሌለው ገንዘብ"],
   "is.failing": ["fails again and again", "ደጋግሞ አልተሳካም"],
+  "is.invariant": ["does not add up", "አይጣጣምም"],
   "is.unreadable": ["cannot be read", "ሊነበብ አልተቻለም"],
   "is.arrives": ["arrives", "ይደርሳሉ"],
   "is.stays": ["is there", "አሉ"],
