@@ -69,6 +69,7 @@ class DeploymentScenario:
         self.cancel_another(listing)
         self.check_lists()
         self.run_sweep()
+        self.watch()
         self.fly_canary()
         self.check_queues_and_logs()
 
@@ -222,6 +223,21 @@ class DeploymentScenario:
         """Invoke the sweep as the schedule does."""
         self._invoke("Sweep")
         say("the sweep runs")
+
+    def watch(self) -> None:
+        """Invoke the watch as its schedule does: it checks what this scenario has stored, and finds it sound."""
+        operator = self._deployment.issuer.token("operator-1", groups=("operator",))
+        self._invoke("Watch")
+        told = self._call("GET", "/v1/ops/health", token=operator, expect=200)
+        check("the daily check is finished", told["last_check"]["finished_at"] is not None, True)
+        found = {name: told["last_check"][name] for name in ("findings", "unreadable")}
+        check("what the daily check finds", found, {"findings": 0, "unreadable": 0})
+        check(
+            "what the stage fares by is known",
+            (told["payments_paid"] > 0, told["last_sweep_at"] is None),
+            (True, False),
+        )
+        say("the watch has checked what is stored, and operators see how the stage fares")
 
     def fly_canary(self) -> None:
         """Invoke the canary as its schedule does, where the stage has one."""

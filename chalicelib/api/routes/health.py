@@ -65,7 +65,7 @@ class CheckOut(msgspec.Struct, frozen=True):
     finished_at: Instant | None
     """When it was finished; null while it is under way."""
     checked: int
-    """How many bookings were looked at."""
+    """How many looks at bookings it took: one that was made and paid since the last check is looked at twice."""
     findings: int
     """How much was found that was not known before; each is on the attention list."""
     unreadable: int
