@@ -1,7 +1,7 @@
 """Running counts of this process that are not stored yet: how the gateways answered, how payments fare.
 
-A process hands them over once a minute at most (``take``), so that they cost one write unit a minute and process,
-however many calls it makes. What a process counted in its last minute is lost with it: the counts show a stage's
+A process hands them over every ten seconds at most (``take``), so that they cost it six write units a minute, however
+many calls it makes. What a process counted in its last ten seconds may be lost with it: the counts show a stage's
 health, and nothing is decided by a single one.
 """
 
@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-HANDED_OVER_EVERY = 60.0
-"""Seconds."""
+HANDED_OVER_EVERY = 10.0
+"""Seconds: less than a guest needs from her link to her payment, which one process may count both."""
 
 
 class Counters:
@@ -30,7 +30,7 @@ class Counters:
             self._counts[name] += 1
 
     def take(self) -> dict[str, int]:
-        """Everything counted since, to be stored; nothing while the last time is less than a minute ago."""
+        """All that was counted since, to be stored; nothing sooner than ``HANDED_OVER_EVERY`` after the last time."""
         with self._lock:
             now = time.monotonic()
             rests = self._taken_at is not None and now - self._taken_at < HANDED_OVER_EVERY

@@ -1,4 +1,4 @@
-"""Running counts of a process, handed over once a minute at most."""
+"""Running counts of a process, handed over every ten seconds at most."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return at
 
 
-def test_counts_are_handed_over_at_once_and_then_once_a_minute(now: list[float]) -> None:
+def test_counts_are_handed_over_at_once_and_then_every_ten_seconds(now: list[float]) -> None:
     counters = Counters()
     assert counters.take() == {}
     counters.add("opened")
     assert counters.take() == {"opened": 1}
     counters.add("opened")
-    now[0] += 59.9
+    now[0] += 9.9
     assert counters.take() == {}
     now[0] += 0.1
     counters.add("opened")
@@ -41,7 +41,7 @@ def test_what_was_given_back_is_counted_again(now: list[float]) -> None:
     counters.add("paid")
     counters.give_back(counters.take())
     counters.add("paid")
-    now[0] += 60
+    now[0] += 10
     assert counters.take() == {"paid": 2}
 
 
@@ -69,7 +69,7 @@ def test_what_the_store_does_not_take_waits(monkeypatch: pytest.MonkeyPatch, now
     ports.run_before("watch.add_counts", raises(StoreBusy()))
     keep_counts(ports)
     assert "counts_not_kept" in ports.observe.events
-    now[0] += 60
+    now[0] += 10
     keep_counts(ports)
     assert ports.watch.counts([health.slot_of(ports.clock.now())]) == {health.slot_of(ports.clock.now()): {"opened": 1}}
 

@@ -62,11 +62,13 @@ def ours(bookings: float, *, production: bool = True, user_pool: bool = True) ->
     calls = bookings * use["calls of the API"]
     asked = bookings * use["calls with a token"] / 2
     ticks = DAYS * 24 * 60
-    executions = calls + asked + ticks + bookings * use["messages"]
+    watches = ticks / 5
+    executions = calls + asked + ticks + watches + bookings * use["messages"]
     gigabyte_seconds = (
         calls * use["seconds of the API's function a call"] * 0.5
         + asked * 0.05 * 0.25
         + ticks * 0.2 * 0.25
+        + watches * 0.25
         + bookings * use["messages"] * 0.7 * 0.25
     )
     stored = bookings * 12 * use["bytes kept"] / GB
@@ -77,8 +79,10 @@ def ours(bookings: float, *, production: bool = True, user_pool: bool = True) ->
         Line("Lambda", executions * price("Lambda, requests") + gigabyte_seconds * price("Lambda, arm64")),
         Line(
             "DynamoDB",
-            bookings * use["write units"] * price("DynamoDB, writes")
-            + (bookings * use["read units"] + ticks * 4) * price("DynamoDB, reads")
+            # Each booking is counted in three invocations, and the sweep notes that it ran; the watch reads the counts
+            # of two hours, and its check each booking with its lines and nights three times.
+            (bookings * (use["write units"] + 3) + ticks) * price("DynamoDB, writes")
+            + (bookings * (use["read units"] + 15) + ticks * 4 + watches * 32) * price("DynamoDB, reads")
             + stored * price("DynamoDB, storage and recovery"),
         ),
         Line("SQS", (polls + 3 * bookings * use["messages"] + ticks) * price("SQS")),

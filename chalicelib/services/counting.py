@@ -8,7 +8,7 @@ from chalicelib.services.ports import Ports, StoreBusy
 
 
 def keep_counts(ports: Ports) -> None:
-    """Store this process's running counts, once a minute at most; what the store does not take waits. Never raises."""
+    """Store what this process has counted, every ten seconds at most; what cannot be stored waits. Never raises."""
     taken = counters.take()
     if not taken:
         return

@@ -234,7 +234,7 @@ class DeploymentScenario:
         check("what the daily check finds", found, {"findings": 0, "unreadable": 0})
         check(
             "what the stage fares by is known",
-            (told["payments_paid"] > 0, told["last_sweep_at"] is None),
+            (told["payments_opened"] > 0, told["last_sweep_at"] is None),
             (True, False),
         )
         say("the watch has checked what is stored, and operators see how the stage fares")

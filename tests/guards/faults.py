@@ -130,7 +130,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "an orphan's second acknowledgement stands",
         "adapters.dynamodb.bookings",
-        "DynamoBookings.acknowledge_orphan",
+        "acknowledge_item",
         edits.without_keyword("update", "condition"),
         _STORE,
     ),
@@ -521,7 +521,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a full queue is filled each minute again",
         "services.sweep",
-        "sweep",
+        "_enqueue_due",
         edits.without_if("WINDOW"),
         "tests/services/test_sweep.py",
     ),

@@ -79,7 +79,7 @@ class CheckOut(msgspec.Struct, frozen=True):
 
 
 class StageHealthOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How the stage fares. What was counted in the last minute may still be missing."""
+    """How the stage fares. What was counted a moment ago may still be missing."""
 
     at: Instant
     """The end of the time that was counted."""
