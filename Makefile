@@ -3,6 +3,7 @@
 
 STAGE ?= dev
 ARGS ?=
+JOBS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,8 +51,8 @@ record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pic
 incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it at a terminal, write docs/incidents.md (ARGS=--check)
 	@$(BIN)/python -m local.incidents.play $(ARGS)
 
-test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
-	@$(BIN)/python -m pytest -m "not races" $(ARGS)
+test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud (JOBS=2: in two processes; ARGS="-k refund -x": some)
+	@$(BIN)/python -m pytest -m "not races" $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup --no-loadscope-reorder) $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.stack.dynamodb_local fetch

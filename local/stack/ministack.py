@@ -6,7 +6,9 @@ versions to Guzo.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -22,6 +24,9 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
+PORTS = range(20_000, 32_000)
+"""Below those of outgoing connections: 32,768 and up on Linux, 49,152 and up elsewhere."""
+TRIES = 100
 STOPS_WITHIN = 30  # seconds; writing the state of many bookings takes some
 
 # What is taught to an emulator that runs functions, in its own process.
@@ -166,8 +171,13 @@ def interpreter() -> Path:
 
 
 def free_port() -> int:
-    """Return a port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of this machine that is free now.
+
+    It is none of those that the system hands out by itself, so that no connection takes it before its server does.
+    """
+    for _ in range(TRIES):
+        port = random.choice(PORTS)  # noqa: S311 - it need not be hard to guess
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise MiniStackError(f"there is no free port from {PORTS.start} to {PORTS.stop - 1}")

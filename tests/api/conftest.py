@@ -30,7 +30,9 @@ def _is_whole(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
     """Every file here is run, by this process, and none only in part."""
     files = {item.path for item in items if item.path.parent == FOLDER}
     parted = config.option.keyword or any("::" in argument for argument in config.args)
-    return files >= set(FOLDER.glob("test_*.py")) and not parted and not hasattr(config, "workerinput")
+    # One of several processes is given the whole folder only where what belongs together is kept so.
+    scattered = hasattr(config, "workerinput") and not config.option.loadgroup
+    return files >= set(FOLDER.glob("test_*.py")) and not parted and not scattered
 
 
 @pytest.fixture(scope="package")

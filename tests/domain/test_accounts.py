@@ -143,6 +143,9 @@ def test_who_paid_once_may_hold_five_times_as_much() -> None:
         ([90] * 20 + [30] * 9, None),
         ([59, *[5] * 9], MINUTE),
         ([5] * 12, 55 * MINUTE),
+        # An account whose caps were lowered has made more than it may.
+        ([50] * 2 + [5] * 10, 55 * MINUTE),
+        ([24 * 60 - 1] * 5 + [120] * 30, 22 * 60 * MINUTE),
         ([24 * 60 - 1] * 30, MINUTE),
         ([24 * 60] * 30, None),
         ([24 * 60 - 1] * 20 + [120] * 10, MINUTE),
@@ -266,6 +269,27 @@ def test_late_money_for_a_hold_that_ran_out_clears_too(availability: Availabilit
     cleared = after(account, *made.values(), late, now=late.updated_at)
     assert (cleared.lapses, cleared.paused_until) == ((), None)
     assert cleared.has_paid is (availability is Availability.FREE)
+
+
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        ("", 0), ("L", 1), ("LL", 2), ("P", 0), ("LP", 0), ("PL", 1), ("LPL", 1), ("PLP", 0), ("LPLP", 0), ("PPL", 1),
+        ("PLLP", 0), ("LPLPL", 1), ("PLPLL", 2),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("turned", [False, True])
+def test_only_what_lapsed_after_the_latest_payment_counts(events: str, left: int, *, turned: bool) -> None:
+    account, made = Account(), []
+    for number, event in enumerate(events):
+        at = NOW + (1 + number) * MINUTE
+        booking = given_up(f"{number}", at) if event == "L" else paid(opened(a_booking(key=f"{number}")), now=at)
+        made.append(booking)
+    for booking in reversed(made) if turned else made:
+        account = held(account, booking)
+    account = after(account, *made, now=NOW + HOUR)
+    assert len(account.lapses) == left
+    assert account.has_paid is ("P" in events)
 
 
 def test_what_lapses_after_a_payment_counts_anew() -> None:

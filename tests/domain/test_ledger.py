@@ -50,6 +50,15 @@ def test_a_fee_that_is_not_known_is_not_nothing() -> None:
     assert (row.fees, row.fees_unknown, row.net) == (0, 1, Money(735000, "ETB"))
 
 
+@pytest.mark.parametrize("kind", ["refund", "reversal", "dispute", "dispute_won"])
+def test_what_has_no_fee_of_its_own_leaves_none_unknown(kind: Any) -> None:
+    [line] = lines_of(paid_with(fee=None))
+    moved = replace(line, kind=kind, line_id=f"{line.tx_ref}.{kind}", gross=Money(-100, "ETB"))
+    assert moved.net == moved.gross
+    [row] = add_up([line, moved, moved])
+    assert (row.fees_unknown, row.counts) == (1, {"payment": 1, kind: 2})
+
+
 @pytest.mark.parametrize(
     ("zone", "day"), [(ADDIS, date(2027, 1, 3)), ("UTC", date(2027, 1, 2)), ("Pacific/Kiritimati", date(2027, 1, 3))]
 )

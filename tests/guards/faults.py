@@ -525,6 +525,44 @@ FAULTS: tuple[Fault, ...] = (
         edits.without_if("WINDOW"),
         "tests/services/test_sweep.py",
     ),
+    _fault(
+        "letters to who paid are few once the stay is cancelled",
+        "services.deliver",
+        "_counted",
+        edits.instead("was_paid", "holds_nights"),
+        "tests/services/test_letters_counted.py",
+    ),
+    # What hosts are owed, and what goes back by a person.
+    _fault(
+        "a person gives back what the gateway took back already",
+        "domain.refunds",
+        "check_undisputed",
+        edits.computed_if("at_risk", "payment.is_disputed"),
+        "tests/domain/test_disputes.py",
+    ),
+    _fault(
+        "a host is owed a stay by the day of another zone",
+        "services.operators.payouts",
+        "_today",
+        edits.computed("ports.clock.now().date()"),
+        "tests/services/test_stage_days.py",
+    ),
+    _fault(
+        "the commission entered last counts for every day",
+        "domain.statements",
+        "commission_on",
+        edits.computed(
+            "([otherwise] + [each.commission for each in entries if each.kind == 'commission' and each.on <= day])[-1]"
+        ),
+        "tests/services/test_payouts.py",
+    ),
+    _fault(
+        "a closing counts what went back before it",
+        "domain.closing",
+        "batch_done",
+        edits.without_operand("pass_begun_at"),
+        "tests/services/test_closing.py",
+    ),
     # Who may do and see what.
     _fault(
         "a stranger reads a booking",

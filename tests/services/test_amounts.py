@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.cancellation import back_if_cancelled
 from chalicelib.domain.errors import RefundExceedsPayment
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
@@ -107,6 +108,17 @@ def test_what_cancelling_gives_back(harness: Harness, ports: Fakes, row: Row, wh
     cancelled, _ = cancel(ports, who, FIRST, reason="Plans changed.")
     refunds = cancelled.refunds[bool(row.before) :]
     assert [each.amount for each in refunds] == [Money(given, row.received.currency)] * bool(given)
+
+
+@pytest.mark.parametrize("share", list(DAYS))
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_what_cancelling_would_give_back_is_told_before_and_until_when(harness: Harness, row: Row, share: str) -> None:
+    booking = accepted(harness, row)
+    back, changes_at = back_if_cancelled(booking, now=booking.check_in_at - DAYS[share])
+    assert back == Money(getattr(row, share), row.received.currency)
+    # Where nothing is left, nothing changes.
+    until = {"all": timedelta(days=5), "half": timedelta(hours=24)}.get(share)
+    assert changes_at == (booking.check_in_at - until if until and row.others else None)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -155,6 +155,23 @@ def test_when_the_gateway_is_asked_about_it(attempt: Attempt) -> None:
     assert max(later - earlier for earlier, later in pairwise(looks)) <= timedelta(hours=6)
 
 
+@pytest.mark.parametrize("minutes", [4, 12, 40, 200])
+def test_when_the_gateway_is_asked_about_it_once_the_hold_is_over(
+    made: Callable[..., str], minutes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.HOLD_ENDS", OPENED + timedelta(minutes=minutes))
+    looks = []
+    for each in (the_only, made):
+        harness = Harness()
+        attempt = Attempt(harness, each(harness, open_it))
+        looks.append(attempt.looks())
+        harness.advance(hours=73)
+        assert (attempt.status, attempt.booking.status) == ("expired", "expired")
+    assert looks[1] == looks[0]
+    assert timedelta(minutes=minutes) in looks[0]
+    assert looks[0][-1] == timedelta(hours=72)
+
+
 @pytest.mark.parametrize(("age", "shown"), [(timedelta(0), True), (WINDOW - MS, True), (WINDOW, False)])
 def test_how_long_its_link_is_shown(attempt: Attempt, age: timedelta, *, shown: bool) -> None:
     attempt.move_to(age)

@@ -15,10 +15,12 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.timing import HOLD_IN_FLIGHT
 from chalicelib.services import hosting
 from chalicelib.services.access import Principal
+from chalicelib.services.cancel import cancel
 from chalicelib.services.operators import closing
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.closing import ClosingReport, close, progress, reopen
 from chalicelib.services.ports import AttentionEntry, Fault, Page, StoreBusy, Task
+from chalicelib.services.refunds import refund
 from chalicelib.services.sweep import process_task, sweep
 from tests.builders import a_stay
 from tests.call_log import raises
@@ -98,6 +100,20 @@ def test_every_booking_to_come_is_cancelled_with_all_back(harness: Harness, port
     assert done.closing.finished_at is not None
     assert (done.expected, done.returns, done.bookings) == (0, (), ())
     harness.check_invariants()
+
+
+def test_what_went_back_before_is_not_the_closings(harness: Harness, ports: Fakes) -> None:
+    partly, gone = booked(harness, 14), booked(harness, 15)
+    refund(ports, OPERATOR, partly.payments[0].tx_ref, amount=1000, reason="a broken shower", key="r")
+    cancel(ports, Principal(gone.guest_id), gone.booking_id, reason="Plans changed.")
+    assert harness.stored_booking(gone).refunds
+    ports.clock.move(minutes=1)
+    report = shut(harness)
+    assert (report.expected, report.returns) == (1, (Money(PRICE - 1000, "ETB"),))
+    harness.advance(minutes=5)
+    done = told(harness).closing
+    assert done is not None
+    assert (done.cancelled, done.returned) == (1, (Money(PRICE - 1000, "ETB"),))
 
 
 def test_a_stay_that_has_begun_is_left_alone(harness: Harness, ports: Fakes) -> None:

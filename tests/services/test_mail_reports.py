@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.booking import OutboxEntry
 from chalicelib.domain.errors import (
     AddressSuppressed,
     BookingNotFound,
@@ -17,15 +18,19 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.host import Notify
 from chalicelib.domain.outbox import MAX_RESENDS
 from chalicelib.domain.suppression import MailReport
+from chalicelib.domain.timing import OUTBOX_MESSAGE
 from chalicelib.services import hosts
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
 from chalicelib.services.mail_reports import record_report
 from chalicelib.services.operators import attention as attending
 from chalicelib.services.operators.messages import Resent, resend
+from chalicelib.services.ports import MailBusy, MailRefused
 from tests.builders import HANNA
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 
@@ -195,6 +200,24 @@ def test_a_letter_whose_words_are_not_true_any_more_is_not_sent_again(sent: Harn
     known = ports.suppressions.find(HANNA.email)
     assert known is not None
     assert not known.is_lifted
+
+
+@pytest.mark.parametrize("busy", [0, 1, 25])
+def test_a_letter_that_is_sent_again_is_as_one_that_was_never_tried(harness: Harness, ports: Fakes, busy: int) -> None:
+    harness.confirmed_booking()
+    for _ in range(busy):
+        ports.run_before("mailer.send", raises(MailBusy()))
+        deliver(ports, FIRST, ("1",), first_delivery=True)
+    ports.run_before("mailer.send", raises(MailRefused()))
+    deliver(ports, FIRST, ("1",), first_delivery=True)
+    [refused, _] = harness.stored_booking(FIRST).letters
+    assert (refused.status, refused.why, refused.tries) == ("failed", "refused", busy)
+    again = send_again(ports).entry
+    fresh = OutboxEntry(entry_id="1", kind="booking_confirmed", due_at=ports.clock.now() + OUTBOX_MESSAGE)
+    assert again == replace(fresh, resends=1)
+    ports.queue.letters.clear()
+    # It waits for no pause of before.
+    assert deliver(ports, FIRST) == 2
 
 
 def test_a_letter_is_sent_again_so_often_and_no_more(sent: Harness, ports: Fakes) -> None:

@@ -104,6 +104,31 @@ def test_a_host_has_her_own_commission_from_a_day_on(ports: Fakes) -> None:
     assert len(ports.ledger.account(HOST)) == 2
 
 
+@pytest.mark.parametrize(
+    ("agreed", "charged"),
+    [
+        # From a day of January on, so many hundredths; entered in this order. What counts on the 20th and the 25th.
+        ([], [1000, 1000]),
+        ([(20, 500)], [500, 500]),
+        ([(21, 500)], [1000, 500]),
+        ([(26, 500)], [1000, 1000]),
+        ([(10, 500), (22, 200)], [500, 200]),
+        ([(22, 200), (10, 500)], [500, 200]),
+        ([(10, 500), (10, 200)], [200, 200]),
+        ([(22, 200), (22, 300), (10, 500)], [500, 300]),
+    ],
+)
+def test_the_commission_is_the_one_agreed_for_that_day_whenever_it_was_entered(
+    ports: Fakes, agreed: list[tuple[int, int]], charged: list[int]
+) -> None:
+    put(ports, *(a_line(day, gross=Money(10_000, "ETB"), fee=None, counts_on=date(2027, 1, day)) for day in (20, 25)))
+    for number, (day, hundredths) in enumerate(agreed):
+        on = date(2027, 1, day)
+        set_commission(ports, OPERATOR, HOST, commission=hundredths, on=on, note="As agreed.", key=f"{number}")
+        ports.clock.move(seconds=1)
+    assert [row.commission for row in statement(ports, JANUARY).stays] == charged
+
+
 def test_a_payout_is_marked_once_and_taken_back_by_another_entry(ports: Fakes) -> None:
     put(ports, a_line(1))
     assert paid(ports, 1, FEBRUARY, dry_run=True).amount == Money(1, "ETB")

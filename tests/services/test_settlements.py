@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -96,6 +96,21 @@ def test_what_the_gateway_lists(ports: Fakes, booking: Booking) -> None:
     assert made.complete
     # It stops at the first page that has nothing of the period, and reads the first one again.
     assert ports.call_log.names().count("gateway.transactions") == 4
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Africa/Addis_Ababa", -3), ("UTC", 0), ("America/Halifax", 4)])
+def test_the_days_that_are_pulled_are_the_stages(ports: Fakes, booking: Booking, zone: str, hours: int) -> None:
+    ports.rules = replace(ports.rules, time_zone=zone)
+    midnight = datetime(2027, 1, 2, tzinfo=UTC) + timedelta(hours=hours)
+    own = StatementRow(reference="APnew", status="paid", amount="1", currency="ETB")
+    # Each instant on a page of its own, newest first, about a day that begins and ends then.
+    instants = [timedelta(days=1), timedelta(hours=23, minutes=59), timedelta(), -timedelta(minutes=1)]
+    ports.gateway.listed = [
+        TransactionPage((replace(own, reference=f"AP{number}", at=midnight + at),), more=True)
+        for number, at in enumerate(instants)
+    ]
+    made = settled(ports, None)
+    assert sorted(each.reference for each in made.matches if each.verdict == "missing_here") == ["AP1", "AP2"]
 
 
 def test_a_list_that_breaks_off_is_incomplete_and_nothing_is_missing_there(ports: Fakes, booking: Booking) -> None:
