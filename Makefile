@@ -24,7 +24,7 @@ CLIENT_MODULES := tests/clients/node_modules/.installed
 OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record incidents benchmarks instructions test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record incidents benchmarks growth instructions test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -88,6 +88,10 @@ benchmarks: $(DEV) $(MINISTACK) $(PEER_PACKAGES) ## Measure answers, units and t
 
 instructions: $(DEV) $(MINISTACK) ## Compare a booking's instructions with the commit before: fails above 3 % (needs valgrind)
 	@$(BIN)/python -m benchmarks.guard $(ARGS)
+
+growth: $(DEV) ## Count what requests cost while tables fill, where heat gathers, how backlogs drain (DynamoDB Local)
+	@$(BIN)/python -m local.stack.dynamodb_local fetch
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
 	@$(BIN)/python -m tools.template

@@ -516,14 +516,19 @@ class FakeListings(Logged):
             return self.tables.listings.get(listing_id)
 
     @logged
-    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+    def load_many(self, listing_ids: Sequence[ListingId], *, consistent: bool = True) -> Batch[Listing]:
         assert len(listing_ids) <= 100
         with self.tables.lock:
             return self._batch(listing_ids)
 
     @logged
     def load_with_nights(
-        self, listing_ids: Sequence[ListingId], start: date, end: date
+        self,
+        listing_ids: Sequence[ListingId],
+        start: date,
+        end: date,
+        *,
+        consistent: bool = True,
     ) -> Batch[tuple[Listing, Nights]]:
         with self.tables.lock:
             found = self._batch(listing_ids)

@@ -287,15 +287,18 @@ class ListingStore(Protocol):
     def save(self, before: Listing, after: Listing) -> Listing:
         """Save ``after`` over ``before``; answers it with its new version. Raises VersionLost, StoreBusy."""
 
-    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
-        """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
+    def load_many(self, listing_ids: Sequence[ListingId], *, consistent: bool = True) -> Batch[Listing]:
+        """In the order asked, at most 100; ids that are gone are left out, unreadable ones are named.
+
+        Fresh; or, not ``consistent``, as they were up to a second ago, for half the price.
+        """
 
     def load_with_nights(
-        self, listing_ids: Sequence[ListingId], start: date, end: date
+        self, listing_ids: Sequence[ListingId], start: date, end: date, *, consistent: bool = True
     ) -> Batch[tuple[Listing, Nights]]:
-        """Each listing with its nights from ``start`` up to, not including, ``end``, read in one batch.
+        """Each listing with its nights from ``start`` up to, not including, ``end``, read together.
 
-        Fresh, in the order asked; ids that are gone are left out. Those of which any item is unreadable are named.
+        As ``load_many``. Those of which any item is unreadable are named.
         """
 
     def nights(self, listing_id: ListingId, start: date, end: date) -> Nights:

@@ -87,7 +87,7 @@ def readable(ports: Ports, batch: Batch[T]) -> tuple[T, ...]:
 def search(ports: Ports, wanted: Search) -> SearchPage:
     """Open listings of a city: cheapest night first; with dates, those that can be booked, cheapest stay first.
 
-    Raises InvalidRequest.
+    As they were up to a second ago, as the index of the city is: a hold decides again. Raises InvalidRequest.
     """
     if wrong := tuple(wrong_dates(ports, wanted.city, wanted.check_in, wanted.check_out, currency=wanted.currency)):
         raise InvalidRequest("The search does not fit.", errors=wrong)
@@ -120,14 +120,14 @@ def _wrong_check_in(ports: Ports, wanted: Search, check_in: date) -> tuple[Field
     if wrong(anywhere[0]) == wrong(anywhere[1]):
         return wrong(anywhere[0])
     page = _in_city(ports, wanted, max_price=None, limit=LOOKED_AT, after=None)
-    days = {listing.today(now) for listing in readable(ports, ports.listings.load_many(page.items))}
+    days = {listing.today(now) for listing in readable(ports, ports.listings.load_many(page.items, consistent=False))}
     days = days or {now.astimezone(ZoneInfo(ports.rules.time_zone)).date()}
     return () if any(not wrong(today) for today in days) else wrong(min(days))
 
 
 def _by_night(ports: Ports, wanted: Search) -> SearchPage:
     page = _in_city(ports, wanted, max_price=wanted.max_price, limit=wanted.limit, after=wanted.after)
-    listings = readable(ports, ports.listings.load_many(page.items))
+    listings = readable(ports, ports.listings.load_many(page.items, consistent=False))
     found = (each for each in listings if each.status == "open" and wanted.guests <= each.units * each.guests_per_unit)
     return SearchPage(tuple(SearchResult(listing) for listing in found), page.next_cursor)
 
@@ -136,7 +136,7 @@ def _by_stay(ports: Ports, wanted: Search, stay: Stay) -> SearchPage:
     """The whole city is priced for each page: which stay is cheapest, no index can know."""
     city = _in_city(ports, wanted, max_price=None, limit=MOST_LISTINGS, after=None)
     now = ports.clock.now()
-    read = readable(ports, ports.listings.load_with_nights(city.items, stay.check_in, stay.check_out))
+    read = readable(ports, ports.listings.load_with_nights(city.items, stay.check_in, stay.check_out, consistent=False))
     results = (_priced(listing, nights, stay, now) for listing, nights in read)
     offers = {_place(result): result for result in results if result is not None and _is_cheap_enough(result, wanted)}
     after = tuple(json.loads(wanted.after)) if wanted.after else ()

@@ -184,6 +184,32 @@ def test_decisions_rest_on_consistent_reads(bench: DynamoBench, wire: Wire) -> N
         assert keys["ConsistentRead"] is True
 
 
+def test_a_search_reads_for_half_the_price(bench: DynamoBench, wire: Wire) -> None:
+    listing = published(bench, "a")
+    wire.requests.clear()
+    assert bench.listings.load_many([listing.listing_id], consistent=False).items == (listing,)
+    assert bench.listings.load_with_nights([listing.listing_id], FIRST, THIRD, consistent=False).items == (
+        (listing, {}),
+    )
+    for request in wire.requests:
+        [keys] = request.body["RequestItems"].values()
+        assert not keys.get("ConsistentRead")
+    assert len(wire.requests) == 2
+
+
+def test_what_one_of_several_batches_leaves_is_asked_for_again_or_the_store_is_busy(
+    bench: DynamoBench, wire: Wire
+) -> None:
+    many = [derive_listing_id(SALT, HOST, f"{n}") for n in range(100)]  # and a month each: two batches
+    key = {"listing_id": {"S": "x"}, "part": {"S": "LISTING"}}
+    wire.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": {LISTINGS: {"Keys": [key]}}})
+    assert bench.listings.load_with_nights(many, FIRST, SECOND).items == ()
+    assert wire.operations == ["BatchGetItem"] * 3
+    wire.answer("BatchGetItem", {"Responses": {}, "UnprocessedKeys": {LISTINGS: {"Keys": [key] * 100}}})
+    with pytest.raises(StoreBusy, match="left all"):
+        bench.listings.load_with_nights(many, FIRST, SECOND)
+
+
 def test_listings_and_their_months_are_one_batch(bench: DynamoBench, wire: Wire) -> None:
     made = [published(bench, name) for name in "ab"]
     wire.requests.clear()

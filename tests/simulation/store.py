@@ -424,11 +424,16 @@ class SimListings:
     def load(self, listing_id: ListingId) -> Listing | None:
         return self.tables.listings.get(listing_id)
 
-    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+    def load_many(self, listing_ids: Sequence[ListingId], *, consistent: bool = True) -> Batch[Listing]:
         return Batch(tuple(self.tables.listings[key] for key in listing_ids if key in self.tables.listings))
 
     def load_with_nights(
-        self, listing_ids: Sequence[ListingId], start: date, end: date
+        self,
+        listing_ids: Sequence[ListingId],
+        start: date,
+        end: date,
+        *,
+        consistent: bool = True,
     ) -> Batch[tuple[Listing, Nights]]:
         read = self.load_many(listing_ids).items
         return Batch(tuple((each, self.nights(each.listing_id, start, end)) for each in read))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import random
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ TRIES = 6
 
 BATCH = 100
 """How many keys one BatchGetItem may have."""
+
+AT_ONCE = 4
+"""How many batches are read at once: a search of a big city waits for three rounds of calls, not for ten."""
 
 Item = dict[str, dict[str, Any]]
 """An item in DynamoDB's own form: each value under its type."""
@@ -157,20 +161,34 @@ def _batch_get(connection: Connection, asked: Any) -> dict[str, Any]:
         raise GetError("Failed to batch get items", error) from error
 
 
-def batch_read(connection: Connection, table_name: str, keys: Sequence[Item]) -> Iterator[Item]:
-    """Every item of these keys that is there, in no order, read consistently: 100 keys a call.
+def batch_read(
+    connection: Connection, table_name: str, keys: Sequence[Item], *, consistent: bool = True
+) -> Iterator[Item]:
+    """Every item of these keys that is there, in no order: 100 keys a call, and some calls at once.
 
     DynamoDB may leave some keys for another call; one that brings nothing at all is throttled: raises StoreBusy.
     """
+
+    def read(batch: Any) -> Any:
+        return connection.batch_get_item(table_name, batch, consistent_read=consistent)
+
     waiting = list(keys)
     while waiting:
-        asked: Any = waiting[:BATCH]
-        answer = connection.batch_get_item(table_name, asked, consistent_read=True)
-        yield from answer["Responses"].get(table_name, ())
-        left = answer.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", [])
-        if len(left) == len(asked):
-            raise StoreBusy("the store left all of a batch for later")
-        waiting = waiting[BATCH:] + left
+        batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
+        for batch, answer in zip(batches, _side_by_side(read, batches), strict=True):
+            yield from answer["Responses"].get(table_name, ())
+            left = answer.get("UnprocessedKeys", {}).get(table_name, {}).get("Keys", [])
+            if len(left) == len(batch):
+                raise StoreBusy("the store left all of a batch for later")
+            waiting = waiting[len(batch) :] + left
+
+
+def _side_by_side(read: Callable[[Any], T], batches: Sequence[Any]) -> list[T]:
+    """What each of these calls answers, in their order; a single one needs no thread."""
+    if len(batches) == 1:
+        return [read(batches[0])]
+    with ThreadPoolExecutor(min(len(batches), AT_ONCE)) as pool:
+        return list(pool.map(read, batches))
 
 
 @reading()

@@ -72,17 +72,18 @@ class DynamoListings:
         return after
 
     @reading()
-    def load_many(self, listing_ids: Sequence[ListingId]) -> Batch[Listing]:
+    def load_many(self, listing_ids: Sequence[ListingId], *, consistent: bool = True) -> Batch[Listing]:
         keys = [(listing_id, LISTING) for listing_id in listing_ids]
-        found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=True)}
+        found = {item.listing_id: item for item in ListingItem.batch_get(keys, consistent_read=consistent)}
         return read_each([key for key in listing_ids if key in found], lambda key: listing_of_item(found[key]))
 
     @reading()
     def load_with_nights(
-        self, listing_ids: Sequence[ListingId], start: date, end: date
+        self, listing_ids: Sequence[ListingId], start: date, end: date, *, consistent: bool = True
     ) -> Batch[tuple[Listing, Nights]]:
         parts = month_parts(start, end)
-        found = self._read([(listing_id, part) for listing_id in listing_ids for part in (LISTING, *parts)])
+        keys = [(listing_id, part) for listing_id in listing_ids for part in (LISTING, *parts)]
+        found = self._read(keys, consistent=consistent)
 
         def decode(listing_id: ListingId) -> tuple[Listing, Nights]:
             listing = listing_of_item(ListingItem.from_raw_data(found[listing_id, LISTING]))
@@ -148,10 +149,10 @@ class DynamoListings:
     def of_host(self, host_id: PersonId, *, limit: int, after: str | None) -> Page[ListingId]:
         return page_of(ListingItem.by_host, host_id, _listing_id, limit=limit, after=after, newest_first=True)
 
-    def _read(self, keys: Sequence[tuple[ListingId, str]]) -> dict[tuple[str, str], Item]:
+    def _read(self, keys: Sequence[tuple[ListingId, str]], *, consistent: bool = True) -> dict[tuple[str, str], Item]:
         """The items of these keys that are there."""
         named: list[Item] = [{"listing_id": {"S": listing_id}, "part": {"S": part}} for listing_id, part in keys]
-        items = batch_read(self._connection, ListingItem.Meta.table_name or "", named)
+        items = batch_read(self._connection, ListingItem.Meta.table_name or "", named, consistent=consistent)
         return {(item["listing_id"]["S"], item["part"]["S"]): item for item in items}
 
 
