@@ -20,7 +20,7 @@ from chalicelib.services.ports import BadSignature, Fault, HoldView, NotJson, Po
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
-from tests.fake_stores import FakeHosts, FakeSuppressions, view_in_parts
+from tests.fake_stores import FakeHosts, FakeSuppressions, FakeWatch, view_in_parts
 from tests.fakes import FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
@@ -67,6 +67,7 @@ class Bundle:
     ledger: Any
     search_secrets: Any
     suppressions: Any
+    watch: Any
     gateways: Any
     queue: Any
     letters: Any
@@ -331,6 +332,7 @@ class World:
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
             hosts=FaultyPort(faults, "hosts", FakeHosts()),
             suppressions=FaultyPort(faults, "suppressions", FakeSuppressions()),
+            watch=FakeWatch(),
             queue=FaultyPort(faults, "queue", self.queue),
             letters=SimLetters(),
             mailer=FaultyPort(faults, "mailer", self.mailer),
