@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Actor, Booking
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
+from chalicelib.domain.outbox import with_entries
 from chalicelib.domain.refunds import defer_start
 from chalicelib.domain.timing import OUTBOX_MESSAGE
 from tests.builders import (
@@ -141,6 +145,14 @@ def test_a_booking_waits_for_a_person_since_its_latest_trouble() -> None:
     odd = verified(twice, "paid", tx_ref=first, now=NOW + 3 * MINUTE, amount=Money(1, "ETB"))
     again = verified(odd, "paid", tx_ref=second, now=LATER, amount=Money(1, "ETB"))
     assert attention_since(again) == LATER
+
+
+@pytest.mark.parametrize("status", ["failed", "bounced", "complained"])
+def test_a_booking_waits_for_a_person_since_its_letter_did_not_arrive(status: Any) -> None:
+    booking = paid(opened(a_booking()))
+    letter = replace(booking.letters[0], status=status, why="undetermined")
+    booking = with_entries(booking, {letter.entry_id: letter}, now=LATER)
+    assert (attention(booking), attention_since(booking)) == ("email", LATER)
 
 
 def test_a_booking_waits_for_a_person_since_its_money_was_taken_back() -> None:

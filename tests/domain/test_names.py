@@ -59,6 +59,7 @@ from chalicelib.domain.text import BIDI_CONTROLS
         "Ḥ. Abreha",
         "Sh. Ahmed",
         "1st Lt. Abebe",
+        "Hanna 1987",
         "ኃይለ ሥላሴ።",
         "Haile S.",
         "Mr.Kebede Alemu",

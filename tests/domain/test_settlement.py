@@ -88,6 +88,9 @@ def test_9_an_incomplete_statement_says_nothing_of_what_it_does_not_name() -> No
 
 
 def test_10_test_money_is_not_compared_with_a_live_statement() -> None:
+    for rows in ([], [row("R10")], [row("R10", status="pending")], [row("R10", "1.000")]):
+        [only] = matched(rows, [ours("R10", mode="test")])
+        assert (only.verdict, only.reason) == ("not_compared", "mode")
     [only] = matched([], [ours("R10", mode="test")])
     assert (only.verdict, only.reason) == ("not_compared", "mode")
 
