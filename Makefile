@@ -45,8 +45,9 @@ reset: $(RUN) ## Delete the bookings, listings and e-mails that `make run` keeps
 demo: $(RUN) $(MINISTACK) ## Run the scenarios, step by step, and check them: make demo [GATEWAY=chapa-v2|paystack]
 	@$(BIN)/python -m local demo $(if $(GATEWAY),--gateway $(GATEWAY))
 
-record: $(RUN) $(MINISTACK) ## Play it again, and write docs/demo.md and its pictures (needs Chromium)
+record: $(DEV) $(MINISTACK) ## Play it again, and write docs/demo.md, its pictures and the consoles' (needs Chromium)
 	@$(BIN)/python -m local.scenarios.record
+	@GUZO_PICTURES=docs/images $(BIN)/python -m pytest -q --no-header -n0 tests/browser/test_console.py
 
 incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it at a terminal, write docs/incidents.md (ARGS=--check)
 	@$(BIN)/python -m local.incidents.play $(ARGS)

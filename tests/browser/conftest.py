@@ -33,6 +33,8 @@ OPTIONS = (
 PATIENCE_MS = 20_000
 PHONE, DESKTOP, HEIGHT = 360, 1280, 740
 
+PICTURES = os.environ.get("GUZO_PICTURES")
+"""Where pictures for documents go, if anywhere: `make record` says so."""
 SCREENSHOTS = ROOT / os.environ.get("GUZO_SCREENSHOTS", ".local/screenshots")
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -113,10 +115,10 @@ class Visitor:
         faults = [(each["id"], each["help"], [node["html"][:200] for node in each["nodes"]]) for each in found]
         assert faults == [], f"{name}, {self.page.viewport_size}"
 
-    def look(self, name: str, *, title: str, language: str = "en", ours: bool = True) -> None:
+    def look(self, name: str, *, title: str, language: str = "en", ours: bool = True, kept: bool = False) -> None:
         """What every page promises: its title, its language, no sideways scroll; and a picture at each width.
 
-        What is ``ours`` is read by axe-core too, in light and in dark.
+        What is ``ours`` is read by axe-core too, in light and in dark. What is ``kept`` stands in a document.
         """
         expect(self.page).to_have_title(title)
         assert self.page.locator("html").get_attribute("lang") == language
@@ -129,6 +131,10 @@ class Visitor:
                 self.check_access(name)
                 self.page.emulate_media(color_scheme="light")
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=True, animations="disabled")
+            if kept and PICTURES:
+                # Of a telephone what its screen shows.
+                path = ROOT / PICTURES / f"{name}-{width}.png"
+                self.page.screenshot(path=path, full_page=width == DESKTOP, animations="disabled")
 
 
 @pytest.fixture

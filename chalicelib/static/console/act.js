@@ -4,7 +4,8 @@ import { call, read } from "./session.js";
 import { field, h, mark, problem } from "./ui.js";
 import { t } from "./words.js";
 
-export function act({ label, says, fields = [], run, dry, thing, etag, now, done, danger = false, shut }) {
+// `seen` is what the page shows of the thing: where a letter alone went out since, nobody is bothered with that.
+export function act({ label, says, fields = [], run, dry, thing, etag, seen: shown, now, done, danger = false, shut }) {
   if (shut) return h("span", { class: "shut" }, h("button", { type: "button", disabled: true }, label), h("span", { class: "small" }, shut));
   return h("button", { type: "button", class: danger ? "danger" : "", onclick: () => open() }, label);
 
@@ -31,7 +32,7 @@ export function act({ label, says, fields = [], run, dry, thing, etag, now, done
       out.replaceChildren(h("p", {}, t("at_work")));
       try {
         if (thing && tag === undefined) ({ etag: tag } = await read(thing));
-        const answer = await (seen ? run : dry)(values(), { key, etag: tag });
+        const answer = await unlessOnlyLetters(() => (seen ? run : dry)(values(), { key, etag: tag }));
         if (seen) {
           dialog.close();
           await done(answer);
@@ -49,6 +50,18 @@ export function act({ label, says, fields = [], run, dry, thing, etag, now, done
       go.disabled = false;
     });
 
+    async function unlessOnlyLetters(call) {
+      try {
+        return await call();
+      } catch (error) {
+        if (error.code !== "precondition_failed" || !thing || !shown) throw error;
+        const fresh = await read(thing);
+        if (essence(fresh.value) !== essence(shown)) throw error;
+        tag = fresh.etag;
+        return call();
+      }
+    }
+
     async function reload() {
       const fresh = await read(thing);
       tag = fresh.etag;
@@ -61,6 +74,9 @@ export function act({ label, says, fields = [], run, dry, thing, etag, now, done
     (made[0]?.element ?? go).focus();
   }
 }
+
+const FLEETING = ["updated_at", "messages", "cancellation"];
+const essence = (value) => JSON.stringify(value, (name, each) => FLEETING.includes(name) ? undefined : each);
 
 // An act that is one POST, and tells with `dry_run` what it would do.
 export const post = (path, bodyOf, shown) => ({

@@ -52,9 +52,10 @@ export const evidence = (disputeId) => act({
   run: async () => navigator.clipboard.writeText(JSON.stringify(await call("GET", `/v1/ops/disputes/${id(disputeId)}/evidence`), null, 2)),
 });
 
-export function refund(payment, { bookingId, currency, etag, done, shut }) {
+export function refund(payment, { booking, etag, done, shut }) {
+  const { currency } = booking.total;
   return act({
-    ...ofBooking(bookingId, etag, done), label: t("act.refund"), danger: true, shut,
+    ...ofBooking(booking.booking_id, etag, done), seen: booking, label: t("act.refund"), danger: true, shut,
     says: t("act.refund.says", { payment: payment.tx_ref, received: money(payment.received ?? payment.amount) }),
     fields: [{ name: "amount", label: t("field.amount", { currency }), hint: t("field.amount.hint"), inputmode: "decimal", required: false }, reason(),
       { name: "cancel_booking", label: t("field.cancel_booking"), required: false, options: [["", t("cancel_booking.part")], ["yes", t("cancel_booking.yes")], ["no", t("cancel_booking.no")]] }],

@@ -122,19 +122,22 @@ const history = (events) => table(t("history"), [t("column.at"), t("column.what"
 
 const gatewayLog = (log) => table(t("gateway_log"), [t("column.at"), t("column.says")], log.items.map((line) => [when(line.at), line.text]), t("gateway_log.none"));
 
+// Only what was changed here: what a colleague corrected meanwhile stays.
+const changed = (values, before) => Object.fromEntries(Object.entries(values).filter(([name, value]) => (value ?? "") !== (before[name] ?? "")));
+
 function acts(about) {
   const { booking, path, etag, underWay, show } = about;
   const { payment } = booking;
   const { currency } = booking.total;
   const contact = booking.contact ?? {};
   const now = (fresh) => sentence({ booking: fresh, underWay: [], refunds: [] });
-  const own = { thing: path, etag, now, done: show };
+  const own = { thing: path, etag, seen: booking, now, done: show };
   const made = [];
   if (payment.status === "review") made.push(resolvePayment(payment.tx_ref, booking.booking_id, etag, show));
   if (payment.status !== "completed") {
     made.push(act({ label: t("act.verify"), says: t("act.verify.says"), run: () => call("POST", `/v1/payments/${id(payment.tx_ref)}/verify`), done: show }));
   } else {
-    made.push(refund(payment, { bookingId: booking.booking_id, currency, etag, done: show, shut: underWay.length ? t("act.refund.shut", { refund: underWay[0].refund_id }) : null }));
+    made.push(refund(payment, { booking, etag, done: show, shut: underWay.length ? t("act.refund.shut", { refund: underWay[0].refund_id }) : null }));
   }
   if (booking.status !== "cancelled") {
     made.push(act({ ...own, label: t("act.cancel"), danger: true, says: t(booking.status === "confirmed" ? "act.cancel.paid" : "act.cancel.says"), fields: [reason()], ...post(`${path}/cancel`, (values) => values) }));
@@ -151,7 +154,7 @@ function acts(about) {
     ...own, label: t("act.contact"), says: t("act.contact.says"),
     fields: [{ name: "first_name", label: t("field.first_name"), value: contact.first_name }, { name: "last_name", label: t("field.last_name"), value: contact.last_name, required: false },
       { name: "email", label: t("fact.email"), value: contact.email, inputmode: "email" }, { name: "phone", label: t("fact.phone"), value: contact.phone, type: "tel" }],
-    run: (values, { etag: tag }) => call("PATCH", path, { etag: tag, body: { contact: Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== null || name === "last_name")) } }),
+    run: (values, { etag: tag }) => call("PATCH", path, { etag: tag, body: { contact: changed(values, contact) } }),
   }));
   if (payment.received) {
     made.push(act({

@@ -24,6 +24,8 @@ export async function read(path) {
 }
 
 export async function call(method, path, { body, key, etag, tags = {} } = {}) {
+  // Who has signed out meanwhile asks for nothing more.
+  if (!signedIn()) throw new Refused({ code: "unauthenticated" });
   const headers = { Authorization: `Bearer ${accessToken}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
