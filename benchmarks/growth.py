@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import math
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +91,9 @@ def counted() -> Iterator[tuple[Counting, Any, DirectConnection]]:
         credentials = SimpleNamespace(access_key="x", secret_key="x", token=None)
         client = direct.DirectClient(
             direct.DYNAMODB,
-            URLLib3Session(timeout=(5, 60), max_pool_connections=16),
+            URLLib3Session(
+                timeout=(5, 60), max_pool_connections=16, socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+            ),
             endpoint=engine.url,
             region="us-east-1",
             credentials=lambda: SimpleNamespace(get_frozen_credentials=lambda: credentials),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -360,6 +361,12 @@ def test_each_service_is_called_where_a_botocore_client_would_call_it(
         ours = client_of(service, session, agent=AGENT, recovers=lambda *_: False)
         theirs = session.create_client(name, config=Config(account_id_endpoint_mode="disabled"))
         assert ours._url.rstrip("/") == theirs.meta.endpoint_url
+
+
+def test_what_is_sent_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = told_by(monkeypatch, AWS_DEFAULT_REGION="eu-west-1")
+    theirs = botocore.session.Session().create_client("dynamodb")._endpoint.http_session
+    assert client._http._socket_options == theirs._socket_options == [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 def test_an_endpoint_that_is_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
