@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -44,3 +44,9 @@ def ended(booking: Booking, free_from: int, last_night: int | None = None) -> Bo
 )
 def test_what_a_guest_does_on_each_day(booking: Booking, does: list[str | None]) -> None:
     assert through(booking) == does
+
+
+@pytest.mark.parametrize(("booking", "day"), [(STAYED, 17), (ended(STAYED, 16, 15), 16), (ended(STAYED, 14), 17)])
+def test_when_its_guest_leaves_or_would_have_left(booking: Booking, day: int) -> None:
+    # Eleven in the morning there.
+    assert booking.check_out_at == datetime(2027, 1, day, 8, tzinfo=UTC)

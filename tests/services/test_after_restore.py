@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import get_args
 
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, GatewayStatus
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest
 from chalicelib.domain.ids import TxRef
 from chalicelib.domain.settlement import StatementRow, TransactionPage
@@ -15,8 +16,9 @@ from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.lists import attention
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, OPERATOR, Harness
+from tests.replacing import replace
 
-HOUR = timedelta(hours=1)
+HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
@@ -101,6 +103,42 @@ def test_what_lies_outside_the_window_and_what_nobody_paid_is_left_alone(harness
     old = listed(booking, at=ports.clock.now() - 3 * HOUR)
     ports.gateway.listed = [TransactionPage((old, listed(booking, status="failed")), more=True)]
     assert recovered(ports) == []
+
+
+@pytest.mark.parametrize("status", get_args(GatewayStatus))
+@pytest.mark.parametrize(
+    ("at", "within"),
+    [
+        (-2 * HOUR - MS, False), (-2 * HOUR, True), (-HOUR, True), (timedelta(), True), (MS, False),
+        # One without a time is looked at.
+        (None, True),
+    ],
+)  # fmt: skip
+def test_which_line_of_a_gateways_is_money_that_was_lost(
+    ports: Fakes, status: GatewayStatus, at: timedelta | None, *, within: bool
+) -> None:
+    instant = None if at is None else ports.clock.now() + at
+    row = StatementRow(reference="APlost", status=status, amount="1.00", currency="ETB", at=instant)
+    ports.gateway.listed = [TransactionPage((row,), more=False)]
+    is_money = status in ("paid", "refunded", "reversed")
+    assert [each.subject for each in recovered(ports)] == ["APlost"] * (is_money and within)
+    assert list(ports.tables.orphans) == ["APlost"] * (is_money and within)
+
+
+def test_an_attempt_that_was_lost_is_found_though_its_booking_is_there(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
+    known = listed(booking, by_tx_ref=True)
+    lost = replace(known, reference="APlost", tx_ref=TxRef(f"{booking.booking_id}-2"))
+    ports.gateway.listed = [TransactionPage((known, lost), more=False)]
+    assert [each.subject for each in recovered(ports) if each.outcome == "orphan"] == [lost.tx_ref]
+
+
+def test_a_line_of_the_ledger_without_its_booking_is_no_payment_of_ours(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
+    harness.sweep_and_drain()
+    del ports.tables.bookings[booking.booking_id]
+    ports.gateway.listed = [TransactionPage((listed(booking),), more=False)]
+    assert [each.outcome for each in recovered(ports)] == ["orphan"]
 
 
 def test_a_gateway_that_does_not_answer_is_named(harness: Harness, ports: Fakes) -> None:

@@ -116,6 +116,22 @@ def test_what_went_back_before_is_not_the_closings(harness: Harness, ports: Fake
     assert (done.cancelled, done.returned) == (1, (Money(PRICE - 1000, "ETB"),))
 
 
+@pytest.mark.parametrize("who", ["the guest", "the host", "another operator"])
+def test_what_others_cancel_meanwhile_is_not_the_closings(harness: Harness, ports: Fakes, who: str) -> None:
+    kept, gone = booked(harness, 14), booked(harness, 15)
+    shut(harness)
+    ports.clock.move(seconds=1)
+    others = {"the guest": Principal(gone.guest_id), "the host": HOST_ABEBE}
+    other = others.get(who, Principal(PersonId("operator-two"), "two@guzo.example", OPERATOR.groups))
+    cancel(ports, other, gone.booking_id, reason="Plans changed.")
+    harness.advance(minutes=5)
+    assert statuses(harness) == ["cancelled"] * 2
+    assert harness.stored_booking(kept).refunds
+    done = told(harness).closing
+    assert done is not None
+    assert (done.cancelled, done.returned) == (1, (Money(PRICE, "ETB"),))
+
+
 def test_a_stay_that_has_begun_is_left_alone(harness: Harness, ports: Fakes) -> None:
     begun, to_come = booked(harness, 14, nights=5), booked(harness, 16)
     ports.clock.move_to(begun.check_in_at)
@@ -256,6 +272,23 @@ def test_a_repeat_carries_on_and_begins_nothing_anew(harness: Harness, ports: Fa
     harness.advance(minutes=5)
     done = told(harness).closing
     assert shut(harness).closing == done == shut(harness, cancel=False).closing
+
+
+@pytest.mark.parametrize("worked", [0, 5])
+@pytest.mark.parametrize(("first", "then"), [(True, False), (False, False), (True, True)])
+def test_a_repeat_that_asks_for_no_more_leaves_the_first_as_it_is(
+    harness: Harness, ports: Fakes, worked: int, *, first: bool, then: bool
+) -> None:
+    booked(harness, 14)
+    shut(harness, cancel=first)
+    harness.advance(minutes=worked)
+    before = told(harness).closing
+    ports.clock.move(minutes=1)
+    shut(harness, cancel=then)
+    after = told(harness).closing
+    assert after == before
+    harness.advance(minutes=5)
+    assert statuses(harness) == ["cancelled" if first else "confirmed"]
 
 
 def test_opening_it_again_ends_the_cancelling(harness: Harness, ports: Fakes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Dispute, DisputeStatus
-from chalicelib.domain.disputes import DisputeFacts
+from chalicelib.domain.disputes import CloseAs, DisputeFacts
 from chalicelib.domain.errors import (
     Busy,
     DisputeClosed,
@@ -237,6 +237,18 @@ def test_an_answered_dispute_stays_on_the_list_of_disputes(harness: Harness, por
     assert waiting(ports) == [("dispute", D1)]
     assert acknowledge(ports, OPERATOR, f"dispute.{D1}", note="Sent it again.").acknowledgement.note == "Sent it again."
     assert waiting(ports) == []
+
+
+@pytest.mark.parametrize("as_", ["won", "lost"])
+def test_a_dispute_that_ended_is_not_listed_beside_one_that_did_not(
+    harness: Harness, ports: Fakes, as_: CloseAs
+) -> None:
+    harness.confirmed_booking()
+    enter(ports, key="1", amount=5)
+    enter(ports, key="2", amount=7)
+    assert undecided(ports) == [D1, f"{ONE}-D2"]
+    close_dispute(ports, OPERATOR, D1, as_=as_, note="x", dry_run=False)
+    assert undecided(ports) == [f"{ONE}-D2"]
 
 
 # -- refunds

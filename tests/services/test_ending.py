@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import (
     BookingNotFound,
     CancelBookingRequired,
     IdempotencyKeyReused,
     InvalidRequest,
+    PaymentDisputed,
     RefundExceedsPayment,
     RefundUnderWay,
     StayBegun,
@@ -334,6 +336,25 @@ def test_money_that_confirmed_nothing_asks_nothing(harness: Harness, ports: Fake
     ports.clock.move_to(CHECK_IN - timedelta(hours=1))
     cancel(ports, GUEST_HANNA, FIRST, reason="")
     assert all_back(ports, cancels=None)[0].amount.minor == 735000
+
+
+@pytest.mark.parametrize("how", ["needs_response", "under_review", "reversed"])
+def test_money_at_risk_does_not_go_back_with_the_end_of_a_stay(harness: Harness, ports: Fakes, how: Any) -> None:
+    harness.confirmed_booking()
+    if how == "reversed":
+        ports.gateway.set_status(ONE, "reversed")
+        harness.webhook(ONE, "charge.reversed")
+    else:
+        told = DisputeFacts(provider_dispute_id="2867", status=how, tx_ref=ONE)
+        ports.gateway.disputes["2867"] = told
+        harness.webhook(ONE, "charge.dispute.create", dispute=told)
+    assert harness.stored_payment(ONE).at_risk.minor == 735000
+    ports.clock.move_to(CHECK_IN)
+    with pytest.raises(PaymentDisputed):
+        end(ports, refund=100)
+    booking = harness.stored_booking(FIRST)
+    assert (booking.ended, booking.refunds, harness.units_taken) == (None, (), dict.fromkeys(NIGHTS, 1))
+    assert end(ports).ended is not None
 
 
 def test_a_save_whose_answer_was_lost_is_one_end(harness: Harness, ports: Fakes) -> None:

@@ -151,6 +151,13 @@ def test_each_search_is_noted_before_it_is_answered_and_what_was_typed_is_not(po
         found(ports, "hanna.tesfaye@gmail.com")
 
 
+@pytest.mark.parametrize("text", ["nobody@gmail.com", "0911999999", "No Body", "x", "GZ00000000000001", "\u200b"])
+def test_a_search_that_finds_nothing_is_noted_too(ports: Fakes, hanna: Booking, text: str) -> None:
+    assert found(ports, text) == []
+    [note] = accesses(ports, OPERATOR, ports.clock.now().date(), limit=9, after=None).items
+    assert (note.act, note.found) == ("search", 0)
+
+
 def test_searching_is_for_operators(ports: Fakes) -> None:
     for principal in (GUEST_HANNA, HOST_ABEBE):
         with pytest.raises(Forbidden):

@@ -220,6 +220,14 @@ def test_a_letter_that_is_sent_again_is_as_one_that_was_never_tried(harness: Har
     assert deliver(ports, FIRST) == 2
 
 
+def test_a_report_says_nothing_of_a_letter_that_is_sent_again_at_that_moment(sent: Harness, ports: Fakes) -> None:
+    ports.run_before("bookings.save", lambda: send_again(ports))
+    record_report(ports, report(why="transient"))
+    assert states(sent)[0] == ("owed", "")
+    record_report(ports, report(why="transient", resends=1))
+    assert states(sent)[0] == ("bounced", "transient")
+
+
 def test_a_letter_is_sent_again_so_often_and_no_more(sent: Harness, ports: Fakes) -> None:
     for _ in range(MAX_RESENDS):
         send_again(ports)

@@ -104,6 +104,30 @@ def test_a_host_has_her_own_commission_from_a_day_on(ports: Fakes) -> None:
     assert len(ports.ledger.account(HOST)) == 2
 
 
+@pytest.mark.parametrize("minor", [1, 4, 5, 6, 15, 99, 245_005])
+def test_what_goes_back_on_another_day_takes_all_of_its_commission_along(ports: Fakes, minor: int) -> None:
+    put(ports, a_line(1, gross=Money(minor, "ETB"), fee=None), back(1, minor, counts_on=date(2027, 1, 25)))
+    came, went = statement(ports, JANUARY).stays
+    # Half a cent is a cent, whichever way it goes.
+    assert (came.commission, went.commission) == ((minor + 5) // 10, -((minor + 5) // 10))
+    assert statement(ports, JANUARY).balance.minor == 0
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_month_ends_where_the_next_begins(ports: Fakes, month: int) -> None:
+    begins = date(2026, month, 1)
+    follows = date(2026 + month // 12, month % 12 + 1, 1)
+    days = (begins - timedelta(days=1), begins, follows - timedelta(days=1), follows)
+    put(ports, *(a_line(number, fee=None, counts_on=day) for number, day in enumerate(days)))
+    for number, day in enumerate(days):
+        paid(ports, 1, day, key=f"{number}")
+    made = statement(ports, begins)
+    assert [row.counts_on for row in made.stays] == list(days[1:3])
+    assert (sorted(entry.on for entry in made.payouts), made.paid_out.minor) == (list(days[1:3]), 2)
+    assert made.brought_forward.minor == 220_500 - 1
+    assert statement(ports, follows).brought_forward == made.balance
+
+
 @pytest.mark.parametrize(
     ("agreed", "charged"),
     [

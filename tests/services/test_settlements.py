@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
 from chalicelib.domain.settlement import Settlement, StatementRow, TransactionPage
 from chalicelib.services.operators.settlements import read_csv, read_settlement, settle
+from chalicelib.services.search_keys import reference_key
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Harness
 from tests.replacing import replace
@@ -96,6 +98,21 @@ def test_what_the_gateway_lists(ports: Fakes, booking: Booking) -> None:
     assert made.complete
     # It stops at the first page that has nothing of the period, and reads the first one again.
     assert ports.call_log.names().count("gateway.transactions") == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [({}, "matched"), ({"gateway": "paystack"}, "missing_here"), ({"kind": "refund"}, "missing_here")],
+)
+def test_what_bears_the_same_reference_at_another_gateway_is_not_ours(
+    ports: Fakes, booking: Booking, changes: dict[str, Any], verdict: str
+) -> None:
+    [(line, _)] = ports.tables.lines.values()
+    ports.tables.lines.clear()
+    of_another_day = replace(line, day=DAY - timedelta(days=40), **changes)
+    ports.ledger.write(of_another_day, reference_key=reference_key(ports, "APsame"), late=False)
+    made = settled(ports, HEADER + "APsame,7350.00,ETB,,success,\r\n")
+    assert [each.verdict for each in made.matches] == [verdict]
 
 
 @pytest.mark.parametrize(("zone", "hours"), [("Africa/Addis_Ababa", -3), ("UTC", 0), ("America/Halifax", 4)])
