@@ -20,10 +20,12 @@ from chalicelib.container import Container
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.suppression import MailReport
-from chalicelib.domain.timing import API_GATEWAY_BUDGET, TASK_GATEWAY_BUDGET
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
 from chalicelib.services.ports import Fault, StoreBusy, Task
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import Crashed, observe
+from tests.adapters.test_ses_reports import bounce
+from tests.adapters.test_ses_reports import event as ses_event
 from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import Fakes
@@ -241,6 +243,23 @@ def test_letters_are_claimed_before_they_are_sent_once_their_message_comes_again
     assert len(ports.mailer.sent) == 2
 
 
+def test_what_became_of_letters_is_recorded_and_comes_again_where_it_was_not(
+    harness: Harness, ports: FakeContainer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness.confirmed_booking()
+    other = harness.confirmed_booking(key="other", guest=GUEST_DAWIT)
+    harness.deliver_outbox()
+    ports.run_before("bookings.save", raises_busy)
+    bounces = [ses_event(bounce(), {"booking": [booking_id], "entry": ["1"]}) for booking_id in (FIRST, OTHER)]
+    assert failed(app.send_emails(batch(*bounces), CONTEXT)) == [0]
+    assert harness.stored_booking(other).letters[0].status == "bounced"
+    assert ports.suppressions.find("hanna@example.com") is not None
+    [line] = [line for line in logged(capsys.readouterr().out) if line["message"] == "task_failed"]
+    assert (line["request_id"], line["booking_id"]) == ("message-0", FIRST)
+    assert failed(app.send_emails(batch(bounces[0]), CONTEXT)) == []
+    assert harness.stored_booking(FIRST).letters[0].status == "bounced"
+
+
 def test_every_line_names_the_function_that_wrote_it(
     harness: Harness, ports: FakeContainer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,7 +347,9 @@ def test_the_canary_searches_from_outside_and_says_that_it_came_through(
     with responses.RequestsMock() as outside:
         outside.add_callback(responses.GET, SEARCH, lambda _: (200, {}, json.dumps({"items": shown(ports)})))
         assert app.fly_canary({}, CONTEXT) == {"passed": True}
-        assert outside.calls[0].request.url == f"{SEARCH}?city=Canary"
+        asked: Any = outside.calls[0].request
+        assert asked.url == f"{SEARCH}?city=Canary"
+        assert asked.req_kwargs["timeout"] == CANARY_SEARCH.total_seconds()
     assert ports.budgets == [API_GATEWAY_BUDGET]
     assert [line["message"] for line in logged(capsys.readouterr().out)][-1] == "canary_passed"
 
