@@ -48,13 +48,16 @@ OF_DEPLOYED = {
 }
 """Commands on deployed stages that read arguments of their own, as the verbs of the Makefile with these names."""
 
+ALSO_LOCAL = frozenset({"secrets"})
+"""Those of them that the local stack has a use for as well."""
+
 
 def main(arguments: list[str] | None = None, opening: Callable[[str], Stage] = open_stage) -> int:
     """Run a command; return the exit code."""
     parser = command_line()
     asked, rest = parser.parse_known_args(arguments)
     if asked.verb in OF_DEPLOYED:
-        if asked.stage == LOCAL:
+        if asked.stage == LOCAL and asked.verb not in ALSO_LOCAL:
             parser.error(f"{asked.verb} works on a deployed stage")
         command = import_module(f"ops.{asked.verb.replace('-', '_')}")
         return int(command.main([asked.stage, *rest]))

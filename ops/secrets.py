@@ -20,6 +20,7 @@ from chalicelib.settings import BadSetting, Settings
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
 from local.stack.gateway_keys import wrong_key
 from ops.aws import OpsError, run, stack_name
+from ops.desk import LOCAL, open_stage
 
 PREVIOUS = "_previous"
 
@@ -33,11 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--forget", metavar="NAME", help="delete the previous value of this one")
     told = parser.parse_args(arguments)
 
-    def command(session: Any) -> int:
-        from ops.deploy import pairs
-
-        settings = stage_settings(session, told.stage, pairs(told.parameters))
-        ssm = session.client("ssm")
+    def carry_out(ssm: Any, settings: Settings) -> int:
         if told.forget:
             forget(ssm, settings, told.forget)
             return 0
@@ -45,6 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         make_search_key(ssm, settings)
         return 0
 
+    def command(session: Any) -> int:
+        from ops.deploy import pairs
+
+        return carry_out(session.client("ssm"), stage_settings(session, told.stage, pairs(told.parameters)))
+
+    if told.stage == LOCAL:
+        stage = open_stage(LOCAL)
+        return carry_out(stage.client("ssm"), stage.settings)
     return run(command)
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.settings import read
 from local.stack.deployed import read_secrets
 from ops import secrets
+from ops.__main__ import main
 from ops.aws import OpsError
+from ops.desk import LOCAL, Stage
+from tests.fakes import Fakes
 
 KEY, WEBHOOK = "CHASECK_TEST-marked-one", "marked-webhook"
 
@@ -70,3 +74,20 @@ def test_one_that_the_stage_does_not_need_is_refused_by_name(session: Any) -> No
         put(session, "s5", "x", only="paystack_secret_key")
     found = put(session, "s5", "sk_test_marked", Gateways="KES:paystack", only="paystack_secret_key")
     assert found == {"paystack_secret_key": "sk_test_marked"}
+
+
+def test_those_of_the_local_stack_are_put_and_forgotten_too(
+    session: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(read({"GUZO_STAGE": "local", "SECRETS_PATH": "/guzo/local-s6"}), Fakes(), session.client)
+    monkeypatch.setattr(secrets, "open_stage", lambda name: stage if name == LOCAL else pytest.fail(name))
+    ssm = session.client("ssm")
+    for name, value in (("chapa_secret_key", KEY), ("chapa_webhook_secret", WEBHOOK)):
+        ssm.put_parameter(Name=f"/guzo/local-s6/{name}", Type="SecureString", Value=value)
+    monkeypatch.setattr(secrets, "read_value", answering("another"))
+    assert main(["--stage", LOCAL, "secrets", "--set", "chapa_webhook_secret"]) == 0
+    assert read_secrets(ssm, "/guzo/local-s6")["chapa_webhook_secret_previous"] == WEBHOOK
+    assert main(["--stage", LOCAL, "secrets", "--forget", "chapa_webhook_secret"]) == 0
+    found = read_secrets(ssm, "/guzo/local-s6")
+    assert (found["chapa_webhook_secret"], "chapa_webhook_secret_previous" in found) == ("another", False)
+    assert "marked" not in capsys.readouterr().out

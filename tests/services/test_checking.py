@@ -183,6 +183,26 @@ def a_line_of_another_sum(harness: Harness, booking: Booking) -> str:
     return f"{booking.booking_id}: {line_id}: the ledger says ETB 0.01, and its booking ETB 7,350.00"
 
 
+def money_that_no_line_tells_of(harness: Harness, booking: Booking) -> str:
+    """Ledger and bookings."""
+    put(harness, replace(booking, outbox=tuple(entry for entry in booking.outbox if not entry.is_line)))
+    return f"{booking.booking_id}: its lines add up to 0 ETB (minor units), and it says 735000"
+
+
+def a_refund_that_nobody_starts(harness: Harness, booking: Booking) -> str:
+    """Promise 2."""
+    cancel(harness.ports, GUEST_HANNA, booking.booking_id, reason="Ill.")
+    cancelled = harness.stored_booking(booking)
+    [refund] = cancelled.refunds
+    due = harness.ports.clock.now() - timedelta(days=1, minutes=1)
+    owed = replace(refund, status="owed", due_at=due)
+    put(harness, change_payment(cancelled, cancelled.payments[0].tx_ref, refunds=(owed,)))
+    harness.ports.tables.bookings[booking.booking_id].due_at = due
+    harness.deliver_outbox()
+    says = f"the refund {refund.refund_id} is owed, and was to be started at {due:%Y-%m-%d %H:%M} UTC"
+    return f"{booking.booking_id}: {says}"
+
+
 def a_line_that_nobody_promised(harness: Harness, booking: Booking) -> str:
     """Ledger and bookings."""
     line, key = harness.ports.tables.lines[f"{booking.payments[0].tx_ref}.payment"]
@@ -208,6 +228,8 @@ BREACHES = [
     a_letter_that_nobody_sends,
     a_line_that_is_gone,
     a_line_of_another_sum,
+    money_that_no_line_tells_of,
+    a_refund_that_nobody_starts,
     a_line_that_nobody_promised,
     a_booking_that_the_clock_has_lost,
 ]
