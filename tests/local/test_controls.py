@@ -18,13 +18,17 @@ class FakeWorkers:
     """Due work that leads to two more reconcile messages, and an e-mail, when the sweep runs."""
 
     def __init__(self) -> None:
-        self.swept, self.looks, self.broken, self.stuck = 0, 0, False, False
+        self.swept, self.looks, self.watched, self.broken, self.stuck = 0, 0, 0, False, False
 
     def sweep(self) -> int:
         if self.broken:
             raise RuntimeError("the queue is down")
         self.swept += 1
         return 2
+
+    def watch(self) -> bool:
+        self.watched += 1
+        return self.watched == 1
 
     def fly_canary(self) -> bool:
         return not self.broken
@@ -76,6 +80,13 @@ def test_a_tick_that_fails_does_not_spoil_the_push(site: FlaskClient, workers: F
 
 def test_the_sweep_counts_what_followed(site: FlaskClient) -> None:
     assert site.post("/sweep").get_json() == {"due": 2, "reconciled": 2, "emails": 1}
+
+
+def test_the_watch_says_whether_the_check_went_on(site: FlaskClient, workers: FakeWorkers) -> None:
+    assert [site.post("/watch").get_json() for _ in range(2)] == [{"checked": True}, {"checked": False}]
+    # Whoever moves the clock has the watch run, as its schedule would have.
+    site.post("/clock", json={"advance_seconds": 60})
+    assert workers.watched == 3
 
 
 def test_the_canary_says_whether_it_came_through(site: FlaskClient, workers: FakeWorkers) -> None:
