@@ -89,7 +89,7 @@ def test_the_documents_of_the_api(visitor: Visitor, client: ScenarioClient) -> N
     page = visitor.open(f"{client.api}/docs")
     expect(page.get_by_role("button", name="Authorize")).to_be_visible()
     expect(page.get_by_text("/v1/bookings", exact=True).first).to_be_visible()
-    visitor.look("docs", title="Guzo API", ours=False)  # Swagger UI is as it comes
+    visitor.look("docs", title="Guzo API")
 
 
 def test_what_is_not_there(visitor: Visitor, client: ScenarioClient) -> None:
