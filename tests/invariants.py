@@ -64,6 +64,10 @@ def check_booking(booking: Booking, *, one_clock: bool = True, booked: bool = Tr
     """
     assert statuses_from_history(booking) == statuses_of(booking)
     _check_payments(booking)
+    accepted = [payment for payment in booking.payments if payment.accepted]
+    assert booking.current_payment == (accepted or booking.payments[-1:])[0]
+    # A hold that was not ended for want of an answer is ended, or paid, or was given up.
+    assert booking.expiry_retry_at is None or booking.status in ("pending_payment", "cancelled")
     _check_money(booking)
     _check_due_work(booking)
     if booked:
