@@ -15,6 +15,7 @@ from chalicelib.services.webhooks import receive
 from tests.call_log import Crash, raises
 from tests.fakes import FakeGateway, Fakes, OneGateway
 from tests.harness import GUEST_HANNA, OPERATOR, PUBLIC, Harness, booking_id_of
+from tests.replacing import replace
 
 FIRST = booking_id_of("first")
 ONE, TWO = f"{FIRST}-1", f"{FIRST}-2"
@@ -168,3 +169,19 @@ def test_a_webhook_is_read_by_the_gateway_at_whose_door_it_came(harness: Harness
     body, headers = ports.gateway.webhook(ONE)
     receive(ports, body, headers, gateway="chapa", request_id="")
     assert harness.stored_booking(FIRST).status == "confirmed"
+
+
+@pytest.mark.parametrize("gateway", ["chapa", "paystack"])
+def test_money_that_nobody_knows_is_looked_for_at_the_gateway_that_announced_it(
+    harness: Harness, ports: Fakes, gateway: str
+) -> None:
+    harness.held_booking()
+    gateways = {"chapa": ports.gateway, "paystack": moved(ports)}
+    asked = gateways.pop(gateway)
+    nobodys = f"{booking_id_of('nobodys')}-1"
+    asked.charges[nobodys] = replace(ports.gateway.charges[ONE])
+    asked.pay(nobodys)
+    body, headers = asked.webhook(nobodys)
+    receive(ports, body, headers, gateway=gateway, request_id="")
+    assert list(ports.tables.orphans) == [nobodys]
+    assert [other.call_log.count("gateway.verify") for other in gateways.values()] == [0]
