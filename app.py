@@ -72,6 +72,7 @@ if _RUNS not in ("sweep", "watch", "canary", "reconcile", "send_emails"):
         pages,
         payments,
         payouts,
+        people,
         reviews,
         search,
         settlements,

@@ -24,6 +24,7 @@ from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
     BookingStore,
     ClosingStore,
+    ErasureStore,
     Gateway,
     Gateways,
     HostStore,
@@ -202,6 +203,13 @@ class Container:
         return DynamoClosings()
 
     @cached_property
+    def erasures(self) -> ErasureStore:
+        from chalicelib.adapters.dynamodb.erasures import DynamoErasures
+
+        _ = self._connection  # which binds the tables
+        return DynamoErasures()
+
+    @cached_property
     def suppressions(self) -> SuppressionStore:
         from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
 
@@ -286,6 +294,7 @@ class Container:
             commission=self.settings.commission,
             host_bears_fee=self.settings.host_bears_fee,
             limits=self.settings.limits,
+            contact_months=self.settings.contact_months,
         )
 
     @cached_property

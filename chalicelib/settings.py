@@ -27,6 +27,10 @@ from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, Mode, address_setting
 
 _MINUTE = timedelta(minutes=1)
 
+CONTACT_MONTHS = 24
+"""How many months after a stay its guest's contact is kept, unless a stage says otherwise."""
+CONTACT_MONTHS_MAX = 120
+
 LIVE_STAGE = "prod"
 """The stage that takes real money unless ``PAYMENT_MODE`` says otherwise; every other takes test money."""
 
@@ -71,6 +75,8 @@ class Settings(Record, frozen=True):
     """COMMISSION_PERCENT: the house's share of what a host's stays bring, in hundredths of a percent: 0"""
     host_bears_fee: bool
     """FEE_BORNE_BY: host or house"""
+    contact_months: int
+    """CONTACT_MONTHS: how many months after a stay its guest's contact is kept: 24"""
     payment_limits: Mapping[str, Money]
     """The largest single payment by currency: ETB:500000 USD:900.50; where none is named, the gateway's own."""
     gateway_urls: Mapping[str, str]
@@ -151,6 +157,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         gateways=gateways,
         commission=_hundredths("COMMISSION_PERCENT", text("COMMISSION_PERCENT", "0")),
         host_bears_fee=_one_of("FEE_BORNE_BY", text("FEE_BORNE_BY", "host"), ("host", "house")) == "host",
+        contact_months=whole("CONTACT_MONTHS", CONTACT_MONTHS, most=CONTACT_MONTHS_MAX),
         payment_limits=_payment_limits("PAYMENT_LIMITS", text("PAYMENT_LIMITS", ""), gateways),
         gateway_urls=MappingProxyType(
             {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}

@@ -60,6 +60,8 @@ METRICS = frozenset(
         "email_bounced", "email_complained",
         # the ledger and search
         "line_broken", "search_key_missing",
+        # privacy
+        "contact_erased",
         # calls from and to the outside
         "webhook_received", "webhook_refused", "webhook_deferred", "outbox_not_enqueued", "reconcile_not_enqueued",
         "gateway_answered", "gateway_silent", "key_unusable", "store_busy", "secrets_stale", "token_refused",

@@ -26,7 +26,7 @@ from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, Invali
 from chalicelib.services.ports import Fault, Unreadable
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import uncounted
-from ops import acting, after_restore, checking, closing, dead_letters, finance, health, looking
+from ops import acting, after_restore, checking, closing, dead_letters, finance, health, looking, people
 from ops.aws import OpsError
 from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
@@ -119,6 +119,7 @@ def command_line() -> argparse.ArgumentParser:
     finance.add(verbs, common, writes)
     closing.add(verbs, common, writes)
     health.add(verbs, common)
+    people.add(verbs, common, writes)
     dead_letters.add(verbs, common, writes)
     checking.add(verbs, common)
     after_restore.add(verbs, common, writes)

@@ -21,6 +21,7 @@ from pynamodb.connection import Connection
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.closings import DynamoClosings
+from chalicelib.adapters.dynamodb.erasures import DynamoErasures
 from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
@@ -44,6 +45,7 @@ from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import (
     BookingStore,
     ClosingStore,
+    ErasureStore,
     HostStore,
     LedgerStore,
     ListingStore,
@@ -149,6 +151,7 @@ class DynamoBench:
         self.bookings: BookingStore = DynamoBookings(connection, self.writes)
         self.listings: ListingStore = DynamoListings(connection, self.writes)
         self.closings: ClosingStore = DynamoClosings(self.writes)
+        self.erasures: ErasureStore = DynamoErasures(self.writes)
         self.hosts: HostStore = DynamoHosts(self.writes)
         self.ledger: LedgerStore = DynamoLedger(connection, self.writes)
         self.suppressions: SuppressionStore = DynamoSuppressions(self.bookings.salt, self.writes)

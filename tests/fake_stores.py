@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
+from chalicelib.adapters.dynamodb.tables import instant_key
 from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
@@ -17,6 +18,8 @@ from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.closing import Closing, closing_task
+from chalicelib.domain.erasure import Erasure, erasure_task
+from chalicelib.domain.expiry import TASK, Expiry
 from chalicelib.domain.health import Counts
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
@@ -44,6 +47,7 @@ from chalicelib.services.ports import (
     HoldView,
     ListingStore,
     NightsShort,
+    Orphan,
     Page,
     ReviewExists,
     SearchPart,
@@ -55,6 +59,7 @@ from tests.call_log import CallLog, Logged, logged
 from tests.replacing import replace
 
 T = TypeVar("T")
+W = TypeVar("W", Erasure, Expiry)
 
 
 @dataclass
@@ -80,6 +85,8 @@ class Tables:
     letters: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     """All that a mailbox was sent on one day, and what of it was about unpaid bookings."""
     orphans: dict[str, tuple[Verification, datetime]] = field(default_factory=dict)
+    payers: dict[str, str] = field(default_factory=dict)
+    """The keyed hash of who sent an orphan, where that is known."""
     acknowledged: dict[str, Acknowledgement] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     listings: dict[ListingId, Listing] = field(default_factory=dict)
@@ -93,6 +100,8 @@ class Tables:
     accesses: list[Access] = field(default_factory=list)
     settlements: dict[str, Settlement] = field(default_factory=dict)
     suppressions: dict[str, Suppression] = field(default_factory=dict)
+    erasures: dict[BookingId, tuple[Erasure | Expiry, datetime | None]] = field(default_factory=dict)
+    """By the name of its task, with the time at which the clock has it."""
     entries: dict[tuple[PersonId, str], AccountEntry] = field(default_factory=dict)
     statuses: dict[BookingId, str] = field(default_factory=dict)
     """What stands beside a booking's record where that is not its own status."""
@@ -257,6 +266,7 @@ class FakeBookings(Logged):
         with self.tables.lock:
             times = {booking_id: row.due_at for booking_id, row in self.tables.bookings.items()}
             times |= {task_id: due for task_id, (_, due) in self.tables.closings.items()}
+            times |= {task_id: due for task_id, (_, due) in self.tables.erasures.items()}
             ripe = [(due, name) for name, due in times.items() if due is not None and due <= now]
             return [booking_id for _, booking_id in sorted(ripe)[:limit]]
 
@@ -266,6 +276,9 @@ class FakeBookings(Logged):
             closing, due = self.tables.closings.get(booking_id, (None, None))
             if closing is not None and due is not None and due <= now:
                 self.tables.closings[booking_id] = closing, now + FAILING_PAUSE
+            work, due = self.tables.erasures.get(booking_id, (None, None))
+            if work is not None and due is not None and due <= now:
+                self.tables.erasures[booking_id] = work, now + FAILING_PAUSE
             row = self.tables.bookings.get(booking_id)
             if row is None or row.due_at is None or row.due_at > now:
                 return
@@ -276,9 +289,27 @@ class FakeBookings(Logged):
                 row.attention, row.attention_at = "failing", now
 
     @logged
-    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime, *, payer_key: str = "") -> None:
         with self.tables.lock:
+            if tx_ref not in self.tables.orphans and payer_key:
+                self.tables.payers[tx_ref] = payer_key
             self.tables.orphans.setdefault(tx_ref, (verification, now))
+
+    @logged
+    def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:
+        with self.tables.lock:
+            return tuple(
+                Orphan(tx_ref, self.tables.orphans[tx_ref][0], tx_ref not in self.tables.acknowledged)
+                for tx_ref, key in self.tables.payers.items()
+                if key == payer_key
+            )
+
+    @logged
+    def forget_payer(self, tx_ref: str, verification: Verification) -> None:
+        with self.tables.lock:
+            if tx_ref in self.tables.orphans:
+                self.tables.orphans[tx_ref] = verification, self.tables.orphans[tx_ref][1]
+                self.tables.payers.pop(tx_ref, None)
 
     @logged
     def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
@@ -340,13 +371,28 @@ class FakeBookings(Logged):
         return _page([key for _, key in sorted(there)], limit=limit, after=after)
 
     @logged
+    def leaving(self, check_in: date, *, on: date, limit: int, after: str | None) -> Page[BookingId]:
+        with self.tables.lock:
+            there = [
+                key
+                for key, row in self.tables.bookings.items()
+                if row.booking.status == "confirmed"
+                and row.booking.stay.check_in == check_in
+                and row.booking.free_from == on
+            ]
+        return _page(sorted(there), limit=limit, after=after)
+
+    @logged
     def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
         with self.tables.lock:
             named = [
                 row.booking for row in self.tables.bookings.values() if getattr(row.booking.search_keys, part) == key
             ]
-        named.sort(key=lambda booking: booking.created_at, reverse=True)
-        return _page([booking.booking_id for booking in named], limit=limit, after=after)
+        keys = sorted(((instant_key(each.created_at), each.booking_id) for each in named), reverse=True)
+        # A position is that of the last key, so that what leaves the index meanwhile moves nothing.
+        left = [key for key in keys if after is None or key < tuple(json.loads(after))]
+        more = json.dumps(left[limit - 1]) if len(left) > limit else None
+        return Page(tuple(booking_id for _, booking_id in left[:limit]), more)
 
     @logged
     def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
@@ -456,6 +502,12 @@ class FakeLedger(Logged):
     def note_access(self, access: Access) -> None:
         with self.tables.lock:
             self.tables.accesses.append(access)
+
+    @logged
+    def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
+        with self.tables.lock:
+            found = [access for access in self.tables.accesses if access.subject == subject]
+        return _page(sorted(found, key=lambda access: access.at), limit=limit, after=after)
 
     @logged
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
@@ -586,6 +638,16 @@ class FakeListings(Logged):
         return next((each for (of, _), each in reviews if of == listing_id and each.key == key), None)
 
     @logged
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        with self.tables.lock:
+            return self.tables.reviews.get((listing_id, booking_id))
+
+    @logged
+    def rewrite_review(self, listing_id: ListingId, review: Review) -> None:
+        with self.tables.lock:
+            self.tables.reviews[listing_id, review.booking_id] = review
+
+    @logged
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         with self.tables.lock:
             found = [review for (of, _), review in self.tables.reviews.items() if of == listing_id]
@@ -683,6 +745,53 @@ class FakeHosts(Logged):
                 raise VersionLost
             saved = replace(host, version=host.version + 1)
             self.tables.hosts[host.host_id] = saved
+            return saved
+
+    @logged
+    def find(self, part: SearchPart, key: str) -> tuple[PersonId, ...]:
+        with self.tables.lock:
+            found = [host for host in self.tables.hosts.values() if getattr(host.search_keys, part) == key]
+        return tuple(host.host_id for host in sorted(found, key=lambda host: host.created_at))[:100]
+
+
+class FakeErasures(Logged):
+    """The ErasureStore port."""
+
+    port = "erasures"
+
+    def __init__(self, tables: Tables | None = None, call_log: CallLog | None = None) -> None:
+        super().__init__(call_log)
+        self.tables = tables or Tables()
+
+    @logged
+    def load(self, erasure_id: str) -> Erasure | None:
+        known = self._known(erasure_task(erasure_id))
+        return known if isinstance(known, Erasure) else None
+
+    @logged
+    def save(self, erasure: Erasure) -> Erasure:
+        return self._save(erasure_task(erasure.erasure_id), erasure)
+
+    @logged
+    def expiry(self) -> Expiry | None:
+        known = self._known(TASK)
+        return known if isinstance(known, Expiry) else None
+
+    @logged
+    def save_expiry(self, expiry: Expiry) -> Expiry:
+        return self._save(TASK, expiry)
+
+    def _known(self, name: BookingId) -> Erasure | Expiry | None:
+        with self.tables.lock:
+            return self.tables.erasures.get(name, (None, None))[0]
+
+    def _save(self, name: BookingId, work: W) -> W:
+        with self.tables.lock:
+            known = self._known(name)
+            if (known.version if known else 0) != work.version:
+                raise VersionLost
+            saved = replace(work, version=work.version + 1)
+            self.tables.erasures[name] = saved, saved.due_at
             return saved
 
 

@@ -31,6 +31,7 @@ from chalicelib.services.ports import (
     BadSignature,
     BookingStore,
     ClosingStore,
+    ErasureStore,
     Fault,
     GatewayEvent,
     HostStore,
@@ -53,6 +54,7 @@ from tests.call_log import CallLog, Logged, Rival, logged, raises
 from tests.fake_stores import (
     FakeBookings,
     FakeClosings,
+    FakeErasures,
     FakeHosts,
     FakeLedger,
     FakeListings,
@@ -393,6 +395,7 @@ class Fakes:
         bookings: BookingStore | None = None,
         listings: ListingStore | None = None,
         closings: ClosingStore | None = None,
+        erasures: ErasureStore | None = None,
         hosts: HostStore | None = None,
         ledger: LedgerStore | None = None,
         suppressions: SuppressionStore | None = None,
@@ -403,6 +406,7 @@ class Fakes:
         self.bookings: BookingStore = bookings or FakeBookings(self.tables, self.call_log)
         self.listings: ListingStore = listings or FakeListings(self.tables, self.call_log)
         self.closings: ClosingStore = closings or FakeClosings(self.tables, self.call_log)
+        self.erasures: ErasureStore = erasures or FakeErasures(self.tables, self.call_log)
         self.hosts: HostStore = hosts or FakeHosts(self.tables, self.call_log)
         self.ledger: LedgerStore = ledger or FakeLedger(self.tables, self.call_log)
         self.search_secrets = FakeSecrets(key="the key that search works with")

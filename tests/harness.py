@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain import expiry
 from chalicelib.domain.accounts import OPEN_HOLDS
 from chalicelib.domain.booking import SWEEP, Booking, Payment
 from chalicelib.domain.disputes import DisputeFacts
@@ -149,6 +150,7 @@ class Harness:
         for _ in range(500):
             times = [row.due_at for row in self.ports.tables.bookings.values()]
             times += [at for _, at in self.ports.tables.closings.values()]
+            times += [at for task_id, (_, at) in self.ports.tables.erasures.items() if task_id != expiry.TASK]
             due = [at for at in times if at is not None]
             if not due or min(due) > end:
                 self.ports.clock.move_to(end)

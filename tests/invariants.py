@@ -23,9 +23,9 @@ from chalicelib.domain.lifecycle import due_at
 EMAIL_TRANSITIONS = {
     "owed": {"sent", "superseded", "limited", "failed", "bounced", "complained", "acknowledged"},
     "sent": {"bounced", "complained", "owed"},
-    "failed": {"acknowledged", "owed"},
-    "bounced": {"complained", "acknowledged", "owed"},
-    "complained": {"acknowledged", "owed"},
+    "failed": {"acknowledged", "superseded", "owed"},
+    "bounced": {"complained", "acknowledged", "superseded", "owed"},
+    "complained": {"acknowledged", "superseded", "owed"},
     "superseded": {"owed"},
     "limited": {"owed"},
     "acknowledged": {"owed", "bounced", "complained"},

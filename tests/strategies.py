@@ -377,7 +377,7 @@ def _disputed(draw: Draw, booking: Booking, now: datetime) -> Booking:
         return disputing.open_dispute(
             booking,
             payment.tx_ref,
-            amount=draw(st.none() | st.just(Money(1, payment.amount.currency))),
+            amount=draw(st.none() | st.just(Money(1, (payment.facts.received or payment.amount).currency))),
             reason="unknown to the card's owner",
             due_at=draw(st.none() | st.just(now + timedelta(days=5))),
             note="The gateway's e-mail.",

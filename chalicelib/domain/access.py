@@ -8,8 +8,9 @@ from typing import Literal
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import Record
 
-Act = Literal["search", "view", "list"]
-"""What an operator did: a `search`, the `view` of one booking, or a `list` of a day's bookings."""
+Act = Literal["search", "view", "list", "export", "erase"]
+"""What an operator did: a `search`, the `view` of one booking, a `list` of a day's bookings, an `export` of all that is
+held of a person, or that the person was to be erased (`erase`)."""
 
 
 class Access(Record, frozen=True, kw_only=True):

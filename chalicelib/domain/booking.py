@@ -415,7 +415,7 @@ class Booking(Record, frozen=True, kw_only=True):
     ``version`` is the one that was loaded; the store saves only over it (optimistic locking). ``expiry_retry_at`` is
     set while the hold is over but the gateway did not answer. ``verify_lease`` is held by the caller who is asking the
     gateway about its payments at this moment, so that doors which open at the same time do not multiply at the gateway.
-    ``search_keys`` are the keyed hashes that it is found by.
+    ``search_keys`` are the keyed hashes that it is found by, ``contact_erased_at`` is when its guest's contact went.
     """
 
     booking_id: BookingId
@@ -436,6 +436,7 @@ class Booking(Record, frozen=True, kw_only=True):
     expiry_retry_at: datetime | None = None
     confirmed_late_at: datetime | None = None
     ended: StayEnd | None = None
+    contact_erased_at: datetime | None = None
     verify_lease: Lease | None = None
     search_keys: SearchKeys = NO_KEYS
     payments: tuple[Payment, ...] = ()

@@ -20,3 +20,7 @@ class Contact(Record, frozen=True, kw_only=True):
     def name(self) -> str:
         """The whole name."""
         return f"{self.first_name} {self.last_name}".strip()
+
+
+NOBODY = Contact(first_name="", last_name="", email="", phone="")
+"""Whose contact was erased."""

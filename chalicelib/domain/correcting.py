@@ -15,8 +15,10 @@ def correct_contact(booking: Booking, changes: Mapping[str, str], *, actor: Acto
     """Change some fields of a booking's contact; letters that are sent from now on go there.
 
     A guest may until the booking is paid or cancelled, an operator always. The history names the fields that changed,
-    and never what they held. Raises ContactFixed, InvalidRequest.
+    and never what they held. What was erased stays so. Raises ContactFixed, InvalidRequest.
     """
+    if booking.contact_erased_at is not None:
+        raise ContactFixed("The contact of this booking was erased.")
     if actor.cause == "guest" and booking.status not in ("pending_payment", "expired"):
         raise ContactFixed("The contact of this booking is changed by an operator only.")
     contact = replace(booking.contact, **changes)

@@ -49,6 +49,7 @@
     │   ├── PaymentDisputed       payment_disputed          the payer claims the money back: nobody pays it twice
     │   ├── NothingToDispute      nothing_to_dispute        no money was received with the payment
     │   ├── DisputeClosed         dispute_closed            it ended the other way
+    │   ├── DataStillNeeded       data_still_needed         names what is under way of the person
     │   └── InProgress            in_progress               the same call is at work elsewhere
     ├── PreconditionFailed        precondition_failed       it changed since it was read (If-Match)
     ├── IdempotencyKeyReused      idempotency_key_reused
@@ -74,6 +75,7 @@ from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.domain.ids import BookingId
+    from chalicelib.domain.matters import Matter
     from chalicelib.domain.money import Money
 
 
@@ -232,6 +234,16 @@ class NotInReview(Conflict):
 
 class NotInAttention(Conflict):
     code = "not_in_attention"
+
+
+class DataStillNeeded(Conflict):
+    """``matters`` are what is under way."""
+
+    code = "data_still_needed"
+
+    def __init__(self, matters: tuple[Matter, ...]) -> None:
+        super().__init__("Something is under way that needs this person's data.")
+        self.matters = matters
 
 
 class WrongResolutionCall(Conflict):

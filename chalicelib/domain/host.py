@@ -7,6 +7,7 @@ from datetime import datetime
 from chalicelib.domain.booking import Language, Place
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import Record
+from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 
 
 class Notify(Record, frozen=True, kw_only=True):
@@ -29,13 +30,17 @@ class Tax(Record, frozen=True, kw_only=True):
 
 
 class Host(Record, frozen=True, kw_only=True):
-    """A host's profile. ``version`` is the one that was loaded; the store saves only over it; 0: never saved."""
+    """A host's profile. ``version`` is the one that was loaded; the store saves only over it; 0: never saved.
+
+    ``search_keys`` are the keyed hashes that operators find it by.
+    """
 
     host_id: PersonId
     created_at: datetime
     updated_at: datetime
     notify: Notify = Notify()
     tax: Tax | None = None
+    search_keys: SearchKeys = NO_KEYS
     version: int = 0
 
 

@@ -153,7 +153,12 @@ def address_of(entry: OutboxEntry, booking: Booking, host: Notify) -> str:
 
 
 def still_true(entry: OutboxEntry, booking: Booking, *, now: datetime) -> bool:
-    """Whether what the letter says still holds; if not, it is superseded and never sent."""
+    """Whether what the letter says still holds; if not, it is superseded and never sent.
+
+    A guest whose contact was erased is told nothing any more.
+    """
+    if booking.contact_erased_at is not None and not (entry.is_line or entry.to_host):
+        return False
     match entry.kind:
         case "booking_confirmed" | "host_new_booking":
             return booking.status == "confirmed" and booking.ended is None

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import unicodedata
 
+from chalicelib.domain import phone
 from chalicelib.domain.cities import fold
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.record import Record
@@ -44,6 +45,36 @@ def keys_of(contact: Contact, secret: bytes) -> SearchKeys:
         phone=keyed(secret, "phone", contact.phone) if contact.phone else "",
         name=keyed(secret, "name", name) if name else "",
     )
+
+
+def keys_of_host(email: str, phone_number: str, name: str, secret: bytes) -> SearchKeys:
+    """The keys of a host's profile: kinds of their own, so that no guest is found by a host's."""
+    folded = fold(name)
+    return SearchKeys(
+        email=host_key("email", email_form(email), secret) if email else "",
+        phone=host_key("phone", phone_number, secret) if phone_number else "",
+        name=host_key("name", folded, secret) if folded else "",
+    )
+
+
+def host_key(part: str, value: str, secret: bytes) -> str:
+    """The key of one part of a host's profile, in the form in which it is compared."""
+    return keyed(secret, f"host_{part}", value)
+
+
+def payer_key(address: str, secret: bytes) -> str:
+    """The key of who sent money that has no booking: a kind of its own, so that it is found among nothing else."""
+    return keyed(secret, "payer_email", email_form(address))
+
+
+def query_key(text: str, secret: bytes) -> str:
+    """What the trail has of a search: the same for every way of writing one address, number or name."""
+    if "@" in text:
+        return keyed(secret, "query", email_form(text))
+    try:
+        return keyed(secret, "query", phone.normalise(text))
+    except ValueError:
+        return keyed(secret, "query", fold(text) or text)
 
 
 def reference_key_of(reference: str, secret: bytes) -> str:

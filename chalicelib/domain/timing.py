@@ -192,6 +192,12 @@ GIVE_UP_AFTER = timedelta(hours=24)
 CLOSING_RETRY = timedelta(minutes=2)
 """When the clock carries on the closing of a listing whose message was lost: later than a batch takes."""
 
+ERASURE_RETRY = timedelta(minutes=2)
+"""The same for erasing a person, and for the contacts that expire."""
+
+EXPIRY_EVERY = timedelta(hours=24)
+"""How often contacts expire: they are kept for months, and a day is soon enough."""
+
 HOLD_IN_FLIGHT = timedelta(seconds=30)
 """How long after a listing was closed a hold may still land that read it as open: longer than a request lasts."""
 

@@ -51,7 +51,7 @@ class Verification(Record, frozen=True):
 
     ``tx_ref``, ``amount`` and ``mode`` are what the gateway reported, None where it reported nothing readable: a
     payment is only ever taken for paid when all of them equal ours. ``reported`` is the amount as text, for people,
-    when it was not readable as money.
+    when it was not readable as money. ``payer`` is the payer's address, where money has no booking to look it up in.
     """
 
     status: GatewayStatus
@@ -63,6 +63,7 @@ class Verification(Record, frozen=True):
     receipt_url: str | None = None
     fee: Money | None = None
     paid_at: datetime | None = None
+    payer: str = ""
 
     @property
     def facts(self) -> GatewayFacts:

@@ -243,7 +243,8 @@ def _own_hold(
 
 
 def _repeat(ports: Ports, booking: Booking, request: BookingRequest, *, public_url: str) -> BookingResult:
-    if booking.fingerprint != fingerprint(request):
+    # Once the contact was erased, nothing tells a repeat from another request; the booking is the caller's own.
+    if booking.contact_erased_at is None and booking.fingerprint != fingerprint(request):
         raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
     began = ports.clock.now()
     booking = await_opening(ports, booking, began=began)

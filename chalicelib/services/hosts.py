@@ -11,6 +11,7 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.ports import Ports, VersionLost
+from chalicelib.services.search_keys import host_keys
 
 TRIES = 6
 
@@ -37,7 +38,7 @@ def profile(ports: Ports, principal: Principal | None) -> Host:
         # Nothing is worth remembering: the issuer may tell of an address next time.
         return new
     try:
-        return ports.hosts.save(new)
+        return ports.hosts.save(replace(new, search_keys=host_keys(ports)(new)))
     except VersionLost:
         return ports.hosts.load(host.person_id) or new
 
@@ -60,7 +61,7 @@ def change(
             raise PreconditionFailed("The profile has changed since it was read.")
         changed = replace(known, notify=notify or known.notify, tax=tax or known.tax, updated_at=ports.clock.now())
         try:
-            return ports.hosts.save(changed)
+            return ports.hosts.save(replace(changed, search_keys=host_keys(ports)(changed)))
         except VersionLost:
             continue
     raise Busy("The profile is being changed by others; please try again.", retry_after=RETRY_AFTER_BUSY)

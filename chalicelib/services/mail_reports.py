@@ -30,6 +30,9 @@ def record_report(ports: Ports, report: MailReport) -> None:
         known = current.letter(report.entry_id)
         if known is None or known.resends != report.resends:
             return Decision(current)
+        if current.contact_erased_at is not None and not known.to_host:
+            # The address is not written to any more either way, and nobody is to be asked about it.
+            return Decision(current)
         after = outbox.report(known, report.outcome, report.why)
         changed = outbox.with_entries(current, {known.entry_id: after}, now=ports.clock.now())
         if changed == current:

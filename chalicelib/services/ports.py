@@ -15,7 +15,9 @@ from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.closing import Closing
 from chalicelib.domain.disputes import DisputeFacts
+from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.expiry import Expiry
 from chalicelib.domain.health import Counts
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
@@ -158,6 +160,14 @@ class HoldView(Record, frozen=True):
     nights: Nights
 
 
+class Orphan(Record, frozen=True):
+    """Money for a reference that we do not hold. ``waits``: no person has dealt with it."""
+
+    tx_ref: str
+    verification: Verification
+    waits: bool
+
+
 class BookingStore(Protocol):
     """Bookings, the accounts that make them, and what else must be remembered beside them."""
 
@@ -227,8 +237,17 @@ class BookingStore(Protocol):
     def back_off_failing(self, booking_id: BookingId, now: datetime) -> None:
         """Back off a due booking that raised, without reading what is in it; after a day it is put before a person."""
 
-    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
-        """Money came for a reference that we do not hold, ours or a gateway's: put it before a person, once."""
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime, *, payer_key: str = "") -> None:
+        """Money came for a reference that we do not hold, ours or a gateway's: put it before a person, once.
+
+        ``payer_key`` is the keyed hash of the payer's address, where that is known.
+        """
+
+    def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:
+        """The money of this payer that has no booking, at most 100. Raises Unreadable, StoreBusy."""
+
+    def forget_payer(self, tx_ref: str, verification: Verification) -> None:
+        """Keep this of an orphan in place of what was known, and find it by its payer no more. Raises StoreBusy."""
 
     def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         """A person has dealt with an orphan; answers the first acknowledgement, which stands. None: no such orphan.
@@ -262,6 +281,9 @@ class BookingStore(Protocol):
 
     def staying(self, check_in: date, *, until: date, limit: int, after: str | None) -> Page[BookingId]:
         """Confirmed bookings that arrive on ``check_in`` and keep their nights up to ``until`` or longer."""
+
+    def leaving(self, check_in: date, *, on: date, limit: int, after: str | None) -> Page[BookingId]:
+        """Confirmed bookings that arrived on ``check_in`` and whose nights were others' again from ``on`` on."""
 
     def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
         """Those whose contact has this keyed hash in this part, newest first."""
@@ -316,6 +338,12 @@ class ListingStore(Protocol):
     def review_under(self, listing_id: ListingId, key: str) -> Review | None:
         """What was said of this listing under this key, if anything."""
 
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        """What the guest of a booking said of this listing, if anything."""
+
+    def rewrite_review(self, listing_id: ListingId, review: Review) -> None:
+        """Keep this in place of what the guest of the same booking said at the same time. Raises StoreBusy."""
+
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         """Newest first."""
 
@@ -347,8 +375,33 @@ class ClosingStore(Protocol):
         """
 
 
+class ErasureStore(Protocol):
+    """Erasures, under way or finished, and how far contacts have expired. The clock has them among what is due."""
+
+    def load(self, erasure_id: str) -> Erasure | None:
+        """Strongly consistent. Raises Unreadable, StoreBusy."""
+
+    def save(self, erasure: Erasure) -> Erasure:
+        """Save over the version that was loaded (0: nothing); answers it with its new version.
+
+        A finished one may be forgotten after ACCESS_KEPT. Raises VersionLost, StoreBusy.
+        """
+
+    def expiry(self) -> Expiry | None:
+        """How far contacts have expired; None: nobody has begun. Strongly consistent."""
+
+    def save_expiry(self, expiry: Expiry) -> Expiry:
+        """Save over the version that was loaded (0: nothing); answers it with its new version.
+
+        Raises VersionLost, StoreBusy.
+        """
+
+
 class HostStore(Protocol):
     """Profiles of hosts."""
+
+    def find(self, part: SearchPart, key: str) -> tuple[PersonId, ...]:
+        """The hosts whose profile has this keyed hash in this part, at most 100. It may be a second old."""
 
     def load(self, host_id: PersonId, *, consistent: bool = True) -> Host | None:
         """Raises Unreadable, StoreBusy. What is not read consistently may be a second old."""
@@ -397,6 +450,9 @@ class LedgerStore(Protocol):
 
     def note_access(self, access: Access) -> None:
         """Note that somebody looked at contact data. Raises StoreBusy."""
+
+    def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
+        """What was looked at of one subject, oldest first. It may be a second old."""
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         """What was looked at on a day (UTC), oldest first."""
@@ -730,6 +786,8 @@ class Rules(Record, frozen=True):
     """The house's share of what counts for a host, in hundredths of a percent, where she has no other."""
     host_bears_fee: bool = True
     """The gateway's fee is taken from what the host is owed."""
+    contact_months: int = 24
+    """How many months after a stay its guest's contact is kept."""
 
 
 class Ports(Protocol):
@@ -741,6 +799,8 @@ class Ports(Protocol):
     def listings(self) -> ListingStore: ...
     @property
     def closings(self) -> ClosingStore: ...
+    @property
+    def erasures(self) -> ErasureStore: ...
     @property
     def hosts(self) -> HostStore: ...
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.domain.contact import Contact
-from chalicelib.domain.search_terms import NO_KEYS, SearchKeys, keys_of, reference_key_of
+from chalicelib.domain.host import Host
+from chalicelib.domain.search_terms import NO_KEYS, SearchKeys, keys_of, keys_of_host, reference_key_of
 from chalicelib.services.ports import Fault, Ports
 
 SEARCH_KEY = "key"
@@ -20,6 +21,16 @@ def contact_keys(ports: Ports) -> Callable[[Contact], SearchKeys]:
         ports.observe("search_key_missing", level="error")
         return lambda _: NO_KEYS
     return lambda contact: keys_of(contact, secret)
+
+
+def host_keys(ports: Ports) -> Callable[[Host], SearchKeys]:
+    """What makes the keys of a host's profile; none where the stage's secret cannot be read."""
+    try:
+        secret = search_secret(ports)
+    except Fault:
+        ports.observe("search_key_missing", level="error")
+        return lambda _: NO_KEYS
+    return lambda host: keys_of_host(host.notify.email, host.notify.phone, host.tax.name if host.tax else "", secret)
 
 
 def reference_key(ports: Ports, reference: str) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from chalicelib.domain import checkout
+from chalicelib.domain import checkout, expiry
 from chalicelib.domain.closing import listing_of_task
+from chalicelib.domain.erasure import erasure_of_task
 from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
 from chalicelib.services.disputes import look_up_disputes
+from chalicelib.services.expiring import expire_contacts
 from chalicelib.services.operators.closing import continue_closing
+from chalicelib.services.operators.erasing import continue_erasure
 from chalicelib.services.ports import Ports, StoreBusy, Task
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import process_refunds
@@ -33,8 +36,12 @@ def _enqueue_due(ports: Ports) -> int:
     waiting = ports.queue.depth()
     if waiting >= WINDOW:
         return 0
+    now = ports.clock.now()
+    if now.minute == 0:
+        # Where nobody has begun to let contacts expire, the index of what is due does not know of it.
+        ports.queue.enqueue_reconcile([Task(expiry.TASK)])
     # The oldest are those that wait in the queue already: they are not enqueued again each minute.
-    due = ports.bookings.due(ports.clock.now(), WINDOW)[waiting:]
+    due = ports.bookings.due(now, WINDOW)[waiting:]
     ports.queue.enqueue_reconcile([Task(booking_id) for booking_id in due])
     return len(due)
 
@@ -49,6 +56,12 @@ def process_task(ports: Ports, task: Task, *, public_url: str) -> None:
     try:
         if (listing_id := listing_of_task(task.booking_id)) is not None:
             continue_closing(ports, listing_id)
+            return
+        if (erasure_id := erasure_of_task(task.booking_id)) is not None:
+            continue_erasure(ports, erasure_id)
+            return
+        if task.booking_id == expiry.TASK:
+            expire_contacts(ports)
             return
         done = reconcile(
             ports,

@@ -181,6 +181,7 @@ def app_environment(
         "PAYMENT_LIMITS": outer.get("PAYMENT_LIMITS", ""),
         "COMMISSION_PERCENT": outer.get("COMMISSION_PERCENT", ""),
         "FEE_BORNE_BY": outer.get("FEE_BORNE_BY", ""),
+        "CONTACT_MONTHS": outer.get("CONTACT_MONTHS", ""),
         "PUBLIC_URL": addresses.api,
         "OIDC_ISSUER": addresses.issuer,
         "OIDC_CLIENT_ID": CLIENT_ID,

@@ -29,6 +29,7 @@ from chalicelib.services.ports import (
     BookingExists,
     BookingStore,
     ClosingStore,
+    ErasureStore,
     HoldView,
     HostStore,
     ListingStore,
@@ -84,6 +85,7 @@ class Bench(Protocol):
     bookings: BookingStore
     listings: ListingStore
     closings: ClosingStore
+    erasures: ErasureStore
     hosts: HostStore
     suppressions: SuppressionStore
     watch: WatchStore

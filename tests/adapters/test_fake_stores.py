@@ -9,6 +9,7 @@ from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.services.ports import (
     BookingStore,
     ClosingStore,
+    ErasureStore,
     HostStore,
     LedgerStore,
     ListingStore,
@@ -19,11 +20,13 @@ from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract
 from tests.adapters.listing_contract import ListingContract
+from tests.adapters.privacy_contract import PrivacyContract
 from tests.adapters.store_contract import StoreContract
 from tests.adapters.watch_contract import WatchContract
 from tests.fake_stores import (
     FakeBookings,
     FakeClosings,
+    FakeErasures,
     FakeHosts,
     FakeLedger,
     FakeListings,
@@ -39,6 +42,7 @@ class FakeBench:
         self.bookings: BookingStore = FakeBookings(self.tables)
         self.listings: ListingStore = FakeListings(self.tables)
         self.closings: ClosingStore = FakeClosings(self.tables)
+        self.erasures: ErasureStore = FakeErasures(self.tables)
         self.hosts: HostStore = FakeHosts(self.tables)
         self.ledger: LedgerStore = FakeLedger(self.tables)
         self.suppressions: SuppressionStore = FakeSuppressions(self.tables)
@@ -61,7 +65,9 @@ class FakeBench:
         self.tables.unreadable.add(booking_id)
 
 
-class TestFakeStores(StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract, WatchContract):
+class TestFakeStores(
+    StoreContract, ListingContract, HostContract, ClosingContract, LedgerContract, WatchContract, PrivacyContract
+):
     @pytest.fixture
     def bench(self) -> FakeBench:
         return FakeBench()

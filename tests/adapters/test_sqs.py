@@ -14,6 +14,8 @@ from moto import mock_aws
 from chalicelib.adapters.aws.sqs import Sqs, read_task, write_task
 from chalicelib.domain.booking import Actor, Cause
 from chalicelib.domain.closing import closing_task
+from chalicelib.domain.erasure import erasure_task
+from chalicelib.domain.expiry import TASK
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.ports import Fault, Task
@@ -145,6 +147,11 @@ def test_the_closing_of_a_listing_is_a_task_too() -> None:
     assert read_task(write_task(task)) == task
 
 
+@pytest.mark.parametrize("name", [erasure_task("S8cxwuUC6PJQhqO6gH-nuQ"), TASK])
+def test_an_erasure_and_the_expiry_of_contacts_are_tasks_too(name: BookingId) -> None:
+    assert read_task(write_task(Task(name))) == Task(name)
+
+
 def test_a_task_of_the_sweep_is_nothing_but_the_booking() -> None:
     assert json.loads(write_task(Task(BOOKING))) == {"booking_id": BOOKING}
 
@@ -163,6 +170,9 @@ def test_a_task_of_the_sweep_is_nothing_but_the_booking() -> None:
         '{"booking_id": "lst_0123456789ABCDEF"}',
         f'{{"booking_id": "{BOOKING}x"}}',
         '{"booking_id": "CLOSING#"}',
+        '{"booking_id": "ERASURE#"}',
+        '{"booking_id": "ERASURE#S8cxwuUC6PJQhqO6gH/nuQ"}',
+        '{"booking_id": "EXPIRY#other"}',
         '{"booking_id": "CLOSING#GZ00000000000000"}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": 1}}',
         f'{{"booking_id": "{BOOKING}", "tx_ref": ""}}',

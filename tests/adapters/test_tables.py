@@ -12,6 +12,8 @@ from chalicelib.adapters.dynamodb.tables import (
     AccountItem,
     BookingItem,
     CityItem,
+    ErasureItem,
+    HostItem,
     LedgerItem,
     LettersItem,
     ListingItem,
@@ -26,7 +28,7 @@ from local.stack.resources import template
 from tests.builders import NOW, a_listing
 
 OF_LISTINGS: list[type[Model]] = [ListingItem, MonthItem, ReviewItem]
-OF_BOOKINGS: list[type[Model]] = [BookingItem, AccountItem, LettersItem, SaltItem]
+OF_BOOKINGS: list[type[Model]] = [BookingItem, AccountItem, LettersItem, HostItem, ErasureItem, SaltItem]
 OF_LEDGER: list[type[Model]] = [LedgerItem]
 
 
@@ -72,9 +74,10 @@ def test_the_indexes_are_those_of_the_template(logical_id: str, model: type[Mode
 
 
 def test_what_is_forgotten() -> None:
-    """Cities without listings, accounts that book no more, and counts of letters; never a booking or its money."""
+    """Cities without listings, accounts that book no more, counts of letters, erasures; never a booking or money."""
     every: list[Any] = [*OF_LISTINGS, CityItem, *OF_BOOKINGS]
-    assert {model for model in every if "expires_at" in model.get_attributes()} == {CityItem, AccountItem, LettersItem}
+    forgotten = {CityItem, AccountItem, LettersItem, ErasureItem}
+    assert {model for model in every if "expires_at" in model.get_attributes()} == forgotten
 
 
 def test_instants_sort_as_text() -> None:

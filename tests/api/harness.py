@@ -426,7 +426,7 @@ def _route(method: str, path: str) -> tuple[routing.Route, dict[str, str]]:
 
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "retryable", "errors"}
-EXTRA = {"dates_unavailable": {"nights"}, "price_changed": {"total"}}
+EXTRA = {"dates_unavailable": {"nights"}, "price_changed": {"total"}, "data_still_needed": {"matters"}}
 MAY_BE_THERE = {"dates_unavailable": {"your_booking_id"}}
 
 

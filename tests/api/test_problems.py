@@ -30,6 +30,7 @@ def test_every_refusal_has_a_row_and_every_row_a_refusal() -> None:
 def test_what_can_succeed_later_without_the_caller_changing_anything_says_so() -> None:
     assert {code for code, kind in PROBLEM_TYPES.items() if kind.retryable} == {
         "in_progress",
+        "data_still_needed",
         "refund_under_way",
         "rate_limited",
         "too_many_open_holds",

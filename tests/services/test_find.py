@@ -177,7 +177,7 @@ def test_a_search_costs_the_same_whatever_there_is(harness: Harness, ports: Fake
     for number in range(5000):
         copied = replace(row.booking, booking_id=BookingId(f"GZ{number:014}"))
         ports.tables.bookings[copied.booking_id] = replace(row, booking=copied)
-    assert calls() == few == ["bookings.of_search_key", "bookings.load_many", "ledger.note_access"]
+    assert calls() == few == ["hosts.find", "bookings.of_search_key", "bookings.load_many", "ledger.note_access"]
 
 
 def test_a_filtered_list_reads_on_until_there_is_something_to_show(harness: Harness, ports: Fakes) -> None:

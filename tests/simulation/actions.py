@@ -7,8 +7,10 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Literal
 
+from chalicelib.domain import erasure
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
+from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.errors import NotFound, RateLimited, RefundUnderWay, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
@@ -21,6 +23,7 @@ from chalicelib.services.checkout import pay, pay_now
 from chalicelib.services.ending import end_stay
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.operators.erasing import erase_contact
 from chalicelib.services.ports import BadSignature, NotJson
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import refund, resolve_refund
@@ -338,6 +341,23 @@ def _praise(context: ActionContext) -> None:
         raise Violation("a no-show reviewed the stay", booking.booking_id)
 
 
+def _erase(context: ActionContext) -> None:
+    """An operator erases the guest: nothing happens while something is under way, and money is never touched."""
+    actor = Actor("operator", OPERATOR.person_id, OPERATOR.email)
+    before = context.stored
+    erased = erase_contact(
+        context.ports, context.booking_id, actor=actor, why=erasure.ON_REQUEST, only_if=lambda _: True
+    )
+    if erased is None or before is None:
+        return
+    is_gone = erased.contact_erased_at is not None
+    covered("erased", f"{erased.status}{'' if is_gone else ', under way'}")
+    if is_gone is not (erased.contact == NOBODY):
+        raise Violation("a contact is called erased that is not", erased.booking_id)
+    if before.contact_erased_at is None and is_gone and erasure.under_way(before, now=context.ports.clock.now()):
+        covered("erased", "what was under way ended meanwhile")
+
+
 def _out(context: ActionContext) -> None:
     context.world.faults.outage(context.action.kind.partition(" ")[0], context.action.value)
 
@@ -385,6 +405,7 @@ REQUESTS: dict[str, Work] = {
     "sweep": lambda context: sweep(context.ports),
     "host edits": _host_edits,
     "praise": _praise,
+    "erase": _erase,
 }
 EXTERNAL_EVENTS: dict[str, Work] = {
     "resolve": _resolve,

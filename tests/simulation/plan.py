@@ -66,6 +66,7 @@ AFTER_BOOKING = {
     "take back": 3,
     "pay again": 4,
     "praise": 1,
+    "erase": 3,
     "end stay": 1,
 }
 NOISE = {
@@ -178,6 +179,7 @@ def _given_up(rng: Random, at: int, thread: int, settings: Settings) -> list[Dra
         (then, who, thread, 0),
         (then + DAY, "retry", thread, 0),
         (then + SILENT, "retry", thread, 0),
+        (then + SILENT + rng.choice((rng.randint(0, 10), DAY)), "erase", thread, 0),
     ]
 
 
@@ -191,6 +193,7 @@ def _stayed(rng: Random, at: int, thread: int, settings: Settings) -> list[Drawn
         (praised, "praise", thread, 0),
         (praised + rng.randint(0, 10), "praise", thread, 0),
         (praised + rng.randint(0, 10), "host edits", thread, 0),
+        (praised + rng.choice((rng.randint(0, 10), 2 * DAY)), "erase", thread, 0),
     ]
 
 

@@ -20,7 +20,7 @@ from chalicelib.services.ports import BadSignature, Fault, HoldView, NotJson, Po
 from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
-from tests.fake_stores import FakeHosts, FakeSuppressions, FakeWatch, view_in_parts
+from tests.fake_stores import FakeErasures, FakeHosts, FakeSuppressions, FakeWatch, view_in_parts
 from tests.fakes import FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
@@ -64,6 +64,7 @@ class Bundle:
     bookings: Any
     listings: Any
     hosts: Any
+    erasures: Any
     ledger: Any
     search_secrets: Any
     suppressions: Any
@@ -330,6 +331,7 @@ class World:
             ledger=FaultyPort(faults, "ledger", self.book),
             search_secrets=FakeSecrets(key="the key that search works with"),
             gateways=OneGateway(FaultyGateway(self, faults, "gateway", self.gateway, frozenset({"read_webhook"}))),
+            erasures=FaultyPort(faults, "erasures", FakeErasures()),
             hosts=FaultyPort(faults, "hosts", FakeHosts()),
             suppressions=FaultyPort(faults, "suppressions", FakeSuppressions()),
             watch=FakeWatch(),

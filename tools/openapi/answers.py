@@ -101,7 +101,7 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "What went wrong (RFC 9457). `code` is stable, for programs and for translating; `retryable`: "
         "the very same request can succeed later; `errors`: every wrong field of a body or query. `nights` comes with "
         "`dates_unavailable`, with `your_booking_id` where an unpaid booking of the guest's own holds one of them; "
-        "`total` comes with `price_changed`.",
+        "`total` comes with `price_changed`, `matters` with `data_still_needed`.",
         "type": "object",
         "properties": {
             "type": _said(
@@ -127,6 +127,11 @@ SCHEMAS: Mapping[str, Json] = {
             "total": {
                 "$ref": "#/components/schemas/Money",
                 "description": "With `price_changed`: what the stay costs now.",
+            },
+            "matters": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Matter"},
+                "description": "With `data_still_needed`: what is under way of the person.",
             },
         },
         "required": ["type", "title", "status", "detail", "instance", "code", "retryable", "errors"],

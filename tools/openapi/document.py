@@ -43,6 +43,7 @@ TAGS: Mapping[str, str] = {
     "statistics": "What became of the bookings of a period, and what waits how long. For operators.",
     "notes": "What operators write down of a booking for each other.",
     "accounts": "What an account holds and may do: block it, unblock it, raise its limits. For operators.",
+    "people": "All that is held of a person, and erasing it. For operators.",
     "disputes": "Money that payers claim back through their banks. For operators.",
     "settlements": "A gateway's statement against our books, line by line. For operators.",
     "health": "How the stage fares: its gateways, the clock, the queues. For operators.",

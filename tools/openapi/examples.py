@@ -43,6 +43,7 @@ from chalicelib.api.routes import (
     operators,
     payments,
     payouts,
+    people,
     reviews,
     settlements,
     statistics,
@@ -254,6 +255,8 @@ BODIES: Mapping[type, Json] = {
         "expected_total": 630000,
     },
     find.Search: {"q": "hanna.tesfaye@gmail.com"},
+    people.ExportPerson: {"email": "hanna.tesfaye@gmail.com"},
+    people.ErasePerson: {"email": "hanna.tesfaye@gmail.com", "note": "Asked for by letter.", "dry_run": True},
     closings.CloseListing: {"cancel_bookings": True, "reason": "The host has left.", "dry_run": True},
     payouts.PayoutIn: {
         "amount": 600000,
@@ -496,6 +499,24 @@ ANSWERS: Mapping[type, Json] = {
         "acknowledged_at": "2027-01-02T10:20:00Z",
         "acknowledged_by": "operator-1",
         "note": "The guest was told by telephone.",
+    },
+    people.ErasureOut: {
+        "state": "finished",
+        "bookings": 3,
+        "hosts": 0,
+        "erased": 3,
+        "left": [],
+        "begun_at": "2029-03-01T09:00:00Z",
+        "finished_at": "2029-03-01T09:00:01Z",
+    },
+    people.HeldOut: {
+        "kind": "suppression",
+        "suppression": {
+            "outcome": "bounced",
+            "since": "2027-01-02T09:20:00Z",
+            "booking_id": BOOKING_ID,
+            "lifted_at": None,
+        },
     },
     closings.ClosingOut: {
         "listing_id": LISTING_ID,

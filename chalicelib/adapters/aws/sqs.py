@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import islice
@@ -12,12 +13,16 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.closing import listing_of_task
+from chalicelib.domain.erasure import erasure_of_task
+from chalicelib.domain.expiry import TASK
 from chalicelib.domain.ids import booking_of, is_booking_id, is_listing_id
 from chalicelib.domain.record import replace
 from chalicelib.services.ports import NO_DELAY, Fault, QueueDepth, Task
 
 _DEPTHS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "Delayed", "NotVisible"))
 
+_KEY = re.compile("[A-Za-z0-9_-]{22}", re.ASCII)
+"""A keyed hash, by which an erasure is named."""
 BATCH = 10
 """The most messages that SQS takes with one call."""
 
@@ -93,6 +98,12 @@ def write_task(task: Task) -> str:
     return msgspec.json.encode(task).decode()
 
 
+def _is_work(task_id: str) -> bool:
+    """Whether a task is the closing of a listing, the erasure of a person, or that contacts expire."""
+    is_closing = is_listing_id(listing_of_task(task_id) or "")
+    return is_closing or task_id == TASK or _KEY.fullmatch(erasure_of_task(task_id) or "") is not None
+
+
 def read_task(body: str) -> Task:
     """The task of a message. Raises ValueError for anything that ``write_task`` would not have written.
 
@@ -107,8 +118,8 @@ def read_task(body: str) -> Task:
             task = msgspec.convert(message, Task)
     except (msgspec.DecodeError, RecursionError, TypeError):
         raise ValueError("a message is no task") from None
-    if not is_booking_id(task.booking_id) and not is_listing_id(listing_of_task(task.booking_id) or ""):
-        raise ValueError("a message names neither a booking nor the closing of a listing")
+    if not is_booking_id(task.booking_id) and not _is_work(task.booking_id):
+        raise ValueError("a message names neither a booking nor another piece of work")
     if task.tx_ref is not None and booking_of(task.tx_ref) != task.booking_id:
         raise ValueError("a message names a payment that is not its booking's")
     return replace(task, request_id=task.request_id[:128])

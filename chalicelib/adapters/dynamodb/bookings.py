@@ -24,6 +24,7 @@ from chalicelib.adapters.dynamodb.records import (
     decode_account,
     decode_acknowledgement,
     decode_booking,
+    decode_verification,
     encode_account,
     encode_acknowledgement,
     encode_booking,
@@ -64,6 +65,7 @@ from chalicelib.services.ports import (
     BookingExists,
     HoldView,
     NightsShort,
+    Orphan,
     Page,
     SearchPart,
     StoreBusy,
@@ -75,6 +77,8 @@ ASKED = "asked"
 ORPHAN = "ORPHAN#"
 FINDING = "FINDING#"
 LETTERS = "LETTERS#"
+MOST_ORPHANS = 100
+"""Of one payer: as many as one batch reads."""
 FAILING = "#failing"
 UNREADABLE = "#unreadable"
 
@@ -286,17 +290,39 @@ class DynamoBookings:
         except VersionLost:
             return
 
-    def orphan(self, tx_ref: str, verification: Verification, now: datetime) -> None:
+    def orphan(self, tx_ref: str, verification: Verification, now: datetime, *, payer_key: str = "") -> None:
         item = BookingItem(
             ORPHAN + tx_ref,
             schema=FORM,
             attention=ASKED,
             attention_at=f"{instant_key(now)}#orphan",
             record=encode_verification(verification),
+            created=instant_key(now) if payer_key else None,
+            email_key=payer_key or None,
         )
         try:
             # Once: the first report stands, with its time.
             self._writes.one(lambda: item.save(condition=BookingItem.booking_id.does_not_exist()), lost=VersionLost)
+        except VersionLost:
+            return
+
+    @reading()
+    def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:
+        page = page_of(BookingItem.by_email, payer_key, _booking_id, limit=MOST_ORPHANS, after=None)
+        found = {item.booking_id: item for item in BookingItem.batch_get(page.items, consistent_read=True)}
+        return tuple(_orphan(found[key]) for key in page.items if key in found)
+
+    def forget_payer(self, tx_ref: str, verification: Verification) -> None:
+        actions: list[Action] = [
+            BookingItem.record.set(encode_verification(verification)),
+            BookingItem.email_key.remove(),
+        ]
+        item = BookingItem(ORPHAN + tx_ref)
+        try:
+            # It is there: nothing is made here.
+            self._writes.one(
+                lambda: item.update(actions=actions, condition=BookingItem.record.exists()), lost=VersionLost
+            )
         except VersionLost:
             return
 
@@ -352,6 +378,16 @@ class DynamoBookings:
             limit=limit,
             after=after,
             range_condition=BookingItem.leaves_key >= until.isoformat(),
+        )
+
+    def leaving(self, check_in: date, *, on: date, limit: int, after: str | None) -> Page[BookingId]:
+        return page_of(
+            BookingItem.by_arrival,
+            check_in.isoformat(),
+            _booking_id,
+            limit=limit,
+            after=after,
+            range_condition=BookingItem.leaves_key.startswith(f"{on.isoformat()}#"),
         )
 
     def of_search_key(self, part: SearchPart, key: str, *, limit: int, after: str | None) -> Page[BookingId]:
@@ -511,6 +547,13 @@ def _arrival(item: BookingItem) -> Arrival:
 
 def _booking_id(item: BookingItem) -> BookingId:
     return BookingId(item.booking_id)
+
+
+def _orphan(item: BookingItem) -> Orphan:
+    tx_ref = item.booking_id.removeprefix(ORPHAN)
+    return Orphan(
+        tx_ref, decode_verification(item.record or b"", form=_form(item), name=tx_ref), item.attention is not None
+    )
 
 
 def _attention_entry(item: BookingItem) -> AttentionEntry:

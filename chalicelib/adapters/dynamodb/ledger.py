@@ -129,6 +129,8 @@ class DynamoLedger:
             f"{ACCESSES}{access.at.date()}",
             f"{instant_key(access.at)}#{access.request_id}#{secrets.token_hex(4)}",
             schema=FORM,
+            # A prefix of its own: no gateway's reference has such a key.
+            reference_key=f"{ACCESSES}{access.subject}",
             record=encode_access(access),
             expires_at=int((access.at + ACCESS_KEPT).timestamp()),
         )
@@ -136,6 +138,12 @@ class DynamoLedger:
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         return page_of(LedgerItem, f"{ACCESSES}{day}", _access, limit=limit, after=after, consistent=True)
+
+    @reading()
+    def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
+        page = page_of(LedgerItem.by_reference, f"{ACCESSES}{subject}", _key, limit=limit, after=after)
+        found = {_key(item): item for item in LedgerItem.batch_get(page.items, consistent_read=True)}
+        return Page(tuple(_access(found[key]) for key in page.items if key in found), page.next_cursor)
 
     def enter(self, entry: AccountEntry) -> AccountEntry:
         item = LedgerItem(f"{ACCOUNT}{entry.host_id}", entry.entry_id, schema=FORM, record=encode_entry(entry))

@@ -29,7 +29,7 @@ from chalicelib.adapters.dynamodb.tables import (
 )
 from chalicelib.domain.calendar import NightChange, Nights
 from chalicelib.domain.cities import City
-from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
 from chalicelib.domain.review import Review
@@ -125,6 +125,20 @@ class DynamoListings:
             return _review(ReviewItem.get(listing_id, UNDER_KEY + key, consistent_read=True))
         except ReviewItem.DoesNotExist:
             return None
+
+    @reading()
+    def review_of(self, listing_id: ListingId, booking_id: BookingId) -> Review | None:
+        try:
+            return _review(ReviewItem.get(listing_id, REVIEWED + booking_id, consistent_read=True))
+        except ReviewItem.DoesNotExist:
+            return None
+
+    def rewrite_review(self, listing_id: ListingId, review: Review) -> None:
+        under_key = [UNDER_KEY + review.key] if review.key else []
+        # The mark by which it is found goes last: until then whoever comes again does all of it again.
+        for part in (REVIEW + review.order, *under_key, REVIEWED + review.booking_id):
+            item = ReviewItem(listing_id, part, schema=FORM, record=encode_review(review))
+            self._writes.one(item.save, lost=VersionLost)
 
     def reviews(self, listing_id: ListingId, *, limit: int, after: str | None) -> Page[Review]:
         under = ReviewItem.part.startswith(REVIEW)

@@ -20,6 +20,8 @@ from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.closing import Closing
+from chalicelib.domain.erasure import Erasure
+from chalicelib.domain.expiry import Expiry
 from chalicelib.domain.host import Host
 from chalicelib.domain.invariants import Finding
 from chalicelib.domain.ledger import LedgerLine, TotalRow
@@ -131,8 +133,8 @@ def decode_acknowledgement(record: bytes, *, form: int, name: str) -> Acknowledg
 
 
 def encode_host(host: Host) -> bytes:
-    """The whole profile but its version, which is an attribute of its own."""
-    return _deflate(replace(host, version=0))
+    """The whole profile but its version and its search keys, which are attributes of their own."""
+    return _deflate(replace(host, version=0, search_keys=NO_KEYS))
 
 
 def decode_host(record: bytes, *, form: int, name: str) -> Host:
@@ -168,6 +170,26 @@ def encode_finding(finding: Finding) -> bytes:
 def decode_finding(record: bytes, *, form: int, name: str) -> Finding:
     """The finding as it was saved. Raises Unreadable."""
     return _inflate(record, Finding, form=form, name=name)
+
+
+def encode_erasure(erasure: Erasure) -> bytes:
+    """The whole erasure but its version, which is an attribute of its own."""
+    return _deflate(replace(erasure, version=0))
+
+
+def decode_erasure(record: bytes, *, form: int, name: str) -> Erasure:
+    """The erasure as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Erasure, form=form, name=name)
+
+
+def encode_expiry(expiry: Expiry) -> bytes:
+    """How far contacts have expired, but its version, which is an attribute of its own."""
+    return _deflate(replace(expiry, version=0))
+
+
+def decode_expiry(record: bytes, *, form: int, name: str) -> Expiry:
+    """The same as it was saved, without its version. Raises Unreadable."""
+    return _inflate(record, Expiry, form=form, name=name)
 
 
 def encode_suppression(suppression: Suppression) -> bytes:

@@ -4,8 +4,8 @@
 ``CITIES`` is the directory of cities. ``bookings`` has key ``booking_id``; beside the bookings lie small items:
 ``ACCOUNT#…`` (what is kept of an account), ``HOST#…`` (a profile), ``LETTERS#…`` (what an address was sent on one
 day), ``CLOSING#…`` (that an operator closed a listing), ``MAILBOX#…`` (an address that is not written to, by its hash),
-``ORPHAN#…`` (money for a reference that we do not hold), ``COUNTS#…`` and ``SWEEP`` (how the stage fares) and
-``SALT``.
+``ORPHAN#…`` (money for a reference that we do not hold), ``ERASURE#…`` (that a person is erased, by a keyed hash),
+``EXPIRY#contacts`` (how far contacts have expired), ``COUNTS#…`` and ``SWEEP`` (how the stage fares) and ``SALT``.
 ``ledger`` has partition ``book`` and sort ``line``: what operators and finance keep, see ``ledger``.
 ``.chalice/resources.json`` defines the same tables; a test compares them.
 """
@@ -299,7 +299,7 @@ class LettersItem(Model):
 
 
 class HostItem(Model):
-    """A host's profile."""
+    """A host's profile. Its keys stand in the indexes of the contacts' keys, and no contact has the same ones."""
 
     class Meta(_Meta):
         pass
@@ -307,7 +307,26 @@ class HostItem(Model):
     booking_id = UnicodeAttribute(hash_key=True)
     schema = NumberAttribute(null=True)
     version = NumberAttribute(null=True)
+    created = UnicodeAttribute(null=True)
     record = BinaryAttribute(null=True, legacy_encoding=False)
+    email_key = UnicodeAttribute(null=True)
+    phone_key = UnicodeAttribute(null=True)
+    name_key = UnicodeAttribute(null=True)
+
+
+class ErasureItem(Model):
+    """That a person is erased, by a keyed hash, or how far contacts have expired. See ``erasures``."""
+
+    class Meta(_Meta):
+        pass
+
+    booking_id = UnicodeAttribute(hash_key=True)
+    schema = NumberAttribute(null=True)
+    version = NumberAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    record = BinaryAttribute(null=True, legacy_encoding=False)
+    expires_at = NumberAttribute(null=True)
 
 
 class MailboxItem(Model):
@@ -396,7 +415,16 @@ def connect(
     shared = connection
     tables = {
         listings_table: (ListingItem, MonthItem, ReviewItem, CityItem),
-        bookings_table: (BookingItem, AccountItem, LettersItem, HostItem, MailboxItem, WatchItem, SaltItem),
+        bookings_table: (
+            BookingItem,
+            AccountItem,
+            LettersItem,
+            HostItem,
+            MailboxItem,
+            ErasureItem,
+            WatchItem,
+            SaltItem,
+        ),
         ledger_table: (LedgerItem,),
     }
     for name, models in tables.items():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NotRequired, TypedDict
 
-from chalicelib.api.core.formats import MoneyOut
-from chalicelib.domain.errors import DatesUnavailable, FieldError, PriceChanged, Refusal
+from chalicelib.api.core.formats import MoneyOut, instant
+from chalicelib.domain.errors import DataStillNeeded, DatesUnavailable, FieldError, PriceChanged, Refusal
+from chalicelib.domain.matters import Matter, MatterKind
 from chalicelib.domain.record import Record
 
 
@@ -68,6 +69,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "refund_under_way": ProblemType(409, "Money of this payment is on its way back", retryable=True),
     "payment_disputed": ProblemType(409, "The payer claims this money back"),
     "nothing_to_dispute": ProblemType(409, "Nothing was received"),
+    "data_still_needed": ProblemType(409, "This person's data is still needed", retryable=True),
     "dispute_closed": ProblemType(409, "The dispute ended the other way"),
     "in_progress": ProblemType(409, "Still at work", retryable=True),
     "precondition_failed": ProblemType(412, "It changed since it was read"),
@@ -94,6 +96,18 @@ class WrongField(TypedDict):
     message: str
 
 
+class MatterDocument(TypedDict):
+    """One thing that is under way: what, its id, and until when, where that is known."""
+
+    kind: MatterKind
+    subject: str
+    until: str | None
+
+
+def _matter(matter: Matter) -> MatterDocument:
+    return {"kind": matter.kind, "subject": matter.subject, "until": instant(matter.until) if matter.until else None}
+
+
 class ProblemDocument(TypedDict):
     """The members of a problem document (RFC 9457), and ours; the last three come with one code each."""
 
@@ -108,6 +122,7 @@ class ProblemDocument(TypedDict):
     nights: NotRequired[list[str]]
     your_booking_id: NotRequired[str]
     total: NotRequired[MoneyOut]
+    matters: NotRequired[list[MatterDocument]]
 
 
 def problem(code: str, detail: str, *, instance: str, errors: Iterable[FieldError] = ()) -> ProblemDocument:
@@ -134,4 +149,6 @@ def problem_of(refusal: Refusal, *, instance: str) -> ProblemDocument:
             document["your_booking_id"] = refusal.own_booking
     if isinstance(refusal, PriceChanged):
         document["total"] = MoneyOut.of(refusal.total)
+    if isinstance(refusal, DataStillNeeded):
+        document["matters"] = [_matter(matter) for matter in refusal.matters]
     return document

@@ -14,6 +14,7 @@ from chalicelib.domain.booking import Actor, Booking, Payment
 from chalicelib.domain.errors import Busy, FieldError, GatewayError, InvalidRequest
 from chalicelib.domain.ids import BookingId, booking_of
 from chalicelib.domain.record import Record
+from chalicelib.domain.search_terms import payer_key
 from chalicelib.domain.settlement import StatementRow, amount_of
 from chalicelib.domain.timing import RESTORE_LOOKS_BACK
 from chalicelib.domain.verification import Verification
@@ -21,7 +22,7 @@ from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.ports import Gateway, Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.reconcile import reconcile
-from chalicelib.services.search_keys import reference_key
+from chalicelib.services.search_keys import reference_key, search_secret
 
 PAGE = 100
 MOST_PAGES = 1000
@@ -103,7 +104,7 @@ def _is_known(ports: Ports, row: StatementRow) -> bool:
 
 def _orphan(ports: Ports, gateway: Gateway, row: StatementRow, *, dry_run: bool) -> Recovered:
     name = row.tx_ref if booking_of(row.tx_ref) else row.reference
-    told = f"{gateway.name}: {row.status} {row.currency} {row.amount}{f', from {row.payer}' if row.payer else ''}"
+    told = f"{gateway.name}: {row.status} {row.currency} {row.amount}"
     if not dry_run:
         verification = Verification(
             row.status,
@@ -113,9 +114,11 @@ def _orphan(ports: Ports, gateway: Gateway, row: StatementRow, *, dry_run: bool)
             mode=gateway.mode,
             provider_reference=row.reference,
             paid_at=row.at,
+            payer=row.payer,
         )
-        ports.bookings.orphan(name, verification, ports.clock.now())
-    return Recovered("orphan", name, detail=told)
+        key = payer_key(row.payer, search_secret(ports)) if row.payer else ""
+        ports.bookings.orphan(name, verification, ports.clock.now(), payer_key=key)
+    return Recovered("orphan", name, detail=f"{told}, from {row.payer}" if row.payer else told)
 
 
 def _made(ports: Ports, start: datetime, end: datetime) -> Iterator[Booking]:

@@ -48,6 +48,8 @@ def resend(
         raise MessageNotFound("There is no such message.")
     actor, host = actor_of(operator, "operator"), host_of(ports, booking)
     address = outbox.address_of(entry, booking, host)
+    if not entry.to_host and booking.contact_erased_at is not None:
+        raise NoAddress("The guest's contact was erased.")
     if not address:
         raise NoAddress("No address is known: the host sets one with PUT /v1/hosts/me.")
     suppression = ports.suppressions.find(address)

@@ -1,0 +1,434 @@
+"""A person is erased on request: what is in the way is named, what is held goes batch by batch, and money stays."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.domain.booking import Booking
+from chalicelib.domain.contact import NOBODY, Contact
+from chalicelib.domain.erasure import ON_REQUEST, erasure_task
+from chalicelib.domain.errors import (
+    ContactFixed,
+    DataStillNeeded,
+    Forbidden,
+    GatewayTimeout,
+    IdempotencyKeyReused,
+    NoAddress,
+)
+from chalicelib.domain.host import Notify, Tax
+from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.ledger import line_of, money_moved
+from chalicelib.domain.suppression import Suppression
+from chalicelib.domain.verification import Verification
+from chalicelib.services import hosting, hosts
+from chalicelib.services.access import Principal
+from chalicelib.services.book import book
+from chalicelib.services.cancel import cancel
+from chalicelib.services.correcting import correct_contact
+from chalicelib.services.deliver import deliver
+from chalicelib.services.operators import accounts, messages
+from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.operators.erasing import BATCH
+from chalicelib.services.operators.exporting import Held, export
+from chalicelib.services.operators.find import find
+from chalicelib.services.operators.people import ErasureReport, erase, person_of
+from chalicelib.services.ports import Fault, StoreBusy, Task
+from chalicelib.services.reviews import review
+from chalicelib.services.sweep import process_task
+from tests.builders import HANNA, a_stay
+from tests.call_log import raises
+from tests.fakes import Fakes
+from tests.harness import (
+    GUEST_DAWIT,
+    GUEST_HANNA,
+    HOST_ABEBE,
+    NIGHTS,
+    OPERATOR,
+    PUBLIC,
+    Harness,
+    a_request,
+)
+from tests.replacing import replace
+
+SUPPORT = Principal(PersonId("support-1"), "lemma@guzo.example.et", frozenset({"support"}))
+FINANCE = Principal(PersonId("finance-1"), "almaz@guzo.example.et", frozenset({"finance"}))
+EMAIL = "hanna.tesfaye@gmail.com"
+OTHER = Contact(first_name="Dawit", last_name="Gebre", email="dawit@gmail.com", phone="0922334455")
+NAMES = (b"Hanna", b"Tesfaye", b"hanna.tesfaye", b"0911223344")
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness(units=99)
+
+
+def wipe(ports: Fakes, *, who: Any = OPERATOR, dry_run: bool = False, **named: str) -> ErasureReport:
+    named = named or {"email": EMAIL}
+    person = person_of(ports, email=named.get("email"), phone_number=named.get("phone"))
+    return erase(ports, who, person, note="asked by letter", request_id="request-x", dry_run=dry_run)
+
+
+def exported(ports: Fakes, *, limit: int = 20, **named: str) -> list[Held]:
+    named = named or {"email": EMAIL}
+    person = person_of(ports, email=named.get("email"), phone_number=named.get("phone"))
+    ports.clock.move(seconds=1)
+    held: list[Held] = []
+    after: str | None = None
+    for _ in range(100):
+        page = export(ports, OPERATOR, person, request_id="request-e", limit=limit, after=after)
+        assert len(page.items) <= limit
+        held += page.items
+        after = page.next_cursor
+        if after is None:
+            return held
+    raise AssertionError("an export without an end")
+
+
+def past(harness: Harness, **booked: Any) -> Booking:
+    """A paid booking whose letters went out and whose stay is over."""
+    stay = a_stay(harness.ports.clock.now().date() + timedelta(days=12))
+    booking = harness.confirmed_booking(**{"stay": stay} | booked)
+    harness.deliver_outbox()
+    over(harness, booking)
+    return harness.stored_booking(booking)
+
+
+def over(harness: Harness, booking: Booking) -> None:
+    harness.advance(days=(max(booking.check_out_at, harness.ports.clock.now()) - harness.ports.clock.now()).days + 1)
+    harness.clear_logs()
+
+
+def stored_text(ports: Fakes) -> bytes:
+    """All that the tables hold, as JSON, but the trail and the listing."""
+    tables = ports.tables
+    kept: list[Any] = [row.booking for row in tables.bookings.values()]
+    kept += [*tables.reviews.values(), *tables.accounts.values(), *(item for item, _ in tables.erasures.values())]
+    kept += [verification for verification, _ in tables.orphans.values()]
+    return b"\n".join(msgspec.json.encode(each) for each in kept)
+
+
+def test_a_guest_whose_stays_are_over_is_gone_and_the_money_stays(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    review(ports, GUEST_HANNA, harness.listing.listing_id, booking.booking_id, rating=5, text="Hanna was here", key="k")
+    before = harness.stored_booking(booking)
+    assert all(name in stored_text(ports) for name in NAMES)
+    report = wipe(ports)
+    assert report.erasure is not None
+    assert (report.bookings, report.erasure.erased, report.erasure.left) == (1, 1, ())
+    assert report.erasure.finished_at == ports.clock.now()
+    after = harness.stored_booking(booking)
+    assert (after.contact, after.contact_erased_at) == (NOBODY, ports.clock.now())
+    assert not any(name in stored_text(ports) for name in NAMES)
+    # Money, days and acts are as they were.
+    assert money_moved(after) == money_moved(before) != {}
+    assert [line_of(after, each, time_zone="UTC") for each in after.outbox if each.is_line] == [
+        line_of(before, each, time_zone="UTC") for each in before.outbox if each.is_line
+    ]
+    assert [event.kind for event in after.history] == [*(event.kind for event in before.history), "contact_erased"]
+    last = after.history[-1]
+    assert (last.by, last.by_name, last.detail) == (OPERATOR.person_id, OPERATOR.email, ON_REQUEST)
+    assert (after.stay, after.total, after.lines) == (before.stay, before.total, before.lines)
+    [said] = ports.tables.reviews.values()
+    assert (said.rating, said.text) == (5, "")
+    harness.check_invariants()
+
+
+def test_nothing_finds_an_erased_guest_but_the_guest(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    wipe(ports)
+    for text in (EMAIL, "0911223344", "Tesfaye", "Hanna Tesfaye"):
+        assert find(ports, OPERATOR, text, request_id="r", limit=20, after=None).items == ()
+    own = find(ports, OPERATOR, GUEST_HANNA.person_id, request_id="r", limit=20, after=None)
+    assert [each.booking_id for each in own.items] == [booking.booking_id]
+    assert {held.kind for held in exported(ports)} == {"search", "erasure"}
+    assert {held.kind for held in exported(ports, phone="0911223344")} == {"search"}
+
+
+def test_a_repeat_answers_the_same_and_erases_nothing_again(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    wipe(ports)
+    first = harness.stored_booking(booking)
+    ports.clock.move(days=1)
+    again = wipe(ports)
+    assert (again.bookings, harness.stored_booking(booking)) == (0, first)
+
+
+@pytest.mark.parametrize("who", [SUPPORT, FINANCE, GUEST_HANNA, HOST_ABEBE])
+def test_only_operators_may(harness: Harness, ports: Fakes, who: Principal) -> None:
+    past(harness)
+    with pytest.raises(Forbidden):
+        wipe(ports, who=who)
+    with pytest.raises(Forbidden):
+        export(ports, who, person_of(ports, email=EMAIL, phone_number=None), request_id="r", limit=5, after=None)
+    assert ports.tables.accesses == []
+
+
+def test_a_preview_writes_nothing_but_the_trail(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    report = wipe(ports, dry_run=True)
+    assert (report.erasure, report.bookings, report.hosts) == (None, 1, 0)
+    assert (harness.stored_booking(booking), ports.tables.erasures) == (booking, {})
+    assert [access.act for access in ports.tables.accesses] == ["search"]
+
+
+def refused(ports: Fakes, **named: str) -> list[tuple[str, str]]:
+    for dry_run in (True, False):
+        with pytest.raises(DataStillNeeded) as refusal:
+            wipe(ports, dry_run=dry_run, **named)
+    assert ports.tables.erasures == {}
+    return [(matter.kind, matter.subject) for matter in refusal.value.matters]
+
+
+def test_a_stay_to_come_and_an_unpaid_hold_are_named(harness: Harness, ports: Fakes) -> None:
+    confirmed = harness.confirmed_booking()
+    held = harness.held_booking(key="second", stay=a_stay(NIGHTS[0] + timedelta(days=9)))
+    over_now = harness.held_booking(key="third", stay=a_stay(NIGHTS[0] + timedelta(days=30)))
+    assert sorted(refused(ports)) == sorted(
+        [("stay", confirmed.booking_id), ("unpaid_hold", held.booking_id), ("unpaid_hold", over_now.booking_id)]
+    )
+    assert harness.stored_booking(confirmed).contact == HANNA
+
+
+def test_late_money_a_refund_and_a_dispute_are_named(harness: Harness, ports: Fakes) -> None:
+    expired = harness.expired_booking()
+    assert refused(ports) == [("payment", expired.payments[0].tx_ref)]
+    harness.advance(days=4)
+    paid = harness.confirmed_booking(key="second")
+    ports.gateway.down = GatewayTimeout("down", definitely_not_executed=True)
+    cancelled, _ = cancel(ports, HOST_ABEBE, paid.booking_id, reason="a pity")
+    assert refused(ports) == [("refund", cancelled.refunds[0].refund_id)]
+
+
+def test_a_lost_dispute_and_a_refund_that_is_done_are_no_more_in_the_way(harness: Harness, ports: Fakes) -> None:
+    paid = harness.confirmed_booking()
+    harness.deliver_outbox()
+    cancel(ports, HOST_ABEBE, paid.booking_id, reason="Hanna wanted it")
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(days=20)
+    wipe(ports)
+    after = harness.stored_booking(paid)
+    assert after.contact == NOBODY
+    assert money_moved(after) == {"ETB": 0}
+    assert all("Hanna" not in event.detail for event in after.history)
+    assert [refund.reason for refund in after.refunds] == ["cancelled_by_host"]
+
+
+def test_many_bookings_are_erased_batch_by_batch_whatever_stops_it(harness: Harness, ports: Fakes) -> None:
+    for number in range(BATCH + 5):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        booking = harness.confirmed_booking(key=f"key-{number}", guest=guest)
+    harness.deliver_outbox()
+    over(harness, booking)
+    person = person_of(ports, email=EMAIL, phone_number=None)
+    ports.queue.down = True
+    first = wipe(ports)
+    assert first.erasure is not None
+    assert (first.bookings, first.erasure.erased, first.erasure.finished_at) == (BATCH + 5, BATCH, None)
+    ports.queue.down = False
+    # The message was lost; a worker dies at each write of the next batch; the clock finds the rest.
+    for call in ("bookings.save", "erasures.save"):
+        ports.run_before(call, raises(StoreBusy("down")))
+        process_task(ports, Task(erasure_task(person.subject)), public_url=PUBLIC)
+        assert not ports.call_log.armed
+    harness.advance(hours=1)
+    again = wipe(ports)
+    assert all(row.booking.contact == NOBODY for row in ports.tables.bookings.values())
+    known = ports.tables.erasures[erasure_task(person.subject)][0]
+    assert known.finished_at is not None  # type: ignore[union-attr]
+    assert again.bookings == 0
+    assert not any(name in stored_text(ports) for name in NAMES)
+
+
+def test_a_repeat_carries_on_what_is_under_way_and_says_how_far_it_is(harness: Harness, ports: Fakes) -> None:
+    for number in range(2 * BATCH + 3):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        booking = harness.confirmed_booking(key=f"key-{number}", guest=guest)
+    harness.deliver_outbox()
+    over(harness, booking)
+    counts = []
+    for _ in range(3):
+        report = wipe(ports)
+        assert report.erasure is not None
+        counts.append((report.erasure.erased, report.erasure.finished_at is not None))
+    assert counts == [(BATCH, False), (2 * BATCH, False), (2 * BATCH + 3, True)]
+
+
+def test_what_comes_under_way_meanwhile_is_left_and_named(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    tx_ref = booking.payments[0].tx_ref
+
+    def reverse() -> None:
+        ports.gateway.set_status(tx_ref, "reversed")
+        harness.process_task(booking, tx_ref)
+
+    ports.run_before("erasures.save", reverse)
+    report = wipe(ports)
+    assert report.erasure is not None
+    assert [(left.kind, left.subject) for left in report.erasure.left] == [("payment_reversed", tx_ref)]
+    assert (report.erasure.erased, harness.stored_booking(booking).contact) == (0, HANNA)
+
+
+def test_somebody_elses_booking_under_a_corrected_address_is_left_alone(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    correct = lambda: correct_contact(  # noqa: E731
+        ports, OPERATOR, booking.booking_id, {"email": "other@gmail.com"}
+    )
+    ports.run_before("erasures.save", correct)
+    wipe(ports)
+    assert harness.stored_booking(booking).contact.email == "other@gmail.com"
+
+
+def test_by_phone_and_only_the_person_that_was_named(harness: Harness, ports: Fakes) -> None:
+    hanna, dawit = past(harness), past(harness, key="second", guest=GUEST_DAWIT, contact=OTHER)
+    wipe(ports, phone="0911223344")
+    assert harness.stored_booking(hanna).contact == NOBODY
+    assert harness.stored_booking(dawit).contact == OTHER
+
+
+def test_letters_that_are_owed_or_came_back_are_not_sent_and_ask_nobody(harness: Harness, ports: Fakes) -> None:
+    booking = harness.confirmed_booking()
+    ports.queue.letters.clear()
+    ports.run_before("mailer.send", raises(Fault("not now")))
+    over(harness, booking)
+    booking = harness.stored_booking(booking)
+    owed = replace(booking, outbox=tuple(replace(each, status="failed", why="refused") for each in booking.outbox))
+    ports.tables.bookings[booking.booking_id].booking = owed
+    sent = len(ports.mailer.sent)
+    wipe(ports)
+    after = harness.stored_booking(booking)
+    assert {each.kind: each.status for each in after.letters} == {
+        "booking_confirmed": "superseded", "host_new_booking": "failed"
+    }  # fmt: skip
+    deliver(ports, booking.booking_id)
+    with pytest.raises(NoAddress, match="erased"):
+        messages.resend(
+            ports, OPERATOR, booking.booking_id, after.letters[0].entry_id, note="x", lift=False, dry_run=False
+        )
+    assert len(ports.mailer.sent) == sent
+
+
+def test_a_contact_that_was_erased_is_not_corrected(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    wipe(ports)
+    with pytest.raises(ContactFixed):
+        correct_contact(ports, OPERATOR, booking.booking_id, {"first_name": "Hanna"})
+
+
+def test_a_repeated_key_answers_the_booking_without_a_contact(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness, stay=a_stay())
+    other = a_request(harness.listing, stay=a_stay(date(2027, 3, 1)))
+    with pytest.raises(IdempotencyKeyReused):
+        book(ports, GUEST_HANNA, other, key="first", public_url=PUBLIC, request_id="r")
+    wipe(ports)
+    for request in (a_request(harness.listing), other):
+        again = book(ports, GUEST_HANNA, request, key="first", public_url=PUBLIC, request_id="r")
+        assert (again.replayed, again.booking.booking_id, again.booking.contact) == (True, booking.booking_id, NOBODY)
+
+
+def test_notes_about_an_account_go_with_its_last_contact(harness: Harness, ports: Fakes) -> None:
+    past(harness)
+    other = past(harness, key="second", contact=OTHER)
+    person = GUEST_HANNA.person_id
+    accounts.act_on_account(ports, OPERATOR, person, act="block", note="Hanna called us names", request_id="r")
+    wipe(ports)
+    # The account has booked for somebody else as well, who is not erased.
+    assert ports.tables.accounts[person].block == ports.tables.accounts[person].acts[0]
+    assert ports.tables.accounts[person].acts[0].note == "Hanna called us names"
+    wipe(ports, email=OTHER.email)
+    assert harness.stored_booking(other).contact == NOBODY
+    account = ports.tables.accounts[person]
+    assert account.block is not None
+    assert (account.block.note, account.acts[0].note, account.block.by) == ("", "", OPERATOR.person_id)
+
+
+def test_a_suppressed_address_stays_so_as_a_hash(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    known = Suppression(outcome="bounced", since=ports.clock.now(), booking_id=booking.booking_id, entry_id="1")
+    ports.suppressions.put(EMAIL, known)
+    wipe(ports)
+    assert ports.suppressions.find(EMAIL) == known
+    assert [held.suppression for held in exported(ports) if held.kind == "suppression"] == [known]
+
+
+def test_money_without_a_booking_is_in_the_way_until_somebody_dealt_with_it(harness: Harness, ports: Fakes) -> None:
+    person = person_of(ports, email=EMAIL, phone_number=None)
+    money = Verification("paid", reported="chapa: paid ETB 5.00", provider_reference="APx", payer=EMAIL)
+    ports.bookings.orphan("APx12345", money, ports.clock.now(), payer_key=person.payer_key)
+    assert [held.orphan.verification for held in exported(ports) if held.orphan] == [money]
+    assert refused(ports) == [("orphan", "APx12345")]
+    acknowledge(ports, OPERATOR, "orphan.APx12345", note="sent back")
+    wipe(ports)
+    assert ports.tables.orphans["APx12345"][0] == replace(money, payer="")
+    assert ports.bookings.orphans_of(person.payer_key) == ()
+
+
+def test_all_that_is_held_is_exported(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    second = past(harness, key="second")
+    review(ports, GUEST_HANNA, harness.listing.listing_id, booking.booking_id, rating=4, text="Quiet.", key=None)
+    find(ports, OPERATOR, "Hanna.Tesfaye@gmail.com ", request_id="r", limit=20, after=None)
+    for limit in (1, 20):
+        held = exported(ports, limit=limit)
+        bookings = [each for each in held if each.kind == "booking"]
+        assert [each.booking and each.booking.booking_id for each in bookings] == [
+            second.booking_id,
+            booking.booking_id,
+        ]
+        assert bookings[0].account is not None
+        assert bookings[0].account.person_id == GUEST_HANNA.person_id
+        assert bookings[1].review is not None
+        assert (bookings[1].review.text, bookings[0].review) == ("Quiet.", None)
+        searches = [each.search for each in held if each.search]
+        assert (searches[0].act, searches[0].by) == ("search", OPERATOR.person_id)
+    assert {access.act for access in ports.tables.accesses} == {"search", "export"}
+    assert exported(ports, email="nobody@gmail.com") == []
+
+
+def a_host(harness: Harness) -> None:
+    notify = Notify(email="abebe.kebede@gmail.com", phone="0944556677")
+    hosts.change(harness.ports, HOST_ABEBE, notify=notify, tax=Tax(name="Abebe Kebede", tin="0012345678"))
+
+
+def test_a_host_with_an_open_listing_a_guest_and_a_balance_is_not_erased(harness: Harness, ports: Fakes) -> None:
+    a_host(harness)
+    booking = harness.confirmed_booking()
+    matters = refused(ports, email="abebe.kebede@gmail.com")
+    assert matters == [("open_listing", harness.listing.listing_id), ("hosted_stay", booking.booking_id)]
+    over(harness, booking)
+    assert refused(ports, email="abebe.kebede@gmail.com") == [
+        ("open_listing", harness.listing.listing_id),
+        ("balance", "ETB"),
+    ]
+
+
+def test_a_host_who_left_is_erased_and_her_tax_record_stays(harness: Harness, ports: Fakes) -> None:
+    a_host(harness)
+    booking = harness.confirmed_booking()
+    harness.deliver_outbox()
+    cancel(ports, HOST_ABEBE, booking.booking_id, reason="The roof leaks.")
+    ports.gateway.reported_refund_status = "refunded"
+    harness.advance(days=30)
+    ports.rules = replace(ports.rules, host_bears_fee=False)
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    found = find(ports, OPERATOR, "Abebe Kebede", request_id="r", limit=20, after=None)
+    assert [each.booking_id for each in found.items] == [booking.booking_id]
+    kinds = [held.kind for held in exported(ports, phone="0944556677")]
+    assert kinds == ["host", "listing"]
+    report = wipe(ports, phone="0944556677")
+    assert report.erasure is not None
+    assert (report.hosts, report.erasure.finished_at) == (1, ports.clock.now())
+    host = ports.tables.hosts[HOST_ABEBE.person_id]
+    assert (host.notify, host.tax) == (Notify(), Tax(name="Abebe Kebede", tin="0012345678"))
+    listing = ports.tables.listings[ListingId(harness.listing.listing_id)]
+    assert (listing.host_email, listing.address, listing.description, listing.photos) == ("", "", "", ())
+    after = harness.stored_booking(booking)
+    assert (after.place.host_email, after.place.address, after.place.title) == ("", "", harness.listing.title)
+    assert all(event.by_name == "" for event in after.history if event.cause == "host")
+    # The guest is somebody else, and stays.
+    assert after.contact == HANNA
+    for text in ("Abebe Kebede", "abebe.kebede@gmail.com", "0944556677"):
+        assert find(ports, OPERATOR, text, request_id="r", limit=20, after=None).items == ()
