@@ -26,7 +26,8 @@ class Search(msgspec.Struct, frozen=True):
 
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     """A booking's id, a `tx_ref`, a refund's id, a gateway's reference, an e-mail address, a phone number, a guest's
-    last or whole name, a host's name, an account, a host or a listing; exact, but for the usual differences in writing."""
+    last or whole name, a host's name, an account, a host or a listing; exact, but for the usual differences in
+    writing."""
     limit: Limit = 20
     """How many items the page has at most; it may end earlier."""
     cursor: str | None = None
