@@ -216,9 +216,11 @@ class FakeGateway(Logged):
         return (GatewayEvent(NOW, f"Payment {charge.status}"),) if charge else ()
 
     @logged
-    def transactions(self, page: int) -> TransactionPage | None:
+    def transactions(self, after: str = "") -> TransactionPage | None:
         self._is_up()
-        return self.listed[page - 1] if page <= len(self.listed) else TransactionPage((), more=False)
+        page = int(after or 1)
+        found = self.listed[page - 1] if page <= len(self.listed) else TransactionPage((), more=False)
+        return None if found is None else replace(found, cursor=f"{page + 1}")
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         if headers.get(SIGNATURE) != self._signature(body):

@@ -100,10 +100,14 @@ class Settlement(Record, frozen=True, kw_only=True):
 
 
 class TransactionPage(Record, frozen=True):
-    """A page of what a gateway's API lists, newest first, and whether there are older ones."""
+    """A page of what a gateway's API lists, newest first, and whether there are older ones.
+
+    ``cursor`` is by what the next page is asked for.
+    """
 
     rows: tuple[StatementRow, ...]
     more: bool
+    cursor: str = ""
 
 
 def match(

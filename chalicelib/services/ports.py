@@ -612,8 +612,11 @@ class Gateway(Protocol):
         By its own reference where that is known, else by ours. Nothing where it keeps no log, or none of this one.
         """
 
-    def transactions(self, page: int) -> TransactionPage | None:
-        """A page of all that the gateway took, counted from 1, newest first; None where it cannot be listed."""
+    def transactions(self, after: str = "") -> TransactionPage | None:
+        """A page of all that the gateway took, newest first; None where it cannot be listed.
+
+        ``after`` is the cursor of the page before; empty: the first one.
+        """
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""

@@ -55,6 +55,20 @@ def test_what_is_no_key_for_version_2_is_refused(key: str) -> None:
 # What is sent
 
 
+def test_the_list_of_payments_is_asked_for_page_by_page() -> None:
+    rest = {"next_cursor": "CHk7Wq2ZtR9d", "prev_cursor": None, "limit": 100, "has_more": True}
+    listed = {"status": "success", "data": {"items": [V2_PAID["data"]], "pagination": rest}}
+    with serving(answering(200, listed)) as server:
+        gateway = ChapaV2(server.url, keys())
+        page = gateway.transactions()
+        assert (page.rows[0].tx_ref, page.more, page.cursor) == (OPENING.tx_ref, True, "CHk7Wq2ZtR9d")
+        gateway.transactions(page.cursor)
+        assert [request.path for request in server.requests] == [
+            "/v1/payments?limit=100",
+            "/v1/payments?limit=100&cursor=CHk7Wq2ZtR9d",
+        ]
+
+
 def sent(opening: Opening) -> Any:
     with serving(answering(200, V2_OPENED)) as server:
         assert ChapaV2(server.url, keys()).initialize(opening) == V2_LINK

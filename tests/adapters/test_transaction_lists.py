@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from chalicelib.adapters.gateways.chapa import v1_parsing as chapa
+from chalicelib.adapters.gateways.chapa import v2_parsing as v2
 from chalicelib.adapters.gateways.paystack import parsing as paystack
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayBadAnswer
-from chalicelib.domain.settlement import StatementRow
+from chalicelib.domain.ledger import day_of
+from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import Match, OurPayment, StatementRow, match
 
 CHAPA_ROW = {
     "status": "success",
@@ -22,6 +27,16 @@ CHAPA_ROW = {
     "amount": "2450.000",
     "charge": "61.250",
     "customer": {"email": "hanna.tesfaye@gmail.com"},
+}
+V2_ROW = {
+    "chapa_reference": "CHk7Wq2ZtR9d",
+    "merchant_reference": "GZ4T1B8WCD7K2M9Q-1",
+    "amount": "245000",
+    "currency": "ETB",
+    "status": "SUCCESS",
+    "service_fee": "6125",
+    "customer": {"email": "hanna.tesfaye@gmail.com"},
+    "created_at": "2026-03-04T08:15:30.000000Z",
 }
 PAYSTACK_ROW = {
     "id": 5201447713,
@@ -41,6 +56,11 @@ def response(body: Any, status: int = 200) -> HttpResponse:
 
 def of_chapa(*rows: Any, following: str | None = None) -> HttpResponse:
     return response({"status": "success", "data": {"transactions": rows, "pagination": {"next_page_url": following}}})
+
+
+def of_v2(*rows: Any, following: str | None = None, **pagination: Any) -> HttpResponse:
+    known = {"next_cursor": following, "prev_cursor": None, "limit": 100, "has_more": following is not None}
+    return response({"status": "success", "data": {"items": rows, "pagination": known | pagination}})
 
 
 def of_paystack(*rows: Any, page: int = 1, pages: int = 1) -> HttpResponse:
@@ -64,6 +84,50 @@ def test_chapas_list() -> None:
     assert not chapa.read_transactions(of_chapa()).more
 
 
+def test_the_list_of_chapas_version_2() -> None:
+    page = v2.read_payments(of_v2(V2_ROW, V2_ROW | {"service_fee": None, "customer": None}, following="CHk7Wq2ZtR9d"))
+    assert page.rows[0] == StatementRow(
+        reference="CHk7Wq2ZtR9d",
+        status="paid",
+        amount="2450.00",
+        currency="ETB",
+        tx_ref="GZ4T1B8WCD7K2M9Q-1",
+        fee="61.25",
+        at=datetime(2026, 3, 4, 8, 15, 30, tzinfo=UTC),
+        payer="hanna.tesfaye@gmail.com",
+    )
+    assert (page.rows[1].fee, page.rows[1].payer) == ("", "")
+    assert (page.more, page.cursor) == (True, "CHk7Wq2ZtR9d")
+    assert not v2.read_payments(of_v2()).more
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount", "status"),
+    [
+        ({"amount": "2450.5"}, "minor", "paid"),
+        ({"amount": None}, "minor", "paid"),
+        ({"status": "PARTIALLY_REFUNDED"}, "2450.00", "refunded"),
+        ({"status": "FULLY_REFUNDED"}, "2450.00", "refunded"),
+        ({"status": "CANCELLED"}, "2450.00", "failed"),
+        ({"status": "SOMETHING"}, "2450.00", "pending"),
+    ],
+)
+def test_what_is_odd_about_a_payment_of_version_2_stays_visible(
+    changes: dict[str, Any], amount: str, status: str
+) -> None:
+    [row] = v2.read_payments(of_v2(V2_ROW | changes)).rows
+    assert row.status == status
+    assert amount in row.amount
+
+
+@pytest.mark.parametrize(
+    "pagination", [{"has_more": True}, {"has_more": None}, {"has_more": "yes", "next_cursor": "x"}]
+)
+def test_a_list_that_does_not_say_how_it_goes_on_is_no_whole_list(pagination: dict[str, Any]) -> None:
+    with pytest.raises(GatewayBadAnswer):
+        v2.read_payments(of_v2(V2_ROW, **pagination))
+
+
 def test_paystacks_list() -> None:
     page = paystack.read_transactions(of_paystack(PAYSTACK_ROW, pages=2))
     [row] = page.rows
@@ -79,12 +143,89 @@ def test_a_row_that_cannot_be_read_is_never_left_out(row: Any) -> None:
         chapa.read_transactions(of_chapa(CHAPA_ROW, row))
     with pytest.raises(GatewayBadAnswer):
         paystack.read_transactions(of_paystack(PAYSTACK_ROW, row))
+    with pytest.raises(GatewayBadAnswer):
+        v2.read_payments(of_v2(V2_ROW, row))
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"transactions": {}}}, {"data": [], "meta": None}])
 def test_what_is_no_list(body: Any) -> None:
-    for read in (chapa.read_transactions, paystack.read_transactions):
+    for read in (chapa.read_transactions, paystack.read_transactions, v2.read_payments):
         with pytest.raises(GatewayBadAnswer):
             read(response(body))
         with pytest.raises(GatewayBadAnswer):
             read(response(body, 500))
+
+
+# -- the twelve cases of the reference sheet, on what each gateway lists
+
+
+Listed = Callable[..., StatementRow]
+
+
+def by_v1(reference: str, amount: str, fee: str | None, status: str) -> StatementRow:
+    names = {"paid": "success", "pending": "pending", "refunded": "refunded"}
+    row = CHAPA_ROW | {"ref_id": reference, "amount": amount, "charge": fee, "status": names[status]}
+    return chapa.read_transactions(of_chapa(row)).rows[0]
+
+
+def by_v2(reference: str, amount: str, fee: str | None, status: str) -> StatementRow:
+    names = {"paid": "SUCCESS", "pending": "PENDING", "refunded": "FULLY_REFUNDED"}
+    row = V2_ROW | {
+        "chapa_reference": reference,
+        "merchant_reference": "",
+        "amount": f"{Decimal(amount) * 100:f}".removesuffix(".00000").removesuffix(".000"),
+        "service_fee": None if fee is None else str(int(Decimal(fee) * 100)),
+        "status": names[status],
+    }
+    return v2.read_payments(of_v2(row)).rows[0]
+
+
+def by_paystack(reference: str, amount: str, fee: str | None, status: str) -> StatementRow:
+    names = {"paid": "success", "pending": "pending", "refunded": "reversed"}
+    minor = Decimal(amount) * 100
+    row = PAYSTACK_ROW | {
+        "id": int(reference.removeprefix("R")),
+        "reference": "",
+        "currency": "ETB",
+        "amount": int(minor) if minor == int(minor) else float(minor),
+        "fees": None if fee is None else int(Decimal(fee) * 100),
+        "status": names[status],
+    }
+    return paystack.read_transactions(of_paystack(row)).rows[0]
+
+
+def our(reference: str, minor: int = 245000, **changes: Any) -> OurPayment:
+    known: dict[str, Any] = {"tx_ref": f"{reference}-1", "booking_id": reference, "status": "completed", "mode": "live"}
+    return OurPayment(reference=reference, amount=Money(minor, "ETB"), **(known | changes))
+
+
+def said(rows: list[StatementRow], books: list[OurPayment], *, complete: bool = True) -> list[Match]:
+    names = {each.reference.removeprefix("R"): each for each in books} | {each.reference: each for each in books}
+    return list(match(rows, names, books, mode="live", complete=complete))
+
+
+@pytest.mark.parametrize("listed", [by_v1, by_v2, by_paystack])
+def test_the_cases_of_the_sheet_on_what_a_gateway_lists(listed: Listed) -> None:
+    [one] = said([listed("R1", "2450.000", "61.250", "paid")], [our("R1")])
+    assert (one.verdict, one.fee, one.net) == ("matched", Money(6125, "ETB"), Money(238875, "ETB"))
+    two = said([listed("R2", "900.000", None, "paid")], [our("R2", 90000, status="pending")])
+    assert [each.verdict for each in two] == ["other_status"]
+    assert [each.verdict for each in said([], [our("R3", 90000)])] == ["missing_there"]
+    assert [each.verdict for each in said([listed("R4", "120.000", None, "paid")], [])] == ["missing_here"]
+    assert [each.verdict for each in said([listed("R5", "2450.005", None, "paid")], [our("R5")])] == ["other_amount"]
+    six = said([listed("R6", "2450.000", None, "paid")], [our("R6", refunded=50000)])
+    assert [each.verdict for each in six] == ["refund_missing"]
+    seven = [listed("R71", "2450.000", None, "paid"), listed("R72", "2450.000", None, "paid")]
+    both = [our("R71"), our("R72", paid_before=True)]
+    assert [each.verdict for each in said(seven, both)] == ["matched", "duplicate"]
+    eight = [listed("R8", "2450.000", None, "paid")] * 2
+    assert [each.verdict for each in said(eight, [our("R8")])] == ["matched"]
+    nine = said([listed("R1", "2450.000", None, "paid")], [our("R1"), our("R9")], complete=False)
+    assert [each.verdict for each in nine] == ["matched", "not_compared"]
+    [ten] = said([], [our("R10", mode="test")])
+    assert (ten.verdict, ten.reason) == ("not_compared", "mode")
+    eleven = listed("R11", "2450.000", None, "paid")
+    assert eleven.at is not None
+    assert day_of(eleven.at.replace(month=10, day=31, hour=22, minute=30), "Africa/Addis_Ababa").day == 1
+    [twelve] = said([listed("R12", "2450.000", None, "paid")], [our("R12")])
+    assert (twelve.verdict, twelve.fee, twelve.net) == ("matched", None, None)

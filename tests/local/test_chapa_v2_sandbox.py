@@ -160,3 +160,17 @@ def test_every_way_to_verify_can_be_switched(bench: Bench) -> None:
 
 def test_other_paths_are_not_found(bench: Bench) -> None:
     assert ask(bench, "POST", "/refunds").json["error"]["code"] == "NOT_FOUND"
+
+
+def test_payments_are_listed_newest_first_by_a_cursor(bench: Bench) -> None:
+    for number in range(3):
+        opened(bench, merchant_reference=f"GZ0000000000000{number}-1")
+    first = ask(bench, "GET", "/payments?limit=2").json["data"]
+    assert [item["merchant_reference"] for item in first["items"]] == ["GZ00000000000002-1", "GZ00000000000001-1"]
+    assert first["pagination"]["has_more"]
+    last = ask(bench, "GET", f"/payments?limit=2&cursor={first['pagination']['next_cursor']}").json["data"]
+    assert [item["merchant_reference"] for item in last["items"]] == ["GZ00000000000000-1"]
+    assert (last["pagination"]["has_more"], last["pagination"]["next_cursor"]) == (False, None)
+    assert last["items"][0]["amount"] == "245000"
+    assert ask(bench, "GET", "/payments?cursor=nothing").status_code == 400
+    assert ask(bench, "GET", "/payments", key=KEY).status_code == 401

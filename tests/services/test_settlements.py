@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
 from chalicelib.domain.settlement import Settlement, StatementRow, TransactionPage
-from chalicelib.services.operators.settlements import read_csv, read_settlement, settle
+from chalicelib.services.operators.settlements import MOST_PAGES, read_csv, read_settlement, settle
 from chalicelib.services.search_keys import reference_key
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Harness
@@ -138,6 +138,22 @@ def test_a_list_that_breaks_off_is_incomplete_and_nothing_is_missing_there(ports
     assert not made.complete
     assert verdicts(made) == [("not_compared", "nothing")]
     assert ports.observe.events.count("statement_incomplete") == 1
+
+
+def test_an_empty_page_is_not_the_end_where_the_list_goes_on(ports: Fakes, booking: Booking) -> None:
+    reference = booking.payments[0].facts.provider_reference or ""
+    row = StatementRow(reference=reference, status="paid", amount="7350.000", currency="ETB", at=booking.created_at)
+    ports.gateway.listed = [TransactionPage((), more=True), TransactionPage((row,), more=False)]
+    made = settled(ports, None)
+    assert (made.complete, verdicts(made)) == (True, [("matched", "nothing")])
+
+
+def test_a_list_without_an_end_is_incomplete(ports: Fakes, booking: Booking) -> None:
+    row = StatementRow(reference="APnew", status="paid", amount="1", currency="ETB", at=booking.created_at)
+    ports.gateway.listed = [TransactionPage((row,), more=True)] * (MOST_PAGES + 1)
+    made = settled(ports, None)
+    assert not made.complete
+    assert ports.call_log.names().count("gateway.transactions") == MOST_PAGES
 
 
 def test_two_payments_of_one_booking(harness: Harness, ports: Fakes) -> None:

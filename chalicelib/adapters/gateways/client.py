@@ -107,7 +107,7 @@ class GatewayClient:
         """See KeyedGateway."""
         self._key()
 
-    def transactions(self, page: int) -> TransactionPage | None:  # noqa: ARG002 - those that list have their own
+    def transactions(self, after: str = "") -> TransactionPage | None:  # noqa: ARG002 - those that list have their own
         """See the port: unless it says otherwise, a gateway lists nothing."""
         return None
 

@@ -66,6 +66,11 @@ def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
+def page_number(after: str) -> int:
+    """The page that a cursor of a list with numbered pages stands for; the first one for none."""
+    return int(after or 1)
+
+
 def read_fields(response: HttpResponse) -> dict[str, Any]:
     """The response's JSON object; empty for HTML, broken JSON and the like."""
     try:

@@ -65,8 +65,9 @@ def _listed(ports: Ports, gateway: Gateway, start: datetime, end: datetime, *, d
     """What a gateway took in the window and no booking of ours has."""
     seen: set[str] = set()
     try:
-        for number in range(1, MOST_PAGES + 1):
-            page = gateway.transactions(number)
+        after = ""
+        for _ in range(MOST_PAGES):
+            page = gateway.transactions(after)
             if page is None:
                 yield Recovered(
                     "incomplete", gateway.name, detail="its API lists nothing: match its statement as a file"
@@ -78,8 +79,10 @@ def _listed(ports: Ports, gateway: Gateway, start: datetime, end: datetime, *, d
                 seen.add(row.reference)
                 if not _is_known(ports, row):
                     yield _orphan(ports, gateway, row, dry_run=dry_run)
-            if not page.more or all(row.at is not None and row.at < start for row in page.rows):
+            older = [row for row in page.rows if row.at is not None and row.at < start]
+            if not page.more or (page.rows and len(older) == len(page.rows)):
                 return
+            after = page.cursor
         yield Recovered("incomplete", gateway.name, detail="its list is longer than can be read")
     except GatewayError as error:
         yield Recovered("incomplete", gateway.name, detail=error.detail)

@@ -150,18 +150,20 @@ def _pulled(ports: Ports, gateway: Gateway, start: date) -> tuple[list[Statement
     """
     since = datetime.combine(start, time(), ZoneInfo(ports.rules.time_zone))
     rows: dict[str, StatementRow] = {}
+    after = ""
     try:
         for number in range(1, MOST_PAGES + 1):
-            page = gateway.transactions(number)
+            page = gateway.transactions(after)
             if page is None:
                 raise InvalidRequest(
                     "This gateway lists no transactions.", errors=(FieldError("csv", "send its statement as a file"),)
                 )
             rows |= {row.reference: row for row in page.rows}
             older = [row.at for row in page.rows if row.at is not None and row.at < since]
-            if not page.more or len(older) == len(page.rows):
-                again = gateway.transactions(1) if number > 1 else page
+            if not page.more or (page.rows and len(older) == len(page.rows)):
+                again = gateway.transactions() if number > 1 else page
                 return list((rows | {row.reference: row for row in again.rows} if again else rows).values()), True
+            after = page.cursor
     except GatewayError as error:
         ports.observe("statement_incomplete", level="warning", gateway=gateway.name, code=error.code)
     return list(rows.values()), False

@@ -6,7 +6,7 @@ Amounts are in minor units, statuses in capitals. That numbers are sent as text,
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,19 @@ def payment(transaction: Transaction, status: str) -> Body:
         "meta": dict(transaction.meta) if transaction.meta is not None else None,
         "created_at": stamp(transaction.created_at), "updated_at": stamp(transaction.updated_at),
     }  # fmt: skip
+
+
+def payments(page: Sequence[Transaction], *, limit: int, rest: int) -> Body:
+    """Return a page of the list; `rest` is how many come after it."""
+    more = rest > 0
+    pagination = {
+        "next_cursor": page[-1].reference if page and more else None,
+        "prev_cursor": None,
+        "limit": limit,
+        "has_more": more,
+    }
+    items = [payment(each, "success" if each.status == "paid" else each.status) for each in page]
+    return success("Payments retrieved successfully", {"items": items, "pagination": pagination})
 
 
 def payment_payload(transaction: Transaction, event: str) -> Body:

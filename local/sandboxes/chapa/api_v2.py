@@ -13,6 +13,9 @@ from local.sandboxes.core.calls import Answer, CallHandler, keys_match, sent_fie
 from local.sandboxes.core.sandbox import Sandbox
 from local.sandboxes.core.transactions import UsedBeforeError
 
+PER_PAGE = 10
+MOST_PER_PAGE = 100
+
 
 @dataclass(frozen=True)
 class ApiV2:
@@ -25,6 +28,7 @@ class ApiV2:
         """Add the routes."""
         blueprint.add_url_rule("/v2/payments/hosted", "v2_initialize", self.initialize, methods=["POST"])
         blueprint.add_url_rule("/v2/payments/<reference>/verify", "v2_verify", self.verify)
+        blueprint.add_url_rule("/v2/payments", "v2_list", self.payments)
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         blueprint.add_url_rule("/v2/<path:rest>", "v2_no_such_call", self.no_such_call, methods=every)
 
@@ -65,6 +69,21 @@ class ApiV2:
             return answers_v2.verification(transaction, behaviour)
 
         return self._answer("v2_verify", transaction.tx_ref if transaction else reference, work)
+
+    def payments(self) -> Response:
+        """GET /payments: a page of all payments, newest first; the next one is asked for by a cursor."""
+
+        def work(_behaviour: str) -> Answer:
+            limit = min(max(request.args.get("limit", PER_PAGE, type=int), 1), MOST_PER_PAGE)
+            every = [each for each in reversed(self.sandbox.transactions.transactions()) if each.api == "v2"]
+            names = [each.reference for each in every]
+            cursor = request.args.get("cursor")
+            if cursor is not None and cursor not in names:
+                return 400, answers_v2.error("INVALID_VALUE", "cursor is not valid")
+            start = 0 if cursor is None else names.index(cursor) + 1
+            return 200, answers_v2.payments(every[start : start + limit], limit=limit, rest=len(every) - start - limit)
+
+        return self._answer("v2_list", None, work)
 
     def no_such_call(self, rest: str) -> Response:  # noqa: ARG002 (the route names it)
         """Answer for any other path."""

@@ -100,8 +100,9 @@ class ChapaByKey:
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return with_usable_key(self._current).events(reference)
 
-    def transactions(self, page: int) -> TransactionPage | None:
-        return self._current().transactions(page)
+    def transactions(self, after: str = "") -> TransactionPage | None:
+        """What the account of the current key took, with the version that the key is for."""
+        return self._current().transactions(after)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -22,7 +22,7 @@ from chalicelib.adapters.gateways.chapa.v1_parsing import (
 )
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import FORM, GatewayClient
-from chalicelib.adapters.gateways.parsing import private_texts
+from chalicelib.adapters.gateways.parsing import page_number, private_texts
 from chalicelib.domain.money import Money
 from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
@@ -75,8 +75,9 @@ class ChapaV1(GatewayClient):
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:
         return read_events(self._call("GET", f"/transaction/events/{quote(reference, safe='')}"))
 
-    def transactions(self, page: int) -> TransactionPage:
-        return read_transactions(self._call("GET", f"/transactions?page={page}&per_page={PER_PAGE}"))
+    def transactions(self, after: str = "") -> TransactionPage:
+        page = page_number(after)
+        return read_transactions(self._call("GET", f"/transactions?page={page}&per_page={PER_PAGE}"), page)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

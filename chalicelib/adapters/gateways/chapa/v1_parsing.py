@@ -217,8 +217,8 @@ def means_reference_used(reason: Reason) -> bool:
     return bool(about_reference and _USED.search(text))
 
 
-def read_transactions(response: HttpResponse) -> TransactionPage:
-    """A page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read.
+def read_transactions(response: HttpResponse, page: int = 1) -> TransactionPage:
+    """The ``page``-th page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read.
 
     Its rows have no reference of ours, and amounts with three decimals.
     """
@@ -230,7 +230,8 @@ def read_transactions(response: HttpResponse) -> TransactionPage:
     found = [_transaction(row) for row in rows]
     if None in found:
         raise unreadable_response(response)
-    return TransactionPage(tuple(row for row in found if row), more=bool(pagination.get("next_page_url")))
+    more = bool(pagination.get("next_page_url"))
+    return TransactionPage(tuple(row for row in found if row), more=more, cursor=f"{page + 1}")
 
 
 def _transaction(row: object) -> StatementRow | None:

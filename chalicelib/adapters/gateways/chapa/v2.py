@@ -15,16 +15,19 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.adapters.gateways.chapa.email import accepts_email
-from chalicelib.adapters.gateways.chapa.v2_parsing import read_link, read_verification
+from chalicelib.adapters.gateways.chapa.v2_parsing import read_link, read_payments, read_verification
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import GatewayClient
 from chalicelib.adapters.gateways.parsing import private_texts
 from chalicelib.domain.errors import GatewayRejected
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2
 from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
+PER_PAGE = 100
+"""How many payments a page of the list is asked for; Chapa may give fewer."""
 _PHONE = re.compile(r"0([79][0-9]{8})", re.ASCII)
 
 
@@ -69,6 +72,10 @@ class ChapaV2(GatewayClient):
     def events(self, reference: str) -> tuple[GatewayEvent, ...]:  # noqa: ARG002 - the port has it
         """No call for a payment's log is documented."""
         return ()
+
+    def transactions(self, after: str = "") -> TransactionPage:
+        cursor = f"&cursor={quote(after, safe='')}" if after else ""
+        return read_payments(self._call("GET", f"/payments?limit={PER_PAGE}{cursor}"))
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -37,6 +37,7 @@ from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
 from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {
@@ -100,6 +101,41 @@ def read_verification(response: HttpResponse, *, key_mode: str) -> Verification:
         mode=_mode(data, reference, key_mode),
         provider_reference=reference,
         paid_at=read_instant(data.get("updated_at")) if status == "paid" else None,
+    )
+
+
+def read_payments(response: HttpResponse) -> TransactionPage:
+    """A page of the list of payments, which goes on by a cursor. Raises GatewayBadAnswer where any cannot be read."""
+    fields = read_fields(response)
+    data = fields.get("data")
+    rows = data.get("items") if isinstance(data, dict) else None
+    pagination = data.get("pagination") if isinstance(data, dict) else None
+    if response.status != 200 or not isinstance(rows, list) or not isinstance(pagination, dict):
+        raise unreadable_response(response)
+    found = [_payment(row) for row in rows]
+    cursor, more = read_reference(pagination.get("next_cursor")), pagination.get("has_more")
+    if None in found or type(more) is not bool or (more and not cursor):
+        raise unreadable_response(response)
+    return TransactionPage(tuple(row for row in found if row), more=more, cursor=cursor or "")
+
+
+def _payment(row: object) -> StatementRow | None:
+    if not isinstance(row, dict) or (reference := read_reference(row.get("chapa_reference"))) is None:
+        return None
+    plain, currency = str(row.get("status")).lower(), row.get("currency")
+    amount, fee = read_minor(row.get("amount"), currency), read_minor(row.get("service_fee"), currency)
+    # How much of it went back is not said: a person looks.
+    partly_back = plain == "partially_refunded"
+    customer = row.get("customer")
+    return StatementRow(
+        reference=reference,
+        status="refunded" if partly_back else STATUS_MAP.get(plain, "pending"),
+        amount=amount.decimal if amount is not None else reported(row.get("amount"), "minor"),
+        currency=str(currency),
+        tx_ref=read_word(row.get("merchant_reference")) or "",
+        fee=fee.decimal if fee is not None else "",
+        at=read_instant(row.get("created_at")),
+        payer=str(customer.get("email") or "") if isinstance(customer, dict) else "",
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.adapters.gateways.client import GatewayClient
-from chalicelib.adapters.gateways.parsing import private_texts, read_word
+from chalicelib.adapters.gateways.parsing import page_number, private_texts, read_word
 from chalicelib.adapters.gateways.paystack.parsing import (
     dispute_facts,
     read_dispute,
@@ -98,8 +98,9 @@ class Paystack(GatewayClient):
         """No call for a payment's log is documented."""
         return ()
 
-    def transactions(self, page: int) -> TransactionPage:
-        return read_transactions(self._call("GET", f"/transaction?page={page}&perPage={PAGE_SIZE}"))
+    def transactions(self, after: str = "") -> TransactionPage:
+        page = page_number(after)
+        return read_transactions(self._call("GET", f"/transaction?page={page}&perPage={PAGE_SIZE}"), page)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -253,8 +253,8 @@ def _refuse_bad_key(fields: Mapping[str, Any]) -> None:
         raise GatewayBadAnswer("The payment gateway refused our credentials.", definitely_not_executed=True)
 
 
-def read_transactions(response: HttpResponse) -> TransactionPage:
-    """A page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read."""
+def read_transactions(response: HttpResponse, page: int = 1) -> TransactionPage:
+    """The ``page``-th page of the list of transactions. Raises GatewayBadAnswer where any of it cannot be read."""
     fields = read_fields(response)
     rows, meta = fields.get("data"), fields.get("meta")
     if response.status != 200 or not isinstance(rows, list) or not isinstance(meta, dict):
@@ -263,7 +263,7 @@ def read_transactions(response: HttpResponse) -> TransactionPage:
     if None in found:
         raise unreadable_response(response)
     more = bool(rows) and str(meta.get("page")) != str(meta.get("pageCount"))
-    return TransactionPage(tuple(row for row in found if row), more=more)
+    return TransactionPage(tuple(row for row in found if row), more=more, cursor=f"{page + 1}")
 
 
 def _transaction(row: object) -> StatementRow | None:
