@@ -52,7 +52,12 @@ def check(ports: Ports) -> Check | None:
     Raises StoreBusy; the next run goes on where the last page was saved.
     """
     began = ports.clock.now()
-    last = ports.watch.load_check()
+    try:
+        last = ports.watch.load_check()
+    except Unreadable as newer:
+        # The release that wrote it goes on with it.
+        ports.observe("record_unreadable", level="error", reason=newer.name)
+        return None
     try:
         if last is not None and last.suspects:
             last = ports.watch.save_check(_confirmed(ports, last))

@@ -17,7 +17,7 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checking import check
 from chalicelib.services.operators import attention as acknowledging
 from chalicelib.services.operators import lists
-from chalicelib.services.ports import StoreBusy, VersionLost
+from chalicelib.services.ports import StoreBusy, Unreadable, VersionLost
 from tests.builders import change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes
@@ -320,6 +320,14 @@ def test_two_runs_at_once_do_not_both_go_on(harness: Harness, ports: Fakes) -> N
     harness.confirmed_booking()
     ports.run_before("watch.save_check", raises(VersionLost()))
     assert check(ports) is None
+
+
+def test_a_check_that_a_newer_release_has_begun_is_left_to_it(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    ports.run_before("watch.load_check", raises(Unreadable("CHECK")))
+    assert check(ports) is None
+    assert ports.observe.of("record_unreadable") == [{"level": "error", "reason": "CHECK"}]
+    assert ports.call_log.count("watch.save_check") == 0
 
 
 def test_a_store_that_is_down_leaves_it_where_it_was(harness: Harness, ports: Fakes) -> None:
