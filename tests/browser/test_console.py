@@ -306,6 +306,23 @@ def test_an_account_is_blocked_raised_and_unblocked(desk: Visitor, client: Scena
     assert booking["booking_id"] in str(account["bookings"])
 
 
+def test_a_person_is_exported_and_not_erased_before_the_stay(desk: Visitor, client: ScenarioClient) -> None:
+    booking = booked(client)
+    email = booking["contact"]["email"]
+    page = go(desk, "people")
+    page.get_by_label("E-mail address or telephone number").fill(email)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name="Download all of it")).to_be_visible()
+    desk.look("ops-people", title=f"People · {OPS}")
+    assert email not in page.url
+    dialog = press(page, "Erase")
+    dialog.get_by_label("Note").fill("Asked for in writing.")
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_role("alert").first).to_contain_text("still needed")
+    expect(dialog.get_by_text(f"stay: {booking['booking_id']}")).to_be_visible()
+    refused(desk)
+
+
 def test_every_page_in_both_languages_and_what_says_that_there_is_nothing(
     desk: Visitor, client: ScenarioClient
 ) -> None:
@@ -322,6 +339,7 @@ def test_every_page_in_both_languages_and_what_says_that_there_is_nothing(
         ("arrivals", "የሚደርሱ"),
         ("hosts", "አከራዮች"),
         ("accounts", "መለያዎች"),
+        ("people", "ሰዎች"),
         (f"booking/{booking['booking_id']}", "ቦታ ማስያዝ"),
     ):
         go(desk, address)

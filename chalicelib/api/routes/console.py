@@ -31,6 +31,7 @@ _MODULES = (
     "ops-acts",
     "ops-money",
     "ops-accounts",
+    "ops-people",
     "host",
     "host-calendar",
 )

@@ -61,6 +61,7 @@ export function problem(error, fields = error.errors ?? []) {
   return h("div", { class: "problem", role: "alert" }, h("p", {}, own),
     error instanceof Refused && error.message && error.message !== own ? h("p", { class: "small" }, error.message) : null,
     fields.length ? h("ul", {}, fields.map((each) => h("li", {}, `${each.field}: ${each.message}`))) : null,
+    error.problem?.matters?.length ? h("ul", {}, error.problem.matters.map((each) => h("li", {}, `${word(each.kind)}: ${each.subject}`))) : null,
     number ? h("p", {}, h("a", { href: `#/proposals/${id(number)}` }, t("proposal.open"))) : null,
     error.requestId ? h("p", { class: "small" }, t("problem.request", { id: error.requestId })) : null);
 }
