@@ -577,6 +577,20 @@ FAULTS: tuple[Fault, ...] = (
         edits.without_if("refund"),
         "tests/services/test_checking.py",
     ),
+    _fault(
+        "the end of a stay gives back money that the bank may give back as well",
+        "domain.ending",
+        "end_stay",
+        edits.without_statement("check_undisputed"),
+        "tests/services/test_ending.py",
+    ),
+    _fault(
+        "an attempt that a restore lost is passed over where its booking is there",
+        "services.operators.after_restore",
+        "_is_known",
+        edits.without_operand("payment"),
+        "tests/services/test_after_restore.py",
+    ),
     # Who may do and see what.
     _fault(
         "a stranger reads a booking",

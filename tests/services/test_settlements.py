@@ -121,13 +121,18 @@ def test_the_days_that_are_pulled_are_the_stages(ports: Fakes, booking: Booking,
     midnight = datetime(2027, 1, 2, tzinfo=UTC) + timedelta(hours=hours)
     own = StatementRow(reference="APnew", status="paid", amount="1", currency="ETB")
     # Each instant on a page of its own, newest first, about a day that begins and ends then.
-    instants = [timedelta(days=1), timedelta(hours=23, minutes=59), timedelta(), -timedelta(minutes=1)]
+    instants = [timedelta(hours=hour) for hour in (24, 23, 2, 1, 0, -1)]
     ports.gateway.listed = [
         TransactionPage((replace(own, reference=f"AP{number}", at=midnight + at),), more=True)
         for number, at in enumerate(instants)
     ]
     made = settled(ports, None)
-    assert sorted(each.reference for each in made.matches if each.verdict == "missing_here") == ["AP1", "AP2"]
+    assert sorted(each.reference for each in made.matches if each.verdict == "missing_here") == [
+        "AP1",
+        "AP2",
+        "AP3",
+        "AP4",
+    ]
 
 
 def test_a_list_that_breaks_off_is_incomplete_and_nothing_is_missing_there(ports: Fakes, booking: Booking) -> None:
