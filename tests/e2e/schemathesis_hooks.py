@@ -63,6 +63,8 @@ STATE_OR_TIME = {
     "is required with left_early",
     "goes with left_early only",
     "goes with a refund of all that is left",
+    "is missing: name an e-mail address or a phone number",
+    "goes without email: name one of them",
     # of a number in the world: no pattern says which prefixes there are
     "must be an Ethiopian phone number",
     "must be a taxpayer's number",

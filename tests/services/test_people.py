@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.contact import NOBODY, Contact
 from chalicelib.domain.erasure import ON_REQUEST, erasure_task
@@ -37,6 +38,7 @@ from chalicelib.services.operators.exporting import Held, export
 from chalicelib.services.operators.find import find
 from chalicelib.services.operators.people import ErasureReport, erase, person_of
 from chalicelib.services.ports import Fault, StoreBusy, Task
+from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import process_task
 from tests.builders import HANNA, a_stay
@@ -309,6 +311,18 @@ def test_letters_that_are_owed_or_came_back_are_not_sent_and_ask_nobody(harness:
             ports, OPERATOR, booking.booking_id, after.letters[0].entry_id, note="x", lift=False, dry_run=False
         )
     assert len(ports.mailer.sent) == sent
+
+
+def test_what_happens_later_is_told_to_nobody_and_asks_nobody(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    wipe(ports)
+    tx_ref = booking.payments[0].tx_ref
+    refund(ports, OPERATOR, tx_ref, amount=100, reason="a pity", key="k", cancel_booking=False)
+    harness.deliver_outbox()
+    after = harness.stored_booking(booking)
+    assert (after.letters[-1].kind, after.letters[-1].status) == ("money_returned", "superseded")
+    assert [refund.amount.minor for refund in after.refunds] == [100]
+    assert attention(after) is None
 
 
 def test_a_contact_that_was_erased_is_not_corrected(harness: Harness, ports: Fakes) -> None:
