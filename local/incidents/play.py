@@ -17,7 +17,7 @@ from difflib import unified_diff
 import requests
 
 from local.__main__ import folder_for
-from local.incidents import gateways, money, people, platform, watching
+from local.incidents import gateways, money, people, platform, privacy, watching
 from local.incidents.evening import Evening, the_stage
 from local.incidents.page import Played, page
 from local.scenarios.client import PromiseBroken, ScenarioClient
@@ -46,6 +46,7 @@ INCIDENTS: tuple[Incident, ...] = (
     people.booked_twice,
     people.stolen_cards,
     people.host_who_leaves,
+    privacy.erasure,
     platform.dead_letters,
     platform.release_taken_back,
     watching.key_leaked,
