@@ -20,8 +20,9 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     NoAddress,
 )
+from chalicelib.domain.expiry import TASK
 from chalicelib.domain.host import Notify, Tax
-from chalicelib.domain.ids import ListingId, PersonId
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import line_of, money_moved
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
@@ -31,13 +32,13 @@ from chalicelib.services.book import book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
-from chalicelib.services.operators import accounts, messages
+from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
 from chalicelib.services.operators.exporting import Held, export
 from chalicelib.services.operators.find import find
 from chalicelib.services.operators.people import ErasureReport, erase, person_of
-from chalicelib.services.ports import Fault, StoreBusy, Task
+from chalicelib.services.ports import AttentionEntry, Fault, Page, StoreBusy, Task
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import process_task
@@ -446,3 +447,17 @@ def test_a_host_who_left_is_erased_and_her_tax_record_stays(harness: Harness, po
     assert after.contact == HANNA
     for text in ("Abebe Kebede", "abebe.kebede@gmail.com", "0944556677"):
         assert find(ports, OPERATOR, text, request_id="r", limit=20, after=None).items == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (erasure_task("S8cxwuUC6PJQhqO6gH-nuQ"), "erasing a person has failed for a day"),
+        (TASK, "the expiry of contacts has failed for a day"),
+    ],
+)
+def test_what_fails_for_a_day_is_on_the_attention_list(ports: Fakes, task: BookingId, reason: str) -> None:
+    entry = AttentionEntry(task, "failing", ports.clock.now())
+    ports.bookings.attention_entries = lambda **_: Page((entry,), None)  # type: ignore[method-assign]
+    [item] = lists.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
+    assert (item.kind, item.subject, item.booking_id, item.reason) == ("failing", task, None, reason)

@@ -11,7 +11,9 @@ from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.closing import listing_of_task
+from chalicelib.domain.erasure import erasure_of_task
 from chalicelib.domain.errors import FieldError, InvalidRequest
+from chalicelib.domain.expiry import TASK
 from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.invariants import Finding
 from chalicelib.domain.ledger import TotalRow
@@ -199,6 +201,9 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
     if (listing_id := listing_of_task(entry.subject)) is not None:
         reason = "closing this listing has failed for a day"
         return [AttentionItem("failing", listing_id, None, reason, entry.since, ())]
+    if erasure_of_task(entry.subject) is not None or entry.subject == TASK:
+        reason = f"{'the expiry of contacts' if entry.subject == TASK else 'erasing a person'} has failed for a day"
+        return [AttentionItem("failing", entry.subject, None, reason, entry.since, ())]
     if booking is None:
         reason = "this release cannot read its record"
         return [AttentionItem("unreadable", entry.subject, entry.subject, reason, entry.since, ())]
