@@ -116,6 +116,9 @@ def test_secrets_lie_under_the_stages_own_path() -> None:
     built, ssm = with_client("ssm", get_parameters_by_path={"Parameters": [{"Name": "/guzo/dev/a", "Value": "b"}]})
     assert built.secrets.get("a") == "b"
     assert [asked["Path"] for _, asked in ssm.asked] == ["/guzo/dev"]
+    # The key of search is not among those that whoever calls gateways may read.
+    assert built.search_secrets.get("a") == "b"
+    assert [asked["Path"] for _, asked in ssm.asked] == ["/guzo/dev", "/guzo/dev/search"]
 
 
 def test_tokens_are_read_for_the_stages_issuer_client_and_claim(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, get_args
 
 import botocore.session
@@ -57,6 +58,14 @@ def test_tasks_reach_their_queue_and_can_be_read_again(aws: Any) -> None:
     (body,) = drain(aws, emails)
     assert read_task(body) == Task(BOOKING, entries=("1", "2"), request_id="req-1")
     assert json.loads(body) == {"booking_id": BOOKING, "entries": ["1", "2"], "request_id": "req-1"}
+
+
+def test_what_waits_with_a_delay_waits_too(aws: Any) -> None:
+    reconcile = aws.create_queue(QueueName="reconcile")["QueueUrl"]
+    queue = Sqs(lambda: aws, reconcile, "")
+    queue.enqueue_reconcile([Task(booking(1))], delay=timedelta(seconds=5))
+    queue.enqueue_reconcile([Task(booking(2))])
+    assert queue.depth() == 2
 
 
 class Client:
