@@ -85,6 +85,7 @@ coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches t
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
 
 benchmarks: $(DEV) $(MINISTACK) $(PEER_PACKAGES) ## Measure answers, units and throughput against peers; writes docs/performance.md
+	@$(BIN)/python -m local.stack.dynamodb_local fetch
 	@$(BIN)/python -m benchmarks
 
 instructions: $(DEV) $(MINISTACK) ## Compare a booking's instructions with the commit before: fails above 3 % (needs valgrind)
