@@ -1,4 +1,4 @@
-"""One client of `throughput.py`: a process that books as it is told, ``COUNT SHAPE`` a line, and says ``done``.
+"""One client of `throughput.py`: a process that books as it is told, ``COUNT SHAPE ROUND`` a line, and says ``done``.
 
 ``python -m benchmarks.booker MODULE:HANDLER NAME LISTINGS``: it hands API Gateway's events to a function's handler, as
 Lambda would; or, for ``bare``, it sends the transaction of a hold, and nothing else, with botocore.
@@ -87,10 +87,11 @@ def main() -> None:
     told.flush()
     place = os.getpid()
     for line in sys.stdin:
-        count, shape = line.split()
+        count, shape, number = line.split()
+        hot = listings[int(number) % len(listings)]  # another one each round: each has room for a thousand
         for _ in range(int(count)):
             place += 1
-            work(listings[place % len(listings)] if shape == "broad" else listings[0])
+            work(listings[place % len(listings)] if shape == "broad" else hot)
         told.write("done\n")
         told.flush()
 

@@ -64,13 +64,13 @@ class Clients:
         for process in self._processes:
             self._wait(process, "ready")
 
-    def pace(self, clients: int, shape: str) -> float:
-        """Bookings a second of so many clients at once."""
+    def pace(self, clients: int, shape: str, number: int) -> float:
+        """Bookings a second of so many clients at once, in this round."""
         each = BOOKINGS // clients
         began = time.monotonic()
         for process in self._processes[:clients]:
             assert process.stdin is not None
-            process.stdin.write(f"{each} {shape}\n")
+            process.stdin.write(f"{each} {shape} {number}\n")
             process.stdin.flush()
         for process in self._processes[:clients]:
             self._wait(process, "done")
@@ -187,7 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
             for clients in told.clients:
                 for shape in ("broad", "hot"):
                     for stack in stacks:
-                        pace = running[stack].pace(clients, shape)
+                        pace = running[stack].pace(clients, shape, number)
                         if number:  # the first round warms the engine
                             paces.setdefault((clients, shape, stack), []).append(pace)
     others = [stack for stack in stacks if stack != "bare"]
