@@ -73,6 +73,7 @@ if _RUNS not in ("sweep", "watch", "canary", "reconcile", "send_emails"):
         payments,
         payouts,
         people,
+        proposals,
         reviews,
         search,
         settlements,

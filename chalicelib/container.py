@@ -295,6 +295,7 @@ class Container:
             host_bears_fee=self.settings.host_bears_fee,
             limits=self.settings.limits,
             contact_months=self.settings.contact_months,
+            second_person_above=self.settings.second_person_above,
         )
 
     @cached_property

@@ -35,6 +35,10 @@ LIVE_STAGE = "prod"
 """The stage that takes real money unless ``PAYMENT_MODE`` says otherwise; every other takes test money."""
 
 
+SECOND_PERSON_ABOVE = "ETB:50000 USD:500 KES:50000 NGN:500000 GHS:5000 ZAR:10000"
+"""What one operator may give back alone, unless ``SECOND_PERSON_ABOVE`` says otherwise: several usual stays."""
+
+
 class BadSetting(Exception):
     """A setting is missing or malformed; the message names it, and never its value."""
 
@@ -79,6 +83,8 @@ class Settings(Record, frozen=True):
     """CONTACT_MONTHS: how many months after a stay its guest's contact is kept: 24"""
     payment_limits: Mapping[str, Money]
     """The largest single payment by currency: ETB:500000 USD:900.50; where none is named, the gateway's own."""
+    second_person_above: Mapping[str, Money]
+    """What operators may give back of one payment alone, by currency; in one that is not named, nothing."""
     gateway_urls: Mapping[str, str]
     """CHAPA_BASE_URL, PAYSTACK_BASE_URL: the address of each gateway's API, with its version."""
     mode: Mode
@@ -159,6 +165,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         host_bears_fee=_one_of("FEE_BORNE_BY", text("FEE_BORNE_BY", "host"), ("host", "house")) == "host",
         contact_months=whole("CONTACT_MONTHS", CONTACT_MONTHS, most=CONTACT_MONTHS_MAX),
         payment_limits=_payment_limits("PAYMENT_LIMITS", text("PAYMENT_LIMITS", ""), gateways),
+        second_person_above=_second_person_above(
+            "SECOND_PERSON_ABOVE", text("SECOND_PERSON_ABOVE", SECOND_PERSON_ABOVE)
+        ),
         gateway_urls=MappingProxyType(
             {name: gateway_address(name, text(address_setting(name), row.base_url)) for name, row in GATEWAYS.items()}
         ),
@@ -220,3 +229,17 @@ def _payment_limits(name: str, value: str, gateways: Mapping[str, str]) -> Mappi
             raise BadSetting(f"{name} names amounts above zero")
     # A limit may outlive its currency at this stage.
     return MappingProxyType({currency: limit for currency, limit in limits.items() if currency in gateways})
+
+
+def _second_person_above(name: str, value: str) -> Mapping[str, Money]:
+    """What one person may give back of a payment, in each currency. Raises BadSetting."""
+    limits: dict[str, Money] = {}
+    for pair in value.split():
+        currency, _, amount = pair.partition(":")
+        try:
+            limits[currency] = Money.parse(amount, currency)
+        except ValueError as error:
+            raise BadSetting(
+                f"{name} names what one person may give back in each currency: ETB:50000 USD:500"
+            ) from error
+    return MappingProxyType(limits)

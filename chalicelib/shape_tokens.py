@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.domain.timing import USER_POOL_CALL
 from chalicelib.telemetry import invocation, observe
 
-STAFF = frozenset({"operator", "support", "finance"})
+STAFF = frozenset({"operator", "support", "finance", "approver"})
 """The groups that nobody is in without a second factor: those of ``services.access``, which is not loaded here."""
 SECOND_FACTOR = "SOFTWARE_TOKEN_MFA"
 USER_POOL_ATTEMPTS = 2

@@ -35,7 +35,7 @@ NAMESPACE = "Guzo"
 FIELDS = frozenset(
     {
         # which thing
-        "booking_id", "tx_ref", "refund_id", "listing_id", "email_id", "request_id", "lambda_request_id",
+        "booking_id", "tx_ref", "refund_id", "proposal_id", "listing_id", "email_id", "request_id", "lambda_request_id",
         # what happened to it
         "status", "gateway_status", "before", "after", "kind", "code", "reason", "detail", "due", "attempt", "count",
         "depth",

@@ -35,9 +35,9 @@ from chalicelib.services.access import visible_booking, visible_payment
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.ports import Ports
+from chalicelib.services.rehearsal import rehearsed
 from ops.desk import Desk
 from ops.looking import line_of
-from ops.rehearsal import rehearsed
 
 T = TypeVar("T", bound=msgspec.Struct)
 

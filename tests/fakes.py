@@ -430,6 +430,7 @@ class Fakes:
             currency="ETB",
             payment_limits={"ETB": Money(100_000_000, "ETB")},
             limits=Limits(),
+            second_person_above={"ETB": Money(5_000_000, "ETB"), "USD": Money(1_000_000, "USD")},
         )
 
     def run_before(self, call: str, rival: Rival, *, skip: int = 0) -> None:

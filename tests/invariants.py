@@ -75,6 +75,7 @@ def check_booking(booking: Booking, *, one_clock: bool = True, booked: bool = Tr
     assert booking.holds_nights is (booking.status in HOLDING_STATUSES)
     assert booking.held_nights == (nights_kept(booking) if booking.holds_nights else ())
     _check_end(booking)
+    check_four_eyes(booking)
     for event in booking.history:
         assert isinstance(event.at, datetime), event
         assert event.cause in get_args(Cause), event
@@ -173,6 +174,7 @@ def _check_due_work(booking: Booking) -> None:
         assert dispute.look_up_at is None or dispute.is_undecided
         if dispute.look_up_at is not None:
             due_times.append(dispute.look_up_at)
+    due_times += [proposal.expires_at for proposal in booking.proposals if proposal.status == "open"]
     if booking.status == "pending_payment":
         due_times.append(booking.expiry_retry_at or booking.hold_expires_at)
     assert due == min(due_times, default=None)
@@ -180,9 +182,32 @@ def _check_due_work(booking: Booking) -> None:
         any(payment.status == "review" or payment.has_open_reversal for payment in booking.payments)
         or any(refund.status == "attention" for refund in booking.refunds)
         or any(email.needs_a_person for email in booking.outbox)
+        or any(proposal.status == "open" for proposal in booking.proposals)
         or any(dispute.is_undecided for dispute in booking.disputes)
     )
     assert (attention(booking) is not None) is stuck
+
+
+def check_four_eyes(booking: Booking) -> None:
+    """One person proposed, and another one decided: of each proposal the history tells both."""
+    for proposal in booking.proposals:
+        told = [event for event in booking.history if event.detail.startswith(f"{proposal.proposal_id},")]
+        kinds = {"open": [], "approved": ["proposal_approved"], "rejected": ["proposal_rejected"]}
+        assert [event.kind for event in told] == ["proposed", *kinds.get(proposal.status, ["proposal_expired"])]
+        assert told[0].by == proposal.by
+        if proposal.decided_by is not None:
+            assert told[1].by == proposal.decided_by != proposal.by
+
+
+def check_second_person(booking: Booking) -> None:
+    """Nobody alone posts a refund again, or says that it was paid otherwise. Raise AssertionError where one did."""
+    for number, event in enumerate(booking.history):
+        if event.kind in ("refund_post_again", "refund_paid_otherwise"):
+            later = booking.history[number:]
+            approval = next((each for each in later if each.kind == "proposal_approved"), None)
+            assert approval is not None, event
+            assert (approval.at, approval.subject) == (event.at, event.subject)
+            assert approval.by != event.by
 
 
 def _transitions_of(subject: str, before: str | None) -> frozenset[str] | set[str]:

@@ -36,7 +36,7 @@ from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ending import end_stay
-from chalicelib.domain.errors import InvalidRequest, MessageNotTrue, NothingToDispute, PaymentDisputed
+from chalicelib.domain.errors import InvalidRequest, MessageNotTrue, NothingToDispute, PaymentDisputed, RefundUnderWay
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
@@ -353,7 +353,8 @@ def _resent(draw: Draw, booking: Booking, now: datetime) -> Booking:
 
 def _stay_ended(draw: Draw, booking: Booking, now: datetime) -> Booking:
     payment = booking.current_payment
-    left = 0 if payment.at_risk.minor else refunding.left_to_refund(payment).minor
+    busy = payment.at_risk.minor or any(refunding.is_under_way(each) for each in payment.refunds)
+    left = 0 if busy else refunding.left_to_refund(payment).minor
     nights = booking.stay.dates[:-1]
     last_night = draw(st.none() | st.sampled_from(nights)) if nights else None
     return end_stay(
@@ -485,6 +486,10 @@ def _posted_again(draw: Draw, booking: Booking, refund: Refund, now: datetime) -
         )
     except PaymentDisputed:
         assert get_payment(booking, payment_of(refund.refund_id)).at_risk.minor
+        return booking
+    except RefundUnderWay:
+        others = get_payment(booking, payment_of(refund.refund_id)).refunds
+        assert any(refunding.is_under_way(each) for each in others if each != refund)
         return booking
 
 

@@ -10,12 +10,21 @@ from chalicelib.domain.errors import AttentionItemNotFound
 from chalicelib.domain.record import replace
 
 AttentionKind = Literal[
-    "payment_review", "payment_reversed", "refund", "email", "dispute", "orphan", "failing", "unreadable", "invariant"
+    "payment_review",
+    "payment_reversed",
+    "refund",
+    "email",
+    "proposal",
+    "dispute",
+    "orphan",
+    "failing",
+    "unreadable",
+    "invariant",
 ]
 """What needs a person: a `payment_review` is money that does not match; a `payment_reversed` was taken back at the
-gateway; a `refund` stands still; an `email` could not be sent; a `dispute` must be answered; an `orphan` is money for a
-booking that is not here; a booking is `failing` again and again; a record is `unreadable`; an
-`invariant` that must hold of what is stored does not."""
+gateway; a `refund` stands still; an `email` could not be sent; a `proposal` waits for a second person; a `dispute` must
+be answered; an `orphan` is money for a booking that is not here; a booking is `failing` again and again; a record is
+`unreadable`; an `invariant` that must hold of what is stored does not."""
 Acknowledgeable = Literal["payment_reversed", "email", "dispute", "failing"]
 """What a booking can have on the attention list that no other call takes off it."""
 
@@ -30,6 +39,7 @@ NEEDS_A_PERSON = frozenset(
         PAYMENT_REVERSED,
         "dispute_opened",
         "dispute_needs_response",
+        "proposed",
     }
 )
 """The kinds of events after which somebody must look."""
@@ -45,6 +55,8 @@ def attention(booking: Booking) -> AttentionKind | None:
         return "refund"
     if any(entry.needs_a_person for entry in booking.outbox):
         return "email"
+    if any(proposal.status == "open" for proposal in booking.proposals):
+        return "proposal"
     if any(dispute.is_undecided for dispute in booking.disputes):
         # Also one that was answered: the list of disputes is found by this index.
         return "dispute"

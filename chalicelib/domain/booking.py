@@ -19,6 +19,7 @@ from chalicelib.domain.ids import BookingId, DisputeId, ListingId, PersonId, Ref
 from chalicelib.domain.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.prices import Line
+from chalicelib.domain.proposal import Proposal
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 from chalicelib.domain.timing import OUTAGE_GRACE
@@ -416,6 +417,7 @@ class Booking(Record, frozen=True, kw_only=True):
     set while the hold is over but the gateway did not answer. ``verify_lease`` is held by the caller who is asking the
     gateway about its payments at this moment, so that doors which open at the same time do not multiply at the gateway.
     ``search_keys`` are the keyed hashes that it is found by, ``contact_erased_at`` is when its guest's contact went.
+    ``proposals`` are operators' acts that wait, or waited, for a second person.
     """
 
     booking_id: BookingId
@@ -442,6 +444,7 @@ class Booking(Record, frozen=True, kw_only=True):
     payments: tuple[Payment, ...] = ()
     outbox: tuple[OutboxEntry, ...] = ()
     history: tuple[Event, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     version: int = 1
 
     @property
@@ -477,6 +480,9 @@ class Booking(Record, frozen=True, kw_only=True):
 
     def dispute(self, dispute_id: str) -> Dispute | None:
         return next((dispute for dispute in self.disputes if dispute.dispute_id == dispute_id), None)
+
+    def proposal(self, proposal_id: str) -> Proposal | None:
+        return next((each for each in self.proposals if each.proposal_id == proposal_id), None)
 
     def letter(self, entry_id: str) -> OutboxEntry | None:
         return next((entry for entry in self.letters if entry.entry_id == entry_id), None)

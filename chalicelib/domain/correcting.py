@@ -11,7 +11,9 @@ from chalicelib.domain.names import person_name
 from chalicelib.domain.record import replace
 
 
-def correct_contact(booking: Booking, changes: Mapping[str, str], *, actor: Actor, now: datetime) -> Booking:
+def correct_contact(
+    booking: Booking, changes: Mapping[str, str], *, actor: Actor, now: datetime, note: str = ""
+) -> Booking:
     """Change some fields of a booking's contact; letters that are sent from now on go there.
 
     A guest may until the booking is paid or cancelled, an operator always. The history names the fields that changed,
@@ -32,6 +34,6 @@ def correct_contact(booking: Booking, changes: Mapping[str, str], *, actor: Acto
         # Each name is right by itself, and the two make a link.
         wrong = FieldError("contact.last_name", str(error))
         raise InvalidRequest("Some fields are not right.", errors=(wrong,)) from error
-    status, detail = booking.status, ", ".join(changed)
+    status, detail = booking.status, ", ".join(changed) + (f": {note}" if note else "")
     corrected = event_of(actor, "contact_corrected", now=now, before=status, after=status, detail=detail)
     return append_event(replace(booking, contact=contact, updated_at=now), corrected)

@@ -21,6 +21,7 @@
     │   ├── MessageNotFound       message_not_found
     │   ├── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     │   ├── PayoutNotFound        payout_not_found          the host was paid nothing of this id
+    │   ├── ProposalNotFound      proposal_not_found
     │   └── SettlementNotFound    settlement_not_found      no report of this id
     ├── Conflict
     │   ├── DatesUnavailable      dates_unavailable         names the nights
@@ -46,6 +47,9 @@
     │   ├── RefundExceedsPayment  refund_exceeds_payment    more than what is left of what was received
     │   ├── CancelBookingRequired cancel_booking_required   is the booking cancelled with a refund of all?
     │   ├── RefundUnderWay        refund_under_way          the money of the same payment is on its way back already
+    │   ├── SecondPersonNeeded    second_person_needed      carries the proposal that another person decides
+    │   ├── ProposalClosed        proposal_closed           it was decided, or nobody did in time
+    │   ├── ProposalOutdated      proposal_outdated         it would now come to another amount than was proposed
     │   ├── PaymentDisputed       payment_disputed          the payer claims the money back: nobody pays it twice
     │   ├── NothingToDispute      nothing_to_dispute        no money was received with the payment
     │   ├── DisputeClosed         dispute_closed            it ended the other way
@@ -171,6 +175,10 @@ class PayoutNotFound(NotFound):
 
 class SettlementNotFound(NotFound):
     code = "settlement_not_found"
+
+
+class ProposalNotFound(NotFound):
+    code = "proposal_not_found"
 
 
 class MessageNotFound(NotFound):
@@ -302,6 +310,24 @@ class CancelBookingRequired(Conflict):
 
 class RefundUnderWay(Conflict):
     code = "refund_under_way"
+
+
+class SecondPersonNeeded(Conflict):
+    """Another person must approve it; ``proposal_id`` is what they approve."""
+
+    code = "second_person_needed"
+
+    def __init__(self, detail: str, proposal_id: str) -> None:
+        super().__init__(detail)
+        self.proposal_id = proposal_id
+
+
+class ProposalClosed(Conflict):
+    code = "proposal_closed"
+
+
+class ProposalOutdated(Conflict):
+    code = "proposal_outdated"
 
 
 class PaymentDisputed(Conflict):

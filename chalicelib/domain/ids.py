@@ -22,6 +22,8 @@ TxRef = NewType("TxRef", str)
 RefundId = NewType("RefundId", str)
 
 
+ProposalId = NewType("ProposalId", str)
+"""A booking's id and the number of its proposal: ``GZ4T1B8WCD7K2M9Q-P1``."""
 DisputeId = NewType("DisputeId", str)
 
 
@@ -82,6 +84,11 @@ def refund_id_of(tx_ref: TxRef, number: int) -> RefundId:
 def dispute_id_of(tx_ref: TxRef, number: int) -> DisputeId:
     """The id of a payment's ``number``-th dispute, counted from 1."""
     return DisputeId(f"{tx_ref}-D{number}")
+
+
+def proposal_id_of(booking_id: BookingId, number: int) -> ProposalId:
+    """The id of a booking's ``number``-th proposal, counted from 1."""
+    return ProposalId(f"{booking_id}-P{number}")
 
 
 def payment_of(subject: str) -> TxRef:

@@ -110,6 +110,7 @@ def due_at(booking: Booking) -> datetime | None:
     instants += [entry.due_at for entry in booking.outbox if entry.status == "owed"]
     instants += [refund.due_at for refund in booking.refunds if refund.due_at is not None]
     instants += [dispute.look_up_at for dispute in booking.disputes if dispute.look_up_at is not None]
+    instants += [each.expires_at for each in booking.proposals if each.status == "open"]
     if booking.status == "pending_payment":
         instants.append(booking.expiry_retry_at or booking.hold_expires_at)
     return min(instants, default=None)

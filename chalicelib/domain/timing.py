@@ -346,6 +346,9 @@ AUTHORIZER_CACHE = timedelta(seconds=60)
 
 # What callers are told
 
+PROPOSAL_KEPT = timedelta(hours=72)
+"""How long an operator's proposal waits for a second person: over a weekend, and not until everybody has forgotten."""
+
 RETRY_AFTER_BUSY = timedelta(seconds=1)
 """``Retry-After`` when a store was busy or a race was lost too often."""
 

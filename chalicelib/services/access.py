@@ -14,14 +14,15 @@ from chalicelib.services.ports import Ports
 Role = Literal["guest", "host", "operator"]
 """What a caller is to a booking. Everybody of the staff is an ``operator``; ``STAFF`` says what each of them may do."""
 
-Right = Literal["read", "help", "money", "accounts"]
-"""What the staff do: read; correct a contact and send a letter again; move money, or say what became of it; decide
-about accounts and listings."""
+Right = Literal["read", "help", "money", "approve", "accounts"]
+"""What the staff do: read; correct a contact and send a letter again; move money, or say what became of it; approve, or
+reject, what another person proposed; decide about accounts and listings."""
 
 STAFF: Mapping[str, frozenset[Right]] = {
-    "operator": frozenset({"read", "help", "money", "accounts"}),
+    "operator": frozenset({"read", "help", "money", "approve", "accounts"}),
     "support": frozenset({"read", "help"}),
     "finance": frozenset({"read", "money"}),
+    "approver": frozenset({"read", "approve"}),
 }
 """The rights of each group of the token."""
 

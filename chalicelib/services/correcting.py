@@ -19,6 +19,8 @@ def correct_contact(
     principal: Principal | None,
     booking_id: str,
     changes: Mapping[str, str],
+    *,
+    note: str = "",
 ) -> tuple[Booking, Role]:
     """Change some fields of the contact. Raises BookingNotFound, ContactFixed, InvalidRequest, Busy."""
     booking, role = visible_booking(ports, principal, booking_id, roles=("guest", "operator"), right="help")
@@ -26,7 +28,7 @@ def correct_contact(
     keys = contact_keys(ports)
 
     def decide(current: Booking, _: Availability) -> Decision:
-        corrected = correcting.correct_contact(current, changes, actor=actor, now=ports.clock.now())
+        corrected = correcting.correct_contact(current, changes, actor=actor, now=ports.clock.now(), note=note)
         if corrected == current:
             return Decision(current)
         corrected = replace(corrected, search_keys=keys(corrected.contact))

@@ -791,6 +791,8 @@ class Rules(Record, frozen=True):
     """The gateway's fee is taken from what the host is owed."""
     contact_months: int = 24
     """How many months after a stay its guest's contact is kept."""
+    second_person_above: Mapping[str, Money] = field(default_factory=dict)
+    """What operators may give back of one payment alone; in a currency that is not here, nothing."""
 
 
 class Ports(Protocol):

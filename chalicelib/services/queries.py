@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from chalicelib.domain import four_eyes
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Event, Payment, PaymentStatus
 from chalicelib.domain.ending import STAY_ENDED
 from chalicelib.domain.ids import BookingId, payment_of
@@ -101,8 +102,8 @@ def is_dispute(event: Event) -> bool:
 
 
 def is_for_operators(event: Event) -> bool:
-    """Whether others are not even told that there is such an event: it tells of a dispute, or it is a note."""
-    return is_dispute(event) or event.kind == NOTE
+    """Whether others are not even told that there is such an event: of a dispute or a proposal, or it is a note."""
+    return is_dispute(event) or event.kind == NOTE or event.kind in four_eyes.EVENTS
 
 
 def event_for_others(event: Event) -> Event:

@@ -14,6 +14,7 @@ from msgspec import field
 from chalicelib.domain import checkout, lifecycle, outbox
 from chalicelib.domain.booking import (
     OPEN,
+    SWEEP,
     Actor,
     Booking,
     Lease,
@@ -23,6 +24,7 @@ from chalicelib.domain.booking import (
     without_verify_lease,
 )
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
+from chalicelib.domain.four_eyes import expire_proposals
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import (
@@ -213,7 +215,8 @@ def _decide(
         )
     for tx_ref in sorted(answers.closed):
         booking = checkout.link_cancelled(booking, tx_ref)
-    booking = outbox.requeue_overdue(_expire_if_due(booking, answers, actor=actor, now=now), now=now)
+    booking = expire_proposals(_expire_if_due(booking, answers, actor=actor, now=now), actor=SWEEP, now=now)
+    booking = outbox.requeue_overdue(booking, now=now)
     return Decision(booking, maybe_twice(booking.booking_id, left))
 
 

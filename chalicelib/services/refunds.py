@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.domain import refunds
 from chalicelib.domain.booking import (
     SWEEP,
+    Actor,
     Booking,
     Lease,
     Payment,
@@ -33,13 +34,15 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import booking_of, key_hash, payment_of
 from chalicelib.domain.money import Money
+from chalicelib.domain.proposal import RefundAct, ResolveRefundAct
 from chalicelib.domain.record import Record
 from chalicelib.domain.refunds import Outlook, ResolveAs
 from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import Availability, Verification, apply_verification
 from chalicelib.services.access import Principal, actor_of, signed_in, visible_booking, visible_payment, with_role
+from chalicelib.services.four_eyes import update_with_four_eyes
 from chalicelib.services.ports import Gateway, Ports, RefundAnswer, RefundGatewayStatus
-from chalicelib.services.updating import Decision, update
+from chalicelib.services.updating import Decide, Decision, update
 
 Change = Callable[[Booking, datetime], Booking]
 
@@ -65,50 +68,64 @@ def refund(
     reason: str,
     key: str,
     cancel_booking: bool | None = None,
+    request_id: str = "",
 ) -> tuple[Refund, bool]:
     """Owe ``amount`` (minor units; None: all that is left) of a payment; True when it is a repeat under the same key.
 
     For operators and the listing's host, who say of a refund of all of a confirmed booking's money whether the booking
     is cancelled with it. Raises PaymentNotFound, PaymentDisputed, RefundExceedsPayment, RefundUnderWay,
-    CancelBookingRequired, InvalidRequest, StayBegun, IdempotencyKeyReused, Busy.
+    CancelBookingRequired, InvalidRequest, StayBegun, SecondPersonNeeded, IdempotencyKeyReused, Busy.
     """
     booking, _, role = visible_payment(ports, principal, tx_ref, roles=("operator", "host"), right="money")
     hashed = key_hash(ports.bookings.salt(), signed_in(principal).person_id, key)
-    request = fingerprint(RefundRequest(reason, amount, cancel_booking))
-    actor = actor_of(principal, role)
+    act = RefundAct(tx_ref, reason, amount, cancel_booking, hashed)
+    request, actor = _fingerprint(act), actor_of(principal, role)
+    decide = refunding(ports, act, actor=actor)
+    done = update_with_four_eyes(ports, booking, decide, act=act, actor=actor, request_id=request_id)
+    made = _keyed(get_payment(done.after, tx_ref), hashed)
+    if made is None or made.fingerprint != request:
+        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
+    return made, _keyed(get_payment(done.before, tx_ref), hashed) is not None
+
+
+def refunding(ports: Ports, act: RefundAct, *, actor: Actor) -> Decide:
+    """Decide what a refund makes of a booking; under a key that is known, nothing.
+
+    The decision raises what ``refund`` does.
+    """
 
     def decide(current: Booking, _: Availability) -> Decision:
-        payment = get_payment(current, tx_ref)
-        if _keyed(payment, hashed) is not None:
+        payment = get_payment(current, act.tx_ref)
+        if _keyed(payment, act.key) is not None:
             return Decision(current)
         refunds.check_undisputed(payment)
         left = refunds.left_to_refund(payment)
-        wanted = left if amount is None else Money(amount, left.currency)
+        wanted = left if act.amount is None else Money(act.amount, left.currency)
         if len(payment.refunds) >= refunds.MAX_REFUNDS or wanted.minor < 1:
             raise RefundExceedsPayment("There is nothing left to give back.")
         if left < wanted:
             raise RefundExceedsPayment(f"At most {left.formatted} can go back.")
         refunds.check_not_given_twice(current, payment, wanted, actor=actor)
-        cancels = _cancels(current, payment, all_of_it=wanted == left, wish=cancel_booking)
+        cancels = _cancels(current, payment, all_of_it=wanted == left, wish=act.cancel_booking)
         now = ports.clock.now()
         owed = refunds.owe_refund(
             current,
-            tx_ref,
+            act.tx_ref,
             amount=wanted,
-            reason=reason,
+            reason=act.reason,
             actor=actor,
             now=now,
-            key=hashed,
-            fingerprint=request,
+            key=act.key,
+            fingerprint=_fingerprint(act),
             tell=not cancels,
         )
-        return Decision(cancel(owed, actor=actor, reason=reason, now=now) if cancels else owed)
+        return Decision(cancel(owed, actor=actor, reason=act.reason, now=now) if cancels else owed)
 
-    done = update(ports, booking, decide)
-    made = _keyed(get_payment(done.after, tx_ref), hashed)
-    if made is None or made.fingerprint != request:
-        raise IdempotencyKeyReused("This Idempotency-Key belongs to another request.")
-    return made, _keyed(get_payment(done.before, tx_ref), hashed) is not None
+    return decide
+
+
+def _fingerprint(act: RefundAct) -> str:
+    return fingerprint(RefundRequest(act.reason, act.amount, act.cancel_booking))
 
 
 def _cancels(booking: Booking, payment: Payment, *, all_of_it: bool, wish: bool | None) -> bool:
@@ -126,11 +143,13 @@ def _cancels(booking: Booking, payment: Payment, *, all_of_it: bool, wish: bool 
     return bool(wish)
 
 
-def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *, as_: ResolveAs, note: str) -> Refund:
+def resolve_refund(
+    ports: Ports, principal: Principal | None, refund_id: str, *, as_: ResolveAs, note: str, request_id: str = ""
+) -> Refund:
     """Resolve a refund in ``attention``: post it again, or record that it was done some other way.
 
     It is posted again only where the gateway excludes that money of an earlier post is moving. Raises Forbidden,
-    RefundNotFound, NotInAttention, PaymentDisputed, RefundUnderWay, Busy.
+    RefundNotFound, NotInAttention, PaymentDisputed, RefundUnderWay, SecondPersonNeeded, Busy.
     """
     operator = with_role(principal, "operator")
     try:
@@ -138,19 +157,29 @@ def resolve_refund(ports: Ports, principal: Principal | None, refund_id: str, *,
         booking, _ = visible_booking(ports, operator, booking_id, roles=("operator", "guest", "host"))
     except BookingNotFound as missing:
         raise RefundNotFound("There is no such refund.") from missing
-    actor = actor_of(operator, "operator")
-    known = booking.refund(refund_id)
+    actor, act = actor_of(operator, "operator"), ResolveRefundAct(refund_id, as_, note)
+    decide = resolving_refund(ports, booking, act, actor=actor)
+    done = update_with_four_eyes(ports, booking, decide, act=act, actor=actor, request_id=request_id)
+    return get_refund(done.after, refund_id)
+
+
+def resolving_refund(ports: Ports, booking: Booking, act: ResolveRefundAct, *, actor: Actor) -> Decide:
+    """Decide what a refund's resolution makes of a booking; the gateway is asked before, where it is posted again.
+
+    Raises RefundUnderWay; the decision raises what ``resolve_refund`` does.
+    """
+    known = booking.refund(act.refund_id)
     excluded: frozenset[str] = frozenset()
-    if as_ == "post_again" and known is not None and known.status == "attention":
+    if act.as_ == "post_again" and known is not None and known.status == "attention":
         excluded = _excluded_posts(ports, booking, known)
 
     def decide(current: Booking, _: Availability) -> Decision:
         now = ports.clock.now()
         return Decision(
-            refunds.resolve(current, refund_id, as_=as_, note=note, actor=actor, now=now, excluded=excluded)
+            refunds.resolve(current, act.refund_id, as_=act.as_, note=act.note, actor=actor, now=now, excluded=excluded)
         )
 
-    return get_refund(update(ports, booking, decide).after, refund_id)
+    return decide
 
 
 def process_refunds(ports: Ports, booking: Booking) -> Booking:

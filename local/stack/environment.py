@@ -179,6 +179,7 @@ def app_environment(
         "PAYSTACK_BASE_URL": paystack_access(outer, addresses).base_url,
         "GATEWAYS": " ".join(":".join(pair) for pair in currencies(outer).items()),
         "PAYMENT_LIMITS": outer.get("PAYMENT_LIMITS", ""),
+        "SECOND_PERSON_ABOVE": outer.get("SECOND_PERSON_ABOVE", ""),
         "COMMISSION_PERCENT": outer.get("COMMISSION_PERCENT", ""),
         "FEE_BORNE_BY": outer.get("FEE_BORNE_BY", ""),
         "CONTACT_MONTHS": outer.get("CONTACT_MONTHS", ""),

@@ -397,6 +397,7 @@ def sample(path: str) -> str:
     """A route's path with ids that nothing has."""
     ids = {"booking_id": "GZ4T1B8WCD7K2M9Q", "tx_ref": "GZ4T1B8WCD7K2M9Q-1", "refund_id": "GZ4T1B8WCD7K2M9Q-1-R1"}
     ids |= {
+        "proposal_id": "GZ4T1B8WCD7K2M9Q-P1",
         "dispute_id": "GZ4T1B8WCD7K2M9Q-1-D1",
         "entry_id": "1",
         "settlement_id": "0",
@@ -426,7 +427,12 @@ def _route(method: str, path: str) -> tuple[routing.Route, dict[str, str]]:
 
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "retryable", "errors"}
-EXTRA = {"dates_unavailable": {"nights"}, "price_changed": {"total"}, "data_still_needed": {"matters"}}
+EXTRA = {
+    "dates_unavailable": {"nights"},
+    "price_changed": {"total"},
+    "data_still_needed": {"matters"},
+    "second_person_needed": {"proposal_id"},
+}
 MAY_BE_THERE = {"dates_unavailable": {"your_booking_id"}}
 
 

@@ -82,6 +82,7 @@ def test_part_of_a_payment_goes_back_once(harness: Harness, terminal: Terminal) 
     (again,) = terminal.run(*command, *SARA, "--json", "--yes").lines
     assert again["refund_id"] == made["refund_id"]
     assert "nothing is added" in terminal.run(*command, *SARA, "--yes").out
+    harness.end_refunds(BOOKING)
     (second,) = terminal.run(*command, *SARA, "--json", "--yes", "--key", "a second shower").lines
     assert second["refund_id"] != made["refund_id"]
 

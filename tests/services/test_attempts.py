@@ -19,10 +19,10 @@ from chalicelib.domain.business_days import business_days_later
 from chalicelib.domain.errors import BookingNotPayable, GatewayRejected, GatewayTimeout, GatewayUnreachable, InProgress
 from chalicelib.domain.money import Money
 from chalicelib.services.deliver import deliver
-from chalicelib.services.refunds import refund, resolve_refund
+from chalicelib.services.refunds import refund
 from tests.builders import NOW
 from tests.call_log import Crash, raises
-from tests.harness import OPERATOR, PUBLIC, Harness, booking_id_of
+from tests.harness import OPERATOR, PUBLIC, Harness, booking_id_of, resolve_refund
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")

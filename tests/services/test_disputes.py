@@ -37,11 +37,11 @@ from chalicelib.services.operators.evidence import evidence
 from chalicelib.services.operators.lists import attention
 from chalicelib.services.ports import StoreBusy
 from chalicelib.services.queries import events
-from chalicelib.services.refunds import refund, resolve_refund
+from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of, resolve_refund
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")

@@ -19,11 +19,11 @@ from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.ports import MailRefused
 from chalicelib.services.queries import gateway_events
-from chalicelib.services.refunds import refund, resolve_refund
+from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Harness, booking_id_of
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, NIGHTS, OPERATOR, Harness, booking_id_of, resolve_refund
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")

@@ -26,12 +26,12 @@ from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import deliver
 from chalicelib.services.ports import MailBusy, MailRefused, Message, Opening, RefundAnswer
-from chalicelib.services.refunds import refund, resolve_refund
+from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from tests.builders import SALT, a_stay
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of
+from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of, resolve_refund
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.refunds import resolve_refund
 from tests.fakes import Fakes
-from tests.harness import OPERATOR, Harness
+from tests.harness import OPERATOR, Harness, resolve_refund
 from tests.services.test_refunds import FIRST, ONE, R1, R2, SILENCE, enqueue, get_refund, owed
 
 

@@ -11,9 +11,10 @@ from chalicelib.domain import erasure
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.calendar import UNCHANGED, NightChange, Stay
 from chalicelib.domain.contact import NOBODY
-from chalicelib.domain.errors import NotFound, RateLimited, RefundUnderWay, TooManyOpenHolds
+from chalicelib.domain.errors import NotFound, RateLimited, RefundUnderWay, SecondPersonNeeded, TooManyOpenHolds
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.money import Money
+from chalicelib.domain.refunds import ResolveAs
 from chalicelib.services import access, calendars, hosting
 from chalicelib.services import queries as reading
 from chalicelib.services.access import Principal
@@ -22,6 +23,7 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay, pay_now
 from chalicelib.services.ending import end_stay
 from chalicelib.services.operators import lists as operators
+from chalicelib.services.operators import proposals
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import erase_contact
 from chalicelib.services.ports import BadSignature, NotJson
@@ -34,7 +36,7 @@ from tests.simulation.coverage import covered
 from tests.simulation.gateway import LINK_LIVES, Charge
 from tests.simulation.plan import FIRST, LATE, Action
 from tests.simulation.scheduler import HOUR, START, Violation
-from tests.simulation.world import HOST, OPERATOR, PUBLIC, World
+from tests.simulation.world import HOST, OPERATOR, PUBLIC, SECOND_OPERATOR, World
 
 Work = Callable[["ActionContext"], object]
 
@@ -146,7 +148,11 @@ def _callback(context: ActionContext) -> None:
 
 
 def _cancel(context: ActionContext, who: Principal | None = None) -> None:
-    cancelled, _ = cancel(context.ports, who or context.guest, context.booking_id, reason="plans changed")
+    try:
+        cancelled, _ = cancel(context.ports, who or context.guest, context.booking_id, reason="plans changed")
+    except SecondPersonNeeded as needed:
+        _second_person(context, needed)
+        return
     if cancelled.status != "cancelled":
         raise Violation("a cancellation was answered that is none", cancelled.booking_id)
 
@@ -161,9 +167,13 @@ def _end_stay(context: ActionContext) -> None:
     as_: Literal["no_show", "left_early"] = "no_show" if last_night is None else "left_early"
     who, back = context.rng.choice((HOST, OPERATOR)), context.rng.choice((0, 0, 1, booking.total.minor))
     for _ in range(2):
-        ended, _ = end_stay(
-            context.ports, who, context.booking_id, as_=as_, last_night=last_night, refund=back, note=""
-        )
+        try:
+            ended, _ = end_stay(
+                context.ports, who, context.booking_id, as_=as_, last_night=last_night, refund=back, note=""
+            )
+        except SecondPersonNeeded as needed:
+            _second_person(context, needed)
+            return
         if ended.ended is None or set(ended.held_nights) & {night for night in nights if night >= ended.free_from}:
             raise Violation("a stay was answered as ended that is not", ended.booking_id)
         covered("ended", as_)
@@ -178,7 +188,27 @@ def _refund(context: ActionContext) -> None:
     key = context.rng.choice(("refund", str(context.action)))
     cancels = context.rng.choice((None, False, False, True))
     who = context.rng.choice((HOST, OPERATOR))
-    refund(context.ports, who, payment.tx_ref, amount=amount, reason="a pity", key=key, cancel_booking=cancels)
+    try:
+        refund(context.ports, who, payment.tx_ref, amount=amount, reason="a pity", key=key, cancel_booking=cancels)
+    except SecondPersonNeeded as needed:
+        _second_person(context, needed)
+
+
+def _second_person(context: ActionContext, needed: SecondPersonNeeded) -> bool:
+    """Another operator approves what one proposed, or rejects it, or nobody does; the first one cannot."""
+    covered("operators", "a second person is needed")
+    booking = context.stored
+    if booking is not None:
+        try:
+            proposals.approve(context.ports, OPERATOR, needed.proposal_id, note="my own")
+        except SecondPersonNeeded:
+            covered("operators", "nobody approves their own proposal")
+    decision = context.rng.choice((proposals.approve, proposals.approve, proposals.approve, proposals.reject, None))
+    if decision is not None:
+        for _ in range(context.rng.choice((1, 1, 2))):
+            decision(context.ports, SECOND_OPERATOR, needed.proposal_id, note="seen")
+            covered("operators", "a proposal is decided")
+    return decision is proposals.approve
 
 
 def _review(context: ActionContext) -> None:
@@ -188,7 +218,10 @@ def _review(context: ActionContext) -> None:
         if payment.status == "review":
             context.world.monitor.confirmed_by_operator.add(payment.tx_ref)
             as_: Literal["accept", "refund"] = "accept" if context.rng.random() < 0.5 else "refund"
-            operators.resolve_review(context.ports, OPERATOR, payment.tx_ref, as_=as_, note="looked at")
+            try:
+                operators.resolve_review(context.ports, OPERATOR, payment.tx_ref, as_=as_, note="looked at")
+            except SecondPersonNeeded as needed:
+                _second_person(context, needed)
 
 
 def _retry(context: ActionContext) -> None:
@@ -199,20 +232,32 @@ def _retry(context: ActionContext) -> None:
             continue
         tx_ref = payment_of(known.refund_id)
         there = [each for each in context.world.gateway.charges[tx_ref].refunds if each.refund_id == known.refund_id]
-        if there and there[0].status == "refunded":
-            context.world.monitor.confirmed_by_operator.add(known.refund_id)
-            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="already_refunded", note="seen at Chapa")
-        elif context.rng.random() < 0.7:
-            poster = context.world.monitor.may_post_again(known.refund_id)
-            try:
-                resolve_refund(context.ports, OPERATOR, known.refund_id, as_="post_again", note="not seen at Chapa")
-            except RefundUnderWay:
-                covered("operators", "a refund that may be moving is not posted again")
-                if poster is not None:
-                    context.world.monitor.posted(known.refund_id, poster)
-        else:
-            context.world.monitor.confirmed_by_operator.add(known.refund_id)
-            resolve_refund(context.ports, OPERATOR, known.refund_id, as_="paid_otherwise", note="by bank")
+        as_: ResolveAs = "already_refunded"
+        if not there or there[0].status != "refunded":
+            as_ = "post_again" if context.rng.random() < 0.7 else "paid_otherwise"
+        _resolve_refund(context, known.refund_id, as_)
+
+
+def _resolve_refund(context: ActionContext, refund_id: str, as_: ResolveAs) -> None:
+    """As a person's word says, until it turns out that nobody gave it: a crash may have come after the save."""
+    monitor, poster = context.world.monitor, None
+    if as_ == "post_again":
+        poster = monitor.may_post_again(refund_id)
+    else:
+        monitor.confirmed_by_operator.add(refund_id)
+    try:
+        try:
+            resolve_refund(context.ports, OPERATOR, refund_id, as_=as_, note="looked at")
+            done = True
+        except SecondPersonNeeded as needed:
+            done = _second_person(context, needed)
+    except RefundUnderWay:
+        covered("operators", "a refund that may be moving is not posted again")
+        done = False
+    if not done:
+        monitor.confirmed_by_operator.discard(refund_id)
+        if poster is not None:
+            monitor.posted(refund_id, poster)
 
 
 def _attend(context: ActionContext) -> None:

@@ -11,6 +11,7 @@ from chalicelib.domain.booking import OPEN, Booking, Payment
 from chalicelib.domain.calendar import Night, Stay
 from chalicelib.domain.ids import ListingId, PersonId, booking_of, payment_of
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.money import zero
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.prices import quote
 from chalicelib.domain.timing import (
@@ -23,7 +24,7 @@ from chalicelib.domain.timing import (
     WATCHED_FOR,
 )
 from chalicelib.services.ports import Opening
-from tests.invariants import nights_kept, statuses_from_history, statuses_of
+from tests.invariants import check_four_eyes, check_second_person, nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import START, Violation
@@ -128,6 +129,7 @@ class InvariantMonitor:
             self._payment(booking, payment)
         if before is None or len(before.booking.history) != len(booking.history):
             self._history(booking)
+            self._four_eyes(booking)
             self._confirmed(booking)
 
     def sending(self, booking_id: str, email_id: str) -> None:
@@ -173,6 +175,26 @@ class InvariantMonitor:
             raise Violation("the history holds a move that is not allowed", str(error)[:300]) from error
         if rebuilt != statuses_of(booking):
             raise Violation("folding the history does not give the state", f"{rebuilt} {statuses_of(booking)}")
+
+    def _four_eyes(self, booking: Booking) -> None:
+        """What needs two people was done by two, and no operator alone gives back more than the stage lets one."""
+        try:
+            check_four_eyes(booking)
+            check_second_person(booking)
+        except AssertionError as error:
+            raise Violation("one person did what needs two", str(error)[:300]) from error
+        above = self.world.ports.rules.second_person_above["ETB"]
+        for payment in booking.payments:
+            back = zero("ETB")
+            for refund in payment.refunds:
+                back += refund.amount
+                [owed] = [
+                    event for event in booking.history if event.subject == refund.refund_id and event.before is None
+                ]
+                approved = any(event.kind == "proposal_approved" and event.at == owed.at for event in booking.history)
+                accepted = refund.reason not in (*BY_PEOPLE, "cancelled_by_operator", "payment_not_accepted")
+                if owed.cause == "operator" and back > above and not approved and not accepted:
+                    raise Violation("one person gave back what needs two", refund.refund_id)
 
     def _account(self, booking: Booking) -> None:
         """No guest holds more than three unpaid bookings or too many unit-nights, nor books more often than allowed."""

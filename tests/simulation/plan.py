@@ -111,13 +111,14 @@ def draw_settings(rng: Random) -> Settings:
         lag=0 if calm else rng.choice((0, 2 * SECOND, 70 * SECOND)),
         hold_minutes=rng.choice((30, 30, 30, 90, 5)),
         window_minutes=rng.choice((60, 5, 5)),
-        guests=rng.randint(1, 4),
+        guests=(guests := rng.randint(1, 4)),
         narrow=rng.random() < 0.4,
         listings=rng.randint(1, 3),
         bad_address=rng.random() < 0.1,
         quirks=quirks,
         loses=rng.choice((0.0, 0.05, 0.3)),
         repeats=rng.choice((0.0, 0.1, 0.4)),
+        second_person_above=0 if guests == 4 else 100_000_000,
     )
 
 

@@ -33,6 +33,7 @@ from tests.simulation.store import Row, SimBookings, SimLedger, SimListings, Tab
 PUBLIC = "https://api.guzo.et"
 HOST = Principal(PersonId("host-abebe"), "abebe.kebede@gmail.com", frozenset({"host"}))
 OPERATOR = Principal(PersonId("operator-sara"), "sara@guzo.et", frozenset({"operator"}))
+SECOND_OPERATOR = Principal(PersonId("operator-selam"), "selam@guzo.et", frozenset({"approver"}))
 POLICIES = ("flexible", "moderate", "strict")
 FORESEEN = (Refusal, Fault, BadSignature, NotJson, Crash)
 """What a request may end with: a refusal that the API knows, an outage, or the end of its process."""
@@ -47,6 +48,7 @@ class Settings:
     encoded: bool
     lag: int
     hold_minutes: int
+    second_person_above: int
     window_minutes: int
     guests: int
     narrow: bool
@@ -349,6 +351,7 @@ class World:
                 currency="ETB",
                 payment_limits={"ETB": Money(100_000_000, "ETB")},
                 limits=Limits(),
+                second_person_above={"ETB": Money(self.settings.second_person_above, "ETB")},
             ),
         )
 

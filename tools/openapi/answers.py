@@ -101,7 +101,8 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "What went wrong (RFC 9457). `code` is stable, for programs and for translating; `retryable`: "
         "the very same request can succeed later; `errors`: every wrong field of a body or query. `nights` comes with "
         "`dates_unavailable`, with `your_booking_id` where an unpaid booking of the guest's own holds one of them; "
-        "`total` comes with `price_changed`, `matters` with `data_still_needed`.",
+        "`total` comes with `price_changed`, `matters` with `data_still_needed`, `proposal_id` with "
+        "`second_person_needed`.",
         "type": "object",
         "properties": {
             "type": _said(
@@ -124,6 +125,7 @@ SCHEMAS: Mapping[str, Json] = {
                 "items": TEXT | {"format": "date"},
                 "description": "With `dates_unavailable`: the nights that cannot be had.",
             },
+            "proposal_id": _said("With `second_person_needed`: what the other person approves."),
             "total": {
                 "$ref": "#/components/schemas/Money",
                 "description": "With `price_changed`: what the stay costs now.",

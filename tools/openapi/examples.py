@@ -44,6 +44,7 @@ from chalicelib.api.routes import (
     payments,
     payouts,
     people,
+    proposals,
     reviews,
     settlements,
     statistics,
@@ -294,6 +295,9 @@ BODIES: Mapping[type, Json] = {
     },
     disputes.CloseDispute: {"as": "won", "note": "Chapa's e-mail: the bank agrees with us."},
     fields.NoBody: {},
+    fields.DryRun: {"dry_run": True},
+    closings.ReopenListing: {"note": "The host came back."},
+    proposals.ProposalDecision: {"note": "Seen in the dashboard: it never went."},
 }
 
 ANSWERS: Mapping[type, Json] = {
@@ -493,6 +497,25 @@ ANSWERS: Mapping[type, Json] = {
     },
     operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
     accounts.AccountOut: _ACCOUNT,
+    proposals.ProposalOut: {
+        "proposal_id": f"{BOOKING_ID}-P1",
+        "booking_id": BOOKING_ID,
+        "act": "resolve_refund",
+        "subject": f"{TX_REF}-R1",
+        "how": "post_again",
+        "amount": _money(735000),
+        "reason": "Chapa support says that it never went.",
+        "status": "approved",
+        "proposed_at": "2027-01-02T10:20:00Z",
+        "proposed_by": "operator-1",
+        "proposed_by_name": "sara@guzo.example",
+        "expires_at": "2027-01-05T10:20:00Z",
+        "decided_at": "2027-01-02T10:31:00Z",
+        "decided_by": "operator-2",
+        "decided_by_name": "selam@guzo.example",
+        "note": "Seen in the dashboard: it never went.",
+        "refunds": [],
+    },
     attention.AcknowledgedOut: {
         "item_id": f"email.{BOOKING_ID}.1",
         "booking_id": BOOKING_ID,

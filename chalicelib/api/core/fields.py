@@ -216,6 +216,13 @@ def zones() -> frozenset[str]:
     return frozenset(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
 
 
+class DryRun(msgspec.Struct, frozen=True):
+    """Whether it is only tried."""
+
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
+
+
 class NoBody(msgspec.Struct, frozen=True):
     """Nothing, or an empty object."""
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import NotRequired, TypedDict
 
 from chalicelib.api.core.formats import MoneyOut, instant
-from chalicelib.domain.errors import DataStillNeeded, DatesUnavailable, FieldError, PriceChanged, Refusal
+from chalicelib.domain.errors import (
+    DataStillNeeded,
+    DatesUnavailable,
+    FieldError,
+    PriceChanged,
+    Refusal,
+    SecondPersonNeeded,
+)
 from chalicelib.domain.matters import Matter, MatterKind
 from chalicelib.domain.record import Record
 
@@ -42,6 +49,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "closing_not_found": ProblemType(404, "No operator has closed this listing"),
     "payout_not_found": ProblemType(404, "No such payout"),
     "settlement_not_found": ProblemType(404, "No such report"),
+    "proposal_not_found": ProblemType(404, "No such proposal"),
     "message_not_found": ProblemType(404, "No such message"),
     "method_not_allowed": ProblemType(405, "This path does not have that method"),
     "dates_unavailable": ProblemType(409, "The dates are not free"),
@@ -67,6 +75,9 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "refund_exceeds_payment": ProblemType(409, "More than can be given back"),
     "cancel_booking_required": ProblemType(409, "Is the booking to be cancelled?"),
     "refund_under_way": ProblemType(409, "Money of this payment is on its way back", retryable=True),
+    "second_person_needed": ProblemType(409, "A second person approves this"),
+    "proposal_closed": ProblemType(409, "The proposal is closed"),
+    "proposal_outdated": ProblemType(409, "It would come to something else by now"),
     "payment_disputed": ProblemType(409, "The payer claims this money back"),
     "nothing_to_dispute": ProblemType(409, "Nothing was received"),
     "data_still_needed": ProblemType(409, "This person's data is still needed", retryable=True),
@@ -109,7 +120,7 @@ def _matter(matter: Matter) -> MatterDocument:
 
 
 class ProblemDocument(TypedDict):
-    """The members of a problem document (RFC 9457), and ours; the last three come with one code each."""
+    """The members of a problem document (RFC 9457), and ours; the last ones come with one code each."""
 
     type: str
     title: str
@@ -123,6 +134,7 @@ class ProblemDocument(TypedDict):
     your_booking_id: NotRequired[str]
     total: NotRequired[MoneyOut]
     matters: NotRequired[list[MatterDocument]]
+    proposal_id: NotRequired[str]
 
 
 def problem(code: str, detail: str, *, instance: str, errors: Iterable[FieldError] = ()) -> ProblemDocument:
@@ -151,4 +163,6 @@ def problem_of(refusal: Refusal, *, instance: str) -> ProblemDocument:
         document["total"] = MoneyOut.of(refusal.total)
     if isinstance(refusal, DataStillNeeded):
         document["matters"] = [_matter(matter) for matter in refusal.matters]
+    if isinstance(refusal, SecondPersonNeeded):
+        document["proposal_id"] = refusal.proposal_id
     return document

@@ -17,6 +17,8 @@ from chalicelib.container import Container
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
 from chalicelib.domain.record import Record, replace
 from chalicelib.services.access import Principal, Right
+from chalicelib.services.ports import Ports
+from chalicelib.services.rehearsal import rehearsed
 
 
 class Call(Record, frozen=True):
@@ -38,6 +40,10 @@ class Call(Record, frozen=True):
         context = self.request.context
         stage = "" if context.get("customDomain") else f"/{context.get('stage', '')}"
         return f"https://{context['domainName']}{stage}"
+
+    def ports(self, *, dry_run: bool) -> Ports:
+        """Everything outside; ``dry_run``: everything that is read, while nothing is written and nobody is told."""
+        return rehearsed(self.container) if dry_run else self.container
 
     def now(self) -> datetime:
         """The time that the app believes."""

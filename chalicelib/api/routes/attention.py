@@ -34,6 +34,8 @@ class Acknowledge(msgspec.Struct, frozen=True):
 
     note: Sentence
     """What was done about it."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class AttentionItemOut(msgspec.Struct, frozen=True):
@@ -142,4 +144,5 @@ def acknowledge_item(call: Call, body: Acknowledge) -> Answer:
     For orphaned money, payments reversed at the gateway, e-mails that failed, and bookings that keep failing; these
     come back if they go on failing for another day. A repeat answers what the first one left.
     """
-    return Answer(AcknowledgedOut.of(acknowledge(call.container, call.principal, call.path["item_id"], note=body.note)))
+    ports = call.ports(dry_run=body.dry_run)
+    return Answer(AcknowledgedOut.of(acknowledge(ports, call.principal, call.path["item_id"], note=body.note)))

@@ -79,6 +79,8 @@ class CancelBooking(msgspec.Struct, frozen=True):
 
     reason: Sentence | None = None
     """Why, in the caller's words."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class EndStay(msgspec.Struct, frozen=True, rename={"as_": "as"}):
@@ -91,6 +93,8 @@ class EndStay(msgspec.Struct, frozen=True, rename={"as_": "as"}):
     """What goes back by hand, in minor units; null or left out: by the policy, which after check-in gives nothing."""
     note: Sentence | None = None
     """Kept in the history, for operators; the guest does not read it."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
     @staticmethod
     def across(right: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -240,11 +244,20 @@ def open_payment(call: Call, _body: NoBody) -> Answer:
     signed_in=True,
     conditional="booking",
     outcomes=(Outcome(body=BookingOut),),
-    refuses=("forbidden", "booking_not_found", "stay_begun"),
+    refuses=("forbidden", "booking_not_found", "stay_begun", "second_person_needed"),
 )
 def cancel_booking(call: Call, body: CancelBooking) -> Answer:
-    """Cancel a booking; what the policy gives back is owed at once."""
-    booking, role = cancel(call.container, call.principal, call.path["booking_id"], reason=body.reason or "")
+    """Cancel a booking; what the policy gives back is owed at once.
+
+    An operator who would give back more than one person may is answered 409 `second_person_needed`.
+    """
+    booking, role = cancel(
+        call.ports(dry_run=body.dry_run),
+        call.principal,
+        call.path["booking_id"],
+        reason=body.reason or "",
+        request_id=call.request_id,
+    )
     return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))
 
 
@@ -265,6 +278,7 @@ def cancel_booking(call: Call, body: CancelBooking) -> Answer:
         "payment_disputed",
         "refund_exceeds_payment",
         "refund_under_way",
+        "second_person_needed",
     ),
 )
 def end_stay(call: Call, body: EndStay) -> Answer:
@@ -274,12 +288,13 @@ def end_stay(call: Call, body: EndStay) -> Answer:
     guest is told by a letter. A repeat changes nothing.
     """
     booking, role = ending.end_stay(
-        call.container,
+        call.ports(dry_run=body.dry_run),
         call.principal,
         call.path["booking_id"],
         as_=body.as_,
         last_night=body.last_night,
         refund=body.refund or 0,
         note=body.note or "",
+        request_id=call.request_id,
     )
     return Answer(BookingOut.of(booking, role, now=call.now(), with_refunds=True))

@@ -8,7 +8,7 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.answers.listings import ListingOut
-from chalicelib.api.core.fields import NoBody, Sentence
+from chalicelib.api.core.fields import Sentence
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.preconditions import versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
@@ -34,6 +34,15 @@ class CloseListing(msgspec.Struct, frozen=True):
     """Why; kept with each cancellation, for operators."""
     dry_run: bool = False
     """Only show what would happen: nothing is written."""
+
+
+class ReopenListing(msgspec.Struct, frozen=True):
+    """Why a listing is opened again."""
+
+    note: Sentence | None = None
+    """Why; for operators."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class BookingToCome(msgspec.Struct, frozen=True):
@@ -161,9 +170,12 @@ def read_closing(call: Call) -> Answer:
     outcomes=(Outcome(body=ListingOut),),
     refuses=("listing_not_found",),
 )
-def reopen_listing(call: Call, _body: NoBody) -> Answer:
+def reopen_listing(call: Call, body: ReopenListing) -> Answer:
     """Open a listing again that an operator closed; what was cancelled stays so, and no more is."""
     reopened = closing.reopen(
-        call.container, call.principal, call.path["listing_id"], only_versions=versions_wanted(call.request)
+        call.ports(dry_run=body.dry_run),
+        call.principal,
+        call.path["listing_id"],
+        only_versions=versions_wanted(call.request),
     )
     return Answer(ListingOut.of(reopened))

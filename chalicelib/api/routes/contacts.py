@@ -10,7 +10,7 @@ from chalice.app import Blueprint
 from msgspec import UNSET, UnsetType
 
 from chalicelib.api.answers.bookings import BookingOut
-from chalicelib.api.core.fields import Email, MaybeName, Name, Phone
+from chalicelib.api.core.fields import Email, MaybeName, Name, Phone, Sentence
 from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.contact import Contact
@@ -68,6 +68,10 @@ class Correction(msgspec.Struct, frozen=True):
 
     contact: ContactChange
     """Who the booking is for; what is left out of it stays as it is."""
+    note: Sentence | None = None
+    """Why; kept in the history, for operators."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 @endpoint(
@@ -84,5 +88,8 @@ def correct_booking(call: Call, body: Correction) -> Answer:
 
     Letters that are sent from then on go there. With If-Match, only if the booking is still as it was read.
     """
-    booking, role = correct_contact(call.container, call.principal, call.path["booking_id"], body.contact.changes)
+    ports = call.ports(dry_run=body.dry_run)
+    booking, role = correct_contact(
+        ports, call.principal, call.path["booking_id"], body.contact.changes, note=body.note or ""
+    )
     return Answer(BookingOut.of(booking, role, now=call.now()), headers={"ETag": etag(booking.version)})

@@ -67,6 +67,8 @@ class Resolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
     """What becomes of it: `accept` follows the rules of late money, `refund` gives all of it back."""
     note: Sentence
     """Why; kept in the history."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class RefundResolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
@@ -75,6 +77,8 @@ class RefundResolution(msgspec.Struct, frozen=True, rename={"as_": "as"}):
     as_: ResolveAs
     note: Sentence
     """Why; kept in the history."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class GatewayEventOut(msgspec.Struct, frozen=True):
@@ -195,12 +199,20 @@ def list_gateway_events(call: Call) -> Answer:
     right="money",
     conditional="booking",
     outcomes=(Outcome(body=PaymentOut),),
-    refuses=("payment_not_found", "not_in_review"),
+    refuses=("payment_not_found", "not_in_review", "second_person_needed"),
 )
 def resolve_payment(call: Call, body: Resolution) -> Answer:
-    """Resolve a payment in review: accept it, or give it back."""
+    """Resolve a payment in review: accept it, or give it back.
+
+    To give back more than one person may needs a second one: 409 `second_person_needed` names the proposal.
+    """
     booking, payment = operators.resolve_review(
-        call.container, call.principal, call.path["tx_ref"], as_=body.as_, note=body.note
+        call.ports(dry_run=body.dry_run),
+        call.principal,
+        call.path["tx_ref"],
+        as_=body.as_,
+        note=body.note,
+        request_id=call.request_id,
     )
     return Answer(PaymentOut.of(booking, payment))
 
@@ -213,15 +225,21 @@ def resolve_payment(call: Call, body: Resolution) -> Answer:
     right="money",
     conditional="booking",
     outcomes=(Outcome(202, RefundOut),),
-    refuses=("refund_not_found", "not_in_attention", "payment_disputed", "refund_under_way"),
+    refuses=("refund_not_found", "not_in_attention", "payment_disputed", "refund_under_way", "second_person_needed"),
 )
 def resolve_refund(call: Call, body: RefundResolution) -> Answer:
     """Resolve a refund in attention: post it again, or record that it was done some other way.
 
-    It is posted again only where the gateway excludes that money of an earlier post is moving.
+    It is posted again only where the gateway excludes that money of an earlier post is moving. That, and that it was
+    paid otherwise, always takes two people: 409 `second_person_needed` names the proposal that another one approves.
     """
     done = refunding.resolve_refund(
-        call.container, call.principal, call.path["refund_id"], as_=body.as_, note=body.note
+        call.ports(dry_run=body.dry_run),
+        call.principal,
+        call.path["refund_id"],
+        as_=body.as_,
+        note=body.note,
+        request_id=call.request_id,
     )
     return Answer(RefundOut.of(done), 202)
 

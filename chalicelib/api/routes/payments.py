@@ -9,7 +9,7 @@ import msgspec
 from chalice.app import Blueprint
 
 from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
-from chalicelib.api.core.fields import NoBody, Sentence
+from chalicelib.api.core.fields import DryRun, Sentence
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
@@ -41,6 +41,8 @@ class NewRefund(msgspec.Struct, frozen=True):
     """In minor units, as cents; left out or null for all that is left."""
     cancel_booking: bool | None = None
     """Whether the booking is cancelled with it: required where all of a confirmed booking's money would go back."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 @endpoint(routes, "GET", "/v1/payments", signed_in=True, outcomes=(Outcome(body=Page[PaymentOut]),))
@@ -74,12 +76,12 @@ def read_payment(call: Call) -> Answer:
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", *_NO_ANSWER),
 )
-def verify_payment(call: Call, _body: NoBody) -> Answer:
+def verify_payment(call: Call, body: DryRun) -> Answer:
     """Ask the gateway about a payment, and read it.
 
     It is not asked again within two seconds of its last answer. When it does not answer, the payment is unchanged.
     """
-    booking, payment = queries.verify(call.container, call.principal, call.path["tx_ref"])
+    booking, payment = queries.verify(call.ports(dry_run=body.dry_run), call.principal, call.path["tx_ref"])
     return Answer(PaymentOut.of(booking, payment))
 
 
@@ -93,7 +95,7 @@ def verify_payment(call: Call, _body: NoBody) -> Answer:
 )
 def verify_payment_as_older_frontends_do(call: Call) -> Answer:
     """Ask the gateway about a payment, and read it; the same as POST."""
-    return verify_payment(call, NoBody())
+    return verify_payment(call, DryRun())
 
 
 @endpoint(
@@ -127,6 +129,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
         "payment_disputed",
         "refund_exceeds_payment",
         "refund_under_way",
+        "second_person_needed",
         "cancel_booking_required",
         "stay_begun",
     ),
@@ -137,17 +140,20 @@ def refund_payment(call: Call, body: NewRefund) -> Answer:
     Refused while the payer claims money of it back through the bank: that may give it back as well.
     Refused where it may be another person's: while a refund of the same amount is under way or, for operators, one
     that a colleague asked for.
+    An operator who would give back more than one person may is answered 409 `second_person_needed`: it waits as a
+    proposal, until another one approves it. Under the same key the refund is found once that is done.
     Where that is all of a confirmed booking's money, ``cancel_booking`` says whether the booking is cancelled with it:
     then its nights are free, and the guest is told in one letter.
     """
     key = call.required_key()
     made, replayed = refund(
-        call.container,
+        call.ports(dry_run=body.dry_run),
         call.principal,
         call.path["tx_ref"],
         amount=body.amount,
         reason=body.reason,
         key=key,
         cancel_booking=body.cancel_booking,
+        request_id=call.request_id,
     )
     return Answer(RefundOut.of(made), 202, replayed=replayed)

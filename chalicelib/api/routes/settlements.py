@@ -32,6 +32,8 @@ class StatementFile(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     csv: Annotated[str, msgspec.Meta(max_length=60_000)] | None = None
     """The file as text: a line of headings with at least `reference`, `amount` and `currency`. A longer one is sent in
     parts, each with the days that it covers. Left out: the gateway's API is asked."""
+    dry_run: bool = False
+    """Answer what would be, and write nothing."""
 
 
 class MatchesQuery(Paged, frozen=True, kw_only=True):
@@ -135,7 +137,12 @@ class SettlementPageOut(msgspec.Struct, frozen=True):
 def match_statement(call: Call, body: StatementFile) -> Answer:
     """Match a gateway's statement with the ledger; the same statement again changes nothing but its report."""
     made = settlements.settle(
-        call.container, call.principal, gateway=body.gateway, start=body.start, end=body.end, text=body.csv
+        call.ports(dry_run=body.dry_run),
+        call.principal,
+        gateway=body.gateway,
+        start=body.start,
+        end=body.end,
+        text=body.csv,
     )
     return Answer(SettlementOut.of(made), 202, {"Location": f"/v1/ops/settlements/{made.settlement_id}"})
 

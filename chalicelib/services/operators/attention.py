@@ -122,6 +122,9 @@ def _its_own_call(booking: Booking, kind: str, subject: str) -> AttentionItemNot
     refund = booking.refund(subject)
     if kind == "refund" and refund is not None and refund.status == "attention":
         return WrongResolutionCall(f"A refund in attention is resolved: POST /v1/ops/refunds/{subject}/resolve.")
+    proposal = booking.proposal(subject)
+    if kind == "proposal" and proposal is not None and proposal.status == "open":
+        return WrongResolutionCall(f"A proposal is decided: POST /v1/ops/proposals/{subject}/approve or /reject.")
     return _unknown()
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from chalicelib.domain.attention import AttentionKind
-from chalicelib.domain.booking import Booking, BookingStatus, Payment, PaymentStatus
+from chalicelib.domain.booking import Actor, Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.closing import listing_of_task
 from chalicelib.domain.erasure import erasure_of_task
@@ -18,21 +18,24 @@ from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.invariants import Finding
 from chalicelib.domain.ledger import TotalRow
 from chalicelib.domain.money import Money
+from chalicelib.domain.proposal import Proposal, ResolvePaymentAct
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
+from chalicelib.services.four_eyes import update_with_four_eyes
 from chalicelib.services.operators import ledger
 from chalicelib.services.pages import until_some
 from chalicelib.services.ports import AttentionEntry, Page, Ports
 from chalicelib.services.queries import read_bookings
-from chalicelib.services.updating import Decision, update
+from chalicelib.services.updating import Decide, Decision
 
 MOST_DAYS = 31
 
-Action = Literal["resolve", "close", "resend", "acknowledge"]
+Action = Literal["resolve", "close", "resend", "approve", "reject", "acknowledge"]
 """A call that takes something off the attention list: `resolve` a payment or a refund, `close` a dispute, `resend` a
-letter, `acknowledge` anything else, and a dispute that was answered."""
+letter, `approve` or `reject` what another person proposed, `acknowledge` anything else, and a dispute that was
+answered."""
 
 _OWN_CALLS: Mapping[str, tuple[Action, ...]] = {
     "review": ("resolve",),
@@ -52,7 +55,7 @@ class AttentionItem(Record, frozen=True):
     since: datetime
     actions: tuple[Action, ...] = ("acknowledge",)
     due_at: datetime | None = None
-    """By when it must be answered, where that is known."""
+    """By when it must be answered, where that is known; of a proposal, when it expires."""
     amount: Money | None = None
     """The money that it is about."""
     guest: str | None = None
@@ -148,22 +151,35 @@ def payments_by_day(
 
 
 def resolve_review(
-    ports: Ports, principal: Principal | None, tx_ref: str, *, as_: Literal["accept", "refund"], note: str
+    ports: Ports,
+    principal: Principal | None,
+    tx_ref: str,
+    *,
+    as_: Literal["accept", "refund"],
+    note: str,
+    request_id: str = "",
 ) -> tuple[Booking, Payment]:
-    """Resolve a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, Busy."""
+    """Resolve a payment in review. Raises Forbidden, PaymentNotFound, NotInReview, SecondPersonNeeded, Busy."""
     operator = with_role(principal, "operator")
     booking, payment, _ = visible_payment(ports, operator, tx_ref, roles=("operator", "guest", "host"))
+    actor, act = actor_of(operator, "operator"), ResolvePaymentAct(tx_ref, as_, note)
+    decide = resolving_review(ports, act, actor=actor)
+    saved = update_with_four_eyes(ports, booking, decide, act=act, actor=actor, request_id=request_id).after
+    return saved, saved.payment(tx_ref) or payment
 
-    actor = actor_of(operator, "operator")
+
+def resolving_review(ports: Ports, act: ResolvePaymentAct, *, actor: Actor) -> Decide:
+    """Decide what the resolution of a payment in review makes of a booking. The decision raises NotInReview."""
 
     def decide(current: Booking, availability: Availability) -> Decision:
         now = ports.clock.now()
         return Decision(
-            decide_review(current, tx_ref, as_=as_, availability=availability, note=note, actor=actor, now=now)
+            decide_review(
+                current, act.tx_ref, as_=act.as_, availability=availability, note=act.note, actor=actor, now=now
+            )
         )
 
-    saved = update(ports, booking, decide).after
-    return saved, saved.payment(tx_ref) or payment
+    return decide
 
 
 def report(ports: Ports, principal: Principal | None, start: date, end: date) -> tuple[TotalRow, ...]:
@@ -218,7 +234,21 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
             reason = f"{letter.kind}: {letter.status}, {why}"
             actions: tuple[Action, ...] = ("resend", "acknowledge") if letter.status != "owed" else ("acknowledge",)
             found.append(AttentionItem("email", letter.entry_id, booking.booking_id, reason, entry.since, actions))
-    return found
+    return found + [_of_proposal(proposal, booking) for proposal in booking.proposals if proposal.status == "open"]
+
+
+def _of_proposal(proposal: Proposal, booking: Booking) -> AttentionItem:
+    reason = f"{proposal.by_name or proposal.by} proposed: {proposal.why}"
+    return AttentionItem(
+        "proposal",
+        proposal.proposal_id,
+        booking.booking_id,
+        reason,
+        proposal.at,
+        ("approve", "reject"),
+        proposal.expires_at,
+        proposal.amount,
+    )
 
 
 def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> Iterator[AttentionItem]:
