@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.counters import Counters
+from chalicelib.services import counting
 from tests.api.harness import Stack, World, running
 
 FOLDER = Path(__file__).parent
@@ -33,6 +35,12 @@ def _is_whole(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
     # One of several processes is given the whole folder only where what belongs together is kept so.
     scattered = hasattr(config, "workerinput") and not config.option.loadgroup
     return files >= set(FOLDER.glob("test_*.py")) and not parted and not scattered
+
+
+@pytest.fixture(autouse=True)
+def no_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store no running counts: whichever request comes ten seconds after another would. ``test_health`` does."""
+    monkeypatch.setattr(counting, "counters", Counters())
 
 
 @pytest.fixture(scope="package")
