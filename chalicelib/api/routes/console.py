@@ -32,6 +32,7 @@ _MODULES = (
     "ops-money",
     "ops-accounts",
     "ops-people",
+    "ops-proposals",
     "host",
     "host-calendar",
 )

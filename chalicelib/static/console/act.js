@@ -78,10 +78,16 @@ export function act({ label, says, fields = [], run, dry, thing, etag, seen: sho
 const FLEETING = ["updated_at", "messages", "cancellation"];
 const essence = (value) => JSON.stringify(value, (name, each) => FLEETING.includes(name) ? undefined : each);
 
+// What one person may not do alone becomes a proposal, once it is more than looked at.
+function wouldPropose(error) {
+  if (error.code !== "second_person_needed") throw error;
+  return h("p", {}, t("act.would_propose"));
+}
+
 // An act that is one POST, and tells with `dry_run` what it would do.
 export const post = (path, bodyOf, shown) => ({
   run: (values, options) => call("POST", path, { ...options, body: bodyOf(values) }),
-  ...(shown ? { dry: (values, options) => call("POST", path, { ...options, key: crypto.randomUUID(), body: { ...bodyOf(values), dry_run: true } }).then(shown) } : {}),
+  ...(shown ? { dry: (values, options) => call("POST", path, { ...options, key: crypto.randomUUID(), body: { ...bodyOf(values), dry_run: true } }).then(shown, wouldPropose) } : {}),
 });
 
 const live = h("output", { class: "told", "aria-live": "polite" });

@@ -38,14 +38,16 @@ async function bookingsPage(_args, show) {
   ]), t("host.no_bookings"));
 }
 
+const wouldBe = (booking) => facts([[t("column.status"), status(booking.status)], [t("fact.goes_back"), (booking.refunds ?? []).map((refund) => money(refund.amount)).join(", ")]]);
+
 function acts(booking, show) {
   const path = `/v1/bookings/${id(booking.booking_id)}`;
   const own = { thing: path, danger: true, done: show, now: (fresh) => h("p", {}, status(fresh.status)) };
   const begun = booking.status === "confirmed" && booking.check_in <= today() && !booking.stay_ended && today() < booking.check_out;
   const cancels = ["pending_payment", "confirmed"].includes(booking.status) && today() < plus(booking.check_in, 1);
   return [
-    begun ? act({ ...own, label: t("act.no_show"), says: t("act.no_show.says"), fields: [{ name: "note", label: t("field.note"), long: true }], ...post(`${path}/end-stay`, (values) => ({ as: "no_show", refund: null, ...values })) }) : "",
-    cancels ? act({ ...own, label: t("act.cancel"), says: t("act.cancel.paid"), fields: [{ name: "reason", label: t("field.reason"), hint: t("field.reason.hint"), long: true }], ...post(`${path}/cancel`, (values) => values) }) : "",
+    begun ? act({ ...own, label: t("act.no_show"), says: t("act.no_show.says"), fields: [{ name: "note", label: t("field.note"), long: true }], ...post(`${path}/end-stay`, (values) => ({ as: "no_show", refund: null, ...values }), wouldBe) }) : "",
+    cancels ? act({ ...own, label: t("act.cancel"), says: t("act.cancel.paid"), fields: [{ name: "reason", label: t("field.reason"), hint: t("field.reason.hint"), long: true }], ...post(`${path}/cancel`, (values) => values, wouldBe) }) : "",
   ];
 }
 

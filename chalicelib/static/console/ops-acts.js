@@ -26,13 +26,13 @@ export const acknowledge = (item, done) => act({
 export const resolvePayment = (txRef, bookingId, etag, done) => act({
   ...ofBooking(bookingId, etag, done), label: t("act.resolve"), says: t("act.resolve.payment.says"),
   fields: [{ name: "as", label: t("field.as"), options: choices("resolve", ["accept", "refund"]) }, note()],
-  ...post(`/v1/ops/payments/${id(txRef)}/resolve`, (values) => values),
+  ...post(`/v1/ops/payments/${id(txRef)}/resolve`, (values) => values, previewed),
 });
 
 export const resolveRefund = (refundId, bookingId, etag, done) => act({
   ...ofBooking(bookingId, etag, done), label: t("act.resolve"), says: t("act.resolve.refund.says"),
   fields: [{ name: "as", label: t("field.as"), options: choices("resolve", ["post_again", "already_refunded", "paid_otherwise"]) }, note()],
-  ...post(`/v1/ops/refunds/${id(refundId)}/resolve`, (values) => values),
+  ...post(`/v1/ops/refunds/${id(refundId)}/resolve`, (values) => values, previewed),
 });
 
 export const resend = (bookingId, entryId, etag, done) => act({
@@ -59,6 +59,6 @@ export function refund(payment, { booking, etag, done, shut }) {
     says: t("act.refund.says", { payment: payment.tx_ref, received: money(payment.received ?? payment.amount) }),
     fields: [{ name: "amount", label: t("field.amount", { currency }), hint: t("field.amount.hint"), inputmode: "decimal", required: false }, reason(),
       { name: "cancel_booking", label: t("field.cancel_booking"), required: false, options: [["", t("cancel_booking.part")], ["yes", t("cancel_booking.yes")], ["no", t("cancel_booking.no")]] }],
-    ...post(`/v1/payments/${id(payment.tx_ref)}/refunds`, ({ amount, reason: why, cancel_booking: cancel }) => ({ reason: why, amount: minor(amount), cancel_booking: cancel === null ? null : cancel === "yes" })),
+    ...post(`/v1/payments/${id(payment.tx_ref)}/refunds`, ({ amount, reason: why, cancel_booking: cancel }) => ({ reason: why, amount: minor(amount), cancel_booking: cancel === null ? null : cancel === "yes" }), previewed),
   });
 }

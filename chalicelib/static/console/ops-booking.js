@@ -140,14 +140,14 @@ function acts(about) {
     made.push(refund(payment, { booking, etag, done: show, shut: underWay.length ? t("act.refund.shut", { refund: underWay[0].refund_id }) : null }));
   }
   if (booking.status !== "cancelled") {
-    made.push(act({ ...own, label: t("act.cancel"), danger: true, says: t(booking.status === "confirmed" ? "act.cancel.paid" : "act.cancel.says"), fields: [reason()], ...post(`${path}/cancel`, (values) => values) }));
+    made.push(act({ ...own, label: t("act.cancel"), danger: true, says: t(booking.status === "confirmed" ? "act.cancel.paid" : "act.cancel.says"), fields: [reason()], ...post(`${path}/cancel`, (values) => values, previewed) }));
   }
   if (booking.status === "confirmed" && booking.check_in <= today() && !booking.stay_ended) {
     made.push(act({
       ...own, label: t("act.end_stay"), danger: true, says: t("act.end_stay.says"),
       fields: [{ name: "as", label: t("field.as"), options: ["no_show", "left_early"].map((value) => [value, t(`end.${value}`)]) }, { name: "last_night", label: t("field.last_night"), type: "date", required: false },
         { name: "refund", label: t("field.amount", { currency }), hint: t("field.refund.hint"), inputmode: "decimal", required: false }, note()],
-      ...post(`${path}/end-stay`, ({ refund: back, last_night: lastNight, ...body }) => ({ ...body, ...(lastNight ? { last_night: lastNight } : {}), refund: minor(back) })),
+      ...post(`${path}/end-stay`, ({ refund: back, last_night: lastNight, ...body }) => ({ ...body, ...(lastNight ? { last_night: lastNight } : {}), refund: minor(back) }), previewed),
     }));
   }
   made.push(act({

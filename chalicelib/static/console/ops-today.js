@@ -14,6 +14,7 @@ function actsOn(item, show) {
   if (kind === "payment_review" && item.actions.includes("resolve")) made.push(resolvePayment(subject, bookingId, etag, show));
   if (kind === "refund" && item.actions.includes("resolve")) made.push(resolveRefund(subject, bookingId, etag, show));
   if (item.actions.includes("resend")) made.push(resend(bookingId, subject, etag, show));
+  if (kind === "proposal") made.push(h("a", { class: "call", href: `#/proposals/${id(subject)}` }, t("act.look_at")));
   if (kind === "dispute") made.push(evidence(subject));
   if (item.actions.includes("acknowledge")) made.push(acknowledge(item, show));
   if (item.actions.includes("close")) made.push(closeDispute({ dispute_id: subject, booking_id: bookingId }, etag, show));
