@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from hashlib import sha256
 from typing import Any, TypeVar, get_args
 
@@ -25,6 +26,7 @@ from chalicelib.api.routes.disputes import CloseDispute
 from chalicelib.api.routes.messages import Resend
 from chalicelib.api.routes.operators import RefundResolution, Resolution
 from chalicelib.api.routes.payments import NewRefund
+from chalicelib.api.routes.proposals import ProposalOut
 from chalicelib.domain.accounts import Act, Caps
 from chalicelib.domain.disputes import CloseAs
 from chalicelib.domain.errors import FieldError, InvalidRequest
@@ -32,11 +34,12 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import ResolveAs
 from chalicelib.services import correcting, disputes, refunds
 from chalicelib.services.access import visible_booking, visible_payment
-from chalicelib.services.operators import accounts, lists, messages
+from chalicelib.services.operators import accounts, lists, messages, proposals
 from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.operators.proposals import Proposed
 from chalicelib.services.ports import Ports
 from chalicelib.services.rehearsal import rehearsed
-from ops.desk import Desk
+from ops.desk import Desk, every
 from ops.looking import line_of
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -89,6 +92,29 @@ def resolve(desk: Desk, asked: argparse.Namespace) -> int:
         desk.tell(DisputeOut.of(closed), f"{closed.dispute.dispute_id}  {closed.dispute.status}")
     desk.end()
     return 0
+
+
+def list_proposals(desk: Desk, _: argparse.Namespace) -> int:
+    """What waits for a second person."""
+    for found in every(partial(proposals.open_proposals, desk.ports, desk.operator)):
+        _tell_proposal(desk, found)
+    return 0
+
+
+def decide(desk: Desk, asked: argparse.Namespace) -> int:
+    """Approve, or reject, what another person proposed."""
+    act = proposals.approve if asked.decision == "approve" else proposals.reject
+    _tell_proposal(desk, act(_stage(desk), desk.operator, asked.proposal_id, note=asked.note))
+    desk.end()
+    return 0
+
+
+def _tell_proposal(desk: Desk, found: Proposed) -> None:
+    shape = ProposalOut.of(found)
+    how = f" {shape.how}" if shape.how else ""
+    by = f"{shape.proposed_by_name or shape.proposed_by}: {shape.reason}"
+    text = f"{shape.proposal_id}  {shape.status}  {shape.act}{how} {shape.subject}  {shape.amount.formatted}  {by}"
+    desk.tell(shape, text)
 
 
 def take_off(desk: Desk, asked: argparse.Namespace) -> int:
@@ -238,6 +264,12 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     way = acts(verbs, "resolve", "a payment in review, a refund in attention, a dispute", resolve, noted, writes)
     way.add_argument("subject", help="a payment, a refund or a dispute")
     way.add_argument("resolution", choices=ways, help=", ".join(ways), metavar="resolution")
+
+    acts(verbs, "proposals", "what waits for a second person", list_proposals)
+    for decision in ("approve", "reject"):
+        second = acts(verbs, decision, f"{decision} what another person proposed", decide, noted, writes)
+        second.add_argument("proposal_id")
+        second.set_defaults(decision=decision)
 
     acts(verbs, "acknowledge", "take off the attention list", take_off, noted, writes).add_argument("item_id")
 

@@ -20,6 +20,7 @@ from tests.builders import GUEST, a_booking_id
 from tests.call_log import raises
 from tests.harness import OPERATOR, Harness, booking_id_of
 from tests.ops.commands import Ran, Terminal
+from tests.replacing import replace
 
 SARA = ("--as", "sara")
 BOOKING = booking_id_of("first")
@@ -246,3 +247,21 @@ def test_an_accounts_limits_are_raised_and_are_the_stages_again(harness: Harness
 
 def test_an_account_that_cannot_be_is_refused(terminal: Terminal) -> None:
     assert terminal.run("account", "show", "no one", *SARA).code == 1
+
+
+def test_two_people_give_back_more_than_one_may(harness: Harness, terminal: Terminal) -> None:
+    harness.ports.rules = replace(harness.ports.rules, second_person_above={})
+    harness.confirmed_booking()
+    first = terminal.run("refund", ONE, "--amount", "100", "--reason", "A flood.", *SARA, "--yes")
+    assert first.code == 1
+    assert f"{BOOKING}-P1" in first.err
+    (waiting,) = terminal.run("proposals", *SARA, "--json").lines
+    assert (waiting["proposal_id"], waiting["status"]) == (f"{BOOKING}-P1", "open")
+    own = terminal.run("approve", f"{BOOKING}-P1", "--note", "My own.", *SARA, "--yes")
+    assert (own.code, "(second_person_needed)" in own.err) == (1, True)
+    selam = ("--as", "selam")
+    tried = terminal.run("approve", f"{BOOKING}-P1", "--note", "Seen.", *selam, "--json")
+    assert (tried.lines[0]["status"], harness.stored_booking(BOOKING).refunds) == ("approved", ())
+    terminal.run("approve", f"{BOOKING}-P1", "--note", "Seen.", *selam, "--yes")
+    assert [each.amount.minor for each in harness.stored_booking(BOOKING).refunds] == [10000]
+    assert terminal.run("proposals", *SARA, "--json").lines == []
