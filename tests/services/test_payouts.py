@@ -104,6 +104,15 @@ def test_a_host_has_her_own_commission_from_a_day_on(ports: Fakes) -> None:
     assert len(ports.ledger.account(HOST)) == 2
 
 
+def test_a_host_without_a_commission_of_her_own_is_charged_the_stages_again(ports: Fakes) -> None:
+    put(ports, a_line(1))
+    for number, commission in enumerate((0, None)):
+        set_commission(ports, OPERATOR, HOST, commission=commission, on=JANUARY, note="As agreed.", key=f"{number}")
+        ports.clock.move(seconds=1)
+        [row] = statement(ports, JANUARY).stays
+        assert row.commission == (24500 if commission is None else 0)
+
+
 @pytest.mark.parametrize("minor", [1, 4, 5, 6, 15, 99, 245_005])
 def test_what_goes_back_on_another_day_takes_all_of_its_commission_along(ports: Fakes, minor: int) -> None:
     put(ports, a_line(1, gross=Money(minor, "ETB"), fee=None), back(1, minor, counts_on=date(2027, 1, 25)))
