@@ -30,7 +30,9 @@ def writes(route: Route) -> bool:
     return of_staff and route.method != "GET" and route.path not in READS
 
 
-@pytest.mark.parametrize("route", list(filter(writes, ROUTES)), ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if writes(route)], ids=lambda route: f"{route.method} {route.path}"
+)
 def test_it_takes_dry_run(route: Route) -> None:
     assert route.body is not None
     fields = {field.name: field for field in msgspec.structs.fields(route.body)}
