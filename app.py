@@ -59,6 +59,7 @@ if _RUNS not in ("sweep", "watch", "canary", "reconcile", "send_emails"):
         closings,
         console,
         contacts,
+        dead_letters,
         disputes,
         documents,
         find,

@@ -24,6 +24,7 @@ from chalicelib.gateways import GATEWAYS
 from chalicelib.services.ports import (
     BookingStore,
     ClosingStore,
+    DeadLetters,
     ErasureStore,
     Gateway,
     Gateways,
@@ -34,6 +35,7 @@ from chalicelib.services.ports import (
     Mailer,
     Observe,
     Queue,
+    QueueName,
     Rules,
     Secrets,
     SuppressionStore,
@@ -248,6 +250,16 @@ class Container:
         from chalicelib.adapters.aws.sqs import Sqs
 
         return Sqs(lambda: self.client("sqs"), self.settings.reconcile_queue_url, self.settings.emails_queue_url)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
+
+        urls: dict[QueueName, str] = {
+            "reconcile": self.settings.reconcile_queue_url,
+            "emails": self.settings.emails_queue_url,
+        }
+        return SqsDeadLetters(lambda: self.client("sqs"), urls)
 
     @cached_property
     def letters(self) -> Letters:

@@ -7,166 +7,76 @@ was sent back and could not be taken away comes twice, which every consumer bear
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-import msgspec
-
-from chalicelib.api.core.formats import Instant, instant
-from chalicelib.services.ports import QueueName
+from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
+from chalicelib.api.core.formats import instant
+from chalicelib.api.routes.dead_letters import DeadLetterOut
+from chalicelib.services.operators.dead_letters import MOST
+from chalicelib.services.ports import DeadLetter, HeldLetters, QueueName
 from ops.desk import Desk, Refused, Stage
 
-BATCH = 10
-"""The most messages that SQS hands out, or lets go of, with one call."""
-MOST = 1000
-"""How many messages are looked at with one command, of each queue."""
-HELD = 120
-"""Seconds for which a message is nobody else's while it is looked at."""
 
-
-class DeadLetter(msgspec.Struct, frozen=True):
-    """A message that failed too often."""
-
-    message_id: str
-    """Its id, which it keeps until it is sent back."""
-    queue: QueueName
-    """The queue that it failed in."""
-    sent_at: Instant
-    """When it was put into that queue."""
-    body: str
-    """What it says: a task, unless somebody else wrote it."""
-
-
-class Held:
-    """The dead letters of one queue, held for one command."""
-
-    def __init__(self, sqs: Any, queue: QueueName, source: str) -> None:
-        self.queue, self._sqs, self._source = queue, sqs, source
-        self._url = dead_letters_of(sqs, source)
-        self._messages: dict[str, dict[str, Any]] = {}
-
-    def __iter__(self) -> Iterator[DeadLetter]:
-        for message_id, message in self._messages.items():
-            sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-            yield DeadLetter(message_id, self.queue, instant(sent), message["Body"])
-
-    def receive(self) -> None:
-        """Hold what lies there, at most MOST messages."""
-        while len(self._messages) < MOST:
-            found = self._sqs.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=BATCH,
-                VisibilityTimeout=HELD,
-                MessageSystemAttributeNames=["SentTimestamp"],
-                MessageAttributeNames=["All"],
-            ).get("Messages", [])
-            if not found:
-                break
-            self._messages |= {message["MessageId"]: message for message in found}
-
-    def release(self) -> None:
-        """Let go of everything that is still held."""
-        left = list(self._messages.values())
-        for start in range(0, len(left), BATCH):
-            self._sqs.change_message_visibility_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(place), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
-                    for place, message in enumerate(left[start : start + BATCH])
-                ],
-            )
-
-    def drop(self, message_id: str) -> None:
-        """Delete a message."""
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._messages[message_id]["ReceiptHandle"])
-        del self._messages[message_id]
-
-    def send_back(self, message_id: str) -> None:
-        """Send a message to the queue that it failed in, and delete it here."""
-        message = self._messages[message_id]
-        self._sqs.send_message(
-            QueueUrl=self._source, MessageBody=message["Body"], MessageAttributes=message.get("MessageAttributes", {})
-        )
-        self.drop(message_id)
-
-
-def dead_letters_of(sqs: Any, queue_url: str) -> str:
-    """The URL of the queue to which a queue gives what fails too often."""
-    told = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])["Attributes"]
-    name = json.loads(told["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-    return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
-
-
-@contextmanager
-def held(stage: Stage, queues: Sequence[QueueName]) -> Iterator[list[Held]]:
+def held(stage: Stage, queues: Sequence[QueueName], *, until: str | None = None) -> AbstractContextManager[HeldLetters]:
     """The dead letters of these queues, held while they are worked on."""
-    sources: Mapping[QueueName, str] = {
+    urls: dict[QueueName, str] = {
         "reconcile": stage.settings.reconcile_queue_url,
         "emails": stage.settings.emails_queue_url,
     }
-    sqs = stage.client("sqs")
-    letters = [Held(sqs, queue, sources[queue]) for queue in queues]
-    try:
-        for each in letters:
-            each.receive()
-        yield letters
-    finally:
-        for each in letters:
-            each.release()
+    return SqsDeadLetters(lambda: stage.client("sqs"), urls).held(queues, most=MOST, until=until)
 
 
 def list_letters(desk: Desk, asked: argparse.Namespace) -> int:
     """Tell of every dead letter in a line."""
-    with held(desk.stage, asked.queue) as queues:
-        for queue in queues:
-            for letter in queue:
-                desk.tell(letter, f"{letter.message_id}  {letter.sent_at}  {letter.queue:9}  {letter.body}")
-        desk.say(", ".join(f"{len(list(queue))} of {queue.queue}" for queue in queues))
+    with held(desk.stage, asked.queue) as found:
+        for letter in found.letters:
+            _tell(desk, letter, f"{letter.message_id}  {instant(letter.sent_at)}  {letter.queue:9}  {letter.body}")
+        counts = {queue: sum(letter.queue == queue for letter in found.letters) for queue in asked.queue}
+        desk.say(", ".join(f"{count} of {queue}" for queue, count in counts.items()))
     return 0
 
 
 def show_letter(desk: Desk, asked: argparse.Namespace) -> int:
     """Tell all of one dead letter."""
-    with held(desk.stage, asked.queue) as queues:
-        _, letter = _named(queues, asked.message_id)
-        desk.tell(letter, f"{letter.message_id}\nqueue    {letter.queue}\nsent at  {letter.sent_at}\n{letter.body}")
+    with held(desk.stage, asked.queue, until=asked.message_id) as found:
+        letter = _named(found, asked.message_id)
+        sent_at = instant(letter.sent_at)
+        _tell(desk, letter, f"{letter.message_id}\nqueue    {letter.queue}\nsent at  {sent_at}\n{letter.body}")
     return 0
 
 
 def drop(desk: Desk, asked: argparse.Namespace) -> int:
     """Delete one dead letter."""
-    with held(desk.stage, asked.queue) as queues:
-        queue, letter = _named(queues, asked.message_id)
+    with held(desk.stage, asked.queue, until=asked.message_id) as found:
+        letter = _named(found, asked.message_id)
         if desk.acts:
-            queue.drop(letter.message_id)
-        desk.tell(letter, f"{letter.message_id} of {letter.queue} {'was' if desk.acts else 'would be'} dropped")
+            found.drop(letter)
+        _tell(desk, letter, f"{letter.message_id} of {letter.queue} {'was' if desk.acts else 'would be'} dropped")
     desk.end()
     return 0
 
 
 def send_back(desk: Desk, asked: argparse.Namespace) -> int:
     """Send one dead letter, or all of them, back to the queue that it failed in."""
-    with held(desk.stage, asked.queue) as queues:
-        if asked.all:
-            chosen = [(queue, letter) for queue in queues for letter in queue]
-        else:
-            chosen = [_named(queues, asked.message_id)]
-        for queue, letter in chosen:
+    with held(desk.stage, asked.queue, until=asked.message_id) as found:
+        for letter in found.letters if asked.all else (_named(found, asked.message_id),):
             if desk.acts:
-                queue.send_back(letter.message_id)
-            desk.tell(letter, f"{letter.message_id} {'was' if desk.acts else 'would be'} sent back to {letter.queue}")
+                found.send_back(letter)
+            _tell(desk, letter, f"{letter.message_id} {'was' if desk.acts else 'would be'} sent back to {letter.queue}")
     desk.end()
     return 0
 
 
-def _named(queues: Sequence[Held], message_id: str) -> tuple[Held, DeadLetter]:
-    for queue in queues:
-        for letter in queue:
-            if letter.message_id == message_id:
-                return queue, letter
+def _tell(desk: Desk, letter: DeadLetter, text: str) -> None:
+    desk.tell(DeadLetterOut.of(letter), text)
+
+
+def _named(found: HeldLetters, message_id: str) -> DeadLetter:
+    for letter in found.letters:
+        if letter.message_id == message_id:
+            return letter
     raise Refused(
         f"There is no dead letter {message_id}, or somebody else holds it: see dlq list, in two minutes again."
     )

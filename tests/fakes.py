@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from chalicelib.services.ports import (
     BadSignature,
     BookingStore,
     ClosingStore,
+    DeadLetter,
     ErasureStore,
     Fault,
     GatewayEvent,
@@ -41,6 +43,7 @@ from chalicelib.services.ports import (
     NotJson,
     Opening,
     QueueDepth,
+    QueueName,
     RefundAnswer,
     RefundGatewayStatus,
     Rules,
@@ -305,6 +308,36 @@ class FakeQueue(Logged):
             raise Fault("the queue could not be reached")
 
 
+class FakeDeadLetters:
+    """The DeadLetters port, and what is held of it; ``sent_back`` went to their queues."""
+
+    def __init__(self) -> None:
+        self.lying: list[DeadLetter] = []
+        self.sent_back: list[DeadLetter] = []
+
+    @property
+    def letters(self) -> tuple[DeadLetter, ...]:
+        return tuple(sorted(self.lying, key=lambda letter: letter.place))
+
+    @contextmanager
+    def held(self, queues: Sequence[QueueName], *, most: int, until: str | None = None) -> Iterator[FakeDeadLetters]:
+        kept = [letter for letter in self.lying if letter.queue not in queues]
+        self.lying = [letter for letter in self.lying if letter.queue in queues]
+        left = {queue: [letter for letter in self.lying if letter.queue == queue][most:] for queue in queues}
+        self.lying = [letter for letter in self.lying if letter not in left[letter.queue]]
+        try:
+            yield self
+        finally:
+            self.lying += [*kept, *(letter for letters in left.values() for letter in letters)]
+
+    def drop(self, letter: DeadLetter) -> None:
+        self.lying.remove(letter)
+
+    def send_back(self, letter: DeadLetter) -> None:
+        self.drop(letter)
+        self.sent_back.append(letter)
+
+
 class FakeMailer(Logged):
     """The MailSender port; keeps every message that was sent, in order."""
 
@@ -417,6 +450,7 @@ class Fakes:
         self.gateway = FakeGateway(self.call_log)
         self.gateways = OneGateway(self.gateway)
         self.queue = FakeQueue(self.call_log)
+        self.dead_letters = FakeDeadLetters()
         self.letters = FakeLetters(self.call_log)
         self.mailer = FakeMailer(self.call_log)
         self.clock = FakeClock(now, self.call_log)

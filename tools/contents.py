@@ -25,7 +25,12 @@ OPERATIONS = {
             "TransactWriteItems", "UpdateItem",
         }
     ),
-    "sqs": frozenset({"GetQueueAttributes", "GetQueueUrl", "SendMessage", "SendMessageBatch"}),
+    "sqs": frozenset(
+        {
+            "ChangeMessageVisibilityBatch", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage",
+            "SendMessage", "SendMessageBatch",
+        }
+    ),
     "ses": frozenset({"SendEmail", "SendRawEmail"}),
     "cognito-idp": frozenset({"AdminGetUser"}),
     "ssm": frozenset({"GetParameter", "GetParameters", "GetParametersByPath"}),

@@ -19,6 +19,7 @@
     │   ├── AccountNotFound       account_not_found         no token has such a ``sub``
     │   ├── DisputeNotFound       dispute_not_found
     │   ├── MessageNotFound       message_not_found
+    │   ├── DeadLetterNotFound    dead_letter_not_found     or somebody else is looking at it
     │   ├── AttentionItemNotFound attention_item_not_found  nothing of this name waits for a person
     │   ├── PayoutNotFound        payout_not_found          the host was paid nothing of this id
     │   ├── ProposalNotFound      proposal_not_found
@@ -183,6 +184,10 @@ class ProposalNotFound(NotFound):
 
 class MessageNotFound(NotFound):
     code = "message_not_found"
+
+
+class DeadLetterNotFound(NotFound):
+    code = "dead_letter_not_found"
 
 
 class Conflict(Refusal):

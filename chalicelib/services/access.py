@@ -16,7 +16,7 @@ Role = Literal["guest", "host", "operator"]
 
 Right = Literal["read", "help", "money", "approve", "accounts"]
 """What the staff do: read; correct a contact and send a letter again; move money, or say what became of it; approve, or
-reject, what another person proposed; decide about accounts and listings."""
+reject, what another person proposed; decide about accounts, listings and dead letters."""
 
 STAFF: Mapping[str, frozenset[Right]] = {
     "operator": frozenset({"read", "help", "money", "approve", "accounts"}),

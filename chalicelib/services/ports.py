@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -675,6 +676,51 @@ class Queue(Protocol):
         """Enqueue entries of a booking's outbox for delivery. Raises Fault."""
 
 
+class DeadLetter(Record, frozen=True):
+    """A message that failed as often as its queue allows."""
+
+    message_id: str
+    """Its id, which it keeps until it is sent back."""
+    queue: QueueName
+    """The queue that it failed in."""
+    sent_at: datetime
+    """When it was put into that queue."""
+    body: str
+    """What it says: a task or a report of SES, unless somebody else wrote it."""
+
+    @property
+    def place(self) -> str:
+        """Its place among the others, which has an order."""
+        return f"{self.sent_at.isoformat(timespec='milliseconds')} {self.message_id}"
+
+
+class HeldLetters(Protocol):
+    """Dead letters that are nobody else's for as long as they are worked on."""
+
+    @property
+    def letters(self) -> tuple[DeadLetter, ...]:
+        """What is still held, oldest first."""
+
+    def drop(self, letter: DeadLetter) -> None:
+        """Delete one. Raises Fault."""
+
+    def send_back(self, letter: DeadLetter) -> None:
+        """Send one to the queue that it failed in, and delete it here. Raises Fault."""
+
+
+class DeadLetters(Protocol):
+    """Messages that failed as often as their queue allows, and wait for a person."""
+
+    def held(
+        self, queues: Sequence[QueueName], *, most: int, until: str | None = None
+    ) -> AbstractContextManager[HeldLetters]:
+        """Hold what lies there for as long as the block lasts, and let go of what is left. Raises Fault.
+
+        Of each queue at most about ``most``; it ends with the message ``until``, once that is found. What somebody
+        else holds is not there.
+        """
+
+
 class Attachment(Record, frozen=True):
     """A file of an e-mail."""
 
@@ -820,6 +866,8 @@ class Ports(Protocol):
     def gateways(self) -> Gateways: ...
     @property
     def queue(self) -> Queue: ...
+    @property
+    def dead_letters(self) -> DeadLetters: ...
     @property
     def letters(self) -> Letters: ...
     @property

@@ -6,9 +6,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.adapters.aws.dead_letters import dead_letters_of
 from local.incidents.evening import Evening, expect, run, the_stage
 from local.scenarios.client import check
-from ops.dead_letters import dead_letters_of
 from ops.desk import LOCAL
 
 

@@ -25,6 +25,14 @@ from local.stack.resources import Resources
 
 ACCOUNT = "000000000000"
 _PLACEHOLDER = re.compile(r"\$\{([\w:.]+)\}")
+_ON_A_QUEUE = {
+    "SendMessage",
+    "SendMessageBatch",
+    "GetQueueAttributes",
+    "ReceiveMessage",
+    "DeleteMessage",
+    "ChangeMessageVisibilityBatch",
+}
 _IN_A_TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -47,7 +55,7 @@ def needs_of(service: str, operation: str, params: Mapping[str, Any]) -> Iterato
     """The rights that one call needs. Raises ValueError for an operation that nobody has looked up yet."""
     if service == "dynamodb":
         yield from _needs_of_dynamodb(operation, params)
-    elif service == "sqs" and operation in ("SendMessage", "SendMessageBatch", "GetQueueAttributes"):
+    elif service == "sqs" and operation in _ON_A_QUEUE:
         # A batch is no action of its own.
         yield Need(f"sqs:{operation.removesuffix('Batch')}", arn("sqs", params["QueueUrl"].rpartition("/")[2]))
     elif service == "sqs" and operation == "GetQueueUrl":

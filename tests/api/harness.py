@@ -402,6 +402,7 @@ def sample(path: str) -> str:
         "entry_id": "1",
         "settlement_id": "0",
         "host_id": "nobody",
+        "message_id": "00000000-0000-4000-8000-000000000000",
         "payout_id": "0",
     }
     return path.format(

@@ -97,7 +97,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing(
 def test_a_store_that_is_down_is_a_503_where_it_is_needed(
     world: World, route: routing.Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for part in ("bookings", "listings", "hosts", "ledger", "watch", "queue"):
+    for part in ("bookings", "listings", "hosts", "ledger", "watch", "queue", "dead_letters"):
         monkeypatch.setattr(world.container, part, Down())
     reply = a_right_call(world, route)
     if route.uses_store:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import boto3
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from chalicelib.adapters.aws.dead_letters import dead_letters_of
 from local.scenarios.client import Json, Person, ScenarioClient
 from tests.browser.conftest import PHONE, Visitor, need_chromium
-from tests.e2e.conftest import Process
+from tests.e2e.conftest import Process, folder
 
 need_chromium()
 
@@ -456,3 +460,33 @@ def test_a_second_person_decides_what_one_may_not(
     expect(second.locator("h2 .status", has_text="approved")).to_be_visible()
     [made] = stored(client, booking)["payment"]["refunds"]
     assert made["status"] == "refunded"
+
+
+def test_dead_letters_are_sent_back_and_dropped(desk: Visitor, client: ScenarioClient, stack: Process) -> None:
+    booking = booked(client)
+    written = (folder(stack) / "env").read_text(encoding="utf-8").splitlines()
+    told = {name: "".join(shlex.split(value)) for name, _, value in (line[7:].partition("=") for line in written)}
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=told["AWS_ENDPOINT_URL"],
+        region_name=told["AWS_DEFAULT_REGION"],
+        aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+    )
+    dead = dead_letters_of(sqs, told["RECONCILE_QUEUE_URL"])
+    for body in (json.dumps({"booking_id": booking["booking_id"]}), "hello"):
+        sqs.send_message(QueueUrl=dead, MessageBody=body)
+    page = go(desk, "today")
+    page.get_by_role("link", name="Look at them").click()
+    task, stranger = (page.locator("tr[data-row]", has_text=says) for says in (booking["booking_id"], "hello"))
+    expect(task.get_by_role("link", name=booking["booking_id"])).to_be_visible()
+    desk.look("ops-dead-letters", title=f"Dead letters · {OPS}")
+    for row, act in ((stranger, "Drop"), (task, "Send back")):
+        row.get_by_role("button", name=act).click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Note").fill("The cause is mended.")
+        dialog.get_by_role("button", name="See what would be").click()
+        dialog.get_by_role("button", name=f"{act} now").click()
+        expect(dialog).to_be_hidden()
+        expect(row).to_have_count(0)
+    expect(page.get_by_text("Nothing failed too often")).to_be_visible()

@@ -713,6 +713,20 @@ FAULTS: tuple[Fault, ...] = (
         "tests/services/test_access.py",
     ),
     _fault(
+        "support drops dead letters",
+        "services.operators.dead_letters",
+        "drop",
+        edits.without_call("with_role"),
+        "tests/services/test_dead_letters.py",
+    ),
+    _fault(
+        "dead letters are sent back, and nobody knows by whom",
+        "services.operators.dead_letters",
+        "send_all_back",
+        edits.without_call("_note"),
+        "tests/services/test_dead_letters.py",
+    ),
+    _fault(
         "a host edits another's listing",
         "services.hosting",
         "own_listing",

@@ -72,6 +72,14 @@ def test_a_condition_that_is_not_understood_is_no_permission() -> None:
             [("dynamodb:PutItem", table_arn("t")), ("dynamodb:ConditionCheckItem", table_arn("u"))],
         ),
         ("sqs", "SendMessageBatch", {"QueueUrl": URL}, [("sqs:SendMessage", arn("sqs", "guzo-emails"))]),
+        ("sqs", "ReceiveMessage", {"QueueUrl": URL}, [("sqs:ReceiveMessage", arn("sqs", "guzo-emails"))]),
+        ("sqs", "DeleteMessage", {"QueueUrl": URL}, [("sqs:DeleteMessage", arn("sqs", "guzo-emails"))]),
+        (
+            "sqs",
+            "ChangeMessageVisibilityBatch",
+            {"QueueUrl": URL},
+            [("sqs:ChangeMessageVisibility", arn("sqs", "guzo-emails"))],
+        ),
         ("sqs", "GetQueueUrl", {"QueueName": "guzo-dead"}, [("sqs:GetQueueUrl", arn("sqs", "guzo-dead"))]),
         (
             "ssm",

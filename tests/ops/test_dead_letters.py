@@ -9,8 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.adapters.aws.dead_letters import BATCH
 from local.stack.resources import create_queues
-from ops import dead_letters
 from tests.ops.commands import Terminal
 
 FIRST, SECOND, LETTER = '{"booking_id":"GZ1"}', '{"booking_id":"GZ2"}', '{"booking_id":"GZ3"}'
@@ -62,9 +62,9 @@ def test_all_of_them_are_listed_and_stay(queues: Queues, terminal: Terminal) -> 
 
 
 def test_more_than_one_call_hands_out_are_listed(queues: Queues, terminal: Terminal) -> None:
-    for number in range(dead_letters.BATCH * 2):
+    for number in range(BATCH * 2):
         queues.put("EmailsDeadLetters", f"{number}")
-    assert len(terminal.run("dlq", "list", "--json", "--queue", "emails").lines) == dead_letters.BATCH * 2 + 1
+    assert len(terminal.run("dlq", "list", "--json", "--queue", "emails").lines) == BATCH * 2 + 1
 
 
 def test_one_is_shown(queues: Queues, terminal: Terminal) -> None:

@@ -62,7 +62,18 @@ def test_only_who_needs_it_may_write_bookings_send_mail_or_read_secrets(template
     assert who_may("ses:SendRawEmail") == {"SendEmails"}
     assert who_may("ssm:GetParametersByPath") == {"APIHandler", "Webhooks", "Canary", "Reconcile", "SendEmails"}
     assert who_may("sqs:SendMessage") == {"APIHandler", "Webhooks", "Sweep", "Canary", "Reconcile", "SendEmails"}
-    assert who_may("sqs:ReceiveMessage") == {"Reconcile", "SendEmails"}
+    assert who_may("sqs:ReceiveMessage") == {"APIHandler", "Reconcile", "SendEmails"}
+
+
+@pytest.mark.parametrize("action", ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"])
+def test_the_api_takes_messages_from_the_dead_letters_alone(template: Template, action: str) -> None:
+    taken_from = [
+        resource["Fn::GetAtt"][0]
+        for statement in statements(template, "APIHandler")
+        if action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+    assert sorted(taken_from) == ["EmailsDeadLetters", "ReconcileDeadLetters"]
 
 
 @pytest.mark.parametrize("name", ["ListingsTable", "BookingsTable", "LedgerTable"])

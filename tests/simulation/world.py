@@ -21,7 +21,7 @@ from chalicelib.services.sweep import process_task, sweep
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fake_stores import FakeErasures, FakeHosts, FakeSuppressions, FakeWatch, view_in_parts
-from tests.fakes import FakeSecrets, OneGateway
+from tests.fakes import FakeDeadLetters, FakeSecrets, OneGateway
 from tests.simulation.coverage import covered
 from tests.simulation.faults import Faults, FaultyPort
 from tests.simulation.gateway import SIGNED, Quirks, SimGateway
@@ -73,6 +73,7 @@ class Bundle:
     watch: Any
     gateways: Any
     queue: Any
+    dead_letters: Any
     letters: Any
     mailer: Any
     clock: Any
@@ -338,6 +339,7 @@ class World:
             suppressions=FaultyPort(faults, "suppressions", FakeSuppressions()),
             watch=FakeWatch(),
             queue=FaultyPort(faults, "queue", self.queue),
+            dead_letters=FakeDeadLetters(),
             letters=SimLetters(),
             mailer=FaultyPort(faults, "mailer", self.mailer),
             clock=SimClock(scheduler),

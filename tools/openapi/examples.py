@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
@@ -31,6 +32,7 @@ from chalicelib.api.routes import (
     callbacks,
     closings,
     contacts,
+    dead_letters,
     disputes,
     documents,
     find,
@@ -63,6 +65,7 @@ PARAMETERS: Mapping[str, str] = {
     "refund_id": f"{TX_REF}-R1",
     "dispute_id": f"{TX_REF}-D1",
     "entry_id": "1",
+    "message_id": "6f9e5c1a-2b7d-4e0f-9a31-5d8c7b6a4e20",
     "item_id": f"email.{BOOKING_ID}.1",
     "sub": "guest-9",
     "file": "swagger-ui.css",
@@ -93,6 +96,12 @@ _PAYOUT = {
     "by": "sara@guzo.example.et",
     "commission": None,
     "reverses": None,
+}
+_DEAD_LETTER = {
+    "message_id": "6f9e5c1a-2b7d-4e0f-9a31-5d8c7b6a4e20",
+    "queue": "emails",
+    "sent_at": "2027-01-02T09:15:30Z",
+    "body": json.dumps({"booking_id": BOOKING_ID, "entries": ["1"]}),
 }
 _SETTLEMENT = {
     "settlement_id": "stl_0c6f5d2b9a817e43",
@@ -275,6 +284,8 @@ BODIES: Mapping[type, Json] = {
         "csv": "reference,amount,currency,charge\r\nAPqDVMOlxU1d,6300.000,ETB,157.500\r\n",
     },
     messages.Resend: {"note": "The guest corrected the address by telephone."},
+    dead_letters.DeadLetterAct: {"note": "The booking was erased."},
+    dead_letters.SendAllBack: {"note": "SES is well again.", "queue": "emails"},
     contacts.Correction: {"contact": {"email": "hanna.t@gmail.com"}},
     bookings.CancelBooking: {"reason": "We fell ill."},
     bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
@@ -409,7 +420,10 @@ ANSWERS: Mapping[type, Json] = {
         "subject": BOOKING_ID,
         "found": 1,
         "request_id": "0f2d6c1e-5f0b-4c39-8a34-2f3f4d0b1c55",
+        "note": "",
     },
+    dead_letters.DeadLetterOut: _DEAD_LETTER,
+    dead_letters.SentBackOut: {"items": [_DEAD_LETTER], "more": False},
     payouts.AccountEntryOut: _PAYOUT,
     payouts.Statements: {
         "month": "2027-01",

@@ -51,6 +51,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "settlement_not_found": ProblemType(404, "No such report"),
     "proposal_not_found": ProblemType(404, "No such proposal"),
     "message_not_found": ProblemType(404, "No such message"),
+    "dead_letter_not_found": ProblemType(404, "No such dead letter"),
     "method_not_allowed": ProblemType(405, "This path does not have that method"),
     "dates_unavailable": ProblemType(409, "The dates are not free"),
     "price_changed": ProblemType(409, "The price has changed"),

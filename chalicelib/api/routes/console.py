@@ -31,6 +31,7 @@ _MODULES = (
     "ops-acts",
     "ops-money",
     "ops-accounts",
+    "ops-dead-letters",
     "ops-people",
     "ops-proposals",
     "host",

@@ -52,11 +52,13 @@ class AccessOut(msgspec.Struct, frozen=True):
     """The operator's e-mail address."""
     act: Act
     subject: str
-    """The booking, the days of a list, or the keyed hash of what was searched for."""
+    """The booking, the days of a list, the keyed hash of what was searched for, or a dead letter's id."""
     found: int
-    """How many bookings were shown."""
+    """How many bookings, or dead letters, it was about."""
     request_id: str
     """The request, as the logs name it."""
+    note: str
+    """Why, of acts that ask for it; else empty."""
 
     @classmethod
     def of(cls, access: Access) -> AccessOut:
@@ -68,6 +70,7 @@ class AccessOut(msgspec.Struct, frozen=True):
             access.subject,
             access.found,
             access.request_id,
+            access.note,
         )
 
 

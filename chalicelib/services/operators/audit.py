@@ -10,7 +10,7 @@ from chalicelib.services.ports import Page, Ports
 
 
 def note_access(
-    ports: Ports, principal: Principal | None, act: Act, subject: str, *, found: int, request_id: str
+    ports: Ports, principal: Principal | None, act: Act, subject: str, *, found: int, request_id: str, note: str = ""
 ) -> None:
     """Note what an operator is about to see; it is not shown where it cannot be noted. Raises Forbidden, StoreBusy."""
     operator = with_role(principal, "operator")
@@ -23,6 +23,7 @@ def note_access(
             subject=subject,
             found=found,
             request_id=request_id,
+            note=note,
         )
     )
 

@@ -55,7 +55,7 @@ const ms = (value) => value === null || value === undefined ? "–" : t("ms", { 
 function health(found) {
   const gateways = (found.gateways ?? []).map((each) => [t("health.gateway", { gateway: each.gateway }), each.calls
     ? t("health.answers", { p50: ms(each.p50_ms), p95: ms(each.p95_ms), silent: percent(each.silent_share), calls: each.calls }) : t("health.no_calls")]);
-  const queues = (found.queues ?? []).map((each) => [t(`queue.${each.queue}`), t("health.queue", { waiting: each.waiting, at_work: each.at_work, dead: each.dead_letters })]);
+  const queues = (found.queues ?? []).map((each) => [t(`queue.${each.queue}`), h("span", {}, t("health.queue", { waiting: each.waiting, at_work: each.at_work, dead: each.dead_letters }), each.dead_letters ? [" ", h("a", { href: "#/dead_letters" }, t("health.dead_letters"))] : "")]);
   const checked = found.last_check && [t("health.check"), t("health.checked", { day: found.last_check.day, checked: found.last_check.checked, findings: found.last_check.findings })];
   return h("section", {}, h("h2", {}, t("health")), facts([...gateways,
     [t("health.openings"), found.payments_opened === undefined ? null : t("health.opened", { opened: found.payments_opened, not_opened: found.payments_not_opened, paid: found.payments_paid })],
