@@ -3,7 +3,6 @@
 
 STAGE ?= dev
 ARGS ?=
-JOBS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,8 +51,8 @@ record: $(DEV) $(MINISTACK) ## Play it again, and write docs/demo.md, its pictur
 incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it at a terminal, write docs/incidents.md (ARGS=--check)
 	@$(BIN)/python -m local.incidents.play $(ARGS)
 
-test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud (JOBS=2: in two processes; ARGS="-k refund -x": some)
-	@$(BIN)/python -m pytest -m "not races" $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadgroup --no-loadscope-reorder) $(ARGS)
+test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
+	@$(BIN)/python -m pytest -m "not races" $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.stack.dynamodb_local fetch

@@ -19,6 +19,7 @@ from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.matters import Matter
+from chalicelib.domain.proposal import CancelAct, Proposal, RefundAct
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.search_terms import NO_KEYS
@@ -95,6 +96,11 @@ def under_way(booking: Booking, *, now: datetime) -> tuple[Matter, ...]:
     matters = [*_of_stay(booking, now=now)]
     for payment in booking.payments:
         matters += _of_payment(payment, is_held=booking.status == "pending_payment")
+    matters += (
+        Matter(kind="proposal", subject=each.proposal_id, until=each.expires_at)
+        for each in booking.proposals
+        if each.is_open(now)
+    )
     return tuple(matters)
 
 
@@ -139,6 +145,7 @@ def erase_guest(booking: Booking, *, actor: Actor, why: str, now: datetime) -> B
         contact_erased_at=now,
         updated_at=now,
         payments=tuple(_without_words(payment) for payment in booking.payments),
+        proposals=tuple(map(_without_why, booking.proposals)),
         history=tuple(_without_guest(event, booking.guest_id) for event in booking.history),
     )
     booking = outbox.with_entries(booking, _superseded(booking), now=now)
@@ -200,6 +207,13 @@ def _without_words(payment: Payment) -> Payment:
         ),
         disputes=tuple(replace(dispute, reason="") for dispute in payment.disputes),
     )
+
+
+def _without_why(proposal: Proposal) -> Proposal:
+    """What was proposed and decided, by whom, and not why."""
+    act = proposal.act
+    silent = replace(act, reason="") if isinstance(act, RefundAct | CancelAct) else replace(act, note="")
+    return replace(proposal, act=silent, note="")
 
 
 def _without_guest(event: Event, guest_id: PersonId) -> Event:

@@ -15,6 +15,7 @@ MatterKind = Literal[
     "payment_reversed",
     "refund",
     "dispute",
+    "proposal",
     "orphan",
     "open_listing",
     "hosted_stay",
@@ -22,7 +23,8 @@ MatterKind = Literal[
 ]
 """Why a person's data is still needed: an `unpaid_hold` may yet be paid; a `stay` is to come, or not over; a `payment`
 may still bring late money; one waits for a person's decision (`payment_review`, `payment_reversed`); a `refund` or a
-`dispute` is not at its end; money waits that has no booking (`orphan`). Of a host: an `open_listing`, a `hosted_stay`
+`dispute` is not at its end; a `proposal` waits for a
+second person; money waits that has no booking (`orphan`). Of a host: an `open_listing`, a `hosted_stay`
 that is not over, or a `balance` that is not settled."""
 
 

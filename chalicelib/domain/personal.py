@@ -64,6 +64,16 @@ PERSONAL: Mapping[str, Treatment] = {
     "Refund.provider_refund_id": _MONEY,
     "Dispute.reason": _WORDS,
     "Dispute.provider_dispute_id": _MONEY,
+    "RefundAct.reason": _WORDS,
+    "ResolveRefundAct.note": _WORDS,
+    "ResolvePaymentAct.note": _WORDS,
+    "CancelAct.reason": _WORDS,
+    "EndStayAct.note": _WORDS,
+    "Proposal.note": _WORDS,
+    "Proposal.by": _STAFF,
+    "Proposal.by_name": _STAFF,
+    "Proposal.decided_by": _STAFF,
+    "Proposal.decided_by_name": _STAFF,
     "Event.detail": _WORDS,
     "Event.by": _ACCOUNT,
     "Event.by_name": Treatment("guest", "blanked", "the guest's address; that of the staff is proof, and stays"),
@@ -141,7 +151,9 @@ OF_NOBODY: frozenset[str] = frozenset(
     {
         # Ids of ours, and what they are made of
         "Booking.booking_id", "Booking.request_id", "Place.listing_id", "Payment.tx_ref", "Refund.refund_id",
-        "Dispute.dispute_id", "OutboxEntry.entry_id", "OutboxEntry.about", "Event.subject", "Listing.listing_id",
+        "Dispute.dispute_id", "Proposal.proposal_id", "Proposal.request_id", "RefundAct.tx_ref",
+        "ResolveRefundAct.refund_id", "ResolvePaymentAct.tx_ref",
+        "OutboxEntry.entry_id", "OutboxEntry.about", "Event.subject", "Listing.listing_id",
         "OpenHold.booking_id", "Lapse.booking_id", "AccountAct.request_id", "Verification.tx_ref",
         "Closing.listing_id", "Closing.position", "Erasure.request_id", "Erasure.position", "Matter.subject",
         "Expiry.position", "Expiry.waiting", "Suppression.booking_id", "Suppression.entry_id", "Review.booking_id",
@@ -150,7 +162,7 @@ OF_NOBODY: frozenset[str] = frozenset(
         "StatementRow.tx_ref", "AccountEntry.entry_id", "AccountEntry.reverses", "Task.booking_id", "Task.tx_ref",
         "Task.entries", "Task.request_id", "Check.position", "Finding.about", "Finding.booking_id",
         # Idempotency-Keys, as keyed hashes; digests of requests that have no contact; owners of leases
-        "Payment.key", "Payment.shown_under", "Refund.key", "Refund.fingerprint", "Dispute.key",
+        "Payment.key", "Payment.shown_under", "Refund.key", "RefundAct.key", "Refund.fingerprint", "Dispute.key",
         "Dispute.fingerprint", "Listing.fingerprint", "Review.key", "Lease.owner", "Refund.owner",
         # Words of ours and of gateways, places, times, money
         "Place.city", "Place.time_zone", "Place.check_in_time", "Place.check_out_time", "Line.description",

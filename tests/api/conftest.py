@@ -32,9 +32,7 @@ def _is_whole(config: pytest.Config, items: Sequence[pytest.Item]) -> bool:
     """Every file here is run, by this process, and none only in part."""
     files = {item.path for item in items if item.path.parent == FOLDER}
     parted = config.option.keyword or any("::" in argument for argument in config.args)
-    # One of several processes is given the whole folder only where what belongs together is kept so.
-    scattered = hasattr(config, "workerinput") and not config.option.loadgroup
-    return files >= set(FOLDER.glob("test_*.py")) and not parted and not scattered
+    return files >= set(FOLDER.glob("test_*.py")) and not parted and not hasattr(config, "workerinput")
 
 
 @pytest.fixture(autouse=True)

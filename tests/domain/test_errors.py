@@ -6,7 +6,14 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain import errors
-from chalicelib.domain.errors import DatesUnavailable, FieldError, GatewayError, PriceChanged, Refusal
+from chalicelib.domain.errors import (
+    DatesUnavailable,
+    FieldError,
+    GatewayError,
+    PriceChanged,
+    Refusal,
+    SecondPersonNeeded,
+)
 from chalicelib.domain.money import Money
 
 
@@ -22,6 +29,8 @@ def made(kind: type[Refusal]) -> Refusal:
         return DatesUnavailable((date(2027, 1, 15),))
     if kind is PriceChanged:
         return PriceChanged(Money(735_000, "ETB"))
+    if kind is SecondPersonNeeded:
+        return SecondPersonNeeded("No.", proposal_id="GZ4T1B8WCD7K2M9Q-P1")
     if issubclass(kind, GatewayError):
         return kind("No.", definitely_not_executed=True)
     return kind("No.")

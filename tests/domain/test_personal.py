@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -17,8 +18,18 @@ from chalicelib.adapters.dynamodb import records, tables
 from chalicelib.domain import erasure
 from chalicelib.domain.accounts import Account, AccountAct
 from chalicelib.domain.booking import Actor, Booking
-from chalicelib.domain.ids import PersonId
+from chalicelib.domain.ids import PersonId, ProposalId
+from chalicelib.domain.money import Money
 from chalicelib.domain.personal import OF_NOBODY, PERSONAL
+from chalicelib.domain.proposal import (
+    Act,
+    CancelAct,
+    EndStayAct,
+    Proposal,
+    RefundAct,
+    ResolvePaymentAct,
+    ResolveRefundAct,
+)
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import Task
@@ -174,3 +185,36 @@ def test_notes_of_an_account_and_payers_of_orphans_go() -> None:
     orphan = marked(Verification("paid", payer="x", receipt_url="y"), of_guest)
     assert left_in(orphan) == {"Verification.payer", "Verification.receipt_url"}
     assert left_in(erasure.without_payer(orphan)) == set()
+
+
+ACTS: tuple[Act, ...] = (
+    RefundAct(tx_ref="GZ4T1B8WCD7K2M9Q-1", reason="a reason"),
+    ResolveRefundAct(refund_id="GZ4T1B8WCD7K2M9Q-1-R1", as_="post_again", note="a note"),
+    ResolvePaymentAct(tx_ref="GZ4T1B8WCD7K2M9Q-1", as_="refund", note="a note"),
+    CancelAct(reason="a reason"),
+    EndStayAct(as_="no_show", last_night=None, refund=100, note="a note"),
+)
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: type(act).__name__)
+def test_what_was_proposed_stays_and_why_goes(act: Act) -> None:
+    booking = next(iter(BOOKINGS.values()))
+    proposal = Proposal(
+        proposal_id=ProposalId("GZ4T1B8WCD7K2M9Q-P1"),
+        act=act,
+        amount=Money(100, "ETB"),
+        at=NOW,
+        by=PersonId("operator-sara"),
+        by_name="sara@guzo.example.et",
+        request_id="r",
+        expires_at=booking.check_out_at,
+        note="Seen.",
+    )
+    held = replace(booking, proposals=(proposal,))
+    before = booking.check_out_at - timedelta(seconds=1)
+    assert proposal.proposal_id in [each.subject for each in erasure.under_way(held, now=before)]
+    full: Booking = marked(held, blanked_of("guest"))
+    gone = erasure.erase_guest(full, actor=Actor("operator"), why=erasure.ON_REQUEST, now=booking.check_out_at)
+    assert left_in(full.proposals) > left_in(gone.proposals) == set()
+    [left] = gone.proposals
+    assert (left.by_name, left.subject, left.amount) == (proposal.by_name, proposal.subject, proposal.amount)

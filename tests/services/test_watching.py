@@ -17,11 +17,10 @@ from chalicelib.services import watching
 from chalicelib.services.cancel import cancel
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators.attention import acknowledge
-from chalicelib.services.refunds import resolve_refund
 from chalicelib.services.watching import watch
 from tests.builders import NOW
 from tests.fakes import Fakes
-from tests.harness import GUEST_HANNA, OPERATOR, Harness
+from tests.harness import GUEST_HANNA, OPERATOR, Harness, resolve_refund
 
 
 @pytest.fixture
