@@ -300,7 +300,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "two operators give a night back twice",
         "services.refunds",
-        "refund",
+        "refunding",
         edits.without_statement("check_not_given_twice"),
         "tests/services/test_refunds.py",
     ),
@@ -419,7 +419,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a key makes a second refund",
         "services.refunds",
-        "refund",
+        "refunding",
         edits.without_if("_keyed"),
         "tests/services/test_refunds.py",
     ),

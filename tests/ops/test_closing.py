@@ -41,7 +41,7 @@ def test_a_listing_is_closed_with_its_bookings(harness: Harness, terminal: Termi
     assert (done["state"], done["listing_status"]) == ("under_way", "closed")
     harness.sweep_and_drain()
     assert harness.stored_booking(BOOKING).status == "cancelled"
-    assert "1 of 1 cancelled, 0 to come" in terminal.run("listing", "closing", listing_id, *SARA).out
+    assert "1 of 1 cancelled, none is left" in terminal.run("listing", "closing", listing_id, *SARA).out
 
 
 def test_every_listing_of_a_host_who_leaves_is_closed(harness: Harness, terminal: Terminal) -> None:
