@@ -17,7 +17,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from moto.core.responses import BaseResponse  # noqa: F401 - moto must be there before the first client is made
 from pynamodb.connection import Connection
+from pynamodb.models import Model
 
+from chalicelib.adapters.dynamodb import tables
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.closings import DynamoClosings
@@ -26,19 +28,7 @@ from chalicelib.adapters.dynamodb.hosts import DynamoHosts
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
-from chalicelib.adapters.dynamodb.tables import (
-    AccountItem,
-    BookingItem,
-    HostItem,
-    LedgerItem,
-    LettersItem,
-    ListingItem,
-    MailboxItem,
-    MonthItem,
-    SaltItem,
-    WatchItem,
-    connect,
-)
+from chalicelib.adapters.dynamodb.tables import connect
 from chalicelib.adapters.dynamodb.watch import DynamoWatch
 from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
@@ -229,10 +219,11 @@ def bind() -> Connection:
 @contextmanager
 def bindings_restored() -> Iterator[None]:
     """What is bound meanwhile is bound no longer: the models belong to the whole process."""
-    models: tuple[Any, ...] = (
-        *(ListingItem, MonthItem, BookingItem, AccountItem, LettersItem),
-        *(HostItem, MailboxItem, WatchItem, SaltItem, LedgerItem),
-    )
+    models: list[Any] = [
+        each
+        for each in vars(tables).values()
+        if isinstance(each, type) and issubclass(each, Model) and each is not Model
+    ]
     before = [model._connection for model in models]
     try:
         yield

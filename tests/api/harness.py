@@ -188,6 +188,11 @@ class World:
     def operator(self) -> Person:
         return Person(f"operator-{self.name}", "operator")
 
+    def approve(self, needed: Reply) -> Reply:
+        """The answer to a second person, who approves what a first one proposed."""
+        path = f"/v1/ops/proposals/{needed.body['proposal_id']}/approve"
+        return self.call("POST", path, {"note": "Seen."}, by=Person(f"second-{self.name}", "approver"))
+
     def call(
         self,
         method: str,

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.api.core.routing import ROUTES
 from tests.api.harness import Reply, World
+from tests.api.test_proposals import proposed, second
 
 KEEPING = {"amount": 100, "reason": "The water was cold."}
 NOTE = {"note": "She comes late."}
@@ -90,7 +91,7 @@ def resolve_refund(world: World) -> Made:
 
     asked = put_before_person(known, refund.refund_id, actor=SWEEP, now=world.clock.now(), detail="x")
     world.container.bookings.save(known, asked, None)
-    return thing, f"/v1/ops/refunds/{refund.refund_id}/resolve", {"as": "paid_otherwise", "note": "x"}
+    return thing, f"/v1/ops/refunds/{refund.refund_id}/resolve", {"as": "already_refunded", "note": "x"}
 
 
 def enter_dispute(world: World) -> Made:
@@ -155,6 +156,15 @@ def change_profile(world: World) -> Made:
     return Thing(world, "/v1/hosts/me", by=world.host()), "/v1/hosts/me", {"notify": {"phone": "0911223344"}}
 
 
+def decide(way: str) -> Callable[[World], Made]:
+    def made(world: World) -> Made:
+        _, proposal_id = proposed(world)
+        path = f"/v1/ops/proposals/{proposal_id}"
+        return Thing(world, path, by=second(world)), f"{path}/{way}", NOTE
+
+    return made
+
+
 ACTS: Mapping[str, Callable[[World], Made]] = {
     "PATCH /v1/bookings/{booking_id}": correct,
     "POST /v1/bookings/{booking_id}/cancel": cancel,
@@ -163,6 +173,8 @@ ACTS: Mapping[str, Callable[[World], Made]] = {
     "POST /v1/payments/{tx_ref}/refunds": give_back,
     "POST /v1/ops/payments/{tx_ref}/resolve": resolve_payment,
     "POST /v1/ops/refunds/{refund_id}/resolve": resolve_refund,
+    "POST /v1/ops/proposals/{proposal_id}/approve": decide("approve"),
+    "POST /v1/ops/proposals/{proposal_id}/reject": decide("reject"),
     "POST /v1/ops/disputes": enter_dispute,
     "POST /v1/ops/disputes/{dispute_id}/close": close_dispute,
     "POST /v1/ops/attention/{item_id}/acknowledge": acknowledge,

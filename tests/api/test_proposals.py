@@ -152,3 +152,9 @@ def test_above_the_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     # What was proposed as all of it is less by now.
     late = decide(world, cancelled.body["proposal_id"], "approve", second(world), {})
     assert (late.status, late.code) == (409, "proposal_outdated")
+
+
+def test_a_page_of_proposals_is_asked_for_rightly(world: World) -> None:
+    for query, code in (({"limit": 0}, "invalid_request"), ({"cursor": "x"}, "invalid_cursor")):
+        reply = world.call("GET", "/v1/ops/proposals", by=world.operator(), query=query)
+        assert (reply.status, reply.code) == (400, code)

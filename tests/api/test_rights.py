@@ -67,7 +67,10 @@ def test_an_account_that_nobody_can_have_is_not_acted_on(world: World) -> None:
 
 
 def test_a_console_is_made_of_its_own_files(world: World) -> None:
-    assert world.call("GET", "/console/ops.js").status == 200
+    known = world.call("GET", "/console/ops.js")
+    assert known.status == 200
+    again = world.call("GET", "/console/ops.js", headers={"if-none-match": known.headers["ETag"]})
+    assert (again.status, again.text) == (304, "")
     assert (world.call("GET", "/console/docs.js").code) == "route_not_found"
 
 
