@@ -93,7 +93,7 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     reversal = "reversed at the gateway, not by us"
     again: Any = ("resend", "acknowledge")
     assert found.items == (
-        AttentionItem("payment_reversed", ONE, FIRST, reversal, since, amount=paid, **of_hanna),
+        AttentionItem("payment_reversed", ONE, FIRST, reversal, NOW + timedelta(minutes=1), amount=paid, **of_hanna),
         AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since, amount=paid, **of_hanna),
         AttentionItem("email", "1", FIRST, "booking_confirmed: failed, refused", since, again, **of_hanna),
         AttentionItem(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from chalicelib.domain.attention import AttentionKind
+from chalicelib.domain.attention import PAYMENT_REVERSED, AttentionKind
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Payment, PaymentStatus
 from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.closing import listing_of_task
@@ -258,8 +258,11 @@ def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> It
     if payment.has_open_reversal:
         reason = f"{payment.reversal} at the gateway, not by us"
         money = payment.facts.received or payment.amount
-        reference = payment.tx_ref
-        yield AttentionItem("payment_reversed", reference, booking.booking_id, reason, entry.since, amount=money)
+        own = (
+            event.at for event in booking.history if (event.kind, event.subject) == (PAYMENT_REVERSED, payment.tx_ref)
+        )
+        since = max(own, default=entry.since)
+        yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, since, amount=money)
     for dispute in payment.disputes:
         if dispute.needs_a_person:
             reason = f"{dispute.amount.formatted} claimed back: {dispute.reason}".removesuffix(": ")
