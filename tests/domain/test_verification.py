@@ -405,4 +405,5 @@ def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject)
     known = get_payment(result, payment.tx_ref)
     assert known.status == "completed"
     assert known.facts.received is not None
-    assert known.accepted or known.refunded_or_owed == known.facts.received
+    # What a dispute took back before the money was seen is not owed once more.
+    assert known.accepted or known.refunded_or_owed == known.facts.received - known.lost
