@@ -37,8 +37,9 @@ def _enqueue_due(ports: Ports) -> int:
     if waiting >= WINDOW:
         return 0
     now = ports.clock.now()
-    if now.minute == 0:
-        # Where nobody has begun to let contacts expire, the index of what is due does not know of it.
+    if now.minute == 0 and not waiting:
+        # Where nobody has begun to let contacts expire, the index of what is due does not know of it. No booking waits
+        # for that.
         ports.queue.enqueue_reconcile([Task(expiry.TASK)])
     # The oldest are those that wait in the queue already: they are not enqueued again each minute.
     due = ports.bookings.due(now, WINDOW)[waiting:]
