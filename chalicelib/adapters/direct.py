@@ -110,6 +110,11 @@ class DirectClient:
         self._sleep, self._jitter = sleep, jitter
         self._signing: tuple[tuple[str, str], bytes] = (("", ""), b"")
 
+    @property
+    def service(self) -> str:
+        """The name of the service that is called."""
+        return self._service.name
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """``get_queue_attributes(QueueUrl=…)``, as a botocore client has it."""
         if name.startswith("_"):

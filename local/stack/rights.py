@@ -19,6 +19,7 @@ from typing import Any
 from botocore import handlers
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters.direct import DirectClient
 from chalicelib.telemetry import function_at_work
 from local.stack.ministack import REGION, ROOT
 from local.stack.resources import Resources
@@ -200,16 +201,27 @@ class Guard:
 
     def listen(self) -> None:
         """Judge the calls of this process. Must come before the app makes its clients."""
-        handlers.BUILTIN_HANDLERS.append(("before-parameter-build", self._judge))
+        handlers.BUILTIN_HANDLERS.append(("before-parameter-build", self._judge_built))
+        called = DirectClient.call
 
-    def _judge(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        def judged(client: DirectClient, operation: str, arguments: Mapping[str, Any]) -> Any:
+            self._judge(client.service, operation, arguments)
+            return called(client, operation, arguments)
+
+        # These calls make no botocore client, and so none of its events.
+        DirectClient.call = judged  # type: ignore[method-assign, assignment]
+
+    def _judge_built(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self._judge(model.service_model.service_name, model.name, params)
+
+    def _judge(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
         function = function_at_work()
         if function is None:
             return  # the local stack itself, or a test
-        for need in needs_of(model.service_model.service_name, model.name, params):
+        for need in needs_of(service, operation, params):
             if not self._rules[function].allows(need):
                 message = f"{function} has no right to {need.action} on {need.resource}"
-                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, model.name)
+                raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, operation)
             self._note(function, need)
 
     def _note(self, function: str, need: Need) -> None:

@@ -152,3 +152,10 @@ def test_the_trail_names_who_exported_and_erased(world: World) -> None:
     trail = world.call("GET", "/v1/ops/audit", by=world.operator(), query={"day": "2027-01-02"}).body["items"]
     assert [(item["act"], item["found"]) for item in trail] == [("export", 1), ("erase", 1)]
     assert HANNA["email"] not in str(trail)
+
+
+@pytest.mark.parametrize("call", ["export", "erase"])
+@pytest.mark.parametrize("body", [None, {}, {"email": None}])
+def test_nobody_named_is_a_wrong_field_however_the_body_says_nothing(world: World, call: str, body: Any) -> None:
+    reply = world.call("POST", f"/v1/ops/people/{call}", body, by=world.operator())
+    assert (reply.status, list(reply.wrong())) == (400, ["email"])

@@ -12,6 +12,7 @@ from botocore import handlers
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from chalicelib.adapters.direct import SERVICES, DirectClient
 from chalicelib.telemetry import invocation
 from local.stack.resources import Resources
 from local.stack.rights import Guard, Need, Policy, arn, needs_of, policies, table_arn, values_of
@@ -112,6 +113,7 @@ def test_a_call_without_a_right_is_refused_and_the_rest_is_written_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", list(handlers.BUILTIN_HANDLERS))
+    monkeypatch.setattr(DirectClient, "call", DirectClient.call)  # as it is now it will be again
     Guard(policies(VALUES), tmp_path / "rights").listen()
     sqs = boto3.Session("x", "x", region_name="us-east-1").client("sqs")
     url = sqs.create_queue(QueueName="guzo-emails")["QueueUrl"]  # nobody's function: not judged
@@ -120,5 +122,25 @@ def test_a_call_without_a_right_is_refused_and_the_rest_is_written_down(
             sqs.send_message(QueueUrl=url, MessageBody="x")
     with invocation("authorize"), pytest.raises(ClientError, match="authorize has no right to sqs:SendMessage on"):
         sqs.send_message(QueueUrl=url, MessageBody="x")
+    lines = (tmp_path / "rights").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["api", "sqs:SendMessage", arn("sqs", "guzo-emails")]]
+
+
+def test_a_call_that_no_botocore_client_makes_is_judged_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "BUILTIN_HANDLERS", list(handlers.BUILTIN_HANDLERS))
+    sent: list[str] = []
+    monkeypatch.setattr(DirectClient, "call", lambda _, operation, __: sent.append(operation))
+    Guard(policies(VALUES), tmp_path / "rights").listen()
+    http: Any = None
+    sqs = DirectClient(SERVICES["sqs"], http, endpoint="http://x", region="x", credentials=lambda: None, agent="x")
+    url = "http://x/000000000000/guzo-emails"
+    with invocation("api"):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    with invocation("authorize"), pytest.raises(ClientError, match="authorize has no right to sqs:SendMessage on"):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    sqs.receive_message(QueueUrl=url)  # nobody's function: not judged
+    assert sent == ["SendMessage", "ReceiveMessage"]
     lines = (tmp_path / "rights").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [["api", "sqs:SendMessage", arn("sqs", "guzo-emails")]]

@@ -202,7 +202,8 @@ def _tag(route: Route) -> str:
 def _parameters(route: Route) -> Iterator[Json]:
     for name in re.findall(r"{(\w+)}", route.path):
         said = {"description": IN_PATHS.get(name, ""), "example": examples.PARAMETERS.get(name, "")}
-        yield {"name": name, "in": "path", "required": True, "schema": TEXT} | said
+        # Without one it would be another path.
+        yield {"name": name, "in": "path", "required": True, "schema": TEXT | {"minLength": 1}} | said
     if route.query is not None:
         for parameter in schemas.query_parameters(route.query):
             if parameter["required"]:

@@ -106,7 +106,8 @@ def _size(request: Request) -> int:
 def _typed_body(request: Request, kind: type[msgspec.Struct]) -> msgspec.Struct:
     raw = raw_body(request)
     if not raw and not any(field.required for field in msgspec.structs.fields(kind)):
-        return kind()
+        # Fields that ask for one another are asked for here, too.
+        return read_body(b"{}", kind)
     content_type = request.headers.get("content-type", "").strip()
     if content_type and not _is_json(content_type):
         raise UnsupportedMediaType("Send JSON in UTF-8, as application/json.")
