@@ -17,12 +17,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import boto3
+import msgspec
 from chalice.app import Chalice
 from chalice.cli.factory import CLIFactory
 from chalice.config import Config
@@ -159,6 +160,7 @@ class Stack:
         post.listen()
         app = config.chalice_app
         isolate_threads(app)
+        prepare_records()
 
         gateways = sandboxes.create_blueprints(
             self.addresses, chapa_access=chapa, paystack_access=other, data=data, now=clock.now
@@ -223,6 +225,21 @@ class Stack:
         ours.addHandler(handler)
         ours.propagate = False
         self._undo.callback(ours.removeHandler, handler)
+
+
+def prepare_records() -> None:
+    """Let msgspec look at every record once, in this thread.
+
+    It looks at a record when it first reads one, and crashes where two threads do so at once: a function of AWS's has
+    one request at a time, this stack has many.
+    """
+    waiting = list(msgspec.Struct.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        # A generic one, or one with a type that is only there for checkers, is no request's.
+        with suppress(TypeError, NameError):
+            msgspec.json.Decoder(kind)
 
 
 def table_prefix(api_port: int) -> str:

@@ -75,6 +75,7 @@ def test_they_work_as_they_stand(client: ScenarioClient) -> None:
     assert [made["booking_id"] for made in reader.execute("list_bookings_by_day", operator)["items"]] == [
         booking["booking_id"]
     ]
+    client.wait_until_idle()
     assert reader.execute("read_report", operator)["items"]
     assert reader.execute("cancel_booking", guest)["status"] == "cancelled"
 
