@@ -128,6 +128,7 @@ PERSONAL: Mapping[str, Treatment] = {
     "Access.by": _STAFF,
     "Access.by_name": _STAFF,
     "Access.subject": _TRAIL,
+    "Access.note": Treatment("staff", "forgotten", "why a dead letter was dropped or sent back: with its line"),
     # Attributes of items, for keys and indexes
     "BookingItem.guest_id": _ACCOUNT,
     "BookingItem.email_key": _FOUND,

@@ -326,10 +326,10 @@ def cancelled_or_not_there_yet(harness: Harness, outcomes: list[object]) -> None
 
 def one_night_back(harness: Harness, outcomes: list[object]) -> None:
     """Whoever came first gave it back; the other one is told that it is under way, or that it was done."""
-    made = [done for done in outcomes if isinstance(done, tuple)]
-    assert len(made) == 1
+    # Each may come again under its own key: then it is answered as before.
+    [made] = {done[0].refund_id for done in outcomes if isinstance(done, tuple)}
     [known] = harness.stored_booking(FIRST).refunds
-    assert (known.refund_id, known.amount.minor) == (made[0][0].refund_id, 245000)
+    assert (known.refund_id, known.amount.minor) == (made, 245000)
     assert [amount.minor for _, amount, _ in harness.ports.gateway.refunds] == [245000]
 
 

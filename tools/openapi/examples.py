@@ -64,6 +64,7 @@ PARAMETERS: Mapping[str, str] = {
     "tx_ref": TX_REF,
     "refund_id": f"{TX_REF}-R1",
     "dispute_id": f"{TX_REF}-D1",
+    "proposal_id": f"{BOOKING_ID}-P1",
     "entry_id": "1",
     "message_id": "6f9e5c1a-2b7d-4e0f-9a31-5d8c7b6a4e20",
     "item_id": f"email.{BOOKING_ID}.1",
