@@ -10,9 +10,9 @@ import sys
 from functools import partial
 from typing import Any
 
-from chalicelib.api.routes.people import ErasePerson, ErasureOut, ExportPerson, HeldOut, MatterOut
+from chalicelib.api.routes.people import ErasePerson, ErasureOut, ExportPerson, HeldOut, ObstacleOut
 from chalicelib.domain.errors import DataStillNeeded, InvalidRequest
-from chalicelib.domain.matters import Matter
+from chalicelib.domain.obstacles import Obstacle
 from chalicelib.services.operators.exporting import export
 from chalicelib.services.operators.people import erase, person_of
 from ops.acting import read
@@ -51,7 +51,7 @@ def erase_person(desk: Desk, asked: argparse.Namespace) -> int:
             )
         except DataStillNeeded as needed:
             for matter in needed.matters:
-                desk.tell(MatterOut.of(matter), _matter(matter))
+                desk.tell(ObstacleOut.of(matter), _matter(matter))
             desk.say(f"{needed.detail} ({needed.code})")
             return REFUSED
         shape = ErasureOut.of(report)
@@ -77,7 +77,7 @@ def _named(desk: Desk) -> dict[str, str]:
     return {"email" if "@" in text else "phone": text}
 
 
-def _matter(matter: Matter) -> str:
+def _matter(matter: Obstacle) -> str:
     until = f"  until {matter.until:%Y-%m-%d %H:%M} UTC" if matter.until else ""
     return f"{matter.kind:16}  {matter.subject}{until}"
 

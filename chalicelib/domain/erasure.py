@@ -18,7 +18,7 @@ from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.matters import Matter
+from chalicelib.domain.obstacles import Obstacle
 from chalicelib.domain.proposal import CancelAct, Proposal, RefundAct
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
@@ -77,7 +77,7 @@ class Erasure(Record, frozen=True, kw_only=True):
     hosts: tuple[PersonId, ...] = ()
     position: str = ""
     erased: int = 0
-    left: tuple[Matter, ...] = ()
+    left: tuple[Obstacle, ...] = ()
     version: int = 0
 
 
@@ -91,37 +91,37 @@ def erasure_of_task(task_id: str) -> str | None:
     return task_id.removeprefix(_PREFIX) if task_id.startswith(_PREFIX) else None
 
 
-def under_way(booking: Booking, *, now: datetime) -> tuple[Matter, ...]:
+def under_way(booking: Booking, *, now: datetime) -> tuple[Obstacle, ...]:
     """What of a booking still needs its guest. Nothing: its contact may be erased."""
     matters = [*_of_stay(booking, now=now)]
     for payment in booking.payments:
         matters += _of_payment(payment, is_held=booking.status == "pending_payment")
     matters += (
-        Matter(kind="proposal", subject=each.proposal_id, until=each.expires_at)
+        Obstacle(kind="proposal", subject=each.proposal_id, until=each.expires_at)
         for each in booking.proposals
         if each.is_open(now)
     )
     return tuple(matters)
 
 
-def _of_stay(booking: Booking, *, now: datetime) -> Iterator[Matter]:
+def _of_stay(booking: Booking, *, now: datetime) -> Iterator[Obstacle]:
     if booking.status == "pending_payment":
-        yield Matter(kind="unpaid_hold", subject=booking.booking_id, until=booking.hold_expires_at)
+        yield Obstacle(kind="unpaid_hold", subject=booking.booking_id, until=booking.hold_expires_at)
     if booking.status == "confirmed" and now < booking.check_out_at:
-        yield Matter(kind="stay", subject=booking.booking_id, until=booking.check_out_at)
+        yield Obstacle(kind="stay", subject=booking.booking_id, until=booking.check_out_at)
 
 
-def _of_payment(payment: Payment, *, is_held: bool) -> Iterator[Matter]:
+def _of_payment(payment: Payment, *, is_held: bool) -> Iterator[Obstacle]:
     if payment.status == "review":
-        yield Matter(kind="payment_review", subject=payment.tx_ref)
+        yield Obstacle(kind="payment_review", subject=payment.tx_ref)
     elif payment.schedule.next_verify_at is not None and not is_held:
-        yield Matter(kind="payment", subject=payment.tx_ref, until=payment.created_at + WATCHED_FOR)
+        yield Obstacle(kind="payment", subject=payment.tx_ref, until=payment.created_at + WATCHED_FOR)
     if payment.has_open_reversal:
-        yield Matter(kind="payment_reversed", subject=payment.tx_ref)
+        yield Obstacle(kind="payment_reversed", subject=payment.tx_ref)
     yield from (
-        Matter(kind="refund", subject=refund.refund_id) for refund in payment.refunds if refund.status != "refunded"
+        Obstacle(kind="refund", subject=refund.refund_id) for refund in payment.refunds if refund.status != "refunded"
     )
-    yield from (Matter(kind="dispute", subject=each.dispute_id) for each in payment.disputes if each.is_undecided)
+    yield from (Obstacle(kind="dispute", subject=each.dispute_id) for each in payment.disputes if each.is_undecided)
 
 
 def erase_guest(booking: Booking, *, actor: Actor, why: str, now: datetime) -> Booking:

@@ -80,8 +80,8 @@ from chalicelib.domain.record import Record
 
 if TYPE_CHECKING:
     from chalicelib.domain.ids import BookingId
-    from chalicelib.domain.matters import Matter
     from chalicelib.domain.money import Money
+    from chalicelib.domain.obstacles import Obstacle
 
 
 class FieldError(Record, frozen=True):
@@ -254,7 +254,7 @@ class DataStillNeeded(Conflict):
 
     code = "data_still_needed"
 
-    def __init__(self, matters: tuple[Matter, ...]) -> None:
+    def __init__(self, matters: tuple[Obstacle, ...]) -> None:
         super().__init__("Something is under way that needs this person's data.")
         self.matters = matters
 

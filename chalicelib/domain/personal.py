@@ -156,7 +156,7 @@ OF_NOBODY: frozenset[str] = frozenset(
         "ResolveRefundAct.refund_id", "ResolvePaymentAct.tx_ref",
         "OutboxEntry.entry_id", "OutboxEntry.about", "Event.subject", "Listing.listing_id",
         "OpenHold.booking_id", "Lapse.booking_id", "AccountAct.request_id", "Verification.tx_ref",
-        "Closing.listing_id", "Closing.position", "Erasure.request_id", "Erasure.position", "Matter.subject",
+        "Closing.listing_id", "Closing.position", "Erasure.request_id", "Erasure.position", "Obstacle.subject",
         "Expiry.position", "Expiry.waiting", "Suppression.booking_id", "Suppression.entry_id", "Review.booking_id",
         "LedgerLine.line_id", "LedgerLine.booking_id", "LedgerLine.tx_ref", "LedgerLine.listing_id",
         "LedgerLine.refund_id", "Access.request_id", "Settlement.settlement_id", "Match.tx_ref", "Match.booking_id",

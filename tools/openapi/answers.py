@@ -132,7 +132,7 @@ SCHEMAS: Mapping[str, Json] = {
             },
             "matters": {
                 "type": "array",
-                "items": {"$ref": "#/components/schemas/Matter"},
+                "items": {"$ref": "#/components/schemas/Obstacle"},
                 "description": "With `data_still_needed`: what is under way of the person.",
             },
         },

@@ -14,7 +14,7 @@ from chalicelib.domain.errors import (
     Refusal,
     SecondPersonNeeded,
 )
-from chalicelib.domain.matters import Matter, MatterKind
+from chalicelib.domain.obstacles import Obstacle, ObstacleKind
 from chalicelib.domain.record import Record
 
 
@@ -111,12 +111,12 @@ class WrongField(TypedDict):
 class MatterDocument(TypedDict):
     """One thing that is under way: what, its id, and until when, where that is known."""
 
-    kind: MatterKind
+    kind: ObstacleKind
     subject: str
     until: str | None
 
 
-def _matter(matter: Matter) -> MatterDocument:
+def _matter(matter: Obstacle) -> MatterDocument:
     return {"kind": matter.kind, "subject": matter.subject, "until": instant(matter.until) if matter.until else None}
 
 

@@ -23,7 +23,7 @@ from chalicelib.api.routes.find import AccessOut
 from chalicelib.domain.booking import Booking, Cause, Event
 from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.matters import Matter, MatterKind
+from chalicelib.domain.obstacles import Obstacle, ObstacleKind
 from chalicelib.domain.suppression import Outcome as MailOutcome
 from chalicelib.domain.suppression import Suppression
 from chalicelib.services.disputes import Disputed
@@ -177,17 +177,17 @@ class HeldOut(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
-class MatterOut(msgspec.Struct, frozen=True):
+class ObstacleOut(msgspec.Struct, frozen=True):
     """One thing that is under way, and needs the person's data."""
 
-    kind: MatterKind
+    kind: ObstacleKind
     subject: str
     """Its id: a booking's, a payment's, a refund's, a dispute's or a listing's; of a balance, its currency."""
     until: Instant | None
     """Until when, where that is known."""
 
     @classmethod
-    def of(cls, matter: Matter) -> MatterOut:
+    def of(cls, matter: Obstacle) -> ObstacleOut:
         return cls(matter.kind, matter.subject, instant(matter.until) if matter.until else None)
 
 
@@ -201,7 +201,7 @@ class ErasureOut(msgspec.Struct, frozen=True):
     """How many host's profiles did."""
     erased: int
     """Of how many bookings the contact is gone."""
-    left: tuple[MatterOut, ...]
+    left: tuple[ObstacleOut, ...]
     """What was under way when its turn came: ask for the erasure again once it is over."""
     begun_at: Instant | None
     """When it was asked for; null of a preview."""
@@ -217,7 +217,7 @@ class ErasureOut(msgspec.Struct, frozen=True):
             bookings=report.bookings,
             hosts=report.hosts,
             erased=made.erased if made else 0,
-            left=tuple(map(MatterOut.of, made.left)) if made else (),
+            left=tuple(map(ObstacleOut.of, made.left)) if made else (),
             begun_at=instant(made.begun_at) if made else None,
             finished_at=finished,
         )

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Busy, DataStillNeeded
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import day_of
 from chalicelib.domain.listing import Listing
-from chalicelib.domain.matters import Matter
+from chalicelib.domain.obstacles import Obstacle
 from chalicelib.domain.record import Record
 from chalicelib.domain.search_terms import email_form, host_key, keyed, payer_key, query_key
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
@@ -138,31 +138,31 @@ def _found(ports: Ports, person: Person) -> _Found:
     return _Found(tuple(bookings), orphans, ports.hosts.find(person.part, person.host_key))
 
 
-def _matters(ports: Ports, principal: Principal | None, found: _Found) -> Iterator[Matter]:
+def _matters(ports: Ports, principal: Principal | None, found: _Found) -> Iterator[Obstacle]:
     """What is under way of the person, as a guest, as a payer and as a host."""
     now = ports.clock.now()
     for booking in found.bookings:
         yield from under_way(booking, now=now)
     for orphan in found.orphans:
         if orphan.waits:
-            yield Matter(kind="orphan", subject=orphan.tx_ref)
+            yield Obstacle(kind="orphan", subject=orphan.tx_ref)
     for host_id in found.hosts:
         yield from _matters_of_host(ports, principal, host_id, now=now)
 
 
 def _matters_of_host(
     ports: Ports, principal: Principal | None, host_id: PersonId, *, now: datetime
-) -> Iterator[Matter]:
+) -> Iterator[Obstacle]:
     for listing in _listings(ports, host_id):
         if listing.status == "open":
-            yield Matter(kind="open_listing", subject=listing.listing_id)
+            yield Obstacle(kind="open_listing", subject=listing.listing_id)
         for booking in _lately(ports, listing):
             if booking.holds_nights and now < booking.check_out_at:
-                yield Matter(kind="hosted_stay", subject=booking.booking_id, until=booking.check_out_at)
+                yield Obstacle(kind="hosted_stay", subject=booking.booking_id, until=booking.check_out_at)
     month = day_of(now, ports.rules.time_zone).replace(day=1)
     for statement in payouts.statements_of(ports, principal, host_id, month):
         if statement.balance.minor:
-            yield Matter(kind="balance", subject=statement.balance.currency)
+            yield Obstacle(kind="balance", subject=statement.balance.currency)
 
 
 def _listings(ports: Ports, host_id: PersonId) -> Iterator[Listing]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from chalicelib.domain.record import Record
 
-MatterKind = Literal[
+ObstacleKind = Literal[
     "unpaid_hold",
     "stay",
     "payment",
@@ -28,11 +28,11 @@ second person; money waits that has no booking (`orphan`). Of a host: an `open_l
 that is not over, or a `balance` that is not settled."""
 
 
-class Matter(Record, frozen=True, kw_only=True):
+class Obstacle(Record, frozen=True, kw_only=True):
     """One thing that is under way. ``subject`` is its id: a booking's, a payment's, a refund's, a dispute's, a
     listing's, or a currency. ``until`` is when it is over by itself, where that is known.
     """
 
-    kind: MatterKind
+    kind: ObstacleKind
     subject: str
     until: datetime | None = None
