@@ -12,8 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
-HANDED_OVER_EVERY = 10.0
-"""Seconds: less than a guest needs from her link to her payment, which one process may count both."""
+from chalicelib.domain.timing import COUNTS_KEPT_EVERY
 
 
 class Counters:
@@ -30,10 +29,10 @@ class Counters:
             self._counts[name] += 1
 
     def take(self) -> dict[str, int]:
-        """All that was counted since, to be stored; nothing sooner than ``HANDED_OVER_EVERY`` after the last time."""
+        """All that was counted since, to be stored; nothing sooner than ``COUNTS_KEPT_EVERY`` after the last time."""
         with self._lock:
             now = time.monotonic()
-            rests = self._taken_at is not None and now - self._taken_at < HANDED_OVER_EVERY
+            rests = self._taken_at is not None and now - self._taken_at < COUNTS_KEPT_EVERY.total_seconds()
             if rests or not self._counts:
                 return {}
             taken, self._counts, self._taken_at = dict(self._counts), Counter(), now

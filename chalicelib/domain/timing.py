@@ -432,3 +432,7 @@ REFUNDED_FOR = (timedelta(hours=1), *(timedelta(days=days) for days in (1, 3, 7,
 
 LATER_THAN_ANYTHING_DUE = timedelta(days=1000)
 """A booking waits at most for the end of a stay, 630 days from today."""
+
+COUNTS_KEPT_EVERY = timedelta(seconds=10)
+"""How often a process stores its counts: sooner than a guest comes from her link to her payment, which it may count
+both."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib import __version__, events, telemetry
@@ -16,7 +18,7 @@ from tests.api.harness import World, answers
 @pytest.fixture(autouse=True)
 def own_counters(monkeypatch: pytest.MonkeyPatch) -> Counters:
     """Counters that hand over whatever there is, and nothing of other tests."""
-    monkeypatch.setattr("chalicelib.counters.HANDED_OVER_EVERY", 0.0)
+    monkeypatch.setattr("chalicelib.counters.COUNTS_KEPT_EVERY", timedelta())
     own = Counters()
     for module in (client, telemetry, counting):
         monkeypatch.setattr(module, "counters", own)
