@@ -1,7 +1,7 @@
 """Money that goes back: owed first, then claimed by the one who posts it, then looked up until it is done.
 
-A refund that cannot be started, or that the gateway has not reported on for longer than refunds take there, is put
-before a person; from then on nothing posts it until that person says so.
+A refund that cannot be started, that the gateway has not reported on for longer than refunds take there, or that it has
+called under way for a month, is put before a person; from then on nothing posts it until that person says so.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import (
     REFUND_ACTION_PATIENCE,
+    REFUND_MOVING_PATIENCE,
     REFUND_POLL_EARLY,
     REFUND_POLL_LATE,
     REFUND_POLL_MIN,
@@ -303,19 +304,22 @@ def record_lookup(
     """The look-up brought no end: look again, hourly at first.
 
     A person is asked once the gateway has reported no progress for ``business_days``, in which it promises a refund;
-    sooner where the refund waits for an action at the gateway.
+    sooner where the refund waits for an action at the gateway; and whatever the gateway reports, REFUND_MOVING_PATIENCE
+    after it was posted.
     """
     refund = get_refund(booking, refund_id)
+    requested = (event.at for event in reversed(booking.history) if _is_request(event, refund_id))
+    started = next(requested, refund.created_at)
     answered_at = now if outlook == "moving" else refund.answered_at or refund.updated_at
     if outlook == "waiting":
         deadline, detail = answered_at + REFUND_ACTION_PATIENCE, "it waits for an action at the gateway"
     else:
         deadline = business_days_later(answered_at, business_days)
         detail = f"no word for {business_days} business days"
+    if (bound := started + REFUND_MOVING_PATIENCE) <= deadline:
+        deadline, detail = bound, f"the gateway has called it under way for {REFUND_MOVING_PATIENCE.days} days"
     if now >= deadline:
         return put_before_person(booking, refund_id, actor=actor, now=now, detail=detail)
-    requested = (event.at for event in reversed(booking.history) if _is_request(event, refund_id))
-    started = next(requested, refund.created_at)
     pause = REFUND_POLL_EARLY if now - started < REFUND_POLL_LATE else REFUND_POLL_LATE
     again = min(now + pause, deadline)
     due_at = max(again, now + REFUND_POLL_MIN)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Actor, Booking, Event, Refund, get_refund
 from chalicelib.domain.errors import RefundExceedsPayment
 from chalicelib.domain.ids import RefundId
@@ -28,6 +29,7 @@ from chalicelib.domain.schedule import back_off
 from chalicelib.domain.timing import (
     OUTBOX_MESSAGE,
     REFUND_ACTION_PATIENCE,
+    REFUND_MOVING_PATIENCE,
     REFUND_POLL_EARLY,
     REFUND_POLL_LATE,
     REFUND_START_PATIENCE,
@@ -350,6 +352,33 @@ def test_a_refund_that_waits_for_an_action_is_put_before_a_person_sooner() -> No
     waiting = lookup(claimed(), "waiting", now=NOW + 24 * HOUR)
     assert get_refund(waiting, R1).status == "attention"
     assert waiting.history[-1].detail == "it waits for an action at the gateway"
+
+
+def heard_of(*, until: datetime) -> Booking:
+    """A refund that the gateway called under way at each look-up."""
+    booking, now = claimed(), NOW
+    while (due_at := get_refund(booking, R1).due_at) is not None and due_at <= until:
+        now = due_at
+        booking = lookup(booking, "moving", now=now)
+    return booking
+
+
+def test_a_refund_that_is_under_way_for_ever_is_put_before_a_person() -> None:
+    end = NOW + REFUND_MOVING_PATIENCE
+    before = heard_of(until=end - MS)
+    assert (get_refund(before, R1).status, get_refund(before, R1).due_at) == ("requested", end)
+    stuck = heard_of(until=end)
+    refund = get_refund(stuck, R1)
+    assert (refund.status, refund.due_at, attention(stuck)) == ("attention", None, "refund")
+    assert refund.may_be_executed, "the gateway says so"
+    assert stuck.history[-1].detail == "the gateway has called it under way for 30 days"
+
+
+def test_the_days_under_way_count_from_the_latest_request() -> None:
+    later = NOW + REFUND_MOVING_PATIENCE - HOUR
+    booking = requeue_rejected(claimed(), R1, actor=Actor("sweep"), now=NOW, jitter=0, detail="")
+    again = claim(booking, R1, owner="worker", actor=Actor("sweep"), now=later)
+    assert get_refund(lookup(again, "moving", now=later + HOUR), R1).status == "requested"
 
 
 @pytest.mark.parametrize(("outlook", "end"), [("silent", NOW + 96 * HOUR), ("waiting", NOW + 24 * HOUR)])

@@ -49,6 +49,7 @@ from chalicelib.domain.timing import (
     PUBLIC_LAST_WAIT,
     QUEUE_VISIBILITY,
     REFUND_ACTION_PATIENCE,
+    REFUND_MOVING_PATIENCE,
     REFUND_POLL_EARLY,
     REFUND_POLL_LATE,
     REFUND_POLL_MIN,
@@ -73,6 +74,7 @@ from chalicelib.domain.timing import (
     WATCHED_FOR,
     WEBHOOK_GATEWAY_BUDGET,
 )
+from chalicelib.gateways import GATEWAYS
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,6 +137,8 @@ def test_ordered(name: str, durations: tuple[timedelta, ...]) -> None:
         ("a never opened reference is known as such before nobody looks", HOLD_MAX + UNKNOWN_FOR_GOOD, WATCHED_FOR),
         ("nights in grace go while their payment is watched", HOLD_MAX + OUTAGE_GRACE, WATCHED_FOR),
         ("a refund that cannot be started is tried many times", 20 * BACK_OFF_MAX, REFUND_START_PATIENCE),
+        ("a refund that moves has twice the time of the slowest gateway's promise, weekends included",
+         2 * timedelta(days=max(row.refund_business_days for row in GATEWAYS.values()) * 7 / 5), REFUND_MOVING_PATIENCE),
         ("a refund that waits for an action is looked up more than once", 2 * REFUND_POLL_LATE, REFUND_ACTION_PATIENCE),
     ],
 )  # fmt: skip

@@ -27,6 +27,8 @@ from tests.simulation.scheduler import HOUR, MINUTE, SECOND, Scheduler
 
 SIGNED = {"x-chapa-signature": "signed by Chapa"}
 LINK_LIVES = 60 * MINUTE
+STALLS = 0.05
+"""The share of refunds that the gateway calls under way for ever."""
 
 Status = Literal["pending", "paid", "failed", "refunded", "reversed"]
 PaidAs = Literal["as asked", "less", "more", "another currency", "another mode", "another reference"]
@@ -187,7 +189,10 @@ class SimGateway:
             charge.turn("reversed", self.scheduler.ms)
             self._schedule_webhook(charge, "refund.pending", Random(f"{refund_id} pending"))
         after = int(self.quirks.refund_hours * HOUR * (0.5 + self._chance().random()))
-        self.scheduler.at(self.scheduler.ms + after, lambda: self._finish(charge, refund_made))
+        if Random(f"{refund_id} stalls").random() < STALLS:
+            covered("money", "a refund is under way for ever")
+        else:
+            self.scheduler.at(self.scheduler.ms + after, lambda: self._finish(charge, refund_made))
         return RefundAnswer("processing", name)
 
     def refund_status(self, provider_refund_id: str) -> RefundAnswer:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from chalicelib.domain import accounts, checkout, errors, lifecycle, verification
+from chalicelib.domain import accounts, checkout, errors, lifecycle, refunds, verification
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import booking as payment
 from chalicelib.domain.booking import Booking, get_payment, get_refund
@@ -234,6 +234,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _swap("a refund is posted without a claim", refund, "_start", _posts_first),
     _swap("a refund without an answer is posted again", refund, "_look_up", _blind),
     _swap("a reversed payment ends its refunds", verification, "_has_its_own_status", lambda _: lambda _refund: False),
+    _swap("a refund is under way for ever", refunds, "REFUND_MOVING_PATIENCE", lambda _: timedelta(days=1000)),
     _swap("every trouble is taken for certain", errors.GatewayError, "__init__", _certain),
     _swap("a payment is looked at once", (checkout, lifecycle, verification), "next_verification", _looks_once),
     _swap("due_at is late", (lifecycle, store, saving), "due_at", _later),

@@ -16,8 +16,8 @@ from tests.simulation.plan import Action, draw_actions, draw_settings
 from tests.simulation.scheduler import DAY, Violation
 from tests.simulation.world import World
 
-QUIET = 7 * DAY
-"""So long after the last action all must rest: payments are watched for 72 hours, refunds for three business days."""
+QUIET = 31 * DAY
+"""So long after the last action all must rest: payments are watched for 72 hours, refunds for 30 days at most."""
 BATCH = 25
 
 
@@ -80,7 +80,7 @@ def _live(world: World, actions: Iterable[Action]) -> None:
 
 
 def _rest(world: World) -> None:
-    """Nothing goes wrong any more: the clock runs until everything rests, or 80 hours passed."""
+    """Nothing goes wrong any more: the clock runs until everything rests, or QUIET has passed."""
     world.calm = world.gateway.calm = True
     world.faults.level = 0.0
     world.store.unreadable.clear()
