@@ -178,7 +178,12 @@ class DynamoBench:
 
     def items(self) -> list[dict[str, Any]]:
         """Every raw item of all tables."""
-        return [item for table in (BOOKINGS, LISTINGS, LEDGER) for item in self.admin.scan(TableName=table)["Items"]]
+        return [item for _, item in self.items_by_table()]
+
+    def items_by_table(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every raw item, with its table's name."""
+        names = (BOOKINGS, LISTINGS, LEDGER)
+        return [(table, item) for table in names for item in self.admin.scan(TableName=table)["Items"]]
 
     def failures(self, booking_id: BookingId) -> int | None:
         item = self.item(booking_id)

@@ -149,7 +149,7 @@ def left_in(value: Any) -> set[str]:
 BOOKINGS = {
     name: booking
     for name, booking in golden.bookings().items()
-    if not erasure.under_way(booking, now=booking.check_out_at)
+    if booking.contact_erased_at is None and not erasure.under_way(booking, now=booking.check_out_at)
 }
 
 

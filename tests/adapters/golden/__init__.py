@@ -10,19 +10,24 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.dynamodb.bookings import _booking_item
 from chalicelib.adapters.dynamodb.records import FORM, inflate
-from chalicelib.domain import checkout, refunds
+from chalicelib.domain import checkout, disputes, refunds
 from chalicelib.domain.booking import Actor, Booking, Lease, OpeningProblem
 from chalicelib.domain.cancellation import cancel
+from chalicelib.domain.ending import end_stay
+from chalicelib.domain.erasure import ON_REQUEST, erase_guest
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.ids import PersonId
+from chalicelib.domain.four_eyes import propose
+from chalicelib.domain.notes import add_note
+from chalicelib.domain.proposal import Act, CancelAct, EndStayAct, RefundAct, ResolvePaymentAct, ResolveRefundAct
 from chalicelib.domain.review import Review, rated
 from chalicelib.services.ports import Acknowledgement
+from tests.adapters.golden.kinds import KINDS, STAFF
 from tests.builders import (
     NOW,
     a_booking,
@@ -44,6 +49,15 @@ ORPHAN = "GZ00000000000000-1"
 LATER = NOW + timedelta(minutes=3)
 OPERATOR = Actor("operator", "operator-sara", "sara@guzo.example.et")
 HOST = Actor("host", "host-abebe", "abebe.kebede@gmail.com")
+TX_REF = a_booking().payments[0].tx_ref
+PROPOSED: tuple[Act, ...] = (
+    RefundAct(TX_REF, "a pity", 1_000, cancel_booking=False, key="0123456789abcdef"),
+    ResolveRefundAct(f"{TX_REF}-R1", "post_again", "Support asked us to."),
+    ResolvePaymentAct(TX_REF, "accept", "As agreed."),
+    CancelAct("The roof leaks."),
+    EndStayAct("left_early", date(2027, 1, 15), 1_000, "She left."),
+)
+"""One of each act that may wait for a second person."""
 
 Item = dict[str, Any]
 
@@ -99,7 +113,25 @@ def bookings() -> Mapping[str, Booking]:
     refund_id = back.payments[0].refunds[0].refund_id
     asked = refunds.claim(back, refund_id, owner="0123456789abcdef", actor=Actor("sweep"), now=LATER)
     taken = refunds.record_accepted(asked, refund_id, provider_refund_id="RF1", actor=Actor("sweep"), now=LATER)
+    disputed = disputes.open_dispute(
+        sent, tx_ref, amount=None, reason="chargeback", due_at=LATER, note="E-mail.", actor=OPERATOR, now=LATER
+    )
+    in_attention = refunds.put_before_person(
+        taken, refund_id, actor=Actor("sweep"), now=LATER, detail="no word for a day"
+    )
+    proposed = in_attention
+    for act in PROPOSED:
+        proposed = propose(proposed, act, amount=sent.total, actor=OPERATOR, request_id="req-1", now=LATER)
+    ended = end_stay(
+        sent, as_="no_show", last_night=None, refund=245_000, note="Nobody came.", actor=HOST, now=sent.check_in_at
+    )
+    over = sent.check_out_at + timedelta(days=30)
     return {
+        "booking_disputed": disputed,
+        "booking_with_proposals": proposed,
+        "booking_ended": ended,
+        "booking_with_a_note": add_note(sent, "She called.", actor=OPERATOR, now=LATER),
+        "booking_erased": erase_guest(sent, actor=OPERATOR, why=ON_REQUEST, now=over),
         "booking_held": held,
         "booking_linked": opened(held),
         "booking_being_verified": replace(opened(held), verify_lease=Lease("0123456789abcdef", LATER)),
@@ -119,14 +151,12 @@ def bookings() -> Mapping[str, Booking]:
         "booking_refund_requested": asked,
         "booking_refund_processing": taken,
         "booking_refunded": refunds.record_refunded(taken, refund_id, actor=Actor("sweep"), now=LATER),
-        "booking_refund_in_attention": refunds.put_before_person(
-            taken, refund_id, actor=Actor("sweep"), now=LATER, detail="no word for a day"
-        ),
+        "booking_refund_in_attention": in_attention,
     }
 
 
 def present_form(bench: DynamoBench) -> Iterator[Golden]:
-    """One item of each kind that holds a record, as this release stores it."""
+    """One item of each stored kind, as this release stores it."""
     for name, booking in bookings().items():
         yield _golden(name, BOOKINGS, _booking_item(booking).to_dynamodb_dict())
     listing = a_listing(title="የሐይቅ ዳር ቤት")
@@ -135,15 +165,32 @@ def present_form(bench: DynamoBench) -> Iterator[Golden]:
     bench.listings.add_review(listing, rated(listing, review), review)
     bench.bookings.orphan(ORPHAN, verification_of(a_booking().payments[0], tx_ref=ORPHAN), NOW)
     yield _golden("orphan", BOOKINGS, bench.items()[0])
-    bench.bookings.acknowledge_orphan(ORPHAN, Acknowledgement(LATER, PersonId("operator-sara"), "Sent back."))
+    bench.bookings.acknowledge_orphan(ORPHAN, Acknowledgement(LATER, STAFF, "Sent back."))
     for item in bench.items():
         if "booking_id" in item:
             yield _golden("orphan_acknowledged", BOOKINGS, item)
         elif "record" in item:
             yield _golden(item["part"]["S"].partition("#")[0].lower(), LISTINGS, item)
+        else:
+            yield _golden("city", LISTINGS, item)
+    for kind in KINDS:
+        before = bench.items()
+        kind.store(bench)
+        table, item = next(
+            (table, item)
+            for table, item in bench.items_by_table()
+            if (kind.among or item not in before) and _key_of(item).startswith(kind.among)
+        )
+        yield _golden(kind.name, table, item)
+
+
+def _key_of(item: Item) -> str:
+    return str(next(item[name]["S"] for name in ("book", "booking_id", "listing_id") if name in item))
 
 
 def _golden(name: str, table: str, item: Item) -> Golden:
     told = as_text(item)
+    if "record" not in told:
+        return Golden(FORM, name, table, told)
     text = inflate(base64.b64decode(told["record"]["B"]), form=FORM, name=name)
     return Golden(FORM, name, table, told, json.loads(text))
