@@ -128,8 +128,8 @@ REFUND_ACTION_PATIENCE = timedelta(hours=24)
 """How long a refund may wait for an action at the gateway, as for a bank account, before a person is asked."""
 
 REFUND_MOVING_PATIENCE = timedelta(days=30)
-"""How long a gateway may call a refund under way before a person is asked: twice the slowest gateway's promise, weekends
-and holidays included, and soon enough that the guest's bank can still trace it. A word that never changes is no progress."""
+"""How long a gateway may call a refund under way before a person is asked: twice the slowest gateway's promise,
+weekends included, and soon enough that the guest's bank can still trace it."""
 
 REFUND_POLL_EARLY = timedelta(hours=1)
 """The pause between two look-ups of a refund in its first hours, when most are done."""

@@ -78,6 +78,7 @@ from chalicelib.gateways import GATEWAYS
 
 ROOT = Path(__file__).parents[2]
 
+SLOWEST_REFUND = timedelta(days=7 / 5) * max(row.refund_business_days for row in GATEWAYS.values())
 GATEWAYS_OWN_TIME = timedelta(seconds=29)
 """API Gateway answers 504 after this long, whatever the function does."""
 
@@ -137,8 +138,8 @@ def test_ordered(name: str, durations: tuple[timedelta, ...]) -> None:
         ("a never opened reference is known as such before nobody looks", HOLD_MAX + UNKNOWN_FOR_GOOD, WATCHED_FOR),
         ("nights in grace go while their payment is watched", HOLD_MAX + OUTAGE_GRACE, WATCHED_FOR),
         ("a refund that cannot be started is tried many times", 20 * BACK_OFF_MAX, REFUND_START_PATIENCE),
-        ("a refund that moves has twice the time of the slowest gateway's promise, weekends included",
-         2 * timedelta(days=max(row.refund_business_days for row in GATEWAYS.values()) * 7 / 5), REFUND_MOVING_PATIENCE),
+        ("a refund that moves has twice the slowest gateway's promise, weekends included",
+         2 * SLOWEST_REFUND, REFUND_MOVING_PATIENCE),
         ("a refund that waits for an action is looked up more than once", 2 * REFUND_POLL_LATE, REFUND_ACTION_PATIENCE),
     ],
 )  # fmt: skip
