@@ -4,6 +4,9 @@
 STAGE ?= dev
 ARGS ?=
 
+# A process for each processor; one that is done takes from what another still has before it.
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
+
 VENV := .venv
 BIN := $(VENV)/bin
 EMULATOR := .venv-ministack
@@ -52,7 +55,7 @@ incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it 
 	@$(BIN)/python -m local.incidents.play $(ARGS)
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
-	@$(BIN)/python -m pytest -m "not races" $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) -m "not races" $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.stack.dynamodb_local fetch
@@ -74,14 +77,14 @@ check: $(DEV) ## Check format, lint, types and import arrows, and run the quick 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tools.openapi --check
-	@$(BIN)/python -m pytest -q --no-header $(wildcard tests/domain tests/services) $(ARGS)
+	@$(BIN)/python -m pytest -q --no-header $(SPREAD) $(wildcard tests/domain tests/services) $(ARGS)
 
 format: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches that none of them reaches
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
 
 benchmarks: $(DEV) $(MINISTACK) $(PEER_PACKAGES) ## Measure answers, units and throughput against peers; writes docs/performance.md
 	@$(BIN)/python -m local.stack.dynamodb_local fetch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
+import secrets
 import shutil
 import socket
 import subprocess
@@ -176,7 +176,7 @@ def free_port() -> int:
     It is none of those that the system hands out by itself, so that no connection takes it before its server does.
     """
     for _ in range(TRIES):
-        port = random.choice(PORTS)  # noqa: S311 - it need not be hard to guess
+        port = secrets.choice(PORTS)  # of the system's randomness: seeds of tests are alike in many processes
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

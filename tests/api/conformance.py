@@ -6,20 +6,24 @@ The document lets answers grow; here they may not: a field that it does not name
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.validators import validator_for
 
-from chalicelib.api.core.routing import Route
+from chalicelib.api.core.routing import ROUTES, Route
+from tools.openapi import answers
 from tools.openapi.document import document
 
 Json = dict[str, Any]
 
-SEEN: set[tuple[str, int]] = set()
-"""Every operation and status that was seen so far in this run."""
+Seen = tuple[str, int]
+"""An operation and a status of its answer."""
+
+SEEN: set[Seen] = set()
+"""In this process, so far."""
 
 
 @cache
@@ -87,3 +91,16 @@ def hold_to_the_document(route: Route, status: int, headers: Mapping[str, str], 
     assert media_type in response["content"], f"{media_type} is not documented for {status}"
     if media_type.endswith("json"):
         assert complaints(response["content"][media_type]["schema"], json.loads(text)) == []
+
+
+def missing(seen: Collection[Seen]) -> list[str]:
+    """The statuses that the document promises and that no answer had, a line each.
+
+    Others only API Gateway makes. Their form is that of its table, from which the local server answers, too.
+    """
+    ours = {
+        (route.name, status)
+        for route in ROUTES
+        for status in {outcome.status for outcome in route.outcomes} | answers.refusals(route).keys()
+    }
+    return [f"{name}: {status}" for name, status in sorted(ours - set(seen))]

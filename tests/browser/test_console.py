@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ from tests.e2e.conftest import Process, folder
 
 need_chromium()
 
+ADDIS_ABABA = ZoneInfo("Africa/Addis_Ababa")
 OPS, HOST = "Guzo for operators", "Guzo for hosts"
 
 
@@ -88,6 +90,13 @@ def stored(client: ScenarioClient, booking: Json) -> Json:
     operator = client.sign_in("operator-1", "operator")
     found: Json = client.call("GET", f"/v1/bookings/{booking['booking_id']}", expect=200, by=operator)
     return found
+
+
+def next_morning(visitor: Visitor, client: ScenarioClient) -> None:
+    """Move the clocks to six o'clock where the listings are, the browser's too."""
+    six = datetime.combine(client.today() + timedelta(days=1), time(6), ADDIS_ABABA)
+    client.advance(seconds=(six - client.now()).total_seconds())
+    visitor.page.clock.set_system_time(six)
 
 
 def test_the_day_and_the_search(desk: Visitor, client: ScenarioClient) -> None:
@@ -363,6 +372,7 @@ def test_every_page_in_both_languages_and_what_says_that_there_is_nothing(
 
 def test_a_host_sees_who_comes_and_changes_nights(visitors: Callable[..., Visitor], client: ScenarioClient) -> None:
     visitor = visitors()
+    next_morning(visitor, client)  # a stay that begins today can be cancelled until its guest may come
     host, guest = client.sign_in("host-console", "host"), client.sign_in("dawit")
     listing = client.publish(host)
     today = client.today()

@@ -19,11 +19,10 @@ import pytest
 
 from local.scenarios.client import ScenarioClient
 from local.stack.ministack import free_port
+from tests.e2e.used_rights import SEEN, Right
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 30.0
-USED_RIGHTS: set[tuple[str, str, str]] = set()
-"""Of every stack that has ended."""
 
 
 @dataclass
@@ -134,7 +133,7 @@ def client(stack: Process) -> Iterator[ScenarioClient]:
 
 def forget(process: Process) -> None:
     """Take away the files of a stack that has ended, and remember which rights its functions used."""
-    USED_RIGHTS.update(rights_used(process))
+    SEEN.update(rights_used(process))
     shutil.rmtree(folder(process), ignore_errors=True)
 
 
@@ -144,14 +143,9 @@ def folder(process: Process) -> Path:
     return ROOT / ".local" / ports
 
 
-def rights_used(process: Process) -> set[tuple[str, str, str]]:
+def rights_used(process: Process) -> set[Right]:
     """Function, action and resource of each right that a stack's functions used; its tables and queues named alike."""
     file = folder(process) / "rights"
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     port = process.api.rpartition(":")[2]
     return {tuple(json.loads(line)) for line in text.replace(f"guzo-{port}-", "guzo-").splitlines()}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back on the whole run comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
