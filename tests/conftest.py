@@ -57,6 +57,7 @@ def no_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(counting, "counters", sys.modules["chalicelib.counters"].Counters())
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Run named files in this process: another one would begin later than they end."""
     return 0 if all(".py" in argument for argument in config.args) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -29,8 +29,7 @@ def of_fields(kind: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in reversed(struct.__mro__):
         if part.__module__.startswith(f"{chalicelib.__name__}."):
-            (declared,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
-            for field, own in _with_strings(getattr(declared, "body", ())):
+            for field, own in _with_strings(_classes(part.__module__).get(part.__name__, ())):
                 if isinstance(field, ast.AnnAssign) and (said := _sentence(field.annotation, own)):
                     found[names[ast.unparse(field.target)]] = said
     return found
@@ -60,6 +59,13 @@ def _sentence(annotation: ast.expr, own: str) -> str:
         return own
     of_type, lists_words = _types()[named[0]]
     return f"{own}\n\n{of_type}" if own and lists_words else own or of_type
+
+
+@cache
+def _classes(module: str) -> Mapping[str, Sequence[ast.stmt]]:
+    """Return what stands in each class of a module, by the class's name."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
 
 
 @cache
