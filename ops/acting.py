@@ -57,15 +57,17 @@ def refund(desk: Desk, asked: argparse.Namespace) -> int:
         _, payment, _ = visible_payment(ports, desk.operator, asked.tx_ref, roles=("operator",))
         amount = minor(asked.amount, payment.amount.currency)
     body = read(NewRefund, reason=asked.reason, amount=amount, cancel_booking=asked.cancel_booking)
-    made, repeated = refunds.refund(
-        ports,
-        desk.operator,
-        asked.tx_ref,
-        amount=body.amount,
-        reason=body.reason,
-        key=asked.key or key_of(asked.tx_ref, asked.amount or "", asked.reason, f"{asked.cancel_booking}"),
-        cancel_booking=body.cancel_booking,
-    )
+    with desk.acting("refund", asked.tx_ref, note=body.reason):
+        made, repeated = refunds.refund(
+            ports,
+            desk.operator,
+            asked.tx_ref,
+            amount=body.amount,
+            reason=body.reason,
+            key=asked.key or key_of(asked.tx_ref, asked.amount or "", asked.reason, f"{asked.cancel_booking}"),
+            cancel_booking=body.cancel_booking,
+            request_id=desk.request_id,
+        )
     again = "  (it was asked for before: nothing is added)" if repeated else ""
     desk.tell(RefundOut.of(made), f"{made.refund_id}  {made.status}  {made.amount.formatted}  {made.reason}{again}")
     desk.end()
@@ -78,17 +80,29 @@ def resolve(desk: Desk, asked: argparse.Namespace) -> int:
     given = {"as": asked.resolution, "note": asked.note}
     if asked.resolution in PAYMENT_AS:
         decision = read(Resolution, **given)
-        booking, payment = lists.resolve_review(ports, desk.operator, subject, as_=decision.as_, note=decision.note)
+        with desk.acting("resolve_payment", subject, note=decision.note):
+            booking, payment = lists.resolve_review(
+                ports,
+                desk.operator,
+                subject,
+                as_=decision.as_,
+                note=decision.note,
+                request_id=desk.request_id,
+            )
         desk.tell(PaymentOut.of(booking, payment), f"{payment.tx_ref}  {payment.status}  booking {booking.status}")
     elif asked.resolution in get_args(ResolveAs):
         way = read(RefundResolution, **given)
-        done = refunds.resolve_refund(ports, desk.operator, subject, as_=way.as_, note=way.note)
+        with desk.acting("resolve_refund", subject, note=way.note):
+            done = refunds.resolve_refund(
+                ports, desk.operator, subject, as_=way.as_, note=way.note, request_id=desk.request_id
+            )
         desk.tell(RefundOut.of(done), f"{done.refund_id}  {done.status}  {done.amount.formatted}")
     else:
         end = read(CloseDispute, **given)
-        closed = disputes.close_dispute(
-            ports, desk.operator, subject, as_=end.as_, note=end.note, dry_run=not desk.acts
-        )
+        with desk.acting("close_dispute", subject, note=end.note):
+            closed = disputes.close_dispute(
+                ports, desk.operator, subject, as_=end.as_, note=end.note, dry_run=not desk.acts
+            )
         desk.tell(DisputeOut.of(closed), f"{closed.dispute.dispute_id}  {closed.dispute.status}")
     desk.end()
     return 0
@@ -104,7 +118,9 @@ def list_proposals(desk: Desk, _: argparse.Namespace) -> int:
 def decide(desk: Desk, asked: argparse.Namespace) -> int:
     """Approve, or reject, what another person proposed."""
     act = proposals.approve if asked.decision == "approve" else proposals.reject
-    _tell_proposal(desk, act(_stage(desk), desk.operator, asked.proposal_id, note=asked.note))
+    with desk.acting(asked.decision, asked.proposal_id, note=asked.note):
+        decided = act(_stage(desk), desk.operator, asked.proposal_id, note=asked.note)
+    _tell_proposal(desk, decided)
     desk.end()
     return 0
 
@@ -120,7 +136,8 @@ def _tell_proposal(desk: Desk, found: Proposed) -> None:
 def take_off(desk: Desk, asked: argparse.Namespace) -> int:
     """Take something off the attention list that a person has dealt with."""
     note = read(Acknowledge, note=asked.note).note
-    done = acknowledge(_stage(desk), desk.operator, asked.item_id, note=note)
+    with desk.acting("acknowledge", asked.item_id, note=note):
+        done = acknowledge(_stage(desk), desk.operator, asked.item_id, note=note)
     shape = AcknowledgedOut.of(done)
     desk.tell(shape, f"{done.item_id}  acknowledged {shape.acknowledged_at} by {shape.acknowledged_by}  {shape.note}")
     desk.end()
@@ -138,7 +155,8 @@ def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
     changes = read(ContactChange, **given).changes
     ports = _stage(desk)
     _note_view(desk, asked.booking_id)
-    booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes)
+    with desk.acting("correct_contact", asked.booking_id):
+        booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes)
     desk.tell(BookingOut.of(booking, "operator", now=ports.clock.now()), line_of(booking))
     desk.end()
     return 0
@@ -148,15 +166,16 @@ def resend(desk: Desk, asked: argparse.Namespace) -> int:
     """Send a letter again, to the address that its reader has today."""
     body = read(Resend, note=asked.note, lift=asked.lift)
     _note_view(desk, asked.booking_id)
-    done = messages.resend(
-        desk.ports,
-        desk.operator,
-        asked.booking_id,
-        asked.entry_id,
-        note=body.note or "",
-        lift=body.lift,
-        dry_run=not desk.acts,
-    )
+    with desk.acting("resend", asked.booking_id, note=body.note or ""):
+        done = messages.resend(
+            desk.ports,
+            desk.operator,
+            asked.booking_id,
+            asked.entry_id,
+            note=body.note or "",
+            lift=body.lift,
+            dry_run=not desk.acts,
+        )
     shape = MessageOut.of(done.booking, done.entry, done.host)
     desk.tell(shape, f"{shape.kind} to {shape.address}  {shape.status}")
     desk.end()
@@ -181,16 +200,17 @@ def limit_account(desk: Desk, asked: argparse.Namespace) -> int:
 
 
 def _acted_on_account(desk: Desk, sub: str, *, act: Act, note: str, caps: Caps | None = None) -> int:
-    state = accounts.act_on_account(
-        desk.ports,
-        desk.operator,
-        sub,
-        act=act,
-        note=note,
-        request_id=desk.request_id,
-        caps=caps,
-        dry_run=not desk.acts,
-    )
+    with desk.acting(act, sub, note=note):
+        state = accounts.act_on_account(
+            desk.ports,
+            desk.operator,
+            sub,
+            act=act,
+            note=note,
+            request_id=desk.request_id,
+            caps=caps,
+            dry_run=not desk.acts,
+        )
     _tell_account(desk, state)
     desk.end()
     return 0

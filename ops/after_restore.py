@@ -32,11 +32,13 @@ class RecoveredOut(msgspec.Struct, frozen=True):
 def recover(desk: Desk, asked: argparse.Namespace) -> int:
     """Look for what was lost; 1 where the gateways did not answer for all of it."""
     counted: Counter[str] = Counter()
-    for found in after_restore(desk.ports, desk.operator, asked.start, asked.end, dry_run=not desk.acts):
-        counted[found.outcome] += 1
-        shape = RecoveredOut(found.outcome, found.subject, found.booking_id or None, found.detail)
-        if desk.as_json or found.outcome != "verified":
-            desk.tell(shape, f"{found.outcome:<10} {found.subject}  {found.detail}")
+    with desk.acting("after_restore", f"{asked.start.date()}/{asked.end.date()}") as under_way:
+        for found in after_restore(desk.ports, desk.operator, asked.start, asked.end, dry_run=not desk.acts):
+            counted[found.outcome] += 1
+            shape = RecoveredOut(found.outcome, found.subject, found.booking_id or None, found.detail)
+            if desk.as_json or found.outcome != "verified":
+                desk.tell(shape, f"{found.outcome:<10} {found.subject}  {found.detail}")
+        under_way.found = counted.total()
     desk.say("  ".join(f"{number} {outcome}" for outcome, number in sorted(counted.items())) or "Nothing was found.")
     desk.end()
     return int(counted["unanswered"] + counted["incomplete"] > 0)

@@ -10,11 +10,8 @@ from chalicelib.api.answers.listings import ListingOut
 from chalicelib.api.routes.closings import CloseListing, ClosingOut
 from chalicelib.domain.errors import ListingNotFound
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.listing import Listing
-from chalicelib.services.access import Principal
 from chalicelib.services.operators import closing
-from chalicelib.services.ports import Ports
-from chalicelib.services.search import listing_of
+from chalicelib.services.rehearsal import rehearsed
 from ops.acting import read
 from ops.desk import Desk, every
 
@@ -47,27 +44,25 @@ def show_closing(desk: Desk, asked: argparse.Namespace) -> int:
 
 def reopen_listing(desk: Desk, asked: argparse.Namespace) -> int:
     """Open a listing again that an operator closed. What was cancelled stays so."""
-    opened = closing.reopen if desk.acts else _as_it_is
-    shape = ListingOut.of(opened(desk.ports, desk.operator, asked.listing_id))
+    with desk.acting("reopen_listing", asked.listing_id, note=asked.note):
+        ports = desk.ports if desk.acts else rehearsed(desk.ports)
+        shape = ListingOut.of(closing.reopen(ports, desk.operator, asked.listing_id, note=asked.note))
     desk.tell(shape, f"{shape.listing_id}  {shape.status}  {shape.title}")
     desk.end()
     return 0
 
 
-def _as_it_is(ports: Ports, _operator: Principal, listing_id: str) -> Listing:
-    return listing_of(ports, listing_id)
-
-
 def _close(desk: Desk, asked: argparse.Namespace, listing_id: str) -> None:
     body = read(CloseListing, cancel_bookings=asked.cancel_bookings, reason=asked.note, dry_run=not desk.acts)
-    report = closing.close(
-        desk.ports,
-        desk.operator,
-        listing_id,
-        cancel_bookings=body.cancel_bookings,
-        reason=body.reason,
-        dry_run=body.dry_run,
-    )
+    with desk.acting("close_listing", listing_id, note=body.reason):
+        report = closing.close(
+            desk.ports,
+            desk.operator,
+            listing_id,
+            cancel_bookings=body.cancel_bookings,
+            reason=body.reason,
+            dry_run=body.dry_run,
+        )
     _tell(desk, ClosingOut.of(report, asked=body))
 
 
@@ -93,7 +88,8 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     ends.add_argument(
         "--cancel", dest="cancel_bookings", action="store_true", help="the bookings to come, with all back"
     )
-    ends.add_argument("--note", required=True, help="why, for those who come after")
+    noted = argparse.ArgumentParser(add_help=False)
+    noted.add_argument("--note", required=True, help="why, for those who come after")
 
     def does(under: Any, name: str, told: str, run: Any, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = under.add_parser(
@@ -104,10 +100,10 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
 
     host = verbs.add_parser("host", help="close: all listings of a host who leaves")
     of_host = host.add_subparsers(required=True, metavar="close")
-    does(of_host, "close", "close them all", close_host, ends, writes).add_argument("host_id")
+    does(of_host, "close", "close them all", close_host, ends, noted, writes).add_argument("host_id")
 
     listing = verbs.add_parser("listing", help="close, closing, reopen: a listing that takes no more bookings")
     of_listing = listing.add_subparsers(required=True, metavar="close | closing | reopen")
-    does(of_listing, "close", "close it", close_listing, ends, writes).add_argument("listing_id")
+    does(of_listing, "close", "close it", close_listing, ends, noted, writes).add_argument("listing_id")
     does(of_listing, "closing", "how far that is", show_closing).add_argument("listing_id")
-    does(of_listing, "reopen", "open it again", reopen_listing, writes).add_argument("listing_id")
+    does(of_listing, "reopen", "open it again", reopen_listing, noted, writes).add_argument("listing_id")

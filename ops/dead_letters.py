@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.api.core.formats import instant
 from chalicelib.api.routes.dead_letters import DeadLetterOut
-from chalicelib.services.operators.dead_letters import MOST
+from chalicelib.services.operators.dead_letters import MOST, SUBJECT
 from chalicelib.services.ports import DeadLetter, HeldLetters, QueueName
 from ops.desk import Desk, Refused, Stage
 
@@ -31,6 +31,8 @@ def held(stage: Stage, queues: Sequence[QueueName], *, until: str | None = None)
 def list_letters(desk: Desk, asked: argparse.Namespace) -> int:
     """Tell of every dead letter in a line."""
     with held(desk.stage, asked.queue) as found:
+        if found.letters:
+            desk.note("list", asked.queue[0] if len(asked.queue) == 1 else SUBJECT, found=len(found.letters))
         for letter in found.letters:
             _tell(desk, letter, f"{letter.message_id}  {instant(letter.sent_at)}  {letter.queue:9}  {letter.body}")
         counts = {queue: sum(letter.queue == queue for letter in found.letters) for queue in asked.queue}
@@ -42,6 +44,7 @@ def show_letter(desk: Desk, asked: argparse.Namespace) -> int:
     """Tell all of one dead letter."""
     with held(desk.stage, asked.queue, until=asked.message_id) as found:
         letter = _named(found, asked.message_id)
+        desk.note("list", letter.message_id, found=1)
         sent_at = instant(letter.sent_at)
         _tell(desk, letter, f"{letter.message_id}\nqueue    {letter.queue}\nsent at  {sent_at}\n{letter.body}")
     return 0
@@ -51,8 +54,9 @@ def drop(desk: Desk, asked: argparse.Namespace) -> int:
     """Delete one dead letter."""
     with held(desk.stage, asked.queue, until=asked.message_id) as found:
         letter = _named(found, asked.message_id)
-        if desk.acts:
-            found.drop(letter)
+        with desk.acting("drop", letter.message_id, note=asked.note):
+            if desk.acts:
+                found.drop(letter)
         _tell(desk, letter, f"{letter.message_id} of {letter.queue} {'was' if desk.acts else 'would be'} dropped")
     desk.end()
     return 0
@@ -61,10 +65,16 @@ def drop(desk: Desk, asked: argparse.Namespace) -> int:
 def send_back(desk: Desk, asked: argparse.Namespace) -> int:
     """Send one dead letter, or all of them, back to the queue that it failed in."""
     with held(desk.stage, asked.queue, until=asked.message_id) as found:
-        for letter in found.letters if asked.all else (_named(found, asked.message_id),):
-            if desk.acts:
-                found.send_back(letter)
-            _tell(desk, letter, f"{letter.message_id} {'was' if desk.acts else 'would be'} sent back to {letter.queue}")
+        letters = found.letters if asked.all else (_named(found, asked.message_id),)
+        of_all = asked.queue[0] if len(asked.queue) == 1 else SUBJECT
+        with desk.acting("send_back", of_all if asked.all else asked.message_id, note=asked.note) as under_way:
+            under_way.found = 0
+            for letter in letters:
+                if desk.acts:
+                    found.send_back(letter)
+                    under_way.found += 1
+                how = "was" if desk.acts else "would be"
+                _tell(desk, letter, f"{letter.message_id} {how} sent back to {letter.queue}")
     desk.end()
     return 0
 
@@ -92,19 +102,23 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
         metavar="{reconcile,emails}",
         help="only the dead letters of this queue (left out: of both)",
     )
+    noted = argparse.ArgumentParser(add_help=False)
+    noted.add_argument("--note", required=True, help="why, for those who come after")
     below = verbs.add_parser("dlq", help="dead letters: list, show, drop, send-back", description=__doc__)
     acts = below.add_subparsers(required=True, metavar="list | show | drop | send-back")
     acts.add_parser("list", parents=[common, queues], help="every dead letter, in a line").set_defaults(
-        run=list_letters
+        run=list_letters, needs_name=True
     )
     one = acts.add_parser("show", parents=[common, queues], help="all of one")
     one.add_argument("message_id")
-    one.set_defaults(run=show_letter)
-    gone = acts.add_parser("drop", parents=[common, queues, writes], help="delete one")
+    one.set_defaults(run=show_letter, needs_name=True)
+    gone = acts.add_parser("drop", parents=[common, queues, noted, writes], help="delete one")
     gone.add_argument("message_id")
-    gone.set_defaults(run=drop)
-    back = acts.add_parser("send-back", parents=[common, queues, writes], help="send one, or --all, to its queue again")
+    gone.set_defaults(run=drop, needs_name=True)
+    back = acts.add_parser(
+        "send-back", parents=[common, queues, noted, writes], help="send one, or --all, to its queue again"
+    )
     which = back.add_mutually_exclusive_group(required=True)
     which.add_argument("message_id", nargs="?")
     which.add_argument("--all", action="store_true", help=f"all of them, {MOST} of each queue at most")
-    back.set_defaults(run=send_back)
+    back.set_defaults(run=send_back, needs_name=True)

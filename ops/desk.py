@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from secrets import token_hex
@@ -20,9 +21,10 @@ import boto3
 import msgspec
 
 from chalicelib.container import Container
-from chalicelib.domain.access import Act
+from chalicelib.domain.access import Act, Look
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
+from chalicelib.services.operators.acts import Acting, acting
 from chalicelib.services.operators.audit import note_access
 from chalicelib.services.ports import Page, Ports
 from chalicelib.settings import Settings, read
@@ -77,9 +79,15 @@ class Desk:
         """Print one thing: as a line of JSON in the API's shape, or as a sentence for people."""
         print(msgspec.json.encode(shape).decode() if self.as_json else text, file=self.out)
 
-    def note(self, act: Act, subject: str, *, found: int) -> None:
+    def note(self, act: Look, subject: str, *, found: int) -> None:
         """Note what contact data the operator is about to see. Raises StoreBusy: then it is not shown."""
         note_access(self.ports, self.operator, act, subject, found=found, request_id=self.request_id)
+
+    def acting(self, act: Act, subject: str, *, note: str = "") -> AbstractContextManager[Acting]:
+        """Have what is done below it stand in the trail; where nothing is written (no ``--yes``) it does not."""
+        if not self.acts:
+            return nullcontext(Acting())
+        return acting(self.ports, self.operator, act, subject, note=note, request_id=self.request_id)
 
     def say(self, text: str) -> None:
         """Say something beside the answer, which a program that reads it never sees."""

@@ -19,6 +19,7 @@ from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.money import Money
 from chalicelib.domain.statements import Statement
 from chalicelib.services.operators import payouts, settlements
+from chalicelib.services.operators.acts import acting
 from ops.acting import key_of, minor, read
 from ops.desk import Desk, Refused
 
@@ -50,9 +51,11 @@ def match(desk: Desk, asked: argparse.Namespace) -> int:
         text = None if asked.pull else Path(asked.file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"{asked.file} cannot be read: {error}") from error
-    made = settlements.settle(
-        desk.ports, desk.operator, gateway=asked.gateway, start=asked.start, end=asked.end, text=text
-    )
+    days = f"{asked.gateway}/{asked.start}/{asked.end}"
+    with acting(desk.ports, desk.operator, "match", days, note="", request_id=desk.request_id):
+        made = settlements.settle(
+            desk.ports, desk.operator, gateway=asked.gateway, start=asked.start, end=asked.end, text=text
+        )
     for found in made.matches:
         shape = MatchOut.of(found)
         ours = shape.ours.formatted if shape.ours else "-"
@@ -112,17 +115,18 @@ def mark_paid(desk: Desk, asked: argparse.Namespace) -> int:
         reference=asked.reference,
         note=asked.note,
     )
-    entry = payouts.mark_paid(
-        desk.ports,
-        desk.operator,
-        asked.host_id,
-        amount=Money(body.amount, body.currency),
-        on=body.on,
-        reference=body.reference,
-        note=body.note,
-        key=asked.key or key_of(asked.host_id, asked.amount, asked.currency, f"{body.on}", body.reference),
-        dry_run=not desk.acts,
-    )
+    with desk.acting("pay_out", asked.host_id, note=body.note):
+        entry = payouts.mark_paid(
+            desk.ports,
+            desk.operator,
+            asked.host_id,
+            amount=Money(body.amount, body.currency),
+            on=body.on,
+            reference=body.reference,
+            note=body.note,
+            key=asked.key or key_of(asked.host_id, asked.amount, asked.currency, f"{body.on}", body.reference),
+            dry_run=not desk.acts,
+        )
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
@@ -130,7 +134,8 @@ def take_back(desk: Desk, asked: argparse.Namespace) -> int:
     """Enter that a payout was not paid after all."""
     note = read(TakeBack, note=asked.note).note
     dry_run = not desk.acts
-    entry = payouts.take_back(desk.ports, desk.operator, asked.host_id, asked.entry_id, note=note, dry_run=dry_run)
+    with desk.acting("take_back", asked.entry_id, note=note):
+        entry = payouts.take_back(desk.ports, desk.operator, asked.host_id, asked.entry_id, note=note, dry_run=dry_run)
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
@@ -140,16 +145,17 @@ def set_commission(desk: Desk, asked: argparse.Namespace) -> int:
     # None is a value here, which a reader of requests must see.
     given = {"commission": share, "from": asked.start.isoformat(), "note": asked.note}
     body = read_body(msgspec.json.encode(given), CommissionIn)
-    entry = payouts.set_commission(
-        desk.ports,
-        desk.operator,
-        asked.host_id,
-        commission=body.commission,
-        on=body.start,
-        note=body.note,
-        key=key_of(asked.host_id, asked.percent, f"{body.start}", body.note),
-        dry_run=not desk.acts,
-    )
+    with desk.acting("commission", asked.host_id, note=body.note):
+        entry = payouts.set_commission(
+            desk.ports,
+            desk.operator,
+            asked.host_id,
+            commission=body.commission,
+            on=body.start,
+            note=body.note,
+            key=key_of(asked.host_id, asked.percent, f"{body.start}", body.note),
+            dry_run=not desk.acts,
+        )
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 

@@ -18,6 +18,7 @@ from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.core.csv_text import csv_rows
 from chalicelib.api.core.formats import Instant, instant
 from chalicelib.api.routes.attention import AttentionItemOut
+from chalicelib.api.routes.find import AccessOut
 from chalicelib.api.routes.ledger import LINE_HEADER, LedgerLineOut, line_fields
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, Event
@@ -25,7 +26,7 @@ from chalicelib.domain.errors import InvalidRequest
 from chalicelib.services import arrivals
 from chalicelib.services.access import visible_booking
 from chalicelib.services.hosts import host_of
-from chalicelib.services.operators import find, ledger, lists
+from chalicelib.services.operators import audit, find, ledger, lists
 from chalicelib.services.ports import Page
 from ops.desk import Desk, every
 
@@ -113,6 +114,17 @@ def attention(desk: Desk, asked: argparse.Namespace) -> int:
         desk.tell(AttentionItemOut.of(item, now), text)
     if not told:
         desk.say("Nothing needs a person.")
+    return 0
+
+
+def trail(desk: Desk, asked: argparse.Namespace) -> int:
+    """Tell what operators looked at and did, on a day or about one thing, oldest first."""
+    found = partial(audit.accesses, desk.ports, desk.operator, day=asked.day, about=asked.about, by=asked.by)
+    for access in every(found, most=asked.most):
+        shape = AccessOut.of(access)
+        proposed = f"proposed by {shape.proposed_by_name} in {shape.proposed_request_id}" if shape.proposed_by else ""
+        which = (shape.at, shape.by_name or shape.by, shape.act, shape.subject, shape.outcome, shape.proposal_id or "")
+        desk.tell(shape, "  ".join(word for word in (*which, proposed, shape.request_id, shape.note) if word))
     return 0
 
 
@@ -205,6 +217,10 @@ def add(verbs: Any, common: argparse.ArgumentParser) -> None:
     day.add_argument("--date", type=date.fromisoformat, help="the day (left out: today)")
     day.add_argument("--listing", metavar="ID", help="only of this listing")
     day.add_argument("--host", metavar="ID", help="only of this host's listings")
+    acts = looks("trail", "what operators looked at and did", trail, listed=True)
+    acts.add_argument("--day", type=date.fromisoformat, help="on this day, in UTC (left out, without --about: today)")
+    acts.add_argument("--about", metavar="ID", help="about this booking, listing, account or host")
+    acts.add_argument("--by", metavar="SUB", help="only what this operator did")
     money = looks("ledger", "every movement of money, as CSV or, with --json, as lines of JSON", books)
     money.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="the first day")
     money.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the last day, itself included")

@@ -14,7 +14,7 @@ from chalicelib.api.routes.people import ErasePerson, ErasureOut, ExportPerson, 
 from chalicelib.domain.errors import DataStillNeeded, InvalidRequest
 from chalicelib.domain.obstacles import Obstacle
 from chalicelib.services.operators.exporting import export
-from chalicelib.services.operators.people import erase, person_of
+from chalicelib.services.operators.people import ErasureReport, Person, erase, person_of
 from ops.acting import read
 from ops.desk import Desk, every
 
@@ -39,25 +39,16 @@ def erase_person(desk: Desk, asked: argparse.Namespace) -> int:
     """Erase the person whom standard input names; left without --yes, tell what is held, or what is in the way."""
     body = read(ErasePerson, note=asked.note, **_named(desk))
     person = person_of(desk.ports, email=body.email, phone_number=body.phone)
-    for _ in range(ROUNDS):
-        try:
-            report = erase(
-                desk.ports,
-                desk.operator,
-                person,
-                note=body.note or "",
-                request_id=desk.request_id,
-                dry_run=not desk.acts,
-            )
-        except DataStillNeeded as needed:
-            for matter in needed.matters:
-                desk.tell(ObstacleOut.of(matter), _matter(matter))
-            desk.say(f"{needed.detail} ({needed.code})")
-            return REFUSED
-        shape = ErasureOut.of(report)
-        if shape.state != "under_way":
-            break
-        desk.say(f"{shape.erased} bookings erased so far")
+    try:
+        with desk.acting("erase", person.subject, note=body.note or "") as under_way:
+            report = _erase(desk, person, note=body.note or "")
+            under_way.found = report.bookings + report.hosts
+    except DataStillNeeded as needed:
+        for matter in needed.matters:
+            desk.tell(ObstacleOut.of(matter), _matter(matter))
+        desk.say(f"{needed.detail} ({needed.code})")
+        return REFUSED
+    shape = ErasureOut.of(report)
     desk.tell(
         shape,
         f"{shape.state}: of {shape.bookings} bookings and {shape.hosts} profiles of hosts, {shape.erased} are erased",
@@ -66,6 +57,17 @@ def erase_person(desk: Desk, asked: argparse.Namespace) -> int:
         desk.say(f"left, because it is under way: {_matter(left)}")
     desk.end()
     return REFUSED if shape.left else DONE
+
+
+def _erase(desk: Desk, person: Person, *, note: str) -> ErasureReport:
+    """Erase them, batch by batch; what the last one came to. Raises DataStillNeeded."""
+    for _ in range(ROUNDS):
+        report = erase(desk.ports, desk.operator, person, note=note, request_id=desk.request_id, dry_run=not desk.acts)
+        shape = ErasureOut.of(report)
+        if shape.state != "under_way":
+            break
+        desk.say(f"{shape.erased} bookings erased so far")
+    return report
 
 
 def _named(desk: Desk) -> dict[str, str]:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from chalicelib.adapters.dynamodb.tables import instant_key
-from chalicelib.domain.access import Access
+from chalicelib.domain.access import Access, looked_up_under
 from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
@@ -499,14 +499,30 @@ class FakeLedger(Logged):
         }
 
     @logged
-    def note_access(self, access: Access) -> None:
+    def note_access(self, access: Access) -> str:
         with self.tables.lock:
             self.tables.accesses.append(access)
+            return str(len(self.tables.accesses) - 1)
+
+    @logged
+    def conclude_access(self, place: str, asked: Access, concluded: Access) -> None:
+        with self.tables.lock:
+            if self.tables.accesses[int(place)] != asked:
+                raise VersionLost
+            self.tables.accesses[int(place)] = concluded
+
+    @logged
+    def forget_notes(self, subject: str) -> None:
+        with self.tables.lock:
+            self.tables.accesses[:] = [
+                replace(each, note="") if looked_up_under(each.subject) == subject else each
+                for each in self.tables.accesses
+            ]
 
     @logged
     def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
         with self.tables.lock:
-            found = [access for access in self.tables.accesses if access.subject == subject]
+            found = [access for access in self.tables.accesses if looked_up_under(access.subject) == subject]
         return _page(sorted(found, key=lambda access: access.at), limit=limit, after=after)
 
     @logged

@@ -25,7 +25,7 @@ class Closing(Record, frozen=True, kw_only=True):
     ``expected`` is how many bookings were to be cancelled when it began, ``cancelled`` how many it has cancelled, and
     ``returned`` what goes back for them, in each currency. ``position`` is the check-in and booking up to which the
     present pass has come. A pass that began while holds could still land is followed by another. ``due_at`` is when
-    the clock carries it on; None: it is finished.
+    the clock carries it on; None: it is finished. ``reopened_at`` is when an operator opened the listing again.
     """
 
     listing_id: ListingId
@@ -40,6 +40,9 @@ class Closing(Record, frozen=True, kw_only=True):
     cancelled: int = 0
     returned: tuple[Money, ...] = ()
     position: str = ""
+    reopened_at: datetime | None = None
+    reopened_by: Actor | None = None
+    reopened_note: str = ""
     version: int = 0
 
 
@@ -78,6 +81,11 @@ def begin(
         due_at=now if cancel_bookings else None,
         finished_at=None if cancel_bookings else now,
     )
+
+
+def reopened(closing: Closing, *, by: Actor, note: str, now: datetime) -> Closing:
+    """With who opened the listing again, and why."""
+    return replace(closing, reopened_at=now, reopened_by=by, reopened_note=note)
 
 
 def batch_done(

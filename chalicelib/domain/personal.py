@@ -101,6 +101,7 @@ PERSONAL: Mapping[str, Treatment] = {
     "Actor.person_id": _STAFF,
     "Actor.name": _STAFF,
     "Closing.reason": _STAFF_WORDS,
+    "Closing.reopened_note": _STAFF_WORDS,
     # A host
     "Host.host_id": _HOSTED,
     "Notify.email": _REACHED,
@@ -128,7 +129,9 @@ PERSONAL: Mapping[str, Treatment] = {
     "Access.by": _STAFF,
     "Access.by_name": _STAFF,
     "Access.subject": _TRAIL,
-    "Access.note": Treatment("staff", "forgotten", "why a dead letter was dropped or sent back: with its line"),
+    "Access.note": Treatment("guest", "blanked", "why the staff acted; forgotten after thirteen months in any case"),
+    "Access.proposed_by": _STAFF,
+    "Access.proposed_by_name": _STAFF,
     # Attributes of items, for keys and indexes
     "BookingItem.guest_id": _ACCOUNT,
     "BookingItem.email_key": _FOUND,
@@ -159,7 +162,8 @@ OF_NOBODY: frozenset[str] = frozenset(
         "Closing.listing_id", "Closing.position", "Erasure.request_id", "Erasure.position", "Obstacle.subject",
         "Expiry.position", "Expiry.waiting", "Suppression.booking_id", "Suppression.entry_id", "Review.booking_id",
         "LedgerLine.line_id", "LedgerLine.booking_id", "LedgerLine.tx_ref", "LedgerLine.listing_id",
-        "LedgerLine.refund_id", "Access.request_id", "Settlement.settlement_id", "Match.tx_ref", "Match.booking_id",
+        "LedgerLine.refund_id", "Access.request_id", "Access.outcome", "Access.proposal_id",
+        "Access.proposed_request_id", "Settlement.settlement_id", "Match.tx_ref", "Match.booking_id",
         "StatementRow.tx_ref", "AccountEntry.entry_id", "AccountEntry.reverses", "Task.booking_id", "Task.tx_ref",
         "Task.entries", "Task.request_id", "Check.position", "Finding.about", "Finding.booking_id",
         # Idempotency-Keys, as keyed hashes; digests of requests that have no contact; owners of leases

@@ -79,6 +79,14 @@ def role_in(booking: Booking, principal: Principal) -> Role | None:
     return "operator" if may(principal, "read") else None
 
 
+def is_of_staff(ports: Ports, principal: Principal | None, booking_id: str) -> bool:
+    """Whether the caller is one of the staff to this booking, which is read only for who may be."""
+    if principal is None or not may(principal, "read") or not is_booking_id(booking_id):
+        return False
+    booking = ports.bookings.load(BookingId(booking_id))
+    return booking is not None and role_in(booking, principal) == "operator"
+
+
 def visible_booking(
     ports: Ports, principal: Principal | None, booking_id: str, *, roles: tuple[Role, ...], right: Right = "read"
 ) -> tuple[Booking, Role]:

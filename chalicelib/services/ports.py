@@ -449,14 +449,23 @@ class LedgerStore(Protocol):
     def totals(self, start: date, end: date, *, hosts: bool) -> Mapping[date, DayTotals]:
         """What is kept of the days from ``start`` to ``end``, both included; without ``hosts`` no row is of a host."""
 
-    def note_access(self, access: Access) -> None:
-        """Note that somebody looked at contact data. Raises StoreBusy."""
+    def note_access(self, access: Access) -> str:
+        """Note that somebody looked at contact data, or is about to act; answers its place. Raises StoreBusy."""
+
+    def conclude_access(self, place: str, asked: Access, concluded: Access) -> None:
+        """Say what came of an act that was noted as ``asked``, once. Raises VersionLost where that is not there."""
+
+    def forget_notes(self, subject: str) -> None:
+        """Take out why operators acted on what has this name (``looked_up_under``); that they did stays.
+
+        Raises StoreBusy, also where one of these acts is just concluded.
+        """
 
     def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
-        """What was looked at of one subject, oldest first. It may be a second old."""
+        """What was looked at or done under one name (``looked_up_under``), oldest first. It may be a second old."""
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
-        """What was looked at on a day (UTC), oldest first."""
+        """What was looked at or done on a day (UTC), oldest first."""
 
     def enter(self, entry: AccountEntry) -> AccountEntry:
         """Write a line of a host's account once; answers the one that stands under its id. Raises StoreBusy."""

@@ -28,6 +28,7 @@ class _Rehearsal:
     def __init__(self, ports: Ports) -> None:
         self.bookings = _UnwrittenBookings(ports)
         self.listings = _UnwrittenListings(ports.listings, "load")
+        self.closings = _UnwrittenClosings(ports.closings, "load")
         self.hosts = _Reads(ports.hosts, "load")
         self.suppressions = _Reads(ports.suppressions, "find")
         self.ledger = _UnwrittenLedger(ports.ledger, "of_day", "of_reference", "settlement")
@@ -85,6 +86,12 @@ class _UnwrittenBookings(_Reads):
 
 class _UnwrittenListings(_Reads):
     def save(self, _before: object, after: Any) -> Any:
+        """What would be stored."""
+        return after
+
+
+class _UnwrittenClosings(_Reads):
+    def save(self, after: Any) -> Any:
         """What would be stored."""
         return after
 

@@ -30,8 +30,8 @@ def dead_letters(evening: Evening) -> None:
     listed = evening.ops("dlq", "list")
     expect("both lie there", listed, booking["booking_id"], "hello", "2 of reconcile")
     task, stranger = (next(line for line in listed.splitlines() if word in line) for word in ("GZ", "hello"))
-    evening.ops("dlq", "drop", stranger.split()[0], "--yes")
-    evening.ops("dlq", "send-back", task.split()[0], "--yes")
+    evening.ops("dlq", "drop", stranger.split()[0], "--note", "Nothing of ours.", "--yes")
+    evening.ops("dlq", "send-back", task.split()[0], "--note", "The cause is mended.", "--yes")
     client.wait_until_idle()
     expect("none is left", evening.ops("dlq", "list"), "0 of reconcile")
 

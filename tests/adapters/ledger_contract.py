@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
-from chalicelib.domain.access import Access
+import pytest
+
+from chalicelib.domain.access import ASKED, DONE, Access
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
 from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import replace
 from chalicelib.domain.settlement import Match, Settlement
 from chalicelib.domain.statements import AccountEntry
-from chalicelib.services.ports import DayTotals, LedgerStore
+from chalicelib.services.ports import DayTotals, LedgerStore, VersionLost
 
 DAY = date(2027, 1, 14)
 NOON = datetime(2027, 1, 14, 9, tzinfo=UTC)
@@ -154,6 +156,51 @@ class LedgerContract:
         assert first.items == (seen,)
         assert bench.ledger.accesses(DAY, limit=9, after=first.next_cursor).items == (seen,)
         assert bench.ledger.accesses(DAY - timedelta(days=1), limit=9, after=None).items == ()
+
+    def test_an_act_is_concluded_once_and_found_under_its_booking(self, bench: Bench) -> None:
+        asked = Access(
+            at=NOON,
+            by=PersonId("sara"),
+            by_name="sara@x.et",
+            act="refund",
+            subject="GZ4T1B8WCD7K2M9Q-1",
+            found=0,
+            request_id="r",
+            note="One night.",
+            outcome=ASKED,
+        )
+        place = bench.ledger.note_access(asked)
+        other = replace(asked, at=NOON + timedelta(seconds=1), subject="GZ4T1B8WCD7K2M9Q", act="cancel")
+        bench.ledger.note_access(other)
+        done = replace(asked, outcome=DONE, found=1)
+        bench.ledger.conclude_access(place, asked, done)
+        with pytest.raises(VersionLost):
+            bench.ledger.conclude_access(place, asked, replace(asked, outcome="busy"))
+        assert bench.ledger.accesses(DAY, limit=9, after=None).items == (done, other)
+        assert bench.ledger.accesses_about("GZ4T1B8WCD7K2M9Q", limit=9, after=None).items == (done, other)
+
+    def test_notes_of_acts_go_and_the_acts_stay(self, bench: Bench) -> None:
+        ours, others = "GZ4T1B8WCD7K2M9Q", "GZ4T1B8WCD7K2M9R"
+        acts = [
+            Access(
+                at=NOON + timedelta(seconds=number),
+                by=PersonId("sara"),
+                by_name="",
+                act="note",
+                subject=subject,
+                found=1,
+                request_id="r",
+                note=note,
+                outcome=DONE,
+            )
+            for number, (subject, note) in enumerate([(ours, "She rang."), (f"{ours}-1", ""), (others, "He rang.")])
+        ]
+        for act in acts:
+            bench.ledger.note_access(act)
+        bench.ledger.forget_notes(ours)
+        silent = replace(acts[0], note="")
+        assert bench.ledger.accesses(DAY, limit=9, after=None).items == (silent, *acts[1:])
+        assert bench.ledger.accesses_about(ours, limit=9, after=None).items == (silent, acts[1])
 
     def test_a_report_is_kept_whole_and_replaced_whole(self, bench: Bench) -> None:
         matches = tuple(Match(verdict="matched", reference=f"R{n}", ours=Money(n, "ETB")) for n in range(950))

@@ -67,8 +67,11 @@ def test_its_host_cannot_open_it_again(world: World) -> None:
     refused = world.call("PATCH", change, {"status": "open"}, by=world.host())
     assert (refused.status, refused.code) == (409, "listing_locked")
     assert world.call("PATCH", change, {"title": "Old house"}, by=world.host()).body["status"] == "closed"
-    opened = world.call("POST", f"{path}/reopen", by=world.operator())
+    opened = world.call("POST", f"{path}/reopen", {"note": "She stays."}, by=world.operator())
     assert (opened.status, opened.body["status"]) == (200, "open")
+    told = world.call("GET", f"{path}/close", by=world.operator()).body
+    assert (told["reopened_note"], told["reopened_by"]) == ("She stays.", world.operator().sub)
+    assert told["reopened_at"] is not None
     assert world.call("POST", f"{path}/reopen", by=world.host()).status == 403
 
 

@@ -142,7 +142,7 @@ def test_one_that_somebody_else_looks_at_is_left(world: World, lying: Lying, act
     assert (reply.status, reply.code) == (404, "dead_letter_not_found")
     assert "somebody else" in reply.body["detail"]
     assert listed(world, queue="emails") == []
-    assert trail(world) == []
+    assert trail(world) == [(act.replace("-", "_"), lying.ids[LETTER], 0, "Now.")]
 
 
 @pytest.mark.parametrize("act", ["{}/drop", "{}/send-back", "send-back"])

@@ -197,10 +197,10 @@ def test_every_act_on_what_has_versions_is_here() -> None:
 def test_an_act_on_a_stale_page_changes_nothing(world: World, route: str) -> None:
     thing, path, body = ACTS[route](world)
     method, tag = route.partition(" ")[0], thing.tag()
-    before = world.stored()
+    before = world.stored(with_trail=False)
     refused = thing.act(method, path, body, '"99999"')
     assert (refused.status, refused.code) == (412, "precondition_failed")
-    assert world.stored() == before
+    assert world.stored(with_trail=False) == before
     done = thing.act(method, path, body, tag)
     assert done.status in (200, 201, 202), done.text
     assert thing.tag() != tag

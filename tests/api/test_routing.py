@@ -52,7 +52,7 @@ def test_a_function_that_takes_anything_else_is_no_route() -> None:
 def test_a_role_needs_a_signed_in_caller() -> None:
     for role in ("host", "operator", None):
 
-        @endpoint(BLUEPRINT, "DELETE", "/", role=role, right="accounts")
+        @endpoint(BLUEPRINT, "DELETE", "/", role=role, right="accounts", act="drop")
         def close(call: Call) -> Answer:
             return Answer(None)
 

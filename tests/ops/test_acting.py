@@ -216,7 +216,7 @@ def test_nothing_is_done_that_could_not_be_noted(harness: Harness, terminal: Ter
 
 
 def looks(harness: Harness) -> list[tuple[str, int]]:
-    found = accesses(harness.ports, OPERATOR, harness.ports.clock.now().date(), limit=50, after=None)
+    found = accesses(harness.ports, OPERATOR, day=harness.ports.clock.now().date(), limit=50, after=None)
     return [(access.act, access.found) for access in found.items if access.by == "ops:sara"]
 
 

@@ -38,7 +38,7 @@ def test_a_network_that_does_not_answer_ends_with_3(capsys: Any, monkeypatch: An
     def down(service: str) -> Any:
         raise EndpointConnectionError(endpoint_url=service)
 
-    ran = Terminal(capsys, monkeypatch, client=down).run("dlq", "list")
+    ran = Terminal(capsys, monkeypatch, client=down).run("dlq", "list", "--as", "sara")
     assert ran.code == 3
     assert len(ran.err.splitlines()) == 1
 

@@ -50,7 +50,7 @@ def terminal(queues: Queues, capsys: Any, monkeypatch: Any) -> Terminal:
 
 def test_all_of_them_are_listed_and_stay(queues: Queues, terminal: Terminal) -> None:
     for _ in range(2):
-        ran = terminal.run("dlq", "list", "--json")
+        ran = terminal.run("dlq", "list", "--json", "--as", "sara")
         assert ran.code == 0
         assert sorted((line["queue"], line["body"]) for line in ran.lines) == [
             ("emails", LETTER),
@@ -64,11 +64,11 @@ def test_all_of_them_are_listed_and_stay(queues: Queues, terminal: Terminal) -> 
 def test_more_than_one_call_hands_out_are_listed(queues: Queues, terminal: Terminal) -> None:
     for number in range(BATCH * 2):
         queues.put("EmailsDeadLetters", f"{number}")
-    assert len(terminal.run("dlq", "list", "--json", "--queue", "emails").lines) == BATCH * 2 + 1
+    assert len(terminal.run("dlq", "list", "--json", "--queue", "emails", "--as", "sara").lines) == BATCH * 2 + 1
 
 
 def test_one_is_shown(queues: Queues, terminal: Terminal) -> None:
-    ran = terminal.run("dlq", "show", queues.ids[1])
+    ran = terminal.run("dlq", "show", queues.ids[1], "--as", "sara")
     assert ran.code == 0
     assert SECOND in ran.out
     assert FIRST not in ran.out
@@ -76,7 +76,8 @@ def test_one_is_shown(queues: Queues, terminal: Terminal) -> None:
 
 def test_one_that_is_not_there_is_refused(queues: Queues, terminal: Terminal) -> None:
     for act in ("show", "drop", "send-back"):
-        ran = terminal.run("dlq", act, "nobody")
+        note = [] if act == "show" else ["--note", "Mended."]
+        ran = terminal.run("dlq", act, "nobody", *note, "--as", "sara")
         assert ran.code == 1
         assert "no dead letter nobody" in ran.err
     assert queues.lie_in("EmailsDeadLetters") == [LETTER]
@@ -84,7 +85,7 @@ def test_one_that_is_not_there_is_refused(queues: Queues, terminal: Terminal) ->
 
 @pytest.mark.parametrize("act", [["drop"], ["send-back"]], ids=str)
 def test_nothing_is_done_without_a_yes(act: list[str], queues: Queues, terminal: Terminal) -> None:
-    ran = terminal.run("dlq", *act, queues.ids[0])
+    ran = terminal.run("dlq", *act, "--note", "Mended.", queues.ids[0], "--as", "sara")
     assert ran.code == 0
     assert "would be" in ran.out
     assert "--yes" in ran.err
@@ -93,20 +94,20 @@ def test_nothing_is_done_without_a_yes(act: list[str], queues: Queues, terminal:
 
 
 def test_one_is_dropped(queues: Queues, terminal: Terminal) -> None:
-    assert terminal.run("dlq", "drop", queues.ids[0], "--yes").code == 0
+    assert terminal.run("dlq", "drop", "--note", "Mended.", queues.ids[0], "--yes", "--as", "sara").code == 0
     assert queues.lie_in("ReconcileDeadLetters") == [SECOND]
     assert queues.lie_in("ReconcileQueue") == []
 
 
 def test_one_is_sent_back(queues: Queues, terminal: Terminal) -> None:
-    assert terminal.run("dlq", "send-back", queues.ids[2], "--yes").code == 0
+    assert terminal.run("dlq", "send-back", "--note", "Mended.", queues.ids[2], "--yes", "--as", "sara").code == 0
     assert queues.lie_in("EmailsDeadLetters") == []
     assert queues.lie_in("EmailsQueue") == [LETTER]
     assert queues.lie_in("ReconcileDeadLetters") == [FIRST, SECOND]
 
 
 def test_all_are_sent_back_each_to_its_own_queue(queues: Queues, terminal: Terminal) -> None:
-    assert terminal.run("dlq", "send-back", "--all", "--yes").code == 0
+    assert terminal.run("dlq", "send-back", "--note", "Mended.", "--all", "--yes", "--as", "sara").code == 0
     assert queues.lie_in("ReconcileQueue") == [FIRST, SECOND]
     assert queues.lie_in("EmailsQueue") == [LETTER]
     assert queues.lie_in("ReconcileDeadLetters") == queues.lie_in("EmailsDeadLetters") == []
@@ -114,6 +115,6 @@ def test_all_are_sent_back_each_to_its_own_queue(queues: Queues, terminal: Termi
 
 def test_a_message_that_could_not_be_sent_back_stays(queues: Queues, terminal: Terminal) -> None:
     queues.sqs.delete_queue(QueueUrl=queues.urls["EmailsQueue"])
-    assert terminal.run("dlq", "send-back", "--all", "--yes").code == 3
+    assert terminal.run("dlq", "send-back", "--note", "Mended.", "--all", "--yes", "--as", "sara").code == 3
     assert queues.lie_in("EmailsDeadLetters") == [LETTER]
     assert queues.lie_in("ReconcileDeadLetters") == [FIRST, SECOND]

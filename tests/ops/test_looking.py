@@ -33,7 +33,7 @@ def terminal(harness: Harness, capsys: Any, monkeypatch: Any) -> Terminal:
 
 
 def noted(harness: Harness) -> list[tuple[str, str, int]]:
-    found = accesses(harness.ports, OPERATOR, harness.ports.clock.now().date(), limit=50, after=None)
+    found = accesses(harness.ports, OPERATOR, day=harness.ports.clock.now().date(), limit=50, after=None)
     assert {access.by for access in found.items} <= {"ops:sara"}
     return [(access.act, access.by_name, access.found) for access in found.items]
 

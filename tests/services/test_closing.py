@@ -162,13 +162,20 @@ def test_only_an_operator_closes_and_opens_it(harness: Harness, ports: Fakes) ->
         with pytest.raises(Forbidden):
             progress(ports, who, harness.listing.listing_id)
         with pytest.raises(Forbidden):
-            reopen(ports, who, harness.listing.listing_id)
+            reopen(ports, who, harness.listing.listing_id, note="She stays.")
     shut(harness, cancel=False)
     with pytest.raises(ListingLocked):
         hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, {"status": "open"}, only_versions=None)
     # All else of it is still its host's.
     hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, {"title": "Old house"}, only_versions=None)
-    assert reopen(ports, OPERATOR, harness.listing.listing_id).status == "open"
+    assert reopen(ports, OPERATOR, harness.listing.listing_id, note="She stays.").status == "open"
+    known = ports.closings.load(harness.listing.listing_id)
+    assert known is not None
+    assert known.reopened_by is not None
+    assert (known.reopened_by.person_id, known.reopened_note) == (OPERATOR.person_id, "She stays.")
+    assert known.reopened_at == ports.clock.now()
+    reopen(ports, OPERATOR, harness.listing.listing_id, note="Again.")
+    assert ports.closings.load(harness.listing.listing_id) == known
     hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, {"status": "closed"}, only_versions=None)
     hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, {"status": "open"}, only_versions=None)
     with pytest.raises(ListingNotFound):
@@ -294,7 +301,7 @@ def test_a_repeat_that_asks_for_no_more_leaves_the_first_as_it_is(
 def test_opening_it_again_ends_the_cancelling(harness: Harness, ports: Fakes) -> None:
     booking = booked(harness, 16)
     shut(harness)
-    reopen(ports, OPERATOR, harness.listing.listing_id)
+    reopen(ports, OPERATOR, harness.listing.listing_id, note="She stays.")
     harness.advance(minutes=5)
     assert harness.stored_booking(booking).status == "confirmed"
     done = told(harness).closing

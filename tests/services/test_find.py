@@ -142,7 +142,7 @@ def test_a_booking_is_made_when_the_key_of_search_cannot_be_read(harness: Harnes
 
 def test_each_search_is_noted_before_it_is_answered_and_what_was_typed_is_not(ports: Fakes, hanna: Booking) -> None:
     found(ports, "hanna.tesfaye@gmail.com")
-    [note] = accesses(ports, OPERATOR, ports.clock.now().date(), limit=9, after=None).items
+    [note] = accesses(ports, OPERATOR, day=ports.clock.now().date(), limit=9, after=None).items
     assert (note.by, note.by_name, note.act, note.found) == (OPERATOR.person_id, OPERATOR.email, "search", 1)
     assert note.request_id == "request-f"
     assert "hanna" not in repr(note)
@@ -154,7 +154,7 @@ def test_each_search_is_noted_before_it_is_answered_and_what_was_typed_is_not(po
 @pytest.mark.parametrize("text", ["nobody@gmail.com", "0911999999", "No Body", "x", "GZ00000000000001", "\u200b"])
 def test_a_search_that_finds_nothing_is_noted_too(ports: Fakes, hanna: Booking, text: str) -> None:
     assert found(ports, text) == []
-    [note] = accesses(ports, OPERATOR, ports.clock.now().date(), limit=9, after=None).items
+    [note] = accesses(ports, OPERATOR, day=ports.clock.now().date(), limit=9, after=None).items
     assert (note.act, note.found) == ("search", 0)
 
 
@@ -163,7 +163,7 @@ def test_searching_is_for_operators(ports: Fakes) -> None:
         with pytest.raises(Forbidden):
             find(ports, principal, "x", request_id="r", limit=1, after=None)
         with pytest.raises(Forbidden):
-            accesses(ports, principal, ports.clock.now().date(), limit=1, after=None)
+            accesses(ports, principal, day=ports.clock.now().date(), limit=1, after=None)
 
 
 def test_a_search_costs_the_same_whatever_there_is(harness: Harness, ports: Fakes, hanna: Booking) -> None:

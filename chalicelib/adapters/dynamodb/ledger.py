@@ -30,14 +30,14 @@ from chalicelib.adapters.dynamodb.records import (
     encode_totals,
 )
 from chalicelib.adapters.dynamodb.tables import LedgerItem, instant_key
-from chalicelib.domain.access import Access
+from chalicelib.domain.access import Access, looked_up_under
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
 from chalicelib.domain.record import replace
 from chalicelib.domain.settlement import Settlement
 from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.timing import ACCESS_KEPT
-from chalicelib.services.ports import DayTotals, Page, VersionLost
+from chalicelib.services.ports import DayTotals, Page, StoreBusy, VersionLost
 
 LINES = "LINES#"
 TOTALS = "TOTALS#"
@@ -124,26 +124,46 @@ class DynamoLedger:
                 found[day] = DayTotals(generation, rows)
         return found
 
-    def note_access(self, access: Access) -> None:
-        item = LedgerItem(
-            f"{ACCESSES}{access.at.date()}",
-            f"{instant_key(access.at)}#{access.request_id}#{secrets.token_hex(4)}",
-            schema=FORM,
-            # A prefix of its own: no gateway's reference has such a key.
-            reference_key=f"{ACCESSES}{access.subject}",
-            record=encode_access(access),
-            expires_at=int((access.at + ACCESS_KEPT).timestamp()),
-        )
-        self._writes.one(item.save, lost=VersionLost)
+    def note_access(self, access: Access) -> str:
+        place = f"{instant_key(access.at)}#{access.request_id}#{secrets.token_hex(4)}"
+        self._writes.one(_access_item(place, access).save, lost=VersionLost)
+        return place
+
+    def conclude_access(self, place: str, asked: Access, concluded: Access) -> None:
+        item = _access_item(place, concluded)
+        # It still says what was asked: nobody has concluded it.
+        as_asked = LedgerItem.record == encode_access(asked)
+        self._writes.one(lambda: item.save(condition=as_asked), lost=VersionLost)
 
     def accesses(self, day: date, *, limit: int, after: str | None) -> Page[Access]:
         return page_of(LedgerItem, f"{ACCESSES}{day}", _access, limit=limit, after=after, consistent=True)
 
-    @reading()
+    def forget_notes(self, subject: str) -> None:
+        after: str | None = None
+        while True:
+            page = self._accesses_about(subject, limit=100, after=after)
+            for item in page.items:
+                if (access := _access(item)).note:
+                    self._rewrite_access(item.line, access, replace(access, note=""))
+            after = page.next_cursor
+            if after is None:
+                return
+
+    def _rewrite_access(self, place: str, before: Access, after: Access) -> None:
+        try:
+            self.conclude_access(place, before, after)
+        except VersionLost as lost:
+            raise StoreBusy("an act is just concluded") from lost
+
     def accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[Access]:
+        page = self._accesses_about(subject, limit=limit, after=after)
+        return Page(tuple(map(_access, page.items)), page.next_cursor)
+
+    @reading()
+    def _accesses_about(self, subject: str, *, limit: int, after: str | None) -> Page[LedgerItem]:
         page = page_of(LedgerItem.by_reference, f"{ACCESSES}{subject}", _key, limit=limit, after=after)
         found = {_key(item): item for item in LedgerItem.batch_get(page.items, consistent_read=True)}
-        return Page(tuple(_access(found[key]) for key in page.items if key in found), page.next_cursor)
+        return Page(tuple(found[key] for key in page.items if key in found), page.next_cursor)
 
     def enter(self, entry: AccountEntry) -> AccountEntry:
         item = LedgerItem(f"{ACCOUNT}{entry.host_id}", entry.entry_id, schema=FORM, record=encode_entry(entry))
@@ -232,6 +252,18 @@ def _order(line: LedgerLine) -> str:
 
 def _line(item: LedgerItem) -> LedgerLine:
     return decode_line(item.record or b"", form=int(item.schema or 0), name=item.line)
+
+
+def _access_item(place: str, access: Access) -> LedgerItem:
+    return LedgerItem(
+        f"{ACCESSES}{access.at.date()}",
+        place,
+        schema=FORM,
+        # A prefix of its own: no gateway's reference has such a key.
+        reference_key=f"{ACCESSES}{looked_up_under(access.subject)}",
+        record=encode_access(access),
+        expires_at=int((access.at + ACCESS_KEPT).timestamp()),
+    )
 
 
 def _access(item: LedgerItem) -> Access:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 from chalice.app import Chalice, Request, Response
 
+from chalicelib.api.core.acts import acting_in
 from chalicelib.api.core.cors import HEADERS_OF_EVERY_ANSWER
 from chalicelib.api.core.problems import ProblemDocument, problem, problem_of
 from chalicelib.api.core.refusals import MethodNotAllowed
@@ -63,7 +64,11 @@ def respond(request: Request, route: Route, path: Mapping[str, str]) -> Response
         try:
             with container().gateway_budget(_gateway_budget(route)):
                 call = checked_call(request, request_id, route, path)
-                response = _response(route.handler(call, *typed_arguments(call, route)))
+                arguments = typed_arguments(call, route)
+                with acting_in(call, route, arguments[0] if arguments else None) as under_way:
+                    answer = route.handler(call, *arguments)
+                    under_way.found = answer.acted_on
+                response = _response(answer)
                 if route.cached:
                     response = _kept_for_a_while(response, request)
         except (StoreBusy, Fault) as down:

@@ -5,6 +5,7 @@ document is made from them.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -14,6 +15,7 @@ from chalice.app import Blueprint, Request
 from msgspec import field
 
 from chalicelib.container import Container
+from chalicelib.domain.access import Act
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
 from chalicelib.domain.record import Record, replace
 from chalicelib.services.access import Principal, Right
@@ -66,6 +68,8 @@ class Answer(Record, frozen=True):
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
+    acted_on: int = 1
+    """How many things an operator's act was about, for the trail."""
 
 
 class Outcome(Record, frozen=True):
@@ -85,6 +89,11 @@ Handler = TypeVar("Handler", bound=Callable[[Call], Answer] | Callable[[Call, An
 """A route's function: ``(call)``, ``(call, body)`` or ``(call, query)``, the latter two of a struct of their own."""
 ErrorPage = Callable[[Request, int], Answer]
 AlsoWrong = Callable[[Call, Mapping[str, Any]], Iterable[FieldError]]
+About = Callable[[Call, Any], str]
+"""The id of what an act is about, by the call and its body."""
+NoAct = Literal["looks", "own"]
+"""What no act of operators is: their call only ``looks``, which its service notes; or none of them makes it, as what
+guests do with what is their ``own``."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Conditional = Literal["booking", "listing", "account", "host"]
 """What has versions. Of a booking they are held to by ``services.updating``; the other services are told of them."""
@@ -108,6 +117,9 @@ class Route(Record, frozen=True, kw_only=True):
     role: Literal["host", "operator"] | None
     right: Right
     """What one of the staff must be allowed to do."""
+    act: Act | None
+    """As what the trail has it, where one of the staff makes the call."""
+    about: About
     idempotent: bool
     """It honours an Idempotency-Key."""
     conditional: Conditional | None
@@ -161,6 +173,8 @@ def endpoint(
     signed_in: bool = False,
     role: Literal["host", "operator"] | None = None,
     right: Right | None = None,
+    act: Act | NoAct | None = None,
+    about: About | None = None,
     idempotent: bool = False,
     conditional: Conditional | None = None,
     signed_by: str | None = None,
@@ -173,11 +187,14 @@ def endpoint(
 ) -> Callable[[Handler], Handler]:
     """Declare a route; ``Route`` says what each argument means. A ``role`` needs a signed-in caller.
 
-    Whatever operators change names the ``right`` to it. The types of the function's ``body`` and ``query`` are what a
-    request is read as. Raises TypeError for a function that takes anything else, and for an act without a right.
+    Whatever operators change names the ``right`` to it, and the ``act`` that the trail has it as; it is ``about`` the
+    last id of the path, if nothing else is said. The types of the function's ``body`` and ``query`` are what a request
+    is read as. Raises TypeError for a function that takes anything else, and for an act without a right or a name.
     """
     if role == "operator" and method != "GET" and right is None:
         raise TypeError(f"{method} {path} says of no right that an operator needs it")
+    if (signed_in or role == "operator") and method != "GET" and act is None:
+        raise TypeError(f"{method} {path} says of no act that it is one of operators")
 
     def declare(handler: Handler) -> Handler:
         taken = _request_types(handler)
@@ -192,6 +209,8 @@ def endpoint(
             signed_in=signed_in or role is not None,
             role=role,
             right=right or "read",
+            act=_of_operators(act),
+            about=about or _about_last_of(path),
             idempotent=idempotent,
             conditional=conditional,
             signed_by=signed_by,
@@ -206,6 +225,20 @@ def endpoint(
         return handler
 
     return declare
+
+
+def _of_operators(act: Act | NoAct | None) -> Act | None:
+    match act:
+        case "looks" | "own":
+            return None
+        case _:
+            return act
+
+
+def _about_last_of(path: str) -> About:
+    """What a path names last."""
+    names = re.findall(r"{(\w+)}", path)
+    return lambda call, _: call.path[names[-1]]
 
 
 def _request_types(handler: Callable[..., Answer]) -> dict[str, type[msgspec.Struct]]:

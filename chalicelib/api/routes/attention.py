@@ -134,6 +134,7 @@ def list_attention(call: Call, query: AttentionQuery) -> Answer:
     "/v1/ops/attention/{item_id}/acknowledge",
     role="operator",
     right="money",
+    act="acknowledge",
     conditional="booking",
     outcomes=(Outcome(body=AcknowledgedOut),),
     refuses=("attention_item_not_found", "wrong_resolution_call"),

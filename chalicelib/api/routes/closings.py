@@ -40,7 +40,7 @@ class ReopenListing(msgspec.Struct, frozen=True):
     """Why a listing is opened again."""
 
     note: Sentence | None = None
-    """Why; for operators."""
+    """Why; kept with the closing, for operators."""
     dry_run: bool = False
     """Answer what would be, and write nothing."""
 
@@ -80,6 +80,14 @@ class ClosingOut(msgspec.Struct, frozen=True):
     """When an operator closed it; null of a preview."""
     finished_at: Instant | None
     """When the last booking was dealt with; null until then."""
+    reopened_at: Instant | None
+    """When an operator opened the listing again; null while none did."""
+    reopened_by: str | None
+    """The `sub` of who did; else null."""
+    reopened_by_name: str | None
+    """Their e-mail address or name; else null."""
+    reopened_note: str | None
+    """Why; null where they wrote nothing."""
     expected: int
     """How many bookings there were to cancel when it began; of a preview, how many there are."""
     cancelled: int
@@ -108,6 +116,10 @@ class ClosingOut(msgspec.Struct, frozen=True):
             reason=known.reason if known else asked.reason if asked else "",
             begun_at=instant(known.begun_at) if known else None,
             finished_at=instant(finished_at) if finished_at else None,
+            reopened_at=instant(known.reopened_at) if known and known.reopened_at else None,
+            reopened_by=known.reopened_by.person_id if known and known.reopened_by else None,
+            reopened_by_name=(known.reopened_by.name or None) if known and known.reopened_by else None,
+            reopened_note=(known.reopened_note or None) if known else None,
             expected=known.expected if known else report.expected,
             cancelled=known.cancelled if known else 0,
             returned=tuple(MoneyOut.of(money) for money in known.returned) if known else (),
@@ -124,6 +136,7 @@ class ClosingOut(msgspec.Struct, frozen=True):
     "/v1/ops/listings/{listing_id}/close",
     role="operator",
     right="accounts",
+    act="close_listing",
     conditional="listing",
     outcomes=(Outcome(202, ClosingOut),),
     refuses=("listing_not_found",),
@@ -166,6 +179,7 @@ def read_closing(call: Call) -> Answer:
     "/v1/ops/listings/{listing_id}/reopen",
     role="operator",
     right="accounts",
+    act="reopen_listing",
     conditional="listing",
     outcomes=(Outcome(body=ListingOut),),
     refuses=("listing_not_found",),
@@ -176,6 +190,7 @@ def reopen_listing(call: Call, body: ReopenListing) -> Answer:
         call.ports(dry_run=body.dry_run),
         call.principal,
         call.path["listing_id"],
+        note=body.note or "",
         only_versions=versions_wanted(call.request),
     )
     return Answer(ListingOut.of(reopened))

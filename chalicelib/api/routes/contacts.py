@@ -79,6 +79,7 @@ class Correction(msgspec.Struct, frozen=True):
     "PATCH",
     "/v1/bookings/{booking_id}",
     signed_in=True,
+    act="correct_contact",
     conditional="booking",
     outcomes=(Outcome(body=BookingOut, headers=("ETag",)),),
     refuses=("forbidden", "booking_not_found", "contact_fixed"),

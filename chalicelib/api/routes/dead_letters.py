@@ -95,6 +95,8 @@ def list_dead_letters(call: Call, query: DeadLettersQuery) -> Answer:
     "/v1/ops/dead-letters/send-back",
     role="operator",
     right="accounts",
+    act="send_back",
+    about=lambda _, body: body.queue or dead_letters.SUBJECT,
     outcomes=(Outcome(202, SentBackOut),),
 )
 def send_dead_letters_back(call: Call, body: SendAllBack) -> Answer:
@@ -102,10 +104,9 @@ def send_dead_letters_back(call: Call, body: SendAllBack) -> Answer:
 
     After a 503 some may have been sent; the others lie where they lay, and the same call sends them.
     """
-    done = dead_letters.send_all_back(
-        call.container, call.principal, body.queue, note=body.note, request_id=call.request_id, dry_run=body.dry_run
-    )
-    return Answer(SentBackOut(tuple(map(DeadLetterOut.of, done.letters)), done.more), 202)
+    done = dead_letters.send_all_back(call.container, call.principal, body.queue, dry_run=body.dry_run)
+    answer = SentBackOut(tuple(map(DeadLetterOut.of, done.letters)), done.more)
+    return Answer(answer, 202, acted_on=len(done.letters))
 
 
 @endpoint(
@@ -114,6 +115,7 @@ def send_dead_letters_back(call: Call, body: SendAllBack) -> Answer:
     "/v1/ops/dead-letters/{message_id}/send-back",
     role="operator",
     right="accounts",
+    act="send_back",
     outcomes=(Outcome(202, DeadLetterOut),),
     refuses=("dead_letter_not_found",),
 )
@@ -126,8 +128,6 @@ def send_dead_letter_back(call: Call, body: DeadLetterAct) -> Answer:
         call.container,
         call.principal,
         call.path["message_id"],
-        note=body.note,
-        request_id=call.request_id,
         dry_run=body.dry_run,
     )
     return Answer(DeadLetterOut.of(done), 202)
@@ -139,6 +139,7 @@ def send_dead_letter_back(call: Call, body: DeadLetterAct) -> Answer:
     "/v1/ops/dead-letters/{message_id}/drop",
     role="operator",
     right="accounts",
+    act="drop",
     outcomes=(Outcome(202, DeadLetterOut),),
     refuses=("dead_letter_not_found",),
 )
@@ -151,8 +152,6 @@ def drop_dead_letter(call: Call, body: DeadLetterAct) -> Answer:
         call.container,
         call.principal,
         call.path["message_id"],
-        note=body.note,
-        request_id=call.request_id,
         dry_run=body.dry_run,
     )
     return Answer(DeadLetterOut.of(done), 202)

@@ -35,30 +35,45 @@ class Search(msgspec.Struct, frozen=True):
 
 
 class AuditQuery(Paged, frozen=True, kw_only=True):
-    """What operators looked at on one day."""
+    """What operators looked at and did: on a day, about one thing, or both."""
 
-    day: date
-    """The day, in UTC."""
+    day: date | None = None
+    """The day, in UTC; left out, every day of what it was about, or else today."""
+    about: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    """The id of what it was about: a booking with all that hangs on it, a listing, an account, a host, a message."""
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    """Only what the operator of this `sub` did."""
 
 
 class AccessOut(msgspec.Struct, frozen=True):
-    """That an operator looked at contact data."""
+    """That an operator looked at contact data, or did something."""
 
     at: Instant
-    """When."""
+    """When; of an act, when it was asked for."""
     by: str
     """The operator's `sub`."""
     by_name: str
     """The operator's e-mail address."""
     act: Act
     subject: str
-    """The booking, the days of a list, the keyed hash of what was searched for, or a dead letter's id."""
+    """The id of what it was about; the days of a list, and the keyed hash of what was searched for, or of a person."""
     found: int
-    """How many bookings, or dead letters, it was about."""
+    """How many things it was about; 0 of an act that was not done."""
     request_id: str
     """The request, as the logs name it."""
     note: str
     """Why, of acts that ask for it; else empty."""
+    outcome: str
+    """Empty of a look. Of an act: `done`; the code of the problem that it was answered; or `asked`, where it was cut
+    off, and the thing itself tells what came of it."""
+    proposal_id: str | None
+    """The proposal that it was kept as, or that it decided; else null."""
+    proposed_by: str | None
+    """The `sub` of who proposed what it decided; else null."""
+    proposed_by_name: str | None
+    """Their e-mail address or name; else null."""
+    proposed_request_id: str | None
+    """The request in which they did; else null."""
 
     @classmethod
     def of(cls, access: Access) -> AccessOut:
@@ -71,6 +86,11 @@ class AccessOut(msgspec.Struct, frozen=True):
             access.found,
             access.request_id,
             access.note,
+            access.outcome,
+            access.proposal_id or None,
+            access.proposed_by or None,
+            access.proposed_by_name or None,
+            access.proposed_request_id or None,
         )
 
 
@@ -80,6 +100,7 @@ class AccessOut(msgspec.Struct, frozen=True):
     "/v1/ops/search",
     role="operator",
     right="read",
+    act="looks",
     outcomes=(Outcome(body=Page[BookingOut]),),
     refuses=("invalid_cursor",),
 )
@@ -107,5 +128,9 @@ class SearchPage(Paged, frozen=True, kw_only=True):
     outcomes=(Outcome(body=Page[AccessOut]),),
 )
 def list_accesses(call: Call, query: AuditQuery) -> Answer:
-    """List which contact data operators looked at on a day, oldest first; kept for thirteen months."""
-    return page(call, query, partial(audit.accesses, call.container, call.principal, query.day), AccessOut.of)
+    """List which contact data operators looked at and what they did, oldest first; kept for thirteen months.
+
+    An act is there from before it is done; a trial (`dry_run`) is not.
+    """
+    find = partial(audit.accesses, call.container, call.principal, day=query.day, about=query.about, by=query.by)
+    return page(call, query, find, AccessOut.of)

@@ -30,6 +30,8 @@ class Resend(msgspec.Struct, frozen=True):
     "/v1/ops/bookings/{booking_id}/messages/{entry_id}/resend",
     role="operator",
     right="help",
+    act="resend",
+    about=lambda call, _: call.path["booking_id"],
     conditional="booking",
     outcomes=(Outcome(202, MessageOut),),
     refuses=("booking_not_found", "message_not_found", "message_not_true", "no_address", "address_suppressed"),

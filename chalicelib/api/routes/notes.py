@@ -29,6 +29,7 @@ class NoteIn(msgspec.Struct, frozen=True):
     "/v1/ops/bookings/{booking_id}/notes",
     role="operator",
     right="help",
+    act="note",
     conditional="booking",
     outcomes=(Outcome(201, EventOut, headers=("ETag",)),),
     refuses=("booking_not_found",),

@@ -73,6 +73,7 @@ def read_payment(call: Call) -> Answer:
     "POST",
     "/v1/payments/{tx_ref}/verify",
     signed_in=True,
+    act="verify",
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", *_NO_ANSWER),
 )
@@ -90,6 +91,7 @@ def verify_payment(call: Call, body: DryRun) -> Answer:
     "GET",
     "/v1/payments/{tx_ref}/verify",
     signed_in=True,
+    act="verify",
     outcomes=(Outcome(body=PaymentOut),),
     refuses=("payment_not_found", *_NO_ANSWER),
 )
@@ -118,6 +120,7 @@ def list_payment_events(call: Call, query: Paged) -> Answer:
     "POST",
     "/v1/payments/{tx_ref}/refunds",
     signed_in=True,
+    act="refund",
     idempotent=True,
     conditional="booking",
     outcomes=(Outcome(202, RefundOut),),

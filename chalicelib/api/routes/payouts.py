@@ -203,6 +203,7 @@ def read_statements(call: Call, query: MonthQuery) -> Answer:
     "/v1/ops/hosts/{host_id}/payouts",
     role="operator",
     right="money",
+    act="pay_out",
     idempotent=True,
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("idempotency_key_required",),
@@ -229,6 +230,7 @@ def mark_payout(call: Call, body: PayoutIn) -> Answer:
     "/v1/ops/hosts/{host_id}/payouts/{payout_id}/reverse",
     role="operator",
     right="money",
+    act="take_back",
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("payout_not_found",),
 )
@@ -245,6 +247,7 @@ def reverse_payout(call: Call, body: TakeBack) -> Answer:
     "/v1/ops/hosts/{host_id}/commission",
     role="operator",
     right="money",
+    act="commission",
     idempotent=True,
     outcomes=(Outcome(201, AccountEntryOut),),
     refuses=("idempotency_key_required",),

@@ -275,6 +275,7 @@ class ExportPage(Paged, frozen=True, kw_only=True):
     "/v1/ops/people/export",
     role="operator",
     right="accounts",
+    act="looks",
     outcomes=(Outcome(body=Page[HeldOut]),),
     refuses=("invalid_cursor",),
 )
@@ -298,6 +299,8 @@ def export_person(call: Call, body: ExportPerson) -> Answer:
     "/v1/ops/people/erase",
     role="operator",
     right="accounts",
+    act="erase",
+    about=lambda call, body: _person(call, body.email, body.phone).subject,
     outcomes=(Outcome(202, ErasureOut),),
     refuses=("data_still_needed",),
 )
@@ -316,7 +319,7 @@ def erase_person(call: Call, body: ErasePerson) -> Answer:
         request_id=call.request_id,
         dry_run=body.dry_run,
     )
-    return Answer(ErasureOut.of(report), 202)
+    return Answer(ErasureOut.of(report), 202, acted_on=report.bookings + report.hosts)
 
 
 def _person(call: Call, email: str | None, phone: str | None) -> Person:

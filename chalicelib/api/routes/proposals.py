@@ -149,6 +149,7 @@ def read_proposal(call: Call) -> Answer:
     "/v1/ops/proposals/{proposal_id}/approve",
     role="operator",
     right="approve",
+    act="approve",
     conditional="booking",
     outcomes=(Outcome(body=ProposalOut, headers=("ETag",)),),
     refuses=(
@@ -185,6 +186,7 @@ def approve_proposal(call: Call, body: ProposalDecision) -> Answer:
     "/v1/ops/proposals/{proposal_id}/reject",
     role="operator",
     right="approve",
+    act="reject",
     conditional="booking",
     outcomes=(Outcome(body=ProposalOut, headers=("ETag",)),),
     refuses=("proposal_not_found", "proposal_closed", "second_person_needed"),

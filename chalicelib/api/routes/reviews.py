@@ -34,6 +34,7 @@ class NewReview(msgspec.Struct, frozen=True):
     "POST",
     "/v1/listings/{listing_id}/reviews",
     signed_in=True,
+    act="own",
     idempotent=True,
     outcomes=(Outcome(201, ReviewOut),),
     refuses=("booking_not_found", "stay_not_over", "already_reviewed", "idempotency_key_reused"),

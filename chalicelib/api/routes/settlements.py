@@ -132,6 +132,8 @@ class SettlementPageOut(msgspec.Struct, frozen=True):
     "/v1/ops/settlements",
     role="operator",
     right="money",
+    act="match",
+    about=lambda _, body: f"{body.gateway}/{body.start}/{body.end}",
     outcomes=(Outcome(202, SettlementOut, headers=("Location",)),),
 )
 def match_statement(call: Call, body: StatementFile) -> Answer:

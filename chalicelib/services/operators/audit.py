@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from chalicelib.domain.access import Access, Act
+from chalicelib.domain.access import Access, Look, looked_up_under
 from chalicelib.services.access import Principal, with_role
+from chalicelib.services.pages import until_some
 from chalicelib.services.ports import Page, Ports
 
 
 def note_access(
-    ports: Ports, principal: Principal | None, act: Act, subject: str, *, found: int, request_id: str, note: str = ""
+    ports: Ports, principal: Principal | None, act: Look, subject: str, *, found: int, request_id: str
 ) -> None:
     """Note what an operator is about to see; it is not shown where it cannot be noted. Raises Forbidden, StoreBusy."""
     operator = with_role(principal, "operator")
@@ -23,12 +24,35 @@ def note_access(
             subject=subject,
             found=found,
             request_id=request_id,
-            note=note,
         )
     )
 
 
-def accesses(ports: Ports, principal: Principal | None, day: date, *, limit: int, after: str | None) -> Page[Access]:
-    """What operators looked at on a day (UTC), oldest first. Raises Forbidden."""
+def accesses(
+    ports: Ports,
+    principal: Principal | None,
+    *,
+    day: date | None = None,
+    about: str | None = None,
+    by: str | None = None,
+    limit: int,
+    after: str | None,
+) -> Page[Access]:
+    """What operators looked at and did, oldest first: on a day (UTC), about one thing, or both; else today.
+
+    ``by`` is one of them: then a page may hold fewer than ``limit``. Raises Forbidden.
+    """
     with_role(principal, "operator")
-    return ports.ledger.accesses(day, limit=limit, after=after)
+    name = None if about is None else looked_up_under(about)
+
+    def read(position: str | None) -> Page[Access]:
+        if day is None and name is not None:
+            found = ports.ledger.accesses_about(name, limit=limit, after=position)
+        else:
+            found = ports.ledger.accesses(day or ports.clock.now().date(), limit=limit, after=position)
+        wanted = (
+            each for each in found.items if by in (None, each.by) and name in (None, looked_up_under(each.subject))
+        )
+        return Page(tuple(wanted), found.next_cursor)
+
+    return until_some(read, after)

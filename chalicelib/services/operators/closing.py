@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from chalicelib.domain import closing
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.closing import Closing, batch_done, closing_task, goes_back, may_be_cancelled
 from chalicelib.domain.errors import Busy, ClosingNotFound, PreconditionFailed, StayBegun
@@ -26,6 +26,8 @@ from chalicelib.services.updating import Decision, update
 
 BATCH = 20
 """How many bookings one message cancels: far below what a function has time for."""
+TRIES = 5
+"""How often a closing is saved that others save at the same time."""
 MOST_SHOWN = 100
 """How many bookings a preview names one by one."""
 MOST_COUNTED = 2_000
@@ -105,17 +107,37 @@ def progress(ports: Ports, principal: Principal | None, listing_id: str) -> Clos
 
 
 def reopen(
-    ports: Ports, principal: Principal | None, listing_id: str, *, only_versions: Collection[int] | None = None
+    ports: Ports,
+    principal: Principal | None,
+    listing_id: str,
+    *,
+    note: str,
+    only_versions: Collection[int] | None = None,
 ) -> Listing:
     """Open a listing again that an operator closed; what was cancelled stays so, and no more is.
 
-    Raises Forbidden, ListingNotFound, PreconditionFailed, Busy.
+    The closing keeps who did, and why. Raises Forbidden, ListingNotFound, PreconditionFailed, Busy.
     """
-    with_role(principal, "operator")
+    actor = actor_of(with_role(principal, "operator"), "operator")
     opened = _if_as_read(only_versions, lambda each: replace(each, status="open", closed_by_operator=False))
     listing = changed(ports, listing_of(ports, listing_id), opened)
+    _keep_reopening(ports, listing.listing_id, by=actor, note=note)
     ports.observe("listing_reopened", listing_id=listing.listing_id)
     return listing
+
+
+def _keep_reopening(ports: Ports, listing_id: ListingId, *, by: Actor, note: str) -> None:
+    """Have the closing of a listing that is open again say so. Raises Busy while workers save it all the time."""
+    for _ in range(TRIES):
+        known = ports.closings.load(listing_id)
+        if known is None or known.reopened_at is not None:
+            return
+        try:
+            ports.closings.save(closing.reopened(known, by=by, note=note, now=ports.clock.now()))
+        except VersionLost:
+            continue
+        return
+    raise Busy("The listing is being closed at this moment.", retry_after=RETRY_AFTER_BUSY)
 
 
 def _if_as_read(

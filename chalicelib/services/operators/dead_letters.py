@@ -1,6 +1,6 @@
 """Messages that failed as often as their queue allows: an operator looks at them, drops them, sends them back.
 
-While they are looked at they are nobody else's. Each act is noted in the trail before it is done.
+While they are looked at they are nobody else's.
 """
 
 from __future__ import annotations
@@ -54,36 +54,30 @@ def list_dead_letters(
     return Page(shown, shown[-1].place if len(letters) > limit else None)
 
 
-def drop(
-    ports: Ports, principal: Principal | None, message_id: str, *, note: str, request_id: str, dry_run: bool
-) -> DeadLetter:
-    """Delete one. Raises Forbidden, DeadLetterNotFound, Fault, StoreBusy."""
+def drop(ports: Ports, principal: Principal | None, message_id: str, *, dry_run: bool) -> DeadLetter:
+    """Delete one. Raises Forbidden, DeadLetterNotFound, Fault."""
     with_role(principal, "operator", "accounts")
     with ports.dead_letters.held(QUEUES, most=MOST, until=message_id) as held:
         letter = _named(held, message_id)
         if not dry_run:
-            _note(ports, principal, "drop", message_id, found=1, note=note, request_id=request_id)
             held.drop(letter)
+            _tell(ports, "drop", 1)
     return letter
 
 
-def send_back(
-    ports: Ports, principal: Principal | None, message_id: str, *, note: str, request_id: str, dry_run: bool
-) -> DeadLetter:
-    """Send one to the queue that it failed in. Raises Forbidden, DeadLetterNotFound, Fault, StoreBusy."""
+def send_back(ports: Ports, principal: Principal | None, message_id: str, *, dry_run: bool) -> DeadLetter:
+    """Send one to the queue that it failed in. Raises Forbidden, DeadLetterNotFound, Fault."""
     with_role(principal, "operator", "accounts")
     with ports.dead_letters.held(QUEUES, most=MOST, until=message_id) as held:
         letter = _named(held, message_id)
         if not dry_run:
-            _note(ports, principal, "send_back", message_id, found=1, note=note, request_id=request_id)
             held.send_back(letter)
+            _tell(ports, "send_back", 1)
     return letter
 
 
-def send_all_back(
-    ports: Ports, principal: Principal | None, queue: QueueName | None, *, note: str, request_id: str, dry_run: bool
-) -> SentBack:
-    """Send each to the queue that it failed in, about ``MOST_AT_ONCE`` of each. Raises Forbidden, Fault, StoreBusy.
+def send_all_back(ports: Ports, principal: Principal | None, queue: QueueName | None, *, dry_run: bool) -> SentBack:
+    """Send each to the queue that it failed in, about ``MOST_AT_ONCE`` of each. Raises Forbidden, Fault.
 
     After a Fault some are sent back, and the others lie where they lay.
     """
@@ -92,10 +86,9 @@ def send_all_back(
     with ports.dead_letters.held(queues, most=MOST_AT_ONCE) as held:
         letters = held.letters
         if letters and not dry_run:
-            subject = queue or SUBJECT
-            _note(ports, principal, "send_back", subject, found=len(letters), note=note, request_id=request_id)
             for letter in letters:
                 held.send_back(letter)
+            _tell(ports, "send_back", len(letters))
     more = any(sum(letter.queue == each for letter in letters) >= MOST_AT_ONCE for each in queues)
     return SentBack(letters, more)
 
@@ -114,8 +107,5 @@ def _named(held: HeldLetters, message_id: str) -> DeadLetter:
     )
 
 
-def _note(
-    ports: Ports, principal: Principal | None, act: Act, subject: str, *, found: int, note: str, request_id: str
-) -> None:
-    note_access(ports, principal, act, subject, found=found, note=note, request_id=request_id)
-    ports.observe("dead_letters_acted_on", kind=act, count=found)
+def _tell(ports: Ports, act: Act, count: int) -> None:
+    ports.observe("dead_letters_acted_on", kind=act, count=count)

@@ -127,6 +127,7 @@ def _erase_guests(ports: Ports, known: Erasure, ids: tuple[BookingId, ...]) -> E
             left += under_way(booking, now=ports.clock.now()) if is_of(booking, known.part, known.key) else ()
             continue
         _erase_review(ports, booking)
+        ports.ledger.forget_notes(booking_id)
         guests.add(booking.guest_id)
         erased += 1
     for guest_id in sorted(guests):
@@ -182,7 +183,10 @@ def _erase_notes(ports: Ports, guest_id: PersonId) -> None:
     for _ in range(TRIES):
         account = ports.bookings.account(guest_id)
         silent = erasure.without_notes(account)
-        if silent == account or _has_contacts(ports, guest_id):
+        if _has_contacts(ports, guest_id):
+            return
+        ports.ledger.forget_notes(guest_id)
+        if silent == account:
             return
         try:
             ports.bookings.save_account(guest_id, silent)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol
 
-from chalicelib.domain.access import Access
+from chalicelib.domain.access import LOOKS, Access
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.host import Host, Notify
@@ -104,7 +104,8 @@ def _bookings(
                 notify=host_of(ports, booking),
                 account=account,
                 review=ports.listings.review_of(booking.place.listing_id, booking.booking_id),
-                views=views.items,
+                # Why the staff acted is theirs to say; what they did stands in the booking's history.
+                views=tuple(view for view in views.items if view.act in LOOKS),
             )
         )
     return Page(tuple(held), page.next_cursor)

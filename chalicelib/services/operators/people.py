@@ -83,14 +83,9 @@ def erase(
     """
     operator = with_role(principal, "operator", "accounts")
     found = _found(ports, person)
-    note_access(
-        ports,
-        principal,
-        "search" if dry_run else "erase",
-        person.subject,
-        found=len(found.bookings) + len(found.hosts),
-        request_id=request_id,
-    )
+    if dry_run:
+        count = len(found.bookings) + len(found.hosts)
+        note_access(ports, principal, "search", person.subject, found=count, request_id=request_id)
     known = ports.erasures.load(person.subject)
     if known is not None and known.finished_at is None and not dry_run:
         return _report(do_batch(ports, known), found)
