@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import combinations, permutations
 from typing import Any
 
 import pytest
@@ -62,6 +63,40 @@ def let_go(times: list[datetime]) -> tuple[Account, dict[BookingId, Booking]]:
         made[booking.booking_id] = booking
         account = after(held(account, booking), *made.values(), now=at)
     return account, made
+
+
+@pytest.mark.parametrize("hours", [(0, 1, 30), (0, 1, 2), (0, 20, 30), (0, 20, 43), (0, 24, 25, 26), (0, 1, 2, 3, 40)])
+def test_a_pause_does_not_depend_on_the_order_in_which_the_holds_were_made(hours: tuple[int, ...]) -> None:
+    """The second hold may be given up before the first one is: what counts is when."""
+    lapsed = [given_up(f"{number}", NOW + hour * HOUR) for number, hour in enumerate(hours)]
+    told = set()
+    for order in permutations(lapsed):
+        account = Account()
+        for booking in order:
+            account = held(account, booking)
+        account = after(account, *lapsed, now=max(each.updated_at for each in lapsed))
+        told.add((account.paused_until, tuple(lapse.at for lapse in account.lapses)))
+    [(until, at)] = told
+    assert list(at) == sorted(each.updated_at for each in lapsed)
+    within_a_day = any(last - first < 24 for first, _, last in combinations(hours, 3))
+    assert (until is not None) is within_a_day
+
+
+@pytest.mark.parametrize("ago", [HOUR - MS, HOUR, HOUR + MS, DAY - MS, DAY, DAY + MS])
+def test_how_often_it_booked_is_told_as_it_is_counted(ago: timedelta) -> None:
+    """What an operator is shown of the last hour and day is what the account is held to."""
+    for span, limits in ((HOUR, Limits(bookings_per_hour=1)), (DAY, Limits(bookings_per_day=1))):
+        account = replace(Account(), made=(NOW - ago,))
+        counted = account.made_within(span, NOW)
+        assert counted == (ago < span)
+        if counted:
+            with pytest.raises(RateLimited) as told:
+                check_may_book(account, limits, STAY, now=NOW)
+            # Who waits so long is let in, and is not told to wait again.
+            wait = timedelta(seconds=told.value.retry_after or 0)
+            check_may_book(account, limits, STAY, now=NOW + wait)
+        else:
+            check_may_book(account, limits, STAY, now=NOW)
 
 
 # Open holds, and units times nights

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 
 from chalicelib.domain.booking import Booking, GatewayStatus
-from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest
+from chalicelib.domain.errors import Busy, Forbidden, GatewayTimeout, InvalidRequest, Refusal
 from chalicelib.domain.ids import TxRef
+from chalicelib.domain.money import Money
 from chalicelib.domain.settlement import StatementRow, TransactionPage
+from chalicelib.domain.timing import RESTORE_LOOKS_BACK
 from chalicelib.services.operators.after_restore import Recovered, after_restore
 from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.operators.exporting import export
 from chalicelib.services.operators.lists import attention
+from chalicelib.services.operators.people import person_of
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, OPERATOR, Harness
 from tests.replacing import replace
@@ -161,3 +166,79 @@ def test_who_may_and_which_window(ports: Fakes) -> None:
         list(after_restore(ports, GUEST_HANNA, now - HOUR, now, dry_run=True))
     with pytest.raises(InvalidRequest):
         list(after_restore(ports, OPERATOR, now, now, dry_run=True))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("more", [True, False])
+def test_one_old_line_on_a_page_does_not_end_the_list(ports: Fakes, order: tuple[int, int], *, more: bool) -> None:
+    """Gateways sort by when a link was made, and an old link may be paid late: only a page of old lines is the end."""
+    now = ports.clock.now()
+    line = StatementRow(reference="APnew", status="paid", amount="1.00", currency="ETB", at=now - HOUR)
+    first = [replace(line, reference="APold", at=now - 3 * HOUR), line]
+    second = replace(line, reference="APnext", at=now - HOUR)
+    pages = [TransactionPage(tuple(first[each] for each in order), more=True), TransactionPage((second,), more=more)]
+    ports.gateway.listed = [*pages, TransactionPage((replace(line, at=now - 4 * HOUR),), more=True), None]
+    assert {each.subject for each in recovered(ports)} == {"APnew", "APnext"}
+
+
+@pytest.mark.parametrize("currency", ["ETB", "USD"])
+@pytest.mark.parametrize("payer", ["Hanna.Tesfaye@gmail.com", ""])
+@pytest.mark.parametrize("status", ["paid", "refunded", "reversed"])
+def test_what_an_orphan_keeps_of_the_money(
+    ports: Fakes, status: Literal["paid", "refunded", "reversed"], payer: str, currency: str
+) -> None:
+    at = ports.clock.now() - HOUR
+    row = StatementRow(reference="APlost", status=status, amount="1,234.50", currency=currency, at=at, payer=payer)
+    ports.gateway.listed = [TransactionPage((row,), more=False)]
+    recovered(ports)
+    [(kept, _)] = ports.tables.orphans.values()
+    assert (kept.status, kept.amount, kept.provider_reference, kept.payer, kept.paid_at, kept.mode) == (
+        status, Money(123450, currency), "APlost", payer, at, ports.gateway.mode
+    )  # fmt: skip
+    # It is among what is held of its payer, who may ask for it to be erased.
+    person = person_of(ports, email="hanna.tesfaye@gmail.com", phone_number=None)
+    held = export(ports, OPERATOR, person, request_id="r", limit=9, after=None).items
+    assert [each.orphan.tx_ref for each in held if each.orphan] == ["APlost"] * bool(payer)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_each_attempt_of_a_booking_is_asked_about(harness: Harness, ports: Fakes, *, dry_run: bool) -> None:
+    booking = harness.held_booking()
+    for _ in range(2):
+        ports.gateway.set_status(harness.stored_booking(booking).payments[-1].tx_ref, "failed")
+        ports.clock.move(minutes=1)
+        harness.pay(booking, key=f"{ports.clock.now()}")
+    paid = harness.stored_booking(booking)
+    ports.clock.move(minutes=1)
+    found = [each for each in recovered(ports, dry_run=dry_run) if each.booking_id == booking.booking_id]
+    assert [each.subject for each in found] == [payment.tx_ref for payment in paid.payments]
+
+
+@pytest.mark.parametrize("before", [RESTORE_LOOKS_BACK, RESTORE_LOOKS_BACK + MS])
+def test_how_long_before_the_window_a_booking_may_have_been_made(
+    harness: Harness, ports: Fakes, before: timedelta
+) -> None:
+    booking = harness.held_booking()
+    ports.clock.move_to(booking.created_at + before + 2 * HOUR)
+    asked = [each.booking_id for each in recovered(ports, dry_run=True)]
+    assert asked == [booking.booking_id] * (before <= RESTORE_LOOKS_BACK)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Busy("others change it", retry_after=timedelta(seconds=1)),
+        GatewayTimeout("silent", definitely_not_executed=False),
+    ],
+    ids=["busy", "silent"],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_payment_of_which_nothing_can_be_said_stops_no_other(
+    harness: Harness, ports: Fakes, trouble: Refusal, place: int
+) -> None:
+    made = [harness.confirmed_booking(key=f"{number}") for number in range(2)]
+    ports.clock.move(hours=1)
+    ports.run_before("gateway.verify", raises(trouble), skip=place)
+    outcomes = {each.booking_id: each.outcome for each in recovered(ports) if each.booking_id}
+    assert sorted(outcomes) == sorted(booking.booking_id for booking in made)
+    assert sorted(outcomes.values()) == ["unanswered", "verified"]

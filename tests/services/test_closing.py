@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -18,11 +18,11 @@ from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.operators import closing
 from chalicelib.services.operators import lists as operators
-from chalicelib.services.operators.closing import ClosingReport, close, progress, reopen
+from chalicelib.services.operators.closing import MOST_SHOWN, ClosingReport, close, progress, reopen
 from chalicelib.services.ports import AttentionEntry, Fault, Page, StoreBusy, Task
 from chalicelib.services.refunds import refund
 from chalicelib.services.sweep import process_task, sweep
-from tests.builders import a_stay
+from tests.builders import NOW, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, PUBLIC, Harness
@@ -353,3 +353,51 @@ def test_what_fails_for_a_day_is_on_the_attention_list(harness: Harness, ports: 
     ports.bookings.attention_entries = lambda **_: Page((entry,), None)  # type: ignore[method-assign]
     [item] = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     assert (item.kind, item.subject, item.booking_id, item.actions) == ("failing", harness.listing.listing_id, None, ())
+
+
+@pytest.mark.parametrize("nights", [1, 3])
+@pytest.mark.parametrize("hours", range(0, 24, 3))
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "UTC", "Africa/Addis_Ababa", "Pacific/Kiritimati"])
+def test_whose_stay_has_not_begun_is_cancelled_whatever_day_it_is_there(zone: str, hours: int, nights: int) -> None:
+    """The listing's day may be before or behind UTC's: who arrives today or tomorrow is found by it all the same."""
+    harness = Harness(units=99, time_zone=zone, check_in_time="23:00")
+    ports = harness.ports
+    ports.clock.move_to(NOW.replace(hour=0, minute=0) + timedelta(days=10, hours=hours))
+    now = ports.clock.now()
+    today = harness.listing.today(now)
+    made = [booked(harness, (today + timedelta(days=day)).day, nights=nights) for day in range(3)]
+    ports.clock.move(minutes=1)
+    expected = [each.booking_id for each in made if ports.clock.now() < each.check_in_at]
+    assert len(expected) >= 2
+    assert [each.booking_id for each in shut(harness, dry_run=True).bookings] == expected
+    assert shut(harness).expected == len(expected)
+    process_task(ports, Task(closing_task(harness.listing.listing_id)), public_url=PUBLIC)
+    cancelled = {each.booking_id for each in made if harness.stored_booking(each).status == "cancelled"}
+    assert cancelled == set(expected)
+
+
+@pytest.mark.parametrize("count", [100, 101])
+def test_more_than_one_query_answers_are_counted_each_once(harness: Harness, ports: Fakes, count: int) -> None:
+    for number in range(count):
+        booked(harness, 14 + number % 5, paid=False)
+    report = shut(harness, dry_run=True)
+    assert (report.expected, report.partial) == (count, False)
+    assert len({each.booking_id for each in report.bookings}) == len(report.bookings) == MOST_SHOWN
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("broken", range(5))
+def test_a_batch_with_a_record_that_cannot_be_read_is_not_the_last(harness: Harness, ports: Fakes, broken: int) -> None:
+    made = [booked(harness, day) for day in (14, 15, 16, 17, 18)]
+    harness.deliver_outbox()
+    shut(harness)
+    ports.tables.unreadable.add(made[broken].booking_id)
+    harness.advance(minutes=5)
+    done = told(harness).closing
+    assert done is not None
+    assert (done.cancelled, done.finished_at is not None) == (4, True)
+    # Once it can be read again, the same call cancels it as well.
+    ports.tables.unreadable.clear()
+    assert shut(harness).expected == 1
+    harness.advance(minutes=5)
+    assert statuses(harness) == ["cancelled"] * 5

@@ -11,7 +11,7 @@ import pytest
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.contact import NOBODY, Contact
-from chalicelib.domain.erasure import ON_REQUEST, erasure_task
+from chalicelib.domain.erasure import ON_REQUEST, Erasure, erasure_task
 from chalicelib.domain.errors import (
     ContactFixed,
     DataStillNeeded,
@@ -32,6 +32,7 @@ from chalicelib.services.book import book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
+from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
@@ -46,11 +47,13 @@ from tests.builders import HANNA, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import (
+    DRAFT,
     GUEST_DAWIT,
     GUEST_HANNA,
     HOST_ABEBE,
     NIGHTS,
     OPERATOR,
+    OTHER_HOST,
     PUBLIC,
     Harness,
     a_request,
@@ -103,6 +106,12 @@ def past(harness: Harness, **booked: Any) -> Booking:
 def over(harness: Harness, booking: Booking) -> None:
     harness.advance(days=(max(booking.check_out_at, harness.ports.clock.now()) - harness.ports.clock.now()).days + 1)
     harness.clear_logs()
+
+
+def the_erasure(ports: Fakes) -> Erasure:
+    [(known, _)] = ports.tables.erasures.values()
+    assert isinstance(known, Erasure)
+    return known
 
 
 def stored_text(ports: Fakes) -> bytes:
@@ -273,6 +282,132 @@ def test_what_comes_under_way_meanwhile_is_left_and_named(harness: Harness, port
     assert report.erasure is not None
     assert [(left.kind, left.subject) for left in report.erasure.left] == [("payment_reversed", tx_ref)]
     assert (report.erasure.erased, harness.stored_booking(booking).contact) == (0, HANNA)
+
+
+REVERSED, DISPUTED = "payment_reversed", "dispute"
+
+
+@pytest.mark.parametrize("kind", [REVERSED, DISPUTED])
+@pytest.mark.parametrize("count", [1, 2, BATCH + 1])
+def test_all_that_comes_under_way_meanwhile_is_left_and_named_once(
+    harness: Harness, ports: Fakes, kind: str, count: int
+) -> None:
+    """However many of a person's bookings it is, and however many batches they take; the others are erased."""
+    made = []
+    for number in range(count + 2):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        made.append(harness.confirmed_booking(key=f"key-{number}", guest=guest))
+    harness.deliver_outbox()
+    over(harness, made[-1])
+    late = [booking.payments[0].tx_ref for booking in made[1:-1]]
+
+    def happens() -> None:
+        for tx_ref in late:
+            if kind == DISPUTED:
+                due_at = ports.clock.now() + timedelta(days=3)
+                enter_dispute(ports, OPERATOR, DisputeRequest(tx_ref, "fraud", "", due_at), key=None, dry_run=False)
+            else:
+                ports.gateway.set_status(tx_ref, "reversed")
+                harness.process_task(harness.stored_booking(BookingId(tx_ref.partition("-")[0])), tx_ref)
+
+    ports.run_before("erasures.save", happens)
+    wipe(ports)
+    harness.sweep_and_drain()
+    known = the_erasure(ports)
+    assert known.finished_at is not None
+    assert sorted(left.subject.partition("-D")[0] for left in known.left) == sorted(late)
+    assert {left.kind for left in known.left} == {kind}
+    assert known.erased == 2
+    erased = [booking for booking in made if harness.stored_booking(booking).contact == NOBODY]
+    assert erased == [made[0], made[-1]]
+
+
+def test_an_erasure_that_is_over_does_not_say_who_it_was(harness: Harness, ports: Fakes) -> None:
+    a_host(harness)
+    people: list[dict[str, Any]] = [{"email": EMAIL}, {"phone": "0911223344"}, {"email": "abebe.kebede@gmail.com"}]
+    for named in people:
+        hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+        ports.tables.erasures.clear()
+        person = person_of(ports, email=named.get("email"), phone_number=named.get("phone"))
+        wipe(ports, **named)
+        known = the_erasure(ports)
+        assert known.finished_at is not None
+        assert (known.key, known.orphan_key, known.hosts, known.position, known.due_at) == ("", "", (), "", None)
+        kept = msgspec.json.encode(known)
+        for said in (person.value, person.key, person.host_key, person.payer_key or "?", str(HOST_ABEBE.person_id)):
+            assert said.encode() not in kept
+
+
+@pytest.mark.parametrize("left", [1, BATCH, BATCH + 1, 2 * BATCH])
+def test_the_clock_alone_brings_an_erasure_to_its_end(harness: Harness, ports: Fakes, left: int) -> None:
+    """Every message of it is lost."""
+    for number in range(BATCH + left):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        booking = harness.confirmed_booking(key=f"key-{number}", guest=guest)
+    harness.deliver_outbox()
+    over(harness, booking)
+    person = person_of(ports, email=EMAIL, phone_number=None)
+    wipe(ports)
+    for _ in range(3):
+        ports.queue.tasks.clear()
+        _, due_at = ports.tables.erasures[erasure_task(person.subject)]
+        if due_at is None:
+            break
+        assert ports.clock.now() < due_at <= ports.clock.now() + timedelta(hours=1)
+        ports.clock.move_to(due_at)
+        ports.queue.down = True
+        process_task(ports, Task(erasure_task(person.subject)), public_url=PUBLIC)
+        ports.queue.down = False
+    assert the_erasure(ports).finished_at is not None
+    assert all(row.booking.contact == NOBODY for row in ports.tables.bookings.values())
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_money_that_comes_meanwhile_keeps_its_payer_while_it_waits(
+    harness: Harness, ports: Fakes, *, waits: bool
+) -> None:
+    person = person_of(ports, email=EMAIL, phone_number=None)
+    money = Verification("paid", reported="chapa: paid ETB 5.00", provider_reference="APx", payer=EMAIL)
+
+    def comes() -> None:
+        ports.bookings.orphan("APx12345", money, ports.clock.now(), payer_key=person.payer_key)
+        if not waits:
+            acknowledge(ports, OPERATOR, "orphan.APx12345", note="sent back")
+
+    ports.run_before("erasures.save", comes)
+    wipe(ports)
+    assert ports.tables.orphans["APx12345"][0].payer == (EMAIL if waits else "")
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+def test_every_profile_and_every_listing_of_a_host_is_erased_but_one_that_is_open_again(
+    harness: Harness, ports: Fakes, *, reopened: bool
+) -> None:
+    """One address may be two hosts'; a host may have many listings."""
+    people = [HOST_ABEBE, OTHER_HOST]
+    made: list[tuple[Principal, ListingId]] = []
+    for who in people:
+        notify = Notify(email="house@gmail.com", phone="0944556677")
+        hosts.change(ports, who, notify=notify, tax=Tax(name="Abebe Kebede", tin="0012345678"))
+        for number in range(2):
+            draft = replace(DRAFT, title=f"House {number}")
+            listing, _ = hosting.publish(ports, who, draft, key=f"{number}")
+            hosting.close(ports, who, listing.listing_id)
+            made.append((who, listing.listing_id))
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    who, again = made[-1]
+    if reopened:
+        ports.run_before(
+            "erasures.save",
+            lambda: hosting.update(ports, who, again, {"status": "open"}, only_versions=None),
+        )
+    report = wipe(ports, email="house@gmail.com")
+    assert (report.hosts, the_erasure(ports).finished_at is not None) == (2, True)
+    assert [ports.tables.hosts[each.person_id].notify for each in people] == [Notify()] * 2
+    for _, listing_id in made:
+        kept = reopened and listing_id == again
+        stored = ports.tables.listings[listing_id]
+        assert (stored.address, stored.description) == ((DRAFT.address, DRAFT.description) if kept else ("", ""))
 
 
 def test_somebody_elses_booking_under_a_corrected_address_is_left_alone(harness: Harness, ports: Fakes) -> None:
