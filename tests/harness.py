@@ -91,6 +91,15 @@ class Harness:
     def pay(self, booking: Booking, *, key: str | None = None, guest: Principal | None = GUEST_HANNA) -> CheckoutResult:
         return pay(self.ports, guest, booking.booking_id, key=key, public_url=PUBLIC)
 
+    def another_attempt(self, booking: Booking, *, guest: Principal = GUEST_HANNA) -> Booking:
+        """Open one more attempt once the link of the one before is too old; the hold must last so long."""
+        known = self.stored_booking(booking)
+        self.ports.clock.move_to(known.payments[-1].created_at + self.ports.rules.checkout_window)
+        self.pay(known, guest=guest, key=f"attempt-{len(known.payments) + 1}")
+        after = self.stored_booking(known)
+        assert len(after.payments) == len(known.payments) + 1
+        return after
+
     def webhook(
         self,
         tx_ref: str | None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.ids import BookingId, TxRef
 from chalicelib.domain.ledger import day_of
 from chalicelib.domain.money import Money
@@ -115,6 +116,44 @@ def test_what_was_never_paid_is_no_difference(status: str) -> None:
     assert verdict([row("R", status=status)], []) == ("not_compared", "nothing")
     assert verdict([row("R", status=status)], [ours("R", status="expired")]) == ("not_compared", "nothing")
     assert verdict([row("R", status=status)], [ours("R")]) == ("other_status", "verify")
+
+
+BOOKS: dict[str, tuple[dict[str, Any], tuple[str, str], tuple[str, str]]] = {
+    # What our books say of a completed payment; then the verdict and what mends it, where the statement says that it
+    # was paid, and where it says that it went back.
+    "kept": ({}, ("matched", "nothing"), ("other_status", "verify")),
+    "gone": ({"refunded": 245000}, ("refund_missing", "note"), ("matched", "nothing")),
+    "a part gone": ({"refunded": 100}, ("refund_missing", "note"), ("matched", "nothing")),
+    "gone, and more to go": ({"refunded": 100, "owed_back": 100}, ("refund_missing", "note"), ("matched", "nothing")),
+    "to go": ({"owed_back": 245000}, ("matched", "nothing"), ("matched", "nothing")),
+    "reversed": ({"reversed": True}, ("refund_missing", "note"), ("matched", "nothing")),
+    "twice": ({"paid_before": True}, ("duplicate", "refund"), ("other_status", "verify")),
+    "twice, to go": ({"paid_before": True, "owed_back": 245000}, ("matched", "nothing"), ("matched", "nothing")),
+    "twice, gone": ({"paid_before": True, "refunded": 245000}, ("refund_missing", "note"), ("matched", "nothing")),
+}
+
+
+@pytest.mark.parametrize("books", BOOKS)
+@pytest.mark.parametrize("status", get_args(GatewayStatus))
+@pytest.mark.parametrize("amount", ["2450.00", "2449.99", "0"])
+def test_what_is_said_of_each_state_on_either_side(books: str, status: GatewayStatus, amount: str) -> None:
+    changes, paid, back = BOOKS[books]
+    said = verdict([row("R", amount, status=status)], [ours("R", **changes)])
+    if status not in ("paid", "refunded", "reversed"):
+        # Money that is here was never there.
+        assert said == ("other_status", "verify")
+    elif amount != "2450.00":
+        # No difference of an amount is hidden behind one of a status.
+        assert said == ("other_amount", "note")
+    else:
+        assert said == (paid if status == "paid" else back)
+
+
+@pytest.mark.parametrize("status", get_args(GatewayStatus))
+def test_of_a_row_that_is_listed_again_the_first_counts(status: GatewayStatus) -> None:
+    """Gateways list the newest first."""
+    only = matched([row("R", status=status), row("R", "1.00", status="paid")], [ours("R")])
+    assert [each.theirs for each in only] == [row("R", status=status)]
 
 
 @pytest.mark.parametrize(

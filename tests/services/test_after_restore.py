@@ -203,12 +203,10 @@ def test_what_an_orphan_keeps_of_the_money(
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_each_attempt_of_a_booking_is_asked_about(harness: Harness, ports: Fakes, *, dry_run: bool) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=5))
     booking = harness.held_booking()
-    for _ in range(2):
-        ports.gateway.set_status(harness.stored_booking(booking).payments[-1].tx_ref, "failed")
-        ports.clock.move(minutes=1)
-        harness.pay(booking, key=f"{ports.clock.now()}")
-    paid = harness.stored_booking(booking)
+    paid = harness.another_attempt(harness.another_attempt(booking))
+    assert len(paid.payments) == 3
     ports.clock.move(minutes=1)
     found = [each for each in recovered(ports, dry_run=dry_run) if each.booking_id == booking.booking_id]
     assert [each.subject for each in found] == [payment.tx_ref for payment in paid.payments]

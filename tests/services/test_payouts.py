@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,11 +12,18 @@ from chalicelib.domain.errors import Forbidden, InvalidRequest, PayoutNotFound
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.ledger import LedgerLine
 from chalicelib.domain.money import Money
-from chalicelib.domain.statements import AccountEntry, Statement
-from chalicelib.services.operators.payouts import mark_paid, own_statements, set_commission, statements_of, take_back
+from chalicelib.domain.statements import AccountEntry, Statement, following
+from chalicelib.services.operators.payouts import (
+    mark_paid,
+    owed,
+    own_statements,
+    set_commission,
+    statements_of,
+    take_back,
+)
 from tests.adapters.ledger_contract import a_line
 from tests.fakes import Fakes
-from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, Harness
+from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OPERATOR_SELAM, OTHER_HOST, Harness
 from tests.replacing import replace
 
 HOST = HOST_ABEBE.person_id
@@ -227,3 +235,59 @@ def test_a_stay_from_the_hold_to_the_statement() -> None:
         [booking.booking_id],
     )
     assert PersonId(HOST) == booking.place.host_id
+
+
+@pytest.mark.parametrize("since", [date(2027, 1, 1), date(2027, 1, 15), date(2027, 1, 31)])
+@pytest.mark.parametrize("days", [31, 58, 59, 100])
+def test_who_is_owed_is_every_host_whose_guests_moved_money_in_those_months(
+    ports: Fakes, since: date, days: int
+) -> None:
+    """From the first day of the first of the months on, up to today: whatever day of it is named."""
+    ports.clock.move_to(datetime(2027, 1, 1, 12, tzinfo=UTC) + timedelta(days=days))
+    today = ports.clock.now().date()
+    moved = [date(2026, 12, 31), JANUARY, date(2027, 1, 31), FEBRUARY, date(2027, 2, 28), MARCH, date(2027, 3, 31)]
+    moved = [day for day in moved if day <= today]
+    for number, day in enumerate(moved):
+        put(ports, a_line(number, day=day, host_id=PersonId(f"host-{day}"), counts_on=max(day, JANUARY)))
+    for month in (FEBRUARY, MARCH):
+        end = following(month)
+        found = list(owed(ports, OPERATOR, month, since=since))
+        assert [host for host, _ in found] == [f"host-{day}" for day in moved if JANUARY <= day < end]
+        assert all(made == statements_of(ports, OPERATOR, host, month) for host, made in found)
+
+
+OTHERS = (OPERATOR, OPERATOR_SELAM)
+TIMES = ("first", "second")
+HOSTS = (HOST, OTHER_HOST.person_id)
+
+
+def test_an_entry_is_one_persons_of_one_kind_for_one_host_under_one_key(ports: Fakes) -> None:
+    """The same key of another person, or for another host, is another entry; the very same call again is the same."""
+    made = []
+    for who, host, key in product(OTHERS, HOSTS, TIMES):
+        more: dict[str, Any] = {"on": FEBRUARY, "note": f"Of {who.person_id}.", "key": key}
+        payout = mark_paid(ports, who, host, amount=Money(5, "ETB"), reference="FT1", **more)
+        share = set_commission(ports, who, host, commission=500, **more)
+        ports.clock.move(seconds=1)
+        assert mark_paid(ports, who, host, amount=Money(5, "ETB"), reference="FT1", **more) == payout
+        assert set_commission(ports, who, host, commission=500, **more) == share
+        for entry in (payout, share):
+            assert (entry.by, entry.by_name, entry.note) == (who.person_id, who.email, f"Of {who.person_id}.")
+        made += [payout, share]
+    assert len({(entry.host_id, entry.entry_id) for entry in made}) == len(made)
+    assert len({entry.entry_id for entry in made}) == len(made)
+    for host in HOSTS:
+        assert len(ports.ledger.account(host)) == len(made) // len(HOSTS)
+
+
+def test_only_a_payout_of_this_host_is_taken_back(ports: Fakes) -> None:
+    mine = paid(ports, 5, FEBRUARY)
+    other = mark_paid(
+        ports, OPERATOR, HOSTS[1], amount=Money(5, "ETB"), on=FEBRUARY, reference="FT1", note="x", key="k"
+    )
+    share = set_commission(ports, OPERATOR, HOST, commission=500, on=FEBRUARY, note="x", key="k")
+    counter = take_back(ports, OPERATOR, HOST, mine.entry_id, note="It came back.")
+    for entry in (other, share, counter):
+        with pytest.raises(PayoutNotFound):
+            take_back(ports, OPERATOR, HOST, entry.entry_id, note="x")
+    assert len(ports.ledger.account(HOST)) == 3

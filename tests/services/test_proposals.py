@@ -21,9 +21,10 @@ from chalicelib.domain.errors import (
     StayBegun,
     Unauthenticated,
 )
-from chalicelib.domain.four_eyes import MAX_PROPOSALS
+from chalicelib.domain.four_eyes import MAX_PROPOSALS, amount_of
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
+from chalicelib.domain.proposal import CancelAct
 from chalicelib.domain.timing import PROPOSAL_KEPT
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
@@ -390,3 +391,76 @@ def test_a_booking_takes_so_many_proposals(paid: Harness, ports: Fakes) -> None:
     with pytest.raises(Exception, match="not right"):
         give_back(ports, 400000, key="more")
     assert len(paid.stored_booking(FIRST).proposals) == MAX_PROPOSALS
+
+
+def test_two_people_without_a_name_are_two(paid: Harness, ports: Fakes) -> None:
+    """Tokens of some issuers have no address: then it is the ``sub`` alone that says who it is."""
+    first, second = (replace(who, email="") for who in (OPERATOR, OPERATOR_SELAM))
+    proposed(ports, who=first)
+    with pytest.raises(SecondPersonNeeded):
+        approve(ports, first, P1, note="")
+    assert approve(ports, second, P1, note="").proposal.status == "approved"
+
+
+def test_the_limit_holds_for_whichever_attempt_was_paid(harness: Harness, ports: Fakes) -> None:
+    """Her old link was paid, while a newer attempt was open."""
+    ports.rules = replace(ports.rules, second_person_above={"ETB": LIMIT})
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
+    harness.another_attempt(harness.held_booking())
+    ports.gateway.pay(ONE, on_its_way=True)
+    harness.webhook(ONE)
+    stored = harness.stored_booking(FIRST)
+    assert [payment.status for payment in stored.payments] == ["completed", "expired"]
+    assert proposed(ports) == P1
+    assert refunds(harness) == []
+
+
+@pytest.mark.parametrize("other", [OPERATOR, OPERATOR_SELAM], ids=lambda who: who.person_id)
+def test_the_same_act_proposed_at_once_is_one_proposal(paid: Harness, ports: Fakes, other: Principal) -> None:
+    ports.run_before("bookings.save", lambda: proposed(ports, who=other, key="other"))
+    assert proposed(ports) == P1
+    assert [each.by for each in paid.stored_booking(FIRST).proposals] == [other.person_id]
+
+
+def observed(harness: Harness) -> list[str]:
+    return sorted(set(harness.ports.observe.events) - {"proposal_made", "proposal_decided"})
+
+
+BY_ACT: dict[str, Any] = {
+    "cancel": lambda ports: cancel(ports, OPERATOR, FIRST, reason="a flood"),
+    "end_stay": lambda ports: end_stay(
+        ports, OPERATOR, FIRST, as_="no_show", last_night=None, refund=PRICE.minor, note="She rang."
+    ),
+}
+
+
+@pytest.mark.parametrize("act", BY_ACT)
+def test_an_approved_act_is_counted_as_one_that_needs_nobody(act: str) -> None:
+    """What is logged and rings of an act is the same, whether one person did it or two."""
+    seen = []
+    for above in (PRICE, LIMIT):
+        harness = Harness()
+        harness.ports.rules = replace(harness.ports.rules, second_person_above={"ETB": above})
+        booking = harness.confirmed_booking()
+        if act == "end_stay":
+            harness.ports.clock.move_to(booking.check_in_at)
+        harness.deliver_outbox()
+        harness.clear_logs()
+        if above is PRICE:
+            BY_ACT[act](harness.ports)
+        else:
+            with pytest.raises(SecondPersonNeeded):
+                BY_ACT[act](harness.ports)
+            harness.clear_logs()
+            approve(harness.ports, OPERATOR_SELAM, P1, note="")
+        seen.append(observed(harness))
+    assert seen[0] == seen[1] != []
+
+
+def test_the_amount_of_an_act_is_all_that_it_gives_back(paid: Harness, ports: Fakes) -> None:
+    before = paid.stored_booking(FIRST)
+    paid.owe_beside(ONE, 100)
+    paid.owe_beside(ONE, 23)
+    after = paid.stored_booking(FIRST)
+    assert amount_of(before, after, CancelAct("a flood")) == Money(123, "ETB")
+    assert amount_of(after, after, CancelAct("a flood")) == Money(0, "ETB")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, Refund, RefundStatus
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
+from chalicelib.domain.ids import RefundId, TxRef
+from chalicelib.domain.money import Money
 from chalicelib.domain.settlement import Settlement, StatementRow, TransactionPage
+from chalicelib.services.operators.lists import resolve_review
 from chalicelib.services.operators.settlements import MOST_PAGES, read_csv, read_settlement, settle
 from chalicelib.services.search_keys import reference_key
+from tests.builders import change_payment
 from tests.fakes import Fakes
 from tests.harness import GUEST_DAWIT, GUEST_HANNA, OPERATOR, Harness
 from tests.replacing import replace
@@ -197,3 +202,143 @@ def test_who_may_and_what_is_asked_for(ports: Fakes) -> None:
     ports.gateway.listed = [None]
     with pytest.raises(InvalidRequest):
         settled(ports, None)
+
+
+@pytest.mark.parametrize("status", get_args(RefundStatus))
+@pytest.mark.parametrize("more", [False, True])
+def test_a_refund_went_back_once_it_is_done(
+    harness: Harness, ports: Fakes, booking: Booking, status: RefundStatus, *, more: bool
+) -> None:
+    """Until then it is owed: no statement can show it. ``more``: another one is owed beside it."""
+    [payment] = booking.payments
+    for _ in range(1 + more):
+        harness.owe_beside(payment.tx_ref, 100)
+    stored = harness.stored_booking(booking)
+    refund, *others = stored.payments[0].refunds
+    changed = change_payment(stored, payment.tx_ref, refunds=(replace(refund, status=status), *others))
+    ports.tables.bookings[booking.booking_id].booking = changed
+    paid = settled(ports, HEADER + row_of(booking))
+    assert [each.verdict for each in paid.matches] == ["refund_missing" if status == "refunded" else "matched"]
+    back = settled(ports, HEADER + row_of(booking, status="refunded"))
+    assert [each.verdict for each in back.matches] == ["matched"]
+
+
+@pytest.mark.parametrize("status", get_args(RefundStatus))
+def test_what_is_owed_of_a_second_payment_is_not_what_went_back_of_it(
+    harness: Harness, ports: Fakes, booking: Booking, status: RefundStatus
+) -> None:
+    """Of the second payment of a booking all is owed back by itself: nothing is to be refunded once more."""
+    first, second = booking.payments[0], replace(booking.payments[0], tx_ref=TxRef(f"{booking.booking_id}-2"))
+    facts = replace(first.facts, provider_reference="APsecond")
+    refund = Refund(
+        refund_id=RefundId(f"{second.tx_ref}-R1"), amount=second.amount, reason="paid_twice", status=status,
+        created_at=booking.updated_at, updated_at=booking.updated_at,
+    )  # fmt: skip
+    second = replace(second, accepted=False, facts=facts, refunds=(refund,))
+    ports.tables.bookings[booking.booking_id].booking = replace(booking, payments=(first, second))
+    text = HEADER + row_of(booking) + f"APsecond,7350.00,ETB,,success,{second.tx_ref}\r\n"
+    made = settled(ports, text)
+    said = {each.reference: (each.verdict, each.reason) for each in made.matches}
+    assert said[first.facts.provider_reference or ""] == ("matched", "")
+    assert said["APsecond"][0] == ("refund_missing" if status == "refunded" else "matched")
+    assert (said["APsecond"][1] == "duplicate") is (status != "refunded")
+
+
+def test_a_payment_that_confirmed_nothing_is_no_second_one(harness: Harness, ports: Fakes) -> None:
+    """Its nights were sold when the money came: all goes back, and no other payment counts for the booking."""
+    late = harness.expired_booking()
+    harness.listing = replace(harness.listing, status="closed")
+    ports.tables.listings[harness.listing.listing_id] = harness.listing
+    ports.gateway.pay(late.payments[0].tx_ref, on_its_way=True)
+    harness.webhook(late.payments[0].tx_ref)
+    harness.deliver_outbox()
+    stored = harness.stored_booking(late)
+    assert (stored.status, stored.payments[0].accepted, len(stored.refunds)) == ("expired", False, 1)
+    [only] = settled(ports, HEADER + row_of(stored)).matches
+    assert (only.verdict, only.reason) == ("matched", "")
+
+
+@pytest.mark.parametrize("received", [Money(700000, "ETB"), Money(5000, "USD")])
+def test_what_is_compared_is_what_came_and_not_the_price(harness: Harness, ports: Fakes, received: Money) -> None:
+    booking = harness.held_booking()
+    [payment] = booking.payments
+    ports.gateway.pay(payment.tx_ref, amount=received)
+    harness.webhook(payment.tx_ref)
+    resolve_review(ports, OPERATOR, payment.tx_ref, as_="accept", note="It is enough.")
+    harness.deliver_outbox()
+    stored = harness.stored_booking(booking)
+    for money, verdict in ((received, "matched"), (booking.total, "other_amount")):
+        reference = stored.payments[0].facts.provider_reference
+        made = settled(ports, HEADER + f"{reference},{money.decimal},{money.currency},,success,\r\n")
+        assert [each.verdict for each in made.matches] == [verdict]
+
+
+def test_only_the_attempt_that_was_paid_at_this_gateway_is_missing_there(harness: Harness, ports: Fakes) -> None:
+    """An empty statement misses what was paid at its gateway: no attempt that failed, and nothing of another one."""
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
+    second = harness.another_attempt(harness.held_booking()).payments[-1].tx_ref
+    ports.gateway.pay(second)
+    harness.webhook(second)
+    elsewhere = harness.confirmed_booking(key="elsewhere", guest=GUEST_DAWIT)
+    other = change_payment(elsewhere, elsewhere.payments[0].tx_ref, gateway="paystack")
+    ports.tables.bookings[elsewhere.booking_id].booking = other
+    harness.deliver_outbox()
+    assert len(ports.tables.lines) == 2
+    made = settled(ports, HEADER)
+    assert [(each.verdict, each.tx_ref) for each in made.matches] == [("missing_there", second)]
+
+
+@pytest.mark.parametrize("column", ["tx_ref", "reference"])
+def test_our_reference_names_a_payment_in_either_column(harness: Harness, ports: Fakes, column: str) -> None:
+    """A gateway that took a payment that nobody told us of yet may have no reference of its own for it."""
+    tx_ref = harness.held_booking().payments[0].tx_ref
+    reference, own = ("APnew", tx_ref) if column == "tx_ref" else (tx_ref, "")
+    made = settled(ports, HEADER + f"{reference},7350.00,ETB,,success,{own}\r\n")
+    assert [(each.verdict, each.action, each.tx_ref) for each in made.matches] == [("other_status", "verify", tx_ref)]
+
+
+def test_who_paid_is_not_kept_and_a_line_without_a_time_is_compared(ports: Fakes, booking: Booking) -> None:
+    reference = booking.payments[0].facts.provider_reference or ""
+    row = StatementRow(reference=reference, status="paid", amount="7350", currency="ETB", payer=booking.contact.email)
+    ports.gateway.listed = [TransactionPage((row, replace(row, reference="APother")), more=False)]
+    made = settled(ports, None)
+    assert [each.verdict for each in made.matches] == ["matched", "missing_here"]
+    assert booking.contact.email.encode() not in msgspec.json.encode(made)
+
+
+def test_another_request_is_another_report(ports: Fakes) -> None:
+    def named(start: date = DAY, end: date = DAY, text: str = HEADER) -> str:
+        return settled(ports, text, start=start, end=end).settlement_id
+
+    later = DAY + timedelta(days=1)
+    reports = [named(), named(end=later), named(later, later), named(text=HEADER + "R,1,ETB,,,\r\n")]
+    assert len(set(reports)) == len(reports)
+    assert named() == reports[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("Success", "paid"), ("SUCCESSFUL", "paid"), ("approved", "paid"), ("Paid", "paid"), ("refunded", "refunded"),
+        ("Reversed", "reversed"), ("failed", "failed"), ("Failed/Cancelled", "failed"), ("abandoned", "pending"),
+        # What nobody knows is no money.
+        ("settled soon", "pending"), ("", "pending"),
+    ],
+)  # fmt: skip
+def test_what_a_statement_calls_paid(said: str, status: str) -> None:
+    [row] = read_csv(f"reference,amount,currency,status\nR,1,ETB,{said}\n")
+    assert row.status == status
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("2027-01-02T09:15:30Z", datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)),
+        ("2027-01-02 12:15:30+03:00", datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)),
+        ("2027-01-02 09:15:30", datetime(2027, 1, 2, 9, 15, 30, tzinfo=UTC)),
+        ("2 January", None),
+    ],
+)
+def test_when_a_statement_says_that_it_was(said: str, at: datetime | None) -> None:
+    [row] = read_csv(f"reference,amount,currency,date\nR,1,ETB,{said}\n")
+    assert row.at == at

@@ -68,11 +68,9 @@ def test_each_booking_counts_once_on_each_step_that_it_ever_came_to(harness: Har
     harness.confirmed_booking(key="confirmed", guest=guest(2))
     cancelled = harness.confirmed_booking(key="cancelled", guest=guest(3))
     cancel(ports, HOST_ABEBE, cancelled.booking_id, reason="The roof leaks.")
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=3))
     again = harness.held_booking(key="again", guest=guest(4))
-    ports.gateway.set_status(again.payments[0].tx_ref, "failed")
-    ports.clock.move(minutes=1)
-    harness.pay(again, guest=guest(4), key="k")
-    second = harness.stored_booking(again).payments[-1].tx_ref
+    second = harness.another_attempt(again, guest=guest(4)).payments[-1].tx_ref
     ports.gateway.pay(second)
     harness.webhook(second)
     [funnel] = read(ports, today, today).days
@@ -86,12 +84,10 @@ def test_how_long_a_payment_took_is_from_its_own_opening_until_it_was_paid(
     harness: Harness, ports: Fakes, took: timedelta, attempts: int, *, said: bool
 ) -> None:
     """Until the gateway says that it was paid; where it does not say, until we heard of it, an hour later."""
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=5))
     booking = harness.held_booking()
     for _ in range(attempts - 1):
-        ports.gateway.set_status(booking.payments[-1].tx_ref, "failed")
-        ports.clock.move(minutes=7)
-        harness.pay(booking, key="k")
-        booking = harness.stored_booking(booking)
+        booking = harness.another_attempt(booking)
     payment = booking.payments[-1]
     heard = payment.created_at + took + (timedelta(hours=1) if said else timedelta())
     done = paid(booking, now=heard, paid_at=payment.created_at + took if said else None)
@@ -115,12 +111,10 @@ def test_a_payment_that_was_made_before_we_saw_it_open_took_no_time(harness: Har
 def test_the_attempt_that_is_open_waits_since_it_was_opened(
     harness: Harness, ports: Fakes, waited: timedelta, attempts: int
 ) -> None:
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=5))
     booking = harness.held_booking()
-    for number in range(attempts - 1):
-        ports.gateway.set_status(booking.payments[-1].tx_ref, "failed")
-        ports.clock.move(minutes=3)
-        harness.pay(booking, key=f"{number}")
-        booking = harness.stored_booking(booking)
+    for _ in range(attempts - 1):
+        booking = harness.another_attempt(booking)
     ports.clock.move_to(booking.payments[-1].created_at + waited)
     open_now = [payment for payment in booking.payments if payment.status == "pending"]
     assert steps(read(ports, FIRST, FIRST).open_payments) == {place(OPEN_FOR, waited): len(open_now)}
