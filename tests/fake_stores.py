@@ -25,7 +25,7 @@ from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.invariants import Finding, StoredBooking
 from chalicelib.domain.ledger import LedgerLine, merge
-from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
@@ -403,6 +403,12 @@ class FakeBookings(Logged):
                 if start <= row.booking.created_at < end
             ]
         return _page([key for _, key in sorted(made)], limit=limit, after=after)
+
+    @logged
+    def changed_on(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+        with self.tables.lock:
+            changed = [key for key, row in self.tables.bookings.items() if late_change(row.booking) == day]
+        return _page(sorted(changed), limit=limit, after=after)
 
     @logged
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:

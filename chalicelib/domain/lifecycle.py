@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.domain.booking import (
     OPEN,
@@ -27,7 +27,7 @@ from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
 from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
-from chalicelib.domain.timing import DUE_EARLY
+from chalicelib.domain.timing import CHECK_LOOKS_BACK, DUE_EARLY
 
 
 def hold(
@@ -98,6 +98,15 @@ def expire(booking: Booking, *, actor: Actor, now: datetime) -> Booking:
             booking = with_payment(booking, replace(expired, opening=None, schedule=schedule), event)
     booking = replace(booking, expiry_retry_at=None)
     return enqueue(transition_booking(booking, "expired", actor=actor, now=now), "hold_expired", now=now)
+
+
+def late_change(booking: Booking) -> date | None:
+    """The day (UTC) of the latest change of a booking that was not made shortly before it.
+
+    Nearly all changes come within CHECK_LOOKS_BACK of the booking; those are found by the day on which it was made.
+    """
+    changed_at = max(booking.updated_at, booking.history[-1].at)
+    return changed_at.astimezone(UTC).date() if changed_at - booking.created_at >= CHECK_LOOKS_BACK else None
 
 
 def due_at(booking: Booking) -> datetime | None:

@@ -184,7 +184,7 @@ OF_NOBODY: frozenset[str] = frozenset(
         "MonthItem.listing_id", "MonthItem.part", "CityItem.listing_id", "CityItem.part", "CityItem.spellings",
         "ReviewItem.listing_id", "ReviewItem.part", "ReviewItem.record", "BookingItem.acknowledged",
         "BookingItem.arrives_on", "BookingItem.attention", "BookingItem.attention_at", "BookingItem.booking_id",
-        "BookingItem.created", "BookingItem.day", "BookingItem.due_at", "BookingItem.due_shard",
+        "BookingItem.changed", "BookingItem.created", "BookingItem.day", "BookingItem.due_at", "BookingItem.due_shard",
         "BookingItem.failing_since", "BookingItem.leaves_key", "BookingItem.listing_id", "BookingItem.record",
         "BookingItem.status", "BookingItem.stay_key", "BookingItem.verify_lease", "AccountItem.record",
         "LettersItem.letters", "LettersItem.unpaid", "HostItem.created", "HostItem.record", "ErasureItem.due_at",

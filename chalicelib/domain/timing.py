@@ -260,13 +260,13 @@ CHECK_BEGINS = timedelta(hours=3)
 """From this time of the stage's day on, the check of the day before begins."""
 
 CHECK_LOOKS_BACK = timedelta(days=2)
-"""Bookings made so long before the last check are checked again: what they owe may only now be overdue."""
+"""Bookings made or changed so long before the last check are checked again: what they owe may only now be overdue."""
 
 CHECK_WORKS = timedelta(seconds=40)
 """How long one run of the check goes on; the next one takes it up."""
 
 CHECK_EVERYTHING = timedelta(days=30)
-"""Within so much time every booking of the last CHECK_OLDEST is checked, whether it has changed or not."""
+"""Within so much time every booking of the last CHECK_OLDEST is checked, though nothing of it has changed."""
 
 CHECK_OLDEST = timedelta(days=400)
 """Bookings made longer ago are not checked by themselves any more."""

@@ -21,9 +21,9 @@ FELL_BELOW = 0.5
 HALF_WAY, NEARLY_OVER = 0.5, 0.8
 """The parts of the time for an answer to a dispute."""
 
-CheckPart = Literal["made", "ledger", "older"]
-"""What a check goes through, in this order: bookings made since the last one; lines of the ledger since then; a part of
-all older bookings."""
+CheckPart = Literal["made", "ledger", "changed", "older"]
+"""What a check goes through, in this order: bookings made since the last one; lines of the ledger since then; older
+bookings that changed since then; a part of all others."""
 
 
 class Check(Record, frozen=True, kw_only=True):

@@ -1,16 +1,16 @@
 """The daily check: whether the promises hold of what has changed, in runs that end in time and are taken up again.
 
 It reads, and writes nothing but what it found, as items of the attention list, and how far it is. It goes through the
-bookings that were made since the last check began (and for two days before that), the ledger's lines since then with
-their bookings, and each day another thirtieth of all older bookings. With each booking it looks at the nights of its
-listing in the months of its stay.
+bookings that were made or changed since the last check began (and for two days before that), the ledger's lines since
+then with their bookings, and each day another thirtieth of all older bookings. With each booking it looks at the nights
+of its listing in the months of its stay.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.domain import invariants
 from chalicelib.domain.booking import Booking
@@ -33,7 +33,7 @@ MOST_SUSPECTS = 200
 """How many findings about nights wait for the next run."""
 
 _DAY = timedelta(days=1)
-_NEXT: Mapping[CheckPart, CheckPart | None] = {"made": "ledger", "ledger": "older", "older": None}
+_NEXT: Mapping[CheckPart, CheckPart | None] = {"made": "ledger", "ledger": "changed", "changed": "older", "older": None}
 
 
 class _Page(Record, frozen=True):
@@ -137,6 +137,20 @@ def _made(ports: Ports, current: Check) -> _Page:
     return _checked(ports, page.items, page.next_cursor)
 
 
+def _changed(ports: Ports, current: Check) -> _Page:
+    """Bookings that were made earlier and have changed since, or within two days before that."""
+    first = _utc_day(current.since - CHECK_LOOKS_BACK)
+    day_text, after = json.loads(current.position) if current.position else (f"{first}", None)
+    day = date.fromisoformat(day_text)
+    page = ports.bookings.changed_on(day, limit=PAGE, after=after)
+    position = None
+    if page.next_cursor is not None:
+        position = json.dumps([day_text, page.next_cursor])
+    elif day < _utc_day(current.begun_at):
+        position = json.dumps([f"{day + _DAY}", None])
+    return _checked(ports, page.items, position)
+
+
 def _older(ports: Ports, current: Check) -> _Page:
     """Another thirtieth of the bookings that were made before."""
     zone = ports.rules.time_zone
@@ -176,7 +190,16 @@ def _ledger(ports: Ports, current: Check) -> _Page:
     return replace(done, findings=done.findings + alone)
 
 
-_PARTS: Mapping[CheckPart, Callable[[Ports, Check], _Page]] = {"made": _made, "ledger": _ledger, "older": _older}
+_PARTS: Mapping[CheckPart, Callable[[Ports, Check], _Page]] = {
+    "made": _made,
+    "ledger": _ledger,
+    "changed": _changed,
+    "older": _older,
+}
+
+
+def _utc_day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
 
 
 # What is looked at

@@ -295,6 +295,9 @@ class BookingStore(Protocol):
         Only the last page holds fewer than ``limit``.
         """
 
+    def changed_on(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+        """Bookings whose latest change was on this day (UTC), as ``late_change`` has it; maybe a second old."""
+
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         """What needs a person, oldest first."""
 

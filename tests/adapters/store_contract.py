@@ -20,6 +20,7 @@ from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.search_terms import SearchKeys
+from chalicelib.domain.timing import CHECK_LOOKS_BACK
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     AccountChanged,
@@ -881,6 +882,27 @@ class StoreContract:
         assert made.items == (booking.booking_id,)
         assert bench.bookings.made_between(NOW + MS, NOW + 3 * DAY, limit=9, after=None).items == ()
         assert bench.bookings.made_between(NOW - 3 * DAY, NOW, limit=9, after=None).items == ()
+
+    def test_a_booking_that_changed_late_is_found_by_the_day_of_its_change(self, bench: Bench) -> None:
+        booking, later = held(bench), NOW + CHECK_LOOKS_BACK
+        soon = bench.bookings.save(booking, replace(opened(booking), updated_at=later - MS))
+        assert bench.bookings.changed_on((later - MS).date(), limit=9, after=None).items == ()
+        late = bench.bookings.save(soon, replace(soon, updated_at=later))
+        assert bench.bookings.changed_on(later.date(), limit=9, after=None).items == (booking.booking_id,)
+        bench.bookings.save(late, replace(late, updated_at=later + DAY))
+        assert bench.bookings.changed_on(later.date(), limit=9, after=None).items == ()
+        assert bench.bookings.changed_on((later + DAY).date(), limit=9, after=None).items == (booking.booking_id,)
+
+    def test_what_changed_on_a_day_comes_in_pages(self, bench: Bench) -> None:
+        listing, ids = a_listing(units=99), set()
+        for n in range(5):
+            booking = held(bench, guest_id=PersonId(f"guest-{n}"), now=NOW + timedelta(minutes=n), listing=listing)
+            bench.bookings.save(booking, replace(booking, updated_at=NOW + 9 * DAY))
+            ids.add(booking.booking_id)
+        day = (NOW + 9 * DAY).date()
+        pages = all_pages(lambda after: bench.bookings.changed_on(day, limit=2, after=after))
+        assert [len(page.items) for page in pages if page.items] == [2, 2, 1]
+        assert {booking_id for page in pages for booking_id in page.items} == ids
 
     @pytest.mark.parametrize("limit", range(1, 6))
     def test_a_page_of_a_day_is_full_before_the_next_begins(self, bench: Bench, limit: int) -> None:

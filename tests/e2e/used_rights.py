@@ -31,6 +31,7 @@ INDEXES = {
         "by_listing",
         "by_arrival",
         "by_day",
+        "changed",
         "by_email",
         "by_phone",
         "by_name",

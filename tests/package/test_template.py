@@ -125,6 +125,7 @@ def test_keys_and_indexes(template: Template) -> None:
         "by_listing": ("listing_id", "stay_key"),
         "by_arrival": ("arrives_on", "leaves_key"),
         "by_day": ("day", "created"),
+        "changed": ("changed", "created"),
         "due": ("due_shard", "due_at"),
         "attention": ("attention", "attention_at"),
         **{f"by_{part}": (f"{part}_key", "created") for part in ("email", "phone", "name")},

@@ -17,6 +17,7 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checking import check
 from chalicelib.services.operators import attention as acknowledging
 from chalicelib.services.operators import lists
+from chalicelib.services.operators.notes import add_note
 from chalicelib.services.ports import StoreBusy, Unreadable, VersionLost
 from tests.builders import change_payment
 from tests.call_log import raises
@@ -337,6 +338,21 @@ def test_a_store_that_is_down_leaves_it_where_it_was(harness: Harness, ports: Fa
     with pytest.raises(StoreBusy):
         check(ports)
     assert run(ports).checked >= 1
+
+
+def test_an_old_booking_that_changed_is_checked_the_next_day(harness: Harness, ports: Fakes) -> None:
+    """Whichever thirtieth has its turn, and though no line of the ledger tells of the change."""
+    booking = harness.confirmed_booking()
+    harness.sweep_and_drain()
+    run(ports)
+    harness.advance(days=5)
+    run(ports)
+    del ports.tables.lines[f"{booking.payments[0].tx_ref}.payment"]
+    next_day(harness)
+    assert run(ports).findings == 0, "it has not changed, and it is not its turn"
+    add_note(ports, OPERATOR, booking.booking_id, note="She comes late.")
+    next_day(harness)
+    assert run(ports).findings == 1
 
 
 def test_every_older_booking_is_checked_within_a_month(harness: Harness, ports: Fakes) -> None:

@@ -21,7 +21,7 @@ from chalicelib.domain.calendar import Night, NightChange, Nights
 from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import LedgerLine
-from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.review import Review
@@ -286,6 +286,10 @@ class SimBookings:
     def made_between(self, start: datetime, end: datetime, *, limit: int, after: str | None) -> Page[BookingId]:
         rows = self.tables.rows.items()
         return _page([BookingId(key) for key, row in rows if start <= row.booking.created_at < end], limit, after)
+
+    def changed_on(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+        rows = self.tables.rows.items()
+        return _page([BookingId(key) for key, row in rows if late_change(row.booking) == day], limit, after)
 
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         waiting = self.tables.orphans.keys() - self.tables.acknowledged.keys()

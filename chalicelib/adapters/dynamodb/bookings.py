@@ -49,7 +49,7 @@ from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.calendar import Nights, dates_between
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
 from chalicelib.domain.invariants import StoredBooking
-from chalicelib.domain.lifecycle import due_at, indexed_due_at
+from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.record import replace
@@ -420,6 +420,9 @@ class DynamoBookings:
                 return Page(ids, json.dumps([number + 1, None]))
         return Page(ids, None)
 
+    def changed_on(self, day: date, *, limit: int, after: str | None) -> Page[BookingId]:
+        return page_of(BookingItem.by_change, day.isoformat(), _booking_id, limit=limit, after=after)
+
     def attention_entries(self, *, limit: int, after: str | None) -> Page[AttentionEntry]:
         return page_of(BookingItem.needs_attention, ASKED, _attention_entry, limit=limit, after=after)
 
@@ -483,7 +486,7 @@ def _account_write(account: Account, *, used_at: datetime | None) -> tuple[list[
 
 def _booking_item(booking: Booking, before: Booking | None = None) -> BookingItem:
     due = due_at(booking) if before is None else indexed_due_at(before, booking)
-    reason = attention(booking)
+    reason, changed = attention(booking), late_change(booking)
     created = instant_key(booking.created_at)
     confirmed = booking.status == "confirmed"
     return BookingItem(
@@ -498,6 +501,7 @@ def _booking_item(booking: Booking, before: Booking | None = None) -> BookingIte
         arrives_on=booking.stay.check_in.isoformat() if confirmed else None,
         leaves_key=f"{booking.free_from.isoformat()}#{booking.booking_id}" if confirmed else None,
         day=f"{created[:10]}#{shard_of(booking.booking_id, DAY_SHARDS)}",
+        changed=None if changed is None else changed.isoformat(),
         due_shard=None if due is None else str(shard_of(booking.booking_id, DUE_SHARDS)),
         due_at=None if due is None else instant_key(due),
         attention=None if reason is None else ASKED,

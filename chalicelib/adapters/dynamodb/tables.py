@@ -206,6 +206,17 @@ class DayIndex(GlobalSecondaryIndex["BookingItem"]):
     created = UnicodeAttribute(range_key=True)
 
 
+class ChangedIndex(GlobalSecondaryIndex["BookingItem"]):
+    """Bookings that changed long after they were made, by the day of their latest change: most are never in it."""
+
+    class Meta:
+        index_name = "changed"
+        projection = KeysOnlyProjection()
+
+    changed = UnicodeAttribute(hash_key=True)
+    created = UnicodeAttribute(range_key=True)
+
+
 class DueIndex(GlobalSecondaryIndex["BookingItem"]):
     """The system's only clock: what needs something, and when. A booking that rests is not in it."""
 
@@ -249,6 +260,7 @@ class BookingItem(Model):
     arrives_on = UnicodeAttribute(null=True)
     leaves_key = UnicodeAttribute(null=True)
     day = UnicodeAttribute(null=True)
+    changed = UnicodeAttribute(null=True)
     due_shard = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
     attention = UnicodeAttribute(null=True)
@@ -268,6 +280,7 @@ class BookingItem(Model):
     by_listing = ListingIndex()
     by_arrival = ArrivalIndex()
     by_day = DayIndex()
+    by_change = ChangedIndex()
     due = DueIndex()
     needs_attention = AttentionIndex()
 
