@@ -26,7 +26,7 @@ CLIENT_MODULES := tests/clients/node_modules/.installed
 OPENAPI_LINTERS := tools/openapi/lint/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run services sandbox reset demo record incidents benchmarks growth instructions test races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
+.PHONY: help run services sandbox reset demo record incidents benchmarks growth instructions test steady races prove guards mutants check format coverage template costs openapi openapi-lint client clients package release verify-deploy deploy rollback destroy drill restore export doctor secrets logs users check-gateway show lock audit setup clean
 
 help: ## List these verbs
 	@echo "make <verb>:"
@@ -56,6 +56,9 @@ incidents: $(RUN) $(MINISTACK) ## Stage what goes wrong of an evening, solve it 
 
 test: $(DEV) $(MINISTACK) ## Run every test that needs no cloud
 	@$(BIN)/python -m pytest $(SPREAD) -m "not races" $(ARGS)
+
+steady: $(DEV) $(MINISTACK) ## Run every test RUNS times, and report what failed, and how often: make steady RUNS=20
+	@$(BIN)/python -m tests.steady $(or $(RUNS),20) $(SPREAD) -m "not races" $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
 	@$(BIN)/python -m local.stack.dynamodb_local fetch

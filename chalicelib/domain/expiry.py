@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from chalicelib.domain.calendar import MAX_DAYS_AHEAD, MAX_NIGHTS
@@ -54,6 +55,7 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+@lru_cache(maxsize=1)  # asked for at each of its own steps
 def steps_of(ended_on: date) -> tuple[Step, ...]:
     """All queries that find the bookings whose contact expires once what ended on this day is old enough."""
     arrivals = (ended_on - timedelta(days=nights) for nights in range(MAX_NIGHTS + 1))
