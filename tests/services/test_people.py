@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
+from chalicelib.domain.access import Access
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.contact import NOBODY, Contact
@@ -21,9 +22,10 @@ from chalicelib.domain.errors import (
     NoAddress,
 )
 from chalicelib.domain.expiry import TASK
-from chalicelib.domain.host import Notify, Tax
+from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import line_of, money_moved
+from chalicelib.domain.listing import Listing
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
 from chalicelib.services import hosting, hosts
@@ -36,10 +38,10 @@ from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
-from chalicelib.services.operators.exporting import Held, export
+from chalicelib.services.operators.exporting import Held, HeldKind, export
 from chalicelib.services.operators.find import find
 from chalicelib.services.operators.people import ErasureReport, erase, person_of
-from chalicelib.services.ports import AttentionEntry, Fault, Page, StoreBusy, Task
+from chalicelib.services.ports import AttentionEntry, Fault, Orphan, Page, StoreBusy, Task
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import process_task
@@ -596,3 +598,116 @@ def test_what_fails_for_a_day_is_on_the_attention_list(ports: Fakes, task: Booki
     ports.bookings.attention_entries = lambda **_: Page((entry,), None)  # type: ignore[method-assign]
     [item] = lists.attention(ports, OPERATOR, kind=None, limit=9, after=None).items
     assert (item.kind, item.subject, item.booking_id, item.reason) == ("failing", task, None, reason)
+
+
+def a_person_of_many_parts(harness: Harness) -> dict[str, list[str]]:
+    """Somebody with several of everything under one address; answers the ids of what is held, by kind."""
+    ports = harness.ports
+    made: dict[str, list[str]] = {kind: [] for kind in get_args(HeldKind)}
+    for number in range(4):
+        guest = Principal(PersonId(f"guest-{number // 2}"), "guest@gmail.com")
+        made["booking"].append(past(harness, key=f"key-{number}", guest=guest).booking_id)
+    for number, who in enumerate((HOST_ABEBE, OTHER_HOST)):
+        hosts.change(ports, who, notify=Notify(email=EMAIL), tax=None)
+        made["host"].append(who.person_id)
+        made["listing"] += [
+            hosting.publish(ports, who, replace(DRAFT, title=f"House {n}"), key=f"{n}")[0].listing_id
+            for n in range(2 + number)
+        ]
+    made["listing"].append(harness.listing.listing_id)
+    person = person_of(ports, email=EMAIL, phone_number=None)
+    for number in range(3):
+        money = Verification("paid", reported="chapa: paid ETB 5.00", provider_reference=f"AP{number}", payer=EMAIL)
+        ports.bookings.orphan(f"AP{number}-orphan", money, ports.clock.now(), payer_key=person.payer_key)
+        made["orphan"].append(f"AP{number}-orphan")
+    known = Suppression(outcome="bounced", since=ports.clock.now(), booking_id=BookingId("x"), entry_id="1")
+    ports.suppressions.put(EMAIL, known)
+    made["suppression"].append("bounced")
+    for number in range(3):
+        find(ports, OPERATOR, EMAIL, request_id=f"search-{number}", limit=20, after=None)
+        ports.clock.move(seconds=1)
+        made["search"].append(f"search-{number}")
+    return made
+
+
+def name_of(held: Held) -> str:
+    match held:
+        case Held(booking=Booking() as booking):
+            return booking.booking_id
+        case Held(host=Host() as host):
+            return host.host_id
+        case Held(listing=Listing() as listing):
+            return listing.listing_id
+        case Held(orphan=Orphan() as orphan):
+            return orphan.tx_ref
+        case Held(suppression=Suppression() as known):
+            return known.outcome
+        case Held(search=Access() as access):
+            return access.request_id
+    raise AssertionError(f"an empty {held.kind}")
+
+
+@pytest.mark.parametrize("limit", [*range(1, 9), 17, 18, 19, 100])
+def test_each_thing_that_is_held_is_exported_once_however_the_pages_fall(
+    harness: Harness, ports: Fakes, limit: int
+) -> None:
+    made = a_person_of_many_parts(harness)
+    held = exported(ports, limit=limit)
+    found: dict[str, list[str]] = {kind: [] for kind in made}
+    for each in held:
+        found[each.kind].append(name_of(each))
+    assert {kind: sorted(names) for kind, names in found.items()} == {kind: sorted(made[kind]) for kind in made}
+    # A page tells of each account with the first of its bookings there.
+    bookings = [each for each in held if each.booking]
+    for start in range(0, len(bookings), limit):
+        told = [each.account.person_id for each in bookings[start : start + limit] if each.account]
+        on_page = {each.booking.guest_id for each in bookings[start : start + limit] if each.booking}
+        assert sorted(told) == sorted(on_page)
+    # The trail counts what each page showed, and its pages are not held of the person themselves.
+    trail = [access for access in ports.tables.accesses if access.act == "export"]
+    assert sum(access.found for access in trail) == len(held)
+
+
+def test_a_number_is_exported_without_what_is_held_of_an_address(harness: Harness, ports: Fakes) -> None:
+    a_person_of_many_parts(harness)
+    ports.suppressions.put(HANNA.phone, next(iter(ports.tables.suppressions.values())))
+    assert {each.kind for each in exported(ports, phone=HANNA.phone)} == {"booking"}
+
+
+BY_TEXT = {
+    EMAIL: "guests and hosts",
+    HANNA.phone: "guests and hosts",
+    "Hanna Tesfaye": "guests",
+    "Abebe Kebede": "hosts",
+}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("text", BY_TEXT)
+def test_whatever_names_guests_and_hosts_finds_each_booking_once_on_all_pages(
+    harness: Harness, ports: Fakes, text: str, limit: int
+) -> None:
+    """Two hosts of one address, one of whom is a guest too, under the same address and number."""
+    tax = Tax(name="Abebe Kebede", tin="0012345678")
+    for who in (HOST_ABEBE, OTHER_HOST):
+        hosts.change(ports, who, notify=Notify(email=EMAIL, phone=HANNA.phone), tax=tax)
+    other, _ = hosting.publish(ports, OTHER_HOST, DRAFT, key="other")
+    hers = [harness.held_booking(key=f"hers-{n}").booking_id for n in range(2)]
+    hosted = []
+    for number, listing in enumerate((harness.listing, other, other)):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        request = a_request(listing, contact=OTHER, stay=a_stay(NIGHTS[0] + timedelta(days=9 * number)))
+        hosted.append(book(ports, guest, request, key="k", public_url=PUBLIC, request_id="r").booking.booking_id)
+    expected = {"guests": hers, "hosts": hosted + hers, "guests and hosts": hosted + hers}[BY_TEXT[text]]
+    found: list[str] = []
+    after, pages = None, 0
+    while after is not None or not pages:
+        page = find(ports, OPERATOR, text, request_id="r", limit=limit, after=after)
+        ids = [booking.booking_id for booking in page.items]
+        assert len(ids) == len(set(ids)) <= limit
+        found += ids
+        after, pages = page.next_cursor, pages + 1
+        assert pages < 30
+    assert set(found) == set(expected)
+    trail = [access.found for access in ports.tables.accesses]
+    assert sum(trail) == len(found)
