@@ -1,7 +1,8 @@
 """After a restore: what the gateways know of the lost window and the tables forgot.
 
 Money that no booking has becomes an orphan on the attention list; bookings of the window, and of a month before it, are
-verified again, so that money which went back meanwhile is seen. It may be repeated, and cut off.
+verified again, so that money which went back meanwhile is seen. Whoever was erased in the window is erased again.
+It may be repeated, and cut off.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from chalicelib.domain.erasure import Erasure
 from chalicelib.services.operators.after_restore import Outcome, after_restore
-from ops.desk import Desk
+from ops.desk import Desk, Refused
 
 
 class RecoveredOut(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class RecoveredOut(msgspec.Struct, frozen=True):
 
     outcome: Outcome
     subject: str
-    """A payment's reference, ours or the gateway's; or a gateway."""
+    """A payment's reference, ours or the gateway's; a gateway; or an erasure."""
     booking_id: str | None
     """The booking, where there is one."""
     detail: str
@@ -30,10 +33,13 @@ class RecoveredOut(msgspec.Struct, frozen=True):
 
 
 def recover(desk: Desk, asked: argparse.Namespace) -> int:
-    """Look for what was lost; 1 where the gateways did not answer for all of it."""
+    """Look for what was lost; 1 where the gateways did not answer for all of it, or not all of a person is erased."""
+    recorded = _recorded(asked.erasures) if asked.erasures else ()
     counted: Counter[str] = Counter()
     with desk.acting("after_restore", f"{asked.start.date()}/{asked.end.date()}") as under_way:
-        for found in after_restore(desk.ports, desk.operator, asked.start, asked.end, dry_run=not desk.acts):
+        for found in after_restore(
+            desk.ports, desk.operator, asked.start, asked.end, recorded=recorded, dry_run=not desk.acts
+        ):
             counted[found.outcome] += 1
             shape = RecoveredOut(found.outcome, found.subject, found.booking_id or None, found.detail)
             if desk.as_json or found.outcome != "verified":
@@ -41,7 +47,16 @@ def recover(desk: Desk, asked: argparse.Namespace) -> int:
         under_way.found = counted.total()
     desk.say("  ".join(f"{number} {outcome}" for outcome, number in sorted(counted.items())) or "Nothing was found.")
     desk.end()
-    return int(counted["unanswered"] + counted["incomplete"] > 0)
+    return int(counted["unanswered"] + counted["incomplete"] + counted["left"] > 0)
+
+
+def _recorded(file: str) -> tuple[Erasure, ...]:
+    """What ``erasures --json`` printed. Raises Refused."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        return tuple(msgspec.json.decode(line, type=Erasure) for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise Refused(f"{file} is no list of erasures: {error}") from error
 
 
 def _instant(text: str) -> datetime:
@@ -57,4 +72,5 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     command = verbs.add_parser("after-restore", parents=[common, writes], help=told, description=__doc__)
     command.add_argument("--from", dest="start", type=_instant, required=True, help="where the lost window begins")
     command.add_argument("--to", dest="end", type=_instant, required=True, help="and where it ends")
+    command.add_argument("--erasures", metavar="FILE", help="erasures that were kept elsewhere: `erasures --json`")
     command.set_defaults(run=recover, needs_name=True)

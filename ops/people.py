@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import Any
 
 from chalicelib.api.routes.people import ErasePerson, ErasureOut, ExportPerson, HeldOut, ObstacleOut
 from chalicelib.domain.errors import DataStillNeeded, InvalidRequest
 from chalicelib.domain.obstacles import Obstacle
+from chalicelib.domain.timing import ACCESS_KEPT
+from chalicelib.services.operators.after_restore import erasures_between
 from chalicelib.services.operators.exporting import export
 from chalicelib.services.operators.people import ErasureReport, Person, erase, person_of
 from ops.acting import read
@@ -70,6 +73,16 @@ def _erase(desk: Desk, person: Person, *, note: str) -> ErasureReport:
     return report
 
 
+def list_erasures(desk: Desk, asked: argparse.Namespace) -> int:
+    """Tell who was erased, by keyed hashes alone; as JSON, what `after-restore --erasures` erases again."""
+    now = desk.ports.clock.now()
+    start = datetime.combine(asked.since, time(), UTC) if asked.since else now - ACCESS_KEPT
+    for each in erasures_between(desk.ports, desk.operator, start, now):
+        state = "under way" if each.finished_at is None else f"finished, {each.erased} bookings"
+        desk.tell(each, f"{each.erasure_id}  {each.begun_at:%Y-%m-%d %H:%M} UTC  by {each.by.name}  {state}")
+    return DONE
+
+
 def _named(desk: Desk) -> dict[str, str]:
     if sys.stdin.isatty():
         desk.say("Who? An e-mail address or a phone number:")
@@ -115,6 +128,11 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     )
     shown.add_argument("--most", type=int, metavar="N", help="the first N things only")
     shown.set_defaults(run=export_person, needs_name=True)
+    listed = verbs.add_parser(
+        "erasures", parents=[common], help="who was erased, by keyed hashes alone", description=list_erasures.__doc__
+    )
+    listed.add_argument("--since", type=date.fromisoformat, metavar="DAY", help="those of this day or later")
+    listed.set_defaults(run=list_erasures, needs_name=True)
     gone = verbs.add_parser(
         "erase",
         parents=[common, writes],

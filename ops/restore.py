@@ -1,8 +1,9 @@
 """Put a stage's tables back to what they were: `make restore STAGE=prod AT=2026-11-26T10:00:00Z`.
 
 All are restored beside the live ones and checked. After a person's yes every function of the stage is stopped, and the
-live tables are made equal to the restored ones, item by item. So the stack keeps its tables with their names, their
-backups and their protection; and what was written over can be restored in its turn, for 35 days.
+live tables are made equal to the restored ones, item by item, but for the trail and for who was erased. So the stack
+keeps its tables with their names, their backups and their protection; and what was written over can be restored in its
+turn, for 35 days.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from ops.invariants import broken
 from ops.tables import Tell, delete, instant, items, restore, tables_of, timed
 from tools.alarms import timeouts
 from tools.capacity import RESERVED
+
+SURVIVES = ("ERASURE#", "ACCESSES#")
+"""How the keys of items begin that a restore leaves as they are: that somebody was erased, and what operators looked at
+and did. The tables go back in time; these facts do not."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,16 +105,19 @@ def stopped(session: Any, stage: str, tell: Tell) -> Iterator[None]:
 
 
 def make_equal(live: Any, restored: Any) -> None:
-    """Put every item of the restored table into the live one, and delete what the restored one has not."""
-    key = [each["AttributeName"] for each in live.key_schema]
+    """Put every item of the restored table into the live one, and delete what the restored one has not; but for what
+    ``SURVIVES``.
+    """
+    key = [each["AttributeName"] for each in sorted(live.key_schema, key=lambda each: each["KeyType"])]
     kept = set()
     with live.batch_writer() as batch:
         for item in _every(restored):
-            batch.put_item(Item=item)
-            kept.add(tuple(item[name] for name in key))
+            if not item[key[0]].startswith(SURVIVES):
+                batch.put_item(Item=item)
+                kept.add(tuple(item[name] for name in key))
     with live.batch_writer() as batch:
         for item in _every(live, ProjectionExpression=", ".join(key)):
-            if tuple(item[name] for name in key) not in kept:
+            if tuple(item[name] for name in key) not in kept and not item[key[0]].startswith(SURVIVES):
                 batch.delete_item(Key=item)
 
 

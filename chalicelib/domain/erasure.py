@@ -58,10 +58,11 @@ _PREFIX = "ERASURE#"
 class Erasure(Record, frozen=True, kw_only=True):
     """That a person is erased on request, and how far that got. Who the person is, it does not say.
 
-    ``erasure_id`` is the keyed hash of the address or number that was named, ``part`` which of the two, ``key`` what
-    bookings are found by until it is finished. ``hosts`` are the profiles that are the person's, ``position`` is where
-    to go on. ``left`` are bookings that turned out to be needed still. ``due_at`` is when the clock carries it on;
-    None: it is finished.
+    ``erasure_id`` is the keyed hash of the address or number that was named, ``part`` which of the two. ``key``,
+    ``orphan_key`` and ``host_key`` are the keyed hashes by which bookings, orphans and profiles are found, also those
+    that a restore brings back. ``hosts`` are the profiles that are the person's until it is finished, ``position`` is
+    where to go on. ``left`` are bookings that turned out to be needed still. ``due_at`` is when the clock carries it
+    on; None: it is finished.
     """
 
     erasure_id: str
@@ -74,6 +75,7 @@ class Erasure(Record, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     key: str = ""
     orphan_key: str = ""
+    host_key: str = ""
     hosts: tuple[PersonId, ...] = ()
     position: str = ""
     erased: int = 0

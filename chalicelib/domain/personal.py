@@ -41,6 +41,7 @@ _HOSTED = Treatment("host", "kept", "what was sold, and by which account: a reco
 _TAXED = Treatment("host", "kept", "who was paid: tax documents are kept for years")
 _TRAIL = Treatment("guest", "forgotten", "who looked for whom, by a keyed hash: forgotten after thirteen months")
 _REQUEST = Treatment("guest", "forgotten", "that somebody was erased, by a keyed hash: forgotten after thirteen months")
+_REQUEST_AGAIN = Treatment("guest", "forgotten", "by it the person is found again whom a restore brings back")
 _SHUT = Treatment("guest", "kept", "that an address is not written to, by a keyed hash: else it would be written to")
 
 PERSONAL: Mapping[str, Treatment] = {
@@ -94,9 +95,10 @@ PERSONAL: Mapping[str, Treatment] = {
     "Review.text": Treatment("guest", "blanked", "what the guest said of a stay; the rating counts on"),
     "Review.fingerprint": Treatment("guest", "kept", "tells a repeated call; a digest of a text that is gone"),
     "Erasure.erasure_id": _REQUEST,
-    "Erasure.key": Treatment("guest", "blanked", "what bookings are found by, until the erasure is finished"),
-    "Erasure.orphan_key": Treatment("guest", "blanked", "the same of money without a booking"),
-    "Erasure.hosts": Treatment("guest", "blanked", "the same of a host's profiles"),
+    "Erasure.key": _REQUEST_AGAIN,
+    "Erasure.orphan_key": _REQUEST_AGAIN,
+    "Erasure.host_key": _REQUEST_AGAIN,
+    "Erasure.hosts": Treatment("guest", "blanked", "a host's profiles, until the erasure is finished"),
     "Erasure.note": _REQUEST,
     "Actor.person_id": _STAFF,
     "Actor.name": _STAFF,

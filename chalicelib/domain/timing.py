@@ -179,6 +179,9 @@ RESTORE_LOOKS_BACK = timedelta(days=31)
 """How long before a lost window a booking may have been made whose money may have moved in it: most refunds are asked
 for within a month."""
 
+RESTORE_MARGIN = timedelta(hours=1)
+"""How long before a lost window an erasure may have been asked for whose batches went on in it."""
+
 ADDING_UP = timedelta(seconds=15)
 """How long one call adds up days of the ledger that nobody has added up before."""
 

@@ -10,6 +10,7 @@ from chalicelib.adapters.aws.dead_letters import dead_letters_of
 from local.incidents.evening import Evening, expect, run, the_stage
 from local.scenarios.client import check
 from ops.desk import LOCAL
+from ops.restore import SURVIVES
 
 
 def dead_letters(evening: Evening) -> None:
@@ -145,7 +146,12 @@ def _put_back(before: Items) -> None:
         were = [{name: item[name] for name in names} for item in items]
         for item in now:
             key = {name: item[name] for name in names}
-            if key not in were:
+            if key not in were and not _survives(key):
                 dynamodb.delete_item(TableName=table, Key=key)
         for item in items:
-            dynamodb.put_item(TableName=table, Item=item)
+            if not _survives(item):
+                dynamodb.put_item(TableName=table, Item=item)
+
+
+def _survives(item: dict[str, Any]) -> bool:
+    return any(value.get("S", "").startswith(SURVIVES) for value in item.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chalicelib.domain.settlement import StatementRow, TransactionPage
@@ -45,3 +47,37 @@ def test_a_window_has_two_instants(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, ports: Fakes, window: tuple[str, ...]
 ) -> None:
     assert Terminal(capsys, monkeypatch, ports=ports).run("after-restore", *window, "--as", "sara").code == 2
+
+
+def test_erasures_that_were_kept_elsewhere_are_done_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ports: Fakes
+) -> None:
+    ports.gateway.listed = []
+    terminal = Terminal(capsys, monkeypatch, ports=ports)
+    erased = terminal.run("erase", "--as", "sara", "--yes", "--note", "A letter.", typed="hanna.tesfaye@gmail.com")
+    assert erased.code == 0
+    told = terminal.run("erasures", "--as", "sara")
+    assert "by sara" in told.out
+    kept = terminal.run("erasures", "--as", "sara", "--json")
+    assert "hanna" not in kept.out
+    file = tmp_path / "erasures.jsonl"
+    file.write_text(kept.out)
+    # A copy that knows nothing of it, in another region.
+    ports.tables.erasures.clear()
+    ports.tables.accesses.clear()
+    again = terminal.run("after-restore", *WINDOW, "--as", "sara", "--yes", "--json", "--erasures", f"{file}")
+    [erasure] = kept.lines
+    assert [line["outcome"] for line in again.lines if line["subject"] == erasure["erasure_id"]] == ["erased"]
+    assert [line["erasure_id"] for line in terminal.run("erasures", "--as", "sara", "--json").lines] == []
+
+
+def test_a_file_that_is_no_list_of_erasures_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ports: Fakes
+) -> None:
+    file = tmp_path / "erasures.jsonl"
+    for content in ("{}", "nothing"):
+        file.write_text(content)
+        refused = Terminal(capsys, monkeypatch, ports=ports).run(
+            "after-restore", *WINDOW, "--as", "sara", "--erasures", f"{file}"
+        )
+        assert (refused.code, "is no list of erasures" in refused.err) == (1, True)

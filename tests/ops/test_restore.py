@@ -182,6 +182,26 @@ def test_the_live_tables_become_what_they_were(session: Any, stage: str, live: T
         assert table["DeletionProtectionEnabled"] is True
 
 
+def test_who_was_erased_and_what_operators_did_stays(
+    session: Any, stage: str, live: Tables, store: DynamoBookings
+) -> None:
+    """The tables go back; these facts do not, or nobody would know whom to erase again."""
+    dynamodb = session.client("dynamodb")
+    kept = {"booking_id": {"S": "ERASURE#x"}, "schema": {"N": "2"}}
+    trail = {"book": {"S": "ACCESSES#2027-01-02"}, "line": {"S": "1"}, "schema": {"N": "2"}}
+    lines = {"book": {"S": "LINES#2027-01-02"}, "line": {"S": "1"}, "schema": {"N": "2"}}
+
+    def meanwhile(_: str) -> bool:
+        dynamodb.put_item(TableName=live.bookings, Item=kept)
+        for item in (trail, lines):
+            dynamodb.put_item(TableName=live.ledger, Item=item)
+        return True
+
+    put_back(session, stage, confirm=meanwhile, tell=lambda _: None)
+    assert kept in list(items(dynamodb, live.bookings))
+    assert list(items(dynamodb, live.ledger)) == [trail]
+
+
 def test_functions_get_the_share_that_the_stage_reserves(session: Any, stage: str) -> None:
     cloudformation = session.client("cloudformation")
     parameters: list[dict[str, Any]] = [{"ParameterKey": "ReservedConcurrency", "ParameterValue": "yes"}]

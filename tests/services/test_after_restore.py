@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 
 import pytest
 
 from chalicelib.domain.booking import Booking, GatewayStatus
+from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.errors import Busy, Forbidden, GatewayTimeout, InvalidRequest, Refusal
-from chalicelib.domain.ids import TxRef
+from chalicelib.domain.expiry import Expiry
+from chalicelib.domain.host import Notify
+from chalicelib.domain.ids import PersonId, TxRef
 from chalicelib.domain.money import Money
 from chalicelib.domain.settlement import StatementRow, TransactionPage
 from chalicelib.domain.timing import RESTORE_LOOKS_BACK
-from chalicelib.services.operators.after_restore import Recovered, after_restore
+from chalicelib.services import hosting, hosts
+from chalicelib.services.access import Principal
+from chalicelib.services.operators.acts import acting
+from chalicelib.services.operators.after_restore import Recovered, after_restore, erasures_between
 from chalicelib.services.operators.attention import acknowledge
+from chalicelib.services.operators.erasing import BATCH
 from chalicelib.services.operators.exporting import export
 from chalicelib.services.operators.lists import attention
-from chalicelib.services.operators.people import person_of
+from chalicelib.services.operators.people import erase, person_of
+from tests.builders import verified
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_HANNA, OPERATOR, Harness
+from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness
 from tests.replacing import replace
+from tests.services.test_expiring import day_comes
 
+EMAIL = "hanna.tesfaye@gmail.com"
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
 def harness() -> Harness:
-    return Harness(units=20)
+    return Harness(units=30)
 
 
 @pytest.fixture
@@ -240,3 +250,105 @@ def test_a_payment_of_which_nothing_can_be_said_stops_no_other(
     outcomes = {each.booking_id: each.outcome for each in recovered(ports) if each.booking_id}
     assert sorted(outcomes) == sorted(booking.booking_id for booking in made)
     assert sorted(outcomes.values()) == ["unanswered", "verified"]
+
+
+# Whoever was erased in the lost window is back
+
+
+def erased(ports: Fakes, email: str = EMAIL) -> None:
+    """An operator erases a person, as the route does it: the trail first."""
+    person = person_of(ports, email=email, phone_number=None)
+    with acting(ports, OPERATOR, "erase", person.subject, note="A letter.", request_id="request-e"):
+        erase(ports, OPERATOR, person, note="A letter.", request_id="request-e", dry_run=False)
+
+
+def stays_over(harness: Harness, number: int = 1) -> list[Booking]:
+    made = [
+        harness.confirmed_booking(key=f"stay-{n}", guest=Principal(PersonId(f"guest-{n}"), EMAIL))
+        for n in range(number)
+    ]
+    harness.deliver_outbox()
+    harness.advance(days=20)
+    return [harness.stored_booking(each) for each in made]
+
+
+def bring_back(ports: Fakes, *bookings: Booking) -> None:
+    """The restore makes these what they were; who was erased, and the trail, stay (``ops.restore.SURVIVES``)."""
+    for booking in bookings:
+        ports.tables.bookings[booking.booking_id].booking = booking
+
+
+def test_whoever_was_erased_in_the_window_is_erased_again(harness: Harness, ports: Fakes) -> None:
+    bookings = stays_over(harness, BATCH + 5)
+    erased(ports)
+    harness.advance(minutes=30)
+    bring_back(ports, *bookings)
+    [would] = [each for each in recovered(ports, dry_run=True) if each.outcome == "erased"]
+    assert "by email" in would.detail
+    assert harness.stored_booking(bookings[0]).contact == bookings[0].contact, "it was only shown"
+    [done] = [each for each in recovered(ports) if each.outcome == "erased"]
+    assert done.detail == f"{BATCH} bookings are erased again; the rest follows"
+    harness.advance(minutes=10)
+    assert {row.booking.contact for row in ports.tables.bookings.values()} == {NOBODY}
+    # Once more finds nobody, and does no harm.
+    [again] = [each for each in recovered(ports) if each.outcome == "erased"]
+    assert again.detail == "0 bookings are erased again"
+
+
+def test_an_erasure_of_before_the_window_is_left_alone(harness: Harness, ports: Fakes) -> None:
+    stays_over(harness)
+    erased(ports)
+    harness.advance(hours=4)
+    assert [each for each in recovered(ports) if each.outcome == "erased"] == []
+
+
+def test_a_host_that_is_back_is_erased_again(harness: Harness, ports: Fakes) -> None:
+    hosts.change(ports, HOST_ABEBE, notify=Notify(email="house@gmail.com"), tax=None)
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    profile = ports.tables.hosts[HOST_ABEBE.person_id]
+    erased(ports, "house@gmail.com")
+    assert ports.tables.hosts[HOST_ABEBE.person_id].notify == Notify()
+    version = ports.tables.hosts[HOST_ABEBE.person_id].version
+    ports.tables.hosts[HOST_ABEBE.person_id] = replace(profile, version=version)
+    recovered(ports)
+    assert ports.tables.hosts[HOST_ABEBE.person_id].notify == Notify()
+
+
+def test_what_is_under_way_since_the_restore_is_left_and_named(harness: Harness, ports: Fakes) -> None:
+    [booking] = stays_over(harness)
+    erased(ports)
+    bring_back(ports, verified(booking, "reversed", now=ports.clock.now()))
+    [left] = [each for each in recovered(ports) if each.outcome == "left"]
+    assert f"payment_reversed {booking.payments[0].tx_ref}" in left.detail
+
+
+def test_erasures_that_were_kept_elsewhere_are_done_again_where_the_tables_know_nothing(
+    harness: Harness, ports: Fakes
+) -> None:
+    """The tables came from a copy, in another region: neither record nor trail is there."""
+    bookings = stays_over(harness)
+    erased(ports)
+    now = ports.clock.now()
+    [kept] = erasures_between(ports, OPERATOR, now - HOUR, now)
+    bring_back(ports, *bookings)
+    ports.tables.erasures.clear()
+    ports.tables.accesses.clear()
+    found = list(after_restore(ports, OPERATOR, now - HOUR, now, recorded=[kept], dry_run=False))
+    assert [each.outcome for each in found if each.subject == kept.erasure_id] == ["erased"]
+    assert harness.stored_booking(bookings[0]).contact == NOBODY
+
+
+def test_contacts_that_had_expired_expire_again_by_themselves(harness: Harness, ports: Fakes) -> None:
+    """How far they had expired lies in the table that went back with them."""
+    [booking] = stays_over(harness)
+    ports.erasures.save_expiry(Expiry(done_until=date(2027, 1, 1), due_at=ports.clock.now()))
+    before = ports.tables.erasures.copy()
+    day_comes(harness, date(2029, 2, 20))
+    assert harness.stored_booking(booking).contact == NOBODY
+    bring_back(ports, booking)
+    ports.tables.erasures.clear()
+    ports.tables.erasures.update(before)
+    day_comes(harness, date(2029, 2, 21))
+    assert harness.stored_booking(booking).contact == NOBODY
+    [expiry] = [each for each in recovered(ports) if each.outcome == "expiry"]
+    assert expiry.detail.startswith("expired up to 2027-02-20")

@@ -2,23 +2,29 @@
 
 What the gateways list and no booking of ours has becomes an orphan, with what the gateway knows of the payer. Every
 booking made in the window, or not long before it, is verified again: money that went back meanwhile is found so.
+Whoever was erased in the window is back, and is erased again: by the records of erasures, which a restore leaves as
+they are, or by a list that was kept elsewhere. Contacts expire again by themselves, for how far they had expired went
+back with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from chalicelib.domain.booking import Actor, Booking, Payment
+from chalicelib.domain.calendar import dates_between
+from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.errors import Busy, FieldError, GatewayError, InvalidRequest
 from chalicelib.domain.ids import BookingId, booking_of
 from chalicelib.domain.record import Record
 from chalicelib.domain.search_terms import payer_key
 from chalicelib.domain.settlement import StatementRow, amount_of
-from chalicelib.domain.timing import RESTORE_LOOKS_BACK
+from chalicelib.domain.timing import RESTORE_LOOKS_BACK, RESTORE_MARGIN
 from chalicelib.domain.verification import Verification
 from chalicelib.services.access import Principal, actor_of, with_role
+from chalicelib.services.operators.erasing import erase_again
 from chalicelib.services.ports import Gateway, Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.reconcile import reconcile
@@ -29,13 +35,16 @@ MOST_PAGES = 1000
 """Of a gateway's list: a hundred thousand payments."""
 MONEY = ("paid", "refunded", "reversed")
 
-Outcome = Literal["orphan", "verified", "changed", "unanswered", "incomplete"]
+Outcome = Literal["orphan", "verified", "changed", "unanswered", "incomplete", "erased", "left", "expiry"]
 """What became of a line: an `orphan` for a person; a payment that was `verified` and is as it was, or has `changed`;
-one that the gateway did not answer for (`unanswered`); or a list that was not read to its end (`incomplete`)."""
+one that the gateway did not answer for (`unanswered`); a list that was not read to its end (`incomplete`); a person who
+was `erased` again, or of whom something that is under way was `left`; or how far contacts have expired (`expiry`)."""
 
 
 class Recovered(Record, frozen=True):
-    """One thing that was looked at. ``subject`` is a payment's reference, ours or the gateway's, or a gateway."""
+    """One thing that was looked at. ``subject`` is a payment's reference, ours or the gateway's, a gateway, or an
+    erasure.
+    """
 
     outcome: Outcome
     subject: str
@@ -44,12 +53,18 @@ class Recovered(Record, frozen=True):
 
 
 def after_restore(
-    ports: Ports, principal: Principal | None, start: datetime, end: datetime, *, dry_run: bool
+    ports: Ports,
+    principal: Principal | None,
+    start: datetime,
+    end: datetime,
+    *,
+    recorded: Iterable[Erasure] = (),
+    dry_run: bool,
 ) -> Iterator[Recovered]:
     """Look for what the tables forgot of the time from ``start`` to ``end``. ``dry_run``: only say what would be done.
 
-    It may be repeated, and cut off: an orphan is made once, and to verify twice does no harm.
-    Raises Forbidden, InvalidRequest.
+    ``recorded`` are erasures that were kept outside the tables. It may be repeated, and cut off: an orphan is made
+    once, and to verify or to erase twice does no harm. Raises Forbidden, InvalidRequest.
     """
     actor = actor_of(with_role(principal, "operator"), "operator")
     if end <= start:
@@ -59,6 +74,42 @@ def after_restore(
     for booking in _made(ports, start, end):
         for payment in booking.payments:
             yield _verified(ports, booking, payment, actor=actor, dry_run=dry_run)
+    # Last: what a payment's verification has ended is not in the way of an erasure any more.
+    found = {each.erasure_id: each for each in recorded if each.begun_at >= start - RESTORE_MARGIN}
+    found |= {each.erasure_id: each for each in erasures_between(ports, principal, start - RESTORE_MARGIN, end)}
+    for erasure in found.values():
+        yield _erased(ports, erasure, dry_run=dry_run)
+    if (expiry := ports.erasures.expiry()) is not None:
+        yield Recovered("expiry", "contacts", detail=f"expired up to {expiry.done_until}; the clock carries on there")
+
+
+def erasures_between(ports: Ports, principal: Principal | None, start: datetime, end: datetime) -> Iterator[Erasure]:
+    """The erasures that operators asked for in this time, as the trail has them by its days (UTC). Raises Forbidden."""
+    with_role(principal, "operator", "accounts")
+    seen: set[str] = set()
+    for day in dates_between(start.astimezone(UTC).date(), end.astimezone(UTC).date() + timedelta(days=1)):
+        after: str | None = None
+        while True:
+            page = ports.ledger.accesses(day, limit=PAGE, after=after)
+            for act in page.items:
+                if act.act == "erase" and act.subject not in seen and start <= act.at <= end:
+                    seen.add(act.subject)
+                    if (erasure := ports.erasures.load(act.subject)) is not None:
+                        yield erasure
+            after = page.next_cursor
+            if after is None:
+                break
+
+
+def _erased(ports: Ports, erasure: Erasure, *, dry_run: bool) -> Recovered:
+    if dry_run:
+        return Recovered("erased", erasure.erasure_id, detail=f"would be erased again, by {erasure.part}")
+    done = erase_again(ports, erasure)
+    told = f"{done.erased} bookings are erased again" + ("" if done.finished_at else "; the rest follows")
+    if not done.left:
+        return Recovered("erased", erasure.erasure_id, detail=told)
+    matters = ", ".join(f"{each.kind} {each.subject}" for each in done.left)
+    return Recovered("left", erasure.erasure_id, detail=f"{told}; under way: {matters}")
 
 
 def _listed(ports: Ports, gateway: Gateway, start: datetime, end: datetime, *, dry_run: bool) -> Iterator[Recovered]:

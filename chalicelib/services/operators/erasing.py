@@ -43,6 +43,29 @@ def continue_erasure(ports: Ports, erasure_id: str) -> None:
         do_batch(ports, known)
 
 
+def erase_again(ports: Ports, recorded: Erasure) -> Erasure:
+    """Erase once more whom a restore brought back, from the beginning and by the keys that were kept. Raises Busy.
+
+    The first batch is done at once, the rest afterwards.
+    """
+    known = ports.erasures.load(recorded.erasure_id)
+    begun = replace(
+        recorded,
+        hosts=ports.hosts.find(recorded.part, recorded.host_key) if recorded.host_key else (),
+        due_at=ports.clock.now(),
+        finished_at=None,
+        position="",
+        erased=0,
+        left=(),
+        version=known.version if known else 0,
+    )
+    try:
+        saved = ports.erasures.save(begun)
+    except VersionLost:
+        raise Busy("Somebody else is erasing this person.", retry_after=RETRY_AFTER_BUSY) from None
+    return do_batch(ports, saved)
+
+
 def is_of(booking: Booking, part: Part, key: str) -> bool:
     """The index may be a second old."""
     return booking.contact_erased_at is None and getattr(booking.search_keys, part) == key
@@ -57,7 +80,7 @@ def do_batch(ports: Ports, known: Erasure) -> Erasure:
             break
     now = ports.clock.now()
     if after.position == DONE:
-        after = replace(after, position="", key="", orphan_key="", hosts=(), due_at=None, finished_at=now)
+        after = replace(after, position="", hosts=(), due_at=None, finished_at=now)
     else:
         after = replace(after, due_at=now + ERASURE_RETRY)
     try:

@@ -104,6 +104,7 @@ def erase(
         due_at=now,
         key=person.key,
         orphan_key=person.payer_key,
+        host_key=person.host_key,
         hosts=found.hosts,
         version=known.version if known else 0,
     )
