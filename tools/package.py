@@ -178,8 +178,9 @@ def _chalice_package(source: Path, stage: str, out: Path) -> None:
 def lint(package: Package) -> bool:
     """cfn-lint on the SAM template and on its translation, which shows more; True when both are clean."""
     linter = Path(sys.executable).with_name("cfn-lint")
-    checks = [subprocess.run([str(linter), str(path)], check=False) for path in (package.template, package.translated)]
-    return not any(check.returncode for check in checks)
+    checks = [subprocess.Popen([str(linter), str(path)]) for path in (package.template, package.translated)]
+    codes = [check.wait() for check in checks]
+    return not any(codes)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> Path:
