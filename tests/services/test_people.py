@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.access import Access
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import MAX_NIGHTS, instant_of
 from chalicelib.domain.contact import NOBODY, Contact
 from chalicelib.domain.erasure import ON_REQUEST, Erasure, erasure_task
 from chalicelib.domain.errors import (
@@ -25,7 +26,9 @@ from chalicelib.domain.expiry import TASK
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.ledger import line_of, money_moved
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.listing import Listing
+from chalicelib.domain.money import Money
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
 from chalicelib.services import hosting, hosts
@@ -45,6 +48,7 @@ from chalicelib.services.ports import AttentionEntry, Fault, Orphan, Page, Store
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import process_task
+from tests.adapters.ledger_contract import a_line
 from tests.builders import HANNA, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes
@@ -88,6 +92,7 @@ def exported(ports: Fakes, *, limit: int = 20, **named: str) -> list[Held]:
     after: str | None = None
     for _ in range(100):
         page = export(ports, OPERATOR, person, request_id="request-e", limit=limit, after=after)
+        ports.clock.move(seconds=1)
         assert len(page.items) <= limit
         held += page.items
         after = page.next_cursor
@@ -714,3 +719,92 @@ def test_whatever_names_guests_and_hosts_finds_each_booking_once_on_all_pages(
     assert set(found) == set(expected)
     trail = [access.found for access in ports.tables.accesses]
     assert sum(trail) == len(found)
+
+
+HOUSE = "abebe.kebede@gmail.com"
+
+
+def matters_of_host(ports: Fakes) -> list[tuple[str, str]]:
+    """What is in the way of erasing the host, whose listing is closed."""
+    try:
+        wipe(ports, email=HOUSE, dry_run=True)
+    except DataStillNeeded as refusal:
+        return [(matter.kind, matter.subject) for matter in refusal.matters]
+    return []
+
+
+@pytest.mark.parametrize("nights", [1, MAX_NIGHTS])
+@pytest.mark.parametrize(
+    ("at", "needed"),
+    [("made", True), ("before it", True), ("in the house", True), ("at the last", True), ("over", False)],
+)
+@pytest.mark.parametrize("state", ["held", "confirmed", "cancelled"])
+def test_a_host_is_needed_until_each_of_her_guests_has_left(
+    harness: Harness, ports: Fakes, state: str, nights: int, at: str, *, needed: bool
+) -> None:
+    """However long a stay is, and whoever came after."""
+    a_host(harness)
+    ports.rules = replace(ports.rules, limits=Limits(unpaid_unit_nights=1000), hold_for=timedelta(days=400))
+    make = harness.held_booking if state == "held" else harness.confirmed_booking
+    booking = make(stay=a_stay(NIGHTS[0], nights))
+    others = harness.held_booking(key="later", guest=GUEST_DAWIT, stay=a_stay(NIGHTS[0] + timedelta(days=1), 1))
+    cancel(ports, GUEST_DAWIT, others.booking_id, reason="")
+    if state == "cancelled":
+        cancel(ports, HOST_ABEBE, booking.booking_id, reason="The roof leaks.")
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    times = {
+        "made": ports.clock.now(),
+        "before it": booking.check_in_at - timedelta(seconds=1),
+        "in the house": booking.check_in_at,
+        "at the last": booking.check_out_at - timedelta(milliseconds=1),
+        "over": booking.check_out_at,
+    }
+    ports.clock.move_to(times[at])
+    found = [each for each in matters_of_host(ports) if each[0] == "hosted_stay"]
+    assert found == [("hosted_stay", booking.booking_id)] * (needed and state != "cancelled")
+
+
+@pytest.mark.parametrize("minor", [1, -1, 0])
+@pytest.mark.parametrize("currency", ["ETB", "USD"])
+@pytest.mark.parametrize("zone", ["America/Halifax", "UTC", "Africa/Addis_Ababa", "Pacific/Kiritimati"])
+def test_a_balance_on_either_side_is_in_the_way_from_the_day_on_which_it_counts(
+    harness: Harness, ports: Fakes, zone: str, currency: str, minor: int
+) -> None:
+    """Also what the host owes the house; and what counts on the first of a month, from its beginning there on."""
+    a_host(harness)
+    hosting.close(ports, HOST_ABEBE, harness.listing.listing_id)
+    ports.rules = replace(ports.rules, time_zone=zone)
+    first = date(2027, 3, 1)
+    kind = "payment" if minor >= 0 else "refund"
+    line = a_line(kind=kind, gross=Money(minor, currency), fee=None, counts_on=first, host_id=HOST_ABEBE.person_id)
+    ports.ledger.write(line, reference_key=None, late=False)
+    midnight = instant_of(first, "00:00", zone)
+    for at, counts in ((midnight - timedelta(seconds=1), False), (midnight, True)):
+        ports.clock.move_to(at)
+        assert matters_of_host(ports) == [("balance", currency)] * bool(minor and counts)
+
+
+def test_a_preview_carries_on_nothing_that_is_under_way(harness: Harness, ports: Fakes) -> None:
+    for number in range(BATCH + 1):
+        guest = Principal(PersonId(f"guest-{number}"), "guest@gmail.com")
+        booking = harness.confirmed_booking(key=f"key-{number}", guest=guest)
+    harness.deliver_outbox()
+    over(harness, booking)
+    wipe(ports)
+    begun, bookings = the_erasure(ports), {name: row.booking for name, row in ports.tables.bookings.items()}
+    assert begun.finished_at is None
+    assert wipe(ports, dry_run=True).erasure is None
+    assert the_erasure(ports) == begun
+    assert {name: row.booking for name, row in ports.tables.bookings.items()} == bookings
+
+
+def test_who_comes_back_after_an_erasure_may_be_erased_again(harness: Harness, ports: Fakes) -> None:
+    first = past(harness)
+    assert wipe(ports).erasure
+    once = the_erasure(ports)
+    again = past(harness, key="again")
+    report = wipe(ports)
+    assert report.erasure is not None
+    assert (report.bookings, report.erasure.erased, report.erasure.finished_at) == (1, 1, ports.clock.now())
+    assert the_erasure(ports).begun_at > once.begun_at
+    assert [harness.stored_booking(each).contact for each in (first, again)] == [NOBODY] * 2
