@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import OutboxEntry
+from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.errors import (
     AddressSuppressed,
     BookingNotFound,
@@ -16,8 +17,9 @@ from chalicelib.domain.errors import (
     NoAddress,
 )
 from chalicelib.domain.host import Notify
+from chalicelib.domain.ids import PersonId
 from chalicelib.domain.outbox import MAX_RESENDS
-from chalicelib.domain.suppression import MailReport
+from chalicelib.domain.suppression import MailReport, Suppression
 from chalicelib.domain.timing import OUTBOX_MESSAGE
 from chalicelib.services import hosts
 from chalicelib.services.correcting import correct_contact
@@ -166,6 +168,47 @@ def test_an_address_is_written_to_again_once_somebody_lifts_that(sent: Harness, 
     known = ports.suppressions.find(HANNA.email)
     assert known is not None
     assert not known.is_lifted
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("lift", [False, True])
+@pytest.mark.parametrize("state", ["clean", "suppressed", "lifted"])
+@pytest.mark.parametrize("reader", ["guest", "host"])
+@pytest.mark.parametrize("erased", [False, True])
+def test_to_whom_a_letter_goes_again(
+    sent: Harness, ports: Fakes, reader: str, state: str, *, lift: bool, dry_run: bool, erased: bool
+) -> None:
+    """What is known of the reader's own address decides, and that of the other one says nothing."""
+    now = ports.clock.now()
+    address = HANNA.email if reader == "guest" else HOST_ABEBE.email
+    other = HOST_ABEBE.email if reader == "guest" else HANNA.email
+    bounced = Suppression(outcome="bounced", since=now, booking_id=FIRST, entry_id="1")
+    by_other = replace(bounced, lifted_at=now, lifted_by=PersonId("operator-selam"))
+    ports.suppressions.put(other, bounced)
+    if state != "clean":
+        ports.suppressions.put(address, bounced if state == "suppressed" else by_other)
+    if erased:
+        booking = sent.stored_booking(FIRST)
+        ports.tables.bookings[FIRST].booking = replace(booking, contact=NOBODY, contact_erased_at=now)
+    [entry] = [each for each in sent.stored_booking(FIRST).letters if each.to_host == (reader == "host")]
+    before = ports.suppressions.find(address)
+    refused = NoAddress if erased and reader == "guest" else AddressSuppressed if state == "suppressed" else None
+    if refused is NoAddress or (refused is AddressSuppressed and not lift):
+        with pytest.raises(refused):
+            send_again(ports, entry.entry_id, lift=lift, dry_run=dry_run)
+        assert ports.suppressions.find(address) == before
+        return
+    assert send_again(ports, entry.entry_id, lift=lift, dry_run=dry_run).entry.status == "owed"
+    after = ports.suppressions.find(address)
+    if state == "suppressed" and not dry_run:
+        assert after is not None
+        assert (after.is_lifted, after.lifted_by) == (True, OPERATOR.person_id)
+    else:
+        # What somebody lifted before, was lifted by them and then.
+        assert after == before
+    assert ports.suppressions.find(other) == bounced
+    assert queue_is_worked_off(ports) == (not dry_run)
+    assert [letter.to for letter in ports.mailer.sent[2:]] == [address] * (not dry_run)
 
 
 def test_trying_out_writes_nothing(sent: Harness, ports: Fakes) -> None:

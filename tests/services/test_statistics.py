@@ -155,6 +155,8 @@ def test_no_more_are_read_than_its_bound_and_the_newest_days_come_first(
     newest = [day + 2 * DAY, day + 2 * DAY, day + DAY, day + DAY, day, day][:most]
     assert {each: count for each, count in held.items() if count} == {each: newest.count(each) for each in newest}
     assert list(held) == sorted(held)
+    # A day that was not read is not said to have had none.
+    assert min(held) == (min(newest) if most < 6 else day)
     assert found.partial is (most <= 6)
 
 
