@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.api.answers.listings import ListingOut
 from chalicelib.api.routes.closings import CloseListing, ClosingOut
-from chalicelib.domain.errors import ListingNotFound
+from chalicelib.domain.errors import ListingNotFound, SecondPersonNeeded
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.operators import closing
 from chalicelib.services.rehearsal import rehearsed
@@ -18,15 +18,19 @@ from ops.desk import Desk, every
 
 def close_host(desk: Desk, asked: argparse.Namespace) -> int:
     """Close every listing of a host who leaves; with all bookings to come, or without. A repeat carries on."""
-    host_id, listings = PersonId(asked.host_id), 0
+    host_id, listings, waiting = PersonId(asked.host_id), 0, 0
     for listing_id in every(partial(desk.ports.listings.of_host, host_id)):
         listings += 1
-        _close(desk, asked, listing_id)
+        try:
+            _close(desk, asked, listing_id)
+        except SecondPersonNeeded as needed:
+            waiting += 1
+            desk.say(f"{listing_id}: {needed.detail} ({needed.code})")
     if not listings:
         raise ListingNotFound(f"{host_id} has no listings.")
-    desk.say(f"listings: {listings}")
+    desk.say(f"listings: {listings}" + (f", of which another person must approve {waiting}" if waiting else ""))
     desk.end()
-    return 0
+    return int(waiting > 0)
 
 
 def close_listing(desk: Desk, asked: argparse.Namespace) -> int:
@@ -62,6 +66,7 @@ def _close(desk: Desk, asked: argparse.Namespace, listing_id: str) -> None:
             cancel_bookings=body.cancel_bookings,
             reason=body.reason,
             dry_run=body.dry_run,
+            request_id=desk.request_id,
         )
     _tell(desk, ClosingOut.of(report, asked=body))
 

@@ -421,6 +421,9 @@ class FakeBookings(Logged):
             for booking_id, row in self.tables.bookings.items():
                 if row.attention:
                     found.append(AttentionEntry(booking_id, row.attention, row.attention_at))
+            for name, (closing, _) in self.tables.closings.items():
+                if closing.waiting is not None:
+                    found.append(AttentionEntry(name, "proposal", closing.waiting.at))
         found.sort(key=lambda entry: entry.since)
         return _page(found, limit=limit, after=after)
 

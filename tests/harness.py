@@ -245,6 +245,7 @@ def resolve_refund(ports: Ports, who: Principal | None, refund_id: str, *, as_: 
         return refunds.resolve_refund(ports, who, refund_id, as_=as_, note=note)
     except SecondPersonNeeded as needed:
         approved = approve(ports, OPERATOR_SELAM, needed.proposal_id, note="Seen.")
+        assert approved.booking is not None
         return get_refund(approved.booking, refund_id)
 
 

@@ -19,7 +19,7 @@ from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listing import Listing
 from chalicelib.domain.obstacles import Obstacle
-from chalicelib.domain.proposal import CancelAct, Proposal, RefundAct
+from chalicelib.domain.proposal import CancelAct, CloseListingAct, Proposal, RefundAct
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.review import Review
 from chalicelib.domain.search_terms import NO_KEYS
@@ -214,8 +214,9 @@ def _without_words(payment: Payment) -> Payment:
 def _without_why(proposal: Proposal) -> Proposal:
     """What was proposed and decided, by whom, and not why."""
     act = proposal.act
-    silent = replace(act, reason="") if isinstance(act, RefundAct | CancelAct) else replace(act, note="")
-    return replace(proposal, act=silent, note="")
+    if isinstance(act, RefundAct | CancelAct | CloseListingAct):
+        return replace(proposal, act=replace(act, reason=""), note="")
+    return replace(proposal, act=replace(act, note=""), note="")
 
 
 def _without_guest(event: Event, guest_id: PersonId) -> Event:

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import (
     ProposalOutdated,
     SecondPersonNeeded,
 )
-from chalicelib.domain.ids import BookingId, PersonId, payment_of, proposal_id_of
+from chalicelib.domain.ids import PersonId, payment_of, proposal_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.proposal import Act, Proposal, RefundAct, ResolvePaymentAct, ResolveRefundAct
 from chalicelib.domain.record import replace
@@ -38,14 +38,14 @@ def needs_second_person(before: Booking, after: Booking, act: Act, *, above: Map
     ``above`` is the limit in each currency; in one that is not there, everything that gives money back does.
     """
     if isinstance(act, ResolveRefundAct):
-        return act.as_ in ALWAYS or _is_above(_resolved(before, act), above)
+        return act.as_ in ALWAYS or is_above(_resolved(before, act), above)
     if isinstance(act, ResolvePaymentAct) and act.as_ == "accept":
         # What becomes of accepted money follows from the rules of late money, and from no person.
         return False
     for payment in after.payments:
         known = before.payment(payment.tx_ref)
         more = payment.refunds[len(known.refunds) if known else 0 :]
-        if more and _is_above(payment.refunded_or_owed, above):
+        if more and is_above(payment.refunded_or_owed, above):
             return True
     return False
 
@@ -187,7 +187,8 @@ def _resolved(booking: Booking, act: ResolveRefundAct) -> Money:
     return zero(booking.total.currency) if refund is None else refund.amount
 
 
-def _is_above(amount: Money, above: Mapping[str, Money]) -> bool:
+def is_above(amount: Money, above: Mapping[str, Money]) -> bool:
+    """Whether the amount is above the limit of its currency; in one without a limit, any is."""
     limit = above.get(amount.currency)
     return limit is None or amount > limit
 
@@ -197,6 +198,6 @@ def _unkeyed(act: Act) -> Act:
     return replace(act, key="") if isinstance(act, RefundAct) else act
 
 
-def booking_of_proposal(proposal_id: str) -> BookingId:
-    """The booking that a proposal's id names."""
-    return BookingId(proposal_id.partition("-")[0])
+def owner_of_proposal(proposal_id: str) -> str:
+    """The booking, or the listing, that a proposal's id names."""
+    return proposal_id.partition("-")[0]

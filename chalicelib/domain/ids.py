@@ -86,9 +86,9 @@ def dispute_id_of(tx_ref: TxRef, number: int) -> DisputeId:
     return DisputeId(f"{tx_ref}-D{number}")
 
 
-def proposal_id_of(booking_id: BookingId, number: int) -> ProposalId:
-    """The id of a booking's ``number``-th proposal, counted from 1."""
-    return ProposalId(f"{booking_id}-P{number}")
+def proposal_id_of(owner: BookingId | ListingId, number: int) -> ProposalId:
+    """The id of a booking's, or of a listing's, ``number``-th proposal, counted from 1."""
+    return ProposalId(f"{owner}-P{number}")
 
 
 def payment_of(subject: str) -> TxRef:

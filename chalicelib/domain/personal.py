@@ -70,6 +70,7 @@ PERSONAL: Mapping[str, Treatment] = {
     "ResolvePaymentAct.note": _WORDS,
     "CancelAct.reason": _WORDS,
     "EndStayAct.note": _WORDS,
+    "CloseListingAct.reason": _STAFF_WORDS,
     "Proposal.note": _WORDS,
     "Proposal.by": _STAFF,
     "Proposal.by_name": _STAFF,

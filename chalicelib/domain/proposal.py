@@ -1,4 +1,4 @@
-"""What one operator proposed, and another one decides: the records, which a booking keeps."""
+"""What one operator proposed, and another one decides: the records, which a booking keeps, or a closing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,15 @@ class EndStayAct(Record, frozen=True, tag="end_stay"):
     note: str
 
 
-Act: TypeAlias = RefundAct | ResolveRefundAct | ResolvePaymentAct | CancelAct | EndStayAct
+class CloseListingAct(Record, frozen=True, tag="close_listing"):
+    """To close a listing and cancel its ``expected`` bookings to come: ``returns`` goes back, in each currency."""
+
+    reason: str
+    expected: int
+    returns: tuple[Money, ...]
+
+
+Act: TypeAlias = RefundAct | ResolveRefundAct | ResolvePaymentAct | CancelAct | EndStayAct | CloseListingAct
 
 
 class Proposal(Record, frozen=True, kw_only=True):
@@ -96,4 +104,4 @@ class Proposal(Record, frozen=True, kw_only=True):
     @property
     def why(self) -> str:
         """The reason or the note of who proposed it."""
-        return self.act.reason if isinstance(self.act, RefundAct | CancelAct) else self.act.note
+        return self.act.reason if isinstance(self.act, RefundAct | CancelAct | CloseListingAct) else self.act.note

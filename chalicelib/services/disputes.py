@@ -11,7 +11,7 @@ from chalicelib.domain.booking import Actor, Booking, Dispute, Payment, get_disp
 from chalicelib.domain.disputes import CloseAs, DisputeFacts
 from chalicelib.domain.errors import BookingNotFound, DisputeNotFound, GatewayError, IdempotencyKeyReused
 from chalicelib.domain.fingerprint import fingerprint
-from chalicelib.domain.ids import BookingId, booking_of, key_hash, payment_of
+from chalicelib.domain.ids import BookingId, booking_of, is_booking_id, key_hash, payment_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
@@ -65,7 +65,7 @@ def list_disputes(ports: Ports, principal: Principal | None, *, limit: int, afte
     """The disputes that are not decided, by when their bookings last came to need a person. Raises Forbidden."""
     with_role(principal, "operator")
     page = ports.bookings.attention_entries(limit=limit, after=after)
-    ids = [BookingId(entry.subject) for entry in page.items if entry.kind != "orphan"]
+    ids = [BookingId(entry.subject) for entry in page.items if is_booking_id(entry.subject)]
     found = [
         Disputed(booking, payment, dispute)
         for booking in read_bookings(ports, ids)

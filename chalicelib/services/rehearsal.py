@@ -58,7 +58,9 @@ class _Reads:
 
 class _UnwrittenBookings(_Reads):
     def __init__(self, ports: Ports) -> None:
-        super().__init__(ports.bookings, "salt", "load", "load_many", "is_failing", "attention_entries", "of_listing")
+        super().__init__(
+            ports.bookings, "salt", "load", "load_many", "is_failing", "attention_entries", "of_listing", "arrivals"
+        )
         self._ports = ports
 
     def save(self, _before: Booking, after: Booking, _listing: object = None) -> Booking:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.booking import Actor
-from chalicelib.domain.closing import Closing, begin, closing_task
+from chalicelib.domain.closing import Closing, begin, closing_task, decided, propose, unbegun
 from chalicelib.domain.ids import derive_listing_id
 from chalicelib.domain.money import Money
+from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.timing import FAILING_PAUSE
 from chalicelib.services.ports import VersionLost
 from tests.adapters.store_contract import Bench
@@ -39,6 +40,20 @@ class ClosingContract:
             saved, cancelled=2, returned=(Money(5, "ETB"), Money(7, "USD")), position="2027-01-14#GZ1", due_at=LATER
         )
         assert bench.closings.save(full) == replace(full, version=2) == bench.closings.load(LISTING)
+
+    def test_an_open_proposal_waits_for_a_person(self, bench: Bench) -> None:
+        def waiting() -> list[tuple[str, str]]:
+            page = bench.bookings.attention_entries(limit=9, after=None)
+            return [(entry.subject, entry.kind) for entry in page.items]
+
+        by = Actor("operator", "operator-sara", "sara@guzo.example.et")
+        act = CloseListingAct("The host has left.", 3, (Money(5, "ETB"),))
+        base = unbegun(LISTING, by=by, reason="The host has left.", now=NOW)
+        made = bench.closings.save(propose(base, act, amount=Money(5, "ETB"), by=by, request_id="r", now=NOW))
+        assert bench.closings.load(LISTING) == made
+        assert waiting() == [(closing_task(LISTING), "proposal")]
+        bench.closings.save(decided(made, made.proposals[0], "rejected", by=by, note="No.", now=NOW))
+        assert waiting() == []
 
     def test_nobody_saves_over_what_they_have_not_seen(self, bench: Bench) -> None:
         first = bench.closings.save(BEGUN)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from chalicelib import events
-from tests.api.harness import World
+from chalicelib.domain.money import Money
+from tests.api.harness import Person, World
+from tests.replacing import replace
 
 WHY = {"cancel_bookings": True, "reason": "The host has left."}
 
@@ -80,3 +84,44 @@ def test_what_closing_needs(world: World) -> None:
     assert (reply.status, set(reply.wrong())) == (400, {"cancel_bookings", "reason"})
     reply = world.call("POST", "/v1/ops/listings/lst_none/close", WHY, by=world.operator())
     assert (reply.status, reply.code) == (404, "listing_not_found")
+
+
+def test_two_people_close_a_listing_whose_bookings_give_back_much(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = replace(world.container.rules, second_person_above={"ETB": Money(700000, "ETB")})
+    monkeypatch.setattr(world.container, "rules", rules)
+    listing = world.listing()
+    for key in ("one", "two"):
+        world.paid(world.book(listing, key=key))
+    path = f"/v1/ops/listings/{listing['listing_id']}/close"
+    shown = world.call("POST", path, WHY | {"dry_run": True}, by=world.operator()).body
+    assert (shown["state"], shown["needs_second_person"], shown["proposal_id"]) == ("previewed", True, None)
+    needed = world.call("POST", path, WHY, by=world.operator())
+    assert (needed.status, needed.code) == (409, "second_person_needed")
+    proposal_id = needed.body["proposal_id"]
+    told = world.call("GET", path, by=world.operator()).body
+    assert (told["state"], told["proposal_id"], told["begun_at"], told["listing_status"]) == (
+        "proposed",
+        proposal_id,
+        None,
+        "open",
+    )
+    known = world.call("GET", f"/v1/ops/proposals/{proposal_id}", by=world.operator())
+    shown = known.body
+    assert (shown["act"], shown["booking_id"], shown["listing_id"]) == ("close_listing", None, listing["listing_id"])
+    assert (shown["subject"], shown["amount"]["amount"], shown["refunds"]) == (listing["listing_id"], 1470000, [])
+    [item] = world.call("GET", "/v1/ops/attention", by=world.operator()).body["items"]
+    assert (item["kind"], item["subject"], item["booking_id"]) == ("proposal", proposal_id, None)
+    decide = f"/v1/ops/proposals/{proposal_id}/approve"
+    second = Person(f"second-{world.name}", "approver")
+    stale = world.call("POST", decide, {}, by=second, headers={"if-match": '"99999"'})
+    assert (stale.status, stale.code) == (412, "precondition_failed")
+    tried = world.call("POST", decide, {"dry_run": True}, by=second, headers={"if-match": known.headers["ETag"]})
+    assert (tried.status, tried.body["status"]) == (200, "approved")
+    assert world.call("GET", path, by=world.operator()).body["state"] == "proposed"
+    done = world.call("POST", decide, {}, by=second, headers={"if-match": known.headers["ETag"]})
+    assert (done.status, done.body["status"]) == (200, "approved"), done.text
+    work(world)
+    told = world.call("GET", path, by=world.operator()).body
+    assert (told["listing_status"], told["cancelled"], told["proposal_id"]) == ("closed", 2, None)

@@ -59,11 +59,29 @@ def test_every_listing_of_a_host_who_leaves_is_closed(harness: Harness, terminal
     assert terminal.run("host", "close", "nobody", *LEAVES, *SARA).code == 1
 
 
+def test_a_listing_that_takes_two_is_proposed_and_the_others_are_closed(harness: Harness, terminal: Terminal) -> None:
+    other = replace(harness.listing, listing_id=ListingId("lst_0000000000000000"))
+    harness.ports.tables.listings[other.listing_id] = other
+    harness.ports.rules = replace(harness.ports.rules, second_person_above={})
+    ran = terminal.run("host", "close", HOST, *LEAVES, *SARA, "--yes")
+    assert ran.code == 1
+    assert "listings: 2, of which another person must approve 1" in ran.err
+    assert "second_person_needed" in ran.err
+    proposal_id = f"{harness.listing.listing_id}-P1"
+    assert proposal_id in ran.err
+    statuses = {each: listing.status for each, listing in harness.ports.tables.listings.items()}
+    assert statuses == {harness.listing.listing_id: "open", other.listing_id: "closed"}
+    assert proposal_id in terminal.run("proposals", *SARA).out
+    assert terminal.run("approve", proposal_id, "--note", "Seen.", "--as", "hirut", "--yes").code == 0
+    harness.sweep_and_drain()
+    assert harness.stored_booking(BOOKING).status == "cancelled"
+
+
 def test_a_listing_is_opened_again(harness: Harness, terminal: Terminal) -> None:
     listing_id = harness.listing.listing_id
     terminal.run("listing", "close", listing_id, "--note", "A complaint.", *SARA, "--yes")
-    (tried,) = terminal.run("listing", "reopen", listing_id, *SARA, "--json").lines
+    (tried,) = terminal.run("listing", "reopen", listing_id, "--note", "It was mended.", *SARA, "--json").lines
     assert tried["status"] == harness.ports.tables.listings[listing_id].status == "closed"
-    (done,) = terminal.run("listing", "reopen", listing_id, *SARA, "--json", "--yes").lines
+    (done,) = terminal.run("listing", "reopen", listing_id, "--note", "It was mended.", *SARA, "--json", "--yes").lines
     assert done["status"] == harness.ports.tables.listings[listing_id].status == "open"
     assert harness.stored_booking(BOOKING).status == "confirmed"

@@ -107,6 +107,7 @@ def test_above_it_another_person_approves(paid: Harness, ports: Fakes) -> None:
     ]
     kinds = [event.kind for event in events(ports, GUEST_HANNA, ONE, limit=100, after=None).items]
     assert not any("propos" in kind for kind in kinds)
+    assert done.booking is not None
     # The first person finds the refund under the key of the call that proposed it.
     assert refund(ports, OPERATOR, ONE, amount=300001, reason="a flood", key="k", cancel_booking=False) == (
         done.booking.refunds[0],
@@ -329,6 +330,7 @@ def test_an_operators_cancellation_gives_no_more_back_alone(paid: Harness, ports
         cancel(ports, OPERATOR, FIRST, reason="The house burnt down.")
     assert paid.stored_booking(FIRST).status == "confirmed"
     done = approve(ports, APPROVER, P1, note="").booking
+    assert done is not None
     assert (done.status, refunds(paid)) == ("cancelled", [PRICE.minor])
     assert cancel(ports, OPERATOR, FIRST, reason="The house burnt down.")[0].status == "cancelled"
 

@@ -520,6 +520,7 @@ ANSWERS: Mapping[type, Json] = {
     proposals.ProposalOut: {
         "proposal_id": f"{BOOKING_ID}-P1",
         "booking_id": BOOKING_ID,
+        "listing_id": None,
         "act": "resolve_refund",
         "subject": f"{TX_REF}-R1",
         "how": "post_again",
@@ -569,6 +570,8 @@ ANSWERS: Mapping[type, Json] = {
         "reason": "The host has left.",
         "begun_at": "2027-01-02T10:00:00Z",
         "finished_at": None,
+        "needs_second_person": False,
+        "proposal_id": None,
         "reopened_at": None,
         "reopened_by": None,
         "reopened_by_name": None,

@@ -32,6 +32,7 @@ from chalicelib.adapters.dynamodb.records import (
     read_each,
 )
 from chalicelib.adapters.dynamodb.tables import (
+    ASKED,
     DAY_SHARDS,
     DUE_SHARDS,
     LISTING,
@@ -72,8 +73,6 @@ from chalicelib.services.ports import (
     VersionLost,
 )
 
-ASKED = "asked"
-"""The one partition of the attention index: few bookings are ever in it."""
 ORPHAN = "ORPHAN#"
 FINDING = "FINDING#"
 LETTERS = "LETTERS#"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.adapters.dynamodb.calls import Writes, reading
 from chalicelib.adapters.dynamodb.records import FORM, decode_closing, encode_closing
-from chalicelib.adapters.dynamodb.tables import DUE_SHARDS, BookingItem, instant_key
+from chalicelib.adapters.dynamodb.tables import ASKED, DUE_SHARDS, BookingItem, instant_key
 from chalicelib.domain.closing import Closing, closing_task
 from chalicelib.domain.ids import ListingId, shard_of
 from chalicelib.domain.record import replace
@@ -35,6 +35,9 @@ class DynamoClosings:
             version=after.version,
             due_shard=None if after.due_at is None else str(shard_of(name, DUE_SHARDS)),
             due_at=None if after.due_at is None else instant_key(after.due_at),
+            # Its proposal waits in the index of what needs a person, beside those of bookings.
+            attention=None if after.waiting is None else ASKED,
+            attention_at=None if after.waiting is None else f"{instant_key(after.waiting.at)}#proposal",
             record=encode_closing(after),
         )
         # Nobody saved since this one was loaded; nobody made it, where there was none.

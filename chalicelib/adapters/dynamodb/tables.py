@@ -31,6 +31,8 @@ from chalicelib.domain.timing import DYNAMODB_CONNECT, DYNAMODB_READ
 LISTING = "LISTING"
 MONTH = "MONTH#"
 SALT = "SALT"
+ASKED = "asked"
+"""The one partition of the attention index: few bookings are ever in it."""
 DUE_SHARDS = 4
 DAY_SHARDS = 4
 

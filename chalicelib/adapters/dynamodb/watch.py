@@ -14,7 +14,7 @@ from pynamodb.connection import Connection
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from chalicelib.adapters.dynamodb.bookings import ASKED, FINDING, acknowledge_item
+from chalicelib.adapters.dynamodb.bookings import FINDING, acknowledge_item
 from chalicelib.adapters.dynamodb.calls import Writes, batch_read, reading
 from chalicelib.adapters.dynamodb.records import (
     FORM,
@@ -24,7 +24,7 @@ from chalicelib.adapters.dynamodb.records import (
     encode_finding,
     read_each,
 )
-from chalicelib.adapters.dynamodb.tables import BookingItem, WatchItem, instant_key
+from chalicelib.adapters.dynamodb.tables import ASKED, BookingItem, WatchItem, instant_key
 from chalicelib.domain.health import Counts
 from chalicelib.domain.invariants import Finding
 from chalicelib.domain.record import replace

@@ -13,16 +13,17 @@ from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.preconditions import versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Booking, BookingStatus
-from chalicelib.domain.closing import goes_back
+from chalicelib.domain.closing import Closing, goes_back
 from chalicelib.domain.listing import ListingStatus
+from chalicelib.domain.proposal import Proposal
 from chalicelib.services.operators import closing
 from chalicelib.services.operators.closing import ClosingReport
 
 routes = Blueprint(__name__)
 
-State = Literal["previewed", "under_way", "finished"]
-"""How far a closing is: only `previewed`, and nothing was written; `under_way`, bookings are being cancelled; or
-`finished`."""
+State = Literal["previewed", "proposed", "under_way", "finished"]
+"""How far a closing is: only `previewed`, and nothing was written; `proposed`, another person must approve it;
+`under_way`, bookings are being cancelled; or `finished`."""
 
 
 class CloseListing(msgspec.Struct, frozen=True):
@@ -80,6 +81,10 @@ class ClosingOut(msgspec.Struct, frozen=True):
     """When an operator closed it; null of a preview."""
     finished_at: Instant | None
     """When the last booking was dealt with; null until then."""
+    needs_second_person: bool
+    """Whether to cancel what is left takes two people: so much goes back."""
+    proposal_id: str | None
+    """The proposal to cancel what is left that waits for another person; null where none does."""
     reopened_at: Instant | None
     """When an operator opened the listing again; null while none did."""
     reopened_by: str | None
@@ -106,16 +111,20 @@ class ClosingOut(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, report: ClosingReport, *, asked: CloseListing | None = None) -> ClosingOut:
         """A report; of a preview, with what was ``asked``."""
-        known = report.closing
+        known, waiting = report.closing, report.closing.waiting if report.closing else None
+        if known is not None and not known.is_begun:
+            known = None
         finished_at = known.finished_at if known else None
         return cls(
             listing_id=report.listing.listing_id,
             listing_status=report.listing.status,
-            state="previewed" if known is None else "under_way" if finished_at is None else "finished",
+            state=_state_of(known, waiting),
             cancel_bookings=known.cancel_bookings if known else bool(asked and asked.cancel_bookings),
             reason=known.reason if known else asked.reason if asked else "",
             begun_at=instant(known.begun_at) if known else None,
             finished_at=instant(finished_at) if finished_at else None,
+            needs_second_person=report.needs_second_person,
+            proposal_id=waiting.proposal_id if waiting else None,
             reopened_at=instant(known.reopened_at) if known and known.reopened_at else None,
             reopened_by=known.reopened_by.person_id if known and known.reopened_by else None,
             reopened_by_name=(known.reopened_by.name or None) if known and known.reopened_by else None,
@@ -130,6 +139,12 @@ class ClosingOut(msgspec.Struct, frozen=True):
         )
 
 
+def _state_of(begun: Closing | None, waiting: Proposal | None) -> State:
+    if begun is None:
+        return "previewed" if waiting is None else "proposed"
+    return "under_way" if begun.finished_at is None else "finished"
+
+
 @endpoint(
     routes,
     "POST",
@@ -139,7 +154,7 @@ class ClosingOut(msgspec.Struct, frozen=True):
     act="close_listing",
     conditional="listing",
     outcomes=(Outcome(202, ClosingOut),),
-    refuses=("listing_not_found",),
+    refuses=("listing_not_found", "second_person_needed"),
 )
 def close_listing_for_good(call: Call, body: CloseListing) -> Answer:
     """Close a listing: it takes no bookings, and its host cannot open it again.
@@ -147,6 +162,9 @@ def close_listing_for_good(call: Call, body: CloseListing) -> Answer:
     With ``cancel_bookings`` all bookings whose stay has not begun are cancelled, with all back, batch by batch after
     this answer; GET tells how far that is. A repeat carries it on. ``dry_run`` shows those bookings, and what would go
     back.
+
+    To give back more in all than one person may needs a second one: 409 `second_person_needed` names the proposal, and
+    nothing else is done. To close the listing alone, without ``cancel_bookings``, never does.
     """
     report = closing.close(
         call.container,
@@ -155,6 +173,7 @@ def close_listing_for_good(call: Call, body: CloseListing) -> Answer:
         cancel_bookings=body.cancel_bookings,
         reason=body.reason,
         dry_run=body.dry_run,
+        request_id=call.request_id,
         only_versions=versions_wanted(call.request),
     )
     return Answer(ClosingOut.of(report, asked=body), 202)

@@ -14,8 +14,10 @@ from chalicelib.api.core.formats import Instant, MoneyOut, instant
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.four_eyes import owner_of_proposal
 from chalicelib.domain.proposal import (
     CancelAct,
+    CloseListingAct,
     EndStayAct,
     ProposalStatus,
     RefundAct,
@@ -28,9 +30,9 @@ from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
 
-ActKind = Literal["refund", "resolve_refund", "resolve_payment", "cancel", "end_stay"]
+ActKind = Literal["refund", "resolve_refund", "resolve_payment", "cancel", "end_stay", "close_listing"]
 """What was proposed: a `refund` of a payment, to `resolve_refund` in attention, to `resolve_payment` in review, to
-`cancel` a booking, or to `end_stay`."""
+`cancel` a booking, to `end_stay`, or to `close_listing` with its bookings to come."""
 
 
 class ProposalDecision(msgspec.Struct, frozen=True):
@@ -46,12 +48,14 @@ class ProposalOut(msgspec.Struct, frozen=True):
     """What one operator proposed, and how another one decided."""
 
     proposal_id: str
-    """The booking's id, `-P`, and a number."""
-    booking_id: str
-    """The booking that it is about."""
+    """The booking's id, or the listing's, `-P`, and a number."""
+    booking_id: str | None
+    """The booking that it is about; null of a listing."""
+    listing_id: str | None
+    """The listing that it is about; null of a booking."""
     act: ActKind
     subject: str
-    """What it is about: a `tx_ref`, a refund's id, or the booking's."""
+    """What it is about: a `tx_ref`, a refund's id, the booking's, or the listing's."""
     how: str | None
     """The `as` of a resolution, or of a stay's end; null for others."""
     amount: MoneyOut
@@ -81,9 +85,9 @@ class ProposalOut(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, found: Proposed) -> ProposalOut:
         """As the staff read it."""
-        made, booking = found.proposal, found.booking
+        made, booking, closing = found.proposal, found.booking, found.closing
         kind: ActKind
-        how, subject = None, made.subject or booking.booking_id
+        how, subject = None, made.subject or owner_of_proposal(made.proposal_id)
         match made.act:
             case RefundAct():
                 kind = "refund"
@@ -95,10 +99,14 @@ class ProposalOut(msgspec.Struct, frozen=True):
                 kind = "cancel"
             case EndStayAct():
                 kind, how = "end_stay", str(made.act.as_)
-        payment = booking.payment(subject.partition("-R")[0])
+            case CloseListingAct():
+                kind = "close_listing"
+        payment = booking.payment(subject.partition("-R")[0]) if booking else None
+        refunds = booking.refunds if booking else ()
         return cls(
             made.proposal_id,
-            booking.booking_id,
+            booking.booking_id if booking else None,
+            closing.listing_id if closing else None,
             kind,
             subject,
             how,
@@ -113,7 +121,7 @@ class ProposalOut(msgspec.Struct, frozen=True):
             made.decided_by,
             made.decided_by_name or None,
             made.note or None,
-            tuple(RefundOut.of(each) for each in (booking.refunds if payment is None else payment.refunds)),
+            tuple(RefundOut.of(each) for each in (refunds if payment is None else payment.refunds)),
         )
 
 
@@ -140,7 +148,7 @@ def list_proposals(call: Call, query: Paged) -> Answer:
 def read_proposal(call: Call) -> Answer:
     """Read what one operator proposed, and how it was decided."""
     found = proposals.find_proposal(call.container, call.principal, call.path["proposal_id"])
-    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.booking.version)})
+    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.about.version)})
 
 
 @endpoint(
@@ -177,7 +185,7 @@ def approve_proposal(call: Call, body: ProposalDecision) -> Answer:
     """
     ports = call.ports(dry_run=body.dry_run)
     found = proposals.approve(ports, call.principal, call.path["proposal_id"], note=body.note or "")
-    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.booking.version)})
+    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.about.version)})
 
 
 @endpoint(
@@ -195,4 +203,4 @@ def reject_proposal(call: Call, body: ProposalDecision) -> Answer:
     """Close it as another person than who proposed it, so that it is not done; a repeat changes nothing."""
     ports = call.ports(dry_run=body.dry_run)
     found = proposals.reject(ports, call.principal, call.path["proposal_id"], note=body.note or "")
-    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.booking.version)})
+    return Answer(ProposalOut.of(found), headers={"ETag": etag(found.about.version)})

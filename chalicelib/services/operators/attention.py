@@ -8,7 +8,8 @@ from chalicelib.domain import attention
 from chalicelib.domain.attention import Acknowledgeable, acknowledgements
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
-from chalicelib.domain.ids import BookingId, PersonId, is_booking_id
+from chalicelib.domain.four_eyes import owner_of_proposal
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, is_booking_id, is_listing_id
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
@@ -39,6 +40,11 @@ def acknowledge(ports: Ports, principal: Principal | None, item_id: str, *, note
     kind, _, subject = item_id.partition(".")
     if kind == "orphan":
         return Acknowledged(item_id, None, _acknowledge_orphan(ports, subject, made))
+    if kind == "proposal" and is_listing_id(listing_id := owner_of_proposal(subject)):
+        known = ports.closings.load(ListingId(listing_id))
+        if known is not None and known.waiting is not None and known.waiting.proposal_id == subject:
+            raise _proposal_is_decided(subject)
+        raise _unknown()
     if kind == "invariant":
         return Acknowledged(item_id, None, _acknowledge_finding(ports, subject, made))
     booking_id = BookingId(re.split("[-.]", subject, maxsplit=1)[0])
@@ -124,8 +130,12 @@ def _its_own_call(booking: Booking, kind: str, subject: str) -> AttentionItemNot
         return WrongResolutionCall(f"A refund in attention is resolved: POST /v1/ops/refunds/{subject}/resolve.")
     proposal = booking.proposal(subject)
     if kind == "proposal" and proposal is not None and proposal.status == "open":
-        return WrongResolutionCall(f"A proposal is decided: POST /v1/ops/proposals/{subject}/approve or /reject.")
+        return _proposal_is_decided(subject)
     return _unknown()
+
+
+def _proposal_is_decided(proposal_id: str) -> WrongResolutionCall:
+    return WrongResolutionCall(f"A proposal is decided: POST /v1/ops/proposals/{proposal_id}/approve or /reject.")
 
 
 def _unknown() -> AttentionItemNotFound:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -82,10 +82,14 @@ def attention(
         bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
         broken = [entry.subject for entry in page.items if entry.kind == "invariant"]
         found = ports.watch.findings(broken) if broken else {}
+        proposed = _proposed_closings(ports, page.items)
         items = [
             _with_booking(item, bookings.get(BookingId(item.booking_id or "")))
             for entry in page.items
-            for item in _items_of(entry, bookings.get(BookingId(entry.subject)), found.get(entry.subject))
+            for item in (
+                *_items_of(entry, bookings.get(BookingId(entry.subject)), found.get(entry.subject)),
+                *(_of_proposal(each, None) for each in proposed.get(entry.subject, ())),
+            )
         ]
         return Page(tuple(item for item in items if kind in (None, item.kind)), page.next_cursor)
 
@@ -215,6 +219,8 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
     if (listing_id := listing_of_task(entry.subject)) is not None:
+        if entry.kind == "proposal":
+            return []
         reason = "closing this listing has failed for a day"
         return [AttentionItem("failing", listing_id, None, reason, entry.since, ())]
     if erasure_of_task(entry.subject) is not None or entry.subject == TASK:
@@ -237,12 +243,23 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
     return found + [_of_proposal(proposal, booking) for proposal in booking.proposals if proposal.status == "open"]
 
 
-def _of_proposal(proposal: Proposal, booking: Booking) -> AttentionItem:
+def _proposed_closings(ports: Ports, entries: Sequence[AttentionEntry]) -> Mapping[str, Sequence[Proposal]]:
+    """The open proposals to close listings, by the names of their entries."""
+    found: dict[str, Sequence[Proposal]] = {}
+    for entry in entries:
+        listing_id = listing_of_task(entry.subject) if entry.kind == "proposal" else None
+        known = ports.closings.load(listing_id) if listing_id else None
+        if known is not None and known.waiting is not None:
+            found[entry.subject] = (known.waiting,)
+    return found
+
+
+def _of_proposal(proposal: Proposal, booking: Booking | None) -> AttentionItem:
     reason = f"{proposal.by_name or proposal.by} proposed: {proposal.why}"
     return AttentionItem(
         "proposal",
         proposal.proposal_id,
-        booking.booking_id,
+        booking.booking_id if booking else None,
         reason,
         proposal.at,
         ("approve", "reject"),

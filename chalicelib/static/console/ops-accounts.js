@@ -1,6 +1,7 @@
 // Accounts that book, and listings that are closed for good.
 import { act, post } from "./act.js";
 import { note } from "./ops-acts.js";
+import { toProposal } from "./ops-proposals.js";
 import { call, read } from "./session.js";
 import { facts, h, id, lookUp, money, spokenDay, status, table, toBooking, when } from "./ui.js";
 import { t, word } from "./words.js";
@@ -33,21 +34,21 @@ export function accountsPage([sub = ""]) {
 }
 
 const amounts = (sums) => sums.map(money).join(", ");
-const closing = (state) => h("div", {}, facts([[t("column.status"), status(state.state)], [t("closing.cancelled"), String(state.cancelled)], [t("closing.left"), String(state.left)], [t("closing.to_return"), amounts(state.to_return)], [t("closing.returned"), amounts(state.returned)]]),
+const closing = (state) => h("div", {}, facts([[t("column.status"), status(state.state)], [t("closing.cancelled"), String(state.cancelled)], [t("closing.left"), String(state.left)], [t("closing.to_return"), amounts(state.to_return)], [t("closing.returned"), amounts(state.returned)], [t("column.why"), state.reason], [t("column.proposal"), state.proposal_id && toProposal(state.proposal_id)], [t("closing.second"), state.needs_second_person ? t("closing.second.yes") : null], [t("closing.reopened"), state.reopened_at && h("span", {}, state.reopened_by_name || state.reopened_by, ", ", when(state.reopened_at), ": ", state.reopened_note || "–")]]),
   state.bookings.length ? h("ul", {}, state.bookings.slice(0, 20).map((each) => h("li", {}, toBooking(each.booking_id), ` ${spokenDay(each.check_in)}, ${money(each.back)}`))) : null);
 
 export function listingsPage([listingId = ""]) {
   const find = async ({ listing: name }, again) => {
     const path = `/v1/ops/listings/${id(name)}`;
     const { value: listing, etag } = await read(`/v1/listings/${id(name)}`);
-    const state = listing.status === "open" ? null : await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
+    const state = await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
     const own = { thing: `/v1/listings/${id(name)}`, etag, now: (now) => status(now.status), done: again };
     const options = ["no", "yes"].map((value) => [value, t(`cancel_all.${value}`)]);
     return [h("h2", {}, listing.title, " ", status(listing.status)), facts([[t("fact.city"), listing.city], [t("field.host"), h("a", { href: `#/hosts/${id(listing.host_id)}` }, listing.host_id)], [t("column.price"), money(listing.nightly_price)], [t("column.units"), String(listing.units)]]),
       state ? closing(state) : h("p", { class: "empty" }, t("closing.none")),
       h("div", { class: "acts" }, act({ ...own, label: t("act.close_listing"), says: t("act.close_listing.says"), danger: true, fields: [{ name: "cancel", label: t("field.to_come"), options }, { name: "reason", label: t("field.reason"), long: true }],
         ...post(`${path}/close`, ({ cancel, reason: why }) => ({ cancel_bookings: cancel === "yes", reason: why }), closing) }),
-      state ? act({ ...own, label: t("act.reopen"), says: t("act.reopen.says"), run: (_values, { etag: tag }) => call("POST", `${path}/reopen`, { etag: tag }) }) : "")];
+      state && listing.status !== "open" ? act({ ...own, label: t("act.reopen"), says: t("act.reopen.says"), fields: [note()], ...post(`${path}/reopen`, ({ note: why }) => ({ note: why }), (now) => status(now.status)) }) : "")];
   };
   const { form, out, look } = lookUp([{ name: "listing", label: t("column.listing"), placeholder: "lst_…", value: listingId }], find);
   if (listingId) look();

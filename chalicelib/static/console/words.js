@@ -376,6 +376,9 @@ const WORDS = {
   "closing.cancelled": ["Cancelled so far", "እስካሁን የተሰረዙ"],
   "closing.left": ["Bookings to come", "ወደፊት ያሉ ማስያዣዎች"],
   "closing.to_return": ["Would go back", "የሚመለስ"],
+  "closing.second": ["To cancel them", "እነሱን ለመሰረዝ"],
+  "closing.second.yes": ["takes a second person", "ሁለተኛ ሰው ያስፈልጋል"],
+  "closing.reopened": ["Opened again", "እንደገና የተከፈተ"],
   "closing.returned": ["Goes back", "እየተመለሰ ያለ"],
 
   // People
@@ -498,10 +501,12 @@ const WORDS = {
   "is.already_refunded": ["given back already", "ተመልሷል"],
   "is.paid_otherwise": ["paid in another way", "በሌላ መንገድ ተከፍሏል"],
   "is.accept": ["accept", "ተቀበል"],
+  "is.proposed": ["waits for a second person", "ሁለተኛ ሰው የሚጠብቅ"],
   "is.proposed_refund": ["refund", "ተመላሽ"],
   "is.proposed_resolve_refund": ["refund that stands still", "የቆመ ተመላሽ"],
   "is.proposed_resolve_payment": ["payment in review", "በማጣራት ላይ ያለ ክፍያ"],
   "is.proposed_cancel": ["cancellation", "ስረዛ"],
+  "is.proposed_close_listing": ["closing of a listing, with its bookings", "የማረፊያ መዝጋት ከቦታ ማስያዣዎቹ ጋር"],
   "is.proposed_end_stay": ["end of a stay", "የቆይታ መጨረሻ"],
   "is.orphan": ["money without a booking", "ማስያዣ የሌለው ገንዘብ"],
   "is.failing": ["fails again and again", "ደጋግሞ አልተሳካም"],
