@@ -28,6 +28,7 @@ MADE = (
     "queue.",
     "page.",
     "now.",
+    "why.",
     "end.",
     "cancel_all.",
     "lift.",

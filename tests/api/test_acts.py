@@ -188,3 +188,5 @@ def test_the_trail_is_read_by_day_or_by_what_it_is_about_and_by_who(world: World
     assert [each["act"] for each in trail(world, about=tx_ref, day=today)] == ["cancel", "verify"]
     assert trail(world, about=tx_ref, day=today + timedelta(days=1)) == []
     assert len(trail(world, by=world.staff().sub)) == 1
+    wrong = world.call("GET", "/v1/ops/audit", by=world.operator(), query={"day": "yesterday"})
+    assert (wrong.status, [*wrong.wrong()]) == (400, ["day"])

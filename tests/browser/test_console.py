@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import boto3
@@ -284,8 +285,14 @@ def test_a_statement_is_matched_a_host_paid_and_a_listing_closed(desk: Visitor, 
     expect(page.get_by_role("button", name="Open it again")).to_be_visible()
     desk.look("ops-listing", title=f"Listings · {OPS}")
     assert client.call("GET", f"/v1/listings/{booking['listing_id']}", expect=200)["status"] == "closed"
-    press(page, "Open it again").get_by_role("button", name="Open it again").click()
+    dialog = press(page, "Open it again")
+    dialog.get_by_label("Note").fill("She stays.")
+    dialog.get_by_role("button", name="See what would be").click()
+    dialog.get_by_role("button", name="Open it again now").click()
     expect(page.locator("h2 .status", has_text="open")).to_be_visible()
+    operator = client.sign_in("operator-1", "operator")
+    closing = client.call("GET", f"/v1/ops/listings/{booking['listing_id']}/close", expect=200, by=operator)
+    assert closing["reopened_note"] == "She stays."
 
     page.get_by_role("link", name=f"host-1-{client.suffix}").click()
     dialog = press(page, "Mark as paid")
@@ -422,23 +429,27 @@ def test_a_host_sees_who_comes_and_changes_nights(visitors: Callable[..., Visito
     expect(page.get_by_text("cancelled", exact=True)).to_be_visible()
 
 
-def test_a_second_person_decides_what_one_may_not(
-    desk: Visitor, visitors: Callable[..., Visitor], client: ScenarioClient
-) -> None:
+def standing_still(desk: Visitor, client: ScenarioClient) -> Json:
+    """A booking of which a refund stands still: the sandbox in test mode refuses refunds, and to post it takes two."""
     booking = booked(client)
-    page = open_booking(desk, booking)
-    dialog = press(page, "Refund")
+    dialog = press(open_booking(desk, booking), "Refund")
     dialog.get_by_label("Reason").fill("The water was cold.")
     dialog.get_by_label("Amount in ETB").fill("100")
     dialog.get_by_role("button", name="See what would be").click()
     dialog.get_by_role("button", name="Refund now").click()
     expect(dialog).to_be_hidden()
-    # The sandbox in test mode refuses refunds: this one stands still, and to post it again takes two.
     client.wait_until_idle()
     client.wait_until(
         "it stands still", lambda: stored(client, booking)["payment"]["refunds"][0]["status"] == "attention"
     )
-    go(desk, "today")
+    return booking
+
+
+def test_a_second_person_decides_what_one_may_not(
+    desk: Visitor, visitors: Callable[..., Visitor], client: ScenarioClient
+) -> None:
+    booking = standing_still(desk, client)
+    page = go(desk, "today")
     page.locator("tr[data-row]", has_text=booking["booking_id"]).get_by_role("button", name="Decide").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("As", exact=True).select_option("paid_otherwise")
@@ -472,22 +483,118 @@ def test_a_second_person_decides_what_one_may_not(
     assert made["status"] == "refunded"
 
 
-def test_dead_letters_are_sent_back_and_dropped(desk: Visitor, client: ScenarioClient, stack: Process) -> None:
-    booking = booked(client)
+def test_a_second_person_rejects_what_one_proposed(
+    desk: Visitor, visitors: Callable[..., Visitor], client: ScenarioClient
+) -> None:
+    booking = standing_still(desk, client)
+    refund_id = stored(client, booking)["payment"]["refunds"][0]["refund_id"]
+    operator = client.sign_in("operator-1", "operator")
+    body = {"as": "paid_otherwise", "note": "In cash, at the door."}
+    client.call("POST", f"/v1/ops/refunds/{refund_id}/resolve", body=body, expect=409, by=operator)
+    other = visitors()
+    page = other.open(f"{client.api}/ops")
+    with_token(page, client.sign_in("sara", "operator"))
+    go(other, f"proposals/{booking['booking_id']}-P1")
+    dialog = press(page, "Reject")
+    dialog.get_by_label("Note").fill("Nobody was at the door.")
+    dialog.get_by_role("button", name="Reject").click()
+    expect(page.locator("h2 .status", has_text="rejected")).to_be_visible()
+    expect(page.get_by_text("Nobody was at the door.").first).to_be_visible()
+    [kept] = stored(client, booking)["payment"]["refunds"]
+    assert kept["status"] == "attention"
+
+
+def test_money_that_was_taken_back_and_money_of_nobody_are_dealt_with(
+    desk: Visitor, client: ScenarioClient, stack: Process
+) -> None:
+    booking, lost = booked(client), booked(client, pays=False)
+    operator = client.sign_in("operator-1", "operator")
+    tx_ref, of_nobody = booking["payment"]["tx_ref"], lost["payment"]["tx_ref"]
+    with client.switches(verify="reversed"):
+        client.advance(seconds=5)
+        client.call("POST", f"/v1/payments/{tx_ref}/verify", body={}, expect=200, by=operator)
+    dynamodb, told = aws(stack, "dynamodb")
+    dynamodb.delete_item(TableName=told["BOOKINGS_TABLE"], Key={"booking_id": {"S": lost["booking_id"]}})
+    client.pay_at_gateway(of_nobody)
+    page = go(desk, "today")
+    page.get_by_role("button", name="አማርኛ").click()
+    expect(page.locator("tr[data-row]", has_text=of_nobody)).to_contain_text("የእኛ ላልሆነ መለያ ቁጥር የመጣ ገንዘብ")
+    page.get_by_role("button", name="English").click()
+    for names in (booking["booking_id"], of_nobody):
+        item = page.locator("tr[data-row]", has_text=names)
+        item.get_by_role("button", name="It is dealt with").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Note").fill("Asked at the gateway.")
+        dialog.get_by_role("button", name="It is dealt with").click()
+        expect(dialog).to_be_hidden()
+        expect(item).to_have_count(0)
+    waiting = client.call("GET", "/v1/ops/attention?limit=100", expect=200, by=operator)["items"]
+    assert {tx_ref, of_nobody}.isdisjoint(each["subject"] for each in waiting)
+
+
+def test_the_stay_of_a_guest_who_did_not_come_is_ended(desk: Visitor, client: ScenarioClient) -> None:
+    next_morning(desk, client)
+    today = client.today()
+    host, guest = client.sign_in("host-1", "host"), client.sign_in("dawit")
+    leaves = f"{today + timedelta(days=3)}"
+    booking = client.book(guest, client.publish(host), check_in=f"{today}", check_out=leaves)
+    client.pay_at_gateway(booking["payment"]["tx_ref"])
+    client.wait_for_status(guest, booking["booking_id"], "confirmed")
+    client.advance(hours=10)  # check-in was at two in the afternoon
+    page = open_booking(desk, booking)
+    dialog = press(page, "End the stay")
+    dialog.get_by_label("As", exact=True).select_option("no_show")
+    dialog.get_by_label("Note").fill("Not reached by phone.")
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_text("If you press on:")).to_be_visible()
+    dialog.get_by_role("button", name="End the stay now").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="End the stay", exact=True)).to_have_count(0)
+    ended = stored(client, booking)
+    assert (ended["status"], ended["stay_ended"]["as"]) == ("confirmed", "no_show")
+
+
+def test_a_person_of_whom_nothing_is_under_way_is_erased(desk: Visitor, client: ScenarioClient) -> None:
+    host, guest = client.sign_in("host-1", "host"), client.sign_in("almaz")
+    booking = client.book(guest, client.publish(host))
+    client.advance(days=4)  # nobody paid, and no late money is watched for any more
+    page = go(desk, "people")
+    page.get_by_label("E-mail address or telephone number").fill(guest.email)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name="Download all of it")).to_be_visible()
+    dialog = press(page, "Erase")
+    dialog.get_by_label("Note").fill("Asked for in writing.")
+    dialog.get_by_role("button", name="See what would be").click()
+    expect(dialog.get_by_text("If you press on:")).to_be_visible()
+    assert stored(client, booking)["contact"]["email"] == guest.email
+    dialog.get_by_role("button", name="Erase now").click()
+    expect(dialog).to_be_hidden()
+    assert guest.email not in json.dumps(stored(client, booking))
+
+
+def aws(stack: Process, service: str) -> tuple[Any, dict[str, str]]:
+    """A client of the stack's own AWS, and what its app reads from its environment."""
     written = (folder(stack) / "env").read_text(encoding="utf-8").splitlines()
     told = {name: "".join(shlex.split(value)) for name, _, value in (line[7:].partition("=") for line in written)}
-    sqs = boto3.client(
-        "sqs",
+    made = boto3.client(
+        service,
         endpoint_url=told["AWS_ENDPOINT_URL"],
         region_name=told["AWS_DEFAULT_REGION"],
         aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
     )
+    return made, told
+
+
+def test_dead_letters_are_sent_back_and_dropped(desk: Visitor, client: ScenarioClient, stack: Process) -> None:
+    booking = booked(client)
+    sqs, told = aws(stack, "sqs")
     dead = dead_letters_of(sqs, told["RECONCILE_QUEUE_URL"])
     for body in (json.dumps({"booking_id": booking["booking_id"]}), "hello"):
         sqs.send_message(QueueUrl=dead, MessageBody=body)
     page = go(desk, "today")
-    page.get_by_role("link", name="Look at them").click()
+    expect(page.get_by_role("link", name="Look at them")).to_have_attribute("href", "#/dead_letters")
+    page.get_by_role("navigation").get_by_role("link", name="Dead letters").click()
     task, stranger = (page.locator("tr[data-row]", has_text=says) for says in (booking["booking_id"], "hello"))
     expect(task.get_by_role("link", name=booking["booking_id"])).to_be_visible()
     desk.look("ops-dead-letters", title=f"Dead letters · {OPS}")

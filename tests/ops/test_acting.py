@@ -184,7 +184,7 @@ def test_a_contact_is_corrected_by_what_is_typed(harness: Harness, terminal: Ter
     (shown,) = tried_then_done(harness, terminal, "contact", "set", BOOKING, typed=typed).lines
     assert (shown["contact"]["email"], shown["contact"]["phone"]) == ("hanna.t@example.com", "0911223345")
     assert harness.stored_booking(BOOKING).contact.email == "hanna.t@example.com"
-    assert looks(harness) == [("view", 1)] * 2
+    assert looks(harness) == [("view", 1), ("view", 1), ("correct_contact", 1)]
 
 
 @pytest.mark.parametrize("typed", ["", "email=nobody", "mail=hanna@example.com", "email"])

@@ -81,7 +81,7 @@ def test_a_listing_is_opened_again(harness: Harness, terminal: Terminal) -> None
     listing_id = harness.listing.listing_id
     terminal.run("listing", "close", listing_id, "--note", "A complaint.", *SARA, "--yes")
     (tried,) = terminal.run("listing", "reopen", listing_id, "--note", "It was mended.", *SARA, "--json").lines
-    assert tried["status"] == harness.ports.tables.listings[listing_id].status == "closed"
+    assert (tried["status"], harness.ports.tables.listings[listing_id].status) == ("open", "closed")
     (done,) = terminal.run("listing", "reopen", listing_id, "--note", "It was mended.", *SARA, "--json", "--yes").lines
     assert done["status"] == harness.ports.tables.listings[listing_id].status == "open"
     assert harness.stored_booking(BOOKING).status == "confirmed"

@@ -218,14 +218,8 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
         return [AttentionItem("invariant", entry.subject, booking_id, f"{about}: {says}", entry.since)]
     if entry.kind == "orphan":
         return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
-    if (listing_id := listing_of_task(entry.subject)) is not None:
-        if entry.kind == "proposal":
-            return []
-        reason = "closing this listing has failed for a day"
-        return [AttentionItem("failing", listing_id, None, reason, entry.since, ())]
-    if erasure_of_task(entry.subject) is not None or entry.subject == TASK:
-        reason = f"{'the expiry of contacts' if entry.subject == TASK else 'erasing a person'} has failed for a day"
-        return [AttentionItem("failing", entry.subject, None, reason, entry.since, ())]
+    if not is_booking_id(entry.subject):
+        return _of_work(entry)
     if booking is None:
         reason = "this release cannot read its record"
         return [AttentionItem("unreadable", entry.subject, entry.subject, reason, entry.since, ())]
@@ -241,6 +235,19 @@ def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding |
             actions: tuple[Action, ...] = ("resend", "acknowledge") if letter.status != "owed" else ("acknowledge",)
             found.append(AttentionItem("email", letter.entry_id, booking.booking_id, reason, entry.since, actions))
     return found + [_of_proposal(proposal, booking) for proposal in booking.proposals if proposal.status == "open"]
+
+
+def _of_work(entry: AttentionEntry) -> list[AttentionItem]:
+    """Work that goes on batch by batch, and has failed for a day; what was only proposed has an item of its own."""
+    if entry.kind == "proposal":
+        return []
+    about = listing_of_task(entry.subject) or entry.subject
+    reason = "closing this listing has failed for a day"
+    if entry.subject == TASK:
+        reason = "the expiry of contacts has failed for a day"
+    elif erasure_of_task(entry.subject) is not None:
+        reason = "erasing a person has failed for a day"
+    return [AttentionItem("failing", about, None, reason, entry.since, ())]
 
 
 def _proposed_closings(ports: Ports, entries: Sequence[AttentionEntry]) -> Mapping[str, Sequence[Proposal]]:

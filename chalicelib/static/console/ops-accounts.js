@@ -41,14 +41,14 @@ export function listingsPage([listingId = ""]) {
   const find = async ({ listing: name }, again) => {
     const path = `/v1/ops/listings/${id(name)}`;
     const { value: listing, etag } = await read(`/v1/listings/${id(name)}`);
-    const state = await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
+    const state = listing.status === "open" ? null : await call("GET", `${path}/close`).catch((error) => { if (error.code !== "closing_not_found") throw error; return null; });
     const own = { thing: `/v1/listings/${id(name)}`, etag, now: (now) => status(now.status), done: again };
     const options = ["no", "yes"].map((value) => [value, t(`cancel_all.${value}`)]);
     return [h("h2", {}, listing.title, " ", status(listing.status)), facts([[t("fact.city"), listing.city], [t("field.host"), h("a", { href: `#/hosts/${id(listing.host_id)}` }, listing.host_id)], [t("column.price"), money(listing.nightly_price)], [t("column.units"), String(listing.units)]]),
       state ? closing(state) : h("p", { class: "empty" }, t("closing.none")),
       h("div", { class: "acts" }, act({ ...own, label: t("act.close_listing"), says: t("act.close_listing.says"), danger: true, fields: [{ name: "cancel", label: t("field.to_come"), options }, { name: "reason", label: t("field.reason"), long: true }],
         ...post(`${path}/close`, ({ cancel, reason: why }) => ({ cancel_bookings: cancel === "yes", reason: why }), closing) }),
-      state && listing.status !== "open" ? act({ ...own, label: t("act.reopen"), says: t("act.reopen.says"), fields: [note()], ...post(`${path}/reopen`, ({ note: why }) => ({ note: why }), (now) => status(now.status)) }) : "")];
+      state ? act({ ...own, label: t("act.reopen"), says: t("act.reopen.says"), fields: [note()], ...post(`${path}/reopen`, ({ note: why }) => ({ note: why }), (now) => status(now.status)) }) : "")];
   };
   const { form, out, look } = lookUp([{ name: "listing", label: t("column.listing"), placeholder: "lst_…", value: listingId }], find);
   if (listingId) look();

@@ -1,9 +1,10 @@
 // Today: what needs a person, how the house fares, and what became of the bookings of the last days.
 import { chart } from "./chart.js";
 import { acknowledge, closeDispute, evidence, resend, resolvePayment, resolveRefund } from "./ops-acts.js";
+import { toProposal } from "./ops-proposals.js";
 import { call, pages } from "./session.js";
 import { age, dayBefore, facts, h, id, later, money, sum, table, toBooking, today, when } from "./ui.js";
-import { t, word } from "./words.js";
+import { because, t, word } from "./words.js";
 
 const DAYS = 14;
 
@@ -24,6 +25,7 @@ function actsOn(item, show) {
 
 function about(item) {
   if (item.booking_id) return toBooking(item.booking_id);
+  if (item.kind === "proposal") return toProposal(item.subject);
   return item.kind === "failing" ? h("a", { href: `#/listings/${id(item.subject)}` }, item.subject) : item.subject;
 }
 
@@ -31,7 +33,7 @@ const attention = (items, show) => table(t("attention", { n: items.length }),
   [t("column.age"), t("column.what"), t("column.guest"), t("column.amount"), t("column.booking"), t("column.why"), ""],
   items.map((item) => [
     h("span", { title: item.since }, age(item.age_seconds)), h("strong", {}, word(item.kind)), item.guest, money(item.amount), about(item),
-    h("span", {}, item.reason, item.due_at ? h("span", { class: "small" }, " ", t("due", { at: "" }), when(item.due_at)) : ""), actsOn(item, show),
+    h("span", {}, because(item.reason), item.due_at ? h("span", { class: "small" }, " ", t("due", { at: "" }), when(item.due_at)) : ""), actsOn(item, show),
   ]), t("attention.none"));
 
 export async function todayPage(_args, show) {

@@ -11,7 +11,7 @@ import { start } from "./shell.js";
 
 start({
   name: "ops",
-  menu: ["today", "search", "bookings", "arrivals", "proposals", "disputes", "ledger", "matching", "hosts", "listings", "accounts", "people"],
+  menu: ["today", "search", "bookings", "arrivals", "proposals", "disputes", "ledger", "matching", "hosts", "listings", "accounts", "people", "dead_letters"],
   pages: {
     today: todayPage, search: searchPage, booking: bookingPage, bookings: bookingsPage, arrivals: arrivalsPage, proposals: proposalsPage, disputes: disputesPage,
     ledger: ledgerPage, matching: matchingPage, hosts: hostsPage, listings: listingsPage, accounts: accountsPage, people: peoplePage,

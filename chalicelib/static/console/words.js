@@ -451,6 +451,7 @@ const WORDS = {
   "is.owed": ["owed", "የሚፈጸም"],
   "is.requested": ["requested", "ተጠይቋል"],
   "is.processing": ["at the gateway", "በክፍያ አገልግሎቱ ላይ"],
+  "is.reversed": ["taken back", "ተወስዷል"],
   "is.refunded": ["given back", "ተመልሷል"],
   "is.attention": ["needs a person", "ሰው ይፈልጋል"],
   "is.needs_response": ["must be answered", "መልስ ይፈልጋል"],
@@ -579,6 +580,55 @@ const WORDS = {
   "is.email_superseded": ["letter not true any more", "ደብዳቤው ከእንግዲህ አይሠራም"],
   "is.contact_corrected": ["contact corrected", "አድራሻ ተስተካክሏል"],
   "is.dispute_opened": ["dispute opened", "ክርክር ተከፍቷል"],
+  // Why somebody must look. The API says it in English, and so it is kept; what people and gateways wrote stays as it is.
+  "why.orphan": ["money for a reference that is not ours", "የእኛ ላልሆነ መለያ ቁጥር የመጣ ገንዘብ"],
+  "why.closing_failing": ["closing this listing has failed for a day", "ይህን ማረፊያ መዝጋት ለአንድ ቀን አልተሳካም"],
+  "why.erasure_failing": ["erasing a person has failed for a day", "የአንድ ሰው መረጃ መደምሰስ ለአንድ ቀን አልተሳካም"],
+  "why.expiry_failing": ["the expiry of contacts has failed for a day", "የአድራሻዎች ጊዜ ማብቂያ ሥራ ለአንድ ቀን አልተሳካም"],
+  "why.failing": ["working on it has failed for a day", "በዚህ ላይ መሥራት ለአንድ ቀን አልተሳካም"],
+  "why.unreadable": ["this release cannot read its record", "ይህ ስሪት መዝገቡን ማንበብ አይችልም"],
+  "why.unreadable_finding": ["this release cannot read it", "ይህ ስሪት ሊያነበው አይችልም"],
+  "why.tries": ["after {tries} tries", "ከ{tries} ሙከራ በኋላ"],
+  "why.proposed": ["{by} proposed: {why}", "{by} ያቀረቡት፦ {why}"],
+  "why.reversal": ["{status} at the gateway, not by us", "በክፍያ አገልግሎቱ፦ {status}፤ በእኛ አይደለም"],
+  "why.claimed_because": ["{amount} claimed back: {why}", "{amount} እንዲመለስ ተጠይቋል፦ {why}"],
+  "why.claimed": ["{amount} claimed back", "{amount} እንዲመለስ ተጠይቋል"],
+  "why.other_reference": ["another reference", "ሌላ መለያ ቁጥር"],
+  "why.other_mode": ["mode {status} instead of {word}", "በ{word} ፈንታ {status} ስልት"],
+  "why.other_amount": ["{amount} instead of {due}", "በ{due} ፈንታ {amount}"],
+  "why.nothing_readable": ["nothing readable", "የሚነበብ ነገር የለም"],
+  "why.not_started": ["it could not be started for a day: {why}", "ለአንድ ቀን ሊጀመር አልቻለም፦ {why}"],
+  "why.in_dispute": ["the payer claims the payment back through the bank, which may give it back as well", "ከፋዩ ክፍያውን በባንክ በኩል እንዲመለስ ጠይቀዋል፤ ባንኩም ሊመልሰው ይችላል"],
+  "why.not_excluded": ["the gateway does not exclude that money of an earlier post is moving", "የክፍያ አገልግሎቱ የቀድሞው ጥያቄ ገንዘብ እየተንቀሳቀሰ አለመሆኑን አያረጋግጥም"],
+  "why.gateway_says": ["the gateway says {status}", "የክፍያ አገልግሎቱ፦ {status} ይላል"],
+  "why.no_reference": ["the gateway gave no reference of its own", "የክፍያ አገልግሎቱ የራሱን መለያ ቁጥር አልሰጠም"],
+  "why.refused": ["refused: {why}", "ተቀባይነት አላገኘም፦ {why}"],
+  "why.came_back": ["the refund itself came back", "ተመላሹ ራሱ ተመልሶ መጥቷል"],
+  "why.waits_for_action": ["it waits for an action at the gateway", "በክፍያ አገልግሎቱ አንድ እርምጃ ይጠብቃል"],
+  "why.no_word": ["no word for {days} business days", "ለ{days} የሥራ ቀናት ምንም መልስ የለም"],
+  "why.long_under_way": ["the gateway has called it under way for {days} days", "የክፍያ አገልግሎቱ ለ{days} ቀናት በሂደት ላይ ነው ብሏል"],
+  "why.letter": ["{letter}: {status}, {why}", "{letter}፦ {status}፣ {why}"],
+  // What the daily check found
+  "why.status_differs": ["its attribute says {status}, and its record {word}", "ባሕርዩ {status} ይላል፤ መዝገቡ ግን {word}"],
+  "why.history_differs": ["its history ends with {status}, and it is {word}", "ታሪኩ በ{status} ያበቃል፤ እሱ ግን {word} ነው"],
+  "why.not_clocked": ["something is due, and the clock does not know it", "ጊዜው የደረሰ ሥራ አለ፤ ሰዓቱ ግን አያውቀውም"],
+  "why.not_asked": ["a person is needed, and nobody is asked", "ሰው ያስፈልጋል፤ ማንም ግን አልተጠየቀም"],
+  "why.confirmed_unpaid": ["it is confirmed, and no payment was accepted", "ተረጋግጧል፤ ነገር ግን የተቀበለ ክፍያ የለም"],
+  "why.completed_empty": ["{payment} is completed, and nothing was received", "{payment} ተጠናቋል፤ ነገር ግን ምንም አልተቀበለም"],
+  "why.more_back": ["{payment}: {amount} was received, and {back} goes back", "{payment}፦ {amount} ደርሷል፤ {back} ግን ይመለሳል"],
+  "why.for_nothing": ["{payment}: {amount} was received for nothing, and {back} goes back", "{payment}፦ {amount} ያለ አገልግሎት ደርሷል፤ {back} ግን ይመለሳል"],
+  "why.wrongly_accepted": ["{payment} is {status}, and was accepted or refunded", "{payment} {status} ነው፤ ነገር ግን ተቀባይነት አግኝቷል ወይም ተመልሷል"],
+  "why.late": ["{thing} {line} ({word}) is owed, and was due at {time} UTC", "{thing} {line} ({word}) በጊዜው አልተሠራም፤ ጊዜው {time} UTC ነበር"],
+  "why.the_line": ["the ledger's line", "የመዝገብ መስመር"],
+  "why.the_letter": ["the letter", "ደብዳቤው"],
+  "why.refund_late": ["the refund {refund} is owed, and was to be started at {time} UTC", "ተመላሽ {refund} አልተጀመረም፤ ጊዜው {time} UTC ነበር"],
+  "why.line_differs": ["{line}: the ledger says {amount}, and its booking {due}", "{line}፦ መዝገቡ {amount} ይላል፤ ቦታ ማስያዙ ግን {due}"],
+  "why.sum_differs": ["its lines add up to {sum} {currency} (minor units), and it says {own}", "የመስመሮቹ ድምር {sum} {currency} (በትንሹ አሐድ) ነው፤ እሱ ግን {own} ይላል"],
+  "why.line_missing": ["{line} is not in the ledger, and its booking says that it was written", "{line} በመዝገቡ የለም፤ ቦታ ማስያዙ ግን ተጽፏል ይላል"],
+  "why.line_unpromised": ["{line} is in the ledger, and no booking promises it", "{line} በመዝገቡ አለ፤ ነገር ግን የትኛውም ቦታ ማስያዝ አላዘዘውም"],
+  "why.nights_differ": ["on {day}: {taken} units are taken, and bookings keep {kept}", "በ{day}፦ {taken} ክፍሎች ተይዘዋል፤ በማስያዣዎች የተያዙት ግን {kept} ናቸው"],
+  "why.not_added_up": ["cannot be added up: {line} cannot be read", "ሊደመር አይችልም፦ {line} ሊነበብ አይችልም"],
+  "why.line_unreadable": ["a line of the ledger cannot be read: {line}", "የመዝገብ መስመር ሊነበብ አይችልም፦ {line}"],
 };
 
 const LANGUAGES = ["en", "am"];
@@ -598,3 +648,22 @@ export function t(key, given = {}) {
 
 // A word of the API, such as a status; one that is not known here is shown as the API writes it.
 export const word = (value) => has(`is.${value}`) ? t(`is.${value}`) : String(value ?? "").replaceAll("_", " ");
+
+const HOLDS = { letter: "[a-z_]+", status: "[a-z_]+", word: "[a-z_]+", amount: "[^;]+", due: "[^;]+" };
+const formOf = (english) => new RegExp(`^${english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/{(\w+)}/g, (_, name) => `(?<${name}>${HOLDS[name] ?? ".+"})`)}$`, "s");
+let forms;
+
+// Why somebody must look, in the language that is spoken: found in the table by its English form, and part by part.
+export function because(said) {
+  if (language === "en") return said;
+  forms ??= Object.entries(WORDS).filter(([key]) => key.startsWith("why.")).map(([key, [english]]) => [key, formOf(english)]);
+  for (const [key, form] of forms) {
+    const found = form.exec(said);
+    if (found) return t(key, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, value]) => [name, because(value)])));
+  }
+  if (said.includes("; ")) return said.split("; ").map(because).join("፤ ");
+  const rest = said.indexOf(": ") + 2;
+  const then = rest > 1 ? because(said.slice(rest)) : "";
+  if (rest > 1 && then !== said.slice(rest)) return `${said.slice(0, rest - 2)}፦ ${then}`;
+  return has(`is.${said}`) ? word(said) : has(`code.${said}`) ? t(`code.${said}`) : said;
+}

@@ -15,7 +15,7 @@ from chalicelib.domain.access import Access
 from chalicelib.domain.accounts import Account, AccountAct, Caps, Lapse, OpenHold
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.calendar import NightChange
-from chalicelib.domain.closing import Closing
+from chalicelib.domain.closing import Closing, propose, unbegun
 from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.expiry import Expiry
 from chalicelib.domain.health import OPENED, PAID
@@ -26,6 +26,7 @@ from chalicelib.domain.ledger import LedgerLine, TotalRow, line_of
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
 from chalicelib.domain.obstacles import Obstacle
+from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.settlement import Match, Settlement, StatementRow
 from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
@@ -170,11 +171,41 @@ SETTLEMENT = Settlement(
     ),
 )
 
+PROPOSED_LISTING = ListingId("lst_proposed")
+SARA = Actor("operator", STAFF, "sara@guzo.example.et")
+PROPOSED = propose(
+    unbegun(PROPOSED_LISTING, by=SARA, reason="The host has left.", now=NOW),
+    CloseListingAct("The host has left.", 3, (Money(735_000, "ETB"),)),
+    amount=Money(735_000, "ETB"),
+    by=SARA,
+    request_id="req-1",
+    now=NOW,
+)
+ACT = Access(
+    at=NOW + timedelta(days=1),
+    by=PersonId("operator-hirut"),
+    by_name="hirut@guzo.example.et",
+    act="approve",
+    subject="lst_proposed-P1",
+    found=1,
+    request_id="req-2",
+    note="Seen.",
+    outcome="done",
+    proposal_id="lst_proposed-P1",
+    proposed_by=STAFF,
+    proposed_by_name="sara@guzo.example.et",
+    proposed_request_id="req-1",
+)
+
 KINDS: tuple[Kind, ...] = (
     Kind("account", lambda b: b.bookings.save_account(GUEST, ACCOUNT), lambda b: b.bookings.account(GUEST),
          records.encode_account),
     Kind("host", lambda b: b.hosts.save(HOST_PROFILE), lambda b: b.hosts.load(HOST), records.encode_host),
     Kind("closing", lambda b: b.closings.save(CLOSING), lambda b: b.closings.load(LISTING), records.encode_closing),
+    Kind("closing_proposed", lambda b: b.closings.save(PROPOSED), lambda b: b.closings.load(PROPOSED_LISTING),
+         records.encode_closing),
+    Kind("act", lambda b: b.ledger.note_access(ACT),
+         lambda b: b.ledger.accesses(ACT.at.date(), limit=9, after=None).items[0], records.encode_access),
     Kind("check", lambda b: b.watch.save_check(CHECK), lambda b: b.watch.load_check(), records.encode_check),
     Kind("finding", lambda b: b.watch.report(FINDING, NOW),
          lambda b: b.watch.findings([FINDING.finding_id])[FINDING.finding_id], records.encode_finding, KeyError),
