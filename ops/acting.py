@@ -155,8 +155,8 @@ def set_contact(desk: Desk, asked: argparse.Namespace) -> int:
     changes = read(ContactChange, **given).changes
     ports = _stage(desk)
     _note_view(desk, asked.booking_id)
-    with desk.acting("correct_contact", asked.booking_id):
-        booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes)
+    with desk.acting("correct_contact", asked.booking_id, note=asked.note):
+        booking, _ = correcting.correct_contact(ports, desk.operator, asked.booking_id, changes, note=asked.note)
     desk.tell(BookingOut.of(booking, "operator", now=ports.clock.now()), line_of(booking))
     desk.end()
     return 0
@@ -295,7 +295,9 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
 
     contact = verbs.add_parser("contact", help="set: correct a booking's contact")
     below = contact.add_subparsers(required=True, metavar="set")
-    acts(below, "set", "by what standard input says", set_contact, writes).add_argument("booking_id")
+    right = acts(below, "set", "by what standard input says", set_contact, writes)
+    right.add_argument("booking_id")
+    right.add_argument("--note", default="", help="why, for those who come after")
 
     again = acts(verbs, "resend", "send a letter again", resend, writes)
     again.add_argument("booking_id")

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str, list[str]]] = {
     "approve": ("approve", f"{BOOKING}-P1", [f"{BOOKING}-P1", "--note", WHY]),
     "reject": ("reject", f"{BOOKING}-P1", [f"{BOOKING}-P1", "--note", WHY]),
     "acknowledge": ("acknowledge", "orphan.AP123456", ["orphan.AP123456", "--note", WHY]),
-    "contact set": ("correct_contact", BOOKING, [BOOKING]),
+    "contact set": ("correct_contact", BOOKING, [BOOKING, "--note", WHY]),
     "resend": ("resend", BOOKING, [BOOKING, "1", "--note", WHY]),
     "account block": ("block", "hanna", ["hanna", "--note", WHY]),
     "account unblock": ("unblock", "hanna", ["hanna", "--note", WHY]),
@@ -66,7 +66,7 @@ COMMANDS: dict[str, tuple[str, str, list[str]]] = {
     ),
 }
 """By command: as what the trail has it, what it is about, and how it is typed."""
-WITHOUT_A_NOTE = {"contact set", "after-restore"}
+WITHOUT_A_NOTE = {"after-restore"}
 TYPED = {"contact set": "first_name=Sara\n", "erase": "hanna.tesfaye@gmail.com\n"}
 
 

@@ -10,7 +10,6 @@ from chalicelib.domain.access import ASKED, DONE, Access, Act
 from chalicelib.domain.errors import ProposalNotFound, Refusal, SecondPersonNeeded
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in
-from chalicelib.services.operators.proposals import find_proposal
 from chalicelib.services.ports import Fault, Ports, StoreBusy, VersionLost
 
 BUSY, FAILED = "busy", "internal_error"
@@ -75,6 +74,9 @@ def _with_proposer(ports: Ports, operator: Principal, asked: Access) -> Access:
     """With who proposed what is decided, and in which request."""
     if asked.act not in ("approve", "reject"):
         return asked
+    # What acts of operators need is loaded when one of them acts: every process has this way from request to answer.
+    from chalicelib.services.operators.proposals import find_proposal
+
     try:
         proposal = find_proposal(ports, operator, asked.subject).proposal
     except ProposalNotFound:
