@@ -75,6 +75,23 @@ def test_what_an_account_did_is_shown(world: World) -> None:
     assert (after["has_paid"], after["lapses"], after["caps"]["unpaid_unit_nights"]) == (True, [], 300)
 
 
+@pytest.mark.parametrize(
+    ("hours", "hour", "day", "lapses", "paused"),
+    [(0, 3, 3, 3, True), (0.2, 3, 3, 3, True), (0.3, 3, 3, 3, False), (2, 0, 3, 3, False), (25, 0, 0, 0, False)],
+)
+def test_what_an_account_did_is_told_for_as_long_as_it_counts(
+    world: World, hours: float, hour: int, day: int, lapses: int, *, paused: bool
+) -> None:
+    """Bookings of the last hour and of the last day, lapses of a day, and a pause of a quarter of an hour."""
+    for number in range(3):
+        booking = world.book(key=f"{number}")
+        world.call("POST", f"/v1/bookings/{booking['booking_id']}/cancel", {"reason": "x"}, by=world.guest())
+    world.clock.forward(hours=hours)
+    found = shown(world)
+    assert (found["bookings_last_hour"], found["bookings_last_day"]) == (hour, day)
+    assert (len(found["lapses"]), found["paused_until"] is not None) == (lapses, paused)
+
+
 def test_a_blocked_account_books_nothing_until_it_is_unblocked(world: World) -> None:
     booking = world.book(key="before")
     reply = act(world, "block")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +102,22 @@ def test_a_reference_of_money_in_review_finds_its_booking(harness: Harness, port
     ports.gateway.pay(booking.payments[0].tx_ref, provider_reference="AP-odd", mode="live")
     harness.webhook(booking.payments[0].tx_ref)
     assert harness.stored_booking(booking).payments[0].status == "review"
+    assert found(ports, "AP-odd") == [booking.booking_id]
+
+
+@pytest.mark.parametrize("attempt", [0, 1, 2])
+def test_money_in_review_is_found_by_its_reference_whichever_attempt_it_came_for(
+    harness: Harness, ports: Fakes, attempt: int
+) -> None:
+    """Also for an old link, while a newer one is open."""
+    ports.rules = replace(ports.rules, hold_for=timedelta(hours=5))
+    booking = harness.another_attempt(harness.another_attempt(harness.held_booking()))
+    tx_ref = booking.payments[attempt].tx_ref
+    ports.gateway.pay(tx_ref, provider_reference="AP-odd", mode="live", on_its_way=True)
+    harness.webhook(tx_ref)
+    assert [payment.tx_ref for payment in harness.stored_booking(booking).payments if payment.status == "review"] == [
+        tx_ref
+    ]
     assert found(ports, "AP-odd") == [booking.booking_id]
 
 
