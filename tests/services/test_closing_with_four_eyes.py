@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.closing import closing_task
 from chalicelib.domain.errors import (
+    Busy,
     ClosingNotFound,
     PreconditionFailed,
     ProposalClosed,
@@ -24,8 +25,10 @@ from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.closing import progress, reopen
 from chalicelib.services.operators.lists import attention
 from chalicelib.services.operators.proposals import approve, find_proposal, open_proposals, reject
+from chalicelib.services.ports import StoreBusy
 from chalicelib.services.rehearsal import rehearsed
 from chalicelib.services.updating import as_read
+from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import OPERATOR, OPERATOR_SELAM, Harness
 from tests.replacing import replace
@@ -180,3 +183,31 @@ def test_there_is_no_proposal_of_another_name(harness: Harness, ports: Fakes) ->
     for name in (f"{harness.listing.listing_id}-P2", "lst_0000000000000000-P1", "x-P1"):
         with pytest.raises(ProposalNotFound):
             find_proposal(ports, OPERATOR, name)
+
+
+@pytest.mark.parametrize("stopped", ["listings.save", "closings.save", "queue.enqueue_reconcile"])
+def test_an_approval_that_was_cut_off_is_done_by_the_next_one(harness: Harness, ports: Fakes, stopped: str) -> None:
+    proposal_id = proposed(harness)
+    ports.run_before(stopped, raises(StoreBusy("gone")))
+    with pytest.raises(StoreBusy):
+        approve(ports, OPERATOR_SELAM, proposal_id, note="Seen.")
+    # Nothing is cancelled that nobody approved, and what was approved is: a message that is lost the clock finds.
+    is_approved = find_proposal(ports, OPERATOR, proposal_id).proposal.status == "approved"
+    assert is_approved is (stopped == "queue.enqueue_reconcile")
+    harness.advance(minutes=5)
+    assert set(statuses(harness)) == ({"cancelled"} if is_approved else {"confirmed"})
+    assert approve(ports, OPERATOR_SELAM, proposal_id, note="Seen.").proposal.status == "approved"
+    harness.advance(minutes=5)
+    assert set(statuses(harness)) == {"cancelled"}
+
+
+def test_of_two_who_decide_at_once_one_does(harness: Harness, ports: Fakes) -> None:
+    proposal_id = proposed(harness)
+    ports.run_before("closings.save", lambda: reject(ports, OPERATOR_SELAM, proposal_id, note="No."))
+    with pytest.raises(Busy):
+        approve(ports, OPERATOR_SELAM, proposal_id, note="Seen.")
+    with pytest.raises(ProposalClosed):
+        approve(ports, OPERATOR_SELAM, proposal_id, note="Seen.")
+    harness.advance(minutes=5)
+    # The listing is closed before the approval is saved: that takes one person.
+    assert (listing_now(harness).status, set(statuses(harness))) == ("closed", {"confirmed"})
