@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast, get_args
 
+import msgspec
 import pytest
 from pynamodb.models import Model
 
@@ -18,12 +19,14 @@ from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.adapters.dynamodb import tables
 from chalicelib.container import Container, Function, StageGateways, SystemChance, SystemClock, build_gateway
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
-from chalicelib.services.ports import Attachment, Message, StoreBusy, Task
+from chalicelib.services.ports import Attachment, Message, Rules, StoreBusy, Task
 from tests.adapters.chapa_server import OPENED, OPENING, Keys
 from tests.adapters.fake_network import FakeConnection, clock_of_calls, network_of_calls
 from tests.adapters.shapes import KES, PAYSTACK_OPENED
 from tests.adapters.test_broken_connections import answer
+from tests.replacing import replace
 
 ENVIRONMENT = {
     "GUZO_STAGE": "dev",
@@ -47,6 +50,7 @@ ENVIRONMENT = {
     "CHAPA_BASE_URL": "https://chapa.example/v1",
     "PAYSTACK_BASE_URL": "https://paystack.example",
     "MAIL_FROM": "bookings@guzo.example",
+    "MAIL_CONFIGURATION_SET": "guzo-letters",
 }
 
 
@@ -94,6 +98,22 @@ def test_the_rules_are_those_of_the_settings() -> None:
     assert container_of(GATEWAYS="USD:chapa ETB:chapa").rules.currency == "USD"
 
 
+@pytest.mark.parametrize("rule", [each.name for each in msgspec.structs.fields(Rules)])
+def test_each_rule_is_the_setting_of_its_name(rule: str) -> None:
+    """Each setting is another one than any other of its kind, and than what a rule is where nothing is said."""
+    settings = replace(
+        container_of().settings,
+        limits=Limits(letters_per_day=7),
+        commission=1234,
+        host_bears_fee=False,
+        contact_months=17,
+        payment_limits={"ETB": Money(1, "ETB")},
+        second_person_above={"ETB": Money(2, "ETB")},
+    )
+    named = {"hold_for": settings.hold, "currency": next(iter(settings.gateways))}
+    assert getattr(Container(settings).rules, rule) == named.get(rule, getattr(settings, rule, None))
+
+
 def test_each_queue_is_the_one_that_it_is_called() -> None:
     built, sqs = with_client("sqs", get_queue_attributes={"Attributes": {"ApproximateNumberOfMessages": "3"}})
     built.queue.enqueue_reconcile([Task(BookingId("GZ4T1B8WCD7K2M9Q"))])
@@ -109,6 +129,8 @@ def test_letters_come_from_our_address_and_lead_to_our_pages() -> None:
     )
     [(_, asked)] = ses.asked
     assert asked["Source"] == "bookings@guzo.example"
+    # Through it bounces and complaints are reported.
+    assert asked["ConfigurationSetName"] == "guzo-letters"
     assert cast(Any, built.letters)._public_url == "https://api.guzo.example/prod"
 
 

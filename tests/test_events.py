@@ -17,10 +17,12 @@ import app
 from chalicelib import events
 from chalicelib.adapters.aws.sqs import read_task, write_task
 from chalicelib.container import Container
+from chalicelib.counters import Counters
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
+from chalicelib.services import canary, counting
 from chalicelib.services.ports import Fault, StoreBusy, Task
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import Crashed, observe
@@ -334,6 +336,24 @@ def test_a_task_goes_through_the_queue_as_it_is() -> None:
         assert read_task(write_task(task)) == task
 
 
+@pytest.mark.parametrize("work", ["on_tasks", "on_emails", "on_canary"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_counted_in_an_invocation_is_stored_at_its_end(
+    harness: Harness, ports: FakeContainer, monkeypatch: pytest.MonkeyPatch, work: str, *, fails: bool
+) -> None:
+    """Whatever became of its work: the environment may never run again."""
+    counters = Counters()
+    monkeypatch.setattr(counting, "counters", counters)
+    monkeypatch.setattr(canary, "fly", raises_busy if fails else lambda *_, **__: None)
+    ports.settings.mail_from = "bookings@guzo.example.et"
+    counters.add("chapa_50")
+    body = "not a task" if fails else Task(a_booking_id("none"))
+    handler = getattr(events, work)
+    handler(CONTEXT) if work == "on_canary" else handler(batch(body), CONTEXT)
+    [counts] = ports.tables.counts.values()
+    assert counts == {"chapa_50": 1}
+
+
 # -- the canary
 
 
@@ -351,6 +371,9 @@ def test_the_canary_searches_from_outside_and_says_that_it_came_through(
         assert asked.url == f"{SEARCH}?city=Canary"
         assert asked.req_kwargs["timeout"] == CANARY_SEARCH.total_seconds()
     assert ports.budgets == [API_GATEWAY_BUDGET]
+    # Its own letters go to the stage itself, which can read them.
+    [flown] = [row.booking for row in ports.tables.bookings.values()]
+    assert flown.contact.email == "bookings@guzo.example.et"
     assert [line["message"] for line in logged(capsys.readouterr().out)][-1] == "canary_passed"
 
 
