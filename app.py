@@ -16,7 +16,6 @@ gc.disable()
 
 from chalice.app import AuthRequest, AuthResponse, Chalice, CloudWatchEvent, CORSConfig, Rate, SQSEvent
 
-from chalicelib import events
 from chalicelib.api.core import authorizer, cors
 from chalicelib.container import Function, container, prepare
 from chalicelib.domain.timing import AUTHORIZER_CACHE, CORS_CACHE, SWEEP_EVERY, WATCH_EVERY
@@ -48,41 +47,34 @@ def authorize(request: AuthRequest) -> AuthResponse:
     return authorizer.authorize(request, lambda: container().tokens)
 
 
-if _RUNS not in ("sweep", "watch", "canary", "reconcile", "send_emails"):
+if _RUNS not in ("api", "webhooks"):
+    from chalicelib import events
+
+if _RUNS in (None, "api", "webhooks"):
     from chalicelib.api.core import http
-    from chalicelib.api.routes import (  # noqa: F401 - importing them declares their routes
-        accounts,
-        arrivals,
-        attention,
-        bookings,
-        callbacks,
-        closings,
-        console,
-        contacts,
-        dead_letters,
-        disputes,
-        documents,
-        find,
-        health,
-        hosts,
-        ledger,
-        listings,
-        messages,
-        notes,
-        operators,
-        pages,
-        payments,
-        payouts,
-        people,
-        proposals,
-        reviews,
-        search,
-        settlements,
-        statistics,
-        webhooks,
-    )
+    from chalicelib.api.routes import webhooks  # noqa: F401 - importing a file declares its routes
+
+    if _RUNS != "webhooks":
+        from chalicelib.api.routes import (  # noqa: F401
+            bookings,
+            callbacks,
+            console,
+            contacts,
+            documents,
+            hosts,
+            listings,
+            pages,
+            payments,
+            payouts,
+            reviews,
+            search,
+        )
+    if _RUNS is None:
+        from chalicelib.api.routes import operators_only  # noqa: F401
 
     http.mount(app, authorize)
+    if _RUNS == "api":
+        http.mount_later(app, authorize, under="/v1/ops/", module="chalicelib.api.routes.operators_only")
 
 
 @app.lambda_function(name="webhooks")

@@ -1,7 +1,7 @@
 """The composition root: builds the adapters and hands them to the services.
 
-An adapter is built on first use; in Lambda ``prepare`` builds, in the init phase, just what one function needs. All AWS
-clients come from one botocore session, and so does what DynamoDB's calls need: a second would cost half a cold start.
+An adapter is built on first use; in Lambda ``prepare`` builds, in the init phase, just what one function needs. What
+calls AWS directly shares one botocore session; botocore's own clients, where there are any, share another.
 """
 
 from __future__ import annotations
@@ -147,6 +147,22 @@ class Container:
 
     @cached_property
     def _session(self) -> Any:
+        """What direct calls need: credentials, region, proxies and roots.
+
+        Botocore's handlers serve its own clients only; registering them would cost a twentieth of a cold start.
+        """
+        from botocore.session import Session
+
+        from chalicelib.adapters.aws.trust import trust_amazon
+
+        with self._building:
+            made = Session(include_builtin_handlers=False)
+            trust_amazon(made)
+            return made
+
+    @cached_property
+    def _session_of_clients(self) -> Any:
+        """What botocore's own clients are made of."""
         from botocore.session import get_session
 
         from chalicelib.adapters.aws.trust import trust_amazon
@@ -175,7 +191,7 @@ class Container:
                     read_timeout=AWS_READ.total_seconds(),
                     retries={"total_max_attempts": 2},
                 )
-                self._clients[service] = self._session.create_client(service, config=config)
+                self._clients[service] = self._session_of_clients.create_client(service, config=config)
             return self._clients[service]
 
     @cached_property

@@ -245,7 +245,7 @@ def test_a_client_is_made_once_whoever_asks(built: Container, monkeypatch: pytes
     made: list[str] = []
     fresh = container_of()
     session = SimpleSession(made)
-    monkeypatch.setattr(Container, "_session", session)
+    monkeypatch.setattr(Container, "_session_of_clients", session)
     ready = threading.Barrier(8)
 
     def ask() -> None:

@@ -25,9 +25,15 @@ NEVER = {
     "chardet", "requests",
 }  # fmt: skip
 ROUTES = {"chalicelib.api.routes", "chalicelib.api.core.http", "chalicelib.api.core.routing"}
+OF_OPERATORS = {
+    "chalicelib.api.routes.operators_only", "chalicelib.api.routes.people", "chalicelib.services.operators.closing",
+    "chalicelib.services.operators.people",
+}  # fmt: skip
 FORBIDDEN: dict[str, set[str]] = {
-    "app.app": NEVER,
-    "app.receive_webhooks": NEVER,
+    "app.app": NEVER | OF_OPERATORS | {"chalicelib.events"},
+    "app.receive_webhooks": NEVER
+    | OF_OPERATORS
+    | {"chalicelib.events", "chalicelib.api.routes.bookings", "chalicelib.services.book"},
     "app.sweep": NEVER | ROUTES | {"chalicelib.adapters.gateways"},
     "app.watch": NEVER | ROUTES | {"chalicelib.adapters.gateways"},
     "app.fly_canary": NEVER | ROUTES,
@@ -91,7 +97,7 @@ class Watch(abc.MetaPathFinder):
             load(module)
             begin, create = module.Session.__init__, module.Session.create_client
             def counted(self, *args, **named):
-                sessions.append(1)
+                sessions.append("with handlers" if named.get("include_builtin_handlers", True) else "bare")
                 begin(self, *args, **named)
             def noted(self, service, *args, **named):
                 made.append(service)
@@ -102,7 +108,7 @@ class Watch(abc.MetaPathFinder):
 
 sys.meta_path[:0] = [LeftOut(), Watch()]
 __import__(sys.argv[1])
-print(json.dumps({"modules": sorted(sys.modules), "sessions": len(sessions), "clients": sorted(made)}))
+print(json.dumps({"modules": sorted(sys.modules), "sessions": sessions, "clients": sorted(made)}))
 """
 
 
@@ -114,8 +120,8 @@ def modules_of(distributions: Collection[str]) -> set[str]:
     return {top for top, by in names.items() if by <= set(distributions)}
 
 
-def cold_start(function: str) -> dict[str, Any]:
-    """What Lambda would have in memory once it has imported the handler's module."""
+def cold_start(function: str, code: str = COLD_START) -> dict[str, Any]:
+    """What Lambda would have in memory once it has imported the handler's module: what ``code`` prints of it."""
     module = function.partition(".")[0]
     left_out = sorted(modules_of(NOT_IN[AUTHORIZER if module == "authorizer" else APP]))
     environment = {
@@ -141,7 +147,7 @@ def cold_start(function: str) -> dict[str, Any]:
         "MAIL_FROM": "bookings@guzo.example",
     }
     done = subprocess.run(
-        [sys.executable, "-c", COLD_START, module, *left_out],
+        [sys.executable, "-c", code, module, *left_out],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -169,10 +175,13 @@ def test_what_the_function_needs_is_loaded_before_its_first_call(started: tuple[
     assert NEEDED[function] <= set(found["modules"])
 
 
-def test_one_session_and_no_client_that_costs_more_than_it_does(started: tuple[str, dict[str, Any]]) -> None:
+def test_a_session_for_direct_calls_and_botocores_handlers_only_where_it_has_a_client(
+    started: tuple[str, dict[str, Any]],
+) -> None:
     function, found = started
     assert found["clients"] == CLIENTS[function]
-    assert found["sessions"] == (0 if function.startswith("authorizer") else 1)
+    direct = [] if function.startswith("authorizer") else ["bare"]
+    assert sorted(found["sessions"]) == direct + ["with handlers" for _ in CLIENTS[function]]
 
 
 def test_the_first_line_of_a_process_says_which_code_it_runs(started: tuple[str, dict[str, Any]]) -> None:
@@ -182,6 +191,47 @@ def test_the_first_line_of_a_process_says_which_code_it_runs(started: tuple[str,
     first = found["first"]
     assert (first["message"], first["commit"], first["version"]) == ("started", "0123456789ab", __version__)
     assert first["function"] == {**_FUNCTIONS, "authorizer.authorize": "authorize"}[function]
+
+
+FIRST_CALL_OF_AN_OPERATOR = """
+import json, sys
+from app import app
+
+def paths():
+    return sorted(f"{method} {path}" for path, methods in app.routes.items() for method in methods)
+
+before = paths()
+event = {
+    "requestContext": {"httpMethod": "DELETE", "resourcePath": "/v1/ops/bookings", "path": "/v1/ops/bookings"},
+    "pathParameters": None, "multiValueQueryStringParameters": None, "headers": {}, "body": None,
+    "isBase64Encoded": False, "stageVariables": None,
+}
+answers = [app(event, None) for _ in range(2)]
+print(json.dumps({"before": before, "after": paths(), "allow": [each["headers"]["Allow"] for each in answers]}))
+"""
+
+
+def test_what_operators_call_is_loaded_by_the_first_of_their_calls() -> None:
+    from app import app
+
+    everything = {f"{method} {path}" for path, methods in app.routes.items() for method in methods}
+    found = cold_start("app.app", FIRST_CALL_OF_AN_OPERATOR)
+    of_operators = {each for each in everything if each.partition(" ")[2].startswith("/v1/ops/")}
+    # A host's statements, and what operators do about them, are declared in one file.
+    late = {each for each in of_operators if not each.partition(" ")[2].startswith("/v1/ops/hosts/")}
+    assert set(found["before"]) == everything - late
+    assert set(found["after"]) == everything
+    assert found["allow"] == ["GET, HEAD, OPTIONS", "GET, HEAD, OPTIONS"]
+
+
+def test_the_function_of_webhooks_knows_their_routes_only() -> None:
+    from app import app
+
+    routes = "import json, sys; from app import app; print(json.dumps({'paths': sorted(app.routes)}))"
+    found = cold_start("app.receive_webhooks", routes)
+    assert found["paths"] == sorted(
+        path for path in app.routes if path.startswith("/v1/webhooks/") or "callback" in path
+    )
 
 
 def test_every_function_of_the_app_is_looked_at() -> None:

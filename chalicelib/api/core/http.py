@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import blake2b
+from importlib import import_module
 from typing import Any, cast
 from uuid import uuid4
 
@@ -35,14 +36,33 @@ from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
 def mount(app: Chalice, authorizer: object) -> None:
     """Put every declared route into the app; those that need a person behind the authorizer."""
-    for route in ROUTES:
+    _mount(app, authorizer)
+    app.register_middleware(refuse_method, "http")
+
+
+def mount_later(app: Chalice, authorizer: object, *, under: str, module: str) -> None:
+    """Have the routes that ``module`` declares put into the app by the first request of a path ``under`` this one."""
+
+    def load(request: Request, get_response: Callable[[Request], Response]) -> Response:
+        path = request.context["resourcePath"]
+        if path.startswith(under) and path not in app.routes:
+            import_module(module)
+            _mount(app, authorizer)
+        return get_response(request)
+
+    app.register_middleware(load, "http")
+
+
+def _mount(app: Chalice, authorizer: object) -> None:
+    """Put the routes into the app that are declared and not in it yet."""
+    fresh = [route for route in ROUTES if route.method not in app.routes.get(route.path, {})]
+    for route in fresh:
         options: dict[str, Any] = {"methods": route.methods, "content_types": ["*/*"], "name": route.name}
         if route.signed_in:
             options["authorizer"] = authorizer
         route.blueprint.route(route.path, **options)(_view(app, route))
-    for blueprint in dict.fromkeys(route.blueprint for route in ROUTES):
+    for blueprint in dict.fromkeys(route.blueprint for route in fresh):
         app.register_blueprint(blueprint)
-    app.register_middleware(refuse_method, "http")
 
 
 def _view(app: Chalice, route: Route) -> Callable[..., Response]:
