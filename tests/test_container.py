@@ -26,6 +26,7 @@ from tests.adapters.chapa_server import OPENED, OPENING, Keys
 from tests.adapters.fake_network import FakeConnection, clock_of_calls, network_of_calls
 from tests.adapters.shapes import KES, PAYSTACK_OPENED
 from tests.adapters.test_broken_connections import answer
+from tests.builders import a_booking
 from tests.replacing import replace
 
 ENVIRONMENT = {
@@ -188,7 +189,12 @@ def test_every_gateway_of_the_settings_is_there_and_no_other() -> None:
 
 def test_a_gateway_that_takes_no_new_payments_still_answers_for_those_that_it_took() -> None:
     gateways = container_of(GATEWAYS="ETB:chapa").gateways
+    [payment] = a_booking().payments
+    for version in ("v1", "v2"):
+        # Each payment is asked about in the version of the API that it was opened in.
+        assert gateways.of(replace(payment, api_version=version)).api_version == version
     retired = gateways.named("paystack")
+    assert gateways.of(replace(payment, gateway="paystack")).name == "paystack"
     assert (retired.name, gateways.named("paystack") is retired) == ("paystack", True)
     assert gateways.named("chapa") is gateways.for_currency("ETB")
     assert gateways.all() == [gateways.named("chapa")]

@@ -18,7 +18,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import telemetry
+from chalicelib.counters import Counters
 from chalicelib.domain.booking import BookingStatus
+from chalicelib.domain.health import NOT_OPENED, OPENED, PAID
 from chalicelib.telemetry import Crashed, correlated, describe_error, invocation, observe
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -267,6 +269,40 @@ def test_correlation_nests_and_ends(lines: Lines) -> None:
     assert (same["request_id"], same["booking_id"]) == ("req-1", "GZ2")
     assert "request_id" not in after
     assert "email" not in inner
+
+
+def test_what_a_line_says_itself_counts_more_than_what_it_is_said_within(lines: Lines) -> None:
+    with correlated("r-1", booking_id="GZ1", tx_ref="GZ1-1"):
+        observe("told", booking_id="GZ2")
+    [line] = lines()
+    assert (line["booking_id"], line["tx_ref"], line["request_id"]) == ("GZ2", "GZ1-1", "r-1")
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [("payment_opened", OPENED), ("opening_failed", NOT_OPENED), ("payment_completed", PAID), ("told", None)],
+)
+def test_what_becomes_of_payments_is_counted_by_the_name_that_it_is_read_by(
+    monkeypatch: pytest.MonkeyPatch, event: str, name: str | None
+) -> None:
+    counted = Counters()
+    monkeypatch.setattr(telemetry, "counters", counted)
+    observe(event)
+    assert counted.take() == ({} if name is None else {name: 1})
+
+
+@pytest.mark.parametrize("how", ["from it", "within it", "alone"])
+def test_an_exception_that_hides_what_it_came_from_is_told_alone(how: str) -> None:
+    with pytest.raises(KeyError) as raised:
+        try:
+            raise ValueError("the first one")
+        except ValueError as error:
+            if how == "from it":
+                raise KeyError("x") from error
+            if how == "alone":
+                raise KeyError("x") from None
+            raise KeyError("x")  # noqa: B904 - that is the case
+    assert describe_error(raised.value)["cause"] == ("KeyError" if how == "alone" else "KeyError<-ValueError")
 
 
 def test_threads_do_not_mix_their_correlation_nor_their_lines(lines: Lines) -> None:
