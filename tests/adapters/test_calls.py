@@ -23,7 +23,13 @@ LISTINGS = 20
 def harness(bench: DynamoBench) -> Harness:
     """A harness over the real stores, with its listing published and the salt made, as in a warm function."""
     harness = Harness()
-    harness.ports = Fakes(bookings=bench.bookings, listings=bench.listings)
+    harness.ports = Fakes(
+        bookings=bench.bookings,
+        listings=bench.listings,
+        hosts=bench.hosts,
+        suppressions=bench.suppressions,
+        ledger=bench.ledger,
+    )
     bench.listings.publish(harness.listing)
     bench.bookings.salt()
     return harness
@@ -57,14 +63,22 @@ def test_a_paid_webhook_is_two_writes_and_a_repeated_one_at_most_as_many(harness
         assert wire.operations == ["UpdateItem", "PutItem"]
 
 
-def test_letters_are_one_read_the_count_of_the_guests_mailbox_and_one_write(harness: Harness, wire: Wire) -> None:
+def test_letters_read_booking_host_and_addresses_and_write_the_count_the_line_and_the_mark(
+    harness: Harness, wire: Wire
+) -> None:
     tx_ref = harness.book().booking.payments[0].tx_ref
     harness.ports.gateway.pay(tx_ref)
     harness.webhook(tx_ref)
     [task] = harness.ports.queue.letters
     wire.requests.clear()
     assert deliver(harness.ports, task.booking_id, task.entries, first_delivery=True) == 2
-    assert wire.operations == ["GetItem", "UpdateItem", "PutItem"]
+    booking_host_and_guest, count, address_of_host, line_and_mark = (
+        ["GetItem"] * 3,
+        "UpdateItem",
+        "GetItem",
+        ["PutItem"] * 2,
+    )
+    assert wire.operations == [*booking_host_and_guest, count, address_of_host, *line_and_mark]
 
 
 def test_a_search_of_twenty_with_dates_is_two_reads(bench: DynamoBench, harness: Harness, wire: Wire) -> None:
