@@ -293,7 +293,7 @@ def test_what_becomes_of_payments_is_counted_by_the_name_that_it_is_read_by(
 
 @pytest.mark.parametrize("how", ["from it", "within it", "alone"])
 def test_an_exception_that_hides_what_it_came_from_is_told_alone(how: str) -> None:
-    with pytest.raises(KeyError) as raised:
+    def fail() -> None:
         try:
             raise ValueError("the first one")
         except ValueError as error:
@@ -302,6 +302,9 @@ def test_an_exception_that_hides_what_it_came_from_is_told_alone(how: str) -> No
             if how == "alone":
                 raise KeyError("x") from None
             raise KeyError("x")  # noqa: B904 - that is the case
+
+    with pytest.raises(KeyError) as raised:
+        fail()
     assert describe_error(raised.value)["cause"] == ("KeyError" if how == "alone" else "KeyError<-ValueError")
 
 
