@@ -1,4 +1,4 @@
-"""The stores on moto, one client for all tests and new tables for each; and a network with a clock of its own."""
+"""The stores on moto, one client for all tests and empty tables for each; and a network with a clock of its own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models.table import Table
 from pynamodb.connection import Connection
 
 from tests.adapters.fake_network import Clock, Network, clock_of_calls, network_of_calls
+from tests.by_moto import items_only, put_empty, tables_in
 from tests.dynamo import DynamoBench, Wire, admin_client, bind, make_tables
+
+REGION = "us-east-1"
 
 
 @pytest.fixture(scope="package")
@@ -20,12 +24,22 @@ def clients() -> tuple[Connection, Any]:
         return bind(), admin_client()
 
 
-@pytest.fixture
-def bench(clients: tuple[Connection, Any]) -> Iterator[DynamoBench]:
-    connection, admin = clients
+@pytest.fixture(scope="package")
+def new_tables(clients: tuple[Connection, Any]) -> list[Table]:
+    """Moto's own, made once."""
     with mock_aws():
-        make_tables(admin)
-        yield DynamoBench(connection, admin)
+        make_tables(clients[1])
+        return list(tables_in(REGION).values())
+
+
+@pytest.fixture
+def bench(
+    clients: tuple[Connection, Any], new_tables: list[Table], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[DynamoBench]:
+    monkeypatch.setattr(Table, "__deepcopy__", items_only, raising=False)
+    with mock_aws():
+        put_empty(new_tables, REGION)
+        yield DynamoBench(*clients)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ contract says of all answers.
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import hmac
 import itertools
@@ -27,7 +26,6 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.ses.models import ses_backends
 from moto.sqs.models import sqs_backends
@@ -45,7 +43,7 @@ from local.stack.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
 from tests.builders import NOW, a_listing
-from tests.by_moto import answering_by_moto
+from tests.by_moto import answering_by_moto, items_only, tables_in
 
 WEBHOOK_SECRET = "marked-webhook-secret-2026"
 PUBLIC_URL = "https://api.guzo.example"
@@ -490,7 +488,7 @@ class Stack:
 
     def world(self) -> World:
         """A fresh clock and a fresh gateway; the tables and the queues are empty."""
-        for table in dynamodb_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"].tables.values():
+        for table in tables_in("eu-west-1").values():
             table.items.clear()
         queues = sqs_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
         for name, queue in queues.queues.items():
@@ -508,7 +506,7 @@ class Stack:
 def running() -> Iterator[Stack]:
     """The whole stack, and nothing of it left behind."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch, serving(answering(500, b"")) as server:
-        patch.setattr(Table, "__deepcopy__", _items_only, raising=False)
+        patch.setattr(Table, "__deepcopy__", items_only, raising=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -541,10 +539,3 @@ def running() -> Iterator[Stack]:
         cast(Any, container.gateways)._built["chapa"] = ChapaV1(server.url, container.secrets, sleep=lambda _: None)
         yield Stack(resources, server, container, touched)
     settings.settings.cache_clear()
-
-
-def _items_only(table: Table, memo: dict[int, Any]) -> Table:
-    """A copy of one of moto's tables: before a transaction it copies them all, with their definitions."""
-    copied = copy.copy(table)
-    copied.items = copy.deepcopy(table.items, memo)
-    return copied
