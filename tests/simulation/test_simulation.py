@@ -27,6 +27,7 @@ NEAR = {
     "no condition: review: once": 45,
     "no condition: letter: room in the mailbox": 35,
     "a hold waits for ever for an answer": 42,
+    "a refund is under way for ever": 156,
     "a refund without an answer is posted again": 60,
     "no answer is taken for refunded": 408,
     "every trouble is taken for certain": 503,
