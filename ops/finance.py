@@ -14,7 +14,7 @@ import msgspec
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.core.validation import read_body
 from chalicelib.api.routes.payouts import AccountEntryOut, CommissionIn, PayoutIn, StatementOut, TakeBack
-from chalicelib.api.routes.settlements import MatchOut
+from chalicelib.api.routes.settlements import MatchOut, PayoutOut
 from chalicelib.domain.errors import FieldError, InvalidRequest
 from chalicelib.domain.money import Money
 from chalicelib.domain.statements import Statement
@@ -47,6 +47,8 @@ class HostOwed(msgspec.Struct, frozen=True):
 
 def match(desk: Desk, asked: argparse.Namespace) -> int:
     """Match a gateway's statement with the ledger, line by line. Nothing is written but the report."""
+    if asked.payouts and not asked.pull:
+        raise Refused("--payouts are asked of the gateway's API: it goes with --pull.")
     try:
         text = None if asked.pull else Path(asked.file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -54,18 +56,37 @@ def match(desk: Desk, asked: argparse.Namespace) -> int:
     days = f"{asked.gateway}/{asked.start}/{asked.end}"
     with acting(desk.ports, desk.operator, "match", days, note="", request_id=desk.request_id):
         made = settlements.settle(
-            desk.ports, desk.operator, gateway=asked.gateway, start=asked.start, end=asked.end, text=text
+            desk.ports,
+            desk.operator,
+            gateway=asked.gateway,
+            start=asked.start,
+            end=asked.end,
+            text=text,
+            pulled="payouts" if asked.payouts else "transactions",
         )
     for found in made.matches:
         shape = MatchOut.of(found)
         ours = shape.ours.formatted if shape.ours else "-"
-        words = (shape.verdict, shape.reference, shape.tx_ref, f"theirs {shape.theirs or '-'}", f"ours {ours}")
+        paid_out = f"payout {shape.payout_id}" if shape.payout_id else ""
+        net = f"net {shape.net.formatted}" if shape.payout_id and shape.net else ""
+        sides = (f"theirs {shape.theirs or '-'}", f"ours {ours}")
+        words = (shape.verdict, shape.reference, shape.tx_ref, *sides, net, paid_out)
         text = "  ".join(word for word in words if word)
         desk.tell(shape, f"{text}  {shape.reason}  → {shape.action}" if shape.verdict != "matched" else text)
+    for payout in map(PayoutOut.of, made.payouts):
+        desk.tell(
+            payout,
+            f"payout {payout.payout_id}  {payout.date}  {payout.status}  gross {payout.gross.formatted}  "
+            f"fees {payout.fees.formatted}  net {payout.net.formatted}  paid {payout.paid.formatted}"
+            + (f"  ✗ {payout.difference}" if payout.difference else ""),
+        )
     counts = settlements.sums(made.matches)
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no lines"
     desk.say(f"{made.settlement_id}: {told}" + ("" if made.complete else "; the statement was not read to its end"))
-    return MATCHED if made.complete and all(each.verdict == "matched" for each in made.matches) else DIFFERENT
+    agrees = all(each.verdict == "matched" for each in made.matches) and not any(
+        payout.difference for payout in made.payouts
+    )
+    return MATCHED if made.complete and agrees else DIFFERENT
 
 
 def statement(desk: Desk, asked: argparse.Namespace) -> int:
@@ -199,6 +220,7 @@ def add(verbs: Any, common: argparse.ArgumentParser, writes: argparse.ArgumentPa
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("file", nargs="?", help="the statement as CSV")
     which.add_argument("--pull", action="store_true", help="ask the gateway's API for it")
+    one.add_argument("--payouts", action="store_true", help="with --pull: its payouts, and the payments in each")
     one.add_argument("--gateway", required=True)
     one.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="the first day")
     one.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the last day, itself included")

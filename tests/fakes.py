@@ -25,7 +25,7 @@ from chalicelib.domain.host import Notify
 from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.outbox import address_of
-from chalicelib.domain.settlement import TransactionPage
+from chalicelib.domain.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import (
     NO_DELAY,
@@ -147,6 +147,8 @@ class FakeGateway(Logged):
         self.lists_refunds = False
         self.disputes: dict[str, DisputeFacts] = {}
         self.listed: list[TransactionPage | None] = []
+        self.paid_out: list[PayoutPage | None] = []
+        self.inside: dict[str, list[TransactionPage]] = {}
         self.down: GatewayError | None = None
 
     @logged
@@ -224,6 +226,20 @@ class FakeGateway(Logged):
         page = int(after or 1)
         found = self.listed[page - 1] if page <= len(self.listed) else TransactionPage((), more=False)
         return None if found is None else replace(found, cursor=f"{page + 1}")
+
+    @logged
+    def payouts(self, after: str = "") -> PayoutPage | None:
+        self._is_up()
+        page = int(after or 1)
+        found = self.paid_out[page - 1] if page <= len(self.paid_out) else PayoutPage((), more=False)
+        return None if found is None else replace(found, cursor=f"{page + 1}")
+
+    @logged
+    def payout_transactions(self, payout_id: str, after: str = "") -> TransactionPage:
+        self._is_up()
+        pages, page = self.inside.get(payout_id, []), int(after or 1)
+        found = pages[page - 1] if page <= len(pages) else TransactionPage((), more=False)
+        return replace(found, cursor=f"{page + 1}")
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         if headers.get(SIGNATURE) != self._signature(body):

@@ -179,6 +179,7 @@ OF_NOBODY: frozenset[str] = frozenset(
         "Listing.city", "Listing.time_zone", "Listing.check_in_time", "Listing.check_out_time",
         "Verification.reported", "Verification.mode", "LedgerLine.gateway", "LedgerLine.mode", "TotalRow.currency",
         "TotalRow.gateway", "TotalRow.counts", "TotalRow.amounts", "Settlement.gateway", "Match.reason",
+        "Match.payout_id", "Payout.payout_id", "Payout.status", "Payout.currency",
         "StatementRow.amount", "StatementRow.currency", "StatementRow.fee", "Task.gateway",
         "Finding.says",
         # Attributes: the record, which is named above field by field, and keys without a person in them

@@ -6,14 +6,14 @@ Nothing is dropped: what cannot be compared says why (``docs/decisions/0082-stat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, datetime
 from typing import Literal
 
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.ids import BookingId, TxRef
 from chalicelib.domain.money import Money
-from chalicelib.domain.record import Record
+from chalicelib.domain.record import Record, replace
 
 Verdict = Literal[
     "matched",
@@ -80,6 +80,8 @@ class Match(Record, frozen=True, kw_only=True):
     theirs: StatementRow | None = None
     ours: Money | None = None
     fee: Money | None = None
+    payout_id: str = ""
+    """The payout that brought the money, where payouts were asked for."""
 
     @property
     def net(self) -> Money | None:
@@ -87,8 +89,53 @@ class Match(Record, frozen=True, kw_only=True):
         return None if self.ours is None or self.fee is None else self.ours - self.fee
 
 
+class Payout(Record, frozen=True, kw_only=True):
+    """A lump that a gateway paid to the stage's bank account, as the gateway tells it: amounts are minor units.
+
+    ``net`` is what its payments come to less ``fees``, ``paid`` what is left of it after deductions (refunds,
+    chargebacks). ``counted`` and ``counted_fees`` are its payments added up, as the gateway lists them; None: an amount
+    cannot be read, or a fee is not known.
+    """
+
+    payout_id: str
+    status: str
+    on: date
+    currency: str
+    gross: int
+    fees: int
+    net: int
+    paid: int
+    counted: int | None = None
+    counted_fees: int | None = None
+
+    @property
+    def difference(self) -> str:
+        """What does not agree within it, in words; empty where all does."""
+        told = []
+        if self.gross - self.fees != self.net:
+            told.append(
+                f"gross less fees is {_plain(self.gross - self.fees)}, and net is said to be {_plain(self.net)}"
+            )
+        if self.counted is not None and self.counted != self.gross:
+            told.append(f"its payments add up to {_plain(self.counted)}, and gross is said to be {_plain(self.gross)}")
+        if self.counted_fees is not None and self.counted_fees != self.fees:
+            told.append(f"their fees add up to {_plain(self.counted_fees)}, and are said to be {_plain(self.fees)}")
+        return "; ".join(told)
+
+
+class PayoutPage(Record, frozen=True):
+    """A page of the payouts that a gateway lists, newest first; ``more`` and ``cursor`` as of a ``TransactionPage``."""
+
+    payouts: tuple[Payout, ...]
+    more: bool
+    cursor: str = ""
+
+
 class Settlement(Record, frozen=True, kw_only=True):
-    """A statement that was matched. ``complete``: it was read to its end."""
+    """A statement that was matched. ``complete``: it was read to its end.
+
+    ``payouts`` are those that were asked for; there are none of a file, and of a list of transactions.
+    """
 
     settlement_id: str
     gateway: str
@@ -97,6 +144,7 @@ class Settlement(Record, frozen=True, kw_only=True):
     made_at: datetime
     complete: bool
     matches: tuple[Match, ...]
+    payouts: tuple[Payout, ...] = ()
 
 
 class TransactionPage(Record, frozen=True):
@@ -135,6 +183,25 @@ def match(
         verdicts[row.reference] = _of_row(row, ours, mode=mode)
     missing = [_unnamed(ours, mode=mode, complete=complete) for ours in expected if ours.tx_ref not in named]
     return (*verdicts.values(), *missing)
+
+
+def in_payouts(matches: Iterable[Match], payout_of: Mapping[str, str], young: Container[str]) -> tuple[Match, ...]:
+    """The verdicts with the payout of each line's payment. ``young`` are the payments (our references) that no payout
+    need have yet: of them nothing is said to be missing.
+    """
+
+    def told(each: Match) -> Match:
+        if each.verdict == "missing_there" and each.tx_ref in young:
+            return replace(each, verdict="not_compared", action="nothing", reason="no payout has it yet")
+        if each.verdict == "missing_there":
+            return replace(each, reason="no payout has it")
+        return replace(each, payout_id=payout_of.get(each.reference, ""))
+
+    return tuple(map(told, matches))
+
+
+def _plain(minor: int) -> str:
+    return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02}"
 
 
 def amount_of(text: str, currency: str) -> Money | None:

@@ -179,6 +179,9 @@ RESTORE_LOOKS_BACK = timedelta(days=31)
 """How long before a lost window a booking may have been made whose money may have moved in it: most refunds are asked
 for within a month."""
 
+PAID_OUT_WITHIN = timedelta(days=7)
+"""Within how long a payment is in a payout of the gateway's: the next working day, and a long weekend of holidays."""
+
 RESTORE_MARGIN = timedelta(hours=1)
 """How long before a lost window an erasure may have been asked for whose batches went on in it."""
 

@@ -29,7 +29,7 @@ from chalicelib.domain.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.review import Review
-from chalicelib.domain.settlement import Settlement, TransactionPage
+from chalicelib.domain.settlement import PayoutPage, Settlement, TransactionPage
 from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
@@ -630,6 +630,12 @@ class Gateway(Protocol):
 
         ``after`` is the cursor of the page before; empty: the first one.
         """
+
+    def payouts(self, after: str = "") -> PayoutPage | None:
+        """A page of what the gateway paid to the stage's account, newest first; None where it cannot be listed."""
+
+    def payout_transactions(self, payout_id: str, after: str = "") -> TransactionPage:
+        """A page of the payments that are in a payout, in any order."""
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """Check the signature over the raw bytes, then read them. Raises BadSignature, NotJson."""

@@ -749,3 +749,24 @@ def test_a_dispute_is_asked_about_by_its_number() -> None:
 @pytest.mark.parametrize("data", [None, [], {}, {"id": "0"}, {"id": "x"}, {"transaction": {"reference": "GZ-1"}}])
 def test_an_event_that_names_no_dispute(data: Any) -> None:
     assert dispute_facts(data) is None
+
+
+def test_settlements_and_what_is_in_each_are_asked_for_page_by_page() -> None:
+    row = {"id": 359143, "status": "success", "currency": "KES", "total_amount": 9610, "total_fees": 390,
+           "total_processed": 10000, "settlement_date": "2027-01-03T00:00:00.000Z"}  # fmt: skip
+    listed = {"status": True, "data": [row], "meta": {"page": 1, "pageCount": 2}}
+    with serving(answering(200, listed)) as server:
+        gateway = Paystack(server.url, keys())
+        page = gateway.payouts()
+        assert (page.payouts[0].payout_id, page.payouts[0].net, page.more) == ("359143", 9610, True)
+        gateway.payouts(page.cursor)
+        assert [request.path.partition("/settlement")[2] for request in server.requests] == [
+            "?page=1&perPage=50",
+            "?page=2&perPage=50",
+        ]
+    inside = {"status": True, "data": [PAYSTACK_PAID["data"]], "meta": {"page": 1, "pageCount": 1}}
+    with serving(answering(200, inside)) as server:
+        found = Paystack(server.url, keys()).payout_transactions("359143")
+        assert ([row.status for row in found.rows], found.more) == (["paid"], False)
+        [request] = server.requests
+        assert request.path.endswith("/settlement/359143/transactions?page=1&perPage=50")

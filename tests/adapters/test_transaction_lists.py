@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.ledger import day_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.settlement import Match, OurPayment, StatementRow, match
+from tests.replacing import replace
 
 CHAPA_ROW = {
     "status": "success",
@@ -149,11 +150,66 @@ def test_a_row_that_cannot_be_read_is_never_left_out(row: Any) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": {"transactions": {}}}, {"data": [], "meta": None}])
 def test_what_is_no_list(body: Any) -> None:
-    for read in (chapa.read_transactions, paystack.read_transactions, v2.read_payments):
+    for read in (chapa.read_transactions, paystack.read_transactions, paystack.read_payouts, v2.read_payments):
         with pytest.raises(GatewayBadAnswer):
             read(response(body))
         with pytest.raises(GatewayBadAnswer):
             read(response(body, 500))
+
+
+PAYOUT_ROW = {
+    "id": 359143,
+    "domain": "test",
+    "status": "success",
+    "currency": "KES",
+    "total_amount": 237895,
+    "effective_amount": 230000,
+    "total_fees": 7105,
+    "total_processed": 245000,
+    "deductions": None,
+    "settlement_date": "2026-03-05T00:00:00.000Z",
+}
+
+
+def of_payouts(*rows: Any, page: int = 1, pages: int = 1) -> HttpResponse:
+    return response({"status": True, "data": rows, "meta": {"page": page, "pageCount": pages}})
+
+
+def test_paystacks_payouts() -> None:
+    page = paystack.read_payouts(of_payouts(PAYOUT_ROW, PAYOUT_ROW | {"effective_amount": None}, pages=2))
+    first, second = page.payouts
+    assert (first.payout_id, first.status, first.on, first.currency) == ("359143", "success", date(2026, 3, 5), "KES")
+    assert (first.gross, first.fees, first.net, first.paid) == (245000, 7105, 237895, 230000)
+    assert second.paid == second.net, "nothing was deducted"
+    assert (page.more, page.cursor) == (True, "2")
+    assert not paystack.read_payouts(of_payouts(PAYOUT_ROW, page=2, pages=2)).more
+
+
+@pytest.mark.parametrize("name", ["id", "total_amount", "total_fees", "total_processed", "settlement_date", "currency"])
+def test_a_payout_that_cannot_be_read_is_never_left_out(name: str) -> None:
+    for wrong in (None, "x", 1.5):
+        with pytest.raises(GatewayBadAnswer):
+            paystack.read_payouts(of_payouts(PAYOUT_ROW, PAYOUT_ROW | {name: wrong}))
+
+
+def test_a_deduction_that_cannot_be_read_is_no_payout() -> None:
+    with pytest.raises(GatewayBadAnswer):
+        paystack.read_payouts(of_payouts(PAYOUT_ROW | {"effective_amount": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"counted": 245000, "counted_fees": 7105}, ""),
+        ({"net": 1}, "gross less fees is 2378.95, and net is said to be 0.01"),
+        ({"counted": 2}, "its payments add up to 0.02, and gross is said to be 2450.00"),
+        ({"counted_fees": 0}, "their fees add up to 0.00, and are said to be 71.05"),
+    ],
+)
+def test_what_does_not_agree_within_a_payout_is_told(changes: dict[str, Any], told: str) -> None:
+    [payout] = paystack.read_payouts(of_payouts(PAYOUT_ROW)).payouts
+    assert replace(payout, **changes).difference == told
 
 
 # -- the twelve cases of the reference sheet, on what each gateway lists

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from chalicelib.api.routes.settlements import PayoutOut
+from chalicelib.domain.settlement import Payout
 from tests.api.harness import World
 
 
@@ -27,3 +30,21 @@ def test_a_statement_is_matched_and_read(world: World) -> None:
     assert "'=cmd" in lines[2]
     assert world.call("GET", "/v1/ops/settlements/stl_x", by=world.operator()).code == "settlement_not_found"
     assert world.call("POST", "/v1/ops/settlements", statement, by=world.host()).status == 403
+
+
+def test_payouts_are_asked_of_a_gateway_that_lists_them(world: World) -> None:
+    asked = {"gateway": "chapa", "from": "2027-01-01", "to": "2027-01-31", "pulled": "payouts"}
+    for body in (asked, asked | {"csv": "reference,amount,currency"}):
+        refused = world.call("POST", "/v1/ops/settlements", body, by=world.operator())
+        assert [error["field"] for error in refused.body["errors"]] == ["pulled"]
+
+
+def test_a_payout_is_told_with_what_does_not_agree() -> None:
+    payout = Payout(
+        payout_id="359143", status="success", on=date(2027, 1, 3), currency="KES", gross=735000, fees=18375,
+        net=716625, paid=700000, counted=1,
+    )  # fmt: skip
+    told = PayoutOut.of(payout)
+    assert (told.payout_id, told.date, told.status) == ("359143", date(2027, 1, 3), "success")
+    assert [each.amount for each in (told.gross, told.fees, told.net, told.paid)] == [735000, 18375, 716625, 700000]
+    assert told.difference == "its payments add up to 0.01, and gross is said to be 7350.00"

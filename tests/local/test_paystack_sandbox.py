@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from chalicelib.adapters.gateways.paystack.parsing import read_payouts, read_transactions
+from chalicelib.adapters.gateways.transport import HttpResponse
 from local.sandboxes.core.switches import Choice
 from local.sandboxes.paystack import SandboxBlueprint, SandboxSettings, create_blueprint
 from local.sandboxes.paystack.answers import FAULTS
@@ -394,3 +397,29 @@ def test_what_is_no_dispute(bench: Bench) -> None:
         answer = bench.call("GET", path)
         assert (answer.status_code, answer.json) == (404, {"status": False, "message": "Dispute not found"})
     assert bench.call("GET", "/dispute/2867", key="sk_test_other").status_code == 401
+
+
+def test_what_was_paid_on_a_day_is_settled_on_the_next(bench: Bench) -> None:
+    """One lump of each currency a day; read by the app's own adapter, each adds up."""
+    bench.paid()
+    other = "GZ4T1B8WCD7K2M9R-1"
+    assert bench.initialize(reference=other, currency="USD", amount=1000).status_code == 200
+    assert bench.call("POST", "/_pay", json={"tx_ref": other, "outcome": "success"}).status_code == 200
+    bench.wait_until_idle()
+    assert bench.call("GET", "/settlement").json["data"] == [], "their day is not over"
+    bench.clock[0] += timedelta(days=1)
+    answer = bench.call("GET", "/settlement")
+    payouts = read_payouts(HttpResponse(200, {}, answer.data)).payouts
+    assert [(each.currency, each.gross) for each in payouts] == [("USD", 1000), ("KES", 245000)]
+    kes = payouts[1]
+    assert kes.on == bench.clock[0].date()
+    assert (kes.gross - kes.fees, kes.paid) == (kes.net, kes.net)
+    inside = bench.call("GET", f"/settlement/{kes.payout_id}/transactions")
+    [row] = read_transactions(HttpResponse(200, {}, inside.data)).rows
+    assert (row.tx_ref, row.status, row.amount) == (REFERENCE, "paid", "2450.00")
+    assert Decimal(row.fee) * 100 == kes.fees
+    # Pages, as of transactions.
+    first = read_payouts(HttpResponse(200, {}, bench.call("GET", "/settlement?perPage=1").data))
+    assert (len(first.payouts), first.more, first.cursor) == (1, True, "2")
+    for path in ("/settlement/1/transactions", "/settlement/x/transactions"):
+        assert bench.call("GET", path).status_code == 404

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from tests.builders import HOST, NOW
 from tests.harness import NIGHTS, Harness, booking_id_of
 from tests.ops.commands import Terminal
+from tests.replacing import replace
 
 SARA = ("--as", "sara")
 BOOKING = booking_id_of("first")
@@ -61,6 +64,37 @@ def test_a_statement_that_differs_ends_with_1(terminal: Terminal, tmp_path: Path
 def test_a_file_that_is_not_there_is_refused(terminal: Terminal) -> None:
     assert terminal.run("match", "nothing.csv", "--gateway", "chapa", *DAYS, *SARA).code == 1
     assert terminal.run("match", "--gateway", "chapa", *DAYS, *SARA).code == 2
+
+
+def test_what_a_gateway_paid_out_is_pulled(harness: Harness, terminal: Terminal) -> None:
+    facts = harness.stored_payment(f"{BOOKING}-1").facts
+    assert facts.received is not None
+    row = StatementRow(
+        reference=facts.provider_reference or "",
+        status="paid",
+        amount=facts.received.decimal,
+        currency="ETB",
+        fee="1.00",
+    )
+    payout = Payout(
+        payout_id="359143", status="success", on=date(2027, 1, 3), currency="ETB", gross=facts.received.minor, fees=100,
+        net=facts.received.minor - 100, paid=facts.received.minor - 100,
+    )  # fmt: skip
+    harness.ports.gateway.paid_out = [PayoutPage((payout,), more=False)]
+    harness.ports.gateway.inside = {"359143": [TransactionPage((row,), more=False)]}
+    asked = ("match", "--pull", "--payouts", "--gateway", "chapa", *DAYS, *SARA)
+    ran = terminal.run(*asked)
+    assert ran.code == 0
+    assert "payout 359143  2027-01-03  success" in ran.out
+    assert f"net {(facts.received - Money(100, 'ETB')).formatted}  payout 359143" in ran.out
+    harness.ports.gateway.paid_out = [PayoutPage((replace(payout, fees=0, net=payout.gross),), more=False)]
+    differs = terminal.run(*asked)
+    assert (differs.code, "✗ their fees add up to 1.00" in differs.out) == (1, True)
+
+
+def test_payouts_are_asked_of_the_api_alone(terminal: Terminal, tmp_path: Path) -> None:
+    ran = terminal.run("match", written(tmp_path), "--payouts", "--gateway", "chapa", *DAYS, *SARA)
+    assert (ran.code, "--pull" in ran.err) == (1, True)
 
 
 def test_a_host_is_paid_once_and_it_is_taken_back(harness: Harness, terminal: Terminal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, get_args
 
 import msgspec
@@ -12,7 +13,8 @@ from chalicelib.domain.booking import Booking, Refund, RefundStatus
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
 from chalicelib.domain.ids import RefundId, TxRef
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Settlement, StatementRow, TransactionPage
+from chalicelib.domain.settlement import Payout, PayoutPage, Settlement, StatementRow, TransactionPage
+from chalicelib.domain.timing import PAID_OUT_WITHIN
 from chalicelib.services.operators.lists import resolve_review
 from chalicelib.services.operators.settlements import MOST_PAGES, read_csv, read_settlement, settle
 from chalicelib.services.search_keys import reference_key
@@ -342,3 +344,108 @@ def test_what_a_statement_calls_paid(said: str, status: str) -> None:
 def test_when_a_statement_says_that_it_was(said: str, at: datetime | None) -> None:
     [row] = read_csv(f"reference,amount,currency,date\nR,1,ETB,{said}\n")
     assert row.at == at
+
+
+# Payouts
+
+
+def a_payout(*rows: StatementRow, on: date = DAY + timedelta(days=1), **changes: Any) -> Payout:
+    gross = sum(int(Decimal(row.amount) * 100) for row in rows)
+    fees = sum(int(Decimal(row.fee or "0") * 100) for row in rows)
+    made = Payout(
+        payout_id="359143", status="success", on=on, currency="ETB", gross=gross, fees=fees, net=gross - fees,
+        paid=gross - fees,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def in_a_payout(booking: Booking, **changes: Any) -> StatementRow:
+    reference = booking.payments[0].facts.provider_reference or ""
+    row = StatementRow(reference=reference, status="paid", amount="7350.00", currency="ETB", fee="183.75",
+                       at=booking.created_at)  # fmt: skip
+    return replace(row, **changes)
+
+
+def paid_out(ports: Fakes, *rows: StatementRow, **changes: Any) -> Settlement:
+    payout = a_payout(*rows, **changes)
+    ports.gateway.paid_out = [PayoutPage((payout,), more=False)]
+    ports.gateway.inside = {payout.payout_id: [TransactionPage(rows, more=False)]}
+    return settle(ports, OPERATOR, gateway="chapa", start=DAY, end=DAY, text=None, pulled="payouts")
+
+
+def test_a_payment_is_matched_with_the_payout_that_brought_it(ports: Fakes, booking: Booking) -> None:
+    made = paid_out(ports, in_a_payout(booking))
+    [only] = made.matches
+    assert (only.verdict, only.payout_id, only.tx_ref) == ("matched", "359143", booking.payments[0].tx_ref)
+    assert (only.fee, only.net) == (Money(18375, "ETB"), Money(716625, "ETB"))
+    [payout] = made.payouts
+    assert (payout.counted, payout.counted_fees, payout.difference) == (735000, 18375, "")
+    assert read_settlement(ports, OPERATOR, made.settlement_id) == made
+
+
+def test_a_payout_that_does_not_add_up_is_told(ports: Fakes, booking: Booking) -> None:
+    [payout] = paid_out(ports, in_a_payout(booking), gross=700000).payouts
+    assert "its payments add up to 7350.00" in payout.difference
+    # What cannot be read makes no sum, and so no difference.
+    [payout] = paid_out(ports, in_a_payout(booking, fee="")).payouts
+    assert (payout.counted, payout.counted_fees) == (735000, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"amount": "7350.005"}, "other_amount"),
+        ({"reference": "APother", "amount": "1.00"}, "missing_here"),
+        ({"status": "reversed"}, "other_status"),
+        ({"at": datetime(2027, 1, 3, 9, tzinfo=UTC)}, "not_compared"),
+    ],
+)
+def test_what_a_payout_has_and_we_say_otherwise(
+    ports: Fakes, booking: Booking, changes: dict[str, Any], verdict: str
+) -> None:
+    assert paid_out(ports, in_a_payout(booking, **changes)).matches[0].verdict == verdict
+
+
+def test_what_no_payout_has_is_missing_once_it_should_be_there(
+    harness: Harness, ports: Fakes, booking: Booking
+) -> None:
+    made = paid_out(ports)
+    [young] = made.matches
+    assert (young.verdict, young.action, young.reason) == ("not_compared", "nothing", "no payout has it yet")
+    ports.clock.move(seconds=PAID_OUT_WITHIN.total_seconds())
+    [old] = paid_out(ports).matches
+    assert (old.verdict, old.action, old.reason) == ("missing_there", "verify", "no payout has it")
+    assert old.tx_ref == booking.payments[0].tx_ref
+
+
+def test_payouts_of_before_the_period_are_not_read(ports: Fakes, booking: Booking) -> None:
+    early = a_payout(on=DAY - timedelta(days=1), payout_id="1")
+    late = a_payout(in_a_payout(booking), payout_id="2")
+    ports.gateway.paid_out = [PayoutPage((late, early), more=True), PayoutPage((early,), more=True), None]
+    ports.gateway.inside = {"2": [TransactionPage((in_a_payout(booking),), more=True), TransactionPage((), more=False)]}
+    made = settle(ports, OPERATOR, gateway="chapa", start=DAY, end=DAY, text=None, pulled="payouts")
+    assert ([each.payout_id for each in made.payouts], verdicts(made), made.complete) == (
+        ["2"],
+        [("matched", "nothing")],
+        True,
+    )
+
+
+def test_payouts_that_break_off_say_nothing_of_what_they_do_not_name(ports: Fakes, booking: Booking) -> None:
+    ports.clock.move(seconds=PAID_OUT_WITHIN.total_seconds())
+    ports.gateway.paid_out = [PayoutPage((a_payout(),), more=False)]
+    ports.gateway.inside = {"359143": [TransactionPage((), more=True)] * (MOST_PAGES + 1)}
+    made = settle(ports, OPERATOR, gateway="chapa", start=DAY, end=DAY, text=None, pulled="payouts")
+    assert (made.complete, [each.verdict for each in made.matches]) == (False, ["not_compared"])
+
+
+def test_a_gateway_without_payouts_and_a_file_of_them_are_refused(ports: Fakes) -> None:
+    ports.gateway.paid_out = [None]
+    for text in (None, HEADER):
+        with pytest.raises(InvalidRequest) as refused:
+            settle(ports, OPERATOR, gateway="chapa", start=DAY, end=DAY, text=text, pulled="payouts")
+        assert [error.field for error in refused.value.errors] == ["pulled"]
+
+
+def test_a_report_of_payouts_is_another_one_than_of_transactions(ports: Fakes, booking: Booking) -> None:
+    assert paid_out(ports, in_a_payout(booking)).settlement_id != settled(ports, None).settlement_id

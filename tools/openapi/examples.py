@@ -112,6 +112,7 @@ _SETTLEMENT = {
     "made_at": "2027-02-01T08:00:00Z",
     "complete": True,
     "counts": {"matched": 41, "other_status": 1},
+    "payouts": [],
 }
 _AT = {"created_at": "2027-01-02T09:15:30Z", "updated_at": "2027-01-02T09:15:32Z"}
 _PRICE = {"amount": 210000, "currency": "ETB"}
@@ -472,6 +473,7 @@ ANSWERS: Mapping[type, Json] = {
                 "ours": _money(630000),
                 "fee": _money(15750),
                 "net": _money(614250),
+                "payout_id": None,
             }
         ],
         "next_cursor": None,

@@ -190,7 +190,9 @@ class DynamoLedger:
                 f"{number:04}",
                 schema=FORM,
                 chunks=len(parts),
-                record=encode_settlement(replace(settlement, matches=part)),
+                record=encode_settlement(
+                    replace(settlement, matches=part, payouts=settlement.payouts if number == 0 else ())
+                ),
                 expires_at=expires,
             )
             self._writes.one(item.save, lost=VersionLost)

@@ -15,7 +15,7 @@ from chalicelib.counters import counters
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
 from chalicelib.domain.health import answered_name, silent_name
-from chalicelib.domain.settlement import TransactionPage
+from chalicelib.domain.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
     GATEWAY_CONNECT,
@@ -110,6 +110,14 @@ class GatewayClient:
     def transactions(self, after: str = "") -> TransactionPage | None:  # noqa: ARG002 - those that list have their own
         """See the port: unless it says otherwise, a gateway lists nothing."""
         return None
+
+    def payouts(self, after: str = "") -> PayoutPage | None:  # noqa: ARG002 - those that list have their own
+        """See the port: unless it says otherwise, a gateway lists no payouts."""
+        return None
+
+    def payout_transactions(self, payout_id: str, after: str = "") -> TransactionPage:  # noqa: ARG002 - as above
+        """See the port. There is no payout to ask about."""
+        return TransactionPage((), more=False)
 
     def _key(self) -> tuple[str, str]:
         """The name and the value of the secret key. Raises Fault, BadSetting."""

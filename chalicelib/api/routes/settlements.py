@@ -13,8 +13,10 @@ from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
 from chalicelib.api.core.formats import Instant, MoneyOut, instant
 from chalicelib.api.core.paging import Paged, page, text_page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.settlement import Match, MendedBy, Settlement, Verdict
+from chalicelib.domain.money import Money
+from chalicelib.domain.settlement import Match, MendedBy, Payout, Settlement, Verdict
 from chalicelib.services.operators import settlements
+from chalicelib.services.operators.settlements import Pulled
 from chalicelib.services.ports import Page
 
 routes = Blueprint(__name__)
@@ -32,6 +34,7 @@ class StatementFile(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     csv: Annotated[str, msgspec.Meta(max_length=60_000)] | None = None
     """The file as text: a line of headings with at least `reference`, `amount` and `currency`. A longer one is sent in
     parts, each with the days that it covers. Left out: the gateway's API is asked."""
+    pulled: Pulled = "transactions"
     dry_run: bool = False
     """Answer what would be, and write nothing."""
 
@@ -65,6 +68,8 @@ class MatchOut(msgspec.Struct, frozen=True):
     """What the gateway kept, as the statement says; null where it does not say it."""
     net: MoneyOut | None
     """`ours` less the fee; null where either is not known."""
+    payout_id: str | None
+    """The payout that brought it; null where payouts were not asked for, or none has it."""
 
     @classmethod
     def of(cls, found: Match) -> MatchOut:
@@ -81,7 +86,36 @@ class MatchOut(msgspec.Struct, frozen=True):
             MoneyOut.of(found.ours) if found.ours else None,
             MoneyOut.of(found.fee) if found.fee else None,
             MoneyOut.of(found.net) if found.net else None,
+            found.payout_id or None,
         )
+
+
+class PayoutOut(msgspec.Struct, frozen=True):
+    """A lump that a gateway paid to the stage's bank account."""
+
+    payout_id: str
+    """The gateway's number for it: Paystack's stands in the bank's statement as `PSTK_359143`."""
+    status: str
+    """The gateway's word for how it stands."""
+    date: date
+    """When it was, or will be, paid."""
+    gross: MoneyOut
+    """What its payments come to."""
+    fees: MoneyOut
+    """What the gateway kept."""
+    net: MoneyOut
+    """`gross` less `fees`, as the gateway says it."""
+    paid: MoneyOut
+    """What is left after deductions, such as refunds and chargebacks: what the bank shows."""
+    difference: str
+    """What does not agree within it, and with its payments; empty where all does."""
+
+    @classmethod
+    def of(cls, found: Payout) -> PayoutOut:
+        gross, fees, net, paid = (
+            MoneyOut.of(Money(minor, found.currency)) for minor in (found.gross, found.fees, found.net, found.paid)
+        )
+        return cls(found.payout_id, found.status, found.on, gross, fees, net, paid, found.difference)
 
 
 class SettlementOut(msgspec.Struct, frozen=True, rename={"start": "from", "end": "to"}):
@@ -101,6 +135,8 @@ class SettlementOut(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     """The statement was read to its end; if not, it says nothing of what it does not name."""
     counts: dict[str, int]
     """How many lines have each verdict."""
+    payouts: tuple[PayoutOut, ...]
+    """The gateway's payouts, newest first; none where they were not asked for."""
 
     @classmethod
     def of(cls, made: Settlement) -> SettlementOut:
@@ -112,6 +148,7 @@ class SettlementOut(msgspec.Struct, frozen=True, rename={"start": "from", "end":
             instant(made.made_at),
             made.complete,
             settlements.sums(made.matches),
+            tuple(map(PayoutOut.of, made.payouts)),
         )
 
 
@@ -145,6 +182,7 @@ def match_statement(call: Call, body: StatementFile) -> Answer:
         start=body.start,
         end=body.end,
         text=body.csv,
+        pulled=body.pulled,
     )
     return Answer(SettlementOut.of(made), 202, {"Location": f"/v1/ops/settlements/{made.settlement_id}"})
 
@@ -177,7 +215,7 @@ def _lines(made: Settlement, verdict: Verdict | None, *, limit: int, after: str 
 
 _HEADER = (
     "verdict", "action", "reason", "reference", "tx_ref", "booking_id", "currency", "theirs", "their_status", "ours",
-    "fee", "net",
+    "fee", "net", "payout_id",
 )  # fmt: skip
 
 
@@ -187,5 +225,5 @@ def _fields(found: Match) -> tuple[object, ...]:
     currency = row.currency if row else found.ours.currency if found.ours else None
     return (
         found.verdict, found.action, found.reason, found.reference, found.tx_ref, found.booking_id, currency,
-        row.amount if row else None, row.status if row else None, ours, fee, net,
+        row.amount if row else None, row.status if row else None, ours, fee, net, found.payout_id,
     )  # fmt: skip

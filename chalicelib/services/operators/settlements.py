@@ -6,16 +6,27 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.booking import Booking, GatewayStatus, Payment
-from chalicelib.domain.errors import FieldError, GatewayError, InvalidRequest, SettlementNotFound
+from chalicelib.domain.errors import FieldError, GatewayBadAnswer, GatewayError, InvalidRequest, SettlementNotFound
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, booking_of
-from chalicelib.domain.ledger import day_of
+from chalicelib.domain.ledger import LedgerLine, day_of
+from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
-from chalicelib.domain.settlement import Match, OurPayment, Settlement, StatementRow, match
+from chalicelib.domain.settlement import (
+    Match,
+    OurPayment,
+    Payout,
+    Settlement,
+    StatementRow,
+    amount_of,
+    in_payouts,
+    match,
+)
+from chalicelib.domain.timing import PAID_OUT_WITHIN
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.ledger import lines_of_day
 from chalicelib.services.ports import Gateway, Ports
@@ -52,6 +63,10 @@ WORDS: Mapping[str, GatewayStatus] = {
 }
 
 
+Pulled = Literal["transactions", "payouts"]
+"""What a gateway's API is asked for: all `transactions` that it took, or its `payouts`, with the payments in each."""
+
+
 class _Asked(Record, frozen=True):
     """What makes two requests the same."""
 
@@ -59,15 +74,24 @@ class _Asked(Record, frozen=True):
     start: date
     end: date
     text: str
+    pulled: Pulled = "transactions"
 
 
 def settle(
-    ports: Ports, principal: Principal | None, *, gateway: str, start: date, end: date, text: str | None
+    ports: Ports,
+    principal: Principal | None,
+    *,
+    gateway: str,
+    start: date,
+    end: date,
+    text: str | None,
+    pulled: Pulled = "transactions",
 ) -> Settlement:
     """Match the statement of a gateway for the days from ``start`` to ``end``, both included, in the stage's time zone.
 
-    ``text`` is a CSV that a person exported; without it the gateway's API is asked. Nothing but the report is written,
-    under an id that the same request makes again. Raises Forbidden, InvalidRequest.
+    ``text`` is a CSV that a person exported; without it the gateway's API is asked for what is ``pulled``. With
+    ``payouts`` it is asked which of the payments of these days are in a payout by now. Nothing but the report is
+    written, under an id that the same request makes again. Raises Forbidden, InvalidRequest.
     """
     with_role(principal, "operator")
     if not start <= end <= start + timedelta(days=MOST_DAYS - 1):
@@ -76,8 +100,15 @@ def settle(
         asked = ports.gateways.named(gateway)
     except KeyError:
         raise InvalidRequest("No such gateway.", errors=(FieldError("gateway", "is not one of this stage"),)) from None
+    if text is not None and pulled == "payouts":
+        raise InvalidRequest("A file is matched as it is.", errors=(FieldError("pulled", "goes without csv"),))
+    payouts: list[Payout] = []
+    payout_of: dict[str, str] = {}
     if text is None:
-        rows, complete = _pulled(ports, asked, start)
+        if pulled == "payouts":
+            payouts, payout_of, rows, complete = _paid_out(ports, asked, start)
+        else:
+            rows, complete = _pulled(ports, asked, start)
         rows = [row for row in rows if row.at is None or start <= day_of(row.at, ports.rules.time_zone) <= end]
     else:
         rows, complete = list(read_csv(text)), True
@@ -86,14 +117,17 @@ def settle(
     books = _expected(ports, gateway, start, end)
     found = _found(ports, gateway, rows, books)
     matches = match(rows, found, books.values(), mode=asked.mode, complete=complete)
+    if pulled == "payouts":
+        matches = in_payouts(matches, payout_of, _young(ports, gateway, start, end))
     made = Settlement(
-        settlement_id=f"stl_{fingerprint(_Asked(gateway, start, end, text or ''))}",
+        settlement_id=f"stl_{fingerprint(_Asked(gateway, start, end, text or '', pulled))}",
         gateway=gateway,
         start=start,
         end=end,
         made_at=ports.clock.now(),
         complete=complete,
         matches=matches,
+        payouts=tuple(payouts),
     )
     ports.ledger.keep_settlement(made)
     return made
@@ -169,14 +203,86 @@ def _pulled(ports: Ports, gateway: Gateway, start: date) -> tuple[list[Statement
     return list(rows.values()), False
 
 
-def _expected(ports: Ports, gateway: str, start: date, end: date) -> dict[str, OurPayment]:
-    """Our payments of these days at this gateway, by reference, as their bookings have them now."""
-    lines = [
+def _paid_out(
+    ports: Ports, gateway: Gateway, start: date
+) -> tuple[list[Payout], dict[str, str], list[StatementRow], bool]:
+    """The payouts since ``start``, the payout of each payment's reference, those payments, and whether all was read.
+
+    A payment is paid out on a later day: all payouts up to today are asked for.
+    """
+    payouts: dict[str, Payout] = {}
+    payout_of: dict[str, str] = {}
+    rows: dict[str, StatementRow] = {}
+    after = ""
+    try:
+        for _ in range(MOST_PAGES):
+            page = gateway.payouts(after)
+            if page is None:
+                raise InvalidRequest(
+                    "This gateway lists no payouts.", errors=(FieldError("pulled", "ask for transactions"),)
+                )
+            for payout in page.payouts:
+                if payout.on >= start and payout.payout_id not in payouts:
+                    inside = _inside(gateway, payout)
+                    payouts[payout.payout_id] = _counted(payout, inside)
+                    payout_of |= {row.reference: payout.payout_id for row in inside}
+                    rows |= {row.reference: row for row in inside}
+            if not page.more or (page.payouts and all(payout.on < start for payout in page.payouts)):
+                return list(payouts.values()), payout_of, list(rows.values()), True
+            after = page.cursor
+    except GatewayError as error:
+        ports.observe("statement_incomplete", level="warning", gateway=gateway.name, code=error.code)
+    return list(payouts.values()), payout_of, list(rows.values()), False
+
+
+def _inside(gateway: Gateway, payout: Payout) -> list[StatementRow]:
+    """The payments of a payout. Raises GatewayError, also for one that is longer than can be read."""
+    rows: dict[str, StatementRow] = {}
+    after = ""
+    for _ in range(MOST_PAGES):
+        page = gateway.payout_transactions(payout.payout_id, after)
+        rows |= {row.reference: row for row in page.rows}
+        if not page.more:
+            return list(rows.values())
+        after = page.cursor
+    raise GatewayBadAnswer("A payout has more payments than can be read.", definitely_not_executed=True)
+
+
+def _counted(payout: Payout, rows: Iterable[StatementRow]) -> Payout:
+    """A payout with its payments added up; what cannot be read as an amount makes no sum."""
+    amounts = [amount_of(row.amount, row.currency) for row in rows]
+    fees = [amount_of(row.fee, row.currency) if row.fee else None for row in rows]
+    return replace(payout, counted=_sum(amounts), counted_fees=_sum(fees))
+
+
+def _sum(amounts: Iterable[Money | None]) -> int | None:
+    total = 0
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount.minor
+    return total
+
+
+def _young(ports: Ports, gateway: str, start: date, end: date) -> set[str]:
+    """Our payments of these days that need not be in a payout yet."""
+    old = ports.clock.now() - PAID_OUT_WITHIN
+    return {line.tx_ref for line in _lines(ports, gateway, start, end) if line.at > old}
+
+
+def _lines(ports: Ports, gateway: str, start: date, end: date) -> list[LedgerLine]:
+    """The payments of these days at this gateway, as the ledger has them."""
+    return [
         line
         for number in range((end - start).days + 1)
         for line in lines_of_day(ports, start + timedelta(days=number))
         if line.kind == "payment" and line.gateway == gateway
     ]
+
+
+def _expected(ports: Ports, gateway: str, start: date, end: date) -> dict[str, OurPayment]:
+    """Our payments of these days at this gateway, by reference, as their bookings have them now."""
+    lines = _lines(ports, gateway, start, end)
     tx_refs = {line.tx_ref for line in lines}
     return {
         each.reference or each.tx_ref: each

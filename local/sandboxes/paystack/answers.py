@@ -6,7 +6,7 @@ The tables `VERIFY`, `FIXED_ANSWERS` and `REFUND_STATUSES` are both the implemen
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -223,6 +223,18 @@ def dispute(transaction: Transaction, found: Dispute, *, created: str = "created
         "history": [{"status": found.status, "by": "ops@tour.et", created: stamp(found.updated_at)}],
         "messages": [{"sender": "ops@tour.et", "body": "Unknown to the customer", created: stamp(found.created_at)}],
         created: stamp(found.created_at), "updatedAt": stamp(found.updated_at),
+    }  # fmt: skip
+
+
+def settlement(number: int, on: datetime, inside: Sequence[Transaction]) -> Body:
+    """Return a settlement: what its payments come to, less fees; nothing is deducted from it."""
+    gross = sum(minor(each.amount) for each in inside)
+    fees = sum(minor(each.charge) for each in inside)
+    return {
+        "id": number, "domain": "test", "status": "success", "currency": inside[0].currency, "integration": INTEGRATION,
+        "total_amount": gross - fees, "effective_amount": gross - fees, "total_fees": fees, "total_processed": gross,
+        "deductions": None, "settlement_date": stamp(on), "settled_by": None, "createdAt": stamp(on),
+        "updatedAt": stamp(on),
     }  # fmt: skip
 
 

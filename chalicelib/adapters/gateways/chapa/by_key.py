@@ -104,6 +104,13 @@ class ChapaByKey:
         """What the account of the current key took, with the version that the key is for."""
         return self._current().transactions(after)
 
+    def payouts(self, after: str = "") -> None:
+        """No list of settlements is documented."""
+
+    def payout_transactions(self, payout_id: str, after: str = "") -> TransactionPage:  # noqa: ARG002 - the port has it
+        """See the port. There is no payout to ask about."""
+        return TransactionPage((), more=False)
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""
         return read_webhook(body, headers, self._secrets)

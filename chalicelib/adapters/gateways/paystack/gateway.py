@@ -20,6 +20,7 @@ from chalicelib.adapters.gateways.paystack.parsing import (
     dispute_facts,
     read_dispute,
     read_link,
+    read_payouts,
     read_refund,
     read_refund_in_list,
     read_refund_status,
@@ -30,7 +31,7 @@ from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import TransactionPage
+from chalicelib.domain.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
@@ -101,6 +102,15 @@ class Paystack(GatewayClient):
     def transactions(self, after: str = "") -> TransactionPage:
         page = page_number(after)
         return read_transactions(self._call("GET", f"/transaction?page={page}&perPage={PAGE_SIZE}"), page)
+
+    def payouts(self, after: str = "") -> PayoutPage:
+        page = page_number(after)
+        return read_payouts(self._call("GET", f"/settlement?page={page}&perPage={PAGE_SIZE}"), page)
+
+    def payout_transactions(self, payout_id: str, after: str = "") -> TransactionPage:
+        page = page_number(after)
+        path = f"/settlement/{quote(payout_id, safe='')}/transactions?page={page}&perPage={PAGE_SIZE}"
+        return read_transactions(self._call("GET", path), page)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookNotice:
         """See the port. Raises Fault too, when the secret cannot be read."""

@@ -30,7 +30,7 @@ from chalicelib.domain.booking import DisputeStatus, GatewayStatus
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import StatementRow, TransactionPage
+from chalicelib.domain.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports import RefundAnswer, RefundGatewayStatus
 
@@ -264,6 +264,43 @@ def read_transactions(response: HttpResponse, page: int = 1) -> TransactionPage:
         raise unreadable_response(response)
     more = bool(rows) and str(meta.get("page")) != str(meta.get("pageCount"))
     return TransactionPage(tuple(row for row in found if row), more=more, cursor=f"{page + 1}")
+
+
+def read_payouts(response: HttpResponse, page: int = 1) -> PayoutPage:
+    """The ``page``-th page of the list of settlements. Raises GatewayBadAnswer where any of it cannot be read."""
+    fields = read_fields(response)
+    rows, meta = fields.get("data"), fields.get("meta")
+    if response.status != 200 or not isinstance(rows, list) or not isinstance(meta, dict):
+        raise unreadable_response(response)
+    found = [_payout(row) for row in rows]
+    if None in found:
+        raise unreadable_response(response)
+    more = bool(rows) and str(meta.get("page")) != str(meta.get("pageCount"))
+    return PayoutPage(tuple(each for each in found if each), more=more, cursor=f"{page + 1}")
+
+
+def _payout(row: object) -> Payout | None:
+    """``effective_amount`` is what is left after deductions; where it is missing, nothing was deducted."""
+    if not isinstance(row, dict) or (number := read_id(row.get("id"))) is None:
+        return None
+    currency, on = row.get("currency"), read_instant(row.get("settlement_date"))
+    gross, fees, net = (
+        read_minor(row.get(name), currency) for name in ("total_processed", "total_fees", "total_amount")
+    )
+    effective = row.get("effective_amount")
+    paid = net if effective is None else read_minor(effective, currency)
+    if on is None or gross is None or fees is None or net is None or paid is None:
+        return None
+    return Payout(
+        payout_id=number,
+        status=str(row.get("status")),
+        on=on.date(),
+        currency=str(currency),
+        gross=gross.minor,
+        fees=fees.minor,
+        net=net.minor,
+        paid=paid.minor,
+    )
 
 
 def _transaction(row: object) -> StatementRow | None:
