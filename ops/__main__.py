@@ -26,7 +26,7 @@ from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, Invali
 from chalicelib.services.ports import Fault, Unreadable
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import uncounted
-from ops import acting, after_restore, checking, closing, dead_letters, finance, health, looking, people
+from ops import acting, after_restore, checking, closing, dead_letters, finance, health, looking, people, put_back
 from ops.aws import OpsError
 from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
@@ -123,6 +123,7 @@ def command_line() -> argparse.ArgumentParser:
     dead_letters.add(verbs, common, writes)
     checking.add(verbs, common)
     after_restore.add(verbs, common, writes)
+    put_back.add(verbs, common, writes)
     for verb, told in OF_DEPLOYED.items():
         verbs.add_parser(verb, add_help=False, help=told)
     return parser

@@ -56,6 +56,8 @@ PATTERNS = (
     (r"\bAP[A-Za-z0-9]{8,}\b", "<Chapa's reference {}>"),
     (r"\b(payout|payout_reversed|commission)_[0-9A-Z]{12}\b", "<entry {}>"),
     (r"\bstl_[0-9a-f]{16}\b", "stl_{:016}"),
+    (r"(?<=erased     )[\w-]{22}", "<erasure {}>"),
+    (r"\b\d+ items of bookings, \d+ of listings, \d+ of", "<n> items of bookings, <n> of listings, <n> of"),
     (r"\binvariant\.[0-9a-f]{16}\b", "invariant.{:016}"),
 )
 

@@ -17,7 +17,7 @@ from difflib import unified_diff
 import requests
 
 from local.__main__ import folder_for
-from local.incidents import gateways, money, people, platform, privacy, watching
+from local.incidents import gateways, money, people, platform, privacy, region, watching
 from local.incidents.evening import Evening, the_stage
 from local.incidents.page import Played, page
 from local.scenarios.client import PromiseBroken, ScenarioClient
@@ -52,10 +52,11 @@ INCIDENTS: tuple[Incident, ...] = (
     watching.key_leaked,
     watching.promise_broken,
     platform.tables_from_yesterday,
+    region.region_lost,
     watching.secret_leaked,
 )
-"""In the order of the page: the first matches a day with nothing else in it, the last two take the tables back in time,
-and leave the stack with a secret that its gateway does not have."""
+"""In the order of the page: the first matches a day with nothing else in it, the last three take the tables back in
+time, move the stage, and leave it with a secret that its gateway does not have."""
 
 
 def main(arguments: list[str] | None = None) -> int:
