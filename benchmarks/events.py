@@ -179,7 +179,8 @@ def main() -> None:
         "letters": [
             {
                 "event": a_message(
-                    json.dumps({"booking_id": each["booking_id"], "entries": ["1", "2"], "request_id": token}), "emails"
+                    json.dumps({"booking_id": each["booking_id"], "entries": ["1", "2", "3"], "request_id": token}),
+                    "emails",
                 ),
                 "expect": None,
             }
