@@ -80,3 +80,14 @@ def test_events_of_payments_are_counted_under_the_names_that_health_reads(monkey
     for event in ("payment_opened", "opening_failed", "payment_completed", "swept"):
         telemetry.observe(event)
     assert own.take() == {health.OPENED: 1, health.NOT_OPENED: 1, health.PAID: 1}
+
+
+def test_what_was_counted_meanwhile_is_not_lost_with_what_is_given_back(now: list[float]) -> None:
+    counters = Counters()
+    for name in ("opened", "paid"):
+        counters.add(name)
+    taken = counters.take()
+    counters.add("opened")
+    counters.give_back(taken)
+    now[0] += 10
+    assert counters.take() == {"opened": 2, "paid": 1}

@@ -194,3 +194,20 @@ def test_what_is_asked_must_fit(harness: Harness, ports: Fakes) -> None:
             arrivals.on_day(ports, who, day=DAY, listing_id=None, host_id=None, limit=9, after=None)
     with pytest.raises(ListingNotFound):
         every(ports, listing_id="lst_NONE")
+
+
+@pytest.mark.parametrize("host", [None, HOST_ABEBE, OTHER_HOST])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_listing_and_a_host_are_asked_for_together(
+    harness: Harness, ports: Fakes, host: Principal | None, *, named: bool
+) -> None:
+    """A listing of another host has nobody that this host's guests are."""
+    own, other = listed(harness, "own"), listed(harness, "other", OTHER_HOST)
+    here, there = booked(harness, 20, 1, at=own), booked(harness, 20, 1, at=other)
+    filters = {"listing_id": own.listing_id if named else None, "host_id": host.person_id if host else None}
+    wanted = [
+        each.booking_id
+        for each in (here, there)
+        if (not named or each is here) and (host is None or each.place.host_id == host.person_id)
+    ]
+    assert sorted(each.booking_id for each in every(ports, **filters)) == sorted(wanted)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import MAX_NIGHTS
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.ledger import LedgerLine
+from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
 from chalicelib.domain.watching import Check
 from chalicelib.services import checking
@@ -19,7 +21,7 @@ from chalicelib.services.operators import attention as acknowledging
 from chalicelib.services.operators import lists
 from chalicelib.services.operators.notes import add_note
 from chalicelib.services.ports import StoreBusy, Unreadable, VersionLost
-from tests.builders import change_payment
+from tests.builders import a_stay, change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, OPERATOR, Harness
@@ -393,3 +395,46 @@ def test_a_finding_that_this_release_cannot_read_is_on_the_list(harness: Harness
     ports.run_before("watch.findings", ports.tables.findings.clear)
     [item] = lists.attention(ports, OPERATOR, kind="invariant", limit=9, after=None).items
     assert item.reason.endswith("this release cannot read it")
+
+
+def test_a_difference_of_nights_is_told_by_the_next_days_check_where_that_finds_it(
+    harness: Harness, ports: Fakes
+) -> None:
+    """Also where the check of a day ended with it, and the next day's is the next run."""
+    booking = harness.confirmed_booking()
+    harness.sweep_and_drain()
+    next_day(harness)
+    says = a_night_taken_for_nobody(harness, booking)
+    done = check(ports)
+    assert done is not None
+    assert (done.finished_at is not None, len(done.suspects)) == (True, 1)
+    next_day(harness)
+    check(ports)
+    assert found(ports) == [says]
+
+
+@pytest.mark.parametrize("nights", [1, 30, 60, MAX_NIGHTS])
+def test_nights_of_a_stay_that_began_in_another_month_are_not_taken_for_nobody(
+    harness: Harness, ports: Fakes, nights: int
+) -> None:
+    ports.rules = replace(ports.rules, limits=Limits(unpaid_unit_nights=1000))
+    harness.confirmed_booking(stay=a_stay(date(2027, 1, 31), nights))
+    harness.sweep_and_drain()
+    next_day(harness)
+    assert run(ports).findings == 0
+
+
+def test_the_next_check_looks_back_to_the_beginning_of_the_last_one(harness: Harness, ports: Fakes) -> None:
+    """What is booked while a check is under way may lie behind where it is."""
+    harness.confirmed_booking()
+    harness.sweep_and_drain()
+    next_day(harness)
+    begun = ports.clock.now()
+    first = check(ports)
+    assert first is not None
+    assert first.finished_at is not None
+    ports.tables.check = replace(first, finished_at=begun + timedelta(hours=5))
+    next_day(harness)
+    second = check(ports)
+    assert second is not None
+    assert second.since == first.begun_at == begun

@@ -20,6 +20,7 @@ from chalicelib.domain.errors import (
     PaymentDisputed,
     PaymentNotFound,
 )
+from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import IN_DISPUTE
 from chalicelib.domain.timing import DISPUTE_POLL
 from chalicelib.services.access import Principal
@@ -34,14 +35,23 @@ from chalicelib.services.disputes import (
 )
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.evidence import evidence
-from chalicelib.services.operators.lists import attention
+from chalicelib.services.operators.lists import attention, resolve_review
 from chalicelib.services.ports import StoreBusy
 from chalicelib.services.queries import events
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id
 from tests.call_log import raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_DAWIT, GUEST_HANNA, HOST_ABEBE, OPERATOR, Harness, booking_id_of, resolve_refund
+from tests.harness import (
+    GUEST_DAWIT,
+    GUEST_HANNA,
+    HOST_ABEBE,
+    OPERATOR,
+    OPERATOR_SELAM,
+    Harness,
+    booking_id_of,
+    resolve_refund,
+)
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")
@@ -315,3 +325,36 @@ def test_the_guest_reads_nothing_of_a_dispute(harness: Harness, ports: Fakes) ->
     hidden = ["dispute_opened", "dispute_acknowledged", "dispute_lost"]
     assert [kind for kind in by_operator if kind in hidden] == hidden
     assert [kind for kind in by_operator if kind not in hidden] == by_guest
+
+
+@pytest.mark.parametrize("received", [Money(735000, "ETB"), Money(5000, "USD")])
+@pytest.mark.parametrize("amount", [None, 300])
+def test_a_dispute_is_in_the_money_that_came(
+    harness: Harness, ports: Fakes, received: Money, amount: int | None
+) -> None:
+    booking = harness.held_booking()
+    ports.gateway.pay(ONE, amount=received)
+    harness.webhook(ONE)
+    if received != booking.total:
+        resolve_review(ports, OPERATOR, ONE, as_="accept", note="It is enough.")
+    entered, _ = enter(ports, amount=amount)
+    assert entered.dispute.amount == Money(amount or received.minor, received.currency)
+
+
+@pytest.mark.parametrize("named", [ONE, None])
+def test_an_answer_that_names_no_payment_is_of_the_one_that_was_asked_about(
+    harness: Harness, ports: Fakes, named: str | None
+) -> None:
+    harness.confirmed_booking()
+    ports.gateway.disputes["2867"] = facts("won", tx_ref=named, resolution="declined")
+    harness.webhook(ONE, "charge.dispute.create", dispute=facts())
+    assert (dispute_of(harness).status, dispute_of(harness).failures) == ("won", 0)
+
+
+@pytest.mark.parametrize("who", [OPERATOR, OPERATOR_SELAM], ids=lambda who: who.person_id)
+def test_the_key_of_one_person_is_no_repeat_of_another(harness: Harness, ports: Fakes, who: Principal) -> None:
+    harness.confirmed_booking()
+    first, _ = enter(ports, key="k", amount=300)
+    made, replayed = enter_dispute(ports, who, request(amount=300), key="k", dry_run=False)
+    assert replayed is (who is OPERATOR)
+    assert (made.dispute == first.dispute) is replayed

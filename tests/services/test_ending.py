@@ -23,9 +23,11 @@ from chalicelib.domain.errors import (
     StayNotOver,
     StayOver,
 )
+from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import MAX_REFUNDS
 from chalicelib.services.cancel import cancel
 from chalicelib.services.ending import end_stay
+from chalicelib.services.operators.lists import resolve_review
 from chalicelib.services.queries import events
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
@@ -368,3 +370,17 @@ def test_a_save_whose_answer_was_lost_is_one_end(harness: Harness, ports: Fakes)
     harness.advance(minutes=10)
     assert harness.stored_booking(FIRST).letters[-1].status == "sent"
     harness.check_invariants()
+
+
+@pytest.mark.parametrize("received", [Money(900000, "ETB"), Money(5000, "USD")])
+def test_what_goes_back_with_the_end_of_a_stay_is_in_the_money_that_came(
+    harness: Harness, ports: Fakes, received: Money
+) -> None:
+    booking = harness.held_booking()
+    tx_ref = booking.payments[0].tx_ref
+    ports.gateway.pay(tx_ref, amount=received)
+    harness.webhook(tx_ref)
+    resolve_review(ports, OPERATOR, tx_ref, as_="accept", note="It is enough.")
+    ports.clock.move_to(booking.check_in_at)
+    ended = end(ports, refund=100)
+    assert [refund.amount for refund in ended.refunds] == [Money(100, received.currency)]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.disputes import open_dispute
 from chalicelib.domain.expiry import FIRST_DAY, TASK, Expiry, months_before, steps_of
@@ -236,3 +237,29 @@ def test_who_is_guest_of_two_stays_keeps_the_later_contact(harness: Harness, por
     day_comes(harness, date(2027, 7, 20))
     assert is_gone(harness, first)
     assert harness.stored_booking(second).contact == HANNA
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_all_that_waited_are_looked_at_again(harness: Harness, ports: Fakes, count: int) -> None:
+    made = [booked(harness, number) for number in range(count)]
+    for booking in made:
+        harness.owe_beside(booking.payments[0].tx_ref, 100)
+    day_comes(harness, date(2027, 7, 18))
+    assert sorted(known(ports).waiting) == sorted(booking.booking_id for booking in made)
+    for booking in made:
+        harness.end_refunds(booking.booking_id)
+    day_comes(harness, date(2027, 7, 19))
+    assert [is_gone(harness, booking) for booking in made] == [True] * count
+    assert known(ports).waiting == ()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Honolulu", "UTC", "Africa/Addis_Ababa", "Pacific/Kiritimati"])
+def test_the_months_are_counted_by_the_stages_day(harness: Harness, ports: Fakes, zone: str) -> None:
+    ports.rules = replace(ports.rules, time_zone=zone)
+    midnight = instant_of(date(2027, 7, 18), "00:00", zone)
+    for at, done_until in ((midnight - timedelta(seconds=1), 16), (midnight, 17)):
+        ports.clock.move_to(at)
+        ports.erasures.save_expiry(replace(known(ports), done_until=date(2027, 1, 15), due_at=at, position=""))
+        for _ in range(9):
+            expire_contacts(ports)
+        assert known(ports).done_until == date(2027, 1, done_until)

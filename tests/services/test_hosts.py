@@ -119,3 +119,11 @@ def test_an_address_that_comes_before_the_letter_is_in_time(bare: Harness, ports
     hosts.change(ports, NAMELESS, notify=Notify(email="lodge@host.example"), tax=None)
     assert deliver(ports, FIRST) == 2
     assert ports.mailer.sent[1].to == "lodge@host.example"
+
+
+@pytest.mark.parametrize("email", ["lodge@host.example", ""])
+@pytest.mark.parametrize("phone", ["0911000111", ""])
+def test_a_host_is_warned_wherever_no_letter_can_reach_her(ports: Fakes, email: str, phone: str) -> None:
+    """A number alone tells her nothing: letters are all that is sent."""
+    made = hosts.change(ports, NAMELESS, notify=Notify(email=email, phone=phone), tax=None)
+    assert [warned.code for warned in hosts.warnings(made)] == ["no_notify_email"] * (not email)

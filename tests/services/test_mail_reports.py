@@ -321,3 +321,10 @@ def test_only_operators_send_again_and_only_what_there_is(sent: Harness, ports: 
     for booking_id in (booking_id_of("none"), "x"):
         with pytest.raises(BookingNotFound):
             resend(ports, OPERATOR, booking_id, "1", **options)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_address_that_a_report_is_about_is_written_to_no_more(sent: Harness, ports: Fakes, count: int) -> None:
+    addresses = tuple(f"reader-{number}@gmail.com" for number in range(count))
+    record_report(ports, report(addresses=addresses))
+    assert all(ports.suppressions.find(address) for address in addresses)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, with_dispute
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
 from chalicelib.domain.health import OPENED, PAID, slot_of
@@ -17,10 +17,11 @@ from chalicelib.services import watching
 from chalicelib.services.cancel import cancel
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators.attention import acknowledge
-from chalicelib.services.watching import watch
+from chalicelib.services.watching import _of_an_hour, watch
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, OPERATOR, Harness, resolve_refund
+from tests.replacing import replace
 
 
 @pytest.fixture
@@ -153,3 +154,35 @@ def test_every_day_of_the_past_has_its_turn_once_a_month() -> None:
     oldest = today + timedelta(days=30) - CHECK_OLDEST
     every = {oldest + timedelta(days=number) for number in range((today - timedelta(days=33) - oldest).days)}
     assert every <= set(seen)
+
+
+@pytest.mark.parametrize("then", [1, 5, 9.9])
+def test_the_time_for_an_answer_begins_when_it_was_heard_of(harness: Harness, ports: Fakes, then: float) -> None:
+    """What the gateway says of it since makes it no younger."""
+    booking = harness.confirmed_booking()
+    dispute_id = disputed(ports, booking, ports.clock.now() + timedelta(hours=10))
+    begun = ports.clock.now()
+    stored = harness.stored_booking(booking)
+    known = stored.dispute(dispute_id)
+    assert known is not None
+    heard = replace(known, updated_at=begun + timedelta(hours=then))
+    ports.tables.bookings[booking.booking_id].booking = with_dispute(stored, heard)
+    ports.clock.move_to(begun + timedelta(hours=9.9))
+    assert (counted(ports, "dispute_half_way"), counted(ports, "dispute_nearly_over")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "opened", "paid"),
+    [
+        # What lies in the slot that begins so many minutes before the end of the hour that is looked at.
+        (5, False, True), (15, False, True), (20, True, True), (60, True, True), (65, True, False), (75, True, False),
+        (80, False, False),
+    ],
+)  # fmt: skip
+def test_which_minutes_an_hour_has(ports: Fakes, minutes: int, *, opened: bool, paid: bool) -> None:
+    """Payments of an hour, and openings of the hour that begins a quarter of an hour earlier."""
+    at = slot_of(NOW)
+    ports.clock.move_to(at)
+    ports.watch.add_counts(at - timedelta(minutes=minutes), {OPENED: 1, PAID: 1})
+    found = _of_an_hour(ports, weeks_ago=0)
+    assert (found[OPENED], found[PAID]) == (opened, paid)
