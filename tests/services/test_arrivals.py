@@ -204,7 +204,10 @@ def test_a_listing_and_a_host_are_asked_for_together(
     """A listing of another host has nobody that this host's guests are."""
     own, other = listed(harness, "own"), listed(harness, "other", OTHER_HOST)
     here, there = booked(harness, 20, 1, at=own), booked(harness, 20, 1, at=other)
-    filters = {"listing_id": own.listing_id if named else None, "host_id": host.person_id if host else None}
+    filters: dict[str, Any] = {
+        "listing_id": own.listing_id if named else None,
+        "host_id": host.person_id if host else None,
+    }
     wanted = [
         each.booking_id
         for each in (here, there)

@@ -162,6 +162,8 @@ def test_a_line_that_comes_while_its_day_is_added_up_is_not_forgotten(ports: Fak
     ledger.totals(ports, OPERATOR, DAY, DAY, by=BY_DAY)
     [row] = ledger.totals(ports, OPERATOR, DAY, DAY, by=BY_DAY)
     assert row.counts == {"payment": 2}
+    # From then on the day is kept again, and costs no more.
+    assert ports.ledger.totals(DAY, DAY, hosts=False)[DAY].rows is not None
 
 
 def test_more_days_than_one_call_can_add_up_are_added_up_by_the_next(ports: Fakes) -> None:

@@ -100,11 +100,18 @@ def test_a_complaint_is_the_last_word(sent: Harness, ports: Fakes) -> None:
     sent.check_invariants()
 
 
-def test_a_report_that_overtakes_the_mark_of_its_letter_is_no_duplicate(harness: Harness, ports: Fakes) -> None:
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [({}, ("bounced", "permanent")), (COMPLAINT, ("complained", "abuse"))],
+    ids=["bounce", "complaint"],
+)
+def test_a_report_that_overtakes_the_mark_of_its_letter_is_no_duplicate(
+    harness: Harness, ports: Fakes, told: dict[str, Any], state: tuple[str, str]
+) -> None:
     harness.confirmed_booking()
-    ports.run_after("mailer.send", lambda: record_report(ports, report()))
+    ports.run_after("mailer.send", lambda: record_report(ports, report(**told)))
     queue_is_worked_off(ports)
-    assert states(harness) == [("bounced", "permanent"), ("sent", "")]
+    assert states(harness) == [state, ("sent", "")]
     assert ports.observe.of("email_sent_twice") == ports.observe.of("email_maybe_twice") == []
     harness.check_invariants()
 

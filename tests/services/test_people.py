@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.access import Access
 from chalicelib.domain.attention import attention
-from chalicelib.domain.booking import Booking
+from chalicelib.domain.booking import Booking, EntryStatus, RefundStatus
 from chalicelib.domain.calendar import MAX_NIGHTS, instant_of
 from chalicelib.domain.contact import NOBODY, Contact
 from chalicelib.domain.erasure import ON_REQUEST, Erasure, erasure_task
@@ -37,7 +37,7 @@ from chalicelib.services.book import book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
-from chalicelib.services.disputes import DisputeRequest, enter_dispute
+from chalicelib.services.disputes import DisputeRequest, close_dispute, enter_dispute
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
@@ -49,7 +49,7 @@ from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from chalicelib.services.sweep import process_task
 from tests.adapters.ledger_contract import a_line
-from tests.builders import HANNA, a_stay
+from tests.builders import HANNA, a_stay, change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import (
@@ -808,3 +808,47 @@ def test_who_comes_back_after_an_erasure_may_be_erased_again(harness: Harness, p
     assert (report.bookings, report.erasure.erased, report.erasure.finished_at) == (1, 1, ports.clock.now())
     assert the_erasure(ports).begun_at > once.begun_at
     assert [harness.stored_booking(each).contact for each in (first, again)] == [NOBODY] * 2
+
+
+@pytest.mark.parametrize("status", get_args(RefundStatus))
+def test_a_guest_is_needed_until_a_refund_is_done(harness: Harness, ports: Fakes, status: RefundStatus) -> None:
+    booking = past(harness)
+    [payment] = booking.payments
+    harness.owe_beside(payment.tx_ref, 100)
+    stored = harness.stored_booking(booking)
+    [refund] = stored.refunds
+    changed = change_payment(stored, payment.tx_ref, refunds=(replace(refund, status=status),))
+    ports.tables.bookings[booking.booking_id].booking = changed
+    if status == "refunded":
+        assert wipe(ports).erasure is not None
+    else:
+        assert refused(ports) == [("refund", refund.refund_id)]
+
+
+@pytest.mark.parametrize("status", get_args(EntryStatus))
+@pytest.mark.parametrize("to_host", [False, True])
+def test_no_letter_to_an_erased_guest_asks_anybody(
+    harness: Harness, ports: Fakes, status: EntryStatus, *, to_host: bool
+) -> None:
+    """What became of a letter to the host is as it was."""
+    booking = past(harness)
+    outbox = tuple(replace(each, status=status) if each.to_host == to_host else each for each in booking.letters)
+    lines = tuple(each for each in booking.outbox if each.is_line)
+    ports.tables.bookings[booking.booking_id].booking = replace(booking, outbox=(*outbox, *lines))
+    wipe(ports)
+    [letter] = [each for each in harness.stored_booking(booking).letters if each.to_host == to_host]
+    assert letter.status == status or (letter.status == "superseded" and not to_host)
+    assert to_host or not letter.needs_a_person
+
+
+def test_what_was_said_of_a_dispute_goes_with_the_guest(harness: Harness, ports: Fakes) -> None:
+    booking = past(harness)
+    tx_ref = booking.payments[0].tx_ref
+    due_at = ports.clock.now() + timedelta(days=3)
+    asked = DisputeRequest(tx_ref, "Hanna does not know it", "Hanna rang.", due_at)
+    entered, _ = enter_dispute(ports, OPERATOR, asked, key=None, dry_run=False)
+    close_dispute(ports, OPERATOR, entered.dispute.dispute_id, as_="won", note="Hanna paid.", dry_run=False)
+    wipe(ports)
+    after = harness.stored_booking(booking)
+    assert [each.reason for each in after.disputes] == [""]
+    assert b"Hanna" not in msgspec.json.encode(after)
