@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from chalicelib.api.core.routing import ROUTES, Route
+from chalicelib.services.rehearsal import rehearsed
 from tests.api.harness import World
 
 READS = {"/v1/ops/search", "/v1/ops/people/export"}
@@ -83,3 +84,12 @@ def test_it_answers_the_same_and_writes_nothing(world: World, call: str, body: d
     assert all(each.startswith("GET ") for each in world.gateway.asked[asked:])
     done = world.call(method, path, body, by=world.operator(), key="k")
     assert (done.status, shape(done.body)) == (tried.status, shape(tried.body))
+
+
+@pytest.mark.parametrize("call", ["initialize", "refund"])
+def test_over_a_trial_no_money_moves_whatever_asks_for_it(world: World, call: str) -> None:
+    payment = world.container.bookings.load(world.book()["booking_id"]).payments[0]  # type: ignore[union-attr]
+    gateways = rehearsed(world.container).gateways
+    for gateway in (gateways.of(payment), gateways.named(payment.gateway)):
+        assert not hasattr(gateway, call)
+        assert hasattr(gateway, "verify")

@@ -9,7 +9,14 @@ import pytest
 
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.closing import closing_task
-from chalicelib.domain.errors import ClosingNotFound, Forbidden, ListingClosed, ListingLocked, ListingNotFound
+from chalicelib.domain.errors import (
+    ClosingNotFound,
+    Forbidden,
+    ListingClosed,
+    ListingLocked,
+    ListingNotFound,
+    PreconditionFailed,
+)
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import HOLD_IN_FLIGHT
@@ -401,3 +408,32 @@ def test_a_batch_with_a_record_that_cannot_be_read_is_not_the_last(harness: Harn
     assert shut(harness).expected == 1
     harness.advance(minutes=5)
     assert statuses(harness) == ["cancelled"] * 5
+
+
+@pytest.mark.parametrize("act", ["close", "reopen"])
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("stale", [False, True])
+def test_only_a_change_of_what_was_not_read_is_refused(
+    harness: Harness, ports: Fakes, act: str, *, repeat: bool, stale: bool
+) -> None:
+    """A repeat, which changes nothing, is answered whatever version was read."""
+    listing_id = harness.listing.listing_id
+
+    def call(versions: list[int] | None) -> None:
+        if act == "close":
+            close(ports, OPERATOR, listing_id, cancel_bookings=False, reason="x", dry_run=False, only_versions=versions)
+        else:
+            reopen(ports, OPERATOR, listing_id, note="x", only_versions=versions)
+
+    if act == "reopen":
+        shut(harness, cancel=False)
+    if repeat:
+        call(None)
+    version = listing_now(harness).version
+    if stale and not repeat:
+        with pytest.raises(PreconditionFailed):
+            call([version + 1])
+        assert listing_now(harness).version == version
+    else:
+        call([version + stale])
+        assert listing_now(harness).status == ("closed" if act == "close" else "open")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.booking import OutboxEntry
+from chalicelib.domain.booking import EntryStatus, OutboxEntry
 from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.errors import (
     AddressSuppressed,
@@ -26,6 +26,7 @@ from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
 from chalicelib.services.mail_reports import record_report
 from chalicelib.services.operators import attention as attending
+from chalicelib.services.operators import lists
 from chalicelib.services.operators.messages import Resent, resend
 from chalicelib.services.ports import MailBusy, MailRefused
 from tests.builders import HANNA
@@ -335,3 +336,16 @@ def test_every_address_that_a_report_is_about_is_written_to_no_more(sent: Harnes
     addresses = tuple(f"reader-{number}@gmail.com" for number in range(count))
     record_report(ports, report(addresses=addresses))
     assert all(ports.suppressions.find(address) for address in addresses)
+
+
+@pytest.mark.parametrize("status", ["owed", "failed", "bounced", "complained"])
+def test_what_an_operator_can_do_about_a_letter(sent: Harness, ports: Fakes, status: EntryStatus) -> None:
+    """One that is owed goes out by itself: it is not sent again, only known of."""
+    booking = sent.stored_booking(FIRST)
+    stuck = replace(booking.letters[0], status=status, tries=50)
+    row = ports.tables.bookings[FIRST]
+    row.booking = replace(booking, outbox=tuple(stuck if each.entry_id == "1" else each for each in booking.outbox))
+    row.attention = "email"
+    items = lists.attention(ports, OPERATOR, kind="email", limit=9, after=None).items
+    row.booking = booking
+    assert [item.actions for item in items] == [("acknowledge",) if status == "owed" else ("resend", "acknowledge")]
