@@ -720,11 +720,11 @@ FAULTS: tuple[Fault, ...] = (
         "tests/services/test_dead_letters.py",
     ),
     _fault(
-        "dead letters are sent back, and nobody knows by whom",
-        "services.operators.dead_letters",
-        "send_all_back",
-        edits.without_call("_note"),
-        "tests/services/test_dead_letters.py",
+        "dead letters are sent back, and nobody knows how many",
+        "services.operators.acts",
+        "acting",
+        edits.without_keyword("replace", "found"),
+        "tests/api/test_dead_letters.py",
     ),
     _fault(
         "a host edits another's listing",
