@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -50,9 +51,9 @@ def match(desk: Desk, asked: argparse.Namespace) -> int:
     if asked.payouts and not asked.pull:
         raise Refused("--payouts are asked of the gateway's API: it goes with --pull.")
     try:
-        text = None if asked.pull else Path(asked.file).read_text(encoding="utf-8-sig")
+        text = None if asked.pull else _text_of(Path(asked.file))
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{asked.file} cannot be read: {error}") from error
+        raise Refused(f"{asked.file} cannot be read: {error}. Save it as CSV in UTF-8.") from error
     days = f"{asked.gateway}/{asked.start}/{asked.end}"
     with acting(desk.ports, desk.operator, "match", days, note="", request_id=desk.request_id):
         made = settlements.settle(
@@ -87,6 +88,20 @@ def match(desk: Desk, asked: argparse.Namespace) -> int:
         payout.difference for payout in made.payouts
     )
     return MATCHED if made.complete and agrees else DIFFERENT
+
+
+def _text_of(file: Path) -> str:
+    """A statement as banks and spreadsheets save it: UTF-8, UTF-16 with its mark, else Windows' Western letters.
+
+    Raises OSError, UnicodeDecodeError.
+    """
+    content = file.read_bytes()
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
 
 
 def statement(desk: Desk, asked: argparse.Namespace) -> int:

@@ -61,6 +61,30 @@ def test_a_statement_that_differs_ends_with_1(terminal: Terminal, tmp_path: Path
     assert "matched" not in ran.err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_a_statement_as_a_spreadsheet_saves_it(
+    harness: Harness, terminal: Terminal, tmp_path: Path, encoding: str, between: str
+) -> None:
+    facts = harness.stored_payment(f"{BOOKING}-1").facts
+    assert facts.received is not None
+    rows = (
+        ("Reference", "Amount", "Currency", "Café"),
+        (f"{facts.provider_reference}", facts.received.decimal, "ETB", "é"),
+    )
+    file = tmp_path / "statement.csv"
+    file.write_bytes("\r\n".join(between.join(row) for row in rows).encode(encoding))
+    ran = terminal.run("match", str(file), "--gateway", "chapa", *DAYS, *SARA, "--json")
+    assert [(line["verdict"], line["booking_id"]) for line in ran.lines] == [("matched", BOOKING)]
+
+
+def test_a_file_that_is_no_text_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "statement.csv"
+    file.write_bytes(b"\x81\x8d")
+    ran = terminal.run("match", str(file), "--gateway", "chapa", *DAYS, *SARA)
+    assert (ran.code, "Save it as CSV in UTF-8" in ran.err) == (1, True)
+
+
 def test_a_file_that_is_not_there_is_refused(terminal: Terminal) -> None:
     assert terminal.run("match", "nothing.csv", "--gateway", "chapa", *DAYS, *SARA).code == 1
     assert terminal.run("match", "--gateway", "chapa", *DAYS, *SARA).code == 2

@@ -144,7 +144,11 @@ def read_settlement(ports: Ports, principal: Principal | None, settlement_id: st
 
 def read_csv(text: str) -> Iterator[StatementRow]:
     """The rows of a statement. Raises InvalidRequest for one without the columns that every row needs."""
-    table = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    text = text.removeprefix("\ufeff")
+    heading = text.partition("\n")[0]
+    # Spreadsheets write what their language has between columns.
+    delimiter = max(",;\t", key=heading.count)
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     headings = {name.strip().lower(): name for name in table.fieldnames or () if name}
     columns = {
         field: next((headings[name] for name in names if name in headings), None) for field, names in COLUMNS.items()
