@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.booking import Actor, Booking, StayEnd
 from chalicelib.domain.disputes import CloseAs, close, open_dispute
 from chalicelib.domain.ledger import ELSEWHERE, LedgerLine, add_up, line_of, merge, money_moved, totals_begin
 from chalicelib.domain.money import Money
@@ -178,3 +178,19 @@ def test_money_that_was_reversed_first_comes_back_by_a_dispute_that_is_won() -> 
     assert kinds(won)[1:] == [("reversal", -735000), ("dispute_won", 735000)]
     assert money_moved(won) == {"ETB": 735000}
     check_booking(won)
+
+
+@pytest.mark.parametrize("before", [timedelta(), timedelta(seconds=30), timedelta(hours=23)])
+def test_a_gateway_whose_clock_is_behind_is_believed(before: timedelta) -> None:
+    booking = paid_with(paid_at=NOW - before)
+    [line] = lines_of(booking)
+    assert line.at == NOW - before
+
+
+@pytest.mark.parametrize("free_from", [date(2027, 1, 15), date(2027, 1, 16)])
+def test_a_stay_that_ended_early_counts_on_the_day_that_was_booked(free_from: date) -> None:
+    """Nothing that was agreed with the host comes sooner because her guest left."""
+    booking = paid_with()
+    ended = StayEnd(as_="left_early", at=NOW, free_from=free_from, last_night=None, refund=0)
+    [line] = lines_of(replace(booking, ended=ended))
+    assert line.counts_on == booking.stay.check_out

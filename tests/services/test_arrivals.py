@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.calendar import MAX_NIGHTS
 from chalicelib.domain.errors import Forbidden, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.limits import Limits
@@ -214,3 +215,15 @@ def test_a_listing_and_a_host_are_asked_for_together(
         if (not named or each is here) and (host is None or each.place.host_id == host.person_id)
     ]
     assert sorted(each.booking_id for each in every(ports, **filters)) == sorted(wanted)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_whoever_came_longest_ago_is_on_the_last_page(harness: Harness, ports: Fakes, limit: int) -> None:
+    ports.rules = replace(ports.rules, limits=Limits(unpaid_unit_nights=1000))
+    made = [booked(harness, 20, nights) for nights in (MAX_NIGHTS, MAX_NIGHTS)]
+    last = made[0].stay.check_out
+    ports.clock.move(days=60)
+    guest = Principal(PersonId("guest-late"), "late@gmail.com")
+    made.append(harness.confirmed_booking(key="late", guest=guest, stay=a_stay(last - timedelta(days=2), 2)))
+    found = [booking.booking_id for booking in every(ports, limit, on=last)]
+    assert sorted(found) == sorted(booking.booking_id for booking in made)

@@ -437,3 +437,17 @@ def test_only_a_change_of_what_was_not_read_is_refused(
     else:
         call([version + stale])
         assert listing_now(harness).status == ("closed" if act == "close" else "open")
+
+
+@pytest.mark.parametrize("status", ["open", "closed"])
+def test_a_host_may_say_that_it_is_closed_what_an_operator_has_closed(
+    harness: Harness, ports: Fakes, status: str
+) -> None:
+    shut(harness, cancel=False)
+    changes = {"status": status, "title": "Old house"}
+    if status == "open":
+        with pytest.raises(ListingLocked):
+            hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, changes, only_versions=None)
+    else:
+        hosting.update(ports, HOST_ABEBE, harness.listing.listing_id, changes, only_versions=None)
+    assert (listing_now(harness).status, listing_now(harness).closed_by_operator) == ("closed", True)
