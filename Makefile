@@ -61,7 +61,7 @@ steady: $(DEV) $(MINISTACK) ## Run every test RUNS times, and report what failed
 	@$(BIN)/python -m tests.steady $(or $(RUNS),20) $(SPREAD) -m "not races" $(ARGS)
 
 races: $(DEV) $(MINISTACK) ## Run races and crashes on DynamoDB Local (Java 17 and Maven, or Docker, or AWS_ENDPOINT_URL_DYNAMODB)
-	@$(BIN)/python -m local.stack.dynamodb_local fetch
+	@$(BIN)/python -m local.stack.emulator.dynamodb_local fetch
 	@$(BIN)/python -m pytest -m races tests/races $(ARGS)
 
 prove: $(DEV) ## Play 20,000 simulated histories, then take each guard away and see that it is missed (ARGS="--seeds 500")
@@ -90,14 +90,14 @@ coverage: $(DEV) $(MINISTACK) ## Run the tests and list the lines and branches t
 	@$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered -m "not races" $(ARGS)
 
 benchmarks: $(DEV) $(MINISTACK) $(PEER_PACKAGES) ## Measure answers, units and throughput against peers; writes docs/performance.md
-	@$(BIN)/python -m local.stack.dynamodb_local fetch
+	@$(BIN)/python -m local.stack.emulator.dynamodb_local fetch
 	@$(BIN)/python -m benchmarks
 
 instructions: $(DEV) $(MINISTACK) ## Compare a booking's instructions with the commit before: fails above 3 % (needs valgrind)
 	@$(BIN)/python -m benchmarks.guard $(ARGS)
 
 growth: $(DEV) ## Count what requests cost while tables fill, where heat gathers, how backlogs drain (DynamoDB Local)
-	@$(BIN)/python -m local.stack.dynamodb_local fetch
+	@$(BIN)/python -m local.stack.emulator.dynamodb_local fetch
 	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 template: $(DEV) ## Write what is generated of .chalice/resources.json into it again
@@ -129,37 +129,37 @@ verify-deploy: $(DEV) $(MINISTACK) ## Deploy a stage's real package to an emulat
 	@$(BIN)/python -m local.scenarios.verify_deploy $(STAGE)
 
 deploy: $(DEV) ## Deploy to AWS: make deploy STAGE=dev [PARAMETERS="MailFrom=…"] [BUCKET=…] [ARCH=x86_64] [ARGS=--yes]
-	@$(BIN)/python -m ops.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(ARCH),--architecture $(ARCH)) $(ARGS) $(PARAMETERS)
+	@$(BIN)/python -m ops.stages.deploy $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(ARCH),--architecture $(ARCH)) $(ARGS) $(PARAMETERS)
 
 rollback: $(DEV) ## Go back to the release before, data and all: make rollback STAGE=dev [ARGS="--to COMMIT"|--list]
-	@$(BIN)/python -m ops.rollback $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(ARGS)
+	@$(BIN)/python -m ops.stages.rollback $(STAGE) $(if $(BUCKET),--bucket $(BUCKET)) $(ARGS)
 
 destroy: $(DEV) ## Take a stage away; it refuses where there is data to lose
-	@$(BIN)/python -m ops.destroy $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.destroy $(STAGE) $(ARGS)
 
 drill: $(DEV) ## Rehearse a restore: all tables beside the live ones, checked and timed (ARGS="--at 2026-11-26T10:00:00Z")
-	@$(BIN)/python -m ops.drill $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.drill $(STAGE) $(ARGS)
 
 restore: $(DEV) ## Put a stage's tables back to what they were: make restore STAGE=dev AT=2026-11-26T10:00:00Z
-	@$(BIN)/python -m ops.restore $(STAGE) $(AT) $(ARGS)
+	@$(BIN)/python -m ops.stages.restore $(STAGE) $(AT) $(ARGS)
 
 export: $(DEV) ## Write ledger and bookings as lines of JSON, a file a day: make export STAGE=prod [ARGS="--to FOLDER --since DAY"]
-	@$(BIN)/python -m ops.export $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.export $(STAGE) $(ARGS)
 
 doctor: $(DEV) ## Look at a deployed stage and say what is not as it should be
-	@$(BIN)/python -m ops.doctor $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.doctor $(STAGE) $(ARGS)
 
 secrets: $(RUN) ## Put a stage's secrets into SSM: make secrets STAGE=dev [ARGS="--set NAME"|"--forget NAME"]
-	@$(BIN)/python -m ops.secrets $(STAGE) $(ARGS) $(PARAMETERS)
+	@$(BIN)/python -m ops.stages.secrets $(STAGE) $(ARGS) $(PARAMETERS)
 
 logs: $(RUN) ## Read a stage's logs: make logs STAGE=dev [ARGS="--errors --since 2h --find TEXT --follow"]
-	@$(BIN)/python -m ops.logs $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.logs $(STAGE) $(ARGS)
 
 users: $(RUN) ## Write down who can sign in, as a backup of the user pool: make users STAGE=prod > users.jsonl
-	@$(BIN)/python -m ops.users $(STAGE)
+	@$(BIN)/python -m ops.stages.users $(STAGE)
 
 check-gateway: $(RUN) ## Ask the real gateways, in test mode, with a stage's keys: make check-gateway STAGE=dev
-	@$(BIN)/python -m ops.check_gateway $(STAGE) $(ARGS)
+	@$(BIN)/python -m ops.stages.check_gateway $(STAGE) $(ARGS)
 
 show: $(RUN) ## What is stored of a booking, as JSON: make show STAGE=dev BOOKING=GZ...
 	@$(BIN)/python -m ops.show $(STAGE) $(BOOKING)

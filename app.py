@@ -70,11 +70,11 @@ if _RUNS in (None, "api", "webhooks"):
             search,
         )
     if _RUNS is None:
-        from chalicelib.api.routes import operators_only  # noqa: F401
+        from chalicelib.api.routes import operators  # noqa: F401
 
     http.mount(app, authorize)
     if _RUNS == "api":
-        http.mount_later(app, authorize, under="/v1/ops/", module="chalicelib.api.routes.operators_only")
+        http.mount_later(app, authorize, under="/v1/ops/", module="chalicelib.api.routes.operators")
 
 
 @app.lambda_function(name="webhooks")

@@ -37,15 +37,20 @@ from chalicelib.adapters.dynamodb.tables import DAY_SHARDS, DUE_SHARDS, connect
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at, indexed_due_at
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
+from chalicelib.services.clock.sweep import WINDOW, process_task, sweep
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports import Ports, Task
+from chalicelib.services.ports.queues import (
+    Task,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import own_bookings
 from chalicelib.services.search import MOST_LISTINGS, Search, search
-from chalicelib.services.sweep import WINDOW, process_task, sweep
-from local.stack.dynamodb_local import DynamoDBLocal
+from local.stack.emulator.dynamodb_local import DynamoDBLocal
 from tests.builders import NOW, SALT, a_booking, a_listing
 from tests.dynamo import BOOKINGS, LEDGER, LISTINGS, make_tables
 from tests.fakes import Fakes

@@ -24,8 +24,8 @@ from statistics import median
 
 from benchmarks.events import PEER_LISTING
 from benchmarks.world import CREDENTIALS, ROOT, SECRETS
-from local.stack.dynamodb_local import ENDPOINT, DynamoDBLocal
-from local.stack.ministack import MiniStack
+from local.stack.emulator.dynamodb_local import ENDPOINT, DynamoDBLocal
+from local.stack.emulator.ministack import MiniStack
 
 BOOKINGS = 64
 """In each round, whatever the number of clients."""
@@ -101,7 +101,7 @@ def world() -> Iterator[tuple[dict[str, str], list[str]]]:
         os.environ |= {**CREDENTIALS, "AWS_ENDPOINT_URL": emulator.url, ENDPOINT: engine.url, "NO_PROXY": "*"}
         import boto3
 
-        from local.stack.resources import create_all
+        from local.stack.emulator.resources import create_all
 
         resources = create_all()
         for secret, value in {**SECRETS, "search/key": "x" * 32}.items():

@@ -178,7 +178,7 @@ def _serve(folder: Path) -> None:
 
     import boto3
 
-    from local.stack.ministack import MiniStack, free_port
+    from local.stack.emulator.ministack import MiniStack, free_port
 
     _make_certificates(folder)
     emulator = MiniStack().start()
@@ -191,7 +191,7 @@ def _serve(folder: Path) -> None:
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     os.environ |= {"AWS_ENDPOINT_URL": address, "AWS_CA_BUNDLE": str(folder / "authority.pem"), "NO_PROXY": "*"}
-    from local.stack.resources import create_all
+    from local.stack.emulator.resources import create_all
 
     resources = create_all()
     for secret, value in SECRETS.items():

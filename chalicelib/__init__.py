@@ -8,8 +8,12 @@ The map of the house::
     container.py    the composition root: builds the adapters and hands them to the services
     events.py       the bodies of the event handlers
     adapters/       dynamodb/, gateways/ (Chapa, Paystack), aws/ (SQS, SES, SSM), the token issuer, letters
-    services/       the use cases: load, decide, save; they know ports, not AWS
-    domain/         pure decisions about money, nights, bookings, payments, refunds, letters
+    services/       the use cases: load, decide, save; they know ports/, not AWS
+      hosts/        what hosts do      clock/  what the clock starts      operators/  what operators do
+    domain/         pure decisions: the booking with its payments, refunds and letters, and
+      listings/     places, nights and prices      finance/  the ledger and statements
+      people/       accounts, contacts, erasure    operators/  what they decide of each other's acts
+      words/        names, telephones, days        watch/  what must hold
     settings.py     the environment, read once
     gateways.py     the payment gateways, a row each
     telemetry.py    logs and metrics, redacted by allow-list

@@ -21,25 +21,41 @@ from typing import TYPE_CHECKING, Any, Literal
 from chalicelib import __version__
 from chalicelib.domain.timing import AWS_CONNECT, AWS_READ, INIT_READS
 from chalicelib.gateways import GATEWAYS
-from chalicelib.services.ports import (
+from chalicelib.services.ports.bookings import (
     BookingStore,
-    ClosingStore,
-    DeadLetters,
-    ErasureStore,
+)
+from chalicelib.services.ports.gateways import (
     Gateway,
     Gateways,
-    HostStore,
+)
+from chalicelib.services.ports.ledger import (
     LedgerStore,
-    Letters,
+)
+from chalicelib.services.ports.listings import (
+    ClosingStore,
     ListingStore,
+)
+from chalicelib.services.ports.mail import (
+    Letters,
     Mailer,
-    Observe,
+)
+from chalicelib.services.ports.people import (
+    ErasureStore,
+    HostStore,
+    SuppressionStore,
+)
+from chalicelib.services.ports.queues import (
+    DeadLetters,
     Queue,
     QueueName,
+    Task,
+)
+from chalicelib.services.ports.stage import (
+    Observe,
     Rules,
     Secrets,
-    SuppressionStore,
-    Task,
+)
+from chalicelib.services.ports.watch import (
     WatchStore,
 )
 from chalicelib.settings import Settings, settings
@@ -51,7 +67,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.gateways.client import ClientOptions, KeyedGateway
     from chalicelib.adapters.oidc import Tokens
     from chalicelib.domain.booking import Payment
-    from chalicelib.domain.suppression import MailReport
+    from chalicelib.domain.people.suppression import MailReport
 
 AGENT = f"guzo/{__version__} botocore"
 

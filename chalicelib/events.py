@@ -8,16 +8,20 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from chalicelib.container import Container, container
-from chalicelib.domain.suppression import MailReport
+from chalicelib.domain.people.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
-from chalicelib.services import canary
-from chalicelib.services.checking import check
-from chalicelib.services.counting import keep_counts
+from chalicelib.services.clock import (
+    canary,
+)
+from chalicelib.services.clock.checking import check
+from chalicelib.services.clock.counting import keep_counts
+from chalicelib.services.clock.sweep import process_task, sweep
+from chalicelib.services.clock.watching import watch
 from chalicelib.services.deliver import deliver
 from chalicelib.services.mail_reports import record_report
-from chalicelib.services.ports import Task
-from chalicelib.services.sweep import process_task, sweep
-from chalicelib.services.watching import watch
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from chalicelib.domain.limits import LIMITS_MAX, Limits
 from chalicelib.domain.money import Money
+from chalicelib.domain.people.limits import LIMITS_MAX, Limits
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import (
     CHECKOUT_WINDOW,

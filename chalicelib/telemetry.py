@@ -77,7 +77,7 @@ METRICS = frozenset(
 """The events that are also counted, under their own name. Each costs a CloudWatch metric: keep the list short."""
 
 RUNNING = MappingProxyType({"payment_opened": "opened", "opening_failed": "not_opened", "payment_completed": "paid"})
-"""The events that are kept as running counts too, by the name that they have there: see ``domain/health.py``."""
+"""The events that are kept as running counts too, by the name that they have there: see ``domain/watch/health.py``."""
 
 Level = Literal["info", "warning", "error"]
 

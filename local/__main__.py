@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.stack.ministack import ROOT
+from local.stack.emulator.ministack import ROOT
 from local.stack.terminal import paint, say
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def serve(*, with_api: bool) -> int:
     what = "the emulated AWS, the sandbox and the API" if with_api else "the emulated AWS and the sandbox"
     say(paint(f"Starting {what} …", "dim"))
 
+    from local.stack.emulator.ministack import MiniStackError
     from local.stack.environment import BadEnvironment
     from local.stack.local_stack import Stack, StackError
-    from local.stack.ministack import MiniStackError
     from local.stack.seed import SeedError
 
     stack = Stack(ports=ports, folder=folder_for(ports), with_api=with_api, keeps_data=True)
@@ -133,9 +133,9 @@ def reset() -> int:
         return complain(str(error))
 
     from local.stack.data_folder import DataFolder
+    from local.stack.emulator.resources import delete_all
     from local.stack.environment import BadEnvironment, keep_to_this_machine
     from local.stack.local_stack import table_prefix
-    from local.stack.resources import delete_all
 
     try:
         if keep_to_this_machine(os.environ):

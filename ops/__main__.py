@@ -23,12 +23,28 @@ from importlib import import_module
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, InvalidRequest, Refusal
-from chalicelib.services.ports import Fault, Unreadable
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    Unreadable,
+)
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import uncounted
-from ops import acting, after_restore, checking, closing, dead_letters, finance, health, looking, people, put_back
+from ops import (
+    put_back,
+)
 from ops.aws import OpsError
-from ops.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
+from ops.operators import (
+    acting,
+    after_restore,
+    checking,
+    closing,
+    dead_letters,
+    finance,
+    health,
+    looking,
+    people,
+)
+from ops.operators.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
 DONE, REFUSED, WRONG, UNREACHED = 0, 1, 2, 3
 CUT_OFF = 130
@@ -59,7 +75,7 @@ def main(arguments: list[str] | None = None, opening: Callable[[str], Stage] = o
     if asked.verb in OF_DEPLOYED:
         if asked.stage == LOCAL and asked.verb not in ALSO_LOCAL:
             parser.error(f"{asked.verb} works on a deployed stage")
-        command = import_module(f"ops.{asked.verb.replace('-', '_')}")
+        command = import_module(f"ops.stages.{asked.verb.replace('-', '_')}")
         return int(command.main([asked.stage, *rest]))
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

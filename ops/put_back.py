@@ -12,11 +12,11 @@ from typing import Any
 
 import boto3
 
-from ops.desk import LOCAL, Desk
-from ops.drill import show
 from ops.invariants import broken
-from ops.restore import make_equal, stopped
-from ops.tables import Tables, items
+from ops.operators.desk import LOCAL, Desk
+from ops.stages.drill import show
+from ops.stages.restore import make_equal, stopped
+from ops.stages.tables import Tables, items
 
 
 def put_back(desk: Desk, asked: argparse.Namespace) -> int:

@@ -25,12 +25,12 @@ from chalicelib.domain.booking import (
     with_payment,
     with_refund,
 )
-from chalicelib.domain.calendar import Nights, Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id, derive_listing_id
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Nights, Stay
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.listings.prices import quote
 from chalicelib.domain.money import Money
-from chalicelib.domain.prices import quote
 from chalicelib.domain.verification import Availability, Verification, apply_verification
 from tests.replacing import replace
 

@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def no_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Store no running counts: whichever call comes ten seconds after another would. Their tests have counts of their
     own."""
-    if counting := sys.modules.get("chalicelib.services.counting"):
+    if counting := sys.modules.get("chalicelib.services.clock.counting"):
         monkeypatch.setattr(counting, "counters", sys.modules["chalicelib.counters"].Counters())
 
 

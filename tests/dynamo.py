@@ -30,19 +30,27 @@ from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
 from chalicelib.adapters.dynamodb.tables import connect
 from chalicelib.adapters.dynamodb.watch import DynamoWatch
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import (
+from chalicelib.domain.listings.calendar import Night
+from chalicelib.services.ports.bookings import (
     BookingStore,
+)
+from chalicelib.services.ports.ledger import (
+    LedgerStore,
+)
+from chalicelib.services.ports.listings import (
     ClosingStore,
+    ListingStore,
+)
+from chalicelib.services.ports.people import (
     ErasureStore,
     HostStore,
-    LedgerStore,
-    ListingStore,
     SuppressionStore,
+)
+from chalicelib.services.ports.watch import (
     WatchStore,
 )
-from local.stack.resources import create_table
+from local.stack.emulator.resources import create_table
 
 PREFIX = "guzo"
 LISTINGS, BOOKINGS, LEDGER = f"{PREFIX}-listings", f"{PREFIX}-bookings", f"{PREFIX}-ledger"

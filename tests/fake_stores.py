@@ -11,46 +11,52 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from chalicelib.adapters.dynamodb.tables import instant_key
-from chalicelib.domain.access import Access, looked_up_under
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
-from chalicelib.domain.calendar import Night, NightChange, Nights
-from chalicelib.domain.cities import City
-from chalicelib.domain.closing import Closing, closing_task
-from chalicelib.domain.erasure import Erasure, erasure_task
-from chalicelib.domain.expiry import TASK, Expiry
-from chalicelib.domain.health import Counts
+from chalicelib.domain.finance.ledger import LedgerLine, merge
+from chalicelib.domain.finance.settlement import Settlement
+from chalicelib.domain.finance.statements import AccountEntry
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.invariants import Finding, StoredBooking
-from chalicelib.domain.ledger import LedgerLine, merge
 from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.review import Review
-from chalicelib.domain.settlement import Settlement
-from chalicelib.domain.statements import AccountEntry
-from chalicelib.domain.suppression import Suppression
+from chalicelib.domain.listings.calendar import Night, NightChange, Nights
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.operators.closing import Closing, closing_task
+from chalicelib.domain.people.access import Access, looked_up_under
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.erasure import Erasure, erasure_task
+from chalicelib.domain.people.expiry import TASK, Expiry
+from chalicelib.domain.people.limits import Limits
+from chalicelib.domain.people.review import Review
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
-from chalicelib.domain.watching import Check
-from chalicelib.services.ports import (
-    AccountChanged,
-    Acknowledgement,
+from chalicelib.domain.watch.health import Counts
+from chalicelib.domain.watch.invariants import Finding, StoredBooking
+from chalicelib.domain.watch.watching import Check
+from chalicelib.services.ports.bookings import (
     Arrival,
     AttentionEntry,
+    BookingStore,
+    HoldView,
+    Orphan,
+    SearchPart,
+)
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+)
+from chalicelib.services.ports.listings import (
+    ListingStore,
+)
+from chalicelib.services.ports.outcomes import (
+    AccountChanged,
+    Acknowledgement,
     Batch,
     BookingExists,
-    BookingStore,
-    DayTotals,
-    HoldView,
-    ListingStore,
     NightsShort,
-    Orphan,
     Page,
     ReviewExists,
-    SearchPart,
     Unreadable,
     VersionLost,
 )

@@ -21,36 +21,54 @@ import msgspec
 from chalicelib.domain.booking import Booking, OutboxEntry, Payment
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
+from chalicelib.domain.finance.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.host import Notify
-from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.outbox import address_of
-from chalicelib.domain.settlement import PayoutPage, TransactionPage
+from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
-    NO_DELAY,
-    BadSignature,
+from chalicelib.services.ports.bookings import (
     BookingStore,
-    ClosingStore,
-    DeadLetter,
-    ErasureStore,
-    Fault,
+)
+from chalicelib.services.ports.gateways import (
+    BadSignature,
     GatewayEvent,
-    HostStore,
-    LedgerStore,
-    ListingStore,
-    Message,
     NotJson,
     Opening,
-    QueueDepth,
-    QueueName,
     RefundAnswer,
     RefundGatewayStatus,
-    Rules,
-    SuppressionStore,
-    Task,
-    WatchStore,
     WebhookNotice,
+)
+from chalicelib.services.ports.ledger import (
+    LedgerStore,
+)
+from chalicelib.services.ports.listings import (
+    ClosingStore,
+    ListingStore,
+)
+from chalicelib.services.ports.mail import (
+    Message,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+)
+from chalicelib.services.ports.people import (
+    ErasureStore,
+    HostStore,
+    SuppressionStore,
+)
+from chalicelib.services.ports.queues import (
+    NO_DELAY,
+    DeadLetter,
+    QueueDepth,
+    QueueName,
+    Task,
+)
+from chalicelib.services.ports.stage import (
+    Rules,
+)
+from chalicelib.services.ports.watch import (
+    WatchStore,
 )
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises

@@ -6,25 +6,32 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain import expiry
-from chalicelib.domain.accounts import OPEN_HOLDS
 from chalicelib.domain.booking import SWEEP, Booking, Payment, Refund, get_refund
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import SecondPersonNeeded
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
+from chalicelib.domain.people import (
+    expiry,
+)
+from chalicelib.domain.people.accounts import OPEN_HOLDS
 from chalicelib.domain.refunds import ResolveAs, owe_refund, record_refunded
 from chalicelib.domain.verification import Availability
 from chalicelib.services import refunds
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, BookingResult, account_of, book
 from chalicelib.services.checkout import CheckoutResult, pay
+from chalicelib.services.clock.sweep import process_task, sweep
 from chalicelib.services.deliver import deliver
-from chalicelib.services.hosting import ListingDraft
+from chalicelib.services.hosts.hosting import ListingDraft
 from chalicelib.services.operators.proposals import approve
-from chalicelib.services.ports import Ports, Task
-from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.ports.queues import (
+    Task,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.updating import Decision, update
 from chalicelib.services.webhooks import receive
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, WEBHOOK, a_listing, a_stay

@@ -17,7 +17,7 @@ from chalicelib.domain.booking import (
     Booking,
     Cause,
 )
-from chalicelib.domain.ledger import line_of, money_moved
+from chalicelib.domain.finance.ledger import line_of, money_moved
 from chalicelib.domain.lifecycle import due_at
 
 EMAIL_TRANSITIONS = {

@@ -32,13 +32,13 @@ from chalicelib.domain.booking import (
     WhyNot,
     get_payment,
 )
-from chalicelib.domain.calendar import Night, Nights, Stay
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.ending import end_stay
 from chalicelib.domain.errors import InvalidRequest, MessageNotTrue, NothingToDispute, PaymentDisputed, RefundUnderWay
 from chalicelib.domain.ids import payment_of
-from chalicelib.domain.listing import CancellationPolicy, Listing
+from chalicelib.domain.listings.calendar import Night, Nights, Stay
+from chalicelib.domain.listings.listing import CancellationPolicy, Listing
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
 from chalicelib.domain.verification import Availability, Verification, WebhookClaim, apply_verification, resolve_review
 from tests.builders import NOW, WINDOW, a_booking, a_listing, change_entry, move_refund, verification_of

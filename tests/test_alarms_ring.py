@@ -26,13 +26,21 @@ from chalicelib.adapters.oidc import Tokens
 from chalicelib.api.core.http import respond
 from chalicelib.api.core.routing import ROUTES
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
-from chalicelib.domain.health import OPENED, PAID, slot_of
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.watch.health import OPENED, PAID, slot_of
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
-from chalicelib.services.ports import MailRefused, StoreBusy, Task
-from local.stack.resources import TEMPLATE
+from chalicelib.services.ports.mail import (
+    MailRefused,
+)
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
+from local.stack.emulator.resources import TEMPLATE
 from tests.adapters.chapa_server import OPENING, PENDING, Keys, answering, serving
 from tests.adapters.test_oidc import CLIENT, ISSUER, NOW, claims, sign
 from tests.builders import change_payment

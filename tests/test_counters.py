@@ -8,9 +8,13 @@ import pytest
 
 from chalicelib import telemetry
 from chalicelib.counters import Counters
-from chalicelib.domain import health
-from chalicelib.services.counting import keep_counts
-from chalicelib.services.ports import StoreBusy
+from chalicelib.domain.watch import (
+    health,
+)
+from chalicelib.services.clock.counting import keep_counts
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
 from tests.call_log import raises
 from tests.fakes import Fakes
 
@@ -62,7 +66,7 @@ def test_threads_count_together() -> None:
 
 def test_what_the_store_does_not_take_waits(monkeypatch: pytest.MonkeyPatch, now: list[float]) -> None:
     own, ports = Counters(), Fakes()
-    monkeypatch.setattr("chalicelib.services.counting.counters", own)
+    monkeypatch.setattr("chalicelib.services.clock.counting.counters", own)
     keep_counts(ports)
     assert ports.watch.counts([health.slot_of(ports.clock.now())]) == {}
     own.add("opened")

@@ -20,10 +20,19 @@ from chalicelib.container import Container
 from chalicelib.counters import Counters
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.suppression import MailReport
+from chalicelib.domain.people.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
-from chalicelib.services import canary, counting
-from chalicelib.services.ports import Fault, StoreBusy, Task
+from chalicelib.services.clock import (
+    canary,
+    counting,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import Crashed, observe
 from tests.adapters.test_ses_reports import bounce

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from chalicelib import telemetry
 from chalicelib.counters import Counters
 from chalicelib.domain.booking import BookingStatus
-from chalicelib.domain.health import NOT_OPENED, OPENED, PAID
+from chalicelib.domain.watch.health import NOT_OPENED, OPENED, PAID
 from chalicelib.telemetry import Crashed, correlated, describe_error, invocation, observe
 
 Lines = Callable[[], list[dict[str, Any]]]

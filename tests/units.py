@@ -17,7 +17,7 @@ from typing import Any
 
 from pynamodb.connection import Connection
 
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 
 Item = dict[str, Any]
 

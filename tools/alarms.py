@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chalicelib.telemetry import NAMESPACE, SERVICE
-from local.stack.resources import TEMPLATE
+from local.stack.emulator.resources import TEMPLATE
 
 Dimensions = dict[str, Any]
 Statistic = Literal["Sum", "Maximum", "p95"]

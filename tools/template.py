@@ -12,7 +12,7 @@ from chalicelib.api.core.gateway_responses import template_fragment
 from chalicelib.api.core.routing import ROUTES
 from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, address_setting
 from local.stack.deployed import address_parameter
-from local.stack.resources import TEMPLATE
+from local.stack.emulator.resources import TEMPLATE
 from tools import alarms, dashboards
 from tools.capacity import CONSUMERS, RESERVED, reserved
 from tools.throttles import method_settings

@@ -12,9 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from chalicelib.domain.booking import Language
-from chalicelib.domain.dates import day_in_words, instant_in_words
+from chalicelib.domain.contact import (
+    Language,
+)
 from chalicelib.domain.record import Record
+from chalicelib.domain.words.dates import day_in_words, instant_in_words
 
 if TYPE_CHECKING:
     from jinja2 import Template

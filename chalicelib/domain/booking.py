@@ -12,17 +12,17 @@ from datetime import date, datetime
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.calendar import Stay, dates_between, instant_of
-from chalicelib.domain.contact import Contact
+from chalicelib.domain.contact import Contact, Language
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.ids import BookingId, DisputeId, ListingId, PersonId, RefundId, TxRef, payment_of
-from chalicelib.domain.listing import CancellationPolicy, Listing
+from chalicelib.domain.listings.calendar import Stay, dates_between, instant_of
+from chalicelib.domain.listings.listing import CancellationPolicy, Listing
+from chalicelib.domain.listings.prices import Line
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.prices import Line
 from chalicelib.domain.proposal import Proposal
 from chalicelib.domain.record import Record, replace
-from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 from chalicelib.domain.timing import OUTAGE_GRACE
+from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys
 
 BookingStatus = Literal["pending_payment", "confirmed", "expired", "cancelled"]
 """Where a booking stands: `pending_payment` holds its nights until `hold_expires_at`, `confirmed` is paid, `expired`
@@ -66,8 +66,6 @@ Cause = Literal["guest", "host", "operator", "webhook", "callback", "return", "v
 """Who or what brought a change: a `guest`, a `host` or an `operator` by a call; the gateway's `webhook` or unsigned
 `callback`; the guest's `return` to our page; a call of `verify`; the `sweep`, which does what is due; the delivery of
 an `email`."""
-Language = Literal["en", "am"]
-"""The language in which Guzo writes to a guest: `en` for English, `am` for Amharic."""
 EndedAs = Literal["no_show", "left_early"]
 """How a stay ended before its last night: the guest never came (`no_show`), or left before (`left_early`)."""
 GatewayStatus = Literal["paid", "pending", "failed", "unknown", "refunded", "reversed", "no_answer"]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.booking import Actor, Booking, transition_booking
 from chalicelib.domain.checkout import close_open_payments
 from chalicelib.domain.errors import StayBegun
-from chalicelib.domain.listing import CancellationPolicy
+from chalicelib.domain.listings.listing import CancellationPolicy
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import Record

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from chalicelib.domain.record import Record
+
+Language = Literal["en", "am"]
+"""The language in which Guzo writes to a guest: `en` for English, `am` for Amharic."""
 
 
 class Contact(Record, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from chalicelib.domain.booking import (
     Actor,
     Booking,
     Event,
-    Language,
     Payment,
     Place,
     event_of,
@@ -17,17 +16,20 @@ from chalicelib.domain.booking import (
     transition_payment,
     with_payment,
 )
-from chalicelib.domain.calendar import Stay
 from chalicelib.domain.checkout import close_open_payments, with_new_payment
-from chalicelib.domain.contact import Contact
+from chalicelib.domain.contact import (
+    Contact,
+    Language,
+)
 from chalicelib.domain.ids import BookingId, PersonId
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Stay
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.listings.prices import Quote
 from chalicelib.domain.outbox import enqueue
-from chalicelib.domain.prices import Quote
 from chalicelib.domain.record import replace
 from chalicelib.domain.schedule import next_verification
-from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
 from chalicelib.domain.timing import CHECK_LOOKS_BACK, DUE_EARLY
+from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys
 
 
 def hold(

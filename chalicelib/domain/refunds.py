@@ -26,7 +26,6 @@ from chalicelib.domain.booking import (
     with_payment,
     with_refund,
 )
-from chalicelib.domain.business_days import business_days_later
 from chalicelib.domain.errors import (
     NotInAttention,
     PaymentDisputed,
@@ -34,8 +33,9 @@ from chalicelib.domain.errors import (
     RefundNotFound,
     RefundUnderWay,
 )
+from chalicelib.domain.finance.business_days import business_days_later
+from chalicelib.domain.finance.ledger import reversed_amount
 from chalicelib.domain.ids import payment_of, refund_id_of
-from chalicelib.domain.ledger import reversed_amount
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.outbox import enqueue
 from chalicelib.domain.record import replace

@@ -28,7 +28,13 @@ from chalicelib.domain.timing import (
 )
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, visible_booking
-from chalicelib.services.ports import Gateway, Opening, Ports
+from chalicelib.services.ports.gateways import (
+    Gateway,
+    Opening,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.reconcile import verify_now
 from chalicelib.services.updating import Decision, enqueue_reconcile, update
 

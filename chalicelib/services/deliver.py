@@ -13,15 +13,26 @@ from zoneinfo import ZoneInfo
 from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.finance.ledger import line_of, totals_begin
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import BookingId, mailbox_id
-from chalicelib.domain.ledger import line_of, totals_begin
 from chalicelib.domain.outbox import still_true
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import LEDGER_LATE_MARGIN, LETTERS_COUNTED, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
-from chalicelib.services.hosts import host_of
-from chalicelib.services.ports import Fault, Letter, MailBusy, MailRefused, Ports, StoreBusy
+from chalicelib.services.hosts.profile import host_of
+from chalicelib.services.ports.mail import (
+    Letter,
+    MailBusy,
+    MailRefused,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    StoreBusy,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.reconcile import maybe_twice
 from chalicelib.services.search_keys import reference_key
 from chalicelib.services.updating import Decision, Observation, update

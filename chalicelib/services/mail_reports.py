@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.suppression import MailReport, Suppression
+from chalicelib.domain.people.suppression import MailReport, Suppression
 from chalicelib.domain.verification import Availability
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.updating import Decision, Observation, update
 
 

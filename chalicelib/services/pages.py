@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from chalicelib.services.ports import Page
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 
 T = TypeVar("T")
 

@@ -24,8 +24,8 @@ from chalicelib.domain.booking import (
     without_verify_lease,
 )
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
-from chalicelib.domain.four_eyes import expire_proposals
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.operators.four_eyes import expire_proposals
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import (
     API_VERIFY_LEASE,
@@ -35,7 +35,9 @@ from chalicelib.domain.timing import (
     WORKER_VERIFY_LEASE,
 )
 from chalicelib.domain.verification import NO_ANSWER, Availability, Verification, WebhookClaim, apply_verification
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.updating import Decision, Observation, update
 
 NUDGE_SHARE = 0.1

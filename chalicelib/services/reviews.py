@@ -5,11 +5,18 @@ from __future__ import annotations
 from chalicelib.domain.errors import AlreadyReviewed, BookingNotFound, Busy, IdempotencyKeyReused
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import ListingId, is_listing_id, key_hash
+from chalicelib.domain.people.review import Review, check_reviewable, rated
 from chalicelib.domain.record import Record
-from chalicelib.domain.review import Review, check_reviewable, rated
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in, visible_booking
-from chalicelib.services.ports import Page, Ports, ReviewExists, VersionLost
+from chalicelib.services.ports.outcomes import (
+    Page,
+    ReviewExists,
+    VersionLost,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.search import listing_of
 
 TRIES = 12

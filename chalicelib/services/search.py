@@ -8,16 +8,27 @@ from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain import calendar, prices, stay_rules
-from chalicelib.domain.calendar import Nights, Stay
-from chalicelib.domain.cities import city_key
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.prices import Quote
+from chalicelib.domain.listings import (
+    calendar,
+    prices,
+    stay_rules,
+)
+from chalicelib.domain.listings.calendar import Nights, Stay
+from chalicelib.domain.listings.cities import city_key
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.listings.prices import Quote
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import EASTERNMOST, WESTERNMOST
-from chalicelib.services.ports import Batch, Page, Ports, Unreadable
+from chalicelib.services.ports.outcomes import (
+    Batch,
+    Page,
+    Unreadable,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 T = TypeVar("T")
 

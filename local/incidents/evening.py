@@ -17,7 +17,7 @@ from typing import Any
 
 from local.scenarios.client import Json, Person, PromiseBroken, ScenarioClient
 from ops.__main__ import main
-from ops.desk import LOCAL, Stage, open_stage
+from ops.operators.desk import LOCAL, Stage, open_stage
 
 OPERATOR = "sara"
 

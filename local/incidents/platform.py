@@ -9,8 +9,8 @@ from typing import Any
 from chalicelib.adapters.aws.dead_letters import dead_letters_of
 from local.incidents.evening import Evening, expect, run, the_stage
 from local.scenarios.client import check
-from ops.desk import LOCAL
-from ops.restore import SURVIVES
+from ops.operators.desk import LOCAL
+from ops.stages.restore import SURVIVES
 
 
 def dead_letters(evening: Evening) -> None:

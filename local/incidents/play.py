@@ -21,9 +21,9 @@ from local.incidents import gateways, money, people, platform, privacy, region, 
 from local.incidents.evening import Evening, the_stage
 from local.incidents.page import Played, page
 from local.scenarios.client import PromiseBroken, ScenarioClient
-from local.stack.ministack import ROOT, free_port
+from local.stack.emulator.ministack import ROOT, free_port
 from local.stack.terminal import paint, say
-from ops.desk import LOCAL
+from ops.operators.desk import LOCAL
 
 PAGE = ROOT / "docs" / "incidents.md"
 OF_OTHERS = re.compile("AWS_|CHAPA_|PAYSTACK_|GATEWAYS|GUZO_|MAKE")

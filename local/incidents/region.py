@@ -21,8 +21,8 @@ from local.__main__ import folder_for
 from local.incidents.evening import OPERATOR, Evening, Typed, expect, the_stage
 from local.incidents.platform import Items, _names, _tables
 from local.scenarios.client import PromiseBroken, ScenarioClient, check
-from local.stack.ministack import ROOT, free_port
-from ops.desk import LOCAL
+from local.stack.emulator.ministack import ROOT, free_port
+from ops.operators.desk import LOCAL
 
 
 def region_lost(evening: Evening) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from local.incidents.evening import DONE, Evening, Typed, expect, run, the_stage
 from local.scenarios.client import Json, PromiseBroken, check
-from ops.desk import LOCAL
+from ops.operators.desk import LOCAL
 
 READ_AGAIN = 75.0
 """Seconds within which every function has read the secrets again."""

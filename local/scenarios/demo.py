@@ -14,9 +14,9 @@ import requests
 from local.scenarios.catalogue import SCENARIOS, scenarios_of
 from local.scenarios.client import PromiseBroken, ScenarioClient
 from local.scenarios.gateways import ScenarioGateway
+from local.stack.emulator.ministack import MiniStackError
 from local.stack.environment import BadEnvironment, currencies
 from local.stack.local_stack import Stack, StackError
-from local.stack.ministack import MiniStackError
 from local.stack.ports import PortError
 from local.stack.seed import SeedError
 from local.stack.terminal import paint, say

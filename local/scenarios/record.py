@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local.scenarios.client import ScenarioClient
+from local.stack.emulator.ministack import ROOT
 from local.stack.local_stack import Stack
-from local.stack.ministack import ROOT
 
 DOCS = ROOT / "docs"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -30,12 +30,19 @@ from local.scenarios.deployment import Deployment, DeploymentScenario, ScenarioE
 from local.scenarios.next_release import next_release
 from local.scenarios.upgrade import UpgradeScenario
 from local.stack.deployed import parameters_of, stack_called
+from local.stack.emulator.ministack import MiniStack, MiniStackError, free_port, interpreter
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
-from local.stack.ministack import MiniStack, MiniStackError, free_port, interpreter
-from ops import destroy, doctor, logs, releases, rollback, stacks
 from ops.aws import OpsError, stack_name
-from ops.smoke import SmokeError, smoke
-from ops.smoke import Target as Aim
+from ops.stages import (
+    destroy,
+    doctor,
+    logs,
+    releases,
+    rollback,
+    stacks,
+)
+from ops.stages.smoke import SmokeError, smoke
+from ops.stages.smoke import Target as Aim
 from tools.package import ROOT, Package, PackageError, build, lint
 from tools.stage_template import translate
 from tools.target import Target, TargetError

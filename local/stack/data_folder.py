@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 
 
 class OtherForm(Exception):

@@ -14,9 +14,9 @@ import boto3
 
 from chalicelib import settings
 from chalicelib.gateways import GATEWAYS, address_setting, is_sandbox
+from local.stack.emulator.ministack import REGION
+from local.stack.emulator.resources import Resources
 from local.stack.issuer import CLIENT_ID
-from local.stack.ministack import REGION
-from local.stack.resources import Resources
 
 # Recognisable at a glance as no real keys.
 SANDBOX_SECRET_KEY = "CHASECK_TEST-guzo-local-sandbox"  # noqa: S105, the sandbox's, and no secret

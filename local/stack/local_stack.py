@@ -30,10 +30,24 @@ from chalice.config import Config
 
 from local.sandboxes.core.record_file import RecordFile
 from local.sandboxes.core.sandbox import Sandboxes
-from local.stack import controls, home_page, issuer, mail_simulator, mailbox, rights, sandboxes, seed, storefront
+from local.stack import (
+    controls,
+    home_page,
+    issuer,
+    mail_simulator,
+    mailbox,
+    sandboxes,
+    seed,
+    storefront,
+)
 from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
 from local.stack.clock import LocalClock
 from local.stack.data_folder import DataFolder, OtherForm
+from local.stack.emulator import (
+    rights,
+)
+from local.stack.emulator.ministack import ROOT, MiniStack
+from local.stack.emulator.resources import Resources, create_all
 from local.stack.environment import (
     Addresses,
     app_environment,
@@ -47,9 +61,7 @@ from local.stack.environment import (
     put_secrets,
 )
 from local.stack.gateway_keys import mode_of_local_stack
-from local.stack.ministack import ROOT, MiniStack
 from local.stack.ports import HOST, listen, port_of
-from local.stack.resources import Resources, create_all
 from local.stack.site import SiteServer, create_site
 from local.stack.workers import Workers
 

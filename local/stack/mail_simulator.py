@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from local.stack.clock import stamp
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 
 DOMAIN = "simulator.amazonses.com"
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice, EventSourceHandler, ScheduledEventConfig, SQSEventConfig
 from chalice.local import LambdaContext
 
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 
 log = logging.getLogger("local.stack.workers")
 

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.booking import Actor
-from chalicelib.domain.closing import Closing, begin, closing_task, decided, propose, unbegun
 from chalicelib.domain.ids import derive_listing_id
 from chalicelib.domain.money import Money
+from chalicelib.domain.operators.closing import Closing, begin, closing_task, decided, propose, unbegun
 from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.timing import FAILING_PAUSE
-from chalicelib.services.ports import VersionLost
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 from tests.adapters.store_contract import Bench
 from tests.builders import HOST, NOW, SALT
 from tests.replacing import replace

@@ -6,8 +6,10 @@ import pytest
 
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.suppression import Suppression
-from chalicelib.services.ports import VersionLost
+from chalicelib.domain.people.suppression import Suppression
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 from tests.adapters.store_contract import Bench
 from tests.builders import HOST, NOW, a_booking_id
 from tests.replacing import replace

@@ -7,14 +7,20 @@ from typing import Any, Protocol
 
 import pytest
 
-from chalicelib.domain.access import ASKED, DONE, Access
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow, add_up, merge
+from chalicelib.domain.finance.settlement import Match, Settlement
+from chalicelib.domain.finance.statements import AccountEntry
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
-from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.money import Money
+from chalicelib.domain.people.access import ASKED, DONE, Access
 from chalicelib.domain.record import replace
-from chalicelib.domain.settlement import Match, Settlement
-from chalicelib.domain.statements import AccountEntry
-from chalicelib.services.ports import DayTotals, LedgerStore, VersionLost
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+    LedgerStore,
+)
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 
 DAY = date(2027, 1, 14)
 NOON = datetime(2027, 1, 14, 9, tzinfo=UTC)

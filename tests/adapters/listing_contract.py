@@ -6,14 +6,19 @@ from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.domain.accounts import Account
-from chalicelib.domain.calendar import UNCHANGED, Night, NightChange
-from chalicelib.domain.cities import City
 from chalicelib.domain.ids import ListingId, PersonId, derive_listing_id
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import UNCHANGED, Night, NightChange
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.review import Review, rated
-from chalicelib.services.ports import Batch, Page, ReviewExists, VersionLost
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.review import Review, rated
+from chalicelib.services.ports.outcomes import (
+    Batch,
+    Page,
+    ReviewExists,
+    VersionLost,
+)
 from tests.adapters.store_contract import (
     DAY,
     FIRST,

@@ -7,17 +7,26 @@ from typing import Protocol
 
 import pytest
 
-from chalicelib.domain.access import Access
 from chalicelib.domain.booking import Actor
-from chalicelib.domain.erasure import Erasure, erasure_task
-from chalicelib.domain.expiry import TASK, Expiry
 from chalicelib.domain.host import Host, Notify
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.review import Review, rated
-from chalicelib.domain.search_terms import NO_KEYS, SearchKeys
+from chalicelib.domain.people.access import Access
+from chalicelib.domain.people.erasure import Erasure, erasure_task
+from chalicelib.domain.people.expiry import TASK, Expiry
+from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.timing import FAILING_PAUSE
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Acknowledgement, LedgerStore, Orphan, VersionLost
+from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys
+from chalicelib.services.ports.bookings import (
+    Orphan,
+)
+from chalicelib.services.ports.ledger import (
+    LedgerStore,
+)
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+    VersionLost,
+)
 from tests.adapters.store_contract import Bench, held
 from tests.builders import GUEST, HOST, NOW, a_booking, a_booking_id, a_listing, a_stay, opened, paid
 from tests.replacing import replace

@@ -12,34 +12,42 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from chalicelib.domain.accounts import Account, AccountAct, Caps, Lapse, with_act, with_hold
 from chalicelib.domain.booking import Booking, Lease, StayEnd, without_verify_lease
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_listing_id, shard_of
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Night
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.search_terms import SearchKeys
+from chalicelib.domain.people.accounts import Account, AccountAct, Caps, Lapse, with_act, with_hold
+from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.timing import CHECK_LOOKS_BACK
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
+from chalicelib.domain.words.search_terms import SearchKeys
+from chalicelib.services.ports.bookings import (
+    AttentionEntry,
+    BookingStore,
+    HoldView,
+    SearchPart,
+)
+from chalicelib.services.ports.listings import (
+    ClosingStore,
+    ListingStore,
+)
+from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,
-    AttentionEntry,
     Batch,
     BookingExists,
-    BookingStore,
-    ClosingStore,
-    ErasureStore,
-    HoldView,
-    HostStore,
-    ListingStore,
     NightsShort,
     Page,
-    SearchPart,
-    SuppressionStore,
     Unreadable,
     VersionLost,
+)
+from chalicelib.services.ports.people import (
+    ErasureStore,
+    HostStore,
+    SuppressionStore,
+)
+from chalicelib.services.ports.watch import (
     WatchStore,
 )
 from tests.builders import (

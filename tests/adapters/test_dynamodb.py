@@ -23,19 +23,21 @@ from chalicelib.adapters.dynamodb.cities import Cities
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
 from chalicelib.adapters.dynamodb.tables import CityItem, connect
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Lease
-from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
-from chalicelib.domain.review import Review, rated
+from chalicelib.domain.listings.calendar import Night, NightChange
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
+from chalicelib.services.ports.bookings import (
+    HoldView,
+)
+from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,
     Batch,
     BookingExists,
-    HoldView,
     NightsShort,
     StoreBusy,
     Unreadable,

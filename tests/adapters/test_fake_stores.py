@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId
-from chalicelib.services.ports import (
+from chalicelib.domain.listings.calendar import Night
+from chalicelib.services.ports.bookings import (
     BookingStore,
+)
+from chalicelib.services.ports.ledger import (
+    LedgerStore,
+)
+from chalicelib.services.ports.listings import (
     ClosingStore,
+    ListingStore,
+)
+from chalicelib.services.ports.people import (
     ErasureStore,
     HostStore,
-    LedgerStore,
-    ListingStore,
     SuppressionStore,
+)
+from chalicelib.services.ports.watch import (
     WatchStore,
 )
 from tests.adapters.closing_contract import ClosingContract

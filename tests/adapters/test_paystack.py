@@ -28,14 +28,16 @@ from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayReje
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
-from chalicelib.services.ports import (
+from chalicelib.services.ports.gateways import (
     BadSignature,
-    Fault,
     NotJson,
     Opening,
     RefundAnswer,
     RefundGatewayStatus,
     WebhookNotice,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
 )
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import Keys, answering, serving

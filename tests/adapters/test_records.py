@@ -35,10 +35,13 @@ from chalicelib.domain.checkout import MAX_ATTEMPTS
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.review import Review
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.review import Review
 from chalicelib.domain.verification import NO_ANSWER
-from chalicelib.services.ports import Acknowledgement, Unreadable
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+    Unreadable,
+)
 from tests.builders import (
     NOW,
     a_booking,

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from chalicelib.adapters.aws.ses_reports import DETAIL_TYPES, SOURCE, is_report, read_report
 from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.suppression import MailReport
-from chalicelib.services.ports import Task
+from chalicelib.domain.people.suppression import MailReport
+from chalicelib.services.ports.queues import (
+    Task,
+)
+from local.stack.emulator.resources import template
 from local.stack.mail_simulator import reports_of
-from local.stack.resources import template
 
 BOOKING = BookingId("GZ4T1B8WCD7K2M9Q")
 TAGS: dict[str, list[str]] = {"booking": [BOOKING], "entry": ["2"], "resend": ["1"]}

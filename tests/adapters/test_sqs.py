@@ -14,12 +14,17 @@ from moto import mock_aws
 
 from chalicelib.adapters.aws.sqs import Sqs, read_task, write_task
 from chalicelib.domain.booking import Actor, Cause
-from chalicelib.domain.closing import closing_task
-from chalicelib.domain.erasure import erasure_task
-from chalicelib.domain.expiry import TASK
 from chalicelib.domain.ids import BookingId, ListingId
+from chalicelib.domain.operators.closing import closing_task
+from chalicelib.domain.people.erasure import erasure_task
+from chalicelib.domain.people.expiry import TASK
 from chalicelib.domain.verification import WebhookClaim
-from chalicelib.services.ports import Fault, Task
+from chalicelib.services.ports.outcomes import (
+    Fault,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BOOKING = BookingId("GZ0123456789ABCD")

@@ -24,7 +24,7 @@ from chalicelib.adapters.dynamodb.tables import (
     month_part,
     price_key,
 )
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 from tests.builders import NOW, a_listing
 
 OF_LISTINGS: list[type[Model]] = [ListingItem, MonthItem, ReviewItem]

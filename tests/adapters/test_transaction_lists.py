@@ -15,9 +15,9 @@ from chalicelib.adapters.gateways.chapa import v2_parsing as v2
 from chalicelib.adapters.gateways.paystack import parsing as paystack
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayBadAnswer
-from chalicelib.domain.ledger import day_of
+from chalicelib.domain.finance.ledger import day_of
+from chalicelib.domain.finance.settlement import Match, OurPayment, StatementRow, match
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Match, OurPayment, StatementRow, match
 from tests.replacing import replace
 
 CHAPA_ROW = {

@@ -35,11 +35,11 @@ from chalicelib import container as composition
 from chalicelib import events, settings
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.api.core import routing
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import SWEEP, Booking
 from chalicelib.domain.ids import BookingId
+from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.refunds import record_refunded
-from local.stack.resources import Resources, create_all
+from local.stack.emulator.resources import Resources, create_all
 from tests.adapters.chapa_server import KEY, OPENED, PAID, PENDING, Script, Server, Talk, answering, serving
 from tests.api.conformance import hold_to_the_document
 from tests.builders import NOW, a_listing

@@ -22,42 +22,54 @@ from chalicelib.api.answers.hosts import HostContactOut, NotifyOut, TaxOut
 from chalicelib.api.answers.listings import CityOut, ListingOut, ReviewOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import MoneyOut, instant
-from chalicelib.api.routes import ledger, payouts, settlements
-from chalicelib.api.routes.accounts import AccountActOut, CapsOut
-from chalicelib.api.routes.attention import AcknowledgedOut, AttentionItemOut
-from chalicelib.api.routes.dead_letters import DeadLetterOut
-from chalicelib.api.routes.find import AccessOut
-from chalicelib.api.routes.health import CheckOut, GatewayHealthOut, QueueOut
-from chalicelib.api.routes.ledger import LedgerLineOut, TotalOut
-from chalicelib.api.routes.operators import SumsOut
+from chalicelib.api.routes import (
+    payouts,
+)
+from chalicelib.api.routes.operators import (
+    ledger,
+    settlements,
+)
+from chalicelib.api.routes.operators.accounts import AccountActOut, CapsOut
+from chalicelib.api.routes.operators.attention import AcknowledgedOut, AttentionItemOut
+from chalicelib.api.routes.operators.dead_letters import DeadLetterOut
+from chalicelib.api.routes.operators.find import AccessOut
+from chalicelib.api.routes.operators.health import CheckOut, GatewayHealthOut, QueueOut
+from chalicelib.api.routes.operators.ledger import LedgerLineOut, TotalOut
+from chalicelib.api.routes.operators.money import SumsOut
+from chalicelib.api.routes.operators.people import HistoryOut, ObstacleOut, OrphanOut, PastErasureOut, SuppressionOut
+from chalicelib.api.routes.operators.settlements import MatchOut, SettlementOut
+from chalicelib.api.routes.operators.statistics import FunnelOut, StepOut
 from chalicelib.api.routes.payouts import AccountEntryOut, StatementOut, StayRowOut
-from chalicelib.api.routes.people import HistoryOut, ObstacleOut, OrphanOut, PastErasureOut, SuppressionOut
-from chalicelib.api.routes.settlements import MatchOut, SettlementOut
-from chalicelib.api.routes.statistics import FunnelOut, StepOut
-from chalicelib.domain.access import Access
-from chalicelib.domain.accounts import AccountAct, Caps
 from chalicelib.domain.booking import Dispute, Event, Payment, Refund, StayEnd
-from chalicelib.domain.cities import City
 from chalicelib.domain.contact import Contact
-from chalicelib.domain.erasure import Erasure
-from chalicelib.domain.health import GatewayHealth
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow
+from chalicelib.domain.finance.settlement import Match, Settlement
+from chalicelib.domain.finance.statements import AccountEntry, Statement, StayRow
 from chalicelib.domain.host import Notify, Tax
-from chalicelib.domain.ledger import LedgerLine, TotalRow
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.obstacles import Obstacle
+from chalicelib.domain.people.access import Access
+from chalicelib.domain.people.accounts import AccountAct, Caps
+from chalicelib.domain.people.erasure import Erasure
+from chalicelib.domain.people.review import Review
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.record import Record
-from chalicelib.domain.review import Review
-from chalicelib.domain.settlement import Match, Settlement
-from chalicelib.domain.statements import AccountEntry, Statement, StayRow
-from chalicelib.domain.suppression import Suppression
-from chalicelib.domain.watching import Check
+from chalicelib.domain.watch.health import GatewayHealth
+from chalicelib.domain.watch.watching import Check
 from chalicelib.services.disputes import Disputed
 from chalicelib.services.operators.attention import Acknowledged
 from chalicelib.services.operators.evidence import Letter
 from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.operators.statistics import Funnel, Step
-from chalicelib.services.ports import DeadLetter, Orphan, QueueDepth
+from chalicelib.services.ports.bookings import (
+    Orphan,
+)
+from chalicelib.services.ports.queues import (
+    DeadLetter,
+    QueueDepth,
+)
 from tests.builders import a_booking
 from tests.replacing import replace
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.api.core import routing
 from chalicelib.api.core.fields import MAX_PRICE, NoBody
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.people.limits import Limits
 from tests.api.harness import SHOP, World, sample
 from tests.replacing import replace
 

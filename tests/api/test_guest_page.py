@@ -29,8 +29,10 @@ from chalicelib.api.guest_page import (
     Words,
     render_page,
 )
-from chalicelib.domain.booking import Language
-from chalicelib.domain.ethiopian import MONTHS as ETHIOPIAN_MONTHS
+from chalicelib.domain.contact import (
+    Language,
+)
+from chalicelib.domain.words.ethiopian import MONTHS as ETHIOPIAN_MONTHS
 from tests.domain.test_ethiopian import KNOWN
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.domain.notes import MAX_NOTES
+from chalicelib.domain.operators.notes import MAX_NOTES
 from tests.api.harness import Reply, World
 
 NOTE = "She comes late: the host knows."

@@ -30,11 +30,13 @@ from chalicelib.api.local_examples import GUEST, HOST
 from chalicelib.api.routes import documents
 from chalicelib.api.routes.bookings import BookingsQuery
 from chalicelib.api.routes.listings import Range
-from chalicelib.domain.calendar import Stay
 from chalicelib.domain.ids import derive_booking_id, derive_listing_id
+from chalicelib.domain.listings.calendar import Stay
 from chalicelib.domain.money import EXPONENTS
 from chalicelib.services.access import STAFF
-from chalicelib.services.ports import Page
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
 from tests.replacing import replace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from chalicelib.api.routes.settlements import PayoutOut
-from chalicelib.domain.settlement import Payout
+from chalicelib.api.routes.operators.settlements import PayoutOut
+from chalicelib.domain.finance.settlement import Payout
 from tests.api.harness import World
 
 

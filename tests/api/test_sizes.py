@@ -12,11 +12,11 @@ import pytest
 
 from chalicelib.adapters.dynamodb.cities import _item as directory_item
 from chalicelib.adapters.dynamodb.tables import CityItem
-from chalicelib.domain.cities import MOST_SPELLINGS, City, city_key
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.review import Review
+from chalicelib.domain.listings.cities import MOST_SPELLINGS, City, city_key
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.review import Review
 from tests.api.harness import SHOP, Person, World
 from tests.builders import NOW, a_booking, a_booking_id, a_listing, a_stay
 from tests.replacing import replace

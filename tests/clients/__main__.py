@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from local.stack.ministack import ROOT
+from local.stack.emulator.ministack import ROOT
 from local.stack.sandbox_server import SandboxServer
 
 HERE = Path(__file__).parent

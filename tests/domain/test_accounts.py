@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.accounts import (
+from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.cancellation import cancel
+from chalicelib.domain.errors import AccountBlocked, RateLimited, Refusal, TooManyOpenHolds
+from chalicelib.domain.ids import BookingId, PersonId
+from chalicelib.domain.people.accounts import (
     MAX_ACTS,
     OPEN_HOLDS,
     Account,
@@ -26,11 +30,7 @@ from chalicelib.domain.accounts import (
     with_act,
     with_hold,
 )
-from chalicelib.domain.booking import Actor, Booking
-from chalicelib.domain.cancellation import cancel
-from chalicelib.domain.errors import AccountBlocked, RateLimited, Refusal, TooManyOpenHolds
-from chalicelib.domain.ids import BookingId, PersonId
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.timing import PAUSES
 from chalicelib.domain.verification import Availability
 from tests.builders import NOW, a_booking, a_booking_id, a_stay, expired, opened, paid

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.business_days import business_days_later
+from chalicelib.domain.finance.business_days import business_days_later
 
 MONDAY = datetime(2027, 1, 4, 9, 30, tzinfo=UTC)
 

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.booking import Language
-from chalicelib.domain.dates import day_in_words, instant_in_words
+from chalicelib.domain.contact import (
+    Language,
+)
+from chalicelib.domain.words.dates import day_in_words, instant_in_words
 
 MONTHS: dict[Language, str] = {
     "en": "January February March April May June July August September October November December",

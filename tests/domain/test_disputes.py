@@ -27,8 +27,8 @@ from chalicelib.domain.errors import (
     NothingToDispute,
     PaymentDisputed,
 )
+from chalicelib.domain.finance.ledger import money_moved
 from chalicelib.domain.ids import payment_of
-from chalicelib.domain.ledger import money_moved
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import check_undisputed, left_to_refund, owe_refund, record_reversal, resolve

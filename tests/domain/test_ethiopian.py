@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.ethiopian import MONTHS, EthiopianDate
+from chalicelib.domain.words.ethiopian import MONTHS, EthiopianDate
 
 KNOWN = {
     "1900-03-01": (1892, 6, 22),

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from chalicelib.domain.calendar import Stay
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.fingerprint import fingerprint
+from chalicelib.domain.listings.calendar import Stay
 from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.services.book import BookingRequest
-from chalicelib.services.hosting import ListingDraft
+from chalicelib.services.hosts.hosting import ListingDraft
 from chalicelib.services.refunds import RefundRequest
 from chalicelib.services.reviews import ReviewRequest
 from tests.replacing import replace

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from chalicelib.domain.health import (
+from chalicelib.domain.watch.health import (
     BOUNDS,
     GatewayHealth,
     add_up,

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from chalicelib.domain.booking import Actor, Booking, StayEnd
 from chalicelib.domain.disputes import CloseAs, close, open_dispute
-from chalicelib.domain.ledger import ELSEWHERE, LedgerLine, add_up, line_of, merge, money_moved, totals_begin
+from chalicelib.domain.finance.ledger import ELSEWHERE, LedgerLine, add_up, line_of, merge, money_moved, totals_begin
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import put_before_person, resolve
 from tests.builders import NOW, a_booking, opened, paid, refund_owed, verified

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.calendar import (
+from chalicelib.domain.listings.calendar import (
     MAX_DAYS_AHEAD,
     MAX_NIGHTS,
     Night,
@@ -17,8 +17,8 @@ from chalicelib.domain.calendar import (
     short_nights,
     units_left,
 )
+from chalicelib.domain.listings.prices import Line, Quote, price_of, quote
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.prices import Line, Quote, price_of, quote
 from tests.builders import a_listing, a_stay
 from tests.replacing import replace
 from tests.strategies import ZONES, listings, nights_around, stays

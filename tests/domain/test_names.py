@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.names import person_name
-from chalicelib.domain.text import BIDI_CONTROLS
+from chalicelib.domain.words.names import person_name
+from chalicelib.domain.words.text import BIDI_CONTROLS
 
 
 @pytest.mark.parametrize(

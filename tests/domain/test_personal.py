@@ -15,12 +15,14 @@ from pynamodb.attributes import BinaryAttribute, JSONAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
 from chalicelib.adapters.dynamodb import records, tables
-from chalicelib.domain import erasure
-from chalicelib.domain.accounts import Account, AccountAct
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.ids import PersonId, ProposalId
 from chalicelib.domain.money import Money
-from chalicelib.domain.personal import OF_NOBODY, PERSONAL
+from chalicelib.domain.people import (
+    erasure,
+)
+from chalicelib.domain.people.accounts import Account, AccountAct
+from chalicelib.domain.people.personal import OF_NOBODY, PERSONAL
 from chalicelib.domain.proposal import (
     Act,
     CancelAct,
@@ -32,7 +34,9 @@ from chalicelib.domain.proposal import (
 )
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import Task
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from tests.adapters import golden
 from tests.builders import NOW, a_listing
 from tests.replacing import replace
@@ -87,7 +91,7 @@ def attributes() -> set[str]:
 
 
 def test_every_text_that_is_stored_is_somebodys_or_nobodys() -> None:
-    """A new field fails here until somebody has said what becomes of it (``domain/personal.py``)."""
+    """A new field fails here until somebody has said what becomes of it (``domain/people/personal.py``)."""
     there = texts_of(stored()) | attributes()
     assert there - PERSONAL.keys() - OF_NOBODY == set()
     assert (PERSONAL.keys() | OF_NOBODY) - there == set()

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from chalicelib.domain import phone
-from chalicelib.domain.phone import normalise
+from chalicelib.domain.words import (
+    phone,
+)
+from chalicelib.domain.words.phone import normalise
 
 
 @pytest.mark.parametrize(

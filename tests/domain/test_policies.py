@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.booking import REFUND_TRANSITIONS, Actor, RefundStatus
-from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.cancellation import ALL, HALF, NOTHING, Share, back_if_cancelled, cancel, share_back
 from chalicelib.domain.errors import StayBegun
-from chalicelib.domain.listing import CancellationPolicy
+from chalicelib.domain.listings.calendar import instant_of
+from chalicelib.domain.listings.listing import CancellationPolicy
 from chalicelib.domain.money import Money
 from tests.builders import NOW, a_booking, a_listing, a_stay, expired, opened, paid
 from tests.strategies import policies

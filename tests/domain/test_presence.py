@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chalicelib.domain.booking import Booking, StayEnd
-from chalicelib.domain.presence import movement_on
+from chalicelib.domain.operators.presence import movement_on
 from tests.builders import a_booking, a_stay, cancelled, expired, opened, paid
 from tests.replacing import replace
 

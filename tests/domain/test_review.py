@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.errors import StayNotOver
-from chalicelib.domain.review import Review, check_reviewable, rated
+from chalicelib.domain.people.review import Review, check_reviewable, rated
 from tests.builders import NOW, a_booking, a_booking_id, a_listing, cancelled, expired, opened, paid
 from tests.replacing import replace
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.booking import GatewayStatus
+from chalicelib.domain.finance.ledger import day_of
+from chalicelib.domain.finance.settlement import Match, OurPayment, StatementRow, amount_of, match
 from chalicelib.domain.ids import BookingId, TxRef
-from chalicelib.domain.ledger import day_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Match, OurPayment, StatementRow, amount_of, match
 
 
 def row(reference: str, amount: str = "2450.000", **changes: Any) -> StatementRow:

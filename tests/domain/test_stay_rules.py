@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.domain.stay_rules import wrong_range, wrong_stay, wrong_times
+from chalicelib.domain.listings.stay_rules import wrong_range, wrong_stay, wrong_times
 from tests.builders import a_listing
 
 TODAY = date(2027, 1, 2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.text import BIDI_CONTROLS, JOINERS, one_line, visible
+from chalicelib.domain.words.text import BIDI_CONTROLS, JOINERS, one_line, visible
 
 
 @pytest.mark.parametrize(

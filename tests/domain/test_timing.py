@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import pytest
 
-from chalicelib.domain.limits import LIMITS_MAX, Limits
+from chalicelib.domain.people.limits import LIMITS_MAX, Limits
 from chalicelib.domain.timing import (
     API_FUNCTION,
     API_GATEWAY_BUDGET,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from chalicelib.domain.booking import Actor, Booking, Cause
 from chalicelib.domain.cancellation import back_if_cancelled, cancel
 from chalicelib.domain.errors import StayBegun, StayNotOver
-from chalicelib.domain.listing import CancellationPolicy
-from chalicelib.domain.review import check_reviewable
+from chalicelib.domain.listings.listing import CancellationPolicy
+from chalicelib.domain.people.review import check_reviewable
 from tests.builders import a_booking, a_listing, a_stay, expired, opened, paid
 from tests.strategies import ZONES
 

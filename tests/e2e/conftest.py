@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from local.scenarios.client import ScenarioClient
-from local.stack.ministack import free_port
+from local.stack.emulator.ministack import free_port
 from tests.e2e.used_rights import SEEN, Right
 
 ROOT = Path(__file__).resolve().parents[2]

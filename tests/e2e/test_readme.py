@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.scenarios.client import ScenarioClient
-from local.stack.ministack import free_port
+from local.stack.emulator.ministack import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = re.compile(r"test_readme\.py\. -->\n```sh\n(.*?)```", re.DOTALL)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from local.scenarios.client import Json, Person, ScenarioClient
-from local.stack.ministack import free_port
+from local.stack.emulator.ministack import free_port
 from tests.e2e.conftest import READY_WITHIN, ROOT, Process, start
 
 pytestmark = pytest.mark.e2e

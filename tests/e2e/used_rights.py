@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from local.stack.resources import Resources
-from local.stack.rights import Need, arn, policies, table_arn, values_of
+from local.stack.emulator.resources import Resources
+from local.stack.emulator.rights import Need, arn, policies, table_arn, values_of
 
 Right = tuple[str, str, str]
 """Function, action and resource."""

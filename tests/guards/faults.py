@@ -341,7 +341,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "one person posts a refund again",
-        "domain.four_eyes",
+        "domain.operators.four_eyes",
         "needs_second_person",
         edits.without_if("ResolveRefundAct"),
         "tests/services/test_proposals.py",
@@ -355,21 +355,21 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "who proposed it approves it",
-        "domain.four_eyes",
+        "domain.operators.four_eyes",
         "check_decidable",
         edits.without_refusal("SecondPersonNeeded"),
         "tests/services/test_proposals.py",
     ),
     _fault(
         "a proposal is approved after its time",
-        "domain.four_eyes",
+        "domain.operators.four_eyes",
         "check_decidable",
         edits.without_if("expired"),
         "tests/services/test_proposals.py",
     ),
     _fault(
         "an approval comes to another amount than was proposed",
-        "domain.four_eyes",
+        "domain.operators.four_eyes",
         "approve",
         edits.without_refusal("ProposalOutdated"),
         "tests/services/test_proposals.py",
@@ -432,7 +432,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "money that a person paid back by hand is booked as the gateway's",
-        "domain.ledger",
+        "domain.finance.ledger",
         "line_of",
         edits.without_if("PAID_OTHERWISE"),
         "tests/domain/test_ledger.py",
@@ -440,7 +440,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a fee in another currency is taken off what was paid",
-        "domain.ledger",
+        "domain.finance.ledger",
         "line_of",
         edits.without_operand("currency"),
         "tests/domain/test_ledger.py",
@@ -513,21 +513,21 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a guest holds more than three",
-        "domain.accounts",
+        "domain.people.accounts",
         "check_may_book",
         edits.without_refusal("TooManyOpenHolds"),
         "tests/services/test_book.py",
     ),
     _fault(
         "a guest books without end",
-        "domain.accounts",
+        "domain.people.accounts",
         "check_may_book",
         edits.without_refusal("RateLimited"),
         "tests/services/test_account_limits.py",
     ),
     _fault(
         "a hold that was given up counts for nothing",
-        "domain.accounts",
+        "domain.people.accounts",
         "looked_up",
         edits.without_statement("Lapse"),
         "tests/services/test_account_limits.py",
@@ -555,7 +555,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "an erased guest is still found",
-        "domain.erasure",
+        "domain.people.erasure",
         "erase_guest",
         edits.without_keyword("replace", "search_keys"),
         "tests/services/test_people.py",
@@ -563,7 +563,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a digest of the contact stays",
-        "domain.erasure",
+        "domain.people.erasure",
         "erase_guest",
         edits.without_keyword("replace", "fingerprint"),
         "tests/domain/test_personal.py",
@@ -577,7 +577,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a contact that was erased comes back",
-        "domain.correcting",
+        "domain.people.correcting",
         "correct_contact",
         edits.without_if("contact_erased_at"),
         "tests/services/test_people.py",
@@ -619,7 +619,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a full queue is filled each minute again",
-        "services.sweep",
+        "services.clock.sweep",
         "_enqueue_due",
         edits.without_if("WINDOW"),
         "tests/services/test_sweep.py",
@@ -648,7 +648,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "the commission entered last counts for every day",
-        "domain.statements",
+        "domain.finance.statements",
         "commission_on",
         edits.computed(
             "([otherwise] + [each.commission for each in entries if each.kind == 'commission' and each.on <= day])[-1]"
@@ -657,21 +657,21 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a closing counts what went back before it",
-        "domain.closing",
+        "domain.operators.closing",
         "batch_done",
         edits.without_operand("pass_begun_at"),
         "tests/services/test_closing.py",
     ),
     _fault(
         "the ledger may add up to something else than its booking",
-        "domain.invariants",
+        "domain.watch.invariants",
         "of_lines",
         edits.without_if("moved"),
         "tests/services/test_checking.py",
     ),
     _fault(
         "a refund that nobody starts is not found",
-        "domain.invariants",
+        "domain.watch.invariants",
         "overdue",
         edits.without_if("refund"),
         "tests/services/test_checking.py",
@@ -728,14 +728,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault(
         "a host edits another's listing",
-        "services.hosting",
+        "services.hosts.hosting",
         "own_listing",
         edits.without_refusal("ListingNotFound"),
         "tests/services/test_hosting.py",
     ),
     _fault(
         "a change is made of a listing that was changed since",
-        "services.hosting",
+        "services.hosts.hosting",
         "update.change",
         edits.without_refusal("PreconditionFailed"),
         "tests/services/test_hosting.py",

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.stack.ministack import REGION, MiniStack
+from local.stack.emulator.ministack import REGION, MiniStack
 
 STATEMENTS: list[dict[str, Any]] = [
     {"Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:{REGION}:000000000000:ours"},

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib import settings
 from chalicelib.domain.money import EXPONENTS
+from local.stack.emulator.resources import Resources
 from local.stack.environment import (
     Addresses,
     BadEnvironment,
@@ -18,7 +19,6 @@ from local.stack.environment import (
     keep_to_this_machine,
 )
 from local.stack.ports import PortError, from_environment, listen, port_of
-from local.stack.resources import Resources
 from local.stack.seed import PLACES, places
 
 HERE = Addresses("http://127.0.0.1:8000", "http://127.0.0.1:8001")

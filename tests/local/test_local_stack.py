@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.api.routes.people import ErasePerson
+from chalicelib.api.routes.operators.people import ErasePerson
 from chalicelib.domain.booking import Booking, Payment
 from local.stack import local_stack
 

@@ -14,8 +14,8 @@ from moto import mock_aws
 
 from chalicelib.adapters.direct import SERVICES, DirectClient
 from chalicelib.telemetry import invocation
-from local.stack.resources import Resources
-from local.stack.rights import Guard, Need, Policy, arn, needs_of, policies, table_arn, values_of
+from local.stack.emulator.resources import Resources
+from local.stack.emulator.rights import Guard, Need, Policy, arn, needs_of, policies, table_arn, values_of
 
 OURS = Resources("guzo-listings", "guzo-bookings", "guzo-ledger", "x/guzo-reconcile", "", "x/guzo-emails", "")
 VALUES = values_of(OURS, "local", "bookings@guzo.example")

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.settings import read
 from ops.__main__ import main
-from ops.desk import Stage
+from ops.operators.desk import Stage
 from tests.fakes import Fakes
 
 

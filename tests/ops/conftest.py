@@ -10,9 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from local.stack.ministack import MiniStack
-from ops import releases, stacks
-from ops.stacks import Uploaded
+from local.stack.emulator.ministack import MiniStack
+from ops.stages import (
+    releases,
+    stacks,
+)
+from ops.stages.stacks import Uploaded
 from tools.package import Package
 from tools.revision import Revision
 from tools.target import Target

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.settlement import StatementRow, TransactionPage
+from chalicelib.domain.finance.settlement import StatementRow, TransactionPage
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.ops.commands import Terminal

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.bookings import _booking_item
 from chalicelib.domain.record import replace
-from local.stack.resources import create_table
+from local.stack.emulator.resources import create_table
 from tests.adapters.golden import bookings, raw
 from tests.builders import a_booking, change_payment, opened, paid
 from tests.fake_stores import Row

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.services.ports import StoreBusy
-from ops import desk
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
 from ops.__main__ import ALSO_LOCAL, OF_DEPLOYED, command_line, main
 from ops.aws import OpsError
-from ops.desk import NO_STACK, open_stage
+from ops.operators import (
+    desk,
+)
+from ops.operators.desk import NO_STACK, open_stage
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.ops.commands import Terminal
@@ -97,7 +101,7 @@ class Account:
 
 
 def test_a_deployed_stage_is_opened_with_what_its_functions_read(monkeypatch: Any) -> None:
-    monkeypatch.setattr("ops.desk.boto3.Session", Account)
+    monkeypatch.setattr("ops.operators.desk.boto3.Session", Account)
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     stage = open_stage("dev")
     assert (stage.settings.stage, stage.settings.bookings_table) == ("dev", "guzo-dev-bookings")
@@ -112,7 +116,7 @@ def test_commands_on_deployed_stages_are_given_their_own_arguments(monkeypatch: 
         given.append(arguments)
         return 0
 
-    monkeypatch.setattr("ops.logs.main", logs)
+    monkeypatch.setattr("ops.stages.logs.main", logs)
     assert main(["--stage", "dev", "logs", "--errors", "--since", "2h"]) == 0
     assert given == [["dev", "--errors", "--since", "2h"]]
 

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.adapters.aws.dead_letters import BATCH
-from local.stack.resources import create_queues
+from local.stack.emulator.resources import create_queues
 from tests.ops.commands import Terminal
 
 FIRST, SECOND, LETTER = '{"booking_id":"GZ1"}', '{"booking_id":"GZ2"}', '{"booking_id":"GZ3"}'

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import deploy, destroy, doctor, logs, rollback, secrets, users
 from ops.aws import OpsError
+from ops.stages import (
+    deploy,
+    destroy,
+    doctor,
+    logs,
+    rollback,
+    secrets,
+    users,
+)
 from tests.ops.conftest import put_secret
 from tools.capacity import RESERVED
 
@@ -139,4 +147,4 @@ def test_every_command_explains_itself(command: Any, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as left:
         command.main(["--help"])
     assert left.value.code == 0
-    assert f"make {command.__name__.removeprefix('ops.')}" in capsys.readouterr().out
+    assert f"make {command.__name__.removeprefix('ops.stages.')}" in capsys.readouterr().out

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from ops import destroy
 from ops.aws import OpsError
+from ops.stages import (
+    destroy,
+)
 from tests.ops.conftest import TEMPLATE, packaged, put, uploaded
 
 

@@ -8,8 +8,10 @@ import pytest
 import responses
 from botocore.exceptions import ClientError
 
-from ops import doctor
-from ops.doctor import Finding, Live
+from ops.stages import (
+    doctor,
+)
+from ops.stages.doctor import Finding, Live
 from tests.ops.conftest import put_secret
 
 API = "https://api.guzo.example"

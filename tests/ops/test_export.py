@@ -13,11 +13,13 @@ import pytest
 from chalicelib.adapters.dynamodb.bookings import _booking_item
 from chalicelib.adapters.dynamodb.ledger import _line_item
 from chalicelib.domain.booking import Booking
+from chalicelib.domain.finance.ledger import line_of
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.ledger import line_of
-from local.stack.resources import create_table, delete_all, template
-from ops import export
+from local.stack.emulator.resources import create_table, delete_all, template
 from ops.aws import OpsError
+from ops.stages import (
+    export,
+)
 from tests.adapters.golden import bookings, raw
 from tests.builders import HANNA, a_booking, expired, opened, paid
 from tools.package import ROOT

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.finance.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from tests.builders import HOST, NOW
 from tests.harness import NIGHTS, Harness, booking_id_of
 from tests.ops.commands import Terminal

@@ -11,7 +11,7 @@ from chalicelib.adapters.dynamodb.bookings import _booking_item
 from chalicelib.adapters.dynamodb.ledger import _line_item
 from chalicelib.adapters.dynamodb.listings import _listing_item
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.ledger import line_of
+from chalicelib.domain.finance.ledger import line_of
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.record import replace
 from ops.invariants import Item, broken

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from ops import logs
 from ops.aws import OpsError
-from ops.logs import Line
+from ops.stages import (
+    logs,
+)
+from ops.stages.logs import Line
 
 GROUPS = ("/aws/lambda/guzo-logs-APIHandler-ABC", "/aws/lambda/guzo-logs-Sweep-DEF")
 

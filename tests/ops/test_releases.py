@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from ops import releases, rollback
 from ops.aws import OpsError
-from ops.releases import Release
+from ops.stages import (
+    releases,
+    rollback,
+)
+from ops.stages.releases import Release
 from tests.ops.conftest import ACCOUNT, TEMPLATE, packaged, put_with, uploaded
 from tools.package import Package
 

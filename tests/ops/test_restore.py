@@ -14,13 +14,16 @@ import pytest
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.tables import connect
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import PersonId
-from local.stack.resources import template
-from ops import drill, restore
+from chalicelib.domain.people.accounts import Account
+from local.stack.emulator.resources import template
 from ops.aws import OpsError
-from ops.tables import Tables, instant, items, tables_of, timed
+from ops.stages import (
+    drill,
+    restore,
+)
+from ops.stages.tables import Tables, instant, items, tables_of, timed
 from tests.builders import a_booking, a_listing, cancelled, opened
 from tests.dynamo import bindings_restored
 from tests.ops.conftest import TEMPLATE, packaged, put, uploaded

@@ -9,10 +9,12 @@ import pytest
 
 from chalicelib.settings import read
 from local.stack.deployed import read_secrets
-from ops import secrets
 from ops.__main__ import main
 from ops.aws import OpsError
-from ops.desk import LOCAL, Stage
+from ops.operators.desk import LOCAL, Stage
+from ops.stages import (
+    secrets,
+)
 from tests.fakes import Fakes
 
 KEY, WEBHOOK = "CHASECK_TEST-marked-one", "marked-webhook"

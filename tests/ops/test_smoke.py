@@ -10,7 +10,7 @@ import pytest
 import requests
 import responses
 
-from ops.smoke import HASHES, TRY, SmokeError, Target, smoke
+from ops.stages.smoke import HASHES, TRY, SmokeError, Target, smoke
 
 API = "https://api.guzo.example"
 SECRETS = {"chapa_webhook_secret": "one", "paystack_secret_key": "two"}

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from ops import stacks
 from ops.aws import OpsError
-from ops.stacks import Change
+from ops.stages import (
+    stacks,
+)
+from ops.stages.stacks import Change
 from tests.ops.conftest import TEMPLATE, packaged, put, uploaded
 from tools.package import Package
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.stack.resources import create_queues
+from local.stack.emulator.resources import create_queues
 from ops.__main__ import command_line
 from tests.harness import Harness, booking_id_of
 from tests.ops.commands import Terminal

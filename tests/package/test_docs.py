@@ -14,7 +14,7 @@ import pytest
 from chalicelib.api.core.problems import PROBLEM_TYPES
 from chalicelib.domain.attention import AttentionKind
 from chalicelib.telemetry import METRICS
-from local.stack.resources import template
+from local.stack.emulator.resources import template
 from tests.simulation.mutations import MUTATIONS
 from tools.alarms import ALARMS
 

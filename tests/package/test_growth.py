@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.growth import LIVES, drain, due_writes, hot_month, is_flat, shards_for
 from chalicelib.adapters.dynamodb.tables import DUE_SHARDS
-from chalicelib.services.sweep import WINDOW
+from chalicelib.services.clock.sweep import WINDOW
 
 
 def test_a_booking_that_is_paid_at_once_enters_what_is_due_and_leaves_it() -> None:

@@ -26,7 +26,8 @@ NEVER = {
 }  # fmt: skip
 ROUTES = {"chalicelib.api.routes", "chalicelib.api.core.http", "chalicelib.api.core.routing"}
 OF_OPERATORS = {
-    "chalicelib.api.routes.operators_only", "chalicelib.api.routes.people", "chalicelib.services.operators.closing",
+    "chalicelib.api.routes.operators", "chalicelib.api.routes.operators.people",
+    "chalicelib.services.operators.closing",
     "chalicelib.services.operators.people",
 }  # fmt: skip
 FORBIDDEN: dict[str, set[str]] = {

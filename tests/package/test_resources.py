@@ -18,8 +18,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.stack.ministack import MiniStack, MiniStackError
-from local.stack.resources import create_all, template
+from local.stack.emulator.ministack import MiniStack, MiniStackError
+from local.stack.emulator.resources import create_all, template
 from tools.package import ROOT
 
 
@@ -97,7 +97,9 @@ def test_the_emulator_stops_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_emulator_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    program = "from local.stack.ministack import MiniStack; print(MiniStack().start().url, flush=True); input()"
+    program = (
+        "from local.stack.emulator.ministack import MiniStack; print(MiniStack().start().url, flush=True); input()"
+    )
     environment: dict[str, Any] = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", program],

@@ -19,11 +19,11 @@ from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import decode_account, decode_booking, decode_listing
 from chalicelib.adapters.dynamodb.tables import SALT as SALT_KEY
 from chalicelib.adapters.dynamodb.tables import SaltItem
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, is_booking_id
+from chalicelib.domain.listings.calendar import Night
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from local.stack.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
+from local.stack.emulator.dynamodb_local import ENDPOINT, DynamoDBLocal, NotFetched
 from tests.builders import SALT, a_listing
 from tests.call_log import CallLog
 from tests.dynamo import BOOKINGS, CONFLICT, LISTINGS, admin_client, bind, bindings_restored, drop_tables, make_tables

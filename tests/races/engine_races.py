@@ -26,15 +26,15 @@ from chalicelib.domain.errors import (
     TooManyOpenHolds,
 )
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
+from chalicelib.domain.people.limits import Limits
 from chalicelib.services.book import BookingResult
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult
+from chalicelib.services.clock.sweep import process_task
 from chalicelib.services.deliver import deliver
 from chalicelib.services.operators.accounts import act_on_account
 from chalicelib.services.refunds import refund
-from chalicelib.services.sweep import process_task
 from tests.harness import (
     GUEST_DAWIT,
     GUEST_HANNA,

@@ -23,12 +23,12 @@ import requests
 
 from local.sandboxes.chapa import SandboxSettings, create_blueprint
 from local.stack.clock import LocalClock
-from local.stack.dynamodb_local import ENDPOINT
+from local.stack.emulator.dynamodb_local import ENDPOINT
+from local.stack.emulator.ministack import ROOT, MiniStack, free_port
+from local.stack.emulator.resources import create_queues
 from local.stack.environment import SANDBOX_SECRET_KEY, SANDBOX_WEBHOOK_SECRET
 from local.stack.mailbox import Letter, emulator_letters
-from local.stack.ministack import ROOT, MiniStack, free_port
 from local.stack.ports import listen, port_of
-from local.stack.resources import create_queues
 from local.stack.site import SiteServer, create_site
 from tests.fake_stores import Tables
 from tests.races.engine import read_tables

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Busy, DatesUnavailable, InProgress, Refusal
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingResult
-from local.stack.ministack import MiniStack, MiniStackError, interpreter
+from local.stack.emulator.ministack import MiniStack, MiniStackError, interpreter
 from tests.dynamo import admin_client, bind, bindings_restored, make_tables
 from tests.harness import NIGHTS, Harness, booking_id_of
 from tests.races.engine import EngineHarness

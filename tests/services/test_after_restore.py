@@ -10,14 +10,19 @@ import pytest
 from chalicelib.domain.booking import Booking, GatewayStatus
 from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.errors import Busy, Forbidden, GatewayTimeout, InvalidRequest, Refusal
-from chalicelib.domain.expiry import Expiry
+from chalicelib.domain.finance.settlement import StatementRow, TransactionPage
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import PersonId, TxRef
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import StatementRow, TransactionPage
+from chalicelib.domain.people.expiry import Expiry
 from chalicelib.domain.timing import RESTORE_LOOKS_BACK
-from chalicelib.services import hosting, hosts
 from chalicelib.services.access import Principal
+from chalicelib.services.hosts import (
+    hosting,
+)
+from chalicelib.services.hosts import (
+    profile as hosts,
+)
 from chalicelib.services.operators.acts import acting
 from chalicelib.services.operators.after_restore import Recovered, after_restore, erasures_between
 from chalicelib.services.operators.attention import acknowledge
@@ -273,7 +278,7 @@ def stays_over(harness: Harness, number: int = 1) -> list[Booking]:
 
 
 def bring_back(ports: Fakes, *bookings: Booking) -> None:
-    """The restore makes these what they were; who was erased, and the trail, stay (``ops.restore.SURVIVES``)."""
+    """The restore makes these what they were; who was erased, and the trail, stay (``ops.stages.restore.SURVIVES``)."""
     for booking in bookings:
         ports.tables.bookings[booking.booking_id].booking = booking
 

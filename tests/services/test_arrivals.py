@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import MAX_NIGHTS
 from chalicelib.domain.errors import Forbidden, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import PersonId, derive_listing_id
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.presence import movement_on
-from chalicelib.services import arrivals
+from chalicelib.domain.listings.calendar import MAX_NIGHTS
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.operators.presence import movement_on
+from chalicelib.domain.people.limits import Limits
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.ending import end_stay
-from chalicelib.services.ports import Page
+from chalicelib.services.hosts import (
+    arrivals,
+)
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 from tests.builders import HOST, SALT, a_listing, a_stay
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, Harness

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking, Refund, get_refund
-from chalicelib.domain.business_days import business_days_later
 from chalicelib.domain.errors import BookingNotPayable, GatewayRejected, GatewayTimeout, GatewayUnreachable, InProgress
+from chalicelib.domain.finance.business_days import business_days_later
 from chalicelib.domain.money import Money
 from chalicelib.services.deliver import deliver
 from chalicelib.services.refunds import refund

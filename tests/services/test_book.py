@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts import Account, OpenHold
-from chalicelib.domain.calendar import MAX_DAYS_AHEAD, Night
 from chalicelib.domain.errors import (
     AmountAboveLimit,
     Busy,
@@ -28,12 +26,18 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.ids import ListingId, PersonId, derive_listing_id
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.listings.calendar import MAX_DAYS_AHEAD, Night
 from chalicelib.domain.money import Money
+from chalicelib.domain.people.accounts import Account, OpenHold
+from chalicelib.domain.people.limits import Limits
 from chalicelib.services.access import Principal
 from chalicelib.services.book import TRIES, BookingResult
 from chalicelib.services.cancel import cancel
-from chalicelib.services.ports import AccountChanged, NightsShort, StoreBusy
+from chalicelib.services.ports.outcomes import (
+    AccountChanged,
+    NightsShort,
+    StoreBusy,
+)
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway

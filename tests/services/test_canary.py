@@ -7,8 +7,10 @@ from collections.abc import Collection
 import pytest
 
 from chalicelib.domain.errors import GatewayTimeout
-from chalicelib.services.canary import CITY, CanaryFailed, fly
-from chalicelib.services.ports import Page
+from chalicelib.services.clock.canary import CITY, CanaryFailed, fly
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import PUBLIC

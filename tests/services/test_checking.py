@@ -8,19 +8,25 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import MAX_NIGHTS
+from chalicelib.domain.finance.ledger import LedgerLine
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.ledger import LedgerLine
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.listings.calendar import MAX_NIGHTS
 from chalicelib.domain.money import Money
-from chalicelib.domain.watching import Check
-from chalicelib.services import checking
+from chalicelib.domain.people.limits import Limits
+from chalicelib.domain.watch.watching import Check
 from chalicelib.services.cancel import cancel
-from chalicelib.services.checking import check
+from chalicelib.services.clock import (
+    checking,
+)
+from chalicelib.services.clock.checking import check
 from chalicelib.services.operators import attention as acknowledging
 from chalicelib.services.operators import lists
 from chalicelib.services.operators.notes import add_note
-from chalicelib.services.ports import StoreBusy, Unreadable, VersionLost
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+    Unreadable,
+    VersionLost,
+)
 from tests.builders import a_stay, change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.cities import City
 from chalicelib.domain.ids import derive_listing_id
+from chalicelib.domain.listings.cities import City
 from chalicelib.services.cities import cities
 from tests.builders import HOST, SALT, a_listing
 from tests.fakes import Fakes

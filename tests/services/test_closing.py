@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.closing import closing_task
 from chalicelib.domain.errors import (
     ClosingNotFound,
     Forbidden,
@@ -19,16 +18,29 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
+from chalicelib.domain.operators.closing import closing_task
 from chalicelib.domain.timing import HOLD_IN_FLIGHT
-from chalicelib.services import hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
+from chalicelib.services.clock.sweep import process_task, sweep
+from chalicelib.services.hosts import (
+    hosting,
+)
 from chalicelib.services.operators import closing
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.closing import MOST_SHOWN, ClosingReport, close, progress, reopen
-from chalicelib.services.ports import AttentionEntry, Fault, Page, StoreBusy, Task
+from chalicelib.services.ports.bookings import (
+    AttentionEntry,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    Page,
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from chalicelib.services.refunds import refund
-from chalicelib.services.sweep import process_task, sweep
 from tests.builders import NOW, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.closing import closing_task
 from chalicelib.domain.errors import (
     Busy,
     ClosingNotFound,
@@ -18,6 +17,7 @@ from chalicelib.domain.errors import (
     WrongResolutionCall,
 )
 from chalicelib.domain.money import Money
+from chalicelib.domain.operators.closing import closing_task
 from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.timing import PROPOSAL_KEPT
 from chalicelib.services.operators import closing
@@ -25,7 +25,9 @@ from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.closing import progress, reopen
 from chalicelib.services.operators.lists import attention
 from chalicelib.services.operators.proposals import approve, find_proposal, open_proposals, reject
-from chalicelib.services.ports import StoreBusy
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
 from chalicelib.services.rehearsal import rehearsed
 from chalicelib.services.updating import as_read
 from tests.call_log import raises

@@ -8,16 +8,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chalicelib.domain.booking import Actor, Booking
-from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.contact import NOBODY
 from chalicelib.domain.disputes import open_dispute
-from chalicelib.domain.expiry import FIRST_DAY, TASK, Expiry, months_before, steps_of
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.listings.calendar import instant_of
+from chalicelib.domain.people.expiry import FIRST_DAY, TASK, Expiry, months_before, steps_of
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
-from chalicelib.services.expiring import BATCH, expire_contacts
-from chalicelib.services.ports import StoreBusy, Task
-from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.clock.expiring import BATCH, expire_contacts
+from chalicelib.services.clock.sweep import process_task, sweep
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from tests.builders import HANNA, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.calendar import Night, NightChange
 from chalicelib.domain.errors import (
     Busy,
     DatesUnavailable,
@@ -19,10 +18,17 @@ from chalicelib.domain.errors import (
     Unauthenticated,
 )
 from chalicelib.domain.ids import PersonId, derive_listing_id
+from chalicelib.domain.listings.calendar import Night, NightChange
 from chalicelib.domain.money import Money
-from chalicelib.services import calendars, hosting
 from chalicelib.services.access import Principal
-from chalicelib.services.ports import StoreBusy, VersionLost
+from chalicelib.services.hosts import (
+    calendars,
+    hosting,
+)
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+    VersionLost,
+)
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -7,10 +7,14 @@ import pytest
 from chalicelib.domain.errors import Busy, Forbidden
 from chalicelib.domain.host import Notify, Tax
 from chalicelib.domain.ids import PersonId
-from chalicelib.services import hosts
 from chalicelib.services.access import Principal
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports import VersionLost
+from chalicelib.services.hosts import (
+    profile as hosts,
+)
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 from tests.builders import HOST, NOW
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, Harness, booking_id_of

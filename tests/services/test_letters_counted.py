@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.limits import Limits
 from chalicelib.domain.money import Money
+from chalicelib.domain.people.limits import Limits
 from chalicelib.services.cancel import cancel
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.refunds import refund

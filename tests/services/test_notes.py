@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Forbidden, InvalidRequest
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.notes import MAX_NOTES
+from chalicelib.domain.operators.notes import MAX_NOTES
 from chalicelib.services.access import Principal
 from chalicelib.services.operators.notes import add_note
 from tests.fakes import Fakes

@@ -21,11 +21,21 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_LEASE
-from chalicelib.services import hosting
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports import MailBusy, MailRefused, Message, Opening, RefundAnswer
+from chalicelib.services.hosts import (
+    hosting,
+)
+from chalicelib.services.ports.gateways import (
+    Opening,
+    RefundAnswer,
+)
+from chalicelib.services.ports.mail import (
+    MailBusy,
+    MailRefused,
+    Message,
+)
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from tests.builders import SALT, a_stay

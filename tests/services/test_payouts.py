@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Forbidden, InvalidRequest, PayoutNotFound
+from chalicelib.domain.finance.ledger import LedgerLine
+from chalicelib.domain.finance.statements import AccountEntry, Statement, following
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.ledger import LedgerLine
 from chalicelib.domain.money import Money
-from chalicelib.domain.statements import AccountEntry, Statement, following
 from chalicelib.services.operators.payouts import (
     mark_paid,
     owed,

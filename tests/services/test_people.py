@@ -8,12 +8,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from chalicelib.domain.access import Access
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, EntryStatus, RefundStatus
-from chalicelib.domain.calendar import MAX_NIGHTS, instant_of
 from chalicelib.domain.contact import NOBODY, Contact
-from chalicelib.domain.erasure import ON_REQUEST, Erasure, erasure_task
 from chalicelib.domain.errors import (
     ContactFixed,
     DataStillNeeded,
@@ -22,32 +19,51 @@ from chalicelib.domain.errors import (
     IdempotencyKeyReused,
     NoAddress,
 )
-from chalicelib.domain.expiry import TASK
+from chalicelib.domain.finance.ledger import line_of, money_moved
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.ledger import line_of, money_moved
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import MAX_NIGHTS, instant_of
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.suppression import Suppression
+from chalicelib.domain.people.access import Access
+from chalicelib.domain.people.erasure import ON_REQUEST, Erasure, erasure_task
+from chalicelib.domain.people.expiry import TASK
+from chalicelib.domain.people.limits import Limits
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.verification import Verification
-from chalicelib.services import hosting, hosts
 from chalicelib.services.access import Principal
 from chalicelib.services.book import book
 from chalicelib.services.cancel import cancel
+from chalicelib.services.clock.sweep import process_task
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
 from chalicelib.services.disputes import DisputeRequest, close_dispute, enter_dispute
+from chalicelib.services.hosts import (
+    hosting,
+)
+from chalicelib.services.hosts import (
+    profile as hosts,
+)
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
 from chalicelib.services.operators.exporting import Held, HeldKind, export
 from chalicelib.services.operators.find import find
 from chalicelib.services.operators.people import ErasureReport, erase, person_of
-from chalicelib.services.ports import AttentionEntry, Fault, Orphan, Page, StoreBusy, Task
+from chalicelib.services.ports.bookings import (
+    AttentionEntry,
+    Orphan,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    Page,
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
-from chalicelib.services.sweep import process_task
 from tests.adapters.ledger_contract import a_line
 from tests.builders import HANNA, a_stay, change_payment
 from tests.call_log import raises

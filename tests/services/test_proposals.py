@@ -21,9 +21,9 @@ from chalicelib.domain.errors import (
     StayBegun,
     Unauthenticated,
 )
-from chalicelib.domain.four_eyes import MAX_PROPOSALS, amount_of
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.money import Money
+from chalicelib.domain.operators.four_eyes import MAX_PROPOSALS, amount_of
 from chalicelib.domain.proposal import CancelAct
 from chalicelib.domain.timing import PROPOSAL_KEPT
 from chalicelib.services.access import Principal

@@ -9,14 +9,19 @@ from typing import Any, Literal
 import pytest
 
 from chalicelib.domain.booking import Actor, Booking, Cause, VerifySchedule
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.listings.calendar import Night
 from chalicelib.domain.money import Money
 from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_MESSAGE, WATCHED_FOR
 from chalicelib.domain.verification import Availability
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports import StoreBusy, Task
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.updating import TRIES, Decision, Update, update
 from tests.builders import NOW, a_booking_id

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from chalicelib.domain.calendar import Night
 from chalicelib.domain.errors import Busy, IdempotencyKeyReused, InvalidRequest, ListingNotFound
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Night
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.services.calendars import availability
-from chalicelib.services.hosting import of_host, publish
-from chalicelib.services.ports import StoreBusy, Unreadable
+from chalicelib.services.hosts.calendars import availability
+from chalicelib.services.hosts.hosting import of_host, publish
+from chalicelib.services.ports.outcomes import (
+    StoreBusy,
+    Unreadable,
+)
 from chalicelib.services.search import MOST_LISTINGS, Search, SearchPage, listing_of, listing_with_nights, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises

@@ -11,9 +11,9 @@ import pytest
 
 from chalicelib.domain.booking import Booking, Refund, RefundStatus
 from chalicelib.domain.errors import Forbidden, GatewayTimeout, InvalidRequest, SettlementNotFound
+from chalicelib.domain.finance.settlement import Payout, PayoutPage, Settlement, StatementRow, TransactionPage
 from chalicelib.domain.ids import RefundId, TxRef
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Payout, PayoutPage, Settlement, StatementRow, TransactionPage
 from chalicelib.domain.timing import PAID_OUT_WITHIN
 from chalicelib.services.operators.lists import resolve_review
 from chalicelib.services.operators.settlements import MOST_PAGES, read_csv, read_settlement, settle

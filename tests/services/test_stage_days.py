@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.calendar import instant_of
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.finance.statements import AccountEntry
+from chalicelib.domain.listings.calendar import instant_of
 from chalicelib.domain.money import Money
-from chalicelib.domain.statements import AccountEntry
+from chalicelib.domain.people.limits import Limits
 from chalicelib.services.operators.payouts import mark_paid, own_statements, take_back
 from tests.adapters.ledger_contract import a_line
 from tests.builders import a_stay

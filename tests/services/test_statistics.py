@@ -8,9 +8,9 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.booking import RefundStatus
-from chalicelib.domain.calendar import instant_of
 from chalicelib.domain.errors import Forbidden
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.listings.calendar import instant_of
 from chalicelib.domain.timing import OPEN_FOR, PAID_WITHIN, REFUNDED_FOR
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel

@@ -8,10 +8,18 @@ import pytest
 
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId, PersonId
-from chalicelib.services import sweep as sweeping
 from chalicelib.services.access import Principal
-from chalicelib.services.ports import Fault, StoreBusy, Task
-from chalicelib.services.sweep import process_task, sweep
+from chalicelib.services.clock import (
+    sweep as sweeping,
+)
+from chalicelib.services.clock.sweep import process_task, sweep
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    StoreBusy,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes

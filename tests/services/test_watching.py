@@ -10,14 +10,16 @@ import pytest
 from chalicelib.domain.booking import Booking, with_dispute
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
-from chalicelib.domain.health import OPENED, PAID, slot_of
 from chalicelib.domain.timing import CHECK_OLDEST
-from chalicelib.domain.watching import older_days, payments_fell
-from chalicelib.services import watching
+from chalicelib.domain.watch.health import OPENED, PAID, slot_of
+from chalicelib.domain.watch.watching import older_days, payments_fell
 from chalicelib.services.cancel import cancel
+from chalicelib.services.clock import (
+    watching,
+)
+from chalicelib.services.clock.watching import _of_an_hour, watch
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators.attention import acknowledge
-from chalicelib.services.watching import _of_an_hour, watch
 from tests.builders import NOW
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, OPERATOR, Harness, resolve_refund

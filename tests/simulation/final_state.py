@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib.domain.attention import attention
 from chalicelib.domain.booking import Booking, Payment
-from chalicelib.domain.ledger import money_moved
+from chalicelib.domain.finance.ledger import money_moved
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.timing import OUTAGE_GRACE
 from chalicelib.services.book import account_of

@@ -12,7 +12,7 @@ from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayRejected, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
+from chalicelib.services.ports.gateways import (
     BadSignature,
     GatewayEvent,
     NotJson,

@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.accounts import LAPSES_BEFORE_PAUSE, OPEN_HOLDS, TRUSTED
 from chalicelib.domain.booking import OPEN, Booking, Payment
-from chalicelib.domain.calendar import Night, Stay
 from chalicelib.domain.ids import ListingId, PersonId, booking_of, payment_of
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Night, Stay
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.listings.prices import quote
 from chalicelib.domain.money import zero
 from chalicelib.domain.outbox import still_true
-from chalicelib.domain.prices import quote
+from chalicelib.domain.people.accounts import LAPSES_BEFORE_PAUSE, OPEN_HOLDS, TRUSTED
 from chalicelib.domain.timing import (
     BOOKING_DAY,
     BOOKING_HOUR,
@@ -23,7 +23,9 @@ from chalicelib.domain.timing import (
     VERIFY_PAUSE_MAX,
     WATCHED_FOR,
 )
-from chalicelib.services.ports import Opening
+from chalicelib.services.ports.gateways import (
+    Opening,
+)
 from tests.invariants import check_four_eyes, check_second_person, nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
 from tests.simulation.coverage import covered

@@ -14,27 +14,31 @@ from chalicelib.adapters.dynamodb.records import (
     encode_account,
     encode_booking,
 )
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
-from chalicelib.domain.calendar import Night, NightChange, Nights
-from chalicelib.domain.cities import City
+from chalicelib.domain.finance.ledger import LedgerLine
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.ledger import LedgerLine
 from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.review import Review
+from chalicelib.domain.listings.calendar import Night, NightChange, Nights
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.limits import Limits
+from chalicelib.domain.people.review import Review
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
-    AccountChanged,
-    Acknowledgement,
+from chalicelib.services.ports.bookings import (
     Arrival,
     AttentionEntry,
+)
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+)
+from chalicelib.services.ports.outcomes import (
+    AccountChanged,
+    Acknowledgement,
     Batch,
     BookingExists,
-    DayTotals,
     NightsShort,
     Page,
     ReviewExists,

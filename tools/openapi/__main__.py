@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from local.stack.ministack import ROOT
+from local.stack.emulator.ministack import ROOT
 from tools.openapi.document import document
 
 FILE = ROOT / "chalicelib" / "static" / "openapi.json"

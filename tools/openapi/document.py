@@ -49,7 +49,7 @@ TAGS: Mapping[str, str] = {
     "settlements": "A gateway's statement against our books, line by line. For operators.",
     "health": "How the stage fares: its gateways, the clock, the queues. For operators.",
     "dead_letters": "Messages that failed too often: dropped, or sent to their queue again. For operators.",
-    "operators": "Other calls of operators: reviews, refunds, and the money of a period.",
+    "money": "Bookings and payments by day, what waits for a person, and the sums of a period. For operators.",
     "console": "The consoles of operators and hosts: pages that call this API.",
     "documents": "This document, the stage's settings, and whether the service answers.",
 }

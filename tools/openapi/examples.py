@@ -26,33 +26,37 @@ from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.local_examples import BOOKING_ID, HOST, LISTING_ID
 from chalicelib.api.routes import (
-    accounts,
-    attention,
     bookings,
     callbacks,
-    closings,
     contacts,
-    dead_letters,
-    disputes,
     documents,
-    find,
-    health,
     hosts,
-    ledger,
     listings,
-    messages,
-    notes,
-    operators,
     payments,
     payouts,
+    reviews,
+)
+from chalicelib.api.routes.operators import (
+    accounts,
+    attention,
+    closings,
+    dead_letters,
+    disputes,
+    find,
+    health,
+    ledger,
+    messages,
+    money,
+    notes,
     people,
     proposals,
-    reviews,
     settlements,
     statistics,
 )
 from chalicelib.domain.money import Money
-from chalicelib.services.ports import Page
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 
 Json = dict[str, Any]
 
@@ -292,8 +296,8 @@ BODIES: Mapping[type, Json] = {
     bookings.CancelBooking: {"reason": "We fell ill."},
     bookings.EndStay: {"as": "left_early", "last_night": "2027-01-14", "refund": 210000, "note": "She rang at ten."},
     payments.NewRefund: {"amount": 210000, "reason": "One night less"},
-    operators.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
-    operators.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
+    money.Resolution: {"as": "accept", "note": "The bank confirms the amount."},
+    money.RefundResolution: {"as": "already_refunded", "note": "Done by hand in the gateway's dashboard."},
     accounts.AccountActIn: {"note": "Three cards reported as stolen; the bank was told."},
     accounts.AccountLimitsIn: {"note": "Books for an agency.", "open_holds": 12, "bookings_per_hour": 40},
     notes.NoteIn: {"note": "She comes late: the host knows."},
@@ -517,7 +521,7 @@ ANSWERS: Mapping[type, Json] = {
             }
         ],
     },
-    operators.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
+    money.GatewayEventOut: {"at": "2027-01-02T09:16:00Z", "text": "Attempted payment with telebirr"},
     accounts.AccountOut: _ACCOUNT,
     proposals.ProposalOut: {
         "proposal_id": f"{BOOKING_ID}-P1",
@@ -594,7 +598,7 @@ ANSWERS: Mapping[type, Json] = {
             }
         ],
     },
-    operators.Report: {
+    money.Report: {
         "from": "2027-01-01",
         "to": "2027-01-31",
         "items": [

@@ -12,7 +12,7 @@ import msgspec
 
 from chalicelib.domain.booking import WhyNot
 from chalicelib.domain.ids import BookingId, is_booking_id
-from chalicelib.domain.suppression import MailReport, Outcome
+from chalicelib.domain.people.suppression import MailReport, Outcome
 
 SOURCE = "aws.ses"
 DETAIL_TYPES = ("Email Bounced", "Email Complaint Received")

@@ -12,12 +12,19 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.closing import listing_of_task
-from chalicelib.domain.erasure import erasure_of_task
-from chalicelib.domain.expiry import TASK
 from chalicelib.domain.ids import booking_of, is_booking_id, is_listing_id
+from chalicelib.domain.operators.closing import listing_of_task
+from chalicelib.domain.people.erasure import erasure_of_task
+from chalicelib.domain.people.expiry import TASK
 from chalicelib.domain.record import replace
-from chalicelib.services.ports import NO_DELAY, Fault, QueueDepth, Task
+from chalicelib.services.ports.outcomes import (
+    Fault,
+)
+from chalicelib.services.ports.queues import (
+    NO_DELAY,
+    QueueDepth,
+    Task,
+)
 
 _DEPTHS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "Delayed", "NotVisible"))
 

@@ -44,31 +44,33 @@ from chalicelib.adapters.dynamodb.tables import (
     SaltItem,
     instant_key,
 )
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
-from chalicelib.domain.calendar import Nights, dates_between
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, shard_of
-from chalicelib.domain.invariants import StoredBooking
 from chalicelib.domain.lifecycle import due_at, indexed_due_at, late_change
-from chalicelib.domain.limits import Limits
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import Nights, dates_between
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.record import replace
-from chalicelib.domain.search_terms import SearchKeys
 from chalicelib.domain.timing import ACCOUNT_KEPT, FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import (
-    AccountChanged,
-    Acknowledgement,
+from chalicelib.domain.watch.invariants import StoredBooking
+from chalicelib.domain.words.search_terms import SearchKeys
+from chalicelib.services.ports.bookings import (
     Arrival,
     AttentionEntry,
+    HoldView,
+    Orphan,
+    SearchPart,
+)
+from chalicelib.services.ports.outcomes import (
+    AccountChanged,
+    Acknowledgement,
     Batch,
     BookingExists,
-    HoldView,
     NightsShort,
-    Orphan,
     Page,
-    SearchPart,
     StoreBusy,
     VersionLost,
 )

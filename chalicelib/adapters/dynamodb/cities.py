@@ -17,11 +17,14 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.adapters.dynamodb.calls import TRIES, Item, Writes, batch_read, page_of, reading
 from chalicelib.adapters.dynamodb.records import FORM
 from chalicelib.adapters.dynamodb.tables import CityItem, ListingItem
-from chalicelib.domain.cities import City
-from chalicelib.domain.listing import Listing
-from chalicelib.domain.text import visible
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.timing import CITY_FORGOTTEN_AFTER
-from chalicelib.services.ports import Page, StoreBusy
+from chalicelib.domain.words.text import visible
+from chalicelib.services.ports.outcomes import (
+    Page,
+    StoreBusy,
+)
 
 DIRECTORY = "CITIES"
 """Where a listing's id stands in other items: no id reads so."""

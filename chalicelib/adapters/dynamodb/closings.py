@@ -5,10 +5,12 @@ from __future__ import annotations
 from chalicelib.adapters.dynamodb.calls import Writes, reading
 from chalicelib.adapters.dynamodb.records import FORM, decode_closing, encode_closing
 from chalicelib.adapters.dynamodb.tables import ASKED, DUE_SHARDS, BookingItem, instant_key
-from chalicelib.domain.closing import Closing, closing_task
 from chalicelib.domain.ids import ListingId, shard_of
+from chalicelib.domain.operators.closing import Closing, closing_task
 from chalicelib.domain.record import replace
-from chalicelib.services.ports import VersionLost
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 
 
 class DynamoClosings:

@@ -13,12 +13,14 @@ from chalicelib.adapters.dynamodb.records import (
     encode_expiry,
 )
 from chalicelib.adapters.dynamodb.tables import DUE_SHARDS, ErasureItem, instant_key
-from chalicelib.domain.erasure import Erasure, erasure_task
-from chalicelib.domain.expiry import TASK, Expiry
 from chalicelib.domain.ids import shard_of
+from chalicelib.domain.people.erasure import Erasure, erasure_task
+from chalicelib.domain.people.expiry import TASK, Expiry
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ACCESS_KEPT
-from chalicelib.services.ports import VersionLost
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 
 
 class DynamoErasures:

@@ -8,8 +8,13 @@ from chalicelib.adapters.dynamodb.tables import BookingItem, HostItem, instant_k
 from chalicelib.domain.host import Host
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import replace
-from chalicelib.domain.search_terms import SearchKeys
-from chalicelib.services.ports import SearchPart, VersionLost
+from chalicelib.domain.words.search_terms import SearchKeys
+from chalicelib.services.ports.bookings import (
+    SearchPart,
+)
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 
 HOST = "HOST#"
 MOST_OF_A_KEY = 100

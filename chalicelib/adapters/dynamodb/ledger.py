@@ -30,14 +30,21 @@ from chalicelib.adapters.dynamodb.records import (
     encode_totals,
 )
 from chalicelib.adapters.dynamodb.tables import LedgerItem, instant_key
-from chalicelib.domain.access import Access, looked_up_under
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow, merge
+from chalicelib.domain.finance.settlement import Settlement
+from chalicelib.domain.finance.statements import AccountEntry
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.ledger import LedgerLine, TotalRow, merge
+from chalicelib.domain.people.access import Access, looked_up_under
 from chalicelib.domain.record import replace
-from chalicelib.domain.settlement import Settlement
-from chalicelib.domain.statements import AccountEntry
 from chalicelib.domain.timing import ACCESS_KEPT
-from chalicelib.services.ports import DayTotals, Page, StoreBusy, VersionLost
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+)
+from chalicelib.services.ports.outcomes import (
+    Page,
+    StoreBusy,
+    VersionLost,
+)
 
 LINES = "LINES#"
 TOTALS = "TOTALS#"

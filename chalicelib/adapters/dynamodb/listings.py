@@ -27,13 +27,19 @@ from chalicelib.adapters.dynamodb.tables import (
     market_key,
     price_key,
 )
-from chalicelib.domain.calendar import NightChange, Nights
-from chalicelib.domain.cities import City
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.calendar import NightChange, Nights
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.review import Review
 from chalicelib.domain.record import replace
-from chalicelib.domain.review import Review
-from chalicelib.services.ports import Batch, Page, ReviewExists, StoreBusy, VersionLost
+from chalicelib.services.ports.outcomes import (
+    Batch,
+    Page,
+    ReviewExists,
+    StoreBusy,
+    VersionLost,
+)
 
 REVIEW = "REVIEW#"
 REVIEWED = "REVIEWED#"

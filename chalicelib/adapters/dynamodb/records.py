@@ -16,25 +16,29 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chalicelib.domain.access import Access
-from chalicelib.domain.accounts import Account
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.closing import Closing
-from chalicelib.domain.erasure import Erasure
-from chalicelib.domain.expiry import Expiry
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow
+from chalicelib.domain.finance.settlement import Settlement
+from chalicelib.domain.finance.statements import AccountEntry
 from chalicelib.domain.host import Host
-from chalicelib.domain.invariants import Finding
-from chalicelib.domain.ledger import LedgerLine, TotalRow
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.operators.closing import Closing
+from chalicelib.domain.people.access import Access
+from chalicelib.domain.people.accounts import Account
+from chalicelib.domain.people.erasure import Erasure
+from chalicelib.domain.people.expiry import Expiry
+from chalicelib.domain.people.review import Review
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.record import Record, replace
-from chalicelib.domain.review import Review
-from chalicelib.domain.search_terms import NO_KEYS
-from chalicelib.domain.settlement import Settlement
-from chalicelib.domain.statements import AccountEntry
-from chalicelib.domain.suppression import Suppression
 from chalicelib.domain.verification import Verification
-from chalicelib.domain.watching import Check
-from chalicelib.services.ports import Acknowledgement, Batch, Unreadable
+from chalicelib.domain.watch.invariants import Finding
+from chalicelib.domain.watch.watching import Check
+from chalicelib.domain.words.search_terms import NO_KEYS
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+    Batch,
+    Unreadable,
+)
 
 R = TypeVar("R")
 T = TypeVar("T")

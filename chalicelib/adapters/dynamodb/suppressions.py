@@ -8,8 +8,10 @@ from chalicelib.adapters.dynamodb.calls import Writes, reading
 from chalicelib.adapters.dynamodb.records import FORM, decode_suppression, encode_suppression
 from chalicelib.adapters.dynamodb.tables import MailboxItem
 from chalicelib.domain.ids import address_id
-from chalicelib.domain.suppression import Suppression
-from chalicelib.services.ports import VersionLost
+from chalicelib.domain.people.suppression import Suppression
+from chalicelib.services.ports.outcomes import (
+    VersionLost,
+)
 
 MAILBOX = "MAILBOX#"
 

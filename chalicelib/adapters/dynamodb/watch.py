@@ -25,12 +25,15 @@ from chalicelib.adapters.dynamodb.records import (
     read_each,
 )
 from chalicelib.adapters.dynamodb.tables import ASKED, BookingItem, WatchItem, instant_key
-from chalicelib.domain.health import Counts
-from chalicelib.domain.invariants import Finding
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import COUNTS_KEPT
-from chalicelib.domain.watching import Check
-from chalicelib.services.ports import Acknowledgement, VersionLost
+from chalicelib.domain.watch.health import Counts
+from chalicelib.domain.watch.invariants import Finding
+from chalicelib.domain.watch.watching import Check
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+    VersionLost,
+)
 
 COUNTS = "COUNTS#"
 SWEEP = "SWEEP"

@@ -14,8 +14,7 @@ from chalicelib.adapters.gateways.transport import HttpResponse, NoTimeLeft, Tra
 from chalicelib.counters import counters
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
-from chalicelib.domain.health import answered_name, silent_name
-from chalicelib.domain.settlement import PayoutPage, TransactionPage
+from chalicelib.domain.finance.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.timing import (
     GATEWAY_CALL,
     GATEWAY_CONNECT,
@@ -25,8 +24,14 @@ from chalicelib.domain.timing import (
     RETRY_AFTER_GATEWAY_MAX,
     RETRY_AFTER_GATEWAY_MIN,
 )
+from chalicelib.domain.watch.health import answered_name, silent_name
 from chalicelib.gateways import GATEWAYS, ApiVersion, Mode
-from chalicelib.services.ports import Gateway, Secrets
+from chalicelib.services.ports.gateways import (
+    Gateway,
+)
+from chalicelib.services.ports.stage import (
+    Secrets,
+)
 from chalicelib.telemetry import count, observe
 
 JSON = "application/json"

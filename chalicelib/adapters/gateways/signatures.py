@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.adapters.gateways.parsing import read_json
-from chalicelib.services.ports import BadSignature, NotJson, Secrets
+from chalicelib.services.ports.gateways import (
+    BadSignature,
+    NotJson,
+)
+from chalicelib.services.ports.stage import (
+    Secrets,
+)
 
 
 def read_signed(

@@ -12,7 +12,7 @@ from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.answers.payments import EventOut, PaymentOut
 from chalicelib.api.core.formats import Instant, MoneyOut, instant
 from chalicelib.domain.booking import DisputeStatus
-from chalicelib.domain.listing import CancellationPolicy
+from chalicelib.domain.listings.listing import CancellationPolicy
 from chalicelib.services.disputes import Disputed
 from chalicelib.services.operators.evidence import Evidence, Letter
 

@@ -6,9 +6,11 @@ from typing import Self
 
 import msgspec
 
-from chalicelib.domain.booking import Language
+from chalicelib.domain.contact import (
+    Language,
+)
 from chalicelib.domain.host import Host, Notify, Tax
-from chalicelib.services.hosts import Warned, warnings
+from chalicelib.services.hosts.profile import Warned, warnings
 
 
 class WarningOut(msgspec.Struct, frozen=True):

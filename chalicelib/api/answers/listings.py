@@ -10,12 +10,12 @@ import msgspec
 
 from chalicelib.api.answers.hosts import WarningOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.domain.calendar import Night, units_left
-from chalicelib.domain.cities import City
-from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
-from chalicelib.domain.prices import price_of
-from chalicelib.domain.review import Review
-from chalicelib.domain.stay_rules import may_be_booked
+from chalicelib.domain.listings.calendar import Night, units_left
+from chalicelib.domain.listings.cities import City
+from chalicelib.domain.listings.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.listings.prices import price_of
+from chalicelib.domain.listings.stay_rules import may_be_booked
+from chalicelib.domain.people.review import Review
 from chalicelib.services.search import SearchResult
 
 

@@ -14,12 +14,12 @@ from zoneinfo import available_timezones
 import msgspec
 from msgspec import Meta
 
-from chalicelib.domain.calendar import MAX_NIGHTS
-from chalicelib.domain.cities import city_key
+from chalicelib.domain.listings.calendar import MAX_NIGHTS
+from chalicelib.domain.listings.cities import city_key
 from chalicelib.domain.money import EXPONENTS, MAX_MINOR, Money
-from chalicelib.domain.names import person_name
-from chalicelib.domain.phone import normalise
-from chalicelib.domain.text import visible
+from chalicelib.domain.words.names import person_name
+from chalicelib.domain.words.phone import normalise
+from chalicelib.domain.words.text import visible
 
 FORMATS: Mapping[str, str] = {
     "phone": "an Ethiopian phone number in any usual way of writing (`0911223344`, `+251 911 22 33 44`), answered as "

@@ -29,8 +29,14 @@ from chalicelib.domain.timing import (
     PUBLIC_GATEWAY_BUDGET,
     WEBHOOK_GATEWAY_BUDGET,
 )
-from chalicelib.services.counting import keep_counts
-from chalicelib.services.ports import BadSignature, Fault, StoreBusy
+from chalicelib.services.clock.counting import keep_counts
+from chalicelib.services.ports.gateways import (
+    BadSignature,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    StoreBusy,
+)
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
 

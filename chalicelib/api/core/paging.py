@@ -11,7 +11,9 @@ import msgspec
 
 from chalicelib.api.core.cursors import seal, unseal
 from chalicelib.api.core.routing import Answer, Call
-from chalicelib.services.ports import Page
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 
 T = TypeVar("T")
 Shape = TypeVar("Shape")

@@ -15,11 +15,13 @@ from chalice.app import Blueprint, Request
 from msgspec import field
 
 from chalicelib.container import Container
-from chalicelib.domain.access import Act
 from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
+from chalicelib.domain.people.access import Act
 from chalicelib.domain.record import Record, replace
 from chalicelib.services.access import Principal, Right
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.rehearsal import rehearsed
 
 

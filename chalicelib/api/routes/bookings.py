@@ -19,20 +19,28 @@ from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.routes.contacts import ContactIn
 from chalicelib.container import container
-from chalicelib.domain.booking import BookingStatus, EndedAs, Language
-from chalicelib.domain.calendar import Stay
+from chalicelib.domain.booking import (
+    BookingStatus,
+    EndedAs,
+)
+from chalicelib.domain.contact import (
+    Language,
+)
 from chalicelib.domain.ending import wrong_last_night
 from chalicelib.domain.errors import BookingNotFound, FieldError
+from chalicelib.domain.listings.calendar import Stay
+from chalicelib.domain.listings.stay_rules import wrong_dates
 from chalicelib.domain.money import MAX_MINOR
-from chalicelib.domain.stay_rules import wrong_dates
 from chalicelib.services import ending, queries
 from chalicelib.services.access import visible_booking
 from chalicelib.services.book import BookingRequest, book, wrong_by_listing
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
-from chalicelib.services.hosts import host_of
+from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports import Page
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
 
 routes = Blueprint(__name__)
 

@@ -15,7 +15,7 @@ from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.names import person_name
+from chalicelib.domain.words.names import person_name
 from chalicelib.services.correcting import correct_contact
 
 routes = Blueprint(__name__)

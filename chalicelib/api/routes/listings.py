@@ -15,12 +15,18 @@ from chalicelib.api.answers.listings import ListingOut, NightsOut, PublishedList
 from chalicelib.api.core.fields import Address, City, Count, LongText, MoneyIn, Photos, TimeOfDay, Title, Zone
 from chalicelib.api.core.preconditions import etag, versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.calendar import NightChange
 from chalicelib.domain.errors import FieldError, ListingNotFound
-from chalicelib.domain.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.listings.calendar import NightChange
+from chalicelib.domain.listings.listing import CancellationPolicy, Listing, ListingStatus
+from chalicelib.domain.listings.stay_rules import wrong_range, wrong_times
 from chalicelib.domain.record import replace
-from chalicelib.domain.stay_rules import wrong_range, wrong_times
-from chalicelib.services import calendars, hosting, hosts
+from chalicelib.services.hosts import (
+    calendars,
+    hosting,
+)
+from chalicelib.services.hosts import (
+    profile as hosts,
+)
 from chalicelib.services.search import listing_of
 
 routes = Blueprint(__name__)

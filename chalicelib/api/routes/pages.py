@@ -10,9 +10,9 @@ from chalice.app import Blueprint, Request
 from chalicelib.api.core.negotiation import by_preference
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.guest_page import PAGE_HEADERS, PageState, PageView, render_page
-from chalicelib.domain import booking as aggregate
 from chalicelib.domain import checkout as opening
 from chalicelib.domain.booking import OPEN, Actor, Booking, Payment
+from chalicelib.domain.contact import Language
 from chalicelib.domain.errors import Refusal
 from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import PAGE_REFRESH_AFTER_FAULT, PAGE_REFRESHES
@@ -80,7 +80,7 @@ def guest_tries_again(call: Call) -> Answer:
     return Answer(None, 303, {"Location": str(done.payment.checkout_url), "Cache-Control": "no-store"})
 
 
-def _asked_for(request: Request) -> aggregate.Language:
+def _asked_for(request: Request) -> Language:
     """The first of our languages that the browser asks for, English without one."""
     for tag in by_preference(request.headers.get("accept-language", "")):
         if (language := tag.partition("-")[0]) in ("en", "am"):
@@ -163,5 +163,5 @@ def _onward(return_url: str, booking: Booking, payment: Payment) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _page(view: PageView, language: aggregate.Language, status: int) -> Answer:
+def _page(view: PageView, language: Language, status: int) -> Answer:
     return Answer(render_page(view, language), status, dict(PAGE_HEADERS))

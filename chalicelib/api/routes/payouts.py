@@ -12,8 +12,8 @@ from chalicelib.api.core.csv_text import CSV_HEADERS, csv_text, wants_csv
 from chalicelib.api.core.fields import Currency, Sentence, matching
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
+from chalicelib.domain.finance.statements import AccountEntry, EntryKind, Statement, StayRow
 from chalicelib.domain.money import MAX_MINOR, Money
-from chalicelib.domain.statements import AccountEntry, EntryKind, Statement, StayRow
 from chalicelib.services.operators import payouts
 
 routes = Blueprint(__name__)

@@ -6,15 +6,20 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 
-from chalicelib.domain.accounts import Account, AccountAct, Act, Caps, caps_of, with_act
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.errors import AccountNotFound, Busy, PreconditionFailed
 from chalicelib.domain.ids import PersonId
+from chalicelib.domain.people.accounts import Account, AccountAct, Act, Caps, caps_of, with_act
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.book import account_of
-from chalicelib.services.ports import AccountChanged, Ports
+from chalicelib.services.ports.outcomes import (
+    AccountChanged,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 TRIES = 8
 """How often a lost race is decided again."""

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chalicelib.domain.access import ASKED, DONE, Access, Act
 from chalicelib.domain.errors import ProposalNotFound, Refusal, SecondPersonNeeded
+from chalicelib.domain.people.access import ASKED, DONE, Access, Act
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in
-from chalicelib.services.ports import Fault, Ports, StoreBusy, VersionLost
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    StoreBusy,
+    VersionLost,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 BUSY, FAILED = "busy", "internal_error"
 """What an act came to that was stopped by a failure: the codes that its caller is answered."""

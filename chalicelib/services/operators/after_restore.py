@@ -14,18 +14,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from chalicelib.domain.booking import Actor, Booking, Payment
-from chalicelib.domain.calendar import dates_between
-from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.errors import Busy, FieldError, GatewayError, InvalidRequest
+from chalicelib.domain.finance.settlement import StatementRow, amount_of
 from chalicelib.domain.ids import BookingId, booking_of
+from chalicelib.domain.listings.calendar import dates_between
+from chalicelib.domain.people.erasure import Erasure
 from chalicelib.domain.record import Record
-from chalicelib.domain.search_terms import payer_key
-from chalicelib.domain.settlement import StatementRow, amount_of
 from chalicelib.domain.timing import RESTORE_LOOKS_BACK, RESTORE_MARGIN
 from chalicelib.domain.verification import Verification
+from chalicelib.domain.words.search_terms import payer_key
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.operators.erasing import erase_again
-from chalicelib.services.ports import Gateway, Ports
+from chalicelib.services.ports.gateways import (
+    Gateway,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.search_keys import reference_key, search_secret

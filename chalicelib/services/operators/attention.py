@@ -8,12 +8,17 @@ from chalicelib.domain import attention
 from chalicelib.domain.attention import Acknowledgeable, acknowledgements
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import AttentionItemNotFound, WrongResolutionCall
-from chalicelib.domain.four_eyes import owner_of_proposal
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, is_booking_id, is_listing_id
+from chalicelib.domain.operators.four_eyes import owner_of_proposal
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
-from chalicelib.services.ports import Acknowledgement, Ports
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.updating import Decision, update
 
 _REFERENCE = re.compile("[A-Za-z0-9_-]{4,50}", re.ASCII)

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from typing import get_args
 
-from chalicelib.domain.access import Act
 from chalicelib.domain.errors import DeadLetterNotFound
+from chalicelib.domain.people.access import Act
 from chalicelib.domain.record import Record
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports import DeadLetter, HeldLetters, Page, Ports, QueueName
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
+from chalicelib.services.ports.queues import (
+    DeadLetter,
+    HeldLetters,
+    QueueName,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 QUEUES: tuple[QueueName, ...] = get_args(QueueName)
 MOST = 1000

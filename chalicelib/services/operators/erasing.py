@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from chalicelib.domain import erasure
 from chalicelib.domain.booking import Actor, Booking
-from chalicelib.domain.erasure import Erasure, Part, erasure_task, under_way
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
+from chalicelib.domain.people import (
+    erasure,
+)
+from chalicelib.domain.people.erasure import Erasure, Part, erasure_task, under_way
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ERASURE_RETRY, RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Availability
-from chalicelib.services.hosting import bookings_of_host, changed
-from chalicelib.services.ports import (
+from chalicelib.services.hosts.hosting import bookings_of_host, changed
+from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Fault,
     Page,
-    Ports,
-    Task,
     Unreadable,
     VersionLost,
+)
+from chalicelib.services.ports.queues import (
+    Task,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
 )
 from chalicelib.services.updating import Decision, Observation, update
 

@@ -7,20 +7,28 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol
 
-from chalicelib.domain.access import LOOKS, Access
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.erasure import Erasure
 from chalicelib.domain.host import Host, Notify
-from chalicelib.domain.listing import Listing
+from chalicelib.domain.listings.listing import Listing
+from chalicelib.domain.people.access import LOOKS, Access
+from chalicelib.domain.people.erasure import Erasure
+from chalicelib.domain.people.review import Review
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.record import Record
-from chalicelib.domain.review import Review
-from chalicelib.domain.suppression import Suppression
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.hosts import host_of
+from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.operators.accounts import AccountState, read_account
 from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.people import Person
-from chalicelib.services.ports import Orphan, Page, Ports
+from chalicelib.services.ports.bookings import (
+    Orphan,
+)
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import read_bookings
 
 HeldKind = Literal["booking", "host", "listing", "orphan", "suppression", "search", "erasure"]

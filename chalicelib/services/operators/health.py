@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.domain.health import NOT_OPENED, OPENED, PAID, GatewayHealth, add_up, gateway_health, slots_between
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import COUNTS_SHOWN
-from chalicelib.domain.watching import Check
+from chalicelib.domain.watch.health import (
+    NOT_OPENED,
+    OPENED,
+    PAID,
+    GatewayHealth,
+    add_up,
+    gateway_health,
+    slots_between,
+)
+from chalicelib.domain.watch.watching import Check
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports import Fault, Ports, QueueDepth, Unreadable
+from chalicelib.services.ports.outcomes import (
+    Fault,
+    Unreadable,
+)
+from chalicelib.services.ports.queues import (
+    QueueDepth,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 
 class StageHealth(Record, frozen=True):

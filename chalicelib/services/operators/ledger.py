@@ -7,11 +7,19 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.errors import Busy, FieldError, InvalidRequest
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow, add_up, merge, totals_begin
 from chalicelib.domain.ids import PersonId
-from chalicelib.domain.ledger import LedgerLine, TotalRow, add_up, merge, totals_begin
 from chalicelib.domain.timing import ADDING_UP, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports import DayTotals, Page, Ports
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+)
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 LOOKS = 31
 """How many days or pages one call looks through for a line before it answers an empty page with a cursor."""

@@ -9,24 +9,32 @@ from typing import Literal
 
 from chalicelib.domain.attention import PAYMENT_REVERSED, AttentionKind
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Payment, PaymentStatus
-from chalicelib.domain.calendar import instant_of
-from chalicelib.domain.closing import listing_of_task
-from chalicelib.domain.erasure import erasure_of_task
 from chalicelib.domain.errors import FieldError, InvalidRequest
-from chalicelib.domain.expiry import TASK
+from chalicelib.domain.finance.ledger import TotalRow
 from chalicelib.domain.ids import BookingId, is_booking_id
-from chalicelib.domain.invariants import Finding
-from chalicelib.domain.ledger import TotalRow
+from chalicelib.domain.listings.calendar import instant_of
 from chalicelib.domain.money import Money
+from chalicelib.domain.operators.closing import listing_of_task
+from chalicelib.domain.people.erasure import erasure_of_task
+from chalicelib.domain.people.expiry import TASK
 from chalicelib.domain.proposal import Proposal, ResolvePaymentAct
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.verification import Availability
 from chalicelib.domain.verification import resolve_review as decide_review
+from chalicelib.domain.watch.invariants import Finding
 from chalicelib.services.access import Principal, actor_of, visible_payment, with_role
 from chalicelib.services.four_eyes import update_with_four_eyes
 from chalicelib.services.operators import ledger
 from chalicelib.services.pages import until_some
-from chalicelib.services.ports import AttentionEntry, Page, Ports
+from chalicelib.services.ports.bookings import (
+    AttentionEntry,
+)
+from chalicelib.services.ports.outcomes import (
+    Page,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.updating import Decide, Decision
 

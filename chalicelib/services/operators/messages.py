@@ -10,8 +10,10 @@ from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
-from chalicelib.services.hosts import host_of
-from chalicelib.services.ports import Ports
+from chalicelib.services.hosts.profile import host_of
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.updating import Decision, decided, update
 
 

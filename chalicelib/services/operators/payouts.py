@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from chalicelib.domain.errors import FieldError, InvalidRequest, PayoutNotFound
+from chalicelib.domain.finance.ledger import LedgerLine, day_of
+from chalicelib.domain.finance.statements import AccountEntry, EntryKind, Statement, following, statements
 from chalicelib.domain.ids import PersonId, key_hash
-from chalicelib.domain.ledger import LedgerLine, day_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.record import replace
-from chalicelib.domain.statements import AccountEntry, EntryKind, Statement, following, statements
 from chalicelib.services.access import Principal, signed_in, with_role
 from chalicelib.services.operators.ledger import totals
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 
 LINES_A_READ = 100
 EARLIEST = date(2020, 1, 1)

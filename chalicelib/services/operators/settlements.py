@@ -11,12 +11,8 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.booking import Booking, GatewayStatus, Payment
 from chalicelib.domain.errors import FieldError, GatewayBadAnswer, GatewayError, InvalidRequest, SettlementNotFound
-from chalicelib.domain.fingerprint import fingerprint
-from chalicelib.domain.ids import BookingId, booking_of
-from chalicelib.domain.ledger import LedgerLine, day_of
-from chalicelib.domain.money import Money
-from chalicelib.domain.record import Record, replace
-from chalicelib.domain.settlement import (
+from chalicelib.domain.finance.ledger import LedgerLine, day_of
+from chalicelib.domain.finance.settlement import (
     Match,
     OurPayment,
     Payout,
@@ -26,10 +22,19 @@ from chalicelib.domain.settlement import (
     in_payouts,
     match,
 )
+from chalicelib.domain.fingerprint import fingerprint
+from chalicelib.domain.ids import BookingId, booking_of
+from chalicelib.domain.money import Money
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import PAID_OUT_WITHIN
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.ledger import lines_of_day
-from chalicelib.services.ports import Gateway, Ports
+from chalicelib.services.ports.gateways import (
+    Gateway,
+)
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search_keys import reference_key
 

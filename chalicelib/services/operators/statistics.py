@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from chalicelib.domain.booking import Booking, Payment
-from chalicelib.domain.calendar import instant_of
+from chalicelib.domain.listings.calendar import instant_of
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import LATER_THAN_ANYTHING_DUE, OPEN_FOR, PAID_WITHIN, REFUNDED_FOR
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.lists import check_period
-from chalicelib.services.ports import Ports
+from chalicelib.services.ports.stage import (
+    Ports,
+)
 from chalicelib.services.queries import read_bookings
 
 MOST_READ = 600

@@ -20,13 +20,15 @@ from chalicelib.domain import checkout, disputes, refunds
 from chalicelib.domain.booking import Actor, Booking, Lease, OpeningProblem
 from chalicelib.domain.cancellation import cancel
 from chalicelib.domain.ending import end_stay
-from chalicelib.domain.erasure import ON_REQUEST, erase_guest
 from chalicelib.domain.errors import FieldError
-from chalicelib.domain.four_eyes import propose
-from chalicelib.domain.notes import add_note
+from chalicelib.domain.operators.four_eyes import propose
+from chalicelib.domain.operators.notes import add_note
+from chalicelib.domain.people.erasure import ON_REQUEST, erase_guest
+from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.proposal import Act, CancelAct, EndStayAct, RefundAct, ResolvePaymentAct, ResolveRefundAct
-from chalicelib.domain.review import Review, rated
-from chalicelib.services.ports import Acknowledgement
+from chalicelib.services.ports.outcomes import (
+    Acknowledgement,
+)
 from tests.adapters.golden.kinds import KINDS, STAFF
 from tests.builders import (
     NOW,

@@ -11,27 +11,32 @@ from chalicelib.adapters.dynamodb import records
 from chalicelib.adapters.dynamodb.ledger import HOSTS, _rows
 from chalicelib.adapters.dynamodb.suppressions import DynamoSuppressions
 from chalicelib.adapters.dynamodb.tables import LedgerItem
-from chalicelib.domain.access import Access
-from chalicelib.domain.accounts import Account, AccountAct, Caps, Lapse, OpenHold
 from chalicelib.domain.booking import Actor
-from chalicelib.domain.calendar import NightChange
-from chalicelib.domain.closing import Closing, propose, unbegun
-from chalicelib.domain.erasure import Erasure
-from chalicelib.domain.expiry import Expiry
-from chalicelib.domain.health import OPENED, PAID
+from chalicelib.domain.finance.ledger import LedgerLine, TotalRow, line_of
+from chalicelib.domain.finance.settlement import Match, Settlement, StatementRow
+from chalicelib.domain.finance.statements import AccountEntry
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import ListingId, PersonId
-from chalicelib.domain.invariants import Finding
-from chalicelib.domain.ledger import LedgerLine, TotalRow, line_of
-from chalicelib.domain.limits import Limits
+from chalicelib.domain.listings.calendar import NightChange
 from chalicelib.domain.money import Money
 from chalicelib.domain.obstacles import Obstacle
+from chalicelib.domain.operators.closing import Closing, propose, unbegun
+from chalicelib.domain.people.access import Access
+from chalicelib.domain.people.accounts import Account, AccountAct, Caps, Lapse, OpenHold
+from chalicelib.domain.people.erasure import Erasure
+from chalicelib.domain.people.expiry import Expiry
+from chalicelib.domain.people.limits import Limits
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.proposal import CloseListingAct
-from chalicelib.domain.settlement import Match, Settlement, StatementRow
-from chalicelib.domain.statements import AccountEntry
-from chalicelib.domain.suppression import Suppression
-from chalicelib.domain.watching import Check
-from chalicelib.services.ports import DayTotals, Unreadable
+from chalicelib.domain.watch.health import OPENED, PAID
+from chalicelib.domain.watch.invariants import Finding
+from chalicelib.domain.watch.watching import Check
+from chalicelib.services.ports.ledger import (
+    DayTotals,
+)
+from chalicelib.services.ports.outcomes import (
+    Unreadable,
+)
 from tests.builders import GUEST, HOST, NOW, SALT, a_booking, opened, paid
 from tests.dynamo import BOOKINGS, DynamoBench
 

@@ -17,11 +17,23 @@ from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import ClientOptions
 from chalicelib.adapters.gateways.keys import check_key, version_of_key, with_usable_key
 from chalicelib.domain.disputes import DisputeFacts
+from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1, CHAPA_V2, GATEWAYS, ApiVersion, Mode
-from chalicelib.services.ports import Fault, Gateway, GatewayEvent, Opening, RefundAnswer, Secrets, WebhookNotice
+from chalicelib.services.ports.gateways import (
+    Gateway,
+    GatewayEvent,
+    Opening,
+    RefundAnswer,
+    WebhookNotice,
+)
+from chalicelib.services.ports.outcomes import (
+    Fault,
+)
+from chalicelib.services.ports.stage import (
+    Secrets,
+)
 from chalicelib.settings import BadSetting
 
 ROW = GATEWAYS["chapa"]

@@ -23,11 +23,16 @@ from chalicelib.adapters.gateways.chapa.v1_parsing import (
 from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import FORM, GatewayClient
 from chalicelib.adapters.gateways.parsing import page_number, private_texts
+from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1
-from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
+from chalicelib.services.ports.gateways import (
+    GatewayEvent,
+    Opening,
+    RefundAnswer,
+    WebhookNotice,
+)
 
 PER_PAGE = 100
 """How many transactions are asked for at once; Chapa may answer fewer."""

@@ -29,9 +29,13 @@ from chalicelib.adapters.gateways.parsing import (
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, GatewayRejected, ReferenceUsed
-from chalicelib.domain.settlement import StatementRow, TransactionPage
+from chalicelib.domain.finance.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import GatewayEvent, RefundAnswer, RefundGatewayStatus
+from chalicelib.services.ports.gateways import (
+    GatewayEvent,
+    RefundAnswer,
+    RefundGatewayStatus,
+)
 
 RECEIPT = "https://chapa.link/payment-receipt/"
 

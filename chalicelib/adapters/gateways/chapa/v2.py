@@ -20,11 +20,16 @@ from chalicelib.adapters.gateways.chapa.webhooks import read_webhook
 from chalicelib.adapters.gateways.client import GatewayClient
 from chalicelib.adapters.gateways.parsing import private_texts
 from chalicelib.domain.errors import GatewayRejected
+from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import TransactionPage
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2
-from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
+from chalicelib.services.ports.gateways import (
+    GatewayEvent,
+    Opening,
+    RefundAnswer,
+    WebhookNotice,
+)
 
 PER_PAGE = 100
 """How many payments a page of the list is asked for; Chapa may give fewer."""

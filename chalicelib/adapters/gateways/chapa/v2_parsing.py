@@ -36,8 +36,8 @@ from chalicelib.adapters.gateways.parsing import (
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, ReferenceUsed
+from chalicelib.domain.finance.settlement import StatementRow, TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {

@@ -30,12 +30,17 @@ from chalicelib.adapters.gateways.paystack.parsing import (
 from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer
+from chalicelib.domain.finance.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import PayoutPage, TransactionPage
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
-from chalicelib.services.ports import GatewayEvent, Opening, RefundAnswer, WebhookNotice
+from chalicelib.services.ports.gateways import (
+    GatewayEvent,
+    Opening,
+    RefundAnswer,
+    WebhookNotice,
+)
 
 _NAMELESS = DisputeFacts(provider_dispute_id="", status="needs_response")
 """What an event tells of a dispute that it does not name: a person must look."""

@@ -29,10 +29,13 @@ from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import DisputeStatus, GatewayStatus
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
+from chalicelib.domain.finance.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from chalicelib.domain.money import Money
-from chalicelib.domain.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports import RefundAnswer, RefundGatewayStatus
+from chalicelib.services.ports.gateways import (
+    RefundAnswer,
+    RefundGatewayStatus,
+)
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {
     "success": "paid",

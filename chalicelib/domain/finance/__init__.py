@@ -1,0 +1,1 @@
+"""Money after the fact: the ledger, statements of gateways and hosts, business days."""

@@ -1,0 +1,1 @@
+"""Places to stay, and their nights: what may be booked, when, and at what price."""

@@ -1,0 +1,1 @@
+"""How a stage fares, and what must hold of everything that is stored."""

@@ -1,0 +1,1 @@
+"""What people write and read: names, telephone numbers, days of either calendar."""

@@ -1,0 +1,1 @@
+"""What hosts do: their profile, their listings, the nights, and who comes."""

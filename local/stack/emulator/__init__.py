@@ -1,0 +1,1 @@
+"""AWS on this machine: MiniStack, DynamoDB Local, the tables and queues in them, and the rights of each function."""
