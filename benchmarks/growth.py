@@ -42,12 +42,8 @@ from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.clock.sweep import WINDOW, process_task, sweep
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import own_bookings
 from chalicelib.services.search import MOST_LISTINGS, Search, search
 from local.stack.emulator.dynamodb_local import DynamoDBLocal

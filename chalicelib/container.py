@@ -21,43 +21,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from chalicelib import __version__
 from chalicelib.domain.timing import AWS_CONNECT, AWS_READ, INIT_READS
 from chalicelib.gateways import GATEWAYS
-from chalicelib.services.ports.bookings import (
-    BookingStore,
-)
-from chalicelib.services.ports.gateways import (
-    Gateway,
-    Gateways,
-)
-from chalicelib.services.ports.ledger import (
-    LedgerStore,
-)
-from chalicelib.services.ports.listings import (
-    ClosingStore,
-    ListingStore,
-)
-from chalicelib.services.ports.mail import (
-    Letters,
-    Mailer,
-)
-from chalicelib.services.ports.people import (
-    ErasureStore,
-    HostStore,
-    SuppressionStore,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetters,
-    Queue,
-    QueueName,
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Observe,
-    Rules,
-    Secrets,
-)
-from chalicelib.services.ports.watch import (
-    WatchStore,
-)
+from chalicelib.services.ports.bookings import BookingStore
+from chalicelib.services.ports.gateways import Gateway, Gateways
+from chalicelib.services.ports.ledger import LedgerStore
+from chalicelib.services.ports.listings import ClosingStore, ListingStore
+from chalicelib.services.ports.mail import Letters, Mailer
+from chalicelib.services.ports.people import ErasureStore, HostStore, SuppressionStore
+from chalicelib.services.ports.queues import DeadLetters, Queue, QueueName, Task
+from chalicelib.services.ports.stage import Observe, Rules, Secrets
+from chalicelib.services.ports.watch import WatchStore
 from chalicelib.settings import Settings, settings
 from chalicelib.telemetry import describe_error, observe
 

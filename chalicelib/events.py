@@ -10,18 +10,14 @@ from uuid import uuid4
 from chalicelib.container import Container, container
 from chalicelib.domain.people.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
-from chalicelib.services.clock import (
-    canary,
-)
+from chalicelib.services.clock import canary
 from chalicelib.services.clock.checking import check
 from chalicelib.services.clock.counting import keep_counts
 from chalicelib.services.clock.sweep import process_task, sweep
 from chalicelib.services.clock.watching import watch
 from chalicelib.services.deliver import deliver
 from chalicelib.services.mail_reports import record_report
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.queues import Task
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 

@@ -15,14 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from chalicelib.domain.money import Money
 from chalicelib.domain.people.limits import LIMITS_MAX, Limits
 from chalicelib.domain.record import Record
-from chalicelib.domain.timing import (
-    CHECKOUT_WINDOW,
-    CHECKOUT_WINDOW_MAX,
-    CHECKOUT_WINDOW_MIN,
-    HOLD,
-    HOLD_MAX,
-    HOLD_MIN,
-)
+from chalicelib.domain.timing import CHECKOUT_WINDOW, CHECKOUT_WINDOW_MAX, CHECKOUT_WINDOW_MIN, HOLD, HOLD_MAX, HOLD_MIN
 from chalicelib.gateways import ADDRESS_PATTERN, GATEWAYS, Mode, address_setting
 
 _MINUTE = timedelta(minutes=1)

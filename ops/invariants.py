@@ -16,13 +16,9 @@ from chalicelib.adapters.dynamodb.records import decode_booking, decode_line, de
 from chalicelib.adapters.dynamodb.tables import LISTING, MONTH
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import is_booking_id
-from chalicelib.domain.watch import (
-    invariants,
-)
+from chalicelib.domain.watch import invariants
 from chalicelib.domain.watch.invariants import StoredBooking, line_name, missing_line, unpromised_line
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Unreadable
 
 Item = dict[str, Any]
 """An item as DynamoDB has it."""

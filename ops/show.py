@@ -16,9 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.records import inflate
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Unreadable
 
 SHOWN, NOT_SHOWN = 0, 1
 

@@ -32,24 +32,11 @@ from chalicelib.adapters.dynamodb.tables import connect
 from chalicelib.adapters.dynamodb.watch import DynamoWatch
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.listings.calendar import Night
-from chalicelib.services.ports.bookings import (
-    BookingStore,
-)
-from chalicelib.services.ports.ledger import (
-    LedgerStore,
-)
-from chalicelib.services.ports.listings import (
-    ClosingStore,
-    ListingStore,
-)
-from chalicelib.services.ports.people import (
-    ErasureStore,
-    HostStore,
-    SuppressionStore,
-)
-from chalicelib.services.ports.watch import (
-    WatchStore,
-)
+from chalicelib.services.ports.bookings import BookingStore
+from chalicelib.services.ports.ledger import LedgerStore
+from chalicelib.services.ports.listings import ClosingStore, ListingStore
+from chalicelib.services.ports.people import ErasureStore, HostStore, SuppressionStore
+from chalicelib.services.ports.watch import WatchStore
 from local.stack.emulator.resources import create_table
 
 PREFIX = "guzo"

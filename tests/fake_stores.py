@@ -35,20 +35,9 @@ from chalicelib.domain.verification import Verification
 from chalicelib.domain.watch.health import Counts
 from chalicelib.domain.watch.invariants import Finding, StoredBooking
 from chalicelib.domain.watch.watching import Check
-from chalicelib.services.ports.bookings import (
-    Arrival,
-    AttentionEntry,
-    BookingStore,
-    HoldView,
-    Orphan,
-    SearchPart,
-)
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
-from chalicelib.services.ports.listings import (
-    ListingStore,
-)
+from chalicelib.services.ports.bookings import Arrival, AttentionEntry, BookingStore, HoldView, Orphan, SearchPart
+from chalicelib.services.ports.ledger import DayTotals
+from chalicelib.services.ports.listings import ListingStore
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,

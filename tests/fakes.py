@@ -27,9 +27,7 @@ from chalicelib.domain.money import EXPONENTS, Money
 from chalicelib.domain.outbox import address_of
 from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.bookings import (
-    BookingStore,
-)
+from chalicelib.services.ports.bookings import BookingStore
 from chalicelib.services.ports.gateways import (
     BadSignature,
     GatewayEvent,
@@ -39,37 +37,14 @@ from chalicelib.services.ports.gateways import (
     RefundGatewayStatus,
     WebhookNotice,
 )
-from chalicelib.services.ports.ledger import (
-    LedgerStore,
-)
-from chalicelib.services.ports.listings import (
-    ClosingStore,
-    ListingStore,
-)
-from chalicelib.services.ports.mail import (
-    Message,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.people import (
-    ErasureStore,
-    HostStore,
-    SuppressionStore,
-)
-from chalicelib.services.ports.queues import (
-    NO_DELAY,
-    DeadLetter,
-    QueueDepth,
-    QueueName,
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Rules,
-)
-from chalicelib.services.ports.watch import (
-    WatchStore,
-)
+from chalicelib.services.ports.ledger import LedgerStore
+from chalicelib.services.ports.listings import ClosingStore, ListingStore
+from chalicelib.services.ports.mail import Message
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.people import ErasureStore, HostStore, SuppressionStore
+from chalicelib.services.ports.queues import NO_DELAY, DeadLetter, QueueDepth, QueueName, Task
+from chalicelib.services.ports.stage import Rules
+from chalicelib.services.ports.watch import WatchStore
 from tests.builders import NOW
 from tests.call_log import CallLog, Logged, Rival, logged, raises
 from tests.fake_stores import (

@@ -12,9 +12,7 @@ from chalicelib.domain.errors import SecondPersonNeeded
 from chalicelib.domain.ids import BookingId, PersonId, derive_booking_id
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.domain.people import (
-    expiry,
-)
+from chalicelib.domain.people import expiry
 from chalicelib.domain.people.accounts import OPEN_HOLDS
 from chalicelib.domain.refunds import ResolveAs, owe_refund, record_refunded
 from chalicelib.domain.verification import Availability
@@ -26,12 +24,8 @@ from chalicelib.services.clock.sweep import process_task, sweep
 from chalicelib.services.deliver import deliver
 from chalicelib.services.hosts.hosting import ListingDraft
 from chalicelib.services.operators.proposals import approve
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, update
 from chalicelib.services.webhooks import receive
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, WEBHOOK, a_listing, a_stay

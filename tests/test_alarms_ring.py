@@ -31,15 +31,9 @@ from chalicelib.domain.watch.health import OPENED, PAID, slot_of
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.mail import MailRefused
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
 from local.stack.emulator.resources import TEMPLATE
 from tests.adapters.chapa_server import OPENING, PENDING, Keys, answering, serving
 from tests.adapters.test_oidc import CLIENT, ISSUER, NOW, claims, sign

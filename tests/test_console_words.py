@@ -9,23 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain import (
-    attention,
-    booking,
-)
-from chalicelib.domain.finance import (
-    settlement,
-    statements,
-)
-from chalicelib.domain.listings import (
-    listing,
-)
-from chalicelib.domain.operators import (
-    presence,
-)
-from chalicelib.domain.people import (
-    accounts,
-)
+from chalicelib.domain import attention, booking
+from chalicelib.domain.finance import settlement, statements
+from chalicelib.domain.listings import listing
+from chalicelib.domain.operators import presence
+from chalicelib.domain.people import accounts
 
 FOLDER = Path(__file__).parent.parent / "chalicelib" / "static" / "console"
 WORDS = (FOLDER / "words.js").read_text(encoding="utf-8")

@@ -21,19 +21,10 @@ from chalicelib.container import Container, Function, StageGateways, SystemChanc
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.money import Money
 from chalicelib.domain.people.limits import Limits
-from chalicelib.services.ports.mail import (
-    Attachment,
-    Message,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Rules,
-)
+from chalicelib.services.ports.mail import Attachment, Message
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Rules
 from tests.adapters.chapa_server import OPENED, OPENING, Keys
 from tests.adapters.fake_network import FakeConnection, clock_of_calls, network_of_calls
 from tests.adapters.shapes import KES, PAYSTACK_OPENED

@@ -8,13 +8,9 @@ import pytest
 
 from chalicelib import telemetry
 from chalicelib.counters import Counters
-from chalicelib.domain.watch import (
-    health,
-)
+from chalicelib.domain.watch import health
 from chalicelib.services.clock.counting import keep_counts
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.call_log import raises
 from tests.fakes import Fakes
 

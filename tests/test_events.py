@@ -22,17 +22,9 @@ from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.people.suppression import MailReport
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, CANARY_SEARCH, TASK_GATEWAY_BUDGET
-from chalicelib.services.clock import (
-    canary,
-    counting,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.clock import canary, counting
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
+from chalicelib.services.ports.queues import Task
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import Crashed, observe
 from tests.adapters.test_ses_reports import bounce

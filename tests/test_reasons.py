@@ -13,17 +13,10 @@ from types import ModuleType
 
 import pytest
 
-from chalicelib.domain import (
-    refunds,
-    verification,
-)
-from chalicelib.domain.watch import (
-    invariants,
-)
+from chalicelib.domain import refunds, verification
+from chalicelib.domain.watch import invariants
 from chalicelib.services import refunds as refunding
-from chalicelib.services.clock import (
-    checking,
-)
+from chalicelib.services.clock import checking
 from chalicelib.services.operators import lists
 from tests.test_console_words import FOLDER, TABLE
 

@@ -21,25 +21,15 @@ from icalendar import Calendar, vCalAddress
 from icalendar import Event as CalendarEvent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.domain.booking import (
-    Booking,
-    Event,
-    OutboxEntry,
-    Refund,
-)
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.booking import Booking, Event, OutboxEntry, Refund
+from chalicelib.domain.contact import Language
 from chalicelib.domain.host import Notify
 from chalicelib.domain.ids import payment_of
 from chalicelib.domain.outbox import address_of
 from chalicelib.domain.record import Record
 from chalicelib.domain.words.dates import day_in_words, instant_in_words
 from chalicelib.domain.words.text import one_line
-from chalicelib.services.ports.mail import (
-    Attachment,
-    Message,
-)
+from chalicelib.services.ports.mail import Attachment, Message
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "emails"
 BRAND = "ጉዞ · Guzo"

@@ -12,9 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.record import Record
 from chalicelib.domain.words.dates import day_in_words, instant_in_words
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.domain.booking import (
-    Place,
-)
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.booking import Place
+from chalicelib.domain.contact import Language
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import Record
 from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys

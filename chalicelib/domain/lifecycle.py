@@ -17,10 +17,7 @@ from chalicelib.domain.booking import (
     with_payment,
 )
 from chalicelib.domain.checkout import close_open_payments, with_new_payment
-from chalicelib.domain.contact import (
-    Contact,
-    Language,
-)
+from chalicelib.domain.contact import Contact, Language
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.domain.listings.calendar import Stay
 from chalicelib.domain.listings.listing import Listing

@@ -9,9 +9,7 @@ from chalicelib.domain.booking import Actor, Booking, Payment
 from chalicelib.domain.errors import BookingNotFound, Forbidden, PaymentNotFound, Unauthenticated
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, is_booking_id
 from chalicelib.domain.record import Record
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 
 Role = Literal["guest", "host", "operator"]
 """What a caller is to a booking. Everybody of the staff is an ``operator``; ``STAFF`` says what each of them may do."""

@@ -6,17 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 from chalicelib.domain import checkout as opening
-from chalicelib.domain import (
-    lifecycle,
-)
-from chalicelib.domain.booking import (
-    Actor,
-    Booking,
-)
-from chalicelib.domain.contact import (
-    Contact,
-    Language,
-)
+from chalicelib.domain import lifecycle
+from chalicelib.domain.booking import Actor, Booking
+from chalicelib.domain.contact import Contact, Language
 from chalicelib.domain.errors import (
     AmountAboveLimit,
     Busy,
@@ -33,37 +25,21 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, derive_booking_id, is_listing_id
-from chalicelib.domain.listings import (
-    calendar,
-    prices,
-)
+from chalicelib.domain.listings import calendar, prices
 from chalicelib.domain.listings.calendar import MAX_NIGHTS, Nights, Stay
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.listings.prices import Quote
 from chalicelib.domain.listings.stay_rules import wrong_stay
-from chalicelib.domain.people import (
-    accounts,
-)
+from chalicelib.domain.people import accounts
 from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in
 from chalicelib.services.checkout import await_opening, open_leased, resume_lapsed
-from chalicelib.services.ports.bookings import (
-    HoldView,
-)
-from chalicelib.services.ports.gateways import (
-    Gateway,
-)
-from chalicelib.services.ports.outcomes import (
-    AccountChanged,
-    BookingExists,
-    NightsShort,
-    StoreBusy,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import HoldView
+from chalicelib.services.ports.gateways import Gateway
+from chalicelib.services.ports.outcomes import AccountChanged, BookingExists, NightsShort, StoreBusy
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.search import listing_of
 from chalicelib.services.search_keys import contact_keys
 

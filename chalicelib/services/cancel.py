@@ -8,9 +8,7 @@ from chalicelib.domain.proposal import CancelAct
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, Role, actor_of, visible_booking
 from chalicelib.services.four_eyes import update_with_four_eyes
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decide, Decision
 
 

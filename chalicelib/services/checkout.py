@@ -19,22 +19,11 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.ids import key_hash
 from chalicelib.domain.record import Record
-from chalicelib.domain.timing import (
-    LAST_WAIT,
-    OPENING_POLLS,
-    PUBLIC_LAST_WAIT,
-    RETRY_AFTER_OPENING,
-    WAIT_FOR_OPENING,
-)
+from chalicelib.domain.timing import LAST_WAIT, OPENING_POLLS, PUBLIC_LAST_WAIT, RETRY_AFTER_OPENING, WAIT_FOR_OPENING
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, visible_booking
-from chalicelib.services.ports.gateways import (
-    Gateway,
-    Opening,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.gateways import Gateway, Opening
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.reconcile import verify_now
 from chalicelib.services.updating import Decision, enqueue_reconcile, update
 

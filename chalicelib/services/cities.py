@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 
 from chalicelib.domain.listings.cities import City, fold, keys_of_names
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 
 
 def cities(ports: Ports, *, beginning: str, limit: int, after: str | None) -> Page[City]:

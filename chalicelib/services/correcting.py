@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chalicelib.domain.booking import Booking
-from chalicelib.domain.people import (
-    correcting,
-)
+from chalicelib.domain.people import correcting
 from chalicelib.domain.record import replace
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, Role, actor_of, visible_booking
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.search_keys import contact_keys
 from chalicelib.services.updating import Decision, Observation, update
 

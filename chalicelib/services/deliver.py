@@ -21,18 +21,9 @@ from chalicelib.domain.record import replace
 from chalicelib.domain.timing import LEDGER_LATE_MARGIN, LETTERS_COUNTED, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
 from chalicelib.services.hosts.profile import host_of
-from chalicelib.services.ports.mail import (
-    Letter,
-    MailBusy,
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.mail import Letter, MailBusy, MailRefused
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.reconcile import maybe_twice
 from chalicelib.services.search_keys import reference_key
 from chalicelib.services.updating import Decision, Observation, update

@@ -16,12 +16,8 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, signed_in, visible_booking, visible_payment, with_role
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.updating import Decide, Decision, Update, preview, update
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import SecondPersonNeeded
-from chalicelib.domain.operators import (
-    four_eyes,
-)
+from chalicelib.domain.operators import four_eyes
 from chalicelib.domain.proposal import Act
 from chalicelib.domain.verification import Availability
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decide, Decision, Observation, Update, update
 
 

@@ -6,9 +6,7 @@ from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.people.suppression import MailReport, Suppression
 from chalicelib.domain.verification import Availability
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, Observation, update
 
 

@@ -8,21 +8,13 @@ from collections.abc import Sequence
 from chalicelib.domain.booking import Actor, Booking, BookingStatus, Event, Payment, PaymentStatus
 from chalicelib.domain.ending import STAY_ENDED
 from chalicelib.domain.ids import BookingId, payment_of
-from chalicelib.domain.operators import (
-    four_eyes,
-)
+from chalicelib.domain.operators import four_eyes
 from chalicelib.domain.operators.notes import NOTE
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in, visible_payment, with_role
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.gateways import GatewayEvent
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.reconcile import reconcile
 
 

@@ -27,17 +27,9 @@ from chalicelib.domain.errors import GatewayBadAnswer, GatewayError
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.operators.four_eyes import expire_proposals
 from chalicelib.domain.record import Record, replace
-from chalicelib.domain.timing import (
-    API_VERIFY_LEASE,
-    NUDGE_MIN,
-    OUTAGE_GRACE,
-    VERIFY_CALL_MIN,
-    WORKER_VERIFY_LEASE,
-)
+from chalicelib.domain.timing import API_VERIFY_LEASE, NUDGE_MIN, OUTAGE_GRACE, VERIFY_CALL_MIN, WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import NO_ANSWER, Availability, Verification, WebhookClaim, apply_verification
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, Observation, update
 
 NUDGE_SHARE = 0.1

@@ -41,14 +41,8 @@ from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import Availability, Verification, apply_verification
 from chalicelib.services.access import Principal, actor_of, signed_in, visible_booking, visible_payment, with_role
 from chalicelib.services.four_eyes import update_with_four_eyes
-from chalicelib.services.ports.gateways import (
-    Gateway,
-    RefundAnswer,
-    RefundGatewayStatus,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.gateways import Gateway, RefundAnswer, RefundGatewayStatus
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decide, Decision, update
 
 Change = Callable[[Booking, datetime], Booking]

@@ -11,12 +11,8 @@ from typing import Any, cast
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.record import replace
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement
+from chalicelib.services.ports.stage import Ports
 
 PAGE = 100
 """How many entries of the attention list are read at once."""

@@ -9,14 +9,8 @@ from chalicelib.domain.people.review import Review, check_reviewable, rated
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, signed_in, visible_booking
-from chalicelib.services.ports.outcomes import (
-    Page,
-    ReviewExists,
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page, ReviewExists, VersionLost
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.search import listing_of
 
 TRIES = 12

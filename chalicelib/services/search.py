@@ -10,25 +10,15 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.domain.errors import FieldError, InvalidRequest, ListingNotFound
 from chalicelib.domain.ids import ListingId, is_listing_id
-from chalicelib.domain.listings import (
-    calendar,
-    prices,
-    stay_rules,
-)
+from chalicelib.domain.listings import calendar, prices, stay_rules
 from chalicelib.domain.listings.calendar import Nights, Stay
 from chalicelib.domain.listings.cities import city_key
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.listings.prices import Quote
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import EASTERNMOST, WESTERNMOST
-from chalicelib.services.ports.outcomes import (
-    Batch,
-    Page,
-    Unreadable,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Batch, Page, Unreadable
+from chalicelib.services.ports.stage import Ports
 
 T = TypeVar("T")
 

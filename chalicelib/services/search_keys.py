@@ -7,12 +7,8 @@ from collections.abc import Callable
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.host import Host
 from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys, keys_of, keys_of_host, reference_key_of
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.stage import Ports
 
 SEARCH_KEY = "key"
 """The secret's name, under ``search`` of the stage's secrets."""

@@ -15,17 +15,9 @@ from chalicelib.domain.outbox import to_enqueue
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Availability
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    NightsShort,
-    VersionLost,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault, NightsShort, VersionLost
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 
 TRIES = 8
 """How often a lost race is decided again. Each loss means that somebody else got something done."""

@@ -13,16 +13,9 @@ from chalicelib.domain.ids import booking_of
 from chalicelib.domain.timing import RETRY_AFTER_WEBHOOK, UNDER_WAY_RETRY_FIRST
 from chalicelib.domain.verification import WebhookClaim
 from chalicelib.services.disputes import hear_of_dispute
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.queues import (
-    NO_DELAY,
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.queues import NO_DELAY, Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.reconcile import reconcile
 
 WEBHOOK = Actor("webhook")

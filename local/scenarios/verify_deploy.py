@@ -33,14 +33,7 @@ from local.stack.deployed import parameters_of, stack_called
 from local.stack.emulator.ministack import MiniStack, MiniStackError, free_port, interpreter
 from local.stack.issuer import CLIENT_ID, Issuer, create_blueprint
 from ops.aws import OpsError, stack_name
-from ops.stages import (
-    destroy,
-    doctor,
-    logs,
-    releases,
-    rollback,
-    stacks,
-)
+from ops.stages import destroy, doctor, logs, releases, rollback, stacks
 from ops.stages.smoke import SmokeError, smoke
 from ops.stages.smoke import Target as Aim
 from tools.package import ROOT, Package, PackageError, build, lint

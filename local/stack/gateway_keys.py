@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from chalicelib import container as composition
 from chalicelib import settings
 from chalicelib.gateways import GATEWAYS, Mode, is_sandbox
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.outcomes import Fault
 from chalicelib.settings import BadSetting
 from local.stack.environment import BadEnvironment, GatewayAccess
 

@@ -30,22 +30,11 @@ from chalice.config import Config
 
 from local.sandboxes.core.record_file import RecordFile
 from local.sandboxes.core.sandbox import Sandboxes
-from local.stack import (
-    controls,
-    home_page,
-    issuer,
-    mail_simulator,
-    mailbox,
-    sandboxes,
-    seed,
-    storefront,
-)
+from local.stack import controls, home_page, issuer, mail_simulator, mailbox, sandboxes, seed, storefront
 from local.stack.api_server import ApiGateway, ApiServer, isolate_threads
 from local.stack.clock import LocalClock
 from local.stack.data_folder import DataFolder, OtherForm
-from local.stack.emulator import (
-    rights,
-)
+from local.stack.emulator import rights
 from local.stack.emulator.ministack import ROOT, MiniStack
 from local.stack.emulator.resources import Resources, create_all
 from local.stack.environment import (

@@ -16,13 +16,7 @@ from local.sandboxes.core.sandbox import Sandboxes
 from local.stack import sandboxes
 from local.stack.clock import LocalClock
 from local.stack.controls import clock_blueprint
-from local.stack.environment import (
-    SANDBOX_SECRET_KEY,
-    SANDBOX_SECRET_KEY_V2,
-    Addresses,
-    chapa_access,
-    paystack_access,
-)
+from local.stack.environment import SANDBOX_SECRET_KEY, SANDBOX_SECRET_KEY_V2, Addresses, chapa_access, paystack_access
 from local.stack.ports import HOST, listen, port_of
 from local.stack.site import SiteServer, create_site
 

@@ -37,9 +37,7 @@ from chalicelib.services.access import visible_booking, visible_payment
 from chalicelib.services.operators import accounts, lists, messages, proposals
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.proposals import Proposed
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.rehearsal import rehearsed
 from ops.operators.desk import Desk, every
 from ops.operators.looking import line_of

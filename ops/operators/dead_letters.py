@@ -15,11 +15,7 @@ from chalicelib.adapters.aws.dead_letters import SqsDeadLetters
 from chalicelib.api.core.formats import instant
 from chalicelib.api.routes.operators.dead_letters import DeadLetterOut
 from chalicelib.services.operators.dead_letters import MOST, SUBJECT
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    HeldLetters,
-    QueueName,
-)
+from chalicelib.services.ports.queues import DeadLetter, HeldLetters, QueueName
 from ops.operators.desk import Desk, Refused, Stage
 
 

@@ -26,12 +26,8 @@ from chalicelib.domain.people.access import Act, Look
 from chalicelib.services.access import Principal
 from chalicelib.services.operators.acts import Acting, acting
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.settings import Settings, read
 from local.stack.emulator.ministack import ROOT
 from local.stack.environment import BadEnvironment, keep_to_this_machine

@@ -24,14 +24,10 @@ from chalicelib.domain.attention import AttentionKind
 from chalicelib.domain.booking import Booking, Event
 from chalicelib.domain.errors import InvalidRequest
 from chalicelib.services.access import visible_booking
-from chalicelib.services.hosts import (
-    arrivals,
-)
+from chalicelib.services.hosts import arrivals
 from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.operators import audit, find, ledger, lists
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 from ops.operators.desk import Desk, every
 
 LONGEST_SEARCH = 200

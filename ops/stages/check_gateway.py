@@ -28,9 +28,7 @@ from chalicelib.adapters.gateways.transport import HttpResponse, Transport
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayTimeout, GatewayUnreachable
 from chalicelib.domain.money import Money
 from chalicelib.gateways import GATEWAYS, address_setting
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
+from chalicelib.services.ports.gateways import Opening
 from chalicelib.settings import BadSetting, Settings
 from local.sandboxes.core.known_answers import OpenedPayment, differences, find_call
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called

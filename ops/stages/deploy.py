@@ -19,11 +19,7 @@ from chalicelib.settings import LIVE_STAGE, BadSetting, Settings
 from local.stack.deployed import parameters_of, read_secrets, settings_of, stack_called
 from local.stack.gateway_keys import wrong_key
 from ops.aws import Confirm, OpsError, account_of, ask, run, stack_name
-from ops.stages import (
-    doctor,
-    releases,
-    smoke,
-)
+from ops.stages import doctor, releases, smoke
 from ops.stages.secrets import make_search_key
 from ops.stages.stacks import put_stack
 from tools.capacity import ACCOUNT_LIMIT, LEFT_UNRESERVED, RESERVED

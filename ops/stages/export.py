@@ -23,9 +23,7 @@ from chalicelib.adapters.dynamodb.records import decode_booking, decode_line
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.finance.ledger import LedgerLine
 from chalicelib.domain.ids import is_booking_id
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Unreadable
 from ops.aws import OpsError, deployed_stack, outputs_of, run
 from ops.invariants import Item
 from ops.stages.tables import items, tables_of

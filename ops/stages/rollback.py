@@ -11,10 +11,7 @@ from typing import Any
 
 from local.stack.deployed import parameters_of
 from ops.aws import Confirm, OpsError, account_of, ask, deployed_stack, outputs_of, run, stack_name
-from ops.stages import (
-    deploy,
-    releases,
-)
+from ops.stages import deploy, releases
 from ops.stages.releases import Release
 from ops.stages.stacks import put_stack
 

@@ -13,12 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.gateways import Opening
+from chalicelib.services.ports.outcomes import Fault
 
 KEY = "CHASECK_TEST-mPq3Zt0V8rYb1Lk7"
 

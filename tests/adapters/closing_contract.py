@@ -12,9 +12,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.operators.closing import Closing, begin, closing_task, decided, propose, unbegun
 from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.timing import FAILING_PAUSE
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 from tests.adapters.store_contract import Bench
 from tests.builders import HOST, NOW, SALT
 from tests.replacing import replace

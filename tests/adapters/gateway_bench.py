@@ -18,9 +18,7 @@ from chalicelib.adapters.gateways.client import KeyedGateway
 from chalicelib.domain.booking import Payment
 from chalicelib.domain.ids import TxRef
 from chalicelib.domain.verification import Verification, matches
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
+from chalicelib.services.ports.gateways import Opening
 from local.sandboxes.core.blueprint import SandboxBlueprint
 from local.sandboxes.core.sandbox import SandboxSettings
 from tests.adapters.chapa_server import Keys

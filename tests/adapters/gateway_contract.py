@@ -12,11 +12,7 @@ import requests
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-    RefundAnswer,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson, RefundAnswer
 from chalicelib.settings import BadSetting
 from local.sandboxes.core.faults import AFTER_STORING
 from local.sandboxes.core.webhook_sender import AUTHENTIC_SIGNATURES

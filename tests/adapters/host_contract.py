@@ -7,9 +7,7 @@ import pytest
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.suppression import Suppression
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 from tests.adapters.store_contract import Bench
 from tests.builders import HOST, NOW, a_booking_id
 from tests.replacing import replace

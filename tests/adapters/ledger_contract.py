@@ -14,13 +14,8 @@ from chalicelib.domain.ids import BookingId, ListingId, PersonId, TxRef
 from chalicelib.domain.money import Money
 from chalicelib.domain.people.access import ASKED, DONE, Access
 from chalicelib.domain.record import replace
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-    LedgerStore,
-)
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.ledger import DayTotals, LedgerStore
+from chalicelib.services.ports.outcomes import VersionLost
 
 DAY = date(2027, 1, 14)
 NOON = datetime(2027, 1, 14, 9, tzinfo=UTC)

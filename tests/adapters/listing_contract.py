@@ -13,25 +13,8 @@ from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.people.review import Review, rated
-from chalicelib.services.ports.outcomes import (
-    Batch,
-    Page,
-    ReviewExists,
-    VersionLost,
-)
-from tests.adapters.store_contract import (
-    DAY,
-    FIRST,
-    MS,
-    SECOND,
-    THIRD,
-    Bench,
-    all_pages,
-    etb,
-    held,
-    published,
-    taken,
-)
+from chalicelib.services.ports.outcomes import Batch, Page, ReviewExists, VersionLost
+from tests.adapters.store_contract import DAY, FIRST, MS, SECOND, THIRD, Bench, all_pages, etb, held, published, taken
 from tests.builders import HOST, NOW, SALT, a_booking, a_booking_id, a_listing
 from tests.replacing import replace
 

@@ -17,16 +17,9 @@ from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.timing import FAILING_PAUSE
 from chalicelib.domain.verification import Verification
 from chalicelib.domain.words.search_terms import NO_KEYS, SearchKeys
-from chalicelib.services.ports.bookings import (
-    Orphan,
-)
-from chalicelib.services.ports.ledger import (
-    LedgerStore,
-)
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    VersionLost,
-)
+from chalicelib.services.ports.bookings import Orphan
+from chalicelib.services.ports.ledger import LedgerStore
+from chalicelib.services.ports.outcomes import Acknowledgement, VersionLost
 from tests.adapters.store_contract import Bench, held
 from tests.builders import GUEST, HOST, NOW, a_booking, a_booking_id, a_listing, a_stay, opened, paid
 from tests.replacing import replace

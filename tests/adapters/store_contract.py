@@ -22,16 +22,8 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.timing import CHECK_LOOKS_BACK
 from chalicelib.domain.verification import Verification
 from chalicelib.domain.words.search_terms import SearchKeys
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-    BookingStore,
-    HoldView,
-    SearchPart,
-)
-from chalicelib.services.ports.listings import (
-    ClosingStore,
-    ListingStore,
-)
+from chalicelib.services.ports.bookings import AttentionEntry, BookingStore, HoldView, SearchPart
+from chalicelib.services.ports.listings import ClosingStore, ListingStore
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,
@@ -42,14 +34,8 @@ from chalicelib.services.ports.outcomes import (
     Unreadable,
     VersionLost,
 )
-from chalicelib.services.ports.people import (
-    ErasureStore,
-    HostStore,
-    SuppressionStore,
-)
-from chalicelib.services.ports.watch import (
-    WatchStore,
-)
+from chalicelib.services.ports.people import ErasureStore, HostStore, SuppressionStore
+from chalicelib.services.ports.watch import WatchStore
 from tests.builders import (
     GUEST,
     HOST,

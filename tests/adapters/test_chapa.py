@@ -19,15 +19,8 @@ from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-    Opening,
-    WebhookNotice,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson, Opening, WebhookNotice
+from chalicelib.services.ports.outcomes import Fault
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, LINK, OPENED, OPENING, PAID, PENDING, Keys, answering, failed, serving
 from tests.replacing import replace

@@ -9,9 +9,7 @@ import pytest
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import read_events
 from chalicelib.domain.errors import GatewayBadAnswer
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-)
+from chalicelib.services.ports.gateways import GatewayEvent
 from tests.adapters.chapa_server import Keys, answering, failed, serving
 from tests.adapters.shapes import answer
 

@@ -27,11 +27,7 @@ from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-    RefundAnswer,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson, RefundAnswer
 from tests.adapters.chapa_server import LINK, OPENED, OPENING, PAID, PENDING, Keys, failed
 
 T = TypeVar("T")

@@ -11,10 +11,7 @@ from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v1_parsing import read_refund, read_refund_status
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayRejected
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.gateways import (
-    RefundAnswer,
-    RefundGatewayStatus,
-)
+from chalicelib.services.ports.gateways import RefundAnswer, RefundGatewayStatus
 from tests.adapters.chapa_server import Keys, answering, failed, serving
 from tests.adapters.shapes import answer
 

@@ -20,13 +20,7 @@ from chalicelib.domain.ids import tx_ref_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2, Mode
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    Gateway,
-    Opening,
-    RefundAnswer,
-    WebhookNotice,
-)
+from chalicelib.services.ports.gateways import BadSignature, Gateway, Opening, RefundAnswer, WebhookNotice
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import KEY, OPENED, OPENING, PENDING, Keys, answering, failed, serving
 from tests.adapters.chapa_server import PAID as PAID_IN_V1

@@ -40,10 +40,7 @@ from chalicelib.adapters.direct import DYNAMODB, SERVICES, DirectClient, Service
 from chalicelib.adapters.dynamodb.calls import Writes
 from chalicelib.adapters.dynamodb.direct import DirectConnection, direct_connection
 from chalicelib.adapters.dynamodb.tables import BookingItem, connect
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import StoreBusy, VersionLost
 from tests.by_moto import answering_by_moto
 from tests.dynamo import BOOKINGS, LEDGER, LISTINGS, bindings_restored
 

@@ -30,9 +30,7 @@ from chalicelib.domain.listings.calendar import Night, NightChange
 from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.bookings import (
-    HoldView,
-)
+from chalicelib.services.ports.bookings import HoldView
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,

@@ -6,24 +6,11 @@ import pytest
 
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.listings.calendar import Night
-from chalicelib.services.ports.bookings import (
-    BookingStore,
-)
-from chalicelib.services.ports.ledger import (
-    LedgerStore,
-)
-from chalicelib.services.ports.listings import (
-    ClosingStore,
-    ListingStore,
-)
-from chalicelib.services.ports.people import (
-    ErasureStore,
-    HostStore,
-    SuppressionStore,
-)
-from chalicelib.services.ports.watch import (
-    WatchStore,
-)
+from chalicelib.services.ports.bookings import BookingStore
+from chalicelib.services.ports.ledger import LedgerStore
+from chalicelib.services.ports.listings import ClosingStore, ListingStore
+from chalicelib.services.ports.people import ErasureStore, HostStore, SuppressionStore
+from chalicelib.services.ports.watch import WatchStore
 from tests.adapters.closing_contract import ClosingContract
 from tests.adapters.host_contract import HostContract
 from tests.adapters.ledger_contract import LedgerContract

@@ -15,10 +15,7 @@ from chalicelib.adapters.gateways import transport
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayUnreachable
-from chalicelib.services.ports.gateways import (
-    Gateway,
-    Opening,
-)
+from chalicelib.services.ports.gateways import Gateway, Opening
 from tests.adapters.chapa_server import OPENING, Keys, Script, Server, Talk, answering, serving
 from tests.adapters.shapes import (
     KES,

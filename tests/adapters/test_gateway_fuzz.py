@@ -21,12 +21,7 @@ from chalicelib.domain.errors import GatewayError, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2, PAYSTACK_V1
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    Gateway,
-    NotJson,
-    RefundAnswer,
-)
+from chalicelib.services.ports.gateways import BadSignature, Gateway, NotJson, RefundAnswer
 from tests.adapters.chapa_server import OPENING, Keys
 from tests.adapters.shapes import (
     KES,

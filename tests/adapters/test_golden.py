@@ -16,13 +16,8 @@ from chalicelib.adapters.dynamodb.records import FORM, READABLE, decode_verifica
 from chalicelib.domain.booking import Lease
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.proposal import Act
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-)
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    Unreadable,
-)
+from chalicelib.services.ports.bookings import AttentionEntry
+from chalicelib.services.ports.outcomes import Acknowledgement, Unreadable
 from tests.adapters.golden import LATER, ORPHAN, PROPOSED, Golden, as_text, every_file, kinds, present_form, raw
 from tests.adapters.golden.kinds import KINDS
 from tests.adapters.test_records import deflated

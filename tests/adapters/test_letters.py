@@ -11,33 +11,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
-from chalicelib.adapters.letters import (
-    BRAND,
-    BUTTONS,
-    FACTS,
-    LABELS,
-    TEMPLATES,
-    LettersByJinja,
-)
-from chalicelib.domain.booking import (
-    SWEEP,
-    Actor,
-    Booking,
-    LetterKind,
-    OutboxEntry,
-)
-from chalicelib.domain.contact import (
-    Contact,
-    Language,
-)
+from chalicelib.adapters.letters import BRAND, BUTTONS, FACTS, LABELS, TEMPLATES, LettersByJinja
+from chalicelib.domain.booking import SWEEP, Actor, Booking, LetterKind, OutboxEntry
+from chalicelib.domain.contact import Contact, Language
 from chalicelib.domain.ending import end_stay
 from chalicelib.domain.host import Notify, notify_of
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Availability, resolve_review
 from chalicelib.domain.words.dates import MONTHS, WEEKDAYS, day_in_words, instant_in_words
-from chalicelib.services.ports.mail import (
-    Message,
-)
+from chalicelib.services.ports.mail import Message
 from tests import builders
 from tests.domain.test_zones import booked, instant, stays
 from tests.replacing import replace

@@ -36,9 +36,7 @@ from chalicelib.services.ports.gateways import (
     RefundGatewayStatus,
     WebhookNotice,
 )
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.outcomes import Fault
 from chalicelib.settings import BadSetting
 from tests.adapters.chapa_server import Keys, answering, serving
 from tests.adapters.shapes import (

@@ -38,10 +38,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.people.review import Review
 from chalicelib.domain.verification import NO_ANSWER
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement, Unreadable
 from tests.builders import (
     NOW,
     a_booking,

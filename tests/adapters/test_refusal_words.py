@@ -10,9 +10,7 @@ import pytest
 from chalicelib.adapters.gateways.parsing import NOT_ACCEPTED, displayable_reason
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    RefundAnswer,
-)
+from chalicelib.services.ports.gateways import RefundAnswer
 from tests.adapters.chapa_server import OPENED, OPENING
 from tests.adapters.fake_network import Network
 from tests.adapters.shapes import KES

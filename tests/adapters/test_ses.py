@@ -18,13 +18,7 @@ from moto.ses.models import ses_backends
 from chalicelib.adapters.aws.ses import Ses, mime
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.words.text import one_line
-from chalicelib.services.ports.mail import (
-    Attachment,
-    Letter,
-    MailBusy,
-    MailRefused,
-    Message,
-)
+from chalicelib.services.ports.mail import Attachment, Letter, MailBusy, MailRefused, Message
 
 OURS = "bookings@guzo.example"
 SUBJECT = "ቦታዎ ተረጋግጧል፤ Guzo GZ0123456789ABCD — Lalibela"

@@ -14,9 +14,7 @@ from chalicelib.adapters.aws.ses_reports import DETAIL_TYPES, SOURCE, is_report,
 from chalicelib.adapters.aws.sqs import write_task
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.people.suppression import MailReport
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.queues import Task
 from local.stack.emulator.resources import template
 from local.stack.mail_simulator import reports_of
 

@@ -19,12 +19,8 @@ from chalicelib.domain.operators.closing import closing_task
 from chalicelib.domain.people.erasure import erasure_task
 from chalicelib.domain.people.expiry import TASK
 from chalicelib.domain.verification import WebhookClaim
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.queues import Task
 
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 BOOKING = BookingId("GZ0123456789ABCD")

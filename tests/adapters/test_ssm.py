@@ -11,9 +11,7 @@ from moto import mock_aws
 
 from chalicelib.adapters.aws.ssm import Ssm
 from chalicelib.domain.timing import SECRETS_KEPT
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.outcomes import Fault
 
 PATH = "/guzo/test"
 

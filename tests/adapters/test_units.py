@@ -16,9 +16,7 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import book as services_book
 from chalicelib.services.clock.sweep import process_task
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.queues import Task
 from tests.dynamo import BOOKINGS, LEDGER, LISTINGS, DynamoBench
 from tests.fakes import Fakes
 from tests.harness import PUBLIC, Harness, a_request

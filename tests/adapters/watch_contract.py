@@ -12,13 +12,8 @@ from chalicelib.domain.timing import COUNTS_SLOT
 from chalicelib.domain.watch.health import slot_of, slots_between
 from chalicelib.domain.watch.invariants import Finding
 from chalicelib.domain.watch.watching import Check
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-)
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    VersionLost,
-)
+from chalicelib.services.ports.bookings import AttentionEntry
+from chalicelib.services.ports.outcomes import Acknowledgement, VersionLost
 from tests.adapters.store_contract import Bench
 from tests.builders import NOW, a_booking, a_booking_id, a_listing, opened
 from tests.replacing import replace

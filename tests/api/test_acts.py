@@ -10,9 +10,7 @@ import pytest
 from chalice.app import Blueprint
 
 from chalicelib.api.core.routing import ROUTES, Answer, Call, Route, endpoint
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.api.harness import Reply, World, sample
 from tests.api.test_dry_runs import writes
 from tests.api.test_proposals import stuck

@@ -22,13 +22,8 @@ from chalicelib.api.answers.hosts import HostContactOut, NotifyOut, TaxOut
 from chalicelib.api.answers.listings import CityOut, ListingOut, ReviewOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import MoneyOut, instant
-from chalicelib.api.routes import (
-    payouts,
-)
-from chalicelib.api.routes.operators import (
-    ledger,
-    settlements,
-)
+from chalicelib.api.routes import payouts
+from chalicelib.api.routes.operators import ledger, settlements
 from chalicelib.api.routes.operators.accounts import AccountActOut, CapsOut
 from chalicelib.api.routes.operators.attention import AcknowledgedOut, AttentionItemOut
 from chalicelib.api.routes.operators.dead_letters import DeadLetterOut
@@ -63,13 +58,8 @@ from chalicelib.services.operators.attention import Acknowledged
 from chalicelib.services.operators.evidence import Letter
 from chalicelib.services.operators.lists import AttentionItem
 from chalicelib.services.operators.statistics import Funnel, Step
-from chalicelib.services.ports.bookings import (
-    Orphan,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    QueueDepth,
-)
+from chalicelib.services.ports.bookings import Orphan
+from chalicelib.services.ports.queues import DeadLetter, QueueDepth
 from tests.builders import a_booking
 from tests.replacing import replace
 

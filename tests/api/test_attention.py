@@ -10,9 +10,7 @@ import pytest
 
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
+from chalicelib.services.ports.mail import MailRefused
 from tests.api.harness import World, sample
 
 NOTE = {"note": "The guest was told by telephone."}

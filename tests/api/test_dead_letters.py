@@ -8,9 +8,7 @@ import boto3
 import pytest
 
 from chalicelib.services.operators import dead_letters
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.api.harness import Person, World
 
 PATH = "/v1/ops/dead-letters"

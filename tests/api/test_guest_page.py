@@ -29,9 +29,7 @@ from chalicelib.api.guest_page import (
     Words,
     render_page,
 )
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.words.ethiopian import MONTHS as ETHIOPIAN_MONTHS
 from tests.domain.test_ethiopian import KNOWN
 

@@ -9,12 +9,8 @@ import pytest
 from chalicelib import __version__, events, telemetry
 from chalicelib.adapters.gateways import client
 from chalicelib.counters import Counters
-from chalicelib.services.clock import (
-    counting,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.clock import counting
+from chalicelib.services.ports.outcomes import Fault
 from tests.adapters.chapa_server import Talk
 from tests.api.harness import World, answers
 

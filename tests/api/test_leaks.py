@@ -23,17 +23,9 @@ from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
 from chalicelib.adapters.gateways.chapa.v2 import ChapaV2
 from chalicelib.adapters.gateways.paystack.gateway import Paystack
 from chalicelib.domain.ids import BookingId
-from chalicelib.services.ports.gateways import (
-    Gateway,
-)
-from chalicelib.services.ports.mail import (
-    MailBusy,
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
+from chalicelib.services.ports.gateways import Gateway
+from chalicelib.services.ports.mail import MailBusy, MailRefused
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
 from tests.adapters.chapa_server import OPENED, PAID, Keys, Script, Talk, failed, serving
 from tests.adapters.shapes import (
     PAYSTACK_OPENED,

@@ -13,9 +13,7 @@ import pytest
 
 from chalicelib.domain.timing import API_GATEWAY_BUDGET, PUBLIC_ANSWER, PUBLIC_GATEWAY_BUDGET, WEBHOOK_GATEWAY_BUDGET
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
+from chalicelib.services.ports.gateways import Opening
 from tests.adapters.chapa_server import Talk, failed
 from tests.adapters.fake_network import Network, clock_of_calls, network_of_calls
 from tests.api.harness import Reply, World, answers

@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
 from tests.adapters.chapa_server import KEY, failed
 from tests.api.harness import SHOP, WEBHOOK_SECRET, Person, Reply, World, answers
 

@@ -34,9 +34,7 @@ from chalicelib.domain.ids import derive_booking_id, derive_listing_id
 from chalicelib.domain.listings.calendar import Stay
 from chalicelib.domain.money import EXPONENTS
 from chalicelib.services.access import STAFF
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 from tests.api.conformance import complaints, described
 from tests.api.harness import World
 from tests.replacing import replace

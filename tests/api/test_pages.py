@@ -9,9 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.adapters.chapa_server import LINK, Talk, failed
 from tests.api.harness import OPENS, SHOP, Reply, World, answers
 

@@ -9,9 +9,7 @@ import pytest
 from chalicelib.domain.booking import SWEEP, Actor, Booking
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import owe_refund
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
+from chalicelib.services.ports.mail import MailRefused
 from tests.api.harness import Person, World
 from tests.builders import GUEST, another_attempt, move_refund, opened, paid, verified
 from tests.domain.states import CONFIRMED, HALF, TWICE, after, in_review, refused, two_attempts

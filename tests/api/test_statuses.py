@@ -18,9 +18,7 @@ from chalicelib.domain import refunds as refunding
 from chalicelib.domain.booking import Actor
 from chalicelib.domain.ids import BookingId
 from chalicelib.gateways import PAYSTACK_V1
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.adapters.chapa_server import Talk
 from tests.api.conformance import operation_of
 from tests.api.harness import Reply, World, answers, sample, signature

@@ -12,10 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
 from tests.adapters.chapa_server import KEY
 from tests.api.harness import WEBHOOK_SECRET, Reply, World, answers, signature
 

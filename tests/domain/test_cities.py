@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.listings import (
-    cities,
-)
+from chalicelib.domain.listings import cities
 from chalicelib.domain.listings.cities import MOST_SPELLINGS, City, city_key, fold, keys_of_names, known_name
 from tests.builders import a_listing
 

@@ -6,9 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.words.dates import day_in_words, instant_in_words
 
 MONTHS: dict[Language, str] = {

@@ -10,15 +10,7 @@ import pytest
 from chalicelib.domain.attention import acknowledge, attention, attention_since
 from chalicelib.domain.booking import DISPUTE_TRANSITIONS, Actor, Booking, Dispute, DisputeStatus, get_dispute
 from chalicelib.domain.cancellation import cancel
-from chalicelib.domain.disputes import (
-    CloseAs,
-    DisputeFacts,
-    apply_facts,
-    close,
-    defer_look_up,
-    hear_of,
-    open_dispute,
-)
+from chalicelib.domain.disputes import CloseAs, DisputeFacts, apply_facts, close, defer_look_up, hear_of, open_dispute
 from chalicelib.domain.errors import (
     AttentionItemNotFound,
     DisputeClosed,

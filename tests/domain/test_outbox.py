@@ -17,15 +17,7 @@ from chalicelib.domain.booking import (
     OutboxEntry,
 )
 from chalicelib.domain.ending import end_stay
-from chalicelib.domain.outbox import (
-    abandoned,
-    claim,
-    defer,
-    requeue_overdue,
-    retry_after,
-    still_true,
-    to_enqueue,
-)
+from chalicelib.domain.outbox import abandoned, claim, defer, requeue_overdue, retry_after, still_true, to_enqueue
 from chalicelib.domain.timing import OUTBOX_LEASE, OUTBOX_MESSAGE, OUTBOX_RETRY_MAX
 from chalicelib.domain.verification import Availability
 from tests.builders import (

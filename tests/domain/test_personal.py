@@ -18,9 +18,7 @@ from chalicelib.adapters.dynamodb import records, tables
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.ids import PersonId, ProposalId
 from chalicelib.domain.money import Money
-from chalicelib.domain.people import (
-    erasure,
-)
+from chalicelib.domain.people import erasure
 from chalicelib.domain.people.accounts import Account, AccountAct
 from chalicelib.domain.people.personal import OF_NOBODY, PERSONAL
 from chalicelib.domain.proposal import (
@@ -34,9 +32,7 @@ from chalicelib.domain.proposal import (
 )
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.queues import Task
 from tests.adapters import golden
 from tests.builders import NOW, a_listing
 from tests.replacing import replace

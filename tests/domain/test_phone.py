@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from chalicelib.domain.words import (
-    phone,
-)
+from chalicelib.domain.words import phone
 from chalicelib.domain.words.phone import normalise
 
 

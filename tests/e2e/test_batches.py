@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.clock import (
-    expiring,
-)
+from chalicelib.services.clock import expiring
 from chalicelib.services.operators import erasing
 from local.scenarios.client import Person, ScenarioClient
 from tests.e2e.conftest import ROOT, Process, forget, start

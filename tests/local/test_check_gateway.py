@@ -15,9 +15,7 @@ from chalicelib.gateways import GATEWAYS, Mode
 from local.sandboxes.chapa.known_answers import KNOWN_CALLS as CHAPA_CALLS
 from local.sandboxes.core.known_answers import table
 from local.sandboxes.paystack.known_answers import KNOWN_CALLS as PAYSTACK_CALLS
-from ops.stages import (
-    check_gateway,
-)
+from ops.stages import check_gateway
 from ops.stages.check_gateway import DIFFERS, EXPECTED, NOT_ASKED, Stage
 from tests.adapters.gateway_bench import Bench, Kind, bench_of
 from tests.adapters.test_gateway_contract import CHAPA, CHAPA_V2, PAYSTACK

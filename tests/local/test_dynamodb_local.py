@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack.emulator import (
-    dynamodb_local,
-)
+from local.stack.emulator import dynamodb_local
 from local.stack.emulator.dynamodb_local import ENDPOINT, NOWHERE, DynamoDBLocal, DynamoDBLocalError, NotFetched
 from local.stack.emulator.ministack import free_port
 

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.settings import read
 from ops.__main__ import main
 from ops.operators.desk import Stage

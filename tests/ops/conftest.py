@@ -11,10 +11,7 @@ import boto3
 import pytest
 
 from local.stack.emulator.ministack import MiniStack
-from ops.stages import (
-    releases,
-    stacks,
-)
+from ops.stages import releases, stacks
 from ops.stages.stacks import Uploaded
 from tools.package import Package
 from tools.revision import Revision

@@ -15,12 +15,8 @@ from chalicelib.services.deliver import deliver
 from chalicelib.services.operators import lists
 from chalicelib.services.operators.accounts import read_account
 from chalicelib.services.operators.audit import accesses
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.mail import MailRefused
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.builders import GUEST, a_booking_id
 from tests.call_log import raises
 from tests.harness import OPERATOR, Harness, booking_id_of

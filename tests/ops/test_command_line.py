@@ -10,14 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from ops.__main__ import ALSO_LOCAL, OF_DEPLOYED, command_line, main
 from ops.aws import OpsError
-from ops.operators import (
-    desk,
-)
+from ops.operators import desk
 from ops.operators.desk import NO_STACK, open_stage
 from tests.call_log import raises
 from tests.fakes import Fakes

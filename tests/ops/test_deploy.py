@@ -9,15 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.aws import OpsError
-from ops.stages import (
-    deploy,
-    destroy,
-    doctor,
-    logs,
-    rollback,
-    secrets,
-    users,
-)
+from ops.stages import deploy, destroy, doctor, logs, rollback, secrets, users
 from tests.ops.conftest import put_secret
 from tools.capacity import RESERVED
 

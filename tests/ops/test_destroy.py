@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from ops.aws import OpsError
-from ops.stages import (
-    destroy,
-)
+from ops.stages import destroy
 from tests.ops.conftest import TEMPLATE, packaged, put, uploaded
 
 

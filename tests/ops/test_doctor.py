@@ -8,9 +8,7 @@ import pytest
 import responses
 from botocore.exceptions import ClientError
 
-from ops.stages import (
-    doctor,
-)
+from ops.stages import doctor
 from ops.stages.doctor import Finding, Live
 from tests.ops.conftest import put_secret
 

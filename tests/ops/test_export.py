@@ -17,9 +17,7 @@ from chalicelib.domain.finance.ledger import line_of
 from chalicelib.domain.ids import PersonId
 from local.stack.emulator.resources import create_table, delete_all, template
 from ops.aws import OpsError
-from ops.stages import (
-    export,
-)
+from ops.stages import export
 from tests.adapters.golden import bookings, raw
 from tests.builders import HANNA, a_booking, expired, opened, paid
 from tools.package import ROOT

@@ -10,9 +10,7 @@ from chalicelib import __version__
 from chalicelib.domain.watch.health import slot_of
 from chalicelib.services.clock.checking import check
 from chalicelib.services.clock.sweep import sweep
-from chalicelib.services.ports.queues import (
-    QueueDepth,
-)
+from chalicelib.services.ports.queues import QueueDepth
 from tests.builders import NOW
 from tests.harness import Harness
 from tests.ops.commands import Terminal

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from ops.aws import OpsError
-from ops.stages import (
-    logs,
-)
+from ops.stages import logs
 from ops.stages.logs import Line
 
 GROUPS = ("/aws/lambda/guzo-logs-APIHandler-ABC", "/aws/lambda/guzo-logs-Sweep-DEF")

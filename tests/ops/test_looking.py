@@ -8,12 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.services.operators.audit import accesses
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from ops.operators import (
-    desk,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from ops.operators import desk
 from tests.builders import NOW
 from tests.call_log import raises
 from tests.harness import GUEST_DAWIT, NIGHTS, OPERATOR, Harness, booking_id_of

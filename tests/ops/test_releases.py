@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 
 from ops.aws import OpsError
-from ops.stages import (
-    releases,
-    rollback,
-)
+from ops.stages import releases, rollback
 from ops.stages.releases import Release
 from tests.ops.conftest import ACCOUNT, TEMPLATE, packaged, put_with, uploaded
 from tools.package import Package

@@ -19,10 +19,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.accounts import Account
 from local.stack.emulator.resources import template
 from ops.aws import OpsError
-from ops.stages import (
-    drill,
-    restore,
-)
+from ops.stages import drill, restore
 from ops.stages.tables import Tables, instant, items, tables_of, timed
 from tests.builders import a_booking, a_listing, cancelled, opened
 from tests.dynamo import bindings_restored

@@ -12,9 +12,7 @@ from local.stack.deployed import read_secrets
 from ops.__main__ import main
 from ops.aws import OpsError
 from ops.operators.desk import LOCAL, Stage
-from ops.stages import (
-    secrets,
-)
+from ops.stages import secrets
 from tests.fakes import Fakes
 
 KEY, WEBHOOK = "CHASECK_TEST-marked-one", "marked-webhook"

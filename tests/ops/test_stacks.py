@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from ops.aws import OpsError
-from ops.stages import (
-    stacks,
-)
+from ops.stages import stacks
 from ops.stages.stacks import Change
 from tests.ops.conftest import TEMPLATE, packaged, put, uploaded
 from tools.package import Package

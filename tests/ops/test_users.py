@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.stages import (
-    users,
-)
+from ops.stages import users
 
 
 def test_every_user_is_written_down_with_his_groups(session: Any) -> None:

@@ -14,12 +14,8 @@ import pytest
 from chalicelib import settings
 from chalicelib.api.core import gateway_responses
 from chalicelib.api.core.routing import ROUTES
-from chalicelib.api.routes import (  # noqa: F401 - their routes
-    pages,
-)
-from chalicelib.api.routes.operators import (  # noqa: F401 - their routes
-    money,
-)
+from chalicelib.api.routes import pages  # noqa: F401 - their routes
+from chalicelib.api.routes.operators import money  # noqa: F401 - their routes
 from local.stack.emulator.resources import TEMPLATE
 from tests.package.conftest import STAGES
 from tests.package.reading import EVERY_FUNCTION, FUNCTIONS, QUEUES, of_type, properties

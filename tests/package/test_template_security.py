@@ -9,17 +9,11 @@ import pytest
 
 from chalicelib.api.core.request import MAX_BODY
 from chalicelib.api.core.routing import ROUTES
-from chalicelib.api.routes import (  # noqa: F401 - their routes
-    pages,
-)
-from chalicelib.api.routes.operators import (  # noqa: F401 - their routes
-    money,
-)
+from chalicelib.api.routes import pages  # noqa: F401 - their routes
+from chalicelib.api.routes.operators import money  # noqa: F401 - their routes
 from chalicelib.services.access import STAFF
 from chalicelib.shape_tokens import SECOND_FACTOR, shape_tokens
-from ops.stages import (
-    stacks,
-)
+from ops.stages import stacks
 from tests.package.conftest import STAGES
 from tests.package.reading import EVERY_FUNCTION, FUNCTIONS, KEY, listed, of_type, properties, statements
 from tools.stage_template import Template

@@ -17,9 +17,7 @@ from pynamodb.connection import Connection
 
 from chalicelib.domain.timing import OUTBOX_MESSAGE, QUEUE_VISIBILITY
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.mail import (
-    MailBusy,
-)
+from chalicelib.services.ports.mail import MailBusy
 from tests.call_log import Crash, raises
 from tests.harness import Harness, booking_id_of
 from tests.races.engine import EngineHarness

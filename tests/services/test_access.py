@@ -14,9 +14,7 @@ from chalicelib.services import refunds as refund
 from chalicelib.services.access import Principal, Role, role_in, signed_in, visible_booking, visible_payment, with_role
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
-from chalicelib.services.hosts import (
-    hosting,
-)
+from chalicelib.services.hosts import hosting
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import acknowledge
 from tests.builders import GUEST, HOST, NOW, a_booking_id

@@ -8,22 +8,13 @@ from datetime import date
 
 import pytest
 
-from chalicelib.domain.errors import (
-    AccountBlocked,
-    Busy,
-    InvalidRequest,
-    RateLimited,
-    Refusal,
-    TooManyOpenHolds,
-)
+from chalicelib.domain.errors import AccountBlocked, Busy, InvalidRequest, RateLimited, Refusal, TooManyOpenHolds
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.accounts import AccountAct, Caps, with_act
 from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.timing import PAUSES
 from chalicelib.services.cancel import cancel
-from chalicelib.services.ports.mail import (
-    MailBusy,
-)
+from chalicelib.services.ports.mail import MailBusy
 from tests.builders import GUEST, HANNA, NOW, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

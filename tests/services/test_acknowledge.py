@@ -14,13 +14,8 @@ from chalicelib.services.deliver import deliver
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, acknowledge
 from chalicelib.services.operators.lists import AttentionItem
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    StoreBusy,
-)
+from chalicelib.services.ports.mail import MailRefused
+from chalicelib.services.ports.outcomes import Acknowledgement, StoreBusy
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

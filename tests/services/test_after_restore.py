@@ -17,12 +17,8 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.people.expiry import Expiry
 from chalicelib.domain.timing import RESTORE_LOOKS_BACK
 from chalicelib.services.access import Principal
-from chalicelib.services.hosts import (
-    hosting,
-)
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
+from chalicelib.services.hosts import hosting
+from chalicelib.services.hosts import profile as hosts
 from chalicelib.services.operators.acts import acting
 from chalicelib.services.operators.after_restore import Recovered, after_restore, erasures_between
 from chalicelib.services.operators.attention import acknowledge

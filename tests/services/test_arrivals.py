@@ -17,12 +17,8 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.ending import end_stay
-from chalicelib.services.hosts import (
-    arrivals,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.hosts import arrivals
+from chalicelib.services.ports.outcomes import Page
 from tests.builders import HOST, SALT, a_listing, a_stay
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, OPERATOR, OTHER_HOST, Harness

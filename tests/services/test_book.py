@@ -33,11 +33,7 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.services.access import Principal
 from chalicelib.services.book import TRIES, BookingResult
 from chalicelib.services.cancel import cancel
-from chalicelib.services.ports.outcomes import (
-    AccountChanged,
-    NightsShort,
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import AccountChanged, NightsShort, StoreBusy
 from tests.builders import GUEST, HANNA, HOST, NOW, SALT, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes, OneGateway

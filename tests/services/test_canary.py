@@ -8,9 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import GatewayTimeout
 from chalicelib.services.clock.canary import CITY, CanaryFailed, fly
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 from tests.call_log import raises
 from tests.fakes import Fakes
 from tests.harness import PUBLIC

@@ -15,18 +15,12 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.watch.watching import Check
 from chalicelib.services.cancel import cancel
-from chalicelib.services.clock import (
-    checking,
-)
+from chalicelib.services.clock import checking
 from chalicelib.services.clock.checking import check
 from chalicelib.services.operators import attention as acknowledging
 from chalicelib.services.operators import lists
 from chalicelib.services.operators.notes import add_note
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-    Unreadable,
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import StoreBusy, Unreadable, VersionLost
 from tests.builders import a_stay, change_payment
 from tests.call_log import raises
 from tests.fakes import Fakes

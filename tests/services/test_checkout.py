@@ -29,9 +29,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.timing import PUBLIC_ANSWER, PUBLIC_LAST_WAIT
 from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import CheckoutResult, error_of_problem, pay_now
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.builders import GUEST, NOW, SALT, change_payment, opened
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes

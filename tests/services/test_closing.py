@@ -23,23 +23,13 @@ from chalicelib.domain.timing import HOLD_IN_FLIGHT
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.clock.sweep import process_task, sweep
-from chalicelib.services.hosts import (
-    hosting,
-)
+from chalicelib.services.hosts import hosting
 from chalicelib.services.operators import closing
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.closing import MOST_SHOWN, ClosingReport, close, progress, reopen
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    Page,
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.bookings import AttentionEntry
+from chalicelib.services.ports.outcomes import Fault, Page, StoreBusy
+from chalicelib.services.ports.queues import Task
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_stay
 from tests.call_log import raises

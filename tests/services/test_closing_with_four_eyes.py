@@ -25,9 +25,7 @@ from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.closing import progress, reopen
 from chalicelib.services.operators.lists import attention
 from chalicelib.services.operators.proposals import approve, find_proposal, open_proposals, reject
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from chalicelib.services.rehearsal import rehearsed
 from chalicelib.services.updating import as_read
 from tests.call_log import raises

@@ -11,13 +11,8 @@ from chalicelib.domain.errors import DeadLetterNotFound, Forbidden
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.operators import dead_letters
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    QueueName,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import DeadLetter, QueueName
 from tests.builders import NOW
 from tests.call_log import raises
 from tests.fakes import Fakes

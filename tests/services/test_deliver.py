@@ -11,13 +11,8 @@ from chalicelib.domain.errors import Busy
 from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
 from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.mail import (
-    MailBusy,
-    MailRefused,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.mail import MailBusy, MailRefused
+from chalicelib.services.ports.outcomes import StoreBusy
 from tests.builders import NOW, a_booking_id
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes

@@ -36,9 +36,7 @@ from chalicelib.services.disputes import (
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.evidence import evidence
 from chalicelib.services.operators.lists import attention, resolve_review
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 from chalicelib.services.queries import events
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id

@@ -17,12 +17,8 @@ from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.clock.expiring import BATCH, expire_contacts
 from chalicelib.services.clock.sweep import process_task, sweep
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
 from tests.builders import HANNA, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -11,9 +11,7 @@ from chalicelib.domain.booking import Actor, Cause
 from chalicelib.domain.errors import GatewayRejected, GatewayTimeout
 from chalicelib.domain.listings.calendar import Night
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 from chalicelib.services.reconcile import reconcile
 from tests.builders import NOW, a_stay, another_attempt
 from tests.call_log import raises

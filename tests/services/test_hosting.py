@@ -21,14 +21,8 @@ from chalicelib.domain.ids import PersonId, derive_listing_id
 from chalicelib.domain.listings.calendar import Night, NightChange
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
-from chalicelib.services.hosts import (
-    calendars,
-    hosting,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.hosts import calendars, hosting
+from chalicelib.services.ports.outcomes import StoreBusy, VersionLost
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises
 from tests.fakes import Fakes

@@ -9,12 +9,8 @@ from chalicelib.domain.host import Notify, Tax
 from chalicelib.domain.ids import PersonId
 from chalicelib.services.access import Principal
 from chalicelib.services.deliver import deliver
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.hosts import profile as hosts
+from chalicelib.services.ports.outcomes import VersionLost
 from tests.builders import HOST, NOW
 from tests.fakes import Fakes
 from tests.harness import GUEST_HANNA, HOST_ABEBE, Harness, booking_id_of

@@ -10,12 +10,8 @@ from chalicelib.domain.errors import Busy, Forbidden, InvalidRequest
 from chalicelib.domain.finance.ledger import LedgerLine, totals_begin
 from chalicelib.domain.money import Money
 from chalicelib.services.operators import ledger
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.ledger import DayTotals
+from chalicelib.services.ports.outcomes import Page
 from chalicelib.services.search_keys import reference_key
 from tests.adapters.ledger_contract import DAY, a_line
 from tests.call_log import raises

@@ -23,17 +23,12 @@ from chalicelib.domain.people.suppression import MailReport, Suppression
 from chalicelib.domain.timing import OUTBOX_MESSAGE
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
+from chalicelib.services.hosts import profile as hosts
 from chalicelib.services.mail_reports import record_report
 from chalicelib.services.operators import attention as attending
 from chalicelib.services.operators import lists
 from chalicelib.services.operators.messages import Resent, resend
-from chalicelib.services.ports.mail import (
-    MailBusy,
-    MailRefused,
-)
+from chalicelib.services.ports.mail import MailBusy, MailRefused
 from tests.builders import HANNA
 from tests.call_log import raises
 from tests.fakes import Fakes

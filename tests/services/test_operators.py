@@ -17,9 +17,7 @@ from chalicelib.services.access import Principal
 from chalicelib.services.deliver import deliver
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.lists import AttentionItem
-from chalicelib.services.ports.mail import (
-    MailRefused,
-)
+from chalicelib.services.ports.mail import MailRefused
 from chalicelib.services.queries import gateway_events
 from chalicelib.services.refunds import refund
 from tests.builders import NOW, a_booking_id, a_stay

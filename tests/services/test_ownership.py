@@ -24,18 +24,9 @@ from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_LEASE
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import deliver
-from chalicelib.services.hosts import (
-    hosting,
-)
-from chalicelib.services.ports.gateways import (
-    Opening,
-    RefundAnswer,
-)
-from chalicelib.services.ports.mail import (
-    MailBusy,
-    MailRefused,
-    Message,
-)
+from chalicelib.services.hosts import hosting
+from chalicelib.services.ports.gateways import Opening, RefundAnswer
+from chalicelib.services.ports.mail import MailBusy, MailRefused, Message
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from tests.builders import SALT, a_stay

@@ -38,30 +38,17 @@ from chalicelib.services.clock.sweep import process_task
 from chalicelib.services.correcting import correct_contact
 from chalicelib.services.deliver import deliver
 from chalicelib.services.disputes import DisputeRequest, close_dispute, enter_dispute
-from chalicelib.services.hosts import (
-    hosting,
-)
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
+from chalicelib.services.hosts import hosting
+from chalicelib.services.hosts import profile as hosts
 from chalicelib.services.operators import accounts, lists, messages
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import BATCH
 from chalicelib.services.operators.exporting import Held, HeldKind, export
 from chalicelib.services.operators.find import find
 from chalicelib.services.operators.people import ErasureReport, erase, person_of
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-    Orphan,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    Page,
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.bookings import AttentionEntry, Orphan
+from chalicelib.services.ports.outcomes import Fault, Page, StoreBusy
+from chalicelib.services.ports.queues import Task
 from chalicelib.services.refunds import refund
 from chalicelib.services.reviews import review
 from tests.adapters.ledger_contract import a_line

@@ -16,12 +16,8 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.timing import API_VERIFY_LEASE, OUTBOX_MESSAGE, WATCHED_FOR
 from chalicelib.domain.verification import Availability
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.updating import TRIES, Decision, Update, update
 from tests.builders import NOW, a_booking_id

@@ -28,9 +28,7 @@ from chalicelib.domain.timing import WORKER_VERIFY_LEASE
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal
 from chalicelib.services.cancel import cancel
-from chalicelib.services.ports.gateways import (
-    RefundAnswer,
-)
+from chalicelib.services.ports.gateways import RefundAnswer
 from chalicelib.services.refunds import process_refunds, refund
 from chalicelib.services.updating import Decision, update
 from tests.builders import NOW

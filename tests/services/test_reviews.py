@@ -18,10 +18,7 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.ids import derive_listing_id
 from chalicelib.domain.people.review import Review
 from chalicelib.services.access import Principal
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import StoreBusy, VersionLost
 from chalicelib.services.reviews import TRIES, review, reviews
 from tests.builders import GUEST, HOST, NOW, SALT
 from tests.call_log import raises

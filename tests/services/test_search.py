@@ -16,10 +16,7 @@ from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.hosts.calendars import availability
 from chalicelib.services.hosts.hosting import of_host, publish
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import StoreBusy, Unreadable
 from chalicelib.services.search import MOST_LISTINGS, Search, SearchPage, listing_of, listing_with_nights, search
 from tests.builders import HOST, NOW, SALT, a_listing, a_stay
 from tests.call_log import raises

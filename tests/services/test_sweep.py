@@ -9,17 +9,10 @@ import pytest
 from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId, PersonId
 from chalicelib.services.access import Principal
-from chalicelib.services.clock import (
-    sweep as sweeping,
-)
+from chalicelib.services.clock import sweep as sweeping
 from chalicelib.services.clock.sweep import process_task, sweep
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
+from chalicelib.services.ports.queues import Task
 from tests.builders import NOW, a_booking_id, a_stay
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes

@@ -14,9 +14,7 @@ from chalicelib.domain.timing import CHECK_OLDEST
 from chalicelib.domain.watch.health import OPENED, PAID, slot_of
 from chalicelib.domain.watch.watching import older_days, payments_fell
 from chalicelib.services.cancel import cancel
-from chalicelib.services.clock import (
-    watching,
-)
+from chalicelib.services.clock import watching
 from chalicelib.services.clock.watching import _of_an_hour, watch
 from chalicelib.services.disputes import DisputeRequest, enter_dispute
 from chalicelib.services.operators.attention import acknowledge

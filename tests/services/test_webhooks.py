@@ -13,16 +13,9 @@ from chalicelib.domain.errors import Busy, GatewayTimeout
 from chalicelib.domain.ids import BookingId
 from chalicelib.domain.timing import API_VERIFY_LEASE, UNDER_WAY_RETRY, UNDER_WAY_RETRY_FIRST
 from chalicelib.services.clock.sweep import process_task
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-)
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
 from chalicelib.services.updating import TRIES
 from chalicelib.services.webhooks import receive
 from tests.builders import NOW, a_booking_id

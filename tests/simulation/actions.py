@@ -13,13 +13,9 @@ from chalicelib.domain.errors import NotFound, RateLimited, RefundUnderWay, Seco
 from chalicelib.domain.ids import BookingId, PersonId, booking_of, payment_of
 from chalicelib.domain.listings.calendar import UNCHANGED, NightChange, Stay
 from chalicelib.domain.money import Money
-from chalicelib.domain.people import (
-    erasure,
-)
+from chalicelib.domain.people import erasure
 from chalicelib.domain.refunds import ResolveAs
-from chalicelib.services import (
-    access,
-)
+from chalicelib.services import access
 from chalicelib.services import queries as reading
 from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, book
@@ -27,18 +23,12 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay, pay_now
 from chalicelib.services.clock.sweep import sweep
 from chalicelib.services.ending import end_stay
-from chalicelib.services.hosts import (
-    calendars,
-    hosting,
-)
+from chalicelib.services.hosts import calendars, hosting
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators import proposals
 from chalicelib.services.operators.attention import acknowledge
 from chalicelib.services.operators.erasing import erase_contact
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import refund, resolve_refund
 from chalicelib.services.reviews import review

@@ -7,14 +7,8 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayTimeout, GatewayUnreachable
-from chalicelib.services.ports.mail import (
-    MailBusy,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.ports.mail import MailBusy
+from chalicelib.services.ports.outcomes import Fault, StoreBusy, VersionLost
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import MINUTE, SECOND, Crash, Scheduler
 

@@ -23,9 +23,7 @@ from chalicelib.domain.timing import (
     VERIFY_PAUSE_MAX,
     WATCHED_FOR,
 )
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
+from chalicelib.services.ports.gateways import Opening
 from tests.invariants import check_four_eyes, check_second_person, nights_kept, statuses_from_history, statuses_of
 from tests.replacing import replace
 from tests.simulation.coverage import covered

@@ -11,33 +11,17 @@ from unittest.mock import patch
 
 from chalicelib.domain import booking as aggregate
 from chalicelib.domain import booking as payment
-from chalicelib.domain import (
-    checkout,
-    errors,
-    lifecycle,
-    refunds,
-    verification,
-)
+from chalicelib.domain import checkout, errors, lifecycle, refunds, verification
 from chalicelib.domain.booking import Booking, get_payment, get_refund
 from chalicelib.domain.ids import payment_of
-from chalicelib.domain.people import (
-    accounts,
-)
+from chalicelib.domain.people import accounts
 from chalicelib.domain.verification import Verification
-from chalicelib.services import (
-    access,
-    book,
-    reconcile,
-)
+from chalicelib.services import access, book, reconcile
 from chalicelib.services import deliver as send_emails
 from chalicelib.services import refunds as refund
 from chalicelib.services import updating as saving
-from chalicelib.services.clock import (
-    sweep,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
+from chalicelib.services.clock import sweep
+from chalicelib.services.ports.queues import Task
 from tests.builders import change_payment
 from tests.replacing import replace
 from tests.simulation import store, world

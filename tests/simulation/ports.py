@@ -11,14 +11,8 @@ from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.host import Notify
 from chalicelib.domain.outbox import address_of
 from chalicelib.domain.timing import QUEUE_VISIBILITY
-from chalicelib.services.ports.mail import (
-    MailRefused,
-    Message,
-)
-from chalicelib.services.ports.queues import (
-    NO_DELAY,
-    Task,
-)
+from chalicelib.services.ports.mail import MailRefused, Message
+from chalicelib.services.ports.queues import NO_DELAY, Task
 from tests.simulation.coverage import covered
 from tests.simulation.scheduler import SECOND, Scheduler, Violation
 

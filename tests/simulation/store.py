@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from chalicelib.adapters.dynamodb.records import (
-    FORM,
-    decode_account,
-    decode_booking,
-    encode_account,
-    encode_booking,
-)
+from chalicelib.adapters.dynamodb.records import FORM, decode_account, decode_booking, encode_account, encode_booking
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import Booking, Lease
 from chalicelib.domain.finance.ledger import LedgerLine
@@ -27,13 +21,8 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.people.review import Review
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.bookings import (
-    Arrival,
-    AttentionEntry,
-)
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
+from chalicelib.services.ports.bookings import Arrival, AttentionEntry
+from chalicelib.services.ports.ledger import DayTotals
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,

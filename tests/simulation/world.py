@@ -17,23 +17,11 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.services.access import Principal
 from chalicelib.services.clock.sweep import process_task, sweep
 from chalicelib.services.deliver import deliver
-from chalicelib.services.ports.bookings import (
-    HoldView,
-)
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-    Rules,
-)
+from chalicelib.services.ports.bookings import HoldView
+from chalicelib.services.ports.gateways import BadSignature, NotJson
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports, Rules
 from chalicelib.services.webhooks import receive
 from tests.builders import a_listing
 from tests.fake_stores import FakeErasures, FakeHosts, FakeSuppressions, FakeWatch, view_in_parts

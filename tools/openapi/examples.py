@@ -25,17 +25,7 @@ from chalicelib.api.answers.payments import EventOut, PaymentOut, RefundOut
 from chalicelib.api.core import fields
 from chalicelib.api.core.formats import MoneyOut
 from chalicelib.api.local_examples import BOOKING_ID, HOST, LISTING_ID
-from chalicelib.api.routes import (
-    bookings,
-    callbacks,
-    contacts,
-    documents,
-    hosts,
-    listings,
-    payments,
-    payouts,
-    reviews,
-)
+from chalicelib.api.routes import bookings, callbacks, contacts, documents, hosts, listings, payments, payouts, reviews
 from chalicelib.api.routes.operators import (
     accounts,
     attention,
@@ -54,9 +44,7 @@ from chalicelib.api.routes.operators import (
     statistics,
 )
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 Json = dict[str, Any]
 

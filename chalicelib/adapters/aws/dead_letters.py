@@ -14,13 +14,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    QueueName,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.queues import DeadLetter, QueueName
 
 BATCH = 10
 """The most messages that SQS hands out, or lets go of, with one call."""

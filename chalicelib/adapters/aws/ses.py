@@ -15,12 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws.ses_reports import BOOKING, ENTRY, RESEND
 from chalicelib.domain.words.text import one_line
-from chalicelib.services.ports.mail import (
-    Attachment,
-    MailBusy,
-    MailRefused,
-    Message,
-)
+from chalicelib.services.ports.mail import Attachment, MailBusy, MailRefused, Message
 
 SENDER = "Guzo"
 """The name before our address."""

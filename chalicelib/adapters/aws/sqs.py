@@ -17,14 +17,8 @@ from chalicelib.domain.operators.closing import listing_of_task
 from chalicelib.domain.people.erasure import erasure_of_task
 from chalicelib.domain.people.expiry import TASK
 from chalicelib.domain.record import replace
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.queues import (
-    NO_DELAY,
-    QueueDepth,
-    Task,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.queues import NO_DELAY, QueueDepth, Task
 
 _DEPTHS = tuple(f"ApproximateNumberOfMessages{which}" for which in ("", "Delayed", "NotVisible"))
 

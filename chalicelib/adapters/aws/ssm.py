@@ -11,12 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.timing import SECRETS_KEPT
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.stage import (
-    Observe,
-)
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.stage import Observe
 from chalicelib.telemetry import describe_error
 from chalicelib.telemetry import observe as write_log
 

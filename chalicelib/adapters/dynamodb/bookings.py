@@ -57,13 +57,7 @@ from chalicelib.domain.timing import ACCOUNT_KEPT, FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
 from chalicelib.domain.watch.invariants import StoredBooking
 from chalicelib.domain.words.search_terms import SearchKeys
-from chalicelib.services.ports.bookings import (
-    Arrival,
-    AttentionEntry,
-    HoldView,
-    Orphan,
-    SearchPart,
-)
+from chalicelib.services.ports.bookings import Arrival, AttentionEntry, HoldView, Orphan, SearchPart
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,

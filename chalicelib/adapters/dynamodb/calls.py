@@ -18,10 +18,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.domain.timing import DYNAMODB_CONFLICT_PAUSE
-from chalicelib.services.ports.outcomes import (
-    Page,
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import Page, StoreBusy
 
 T = TypeVar("T")
 

@@ -21,10 +21,7 @@ from chalicelib.domain.listings.cities import City
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.timing import CITY_FORGOTTEN_AFTER
 from chalicelib.domain.words.text import visible
-from chalicelib.services.ports.outcomes import (
-    Page,
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import Page, StoreBusy
 
 DIRECTORY = "CITIES"
 """Where a listing's id stands in other items: no id reads so."""

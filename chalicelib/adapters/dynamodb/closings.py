@@ -8,9 +8,7 @@ from chalicelib.adapters.dynamodb.tables import ASKED, DUE_SHARDS, BookingItem, 
 from chalicelib.domain.ids import ListingId, shard_of
 from chalicelib.domain.operators.closing import Closing, closing_task
 from chalicelib.domain.record import replace
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 
 
 class DynamoClosings:

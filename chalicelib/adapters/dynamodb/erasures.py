@@ -5,22 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from chalicelib.adapters.dynamodb.calls import Writes, reading
-from chalicelib.adapters.dynamodb.records import (
-    FORM,
-    decode_erasure,
-    decode_expiry,
-    encode_erasure,
-    encode_expiry,
-)
+from chalicelib.adapters.dynamodb.records import FORM, decode_erasure, decode_expiry, encode_erasure, encode_expiry
 from chalicelib.adapters.dynamodb.tables import DUE_SHARDS, ErasureItem, instant_key
 from chalicelib.domain.ids import shard_of
 from chalicelib.domain.people.erasure import Erasure, erasure_task
 from chalicelib.domain.people.expiry import TASK, Expiry
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ACCESS_KEPT
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 
 
 class DynamoErasures:

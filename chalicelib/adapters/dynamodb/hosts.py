@@ -9,12 +9,8 @@ from chalicelib.domain.host import Host
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.record import replace
 from chalicelib.domain.words.search_terms import SearchKeys
-from chalicelib.services.ports.bookings import (
-    SearchPart,
-)
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.bookings import SearchPart
+from chalicelib.services.ports.outcomes import VersionLost
 
 HOST = "HOST#"
 MOST_OF_A_KEY = 100

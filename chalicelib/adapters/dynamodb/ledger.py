@@ -37,14 +37,8 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.access import Access, looked_up_under
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ACCESS_KEPT
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.ports.ledger import DayTotals
+from chalicelib.services.ports.outcomes import Page, StoreBusy, VersionLost
 
 LINES = "LINES#"
 TOTALS = "TOTALS#"

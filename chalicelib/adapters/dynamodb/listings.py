@@ -19,27 +19,14 @@ from chalicelib.adapters.dynamodb.records import (
     encode_review,
     read_each,
 )
-from chalicelib.adapters.dynamodb.tables import (
-    LISTING,
-    ListingItem,
-    ReviewItem,
-    instant_key,
-    market_key,
-    price_key,
-)
+from chalicelib.adapters.dynamodb.tables import LISTING, ListingItem, ReviewItem, instant_key, market_key, price_key
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.listings.calendar import NightChange, Nights
 from chalicelib.domain.listings.cities import City
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.people.review import Review
 from chalicelib.domain.record import replace
-from chalicelib.services.ports.outcomes import (
-    Batch,
-    Page,
-    ReviewExists,
-    StoreBusy,
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import Batch, Page, ReviewExists, StoreBusy, VersionLost
 
 REVIEW = "REVIEW#"
 REVIEWED = "REVIEWED#"

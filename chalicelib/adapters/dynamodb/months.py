@@ -23,9 +23,7 @@ from chalicelib.domain.ids import ListingId
 from chalicelib.domain.listings.calendar import UNCHANGED, Night, NightChange, Nights, by_month, dates_between
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Unreadable
 
 MONTH_FORM = 2
 """The form of a month that this release writes, and the newest that it reads. It is not that of the records: a release

@@ -34,11 +34,7 @@ from chalicelib.domain.verification import Verification
 from chalicelib.domain.watch.invariants import Finding
 from chalicelib.domain.watch.watching import Check
 from chalicelib.domain.words.search_terms import NO_KEYS
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    Batch,
-    Unreadable,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement, Batch, Unreadable
 
 R = TypeVar("R")
 T = TypeVar("T")

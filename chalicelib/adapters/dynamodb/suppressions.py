@@ -9,9 +9,7 @@ from chalicelib.adapters.dynamodb.records import FORM, decode_suppression, encod
 from chalicelib.adapters.dynamodb.tables import MailboxItem
 from chalicelib.domain.ids import address_id
 from chalicelib.domain.people.suppression import Suppression
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import VersionLost
 
 MAILBOX = "MAILBOX#"
 

@@ -30,10 +30,7 @@ from chalicelib.domain.timing import COUNTS_KEPT
 from chalicelib.domain.watch.health import Counts
 from chalicelib.domain.watch.invariants import Finding
 from chalicelib.domain.watch.watching import Check
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    VersionLost,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement, VersionLost
 
 COUNTS = "COUNTS#"
 SWEEP = "SWEEP"

@@ -26,12 +26,8 @@ from chalicelib.domain.timing import (
 )
 from chalicelib.domain.watch.health import answered_name, silent_name
 from chalicelib.gateways import GATEWAYS, ApiVersion, Mode
-from chalicelib.services.ports.gateways import (
-    Gateway,
-)
-from chalicelib.services.ports.stage import (
-    Secrets,
-)
+from chalicelib.services.ports.gateways import Gateway
+from chalicelib.services.ports.stage import Secrets
 from chalicelib.telemetry import count, observe
 
 JSON = "application/json"

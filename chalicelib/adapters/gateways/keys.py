@@ -8,9 +8,7 @@ from typing import TypeVar
 
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayUnreachable
 from chalicelib.gateways import ApiVersion, GatewayRow, Mode
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
+from chalicelib.services.ports.outcomes import Fault
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import observe
 

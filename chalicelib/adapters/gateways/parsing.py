@@ -13,9 +13,7 @@ from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.errors import FieldError, GatewayBadAnswer, GatewayRejected
 from chalicelib.domain.money import Money
 from chalicelib.gateways import KEY_PREFIXES
-from chalicelib.services.ports.gateways import (
-    Opening,
-)
+from chalicelib.services.ports.gateways import Opening
 
 NOT_ACCEPTED = "The payment gateway does not accept this."
 MAX_REASONS = 20

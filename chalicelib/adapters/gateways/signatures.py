@@ -7,13 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib.adapters.gateways.parsing import read_json
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-    NotJson,
-)
-from chalicelib.services.ports.stage import (
-    Secrets,
-)
+from chalicelib.services.ports.gateways import BadSignature, NotJson
+from chalicelib.services.ports.stage import Secrets
 
 
 def read_signed(

@@ -10,17 +10,9 @@ from chalicelib.api.answers.hosts import HostContactOut
 from chalicelib.api.answers.messages import MessageOut
 from chalicelib.api.answers.payments import PaymentOut, RefundOut
 from chalicelib.api.core.formats import Day, Instant, MoneyOut, instant
-from chalicelib.domain.booking import (
-    Booking,
-    BookingStatus,
-    EndedAs,
-    StayEnd,
-)
+from chalicelib.domain.booking import Booking, BookingStatus, EndedAs, StayEnd
 from chalicelib.domain.cancellation import back_if_cancelled
-from chalicelib.domain.contact import (
-    Contact,
-    Language,
-)
+from chalicelib.domain.contact import Contact, Language
 from chalicelib.domain.host import Notify
 from chalicelib.domain.listings.listing import CancellationPolicy
 from chalicelib.domain.operators.presence import Movement, movement_on

@@ -6,9 +6,7 @@ from typing import Self
 
 import msgspec
 
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.services.hosts.profile import Warned, warnings
 

@@ -23,20 +23,10 @@ from chalicelib.api.core.request import checked_call, typed_arguments
 from chalicelib.api.core.routing import ROUTES, Answer, Route
 from chalicelib.container import container
 from chalicelib.domain.errors import Refusal
-from chalicelib.domain.timing import (
-    API_GATEWAY_BUDGET,
-    CATALOGUE_CACHE,
-    PUBLIC_GATEWAY_BUDGET,
-    WEBHOOK_GATEWAY_BUDGET,
-)
+from chalicelib.domain.timing import API_GATEWAY_BUDGET, CATALOGUE_CACHE, PUBLIC_GATEWAY_BUDGET, WEBHOOK_GATEWAY_BUDGET
 from chalicelib.services.clock.counting import keep_counts
-from chalicelib.services.ports.gateways import (
-    BadSignature,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-)
+from chalicelib.services.ports.gateways import BadSignature
+from chalicelib.services.ports.outcomes import Fault, StoreBusy
 from chalicelib.telemetry import correlated, describe_error, invocation, observe
 
 

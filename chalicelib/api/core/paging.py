@@ -11,9 +11,7 @@ import msgspec
 
 from chalicelib.api.core.cursors import seal, unseal
 from chalicelib.api.core.routing import Answer, Call
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 T = TypeVar("T")
 Shape = TypeVar("Shape")

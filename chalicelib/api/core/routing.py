@@ -19,9 +19,7 @@ from chalicelib.domain.errors import FieldError, IdempotencyKeyRequired
 from chalicelib.domain.people.access import Act
 from chalicelib.domain.record import Record, replace
 from chalicelib.services.access import Principal, Right
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.rehearsal import rehearsed
 
 

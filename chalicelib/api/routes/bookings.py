@@ -19,13 +19,8 @@ from chalicelib.api.core.preconditions import etag
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.routes.contacts import ContactIn
 from chalicelib.container import container
-from chalicelib.domain.booking import (
-    BookingStatus,
-    EndedAs,
-)
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.booking import BookingStatus, EndedAs
+from chalicelib.domain.contact import Language
 from chalicelib.domain.ending import wrong_last_night
 from chalicelib.domain.errors import BookingNotFound, FieldError
 from chalicelib.domain.listings.calendar import Stay
@@ -38,9 +33,7 @@ from chalicelib.services.cancel import cancel
 from chalicelib.services.checkout import pay
 from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

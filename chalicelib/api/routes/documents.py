@@ -18,13 +18,9 @@ from chalicelib.api.core.pages import PAGE_HEADERS, STATIC, page_policy
 from chalicelib.api.core.refusals import RouteNotFound
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.local_examples import GUEST, HOST, OPERATOR, with_local_examples
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.timing import STATIC_CACHE
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
 
 routes = Blueprint(__name__)
 

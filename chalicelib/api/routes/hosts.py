@@ -16,23 +16,12 @@ from chalicelib.api.core.fields import Email, Phone, TaxNumber, Title
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.preconditions import etag, versions_wanted
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
-from chalicelib.domain.booking import (
-    BookingStatus,
-)
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.booking import BookingStatus
+from chalicelib.domain.contact import Language
 from chalicelib.domain.host import Host, Notify, Tax
-from chalicelib.services.hosts import (
-    arrivals,
-    hosting,
-)
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.hosts import arrivals, hosting
+from chalicelib.services.hosts import profile as hosts
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -20,13 +20,8 @@ from chalicelib.domain.listings.calendar import NightChange
 from chalicelib.domain.listings.listing import CancellationPolicy, Listing, ListingStatus
 from chalicelib.domain.listings.stay_rules import wrong_range, wrong_times
 from chalicelib.domain.record import replace
-from chalicelib.services.hosts import (
-    calendars,
-    hosting,
-)
-from chalicelib.services.hosts import (
-    profile as hosts,
-)
+from chalicelib.services.hosts import calendars, hosting
+from chalicelib.services.hosts import profile as hosts
 from chalicelib.services.search import listing_of
 
 routes = Blueprint(__name__)

@@ -17,9 +17,7 @@ from chalicelib.domain.booking import PaymentStatus
 from chalicelib.domain.money import MAX_MINOR
 from chalicelib.services import queries
 from chalicelib.services.access import visible_payment
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 from chalicelib.services.refunds import refund
 
 routes = Blueprint(__name__)

@@ -13,9 +13,7 @@ from chalicelib.api.core.fields import ReviewText
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.services import reviews
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

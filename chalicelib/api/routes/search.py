@@ -16,9 +16,7 @@ from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.errors import FieldError
 from chalicelib.services import cities, search
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -9,9 +9,7 @@ from chalicelib.api.core.request import raw_body
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.api.routes.callbacks import Received
 from chalicelib.gateways import GATEWAYS, GatewayRow
-from chalicelib.services.ports.gateways import (
-    NotJson,
-)
+from chalicelib.services.ports.gateways import NotJson
 from chalicelib.services.webhooks import receive
 
 routes = Blueprint(__name__)

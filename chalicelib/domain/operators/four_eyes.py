@@ -10,13 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from chalicelib.domain.booking import Actor, Booking, append_event, event_of, get_payment
-from chalicelib.domain.errors import (
-    FieldError,
-    InvalidRequest,
-    ProposalClosed,
-    ProposalOutdated,
-    SecondPersonNeeded,
-)
+from chalicelib.domain.errors import FieldError, InvalidRequest, ProposalClosed, ProposalOutdated, SecondPersonNeeded
 from chalicelib.domain.ids import PersonId, payment_of, proposal_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.proposal import Act, Proposal, RefundAct, ResolvePaymentAct, ResolveRefundAct

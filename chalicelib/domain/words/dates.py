@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from chalicelib.domain.contact import (
-    Language,
-)
+from chalicelib.domain.contact import Language
 from chalicelib.domain.words.ethiopian import EthiopianDate
 
 WEEKDAYS: Mapping[Language, tuple[str, ...]] = {

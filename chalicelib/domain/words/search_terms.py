@@ -10,9 +10,7 @@ import unicodedata
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.listings.cities import fold
 from chalicelib.domain.record import Record
-from chalicelib.domain.words import (
-    phone,
-)
+from chalicelib.domain.words import phone
 
 _BYTES = 16
 

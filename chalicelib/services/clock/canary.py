@@ -19,9 +19,7 @@ from chalicelib.services.access import Principal
 from chalicelib.services.book import BookingRequest, book
 from chalicelib.services.cancel import cancel
 from chalicelib.services.hosts.hosting import ListingDraft, publish
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 
 CITY = "Canary"
 HOST = Principal(PersonId("canary-host"), groups=frozenset({"host"}))

@@ -18,18 +18,11 @@ from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.listings.calendar import MAX_NIGHTS, by_month, instant_of
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import CHECK_BEGINS, CHECK_LOOKS_BACK, CHECK_WORKS
-from chalicelib.domain.watch import (
-    invariants,
-)
+from chalicelib.domain.watch import invariants
 from chalicelib.domain.watch.invariants import Finding, StoredBooking
 from chalicelib.domain.watch.watching import Check, CheckPart, older_days
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Unreadable, VersionLost
+from chalicelib.services.ports.stage import Ports
 
 PAGE = 50
 """How many bookings, or lines, are read together."""

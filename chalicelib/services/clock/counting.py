@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from chalicelib.counters import counters
 from chalicelib.domain.watch.health import slot_of
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.stage import Ports
 
 
 def keep_counts(ports: Ports) -> None:

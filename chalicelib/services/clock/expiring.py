@@ -8,25 +8,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from chalicelib.domain.booking import SWEEP, Booking
 from chalicelib.domain.finance.ledger import day_of
 from chalicelib.domain.ids import BookingId
-from chalicelib.domain.people import (
-    erasure,
-)
+from chalicelib.domain.people import erasure
 from chalicelib.domain.people.erasure import under_way
 from chalicelib.domain.people.expiry import FIRST_DAY, MOST_WAITING, TASK, Expiry, Step, months_before, steps_of
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ERASURE_RETRY, EXPIRY_EVERY
 from chalicelib.services.operators.erasing import erase_contact
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    Page,
-    VersionLost,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault, Page, VersionLost
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 
 BATCH = 50
 """How many bookings one message deals with: far below what a function has time for."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib.domain import (
-    checkout,
-)
+from chalicelib.domain import checkout
 from chalicelib.domain.operators.closing import listing_of_task
-from chalicelib.domain.people import (
-    expiry,
-)
+from chalicelib.domain.people import expiry
 from chalicelib.domain.people.erasure import erasure_of_task
 from chalicelib.domain.timing import UNDER_WAY_RETRY
 from chalicelib.services.checkout import resume_lapsed
@@ -16,15 +12,9 @@ from chalicelib.services.clock.expiring import expire_contacts
 from chalicelib.services.disputes import look_up_disputes
 from chalicelib.services.operators.closing import continue_closing
 from chalicelib.services.operators.erasing import continue_erasure
-from chalicelib.services.ports.outcomes import (
-    StoreBusy,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import StoreBusy
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.refunds import process_refunds
 

@@ -10,9 +10,7 @@ from chalicelib.domain.ids import BookingId, is_booking_id
 from chalicelib.domain.timing import COMPARED_AFTER, COMPARED_HOUR, COMPARED_WITH
 from chalicelib.domain.watch.health import OPENED, PAID, Counts, add_up, slots_between
 from chalicelib.domain.watch.watching import HALF_WAY, NEARLY_OVER, overdue_refunds, payments_fell, share_of_time
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 
 PAGE = 100

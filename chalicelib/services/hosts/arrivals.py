@@ -14,15 +14,9 @@ from chalicelib.domain.listings.calendar import MAX_NIGHTS
 from chalicelib.domain.operators.presence import movement_on
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.hosts.hosting import own_listing
-from chalicelib.services.ports.bookings import (
-    Arrival,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import Arrival
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search import listing_of
 

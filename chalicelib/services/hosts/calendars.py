@@ -12,9 +12,7 @@ from chalicelib.domain.listings.stay_rules import wrong_range
 from chalicelib.domain.money import Money
 from chalicelib.services.access import Principal
 from chalicelib.services.hosts.hosting import own_listing
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.search import listing_with_nights
 
 

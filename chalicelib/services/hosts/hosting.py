@@ -24,13 +24,8 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports.outcomes import (
-    Page,
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page, VersionLost
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search import listing_of, readable
 

@@ -10,12 +10,8 @@ from chalicelib.domain.host import Host, Notify, Tax, notify_of
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import VersionLost
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.search_keys import host_keys
 
 TRIES = 6

@@ -14,12 +14,8 @@ from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.book import account_of
-from chalicelib.services.ports.outcomes import (
-    AccountChanged,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import AccountChanged
+from chalicelib.services.ports.stage import Ports
 
 TRIES = 8
 """How often a lost race is decided again."""

@@ -10,14 +10,8 @@ from chalicelib.domain.errors import ProposalNotFound, Refusal, SecondPersonNeed
 from chalicelib.domain.people.access import ASKED, DONE, Access, Act
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    StoreBusy,
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault, StoreBusy, VersionLost
+from chalicelib.services.ports.stage import Ports
 
 BUSY, FAILED = "busy", "internal_error"
 """What an act came to that was stopped by a failure: the codes that its caller is answered."""

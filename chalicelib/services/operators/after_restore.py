@@ -25,12 +25,8 @@ from chalicelib.domain.verification import Verification
 from chalicelib.domain.words.search_terms import payer_key
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.operators.erasing import erase_again
-from chalicelib.services.ports.gateways import (
-    Gateway,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.gateways import Gateway
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.reconcile import reconcile
 from chalicelib.services.search_keys import reference_key, search_secret

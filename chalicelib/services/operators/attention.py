@@ -13,12 +13,8 @@ from chalicelib.domain.operators.four_eyes import owner_of_proposal
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, update
 
 _REFERENCE = re.compile("[A-Za-z0-9_-]{4,50}", re.ASCII)

@@ -7,12 +7,8 @@ from datetime import date
 from chalicelib.domain.people.access import Access, Look, looked_up_under
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.pages import until_some
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 
 
 def note_access(

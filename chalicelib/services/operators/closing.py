@@ -13,9 +13,7 @@ from chalicelib.domain.errors import Busy, ClosingNotFound, PreconditionFailed, 
 from chalicelib.domain.ids import BookingId, ListingId
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money, zero
-from chalicelib.domain.operators import (
-    closing,
-)
+from chalicelib.domain.operators import closing
 from chalicelib.domain.operators.closing import Closing, batch_done, closing_task, goes_back, may_be_cancelled
 from chalicelib.domain.operators.four_eyes import check_decidable
 from chalicelib.domain.proposal import CloseListingAct, Proposal
@@ -25,20 +23,10 @@ from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.four_eyes import needed
 from chalicelib.services.hosts.hosting import changed
-from chalicelib.services.ports.bookings import (
-    Arrival,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    Unreadable,
-    VersionLost,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import Arrival
+from chalicelib.services.ports.outcomes import Fault, Unreadable, VersionLost
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search import listing_of
 from chalicelib.services.updating import Decision, update

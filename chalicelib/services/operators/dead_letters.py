@@ -12,17 +12,9 @@ from chalicelib.domain.people.access import Act
 from chalicelib.domain.record import Record
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    HeldLetters,
-    QueueName,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.queues import DeadLetter, HeldLetters, QueueName
+from chalicelib.services.ports.stage import Ports
 
 QUEUES: tuple[QueueName, ...] = get_args(QueueName)
 MOST = 1000

@@ -8,27 +8,15 @@ from collections.abc import Callable
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.ids import BookingId, ListingId, PersonId
-from chalicelib.domain.people import (
-    erasure,
-)
+from chalicelib.domain.people import erasure
 from chalicelib.domain.people.erasure import Erasure, Part, erasure_task, under_way
 from chalicelib.domain.record import replace
 from chalicelib.domain.timing import ERASURE_RETRY, RETRY_AFTER_BUSY
 from chalicelib.domain.verification import Availability
 from chalicelib.services.hosts.hosting import bookings_of_host, changed
-from chalicelib.services.ports.outcomes import (
-    AccountChanged,
-    Fault,
-    Page,
-    Unreadable,
-    VersionLost,
-)
-from chalicelib.services.ports.queues import (
-    Task,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import AccountChanged, Fault, Page, Unreadable, VersionLost
+from chalicelib.services.ports.queues import Task
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, Observation, update
 
 BATCH = 20

@@ -9,9 +9,7 @@ from chalicelib.domain.booking import Booking, Event, OutboxEntry
 from chalicelib.domain.record import Record
 from chalicelib.services.access import Principal
 from chalicelib.services.disputes import Disputed, find_dispute
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import event_for_others, events_of, is_for_operators
 
 

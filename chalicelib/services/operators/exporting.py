@@ -20,15 +20,9 @@ from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.operators.accounts import AccountState, read_account
 from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.people import Person
-from chalicelib.services.ports.bookings import (
-    Orphan,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import Orphan
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 
 HeldKind = Literal["booking", "host", "listing", "orphan", "suppression", "search", "erasure"]

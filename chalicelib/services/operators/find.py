@@ -11,22 +11,14 @@ from typing import Protocol
 from chalicelib.domain.booking import Booking
 from chalicelib.domain.ids import BookingId, ListingId, PersonId, booking_of, is_booking_id, is_listing_id, payment_of
 from chalicelib.domain.listings.cities import fold
-from chalicelib.domain.words import (
-    phone,
-)
+from chalicelib.domain.words import phone
 from chalicelib.domain.words.search_terms import email_form, host_key, keyed, query_key
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.hosts.hosting import bookings_of_host
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.bookings import (
-    SearchPart,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import SearchPart
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search_keys import reference_key, search_secret
 

@@ -17,16 +17,9 @@ from chalicelib.domain.watch.health import (
 )
 from chalicelib.domain.watch.watching import Check
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports.outcomes import (
-    Fault,
-    Unreadable,
-)
-from chalicelib.services.ports.queues import (
-    QueueDepth,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Fault, Unreadable
+from chalicelib.services.ports.queues import QueueDepth
+from chalicelib.services.ports.stage import Ports
 
 
 class StageHealth(Record, frozen=True):

@@ -11,15 +11,9 @@ from chalicelib.domain.finance.ledger import LedgerLine, TotalRow, add_up, merge
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.timing import ADDING_UP, RETRY_AFTER_BUSY
 from chalicelib.services.access import Principal, with_role
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.ledger import DayTotals
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 
 LOOKS = 31
 """How many days or pages one call looks through for a line before it answers an empty page with a cursor."""

@@ -26,15 +26,9 @@ from chalicelib.services.access import Principal, actor_of, visible_payment, wit
 from chalicelib.services.four_eyes import update_with_four_eyes
 from chalicelib.services.operators import ledger
 from chalicelib.services.pages import until_some
-from chalicelib.services.ports.bookings import (
-    AttentionEntry,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import AttentionEntry
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.updating import Decide, Decision
 

@@ -11,9 +11,7 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.hosts.profile import host_of
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, decided, update
 
 

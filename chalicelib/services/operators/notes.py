@@ -5,14 +5,10 @@ from __future__ import annotations
 from chalicelib.domain.booking import Booking, Event
 from chalicelib.domain.errors import BookingNotFound
 from chalicelib.domain.ids import BookingId, is_booking_id
-from chalicelib.domain.operators import (
-    notes,
-)
+from chalicelib.domain.operators import notes
 from chalicelib.domain.verification import Availability
 from chalicelib.services.access import Principal, actor_of, with_role
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.updating import Decision, preview, update
 
 

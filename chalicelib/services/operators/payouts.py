@@ -13,9 +13,7 @@ from chalicelib.domain.money import Money, zero
 from chalicelib.domain.record import replace
 from chalicelib.services.access import Principal, signed_in, with_role
 from chalicelib.services.operators.ledger import totals
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 
 LINES_A_READ = 100
 EARLIEST = date(2020, 1, 1)

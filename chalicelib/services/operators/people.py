@@ -15,24 +15,15 @@ from chalicelib.domain.obstacles import Obstacle
 from chalicelib.domain.people.erasure import Erasure, Part, under_way
 from chalicelib.domain.record import Record
 from chalicelib.domain.timing import RETRY_AFTER_BUSY
-from chalicelib.domain.words import (
-    phone,
-)
+from chalicelib.domain.words import phone
 from chalicelib.domain.words.search_terms import email_form, host_key, keyed, payer_key, query_key
 from chalicelib.services.access import Principal, actor_of, with_role
 from chalicelib.services.operators import payouts
 from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.erasing import MOST_TOLD, do_batch, is_of
-from chalicelib.services.ports.bookings import (
-    Arrival,
-    Orphan,
-)
-from chalicelib.services.ports.outcomes import (
-    VersionLost,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.bookings import Arrival, Orphan
+from chalicelib.services.ports.outcomes import VersionLost
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search_keys import search_secret
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from chalicelib.domain.booking import Actor, Booking
 from chalicelib.domain.errors import ProposalNotFound
 from chalicelib.domain.ids import BookingId, ListingId, is_booking_id, is_listing_id
-from chalicelib.domain.operators import (
-    four_eyes,
-)
+from chalicelib.domain.operators import four_eyes
 from chalicelib.domain.operators.closing import Closing, listing_of_task
 from chalicelib.domain.operators.four_eyes import owner_of_proposal
 from chalicelib.domain.proposal import (
@@ -27,12 +25,8 @@ from chalicelib.services.ending import ending_stay
 from chalicelib.services.operators import closing
 from chalicelib.services.operators.lists import resolving_review
 from chalicelib.services.pages import until_some
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.refunds import refunding, resolving_refund
 from chalicelib.services.updating import Decide, Decision, Observation, update

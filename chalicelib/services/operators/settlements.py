@@ -29,12 +29,8 @@ from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import PAID_OUT_WITHIN
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.ledger import lines_of_day
-from chalicelib.services.ports.gateways import (
-    Gateway,
-)
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.gateways import Gateway
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 from chalicelib.services.search_keys import reference_key
 

@@ -12,9 +12,7 @@ from chalicelib.domain.record import Record
 from chalicelib.domain.timing import LATER_THAN_ANYTHING_DUE, OPEN_FOR, PAID_WITHIN, REFUNDED_FOR
 from chalicelib.services.access import Principal, with_role
 from chalicelib.services.operators.lists import check_period
-from chalicelib.services.ports.stage import (
-    Ports,
-)
+from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
 
 MOST_READ = 600

@@ -15,11 +15,7 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.record import Record
 from chalicelib.domain.verification import Verification
 from chalicelib.domain.watch.invariants import StoredBooking
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-    Batch,
-    Page,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement, Batch, Page
 
 Arrival = tuple[date, BookingId]
 """A booking by its check-in: those of one day are told apart, and ordered, by their ids."""

@@ -26,9 +26,7 @@ from chalicelib.domain.operators.notes import add_note
 from chalicelib.domain.people.erasure import ON_REQUEST, erase_guest
 from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.proposal import Act, CancelAct, EndStayAct, RefundAct, ResolvePaymentAct, ResolveRefundAct
-from chalicelib.services.ports.outcomes import (
-    Acknowledgement,
-)
+from chalicelib.services.ports.outcomes import Acknowledgement
 from tests.adapters.golden.kinds import KINDS, STAFF
 from tests.builders import (
     NOW,

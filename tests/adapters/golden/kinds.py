@@ -31,12 +31,8 @@ from chalicelib.domain.proposal import CloseListingAct
 from chalicelib.domain.watch.health import OPENED, PAID
 from chalicelib.domain.watch.invariants import Finding
 from chalicelib.domain.watch.watching import Check
-from chalicelib.services.ports.ledger import (
-    DayTotals,
-)
-from chalicelib.services.ports.outcomes import (
-    Unreadable,
-)
+from chalicelib.services.ports.ledger import DayTotals
+from chalicelib.services.ports.outcomes import Unreadable
 from tests.builders import GUEST, HOST, NOW, SALT, a_booking, opened, paid
 from tests.dynamo import BOOKINGS, DynamoBench
 

@@ -21,19 +21,9 @@ from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1, CHAPA_V2, GATEWAYS, ApiVersion, Mode
-from chalicelib.services.ports.gateways import (
-    Gateway,
-    GatewayEvent,
-    Opening,
-    RefundAnswer,
-    WebhookNotice,
-)
-from chalicelib.services.ports.outcomes import (
-    Fault,
-)
-from chalicelib.services.ports.stage import (
-    Secrets,
-)
+from chalicelib.services.ports.gateways import Gateway, GatewayEvent, Opening, RefundAnswer, WebhookNotice
+from chalicelib.services.ports.outcomes import Fault
+from chalicelib.services.ports.stage import Secrets
 from chalicelib.settings import BadSetting
 
 ROW = GATEWAYS["chapa"]

@@ -27,12 +27,7 @@ from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V1
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-    Opening,
-    RefundAnswer,
-    WebhookNotice,
-)
+from chalicelib.services.ports.gateways import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
 PER_PAGE = 100
 """How many transactions are asked for at once; Chapa may answer fewer."""

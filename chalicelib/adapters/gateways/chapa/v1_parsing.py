@@ -31,11 +31,7 @@ from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayError, GatewayRejected, ReferenceUsed
 from chalicelib.domain.finance.settlement import StatementRow, TransactionPage
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-    RefundAnswer,
-    RefundGatewayStatus,
-)
+from chalicelib.services.ports.gateways import GatewayEvent, RefundAnswer, RefundGatewayStatus
 
 RECEIPT = "https://chapa.link/payment-receipt/"
 

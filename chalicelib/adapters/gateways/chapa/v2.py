@@ -24,12 +24,7 @@ from chalicelib.domain.finance.settlement import TransactionPage
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import CHAPA_V2
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-    Opening,
-    RefundAnswer,
-    WebhookNotice,
-)
+from chalicelib.services.ports.gateways import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
 PER_PAGE = 100
 """How many payments a page of the list is asked for; Chapa may give fewer."""

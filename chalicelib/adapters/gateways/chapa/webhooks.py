@@ -9,12 +9,8 @@ from chalicelib.adapters.gateways.parsing import read_word
 from chalicelib.adapters.gateways.signatures import read_signed, webhook_keys
 from chalicelib.domain.disputes import DisputeFacts
 from chalicelib.gateways import GATEWAYS
-from chalicelib.services.ports.gateways import (
-    WebhookNotice,
-)
-from chalicelib.services.ports.stage import (
-    Secrets,
-)
+from chalicelib.services.ports.gateways import WebhookNotice
+from chalicelib.services.ports.stage import Secrets
 
 _A_DISPUTE = DisputeFacts(provider_dispute_id="", status="needs_response", reason="announced by Chapa")
 """An older page of Chapa's promises such an event, and shows none: all that it tells is that a person must look."""

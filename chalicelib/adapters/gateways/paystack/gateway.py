@@ -35,12 +35,7 @@ from chalicelib.domain.money import Money
 from chalicelib.domain.timing import REFUND_SEARCH_BEFORE
 from chalicelib.domain.verification import Verification
 from chalicelib.gateways import PAYSTACK_V1
-from chalicelib.services.ports.gateways import (
-    GatewayEvent,
-    Opening,
-    RefundAnswer,
-    WebhookNotice,
-)
+from chalicelib.services.ports.gateways import GatewayEvent, Opening, RefundAnswer, WebhookNotice
 
 _NAMELESS = DisputeFacts(provider_dispute_id="", status="needs_response")
 """What an event tells of a dispute that it does not name: a person must look."""

@@ -32,10 +32,7 @@ from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayReje
 from chalicelib.domain.finance.settlement import Payout, PayoutPage, StatementRow, TransactionPage
 from chalicelib.domain.money import Money
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.gateways import (
-    RefundAnswer,
-    RefundGatewayStatus,
-)
+from chalicelib.services.ports.gateways import RefundAnswer, RefundGatewayStatus
 
 STATUS_MAP: Mapping[str, GatewayStatus] = {
     "success": "paid",

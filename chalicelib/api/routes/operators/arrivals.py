@@ -12,13 +12,9 @@ from chalicelib.api.answers.bookings import BookingOut
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.booking import Booking
-from chalicelib.services.hosts import (
-    arrivals,
-)
+from chalicelib.services.hosts import arrivals
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -17,9 +17,7 @@ from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.attention import Acknowledged, acknowledge
 from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.lists import Action, AttentionItem
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

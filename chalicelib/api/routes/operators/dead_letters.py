@@ -12,13 +12,8 @@ from chalicelib.api.core.formats import Instant, instant
 from chalicelib.api.core.paging import Paged, page
 from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.services.operators import dead_letters
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
-from chalicelib.services.ports.queues import (
-    DeadLetter,
-    QueueName,
-)
+from chalicelib.services.ports.outcomes import Page
+from chalicelib.services.ports.queues import DeadLetter, QueueName
 
 routes = Blueprint(__name__)
 

@@ -18,9 +18,7 @@ from chalicelib.domain.money import MAX_MINOR
 from chalicelib.services import disputes
 from chalicelib.services.disputes import DisputeRequest
 from chalicelib.services.operators.evidence import evidence
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -16,9 +16,7 @@ from chalicelib.api.core.routing import Answer, Call, Outcome, endpoint
 from chalicelib.domain.people.access import Access, Act
 from chalicelib.services.operators import audit
 from chalicelib.services.operators.find import find
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

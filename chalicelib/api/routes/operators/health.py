@@ -12,10 +12,7 @@ from chalicelib.domain.timing import COUNTS_SHOWN
 from chalicelib.domain.watch.health import GatewayHealth
 from chalicelib.domain.watch.watching import Check
 from chalicelib.services.operators.health import StageHealth, stage_health
-from chalicelib.services.ports.queues import (
-    QueueDepth,
-    QueueName,
-)
+from chalicelib.services.ports.queues import QueueDepth, QueueName
 
 routes = Blueprint(__name__)
 

@@ -18,9 +18,7 @@ from chalicelib.domain.booking import LineKind
 from chalicelib.domain.finance.ledger import LedgerLine, TotalRow
 from chalicelib.domain.money import Money
 from chalicelib.services.operators import ledger
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -24,9 +24,7 @@ from chalicelib.services import queries as reading
 from chalicelib.services import refunds as refunding
 from chalicelib.services.operators import lists as operators
 from chalicelib.services.operators.audit import note_access
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -29,12 +29,8 @@ from chalicelib.domain.people.suppression import Suppression
 from chalicelib.services.disputes import Disputed
 from chalicelib.services.operators.exporting import Held, HeldKind, export
 from chalicelib.services.operators.people import ErasureReport, Person, erase, person_of
-from chalicelib.services.ports.bookings import (
-    Orphan,
-)
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.bookings import Orphan
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

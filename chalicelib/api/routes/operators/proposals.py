@@ -26,9 +26,7 @@ from chalicelib.domain.proposal import (
 )
 from chalicelib.services.operators import proposals
 from chalicelib.services.operators.proposals import Proposed
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 

@@ -17,9 +17,7 @@ from chalicelib.domain.finance.settlement import Match, MendedBy, Payout, Settle
 from chalicelib.domain.money import Money
 from chalicelib.services.operators import settlements
 from chalicelib.services.operators.settlements import Pulled
-from chalicelib.services.ports.outcomes import (
-    Page,
-)
+from chalicelib.services.ports.outcomes import Page
 
 routes = Blueprint(__name__)
 
