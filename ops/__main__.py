@@ -26,9 +26,19 @@ from chalicelib.domain.errors import Busy, GatewayError, GatewayRejected, Invali
 from chalicelib.services.ports.outcomes import Fault, Unreadable
 from chalicelib.settings import BadSetting
 from chalicelib.telemetry import uncounted
-from ops import put_back
 from ops.aws import OpsError
-from ops.operators import acting, after_restore, checking, closing, dead_letters, finance, health, looking, people
+from ops.operators import (
+    acting,
+    after_restore,
+    checking,
+    closing,
+    dead_letters,
+    finance,
+    health,
+    looking,
+    people,
+    put_back,
+)
 from ops.operators.desk import LOCAL, Desk, Refused, Stage, open_stage, operator_called
 
 DONE, REFUSED, WRONG, UNREACHED = 0, 1, 2, 3

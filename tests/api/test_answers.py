@@ -38,7 +38,7 @@ from chalicelib.api.routes.payouts import AccountEntryOut, StatementOut, StayRow
 from chalicelib.domain.booking import Dispute, Event, Payment, Refund, StayEnd
 from chalicelib.domain.contact import Contact
 from chalicelib.domain.finance.ledger import LedgerLine, TotalRow
-from chalicelib.domain.finance.settlement import Match, Settlement
+from chalicelib.domain.finance.settlement import Match, Payout, Settlement
 from chalicelib.domain.finance.statements import AccountEntry, Statement, StayRow
 from chalicelib.domain.host import Notify, Tax
 from chalicelib.domain.listings.cities import City
@@ -201,7 +201,7 @@ PAIRS = [
     Pair(Erasure, PastErasureOut.of, {"by_name": "by.name"}),
     Pair(Suppression, SuppressionOut.of),
     Pair(Match, MatchOut.of, {"their_status": "theirs.status"}, apart=frozenset({"theirs"})),
-    Pair(Settlement, SettlementOut.of, apart=frozenset({"start", "end", "counts"})),
+    Pair(Settlement, SettlementOut.of, apart=frozenset({"start", "end", "counts", "payouts"})),
     Pair(Funnel, FunnelOut.of),
     Pair(Step, StepOut.of, apart=frozenset({"under_seconds"})),
 ]  # fmt: skip
@@ -237,6 +237,19 @@ def test_what_is_not_known_is_null_and_not_something_else(pair: Pair) -> None:
     for name in {each.name for each in msgspec.structs.fields(answer)} - pair.apart:
         if pair.names.get(name, name) in optional:
             assert getattr(answer, name) is None
+
+
+def test_a_payout_tells_each_amount_under_its_name() -> None:
+    payout = distinct(Payout)
+    [made] = SettlementOut.of(replace(distinct(Settlement), payouts=(payout,))).payouts
+    for name in ("gross", "fees", "net", "paid"):
+        assert getattr(made, name) == MoneyOut.of(Money(getattr(payout, name), CURRENCY))
+    assert (made.payout_id, made.status, made.date, made.difference) == (
+        payout.payout_id,
+        payout.status,
+        payout.on,
+        payout.difference,
+    )
 
 
 def test_a_stays_row_tells_each_amount_under_its_name() -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from local.stack.emulator.resources import create_queues
+from local.stack.emulator.resources import create_queues, create_table
 from ops.__main__ import command_line
+from ops.operators import put_back
 from tests.harness import Harness, booking_id_of
 from tests.ops.commands import Terminal
 
@@ -20,6 +22,7 @@ ONE = f"{BOOKING}-1"
 LISTING = "{listing}"
 WHY = "Spoke with them."
 MESSAGE = "{message}"
+TABLES = ("listings", "bookings", "ledger")
 
 COMMANDS: dict[str, tuple[str, str, list[str]]] = {
     "refund": ("refund", ONE, [ONE, "--reason", WHY]),
@@ -64,9 +67,14 @@ COMMANDS: dict[str, tuple[str, str, list[str]]] = {
         "2027-01-01/2027-01-02",
         ["--from", "2027-01-01T00:00:00Z", "--to", "2027-01-02T00:00:00Z"],
     ),
+    "put-back": (
+        "put_back",
+        "copy-bookings",
+        [word for part in TABLES for word in (f"--{part}", f"copy-{part}")],
+    ),
 }
 """By command: as what the trail has it, what it is about, and how it is typed."""
-WITHOUT_A_NOTE = {"after-restore"}
+WITHOUT_A_NOTE = {"after-restore", "put-back"}
 TYPED = {"contact set": "first_name=Sara\n", "erase": "hanna.tesfaye@gmail.com\n"}
 
 
@@ -92,12 +100,18 @@ def queues() -> Iterator[dict[str, str]]:
     with mock_aws():
         sqs = boto3.client("sqs")
         urls = create_queues(sqs, "guzo-dev")
+        for stage in ("live", "copy"):
+            for part in TABLES:
+                create_table(boto3.client("dynamodb"), stage, f"{part.title()}Table")
         yield urls
 
 
 @pytest.fixture
 def terminal(harness: Harness, queues: dict[str, str], capsys: Any, monkeypatch: Any) -> Terminal:
     variables = {"RECONCILE_QUEUE_URL": queues["ReconcileQueue"], "EMAILS_QUEUE_URL": queues["EmailsQueue"]}
+    # No function of a stage runs here; test_restore.py stops some.
+    monkeypatch.setattr(put_back, "stopped", lambda *_: nullcontext())
+    variables |= {f"{part.upper()}_TABLE": f"live-{part}" for part in TABLES}
     return Terminal(capsys, monkeypatch, ports=harness.ports, variables=variables, client=boto3.client)
 
 

@@ -39,6 +39,7 @@ Act = Literal[
     "commission",
     "match",
     "after_restore",
+    "put_back",
     "erase",
     "drop",
     "send_back",
@@ -49,7 +50,7 @@ to `refund`, `cancel` a booking or `end_stay`; to `resolve_payment`, `resolve_re
 person; to `open_dispute` or `close_dispute`; to `approve` or `reject` a proposal; to `block` or `unblock` an account or
 set its `limits`; to `close_listing` or `reopen_listing`; to enter that a host was paid (`pay_out`), that she was not
 after all (`take_back`), or her `commission`; to `match` a statement; to look for what was lost `after_restore`; to
-`erase` a person; to `drop` a dead letter, or `send_back` it to its queue."""
+`put_back` restored tables; to `erase` a person; to `drop` a dead letter, or `send_back` it to its queue."""
 
 LOOKS: frozenset[str] = frozenset(get_args(Look))
 

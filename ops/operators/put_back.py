@@ -31,7 +31,7 @@ def put_back(desk: Desk, asked: argparse.Namespace) -> int:
     show(findings, desk.say)
     if desk.acts:
         resting = nullcontext() if asked.stage == LOCAL else stopped(boto3.Session(), asked.stage, desk.say)
-        with resting:
+        with desk.acting("put_back", copies.bookings), resting:
             for name, copy in zip(live, copies, strict=True):
                 make_equal(tables.Table(name), tables.Table(copy))
         desk.say("The stage's tables are what the copies are.")
