@@ -68,9 +68,10 @@ STATE_OR_TIME = {
     # of a number in the world: no pattern says which prefixes there are
     "must be an Ethiopian phone number",
     "must be a taxpayer's number",
-    # of a statement in a file
+    # of a statement: what a file holds, and what each gateway lists
     "no column",
     "send its statement as a file",
+    "ask for transactions",
     # of the stage's settings
     "must begin with an allowed origin; see /v1/config",
     "no payment gateway of this stage takes",
