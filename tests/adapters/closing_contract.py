@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -42,16 +42,16 @@ class ClosingContract:
         assert bench.closings.save(full) == replace(full, version=2) == bench.closings.load(LISTING)
 
     def test_an_open_proposal_waits_for_a_person(self, bench: Bench) -> None:
-        def waiting() -> list[tuple[str, str]]:
+        def waiting() -> list[tuple[str, str, datetime]]:
             page = bench.bookings.attention_entries(limit=9, after=None)
-            return [(entry.subject, entry.kind) for entry in page.items]
+            return [(entry.subject, entry.kind, entry.since) for entry in page.items]
 
         by = Actor("operator", "operator-sara", "sara@guzo.example.et")
         act = CloseListingAct("The host has left.", 3, (Money(5, "ETB"),))
         base = unbegun(LISTING, by=by, reason="The host has left.", now=NOW)
         made = bench.closings.save(propose(base, act, amount=Money(5, "ETB"), by=by, request_id="r", now=NOW))
         assert bench.closings.load(LISTING) == made
-        assert waiting() == [(closing_task(LISTING), "proposal")]
+        assert waiting() == [(closing_task(LISTING), "proposal", NOW)]
         bench.closings.save(decided(made, made.proposals[0], "rejected", by=by, note="No.", now=NOW))
         assert waiting() == []
 

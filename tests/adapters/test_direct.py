@@ -125,6 +125,20 @@ def test_another_day_and_other_credentials_have_another_signing_key() -> None:
     assert client._signing_key("a", "20270101") == keys[0]
 
 
+@pytest.mark.parametrize("zone", ["Africa/Addis_Ababa", "America/Los_Angeles", "UTC"])
+def test_a_call_is_signed_at_an_instant_in_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    wire = Wire((200, b"{}"))
+    with monkeypatch.context() as here:
+        here.setenv("TZ", zone)
+        time.tzset()
+        client_at(wire).call("GetItem", {})
+    time.tzset()
+    signed = datetime.strptime(wire.sent[0].headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert abs((datetime.now(UTC) - signed).total_seconds()) < 60
+
+
 def test_credentials_are_asked_for_at_each_call() -> None:
     wire = Wire((200, b"{}"), (200, b"{}"))
     some = iter([Credentials("FIRST", "x"), Credentials("SECOND", "y")])

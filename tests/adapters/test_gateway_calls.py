@@ -157,7 +157,14 @@ def test_refused_credentials_opened_nothing(case: Case, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "seconds"), [("", 30), ("Retry-After: 7\r\n", 7), ("x-ratelimit-reset: 12\r\n", 12)]
+    ("headers", "seconds"),
+    [
+        ("", 30),
+        ("Retry-After: 7\r\n", 7),
+        ("x-ratelimit-reset: 12\r\n", 12),
+        ("x-ratelimit-reset: 12\r\nRetry-After: 7\r\n", 7),
+        ("Retry-After: soon\r\nx-ratelimit-reset: 12\r\n", 12),
+    ],
 )
 def test_too_often_says_when_to_come_back_and_is_not_repeated(case: Case, headers: str, seconds: int) -> None:
     trouble, _ = opening_trouble(case, answering(429, case.too_often, headers=headers))

@@ -326,6 +326,29 @@ def test_keys_are_fetched_once_and_again_when_they_are_old(tokens: Tokens, issue
     assert len(issuer.fetched) == 4
 
 
+def test_keys_are_not_fetched_again_before_they_are_old(tokens: Tokens, issuer: Issuer, clock: Time) -> None:
+    tokens.prepare()
+    ages = (
+        TOKEN_KEYS_FETCH.total_seconds() + 1,
+        TOKEN_KEYS_FRESH.total_seconds() / 2,
+        TOKEN_KEYS_FRESH.total_seconds(),
+    )
+    began = clock.value
+    for age in ages:
+        clock.value = began + age
+        assert isinstance(tokens.read(sign(claims(iat=clock.value, exp=clock.value + 600))), Claims)
+    assert len(issuer.fetched) == 2
+
+
+def test_a_key_that_is_withdrawn_vouches_for_nobody_once_the_keys_are_old(
+    tokens: Tokens, issuer: Issuer, clock: Time
+) -> None:
+    assert isinstance(tokens.read(sign(claims())), Claims)
+    issuer.keys = [jwk("two")]
+    clock.value += TOKEN_KEYS_FRESH.total_seconds() + 1
+    assert tokens.read(sign(claims())) == "unknown_key"
+
+
 def test_old_keys_serve_while_the_issuer_is_down(
     tokens: Tokens, issuer: Issuer, clock: Time, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,8 +203,12 @@ class World:
         headers: Mapping[str, str] | None = None,
         raw: str | bytes | None = None,
         content_type: str | None = "application/json",
+        context: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """One request. ``raw`` is a body byte for byte; bytes come as API Gateway sends binary bodies."""
+        """One request. ``raw`` is a body byte for byte; bytes come as API Gateway sends binary bodies.
+
+        ``context`` is what API Gateway says of the request besides.
+        """
         sent = {"host": "evil.example", **({"content-type": content_type} if content_type else {})}
         if key is not None:
             sent["idempotency-key"] = key
@@ -234,6 +238,7 @@ class World:
                 "domainName": "abcdef.execute-api.eu-west-1.amazonaws.com",
                 "identity": {"sourceIp": "203.0.113.9"},
                 **({"authorizer": by.claims()} if by and route.signed_in else {}),
+                **(context or {}),
             },
         }
         answer = app(event, None)

@@ -77,10 +77,23 @@ def test_what_the_gateway_is_sent(world: World) -> None:
     assert sent["return_url"] == f"{PUBLIC_URL}/pay/{tx_ref}"
 
 
-def test_without_a_public_url_the_context_says_where_we_are(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("context", "address"),
+    [
+        ({}, "https://abcdef.execute-api.eu-west-1.amazonaws.com/api"),
+        (
+            {"customDomain": {"basePathMatched": "(none)"}, "domainName": "book.example.et"},
+            "https://book.example.et",
+        ),
+    ],
+)
+def test_without_a_public_url_the_context_says_where_we_are(
+    world: World, monkeypatch: pytest.MonkeyPatch, context: dict[str, Any], address: str
+) -> None:
     monkeypatch.setattr(world.container, "settings", replace(world.container.settings, public_url=None))
-    tx_ref = world.book()["payment"]["tx_ref"]
-    address = "https://abcdef.execute-api.eu-west-1.amazonaws.com/api"
+    request = world.request(world.listing())
+    made = world.call("POST", "/v1/bookings", request, by=world.guest(), key="k", context=context).body
+    tx_ref = made["payment"]["tx_ref"]
     assert world.gateway.opened[tx_ref]["return_url"] == f"{address}/pay/{tx_ref}"
 
 

@@ -13,6 +13,7 @@ from chalicelib.domain.disputes import CloseAs, close, open_dispute
 from chalicelib.domain.finance.ledger import ELSEWHERE, LedgerLine, add_up, line_of, merge, money_moved, totals_begin
 from chalicelib.domain.money import Money
 from chalicelib.domain.refunds import put_before_person, resolve
+from chalicelib.domain.verification import Availability, resolve_review
 from tests.builders import NOW, a_booking, opened, paid, refund_owed, verified
 from tests.invariants import check_booking
 from tests.replacing import replace
@@ -39,6 +40,21 @@ def test_a_payment_is_booked_with_its_fee() -> None:
     assert (line.gateway, line.mode, line.provider_reference) == ("chapa", "test", "AP1")
     assert (line.listing_id, line.host_id) == (booking.place.listing_id, booking.place.host_id)
     assert line.counts_on == booking.stay.check_out
+
+
+def test_money_that_was_accepted_in_another_mode_is_booked_in_the_bookings_own() -> None:
+    booking = verified(opened(a_booking()), now=LATER, mode="live")
+    booking = resolve_review(
+        booking,
+        booking.payments[0].tx_ref,
+        as_="accept",
+        availability=Availability.FREE,
+        note="It is real.",
+        actor=OPERATOR,
+        now=LATER,
+    )
+    [line] = lines_of(booking)
+    assert (booking.payments[0].facts.mode, line.mode) == ("live", "test")
 
 
 def test_a_fee_that_is_not_known_is_not_nothing() -> None:

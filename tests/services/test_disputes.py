@@ -212,6 +212,26 @@ def test_one_key_enters_one_dispute(harness: Harness, ports: Fakes) -> None:
     assert enter(ports, amount=300)[0].dispute.dispute_id == f"{ONE}-D3", "without a key it is another one"
 
 
+@pytest.mark.parametrize(("key", "is_repeat"), [("k", True), ("l", False), (None, False)])
+def test_whoever_loses_the_race_finds_the_own_dispute(
+    harness: Harness, ports: Fakes, key: str | None, *, is_repeat: bool
+) -> None:
+    harness.confirmed_booking()
+    ports.run_before("bookings.save", lambda: enter(ports, key="k", amount=300))
+    entered, replayed = enter(ports, key=key, amount=300)
+    assert replayed is is_repeat
+    assert entered.dispute.dispute_id == (D1 if is_repeat else f"{ONE}-D2")
+    assert len(harness.stored_booking(FIRST).disputes) == (1 if is_repeat else 2)
+
+
+def test_a_repeat_finds_its_dispute_behind_a_later_one(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    first, _ = enter(ports, key="k", amount=300)
+    enter(ports, key="l", amount=300)
+    again, replayed = enter(ports, key="k", amount=300)
+    assert (again.dispute, replayed) == (first.dispute, True)
+
+
 @pytest.mark.parametrize("who", [GUEST_HANNA, GUEST_DAWIT, HOST_ABEBE])
 def test_disputes_are_for_operators(harness: Harness, ports: Fakes, who: Principal) -> None:
     disputed(harness)

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from chalicelib.domain.errors import Busy, Forbidden, InvalidRequest
-from chalicelib.domain.finance.ledger import LedgerLine, totals_begin
+from chalicelib.domain.finance.ledger import LedgerLine, day_of, totals_begin
 from chalicelib.domain.money import Money
+from chalicelib.domain.timing import LEDGER_LATE_MARGIN
 from chalicelib.services.operators import ledger
 from chalicelib.services.ports.ledger import DayTotals
 from chalicelib.services.ports.outcomes import Page
@@ -97,6 +98,23 @@ def test_a_line_long_after_its_day_is_late(harness: Harness, ports: Fakes) -> No
     assert row.amounts == {"payment": booking.total.minor}
 
 
+@pytest.mark.parametrize(
+    ("before", "late"),
+    [(LEDGER_LATE_MARGIN + timedelta(seconds=1), False), (LEDGER_LATE_MARGIN, True), (timedelta(), True)],
+)
+def test_a_line_is_late_from_a_margin_before_its_day_may_be_kept(
+    harness: Harness, ports: Fakes, before: timedelta, *, late: bool
+) -> None:
+    harness.confirmed_booking()
+    ports.queue.letters.clear()
+    zone = ports.rules.time_zone
+    day = day_of(ports.clock.now(), zone)
+    ports.clock.move_to(totals_begin(day, zone) - before)
+    harness.sweep_and_drain()
+    assert len(ports.tables.lines) == 1
+    assert (day in ports.ledger.totals(day, day, hosts=False)) is late, "whoever adds the day up now is told"
+
+
 def test_lines_by_day_host_and_gateway(ports: Fakes) -> None:
     put(ports, a_line(1), a_line(2, gateway="paystack"), a_line(3, day=DAY + ONE), a_line(4, host_id="host-other"))
     ids = {number: a_line(number).line_id for number in range(1, 5)}
@@ -120,6 +138,21 @@ def test_a_page_looks_on_until_it_finds_something(ports: Fakes) -> None:
     put(ports, a_line(1, day=DAY + timedelta(days=30)))
     page = read(ports, DAY, DAY + timedelta(days=400))[0]
     assert len(page.items) == 1
+
+
+def test_a_hosts_page_looks_on_past_lines_of_other_days_and_gateways(ports: Fakes) -> None:
+    put(ports, *(a_line(number, day=DAY - ONE) for number in range(1, 6)))
+    put(ports, *(a_line(number, gateway="paystack") for number in range(6, 11)))
+    put(ports, a_line(11, counts_on=date(2027, 1, 21)))
+    pages = read(ports, DAY, DAY, host="host-abebe", gateway="chapa", limit=2)
+    assert [line.line_id for line in pages[0].items] == [a_line(11).line_id]
+
+
+def test_a_host_whose_lines_are_all_of_other_days_comes_in_bounded_pages(ports: Fakes) -> None:
+    put(ports, *(a_line(number, day=DAY - ONE) for number in range(1, 36)))
+    pages = read(ports, DAY, DAY, host="host-abebe", limit=1)
+    assert [len(page.items) for page in pages] == [0, 0]
+    assert ports.call_log.names().count("ledger.of_host") == 35
 
 
 def test_a_long_empty_period_comes_in_bounded_pages(ports: Fakes) -> None:

@@ -39,6 +39,7 @@ class LedgerLine(Record, frozen=True, kw_only=True):
     """Money that moved: in where ``gross`` is positive, out where it is negative.
 
     ``day`` is that of ``at`` in the stage's time zone. ``fee`` is the gateway's, and None where it did not say.
+    ``mode`` is that of the key that the payment was opened with, also of money that a person accepted in another one.
     ``provider_reference`` is the gateway's own name for the payment or the refund. ``counts_on`` is the day from which
     the host is owed it: the end of the stay, or the day itself where that is later.
     """

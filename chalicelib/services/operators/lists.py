@@ -287,7 +287,7 @@ def _of_payment(payment: Payment, booking: Booking, entry: AttentionEntry) -> It
         own = (
             event.at for event in booking.history if (event.kind, event.subject) == (PAYMENT_REVERSED, payment.tx_ref)
         )
-        since = max(own, default=entry.since)
+        since = next(own, entry.since)
         yield AttentionItem("payment_reversed", payment.tx_ref, booking.booking_id, reason, since, amount=money)
     for dispute in payment.disputes:
         if dispute.needs_a_person:
