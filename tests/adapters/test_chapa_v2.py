@@ -520,6 +520,16 @@ def test_without_the_key_that_opened_a_payment_nothing_is_known_of_it() -> None:
         assert server.requests == []
 
 
+@pytest.mark.parametrize("current", ["", "nonsense", "CHASECK-live", "CHAPA_LIVE_PRIV_x", "CHAPUBK_TEST-x"])
+def test_a_key_that_is_not_set_right_is_not_stood_in_for_by_the_one_before(current: str) -> None:
+    """The key before serves while one of another version replaces it, and never hides a mistake."""
+    named = Keys(chapa_secret_key=current, chapa_secret_key_previous=KEY)
+    with serving(answering(200, PAID_IN_V1)) as server, pytest.raises(GatewayBadAnswer) as raised:
+        ChapaByKey(server.url, named).of_version("v1").verify(OPENING.tx_ref)
+    assert raised.value.definitely_not_executed
+    assert server.requests == []
+
+
 def test_money_of_the_old_version_goes_back_by_the_old_version() -> None:
     named = keys(chapa_secret_key_previous=KEY)
     done = {"status": "success", "message": "Refund initiated", "data": {"ref_id": "MqT58vRk2c", "status": "initiated"}}

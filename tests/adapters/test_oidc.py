@@ -274,6 +274,8 @@ def test_any_other_type_is_an_id_tokens(tokens: Tokens, typ: str | None) -> None
         ({"scope": "openid guzo/book", "token_use": ...}, True),
         ({"scp": ["guzo/book"], "token_use": ...}, True),
         ({"scp": "guzo/book email", "token_use": ...}, True),
+        ({"scope": "guzo/book", "scp": ["openid"]}, True),
+        ({"scope": "openid", "scp": ["guzo/book"]}, False),
         ({"scope": "guzo/booking"}, False),
         ({"scope": ["openid"]}, False),
         ({"scope": 7}, False),
@@ -582,6 +584,17 @@ def test_the_address_comes_from_user_info(tokens: Tokens, issuer: Issuer, clock:
     assert issuer.sent == [token], "an answer serves for a while"
     clock.value += 1
     assert tokens.email_of("guest-1", token) == "other@example.com"
+
+
+@pytest.mark.parametrize("changes", [{"email_verified": False}, {"email": None}, {"email": "no address"}])
+def test_an_address_that_is_verified_no_more_is_forgotten_in_time(
+    tokens: Tokens, issuer: Issuer, clock: Time, changes: dict[str, object]
+) -> None:
+    tokens.prepare()
+    assert tokens.email_of("guest-1", "token") == "abebe@example.com"
+    issuer.user_info.update(changes)
+    clock.value += USER_INFO_FRESH.total_seconds()
+    assert tokens.email_of("guest-1", "token") is None
 
 
 @pytest.mark.parametrize("flag", [True, "true"])

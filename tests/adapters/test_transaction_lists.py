@@ -102,6 +102,20 @@ def test_the_list_of_chapas_version_2() -> None:
     assert not v2.read_payments(of_v2()).more
 
 
+@pytest.mark.parametrize("rows", [0, 1, 100])
+@pytest.mark.parametrize("page", [1, 2, 9])
+def test_the_last_page_is_the_one_that_says_so_however_full_it_is(rows: int, page: int) -> None:
+    last = chapa.read_transactions(of_chapa(*[CHAPA_ROW] * rows, following=None), page)
+    assert (len(last.rows), last.more) == (rows, False)
+    assert not chapa.read_transactions(of_chapa(*[CHAPA_ROW] * rows, following=""), page).more
+    before = chapa.read_transactions(of_chapa(*[CHAPA_ROW] * rows, following="https://api.chapa.co/x"), page)
+    assert (before.more, before.cursor) == (True, f"{page + 1}")
+    assert not v2.read_payments(of_v2(*[V2_ROW] * rows)).more
+    assert not paystack.read_transactions(of_paystack(*[PAYSTACK_ROW] * rows, page=page, pages=page), page).more
+    following = paystack.read_transactions(of_paystack(PAYSTACK_ROW, page=page, pages=page + 1), page)
+    assert (following.more, following.cursor) == (True, f"{page + 1}")
+
+
 @pytest.mark.parametrize(
     ("changes", "amount", "status"),
     [
