@@ -266,8 +266,38 @@ def test_the_end_of_a_stay_tells_how_and_what_comes_back(language: Language) -> 
     assert ["ETB 245.00" in text for text in texts] == [False, True, False, True]
     leaves = {"en": "Saturday 16 January 2027", "am": "ጃንዋሪ 16 ቀን 2027"}[language]
     assert [leaves in text for text in texts] == [False, False, True, True]
+    assert not any(leaves.replace("Saturday 16", "Sunday 17").replace("16", "17") in text for text in texts[2:])
     # What the host noted is for operators.
     assert not any("seen by nobody" in text for text in texts)
+
+
+@pytest.mark.parametrize("confirming", [0, 1])
+def test_money_that_came_on_top_is_told_of_under_its_own_payment(confirming: int) -> None:
+    booking = builders.opened(builders.another_attempt(builders.opened(builders.a_booking())))
+    first, other = (booking.payments[each].tx_ref for each in (confirming, 1 - confirming))
+    booking = builders.verified(builders.verified(booking, tx_ref=first), tx_ref=other)
+    text = letter("money_returned", booking).text
+    assert f"Payment number: {other}\n" in text
+    assert f"Refund number: {other}-R1\n" in text
+    assert first not in text
+
+
+@pytest.mark.parametrize(
+    ("owing", "changed"),
+    [
+        ("booking_confirmed", lambda booking: booking),
+        ("booking_cancelled", builders.cancelled),
+        ("stay_ended", lambda booking: ended(booking, last_night=date(2027, 1, 14))),
+    ],
+)
+def test_a_calendar_file_is_dated_by_the_change_that_it_tells_of(owing: LetterKind, changed: Change) -> None:
+    """Calendars take the newer of two files of one event (RFC 5546, 2.1.5)."""
+    confirmed = builders.paid(builders.opened(builders.a_booking()), now=builders.NOW + timedelta(minutes=7))
+    booking = changed(confirmed)
+    [attachment] = letter(owing, booking).attachments
+    [event] = Calendar.from_ical(attachment.content).walk("VEVENT")
+    assert event.decoded("dtstamp") == booking.updated_at.replace(microsecond=0)
+    assert event.decoded("dtstamp") > booking.created_at
 
 
 def test_a_refund_before_the_end_of_a_stay_is_not_told_again() -> None:
