@@ -194,6 +194,20 @@ def test_describe_error_tells_types_the_code_of_aws_and_places() -> None:
     assert "abebe" not in str(told)
 
 
+@pytest.mark.parametrize("behind", range(7))
+def test_describe_error_tells_the_nearest_four_of_a_chain(behind: int) -> None:
+    error = {"Error": {"Code": "ThrottlingException", "Message": "x"}}
+    told: BaseException = ClientError(error, "PutItem")
+    for number in range(behind):
+        outer = RuntimeError(number)
+        outer.__cause__ = told
+        told = outer
+    described = describe_error(told)
+    causes = [*["RuntimeError"] * behind, "ClientError"]
+    assert described["cause"] == "<-".join(causes[:4])
+    assert described.get("aws_code") == ("ThrottlingException" if behind < 4 else None)
+
+
 def test_describe_error_of_an_exception_that_was_never_raised_or_that_causes_itself() -> None:
     assert describe_error(ValueError("x")) == {"cause": "ValueError"}
     loop = ValueError("x")
