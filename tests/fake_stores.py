@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chalicelib.adapters.dynamodb.tables import instant_key
 from chalicelib.domain.attention import attention, attention_since
@@ -35,7 +35,7 @@ from chalicelib.domain.verification import Verification
 from chalicelib.domain.watch.health import Counts
 from chalicelib.domain.watch.invariants import Finding, StoredBooking
 from chalicelib.domain.watch.watching import Check
-from chalicelib.services.ports.bookings import Arrival, AttentionEntry, BookingStore, HoldView, Orphan, SearchPart
+from chalicelib.services.ports.bookings import Arrival, AttentionEntry, HoldView, Orphan, SearchPart
 from chalicelib.services.ports.ledger import DayTotals
 from chalicelib.services.ports.listings import ListingStore
 from chalicelib.services.ports.outcomes import (
@@ -67,6 +67,14 @@ class Row:
     attention_at: datetime
     failures: int = 0
     failing_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Replica:
+    """What eventually consistent reads see of the bookings and the accounts."""
+
+    bookings: dict[BookingId, Booking]
+    accounts: dict[PersonId, Account]
 
 
 @dataclass
@@ -105,6 +113,12 @@ class Tables:
     findings: dict[str, tuple[Finding, datetime]] = field(default_factory=dict)
     acknowledged_findings: dict[str, Acknowledgement] = field(default_factory=dict)
     swept_at: datetime | None = None
+    replica: Replica | None = None
+    """None: eventually consistent reads see what consistent ones do."""
+
+    def stop_replication(self) -> None:
+        """From now on eventually consistent reads see what there is at this moment, whatever is written."""
+        self.replica = Replica({key: row.booking for key, row in self.bookings.items()}, dict(self.accounts))
 
     def night(self, listing_id: ListingId, day: date) -> Night:
         return self.nights.get((listing_id, day), Night(day))
@@ -114,14 +128,26 @@ class Tables:
         return {day: night.taken for (of, day), night in self.nights.items() if of == listing_id and night.taken}
 
 
+class ViewParts(Protocol):
+    """What the bookings' half of a view is read from."""
+
+    def load(self, booking_id: BookingId, *, consistent: bool) -> Booking | None: ...
+
+    def account(self, person_id: PersonId, *, consistent: bool) -> Account: ...
+
+
 def view_in_parts(
-    bookings: BookingStore, listings: ListingStore, asked: tuple[BookingId, PersonId, ListingId | None, date, date]
+    bookings: ViewParts,
+    listings: ListingStore,
+    asked: tuple[BookingId, PersonId, ListingId | None, date, date],
+    *,
+    consistent: bool,
 ) -> HoldView:
     """What ``view_for_hold`` answers, read part by part: others may get in between, as a batch is of no one instant."""
     booking_id, guest, listing_id, start, end = asked
-    if (booking := bookings.load(booking_id)) is not None:
+    if (booking := bookings.load(booking_id, consistent=consistent)) is not None:
         return HoldView(booking, Account(), None, {})
-    account = bookings.account(guest)
+    account = bookings.account(guest, consistent=consistent)
     read = listings.load_with_nights([listing_id] if listing_id else [], start, end)
     if read.unreadable:
         raise Unreadable(read.unreadable[0])
@@ -143,10 +169,12 @@ class FakeBookings(Logged):
         return self.tables.salt
 
     @logged
-    def load(self, booking_id: BookingId) -> Booking | None:
+    def load(self, booking_id: BookingId, *, consistent: bool = True) -> Booking | None:
         with self.tables.lock:
             if booking_id in self.tables.unreadable:
                 raise Unreadable(booking_id)
+            if self.tables.replica is not None and not consistent:
+                return self.tables.replica.bookings.get(booking_id)
             row = self.tables.bookings.get(booking_id)
             return row.booking if row else None
 
@@ -192,10 +220,12 @@ class FakeBookings(Logged):
                 row.attention, row.attention_at = "unreadable", now
 
     @logged
-    def account(self, person_id: PersonId) -> Account:
+    def account(self, person_id: PersonId, *, consistent: bool = True) -> Account:
         with self.tables.lock:
             if person_id in self.tables.unreadable:
                 raise Unreadable(person_id)
+            if self.tables.replica is not None and not consistent:
+                return self.tables.replica.accounts.get(person_id, Account())
             return self.tables.accounts.get(person_id, Account())
 
     @logged
@@ -221,10 +251,17 @@ class FakeBookings(Logged):
             return True
 
     def view_for_hold(
-        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+        self,
+        booking_id: BookingId,
+        guest: PersonId,
+        listing_id: ListingId | None,
+        start: date,
+        end: date,
+        *,
+        consistent: bool = True,
     ) -> HoldView:
         listings = FakeListings(self.tables, self.call_log)
-        return view_in_parts(self, listings, (booking_id, guest, listing_id, start, end))
+        return view_in_parts(self, listings, (booking_id, guest, listing_id, start, end), consistent=consistent)
 
     @logged
     def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:

@@ -38,7 +38,7 @@ USES: dict[str, Use] = {
     "write units": Use(
         18 * 1.6 + 5, "23 for a paid one (docs/performance.md), 18 for a hold that is not, of which 60 % more"
     ),
-    "read units": Use(6.5 * 1.6 + 45 * 1.5, "6.5 likewise, and 1.5 a call for lists and looks"),
+    "read units": Use(5.5 * 1.6 + 45 * 1.5, "5.5 likewise, and 1.5 a call for lists and looks"),
     "messages": Use(4, "two letters and a look, and one that was left to the queue"),
     "letters": Use(2.3, "guest and host, and a few that expire or are cancelled"),
     "bytes kept": Use(3_000, "a kilobyte of record, and its place in six indexes; kept for ten years, here the first"),

@@ -21,6 +21,7 @@ from chalicelib.domain.errors import (
     ListingNotFound,
     PriceChanged,
     RateLimited,
+    Refusal,
     TooManyOpenHolds,
 )
 from chalicelib.domain.fingerprint import fingerprint
@@ -98,9 +99,10 @@ def _hold(
     ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, owner: str, request_id: str
 ) -> Booking:
     """The new booking; or the one of the same id that an earlier call, or a twin of this one, wrote."""
-    for _ in range(TRIES):
+    for lost in range(TRIES):
         now = ports.clock.now()
-        offer = _offer_or_booking(ports, guest, request, booking_id=booking_id, now=now)
+        # At first the booking and the account may be a second old: the hold's conditions notice, and it reads anew.
+        offer = _offer_or_booking(ports, guest, request, booking_id=booking_id, now=now, consistent=lost > 0)
         if isinstance(offer, Booking):
             return offer
         booking = lifecycle.hold(
@@ -142,16 +144,25 @@ def _hold(
 
 
 def _offer_or_booking(
-    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, now: datetime
+    ports: Ports, guest: PersonId, request: BookingRequest, *, booking_id: BookingId, now: datetime, consistent: bool
 ) -> _Offer | Booking:
-    """What can be held for this request; or the booking that it was answered with before."""
+    """What can be held for this request; or the booking that it was answered with before.
+
+    Unless ``consistent``, an offer may rest on an account that is a second old; neither a refusal nor a booking does.
+    """
     stay = request.stay
     listing_id = ListingId(request.listing_id) if is_listing_id(request.listing_id) else None
     # A stay that is too long is refused below, and none of its months is read.
     end = stay.check_out if stay.nights <= MAX_NIGHTS else stay.check_in
-    view = ports.bookings.view_for_hold(booking_id, guest, listing_id, stay.check_in, end)
+    view = ports.bookings.view_for_hold(booking_id, guest, listing_id, stay.check_in, end, consistent=consistent)
     if view.booking is not None:
-        return view.booking
+        # Whoever repeats a call is told how the booking stands, not how it stood.
+        return view.booking if consistent else ports.bookings.load(booking_id) or view.booking
+    if not consistent:
+        try:
+            return _offer(ports, request, view, now)
+        except Refusal:
+            return _offer_or_booking(ports, guest, request, booking_id=booking_id, now=now, consistent=True)
     try:
         return _offer(ports, request, view, now)
     except (DatesUnavailable, PriceChanged, RateLimited, TooManyOpenHolds):

@@ -131,18 +131,21 @@ class StoreContract:
         assert found("email", "e") == []
         assert found("phone", "p") == [second.booking_id, first.booking_id]
 
-    def test_all_that_a_hold_is_decided_on_is_read_together(self, bench: Bench) -> None:
+    @pytest.mark.parametrize("consistent", [True, False])
+    def test_all_that_a_hold_is_decided_on_is_read_together(self, bench: Bench, *, consistent: bool) -> None:
         booking, listing = a_booking(), a_listing()
         bench.listings.publish(listing)
         asked = (booking.booking_id, GUEST, listing.listing_id, FIRST, THIRD)
-        assert bench.bookings.view_for_hold(*asked) == HoldView(None, Account(), listing, {})
+        view = bench.bookings.view_for_hold(*asked, consistent=consistent)
+        assert view == HoldView(None, Account(), listing, {})
         account = with_hold(Account(), booking, now=NOW)
         bench.bookings.hold(booking, listing, {}, account)
         for day in (FIRST - DAY, THIRD):
             bench.put_night(listing.listing_id, Night(day, 5))
         another = (BookingId("GZ0000000000000X"), *asked[1:])
         nights = {FIRST: Night(FIRST, 1), SECOND: Night(SECOND, 1)}
-        assert bench.bookings.view_for_hold(*another) == HoldView(None, replace(account, version=1), listing, nights)
+        view = bench.bookings.view_for_hold(*another, consistent=consistent)
+        assert view == HoldView(None, replace(account, version=1), listing, nights)
 
     def test_a_view_for_a_hold_needs_no_listing_and_no_nights(self, bench: Bench) -> None:
         bench.listings.publish(a_listing())

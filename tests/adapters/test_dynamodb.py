@@ -227,17 +227,22 @@ def test_listings_and_their_months_are_one_batch(bench: DynamoBench, wire: Wire)
         assert wire.operations == ["BatchGetItem"] * calls
 
 
-def test_what_a_hold_is_decided_on_is_one_consistent_batch_of_both_tables(bench: DynamoBench, wire: Wire) -> None:
+@pytest.mark.parametrize("consistent", [True, False])
+def test_what_a_hold_is_decided_on_is_one_batch_of_both_tables(
+    bench: DynamoBench, wire: Wire, *, consistent: bool
+) -> None:
+    """A listing and its months are always read consistently: a host's change counts for every hold after it."""
     listing = published(bench, "a")
     wire.requests.clear()
-    bench.bookings.view_for_hold(a_booking_id(), GUEST, listing.listing_id, FIRST, date(2027, 2, 2))
+    asked_for = (a_booking_id(), GUEST, listing.listing_id, FIRST, date(2027, 2, 2))
+    bench.bookings.view_for_hold(*asked_for, consistent=consistent)
     [request] = wire.requests
     asked = request.body["RequestItems"]
     assert {table: [list(key.values())[-1]["S"] for key in each["Keys"]] for table, each in asked.items()} == {
         BOOKINGS: [a_booking_id(), f"ACCOUNT#{GUEST}"],
         LISTINGS: ["LISTING", "MONTH#2027-01", "MONTH#2027-02"],
     }
-    assert all(each["ConsistentRead"] for each in asked.values())
+    assert {table: each["ConsistentRead"] for table, each in asked.items()} == {BOOKINGS: consistent, LISTINGS: True}
 
 
 def test_what_dynamodb_leaves_of_a_view_is_asked_for_again(bench: DynamoBench, wire: Wire) -> None:

@@ -362,7 +362,7 @@ def test_a_repeat_answers_the_same_booking(harness: Harness, ports: Fakes) -> No
     ports.call_log.forget()
     again = harness.book()
     assert again == BookingResult(first.booking, replayed=True)
-    assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
+    assert ports.call_log.names() == ["bookings.salt", "bookings.load", "bookings.load"]
 
 
 def test_a_repeat_shows_todays_state(harness: Harness) -> None:
@@ -399,7 +399,7 @@ def test_a_key_belongs_to_one_request(harness: Harness, ports: Fakes, other: dic
     with pytest.raises(IdempotencyKeyReused):
         harness.book(**other)
     assert harness.stored_booking(booking) == booking
-    assert ports.call_log.names() == ["bookings.salt", "bookings.load"]
+    assert ports.call_log.names() == ["bookings.salt", "bookings.load", "bookings.load"]
 
 
 def test_a_key_belongs_to_one_listing_too(harness: Harness) -> None:
@@ -538,6 +538,58 @@ def test_a_twin_with_another_body_is_a_reused_key(harness: Harness, ports: Fakes
     ports.run_before("bookings.hold", lambda: harness.book(language="am"))
     with pytest.raises(IdempotencyKeyReused):
         harness.book()
+
+
+# -- the first read is eventually consistent: it may miss what was just written
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_repeat_is_answered_although_the_first_read_misses_the_booking(
+    harness: Harness, ports: Fakes, *, closed: bool
+) -> None:
+    """The transaction's condition meets the booking, or the consistent read before a refusal does."""
+    ports.tables.stop_replication()
+    first = harness.held_booking()
+    if closed:
+        ports.tables.listings[harness.listing.listing_id] = replace(harness.listing, status="closed")
+    assert harness.book() == BookingResult(first, replayed=True)
+    assert ports.call_log.count("bookings.hold") == (0 if closed else 1)
+    assert list(ports.tables.bookings) == [FIRST]
+    ports.tables.listings[harness.listing.listing_id] = harness.listing
+
+
+def test_a_repeat_that_the_first_read_misses_is_still_another_request_s_key(harness: Harness, ports: Fakes) -> None:
+    ports.tables.stop_replication()
+    harness.held_booking()
+    with pytest.raises(IdempotencyKeyReused):
+        harness.book(language="am")
+
+
+def test_a_repeat_is_told_how_the_booking_stands_now(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    ports.tables.stop_replication()
+    confirmed = harness.confirmed_booking()
+    assert harness.book() == BookingResult(confirmed, replayed=True)
+
+
+def test_an_account_that_the_first_read_sees_too_young_is_read_again(harness: Harness, ports: Fakes) -> None:
+    ports.tables.stop_replication()
+    for n in range(3):
+        harness.book(key=f"{n}")
+    with pytest.raises(TooManyOpenHolds):
+        harness.book()
+    assert len(ports.tables.accounts[GUEST].holds) == 3
+    assert FIRST not in ports.tables.bookings
+
+
+def test_nobody_is_refused_for_what_is_over(harness: Harness, ports: Fakes) -> None:
+    """The account is full in the first read only."""
+    for n in range(3):
+        harness.book(key=f"{n}")
+    ports.tables.stop_replication()
+    ports.tables.accounts[GUEST] = Account(version=ports.tables.accounts[GUEST].version + 1)
+    assert not harness.book().replayed
+    assert [hold.booking_id for hold in ports.tables.accounts[GUEST].holds] == [FIRST]
 
 
 # -- others get in between

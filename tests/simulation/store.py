@@ -132,22 +132,25 @@ class SimBookings:
         taken: Callable[[Listing, Night], None],
         held: Callable[[Booking, Listing], None],
         visible: Callable[[], Mapping[str, datetime | None]],
+        replicated: Callable[[str], Row | None],
         clock: Callable[[], datetime],
         encoded: bool,
     ) -> None:
         self.tables = tables
         self._written, self._taken, self._held = written, taken, held
-        self._visible, self._encoded = visible, encoded
+        self._visible, self._replicated, self._encoded = visible, replicated, encoded
         self._clock = clock
         self.unreadable: dict[str, datetime] = {}
+        self._accounts_before: dict[PersonId, tuple[BookingId, Account]] = {}
+        """Each account before its latest hold, with that booking: an eventual read sees both of a hold, or none."""
 
     def salt(self) -> bytes:
         return self.tables.salt
 
-    def load(self, booking_id: BookingId) -> Booking | None:
+    def load(self, booking_id: BookingId, *, consistent: bool = True) -> Booking | None:
         if self._cannot_read(booking_id):
             raise Unreadable(booking_id)
-        row = self.tables.rows.get(booking_id)
+        row = self.tables.rows.get(booking_id) if consistent else self._replicated(booking_id)
         return row.booking if row else None
 
     def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
@@ -172,7 +175,10 @@ class SimBookings:
         if row is not None and holds("unreadable: nobody is asked yet", row.attention is None):
             self._save(replace(row, attention="unreadable", attention_at=now))
 
-    def account(self, person_id: PersonId) -> Account:
+    def account(self, person_id: PersonId, *, consistent: bool = True) -> Account:
+        booking_id, before = self._accounts_before.get(person_id, (None, None))
+        if not consistent and booking_id in self.tables.rows and before and self._replicated(booking_id) is None:
+            return before
         return self.tables.accounts.get(person_id, Account())
 
     def save_account(self, person_id: PersonId, account: Account) -> Account:
@@ -202,6 +208,7 @@ class SimBookings:
         if self._encoded:
             read = decode_account(encode_account(account), form=FORM, name=booking.guest_id)
             assert replace(read, version=account.version) == account, "an account does not come back as it was saved"
+        self._accounts_before[booking.guest_id] = booking.booking_id, self.account(booking.guest_id)
         tables.accounts[booking.guest_id] = replace(account, version=account.version + 1)
         self._put(booking)
 

@@ -109,8 +109,8 @@ class FaultyBookings(FaultyPort):
         super().__init__(*rest)
         self._listings = listings
 
-    def view_for_hold(self, *asked: Any) -> HoldView:
-        return view_in_parts(cast(Any, self), self._listings, cast(Any, asked))
+    def view_for_hold(self, *asked: Any, consistent: bool = True) -> HoldView:
+        return view_in_parts(cast(Any, self), self._listings, cast(Any, asked), consistent=consistent)
 
 
 class World:
@@ -133,6 +133,7 @@ class World:
             taken=self.monitor.taken,
             held=self.monitor.held,
             visible=self._index,
+            replicated=self._replicated,
             clock=lambda: scheduler.now,
             encoded=settings.encoded,
         )
@@ -153,6 +154,7 @@ class World:
         self.observe = SimObserve()
         self._lagging: list[tuple[int, int, str, datetime | None]] = []
         self._seen: dict[str, tuple[int, datetime | None]] = {}
+        self._replica: dict[str, tuple[int, Row | None]] = {}
         self._writes = 0
         self._next_sweep = 1 << 60
         self._sweeps = 0
@@ -277,6 +279,7 @@ class World:
         if lag and not self.calm and self.scheduler.current is not None:
             wait = int(lag * self.scheduler.current.rng.random() ** 3)
             self._lagging.append((self.scheduler.ms + wait, self._writes, key, row.due))
+            self._replica[key] = self.scheduler.ms + wait, before
         else:
             self._seen[key] = self._writes, row.due
         if row.due is not None:
@@ -299,6 +302,14 @@ class World:
         self._lagging = later
         return {key: due for key, (_, due) in self._seen.items()}
 
+    def _replicated(self, key: str) -> Row | None:
+        """The booking that an eventually consistent read sees: for a while the one before the last write."""
+        until, before = self._replica.get(key, (0, None))
+        if self.calm or until <= self.scheduler.ms:
+            return self.tables.rows.get(key)
+        covered("replica", "lagged")
+        return before
+
     def reset(self) -> None:
         """The tables are made anew: another salt, the same listings, no bookings. The gateway forgets nothing."""
         self.salts.append(_salt(self.scheduler.seed, len(self.salts)))
@@ -318,6 +329,7 @@ class World:
         self.tables = self.store.tables = self.catalogue.tables = self.book.tables = tables
         self.resets.append(self.scheduler.ms)
         self._lagging.clear()
+        self._replica.clear()
         self._seen = {key: (self._writes, row.due) for key, row in tables.rows.items()}
         for listing in tables.listings.values():
             self.monitor.units(listing)

@@ -193,13 +193,21 @@ class DynamoBookings:
 
     @reading()
     def view_for_hold(
-        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+        self,
+        booking_id: BookingId,
+        guest: PersonId,
+        listing_id: ListingId | None,
+        start: date,
+        end: date,
+        *,
+        consistent: bool = True,
     ) -> HoldView:
         bookings, listings = BookingItem.Meta.table_name or "", ListingItem.Meta.table_name or ""
         parts = (LISTING, *month_parts(start, end)) if listing_id else ()
         own: list[Item] = [{"booking_id": {"S": key}} for key in (booking_id, _account_key(guest))]
         there: list[Item] = [{"listing_id": {"S": listing_id}, "part": {"S": part}} for part in parts]
-        read = read_together(self._connection, {bookings: own, listings: there})
+        keys = {bookings: own, listings: there}
+        read = read_together(self._connection, keys, eventual=() if consistent else (bookings,))
         by_id = {item["booking_id"]["S"]: item for item in read[bookings]}
         if (found := by_id.get(booking_id)) is not None:
             # Its own call is repeated: nothing else matters, and nothing else needs to be readable.

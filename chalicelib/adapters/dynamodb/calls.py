@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from random import random
@@ -136,13 +136,17 @@ def reading() -> Iterator[None]:
         raise _busy(error) from error
 
 
-def read_together(connection: Connection, keys: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
-    """The items of these few keys that are there, by table, read consistently in one call.
+def read_together(
+    connection: Connection, keys: Mapping[str, Sequence[Item]], *, eventual: Collection[str] = ()
+) -> dict[str, list[Item]]:
+    """The items of these few keys that are there, by table, in one call: consistent, but for ``eventual`` tables.
 
     DynamoDB may leave some of them for another call, or all of them where it throttles: raises StoreBusy.
     """
     found: dict[str, list[Item]] = {table: [] for table in keys}
-    waiting: Any = {table: {"Keys": list(of), "ConsistentRead": True} for table, of in keys.items() if of}
+    waiting: Any = {
+        table: {"Keys": list(of), "ConsistentRead": table not in eventual} for table, of in keys.items() if of
+    }
     while waiting:
         answer = _batch_get(connection, waiting)
         for table, items in answer["Responses"].items():

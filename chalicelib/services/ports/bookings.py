@@ -36,7 +36,7 @@ SearchPart = Literal["email", "phone", "name"]
 class HoldView(Record, frozen=True):
     """What a hold is decided on: the booking of this id where there is one, its guest's account, the listing's nights.
 
-    The parts are each up to date, and not of one instant: the hold itself checks them again, together.
+    The parts are not of one instant: the hold itself checks them again, together.
     """
 
     booking: Booking | None
@@ -88,11 +88,19 @@ class BookingStore(Protocol):
         """
 
     def view_for_hold(
-        self, booking_id: BookingId, guest: PersonId, listing_id: ListingId | None, start: date, end: date
+        self,
+        booking_id: BookingId,
+        guest: PersonId,
+        listing_id: ListingId | None,
+        start: date,
+        end: date,
+        *,
+        consistent: bool = True,
     ) -> HoldView:
         """Read all that a hold is decided on in one call: the nights from ``start`` up to, not including, ``end``.
 
-        Strongly consistent. Raises Unreadable, StoreBusy.
+        Strongly consistent; unless ``consistent``, the booking and the account may be a second old, for half the units.
+        Raises Unreadable, StoreBusy.
         """
 
     def hold(self, booking: Booking, listing: Listing, nights: Nights, account: Account) -> None:
