@@ -469,6 +469,15 @@ def test_a_reference_of_no_payment_that_the_new_version_does_not_know_is_asked_o
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", ["PENDING", "FAILED", "FULLY_REFUNDED", "SOMETHING"])
+def test_a_reference_that_the_new_version_knows_is_asked_of_no_other(status: str) -> None:
+    answer = V2_PAID | {"data": V2_PAID["data"] | {"status": status}}
+    with serving(answering(200, answer, keep=True)) as server:
+        verification = ChapaByKey(server.url, keys(chapa_secret_key_previous=KEY)).verify(OPENING.tx_ref)
+    assert verification.status != "unknown"
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("previous", ["", "nonsense", "CHAPA_TEST_PRIV_older", "CHASECK-live"])
 def test_a_previous_key_of_the_same_version_of_none_or_of_the_other_mode_is_not_asked_with(previous: str) -> None:
     named = keys(chapa_secret_key_previous=previous)

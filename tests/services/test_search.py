@@ -11,7 +11,7 @@ from msgspec import structs
 from chalicelib.domain.errors import Busy, IdempotencyKeyReused, InvalidRequest, ListingNotFound
 from chalicelib.domain.fingerprint import fingerprint
 from chalicelib.domain.ids import derive_listing_id
-from chalicelib.domain.listings.calendar import Night
+from chalicelib.domain.listings.calendar import MAX_DAYS_AHEAD, Night
 from chalicelib.domain.listings.listing import Listing
 from chalicelib.domain.money import Money
 from chalicelib.services.hosts.calendars import availability
@@ -25,6 +25,7 @@ from tests.harness import DRAFT, HOST_ABEBE, NIGHTS, OTHER_HOST, Harness
 from tests.replacing import replace
 
 IN, OUT = NIGHTS[0], NIGHTS[-1] + timedelta(days=1)
+ONE = timedelta(days=1)
 
 
 def another(harness: Harness, name: str, **changes: Any) -> Listing:
@@ -298,6 +299,30 @@ def test_where_no_listing_is_the_stages_own_day_counts(
         with pytest.raises(InvalidRequest) as refused:
             search(ports, Search(city, check_in, check_in + timedelta(days=1), currency=currency))
         assert [error.field for error in refused.value.errors] == ["check_in"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"),
+    [
+        ("UTC", date(2027, 1, 2)),
+        ("Africa/Addis_Ababa", date(2027, 1, 3)),
+        ("Pacific/Kiritimati", date(2027, 1, 3)),
+        ("Pacific/Pago_Pago", date(2027, 1, 2)),
+    ],
+)
+def test_where_no_listing_is_it_is_the_day_in_the_stages_own_zone(
+    harness: Harness, ports: Fakes, zone: str, today: date
+) -> None:
+    ports.clock.move_to(datetime(2027, 1, 2, 22, 30, tzinfo=UTC))
+    ports.rules = replace(ports.rules, time_zone=zone)
+    first, last = today, today + timedelta(days=MAX_DAYS_AHEAD)
+    wrong = {}
+    for check_in in (first - ONE, first, last, last + ONE):
+        try:
+            assert search(ports, Search("atlantis", check_in, check_in + ONE)).items == ()
+        except InvalidRequest as refused:
+            wrong[check_in] = refused.errors[0].field
+    assert wrong == {first - ONE: "check_in", last + ONE: "check_in"}
 
 
 @pytest.mark.parametrize("days", [-3, -2, 2, 100, 538, 543, 9999])
