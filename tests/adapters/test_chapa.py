@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.adapters.gateways.chapa.email import accepts_email
 from chalicelib.adapters.gateways.chapa.v1 import ChapaV1
-from chalicelib.adapters.gateways.chapa.v1_parsing import read_closed, read_link, read_verification
+from chalicelib.adapters.gateways.chapa.v1_parsing import UNKNOWN, read_closed, read_link, read_verification
 from chalicelib.adapters.gateways.transport import HttpResponse
 from chalicelib.domain.booking import GatewayStatus
 from chalicelib.domain.errors import GatewayBadAnswer, GatewayError, GatewayRejected, GatewayUnreachable, ReferenceUsed
@@ -443,6 +443,14 @@ def test_an_unpaid_payment_in_the_recorded_form_and_in_the_documented_one() -> N
 )
 def test_a_reference_that_chapa_does_not_know(status: int, message: object) -> None:
     assert read_verification(answer(status, failed(message))) == Verification("unknown")
+
+
+@pytest.mark.parametrize("status", [200, 201, 401, 403, 405, 409, 422, 429, 500, 502, 503])
+@pytest.mark.parametrize("message", sorted(UNKNOWN))
+def test_no_other_status_says_that_a_reference_is_not_known(status: int, message: str) -> None:
+    """A payment that is not known is given up in the end."""
+    with pytest.raises(GatewayBadAnswer):
+        read_verification(answer(status, failed(message)))
 
 
 @pytest.mark.parametrize(
