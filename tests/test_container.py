@@ -102,14 +102,15 @@ def test_the_rules_are_those_of_the_settings() -> None:
     assert container_of(GATEWAYS="USD:chapa ETB:chapa").rules.currency == "USD"
 
 
+@pytest.mark.parametrize("host_bears_fee", [False, True])
 @pytest.mark.parametrize("rule", [each.name for each in msgspec.structs.fields(Rules)])
-def test_each_rule_is_the_setting_of_its_name(rule: str) -> None:
+def test_each_rule_is_the_setting_of_its_name(rule: str, *, host_bears_fee: bool) -> None:
     """Each setting is another one than any other of its kind, and than what a rule is where nothing is said."""
     settings = replace(
         container_of().settings,
         limits=Limits(letters_per_day=7),
         commission=1234,
-        host_bears_fee=False,
+        host_bears_fee=host_bears_fee,
         contact_months=17,
         payment_limits={"ETB": Money(1, "ETB")},
         second_person_above={"ETB": Money(2, "ETB")},
@@ -135,7 +136,10 @@ def test_letters_come_from_our_address_and_lead_to_our_pages() -> None:
     assert asked["Source"] == "bookings@guzo.example"
     # Through it bounces and complaints are reported.
     assert asked["ConfigurationSetName"] == "guzo-letters"
-    assert cast(Any, built.letters)._public_url == "https://api.guzo.example/prod"
+    letters = cast(Any, built.letters)
+    assert letters._public_url == "https://api.guzo.example/prod"
+    # Calendars take a change from nobody but who sent the event.
+    assert letters._organizer == asked["Source"]
 
 
 def test_secrets_lie_under_the_stages_own_path() -> None:
