@@ -224,7 +224,7 @@ def test_letters_go_out_and_those_that_could_not_be_marked_come_again(harness: H
     def loaded(booking_id: BookingId) -> Any:
         return raises_busy() if booking_id == FIRST else load(booking_id)
 
-    ports.bookings.load = loaded  # type: ignore[method-assign]
+    ports.bookings.load = loaded  # type: ignore[method-assign, assignment]
     assert failed(app.send_emails(batch(Task(FIRST), Task(OTHER)), CONTEXT)) == [0]
     assert len(ports.mailer.sent) == 2
     ports.bookings.load = load  # type: ignore[method-assign]

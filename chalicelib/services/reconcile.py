@@ -78,8 +78,8 @@ def reconcile(
     """
     now = ports.clock.now()
     lease = None
-    if claim and tx_ref is not None:
-        # A signed claim is always followed up: the lease brings the booking with it.
+    if (claim and tx_ref is not None) or (worker and tx_ref is None and _seems_due(ports, booking_id, now)):
+        # A signed claim, and what is due, is always followed up: the lease brings the booking with it.
         lease = _new_lease(ports, now, worker=worker)
         booking = ports.bookings.lease_verification(booking_id, lease, now)
         if booking is None and (booking := ports.bookings.load(booking_id)) is not None:
@@ -237,6 +237,12 @@ def _may_verify(booking: Booking, tx_ref: str, actor: Actor, now: datetime) -> b
     if actor.cause == "verify":
         return since >= VERIFY_CALL_MIN
     return True
+
+
+def _seems_due(ports: Ports, booking_id: BookingId, now: datetime) -> bool:
+    """Whether the gateway is to be asked, as far as a read tells that may be a second old: the lease tells for sure."""
+    booking = ports.bookings.load(booking_id, consistent=False)
+    return booking is not None and bool(_due_verifications(booking, now))
 
 
 def _due_verifications(booking: Booking, now: datetime) -> list[str]:

@@ -169,7 +169,9 @@ class StoreContract:
         booking = a_booking(stay=a_stay(units=2, guests=3))
         account = with_hold(Account(), booking, now=NOW)
         bench.bookings.hold(booking, a_listing(), {}, account)
-        assert bench.bookings.load(booking.booking_id) == booking
+        for consistent in (True, False):
+            assert bench.bookings.load(booking.booking_id, consistent=consistent) == booking
+            assert bench.bookings.load(BookingId("GZ0000000000000X"), consistent=consistent) is None
         assert taken(bench) == {FIRST: 2, SECOND: 2, THIRD: 2}
         assert bench.bookings.account(GUEST) == replace(account, version=1)
 

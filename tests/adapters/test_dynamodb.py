@@ -245,6 +245,15 @@ def test_what_a_hold_is_decided_on_is_one_batch_of_both_tables(
     assert {table: each["ConsistentRead"] for table, each in asked.items()} == {BOOKINGS: consistent, LISTINGS: True}
 
 
+@pytest.mark.parametrize("consistent", [True, False])
+def test_a_booking_is_read_eventually_only_where_that_is_said(
+    bench: DynamoBench, wire: Wire, *, consistent: bool
+) -> None:
+    bench.bookings.load(a_booking_id(), consistent=consistent)
+    bench.bookings.load(a_booking_id())
+    assert [request.body["ConsistentRead"] for request in wire.requests] == [consistent, True]
+
+
 def test_what_dynamodb_leaves_of_a_view_is_asked_for_again(bench: DynamoBench, wire: Wire) -> None:
     listing = published(bench, "a")
     bench.put_night(listing.listing_id, Night(FIRST, 3))

@@ -26,7 +26,7 @@ BEFORE_THE_LEDGER = 19
 MOST_WRITES, MOST_READS = BEFORE_THE_LEDGER + 4, 5.5
 """Five reads are halves: booking and account before the hold, the host's profile, and for each of two letters whether
 its address is written to."""
-SLOW_WRITES, SLOW_READS = 37, 8.5
+SLOW_WRITES, SLOW_READS = 37, 7
 SOMEBODY = Principal(PersonId(str(uuid4())), "hanna.tesfaye@gmail.com")
 
 
@@ -101,7 +101,7 @@ def test_a_paid_three_night_booking(bench: DynamoBench, harness: Harness, meter:
 
 
 def test_a_guest_who_pays_after_twenty_minutes(bench: DynamoBench, harness: Harness, meter: Meter) -> None:
-    """Three looks at the gateway, each a lease and a save, come before the money."""
+    """Three looks at the gateway, each half a read, a lease and a save, come before the money."""
     ports = harness.ports
     bench.bookings.salt()
     meter.charges.clear()

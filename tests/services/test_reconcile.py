@@ -248,8 +248,40 @@ def test_nothing_due_nothing_done(harness: Harness, ports: Fakes) -> None:
     booking = harness.held_booking()
     ports.clock.move_to(NOW + timedelta(minutes=2) - MS)
     look(harness, "sweep", None)
-    assert ports.call_log.names() == ["bookings.load"]
+    # The first may be too old to say so.
+    assert ports.call_log.names() == ["bookings.load", "bookings.load"]
     assert harness.stored_booking(FIRST) == booking
+
+
+def test_the_clock_asks_although_its_first_read_knows_of_nothing(harness: Harness, ports: Fakes) -> None:
+    ports.tables.stop_replication()
+    harness.held_booking()
+    ports.gateway.pay(ONE)
+    ports.clock.move(minutes=2)
+    look(harness, "sweep", None)
+    assert harness.stored_booking(FIRST).status == "confirmed"
+
+
+def test_the_clock_asks_nobody_about_what_was_only_due_in_its_first_read(harness: Harness, ports: Fakes) -> None:
+    """The lease brings the booking as it is, and is given back."""
+    harness.held_booking()
+    ports.tables.stop_replication()
+    ports.clock.move(minutes=2)
+    look(harness, "sweep", None)
+    asked = harness.stored_booking(FIRST)
+    look(harness, "sweep", None)
+    assert ports.call_log.count("gateway.verify") == 1
+    assert ports.call_log.count("bookings.lease_verification") == 2
+    again = harness.stored_booking(FIRST)
+    assert again.verify_lease is None
+    assert replace(again, version=asked.version) == asked
+
+
+def test_what_is_due_is_read_eventually_and_leased(harness: Harness, ports: Fakes) -> None:
+    harness.held_booking()
+    ports.clock.move(minutes=2)
+    look(harness, "sweep", None)
+    assert ports.call_log.names("bookings") == ["bookings.load", "bookings.lease_verification", "bookings.save"]
 
 
 def test_an_open_payment_is_looked_at_in_its_own_time(harness: Harness, ports: Fakes) -> None:

@@ -292,6 +292,7 @@ def test_it_is_claimed_before_it_is_posted_and_posted_once(harness: Harness, por
     harness.process_task(harness.stored_booking(FIRST))
     assert ports.call_log.names("gateway", "bookings") == [
         "bookings.load",
+        "bookings.load",
         "bookings.lease_verification",
         "gateway.verify",
         "bookings.save",

@@ -106,9 +106,9 @@ class DynamoBookings:
         return bytes(fresh.salt)
 
     @reading()
-    def load(self, booking_id: BookingId) -> Booking | None:
+    def load(self, booking_id: BookingId, *, consistent: bool = True) -> Booking | None:
         try:
-            return _booking(BookingItem.get(booking_id, consistent_read=True))
+            return _booking(BookingItem.get(booking_id, consistent_read=consistent))
         except BookingItem.DoesNotExist:
             return None
 

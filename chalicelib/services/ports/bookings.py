@@ -59,8 +59,8 @@ class BookingStore(Protocol):
     def salt(self) -> bytes:
         """The table's own secret, made with it."""
 
-    def load(self, booking_id: BookingId) -> Booking | None:
-        """Strongly consistent. Raises Unreadable."""
+    def load(self, booking_id: BookingId, *, consistent: bool = True) -> Booking | None:
+        """Strongly consistent; unless ``consistent``, maybe a second old, for half the units. Raises Unreadable."""
 
     def load_many(self, booking_ids: Sequence[BookingId]) -> Batch[Booking]:
         """Fresh, in the order asked, at most 100; ids that are gone are left out, unreadable ones are named."""
