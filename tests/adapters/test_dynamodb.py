@@ -18,12 +18,14 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.bookings import DynamoBookings
-from chalicelib.adapters.dynamodb.calls import TRIES
+from chalicelib.adapters.dynamodb.calls import TRIES, Writes
 from chalicelib.adapters.dynamodb.cities import Cities
+from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
 from chalicelib.adapters.dynamodb.tables import CityItem, connect
 from chalicelib.domain.booking import Lease
+from chalicelib.domain.finance.settlement import Match, Settlement
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listings.calendar import Night, NightChange
@@ -854,3 +856,39 @@ def test_listings_of_one_city_at_once_are_all_counted(
     assert city.listings == len(
         bench.listings.in_city("bishoftu", currency="ETB", max_price=None, limit=9, after=None).items
     )
+
+
+class WritesUntil(Writes):
+    """Writes as many as ``left`` and then none."""
+
+    left = 0
+
+    def one(self, write: Callable[[], object], *, lost: type[Exception]) -> None:
+        if not self.left:
+            raise StoreBusy("the store is down")
+        self.left -= 1
+        super().one(write, lost=lost)
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_a_report_that_was_kept_in_part_is_none(bench: DynamoBench, written: int) -> None:
+    matches = tuple(Match(verdict="matched", reference=f"R{number}") for number in range(900))
+    made = Settlement(
+        settlement_id="stl_1",
+        gateway="chapa",
+        start=NOW.date(),
+        end=NOW.date(),
+        made_at=NOW,
+        complete=True,
+        matches=matches,
+    )
+    writes = WritesUntil()
+    writes.left = written
+    ledger = DynamoLedger(bench.connection, writes)
+    if written < 3:
+        with pytest.raises(StoreBusy):
+            ledger.keep_settlement(made)
+        assert ledger.settlement("stl_1") is None
+    else:
+        ledger.keep_settlement(made)
+        assert ledger.settlement("stl_1") == made

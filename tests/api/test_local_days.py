@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,3 +34,23 @@ def test_from_today_on_a_listing_is_found_and_booked(world: World, zone: str, no
             found = world.call("GET", "/v1/listings", query={"city": listing["city"], **stay})
             assert found.status == (200 if fits else 400)
             assert list(found.wrong()) == ["check_in"] if not fits else len(found.body["items"]) == 1
+
+
+@pytest.mark.parametrize(("zone", "now", "today"), MOMENTS)
+def test_what_a_guest_does_today_is_told_by_the_day_at_the_listing(
+    world: World, zone: str, now: str, today: str
+) -> None:
+    listing = world.listing(time_zone=zone)
+    there = date.fromisoformat(today)
+    made = []
+    for days, movement in ((-1, "departs"), (0, "arrives"), (1, None)):
+        stay: dict[str, Any] = {
+            "check_in": f"{there + timedelta(days=days)}",
+            "check_out": f"{there + timedelta(days=days + 1)}",
+        }
+        booking = world.paid(world.book(listing, key=f"{days}", **stay))
+        made.append((booking["booking_id"], movement))
+    world.clock.at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    query = {"listing_id": listing["listing_id"], "arriving_from": f"{there - timedelta(days=1)}"}
+    found = world.call("GET", "/v1/hosts/me/bookings", by=world.host(), query=query).body["items"]
+    assert [(each["booking_id"], each.get("movement")) for each in found] == made

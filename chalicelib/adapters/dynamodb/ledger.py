@@ -201,7 +201,8 @@ class DynamoLedger:
     @reading()
     def settlement(self, settlement_id: str) -> Settlement | None:
         found = list(LedgerItem.query(f"{SETTLEMENT}{settlement_id}", consistent_read=True))
-        if not found:
+        # The first part is written last: without it, the report was never kept whole.
+        if not found or int(found[0].line):
             return None
         # A report that was longer before left parts behind, which are of that one.
         own = found[: int(found[0].chunks or 1)]
