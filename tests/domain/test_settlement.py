@@ -157,7 +157,7 @@ def test_of_a_row_that_is_listed_again_the_first_counts(status: GatewayStatus) -
 
 
 @pytest.mark.parametrize(
-    ("text", "minor"), [("2,450.00", 245000), (" 2450 ", 245000), ("2450.005", None), ("-1", None)]
+    ("text", "minor"), [("2450.00", 245000), (" 2450 ", 245000), ("2450.005", None), ("-1", None), ("2,450", None)]
 )
 def test_amounts_as_statements_write_them(text: str, minor: int | None) -> None:
     assert amount_of(text, "ETB") == (None if minor is None else Money(minor, "ETB"))

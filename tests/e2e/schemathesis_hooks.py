@@ -70,6 +70,9 @@ STATE_OR_TIME = {
     "must be a taxpayer's number",
     # of a statement: what a file holds, and what each gateway lists
     "no column",
+    "can be read in two ways",
+    "stand behind a comma",
+    "has more fields than headings",
     "send its statement as a file",
     "ask for transactions",
     # of the stage's settings

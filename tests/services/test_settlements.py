@@ -176,6 +176,44 @@ def test_two_payments_of_one_booking(harness: Harness, ports: Fakes) -> None:
     assert verdicts(settled(ports, HEADER + row_of(harness.stored_booking(booking)))) == [("matched", "nothing")]
 
 
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("reference;amount;currency;fee\nR1;2450,00;ETB;61,25\nR2;1.200,50;ETB;30\n", ["2450.00", "1200.50"]),
+        ('reference,amount,currency,fee\nR1,"2,450",ETB,61.25\n', ["2450"]),
+        ('reference,amount,currency,fee\nR1,"2,450",ETB,"61,25"\n', ["2.450"]),
+        ("reference\tamount\tcurrency\nR1\t2\u00a0450,00\tETB\n", ["2450.00"]),
+        ("reference,amount,currency\nR1,2450.00,ETB,,\n", ["2450.00"]),
+    ],
+)
+def test_amounts_are_read_by_the_notation_of_their_file(text: str, amounts: list[str]) -> None:
+    assert [row.amount for row in read_csv(text)] == amounts
+
+
+def test_a_file_with_decimal_commas_agrees(ports: Fakes, booking: Booking) -> None:
+    text = f"Reference;Amount;Currency;Charge\r\n{booking.payments[0].facts.provider_reference};7350,00;ETB;183,75\r\n"
+    made = settled(ports, text)
+    assert verdicts(made) == [("matched", "nothing")]
+    assert [each.fee for each in made.matches] == [Money(18375, "ETB")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ('R1,"2,450",ETB', "2,450 can be read in two ways"),
+        ('R1,"2450,00",ETB\nR2,900.00,ETB', "the decimals of 2450,00 stand behind a comma and those of 900.00"),
+        ("R1,900.00,ETB\nR2,2450,00,ETB", "line 3 has more fields than headings"),
+    ],
+)
+def test_amounts_that_cannot_be_told_are_refused_and_leave_no_report(ports: Fakes, rows: str, said: str) -> None:
+    with pytest.raises(InvalidRequest) as wrong:
+        settled(ports, f"reference,amount,currency\n{rows}\n")
+    [error] = wrong.value.errors
+    assert error.field == "csv"
+    assert error.message.startswith(said)
+    assert not ports.tables.settlements
+
+
 @pytest.mark.parametrize("text", ["", "a,b,c\r\n1,2,3\r\n", "reference,currency\r\nR,ETB\r\n"])
 def test_a_file_that_is_no_statement(ports: Fakes, text: str) -> None:
     with pytest.raises(InvalidRequest) as wrong:
@@ -186,7 +224,7 @@ def test_a_file_that_is_no_statement(ports: Fakes, text: str) -> None:
 def test_how_a_file_is_read() -> None:
     text = '\ufeffTransaction Date,REF_ID,amount,Currency,fee,Anything\n2027-01-02,R1,"1,000.50",etb,,=x\n,,,,,\n'
     [row] = read_csv(text)
-    assert (row.reference, row.amount, row.currency, row.fee, row.status) == ("R1", "1,000.50", "ETB", "", "paid")
+    assert (row.reference, row.amount, row.currency, row.fee, row.status) == ("R1", "1000.50", "ETB", "", "paid")
     assert row.at is not None
     assert row.at.tzinfo is not None
 

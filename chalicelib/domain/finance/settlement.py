@@ -205,9 +205,9 @@ def _plain(minor: int) -> str:
 
 
 def amount_of(text: str, currency: str) -> Money | None:
-    """An amount as a statement writes it, ``2,450.00``; None for what is no whole number of minor units."""
+    """An amount as a statement's row has it, ``2450.00``; None for what is no whole number of minor units."""
     try:
-        return Money.parse(text.strip().replace(",", ""), currency)
+        return Money.parse(text.strip(), currency)
     except ValueError:
         return None
 

@@ -6,12 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from chalicelib.domain.booking import Booking, GatewayStatus, Payment
 from chalicelib.domain.errors import FieldError, GatewayBadAnswer, GatewayError, InvalidRequest, SettlementNotFound
 from chalicelib.domain.finance.ledger import LedgerLine, day_of
+from chalicelib.domain.finance.notation import UnclearNumbers, plain_decimals
 from chalicelib.domain.finance.settlement import (
     Match,
     OurPayment,
@@ -143,8 +144,12 @@ def read_settlement(ports: Ports, principal: Principal | None, settlement_id: st
     return found
 
 
-def read_csv(text: str) -> Iterator[StatementRow]:
-    """The rows of a statement. Raises InvalidRequest for one without the columns that every row needs."""
+def read_csv(text: str) -> tuple[StatementRow, ...]:
+    """The rows of a statement, amounts as plain decimals.
+
+    Raises InvalidRequest for one without the columns that every row needs, with a line of more fields than headings, or
+    with amounts that can be read in two ways.
+    """
     text = text.removeprefix("\ufeff")
     heading = text.partition("\n")[0]
     # Spreadsheets write what their language has between columns.
@@ -156,22 +161,37 @@ def read_csv(text: str) -> Iterator[StatementRow]:
     }
     missing = [field for field in ("reference", "amount", "currency") if columns[field] is None]
     if missing:
-        raise InvalidRequest("The file is no statement.", errors=(FieldError("csv", f"no column {missing[0]}"),))
+        raise _no_statement(f"no column {missing[0]}")
+    records: list[dict[str, str]] = []
     for record in table:
-
-        def value(field: str, record: dict[str, Any] = record) -> str:
-            return str(record.get(columns[field] or "") or "").strip()
-
-        if value("reference"):
-            yield StatementRow(
-                reference=value("reference"),
-                status=WORDS.get(value("status").lower(), "pending") if columns["status"] else "paid",
-                amount=value("amount"),
-                currency=value("currency").upper(),
-                tx_ref=value("tx_ref"),
-                fee=value("fee"),
-                at=_instant(value("at")),
+        # An amount with a comma that nobody quoted is two fields, and each behind it would be read as its neighbour.
+        if any(record.pop(None, ())):
+            raise _no_statement(
+                f"line {table.line_num} has more fields than headings: quote amounts with a {delimiter!r}"
             )
+        values = {field: (record.get(name or "") or "").strip() for field, name in columns.items()}
+        if values["reference"]:
+            records.append(values)
+    try:
+        plain = plain_decimals(values[field] for values in records for field in ("amount", "fee"))
+    except UnclearNumbers as unclear:
+        raise _no_statement(str(unclear)) from None
+    return tuple(
+        StatementRow(
+            reference=values["reference"],
+            status=WORDS.get(values["status"].lower(), "pending") if columns["status"] else "paid",
+            amount=plain[values["amount"]],
+            currency=values["currency"].upper(),
+            tx_ref=values["tx_ref"],
+            fee=plain[values["fee"]],
+            at=_instant(values["at"]),
+        )
+        for values in records
+    )
+
+
+def _no_statement(why: str) -> InvalidRequest:
+    return InvalidRequest("The file cannot be read as a statement.", errors=(FieldError("csv", why),))
 
 
 def _instant(text: str) -> datetime | None:

@@ -33,7 +33,8 @@ class StatementFile(msgspec.Struct, frozen=True, rename={"start": "from", "end":
     """The last day, itself included; at most 31 days."""
     csv: Annotated[str, msgspec.Meta(max_length=60_000)] | None = None
     """The file as text: a line of headings with at least `reference`, `amount` and `currency`. A longer one is sent in
-    parts, each with the days that it covers. Left out: the gateway's API is asked."""
+    parts, each with the days that it covers. Amounts are read by the notation of the whole file (`2450.00`, `2,450.00`,
+    `2.450,00`, `2 450,00`); one that can be read in two ways is refused. Left out: the gateway's API is asked."""
     pulled: Pulled = "transactions"
     dry_run: bool = False
     """Answer what would be, and write nothing."""
