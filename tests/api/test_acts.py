@@ -11,7 +11,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.core.routing import ROUTES, Answer, Call, Route, endpoint
 from chalicelib.services.ports.outcomes import StoreBusy
-from tests.api.harness import Reply, World, sample
+from tests.api.harness import Person, Reply, World, sample
 from tests.api.test_dry_runs import writes
 from tests.api.test_proposals import stuck
 from tools.openapi.examples import BODIES
@@ -94,6 +94,52 @@ def test_a_trial_leaves_nothing(world: World, route: Route) -> None:
     path, body = call_of(world, route)
     world.call(route.method, path, (body or {}) | {"dry_run": True}, by=world.operator(), key="k")
     assert trail(world) == []
+
+
+STAFF_CALLS = [
+    route for route in ROUTES if route.signed_in and route.role != "host" and (route.act or route.method == "GET")
+]
+"""What one of the staff can read or try: none of it may show a guest's contact to a person whom no trail names."""
+QUERIES = {
+    "/v1/ops/bookings": {"from": "2027-01-01", "to": "2027-01-31"},
+    "/v1/ops/payments": {"from": "2027-01-01", "to": "2027-01-31"},
+    "/v1/ops/arrivals": {"date": "2027-02-01"},
+}
+
+
+@pytest.mark.parametrize("route", STAFF_CALLS, ids=named)
+def test_whoever_is_shown_a_contact_stands_in_the_trail(world: World, route: Route) -> None:
+    booking, stranger = world.paid(world.book()), Person(f"stranger-{world.name}", "operator")
+    tx_ref = booking["payment"]["tx_ref"]
+    dispute = {"tx_ref": tx_ref, "reason": "Unknown.", "note": "By mail.", "due_at": "2027-02-02T10:00:00Z"}
+    world.call("POST", "/v1/ops/disputes", dispute, by=world.operator())
+    ids = {
+        "sub": world.guest().sub,
+        "entry_id": "1",
+        "dispute_id": f"{tx_ref}-D1",
+        "refund_id": f"{tx_ref}-R1",
+        "host_id": world.host().sub,
+        "item_id": f"dispute.{tx_ref}-D1",
+    }
+    names = {"booking_id": booking["booking_id"], "tx_ref": tx_ref, "listing_id": booking["listing_id"]}
+    path = route.path.format_map(Names(ids | names))
+    query = QUERIES.get(route.path) if route.method == "GET" else None
+    body = None if route.method == "GET" else (body_of(route) or {}) | {"dry_run": True}
+    reply = world.call(route.method, path, body, by=stranger, query=query, key="k")
+    contact = booking["contact"]
+    shown = any(contact[each] in reply.text for each in ("email", "phone", "last_name"))
+    day = {"day": world.clock.now().date(), "by": stranger.sub}
+    looked = world.call("GET", "/v1/ops/audit", by=world.operator(), query=day).body["items"]
+    assert not shown or [each["request_id"] for each in looked] == [reply.request_id]
+    assert not route.shows_contact or shown or reply.status >= 400
+    assert route.method == "GET" or all(not each["outcome"] for each in looked)
+
+
+class Names(dict[str, str]):
+    """Ids of what is there; nothing has the others."""
+
+    def __missing__(self, name: str) -> str:
+        return sample(f"{{{name}}}")
 
 
 @pytest.mark.parametrize("route", [route for route in ACTS if route.role is None], ids=named)

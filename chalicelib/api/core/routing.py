@@ -120,6 +120,8 @@ class Route(Record, frozen=True, kw_only=True):
     act: Act | None
     """As what the trail has it, where one of the staff makes the call."""
     about: About
+    shows_contact: bool
+    """Its answer shows how a booking's guest is reached: a trial of it by one of the staff is a look at that."""
     idempotent: bool
     """It honours an Idempotency-Key."""
     conditional: Conditional | None
@@ -175,6 +177,7 @@ def endpoint(
     right: Right | None = None,
     act: Act | NoAct | None = None,
     about: About | None = None,
+    shows_contact: bool = False,
     idempotent: bool = False,
     conditional: Conditional | None = None,
     signed_by: str | None = None,
@@ -211,6 +214,7 @@ def endpoint(
             right=right or "read",
             act=_of_operators(act),
             about=about or _about_last_of(path),
+            shows_contact=shows_contact,
             idempotent=idempotent,
             conditional=conditional,
             signed_by=signed_by,

@@ -80,6 +80,7 @@ class Correction(msgspec.Struct, frozen=True):
     "/v1/bookings/{booking_id}",
     signed_in=True,
     act="correct_contact",
+    shows_contact=True,
     conditional="booking",
     outcomes=(Outcome(body=BookingOut, headers=("ETag",)),),
     refuses=("forbidden", "booking_not_found", "contact_fixed"),

@@ -17,6 +17,7 @@ from chalicelib.domain.disputes import CloseAs
 from chalicelib.domain.money import MAX_MINOR
 from chalicelib.services import disputes
 from chalicelib.services.disputes import DisputeRequest
+from chalicelib.services.operators.audit import note_access
 from chalicelib.services.operators.evidence import evidence
 from chalicelib.services.ports.outcomes import Page
 
@@ -122,6 +123,8 @@ def close_dispute(call: Call, body: CloseDispute) -> Answer:
 def read_evidence(call: Call) -> Answer:
     """Read what Guzo knows of a disputed payment, to answer the bank with; as text to paste where it is asked for."""
     found = evidence(call.container, call.principal, call.path["dispute_id"])
+    booking_id = found.disputed.booking.booking_id
+    note_access(call.container, call.principal, "view", booking_id, found=1, request_id=call.request_id)
     if prefers_text(call.request.headers.get("accept", ""), "text/plain"):
         return Answer(evidence_text(found), 200, {"Content-Type": "text/plain; charset=utf-8"})
     return Answer(EvidenceOut.of(found, now=call.now()))

@@ -130,7 +130,8 @@ class SearchPage(Paged, frozen=True, kw_only=True):
 def list_accesses(call: Call, query: AuditQuery) -> Answer:
     """List which contact data operators looked at and what they did, oldest first; kept for thirteen months.
 
-    An act is there from before it is done; a trial (`dry_run`) is not.
+    An act is there from before it is done; a trial (`dry_run`) is not, but for the
+    look at a guest's contact where it shows one.
     """
     find = partial(audit.accesses, call.container, call.principal, day=query.day, about=query.about, by=query.by)
     return page(call, query, find, AccessOut.of)

@@ -32,6 +32,7 @@ class Resend(msgspec.Struct, frozen=True):
     right="help",
     act="resend",
     about=lambda call, _: call.path["booking_id"],
+    shows_contact=True,
     conditional="booking",
     outcomes=(Outcome(202, MessageOut),),
     refuses=("booking_not_found", "message_not_found", "message_not_true", "no_address", "address_suppressed"),
