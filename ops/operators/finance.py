@@ -17,8 +17,8 @@ from chalicelib.api.core.validation import read_body
 from chalicelib.api.routes.operators.settlements import MatchOut, PayoutOut
 from chalicelib.api.routes.payouts import AccountEntryOut, CommissionIn, PayoutIn, StatementOut, TakeBack
 from chalicelib.domain.errors import FieldError, InvalidRequest
-from chalicelib.domain.finance.statements import Statement
-from chalicelib.domain.money import Money
+from chalicelib.domain.finance.statements import AccountEntry, Statement
+from chalicelib.domain.money import Money, zero
 from chalicelib.services.operators import payouts, settlements
 from chalicelib.services.operators.acts import acting
 from ops.operators.acting import key_of, minor, read
@@ -113,7 +113,7 @@ def statement(desk: Desk, asked: argparse.Namespace) -> int:
             f"earned {shape.earned.formatted}  paid out {shape.paid_out.formatted}  balance {shape.balance.formatted}"
         ]
         text += [f"stay     {stay.booking_id}  {stay.date}  {stay.earned.formatted}" for stay in shape.stays]
-        text += [f"payout   {each.entry_id}  {each.date}  {each.reference}  {each.note}" for each in shape.payouts]
+        text += [_line_of(each) for each in shape.payouts]
         desk.tell(shape, "\n".join(text))
     return 0
 
@@ -142,7 +142,11 @@ def owed(desk: Desk, asked: argparse.Namespace) -> int:
 
 
 def mark_paid(desk: Desk, asked: argparse.Namespace) -> int:
-    """Enter that a host was paid. The same command again enters nothing again."""
+    """Enter that a host was paid. The same command again enters nothing again.
+
+    What is owed after it is told beside it: less than nothing where too much was paid, to whom nothing is owed, or in
+    another currency than theirs.
+    """
     body = read(
         PayoutIn,
         amount=minor(asked.amount, asked.currency),
@@ -163,6 +167,7 @@ def mark_paid(desk: Desk, asked: argparse.Namespace) -> int:
             key=asked.key or key_of(asked.host_id, asked.amount, asked.currency, f"{body.on}", body.reference),
             dry_run=not desk.acts,
         )
+    _say_balance(desk, entry)
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
@@ -172,6 +177,7 @@ def take_back(desk: Desk, asked: argparse.Namespace) -> int:
     dry_run = not desk.acts
     with desk.acting("take_back", asked.entry_id, note=note):
         entry = payouts.take_back(desk.ports, desk.operator, asked.host_id, asked.entry_id, note=note, dry_run=dry_run)
+    _say_balance(desk, entry)
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
@@ -195,12 +201,31 @@ def set_commission(desk: Desk, asked: argparse.Namespace) -> int:
     return _tell_entry(desk, AccountEntryOut.of(entry))
 
 
+def _say_balance(desk: Desk, entry: AccountEntry) -> None:
+    """Say what a host is owed with a payout, or with what took one back: the balance of the month that it stands in."""
+    amount = entry.amount
+    if amount is None:
+        return
+    month = entry.on.replace(day=1)
+    found = payouts.statements_of(desk.ports, desk.operator, entry.host_id, month)
+    made = next((each for each in found if each.currency == amount.currency), None)
+    entered = made is not None and any(each.entry_id == entry.entry_id for each in made.payouts)
+    balance = made.balance if made else zero(amount.currency)
+    balance = balance if entered else balance - amount
+    more = ": more was paid than is owed" if balance.minor < 0 else ""
+    desk.say(f"{entry.host_id}  {month:%Y-%m}  balance with it {balance.formatted}{more}")
+
+
 def _tell_entry(desk: Desk, entry: AccountEntryOut) -> int:
-    share = "" if entry.commission is None else f"{Decimal(entry.commission) / 100} %"
-    amount = entry.amount.formatted if entry.amount else share
-    desk.tell(entry, f"{entry.entry_id}  {entry.kind}  {entry.date}  {amount}  {entry.reference}  {entry.note}")
+    desk.tell(entry, _line_of(entry))
     desk.end()
     return 0
+
+
+def _line_of(entry: AccountEntryOut) -> str:
+    share = "" if entry.commission is None else f"{Decimal(entry.commission) / 100} %"
+    amount = entry.amount.formatted if entry.amount else share
+    return f"{entry.entry_id}  {entry.kind}  {entry.date}  {amount}  {entry.reference}  {entry.note}"
 
 
 def _hundredths(percent: str) -> int:

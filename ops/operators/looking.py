@@ -185,8 +185,12 @@ def _told(booking: Booking) -> Iterator[str]:
     yield f"made     {instant(booking.created_at)}  by {booking.guest_id}  listing {booking.place.listing_id}"
     for payment in booking.payments:
         counts = "accepted" if payment.accepted else ""
-        parts = (payment.tx_ref, payment.status, payment.amount.formatted, payment.gateway, counts)
+        facts = payment.facts
+        named = facts.provider_reference or ""
+        parts = (payment.tx_ref, payment.status, payment.amount.formatted, payment.gateway, named, counts)
         yield f"payment  {'  '.join(part for part in parts if part)}"
+        if facts.receipt_url:
+            yield f"receipt  {facts.receipt_url}"
     for refund in booking.refunds:
         yield f"refund   {refund.refund_id}  {refund.status}  {refund.amount.formatted}  {refund.reason}"
     for dispute in booking.disputes:

@@ -137,6 +137,28 @@ def test_a_host_is_paid_once_and_it_is_taken_back(harness: Harness, terminal: Te
     assert terminal.run("payouts", "take-back", HOST, "nothing", "--note", "None.", *SARA).code == 1
 
 
+def test_a_payout_is_shown_with_what_is_owed_after_it(harness: Harness, terminal: Terminal) -> None:
+    """One entered under another reference, or in another currency than the host's, is seen before it is entered."""
+    month = PAID[PAID.index("--date") + 1][:7]
+    assert (
+        f"{HOST}  {month}  balance with it ETB -1,200.50: more was paid than is owed" in terminal.run(*PAID, *SARA).err
+    )
+    assert "balance with it ETB -1,200.50: more" in terminal.run(*PAID, *SARA, "--yes").err
+    # The same again is the same entry; under another reference it is another one.
+    assert "balance with it ETB -1,200.50: more" in terminal.run(*PAID, *SARA, "--yes").err
+    again = tuple("FT2" if word == "FT1" else word for word in PAID)
+    assert "balance with it ETB -2,401.00: more" in terminal.run(*again, *SARA).err
+    dollars = tuple("USD" if word == "ETB" else word for word in PAID)
+    assert "balance with it USD -1,200.50: more" in terminal.run(*dollars, *SARA).err
+    [entry] = payouts_of(terminal)
+    harness.ports.clock.move_to(NOW + (NIGHTS[0] - NOW.date()))
+    back = terminal.run("payouts", "take-back", HOST, entry, "--note", "It came back.", *SARA)
+    assert f"{HOST}  {month}  balance with it ETB 0.00\n" in back.err
+    told = terminal.run("payouts", "statement", HOST, "--month", month, *SARA).out
+    assert f"{entry}  payout  {month}" in told
+    assert "ETB 1,200.50  FT1" in told
+
+
 def payouts_of(terminal: Terminal) -> list[str]:
     ran = terminal.run("payouts", "statement", HOST, *MONTH, *SARA, "--json")
     assert ran.code == 0

@@ -70,6 +70,10 @@ def test_a_booking_is_shown_whole(terminal: Terminal) -> None:
     for part in (BOOKING, "confirmed", "hanna.tesfaye@gmail.com", f"{BOOKING}-1", "accepted", "booking_confirmed"):
         assert part in told
     (shape,) = terminal.run("show", BOOKING, *SARA, "--json").lines
+    [payment] = shape["payments"]
+    # What the guest's own papers name, and what a guest who asks for a receipt is sent.
+    for part in (payment["provider_reference"], f"receipt  {payment['receipt_url']}"):
+        assert part in told
     assert (shape["status"], len(shape["payments"])) == ("confirmed", 1)
 
 
