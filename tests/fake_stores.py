@@ -328,6 +328,15 @@ class FakeBookings(Logged):
             self.tables.orphans.setdefault(tx_ref, (verification, now))
 
     @logged
+    def orphans(self, tx_refs: Sequence[str]) -> Mapping[str, Orphan]:
+        with self.tables.lock:
+            return {
+                tx_ref: Orphan(tx_ref, self.tables.orphans[tx_ref][0], tx_ref not in self.tables.acknowledged)
+                for tx_ref in tx_refs
+                if tx_ref in self.tables.orphans
+            }
+
+    @logged
     def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:
         with self.tables.lock:
             return tuple(

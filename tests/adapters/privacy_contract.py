@@ -138,6 +138,7 @@ class PrivacyContract:
         bench.bookings.orphan("APx12345", MONEY, NOW, payer_key="p")
         bench.bookings.orphan("APother1", replace(MONEY, payer=""), NOW)
         assert bench.bookings.orphans_of("p") == (Orphan("APx12345", MONEY, waits=True),)
+        assert bench.bookings.orphans(["APx12345", "APmissing"]) == {"APx12345": Orphan("APx12345", MONEY, waits=True)}
         bench.bookings.acknowledge_orphan("APx12345", Acknowledgement(NOW, PersonId("operator-sara"), "Sent back."))
         assert bench.bookings.orphans_of("p") == (Orphan("APx12345", MONEY, waits=False),)
         bench.bookings.forget_payer("APx12345", replace(MONEY, payer=""))

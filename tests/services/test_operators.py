@@ -83,7 +83,10 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     deliver(ports, FIRST)
     ports.gateway.set_status(ONE, "reversed")
     harness.webhook(ONE)
-    ports.tables.orphans["GZ00000000000000-1"] = (Verification("paid"), NOW + timedelta(minutes=5))
+    money = Verification("paid", amount=Money(735000, "ETB"), provider_reference="APx12345", payer="sara@gmail.com")
+    ports.tables.orphans["GZ00000000000000-1"] = (money, NOW + timedelta(minutes=5))
+    ports.tables.orphans["GZ00000000000000-2"] = (Verification("paid", reported="7350.005"), NOW + timedelta(minutes=6))
+    ports.tables.orphans["GZ00000000000000-3"] = (Verification("paid"), NOW + timedelta(minutes=7))
     row = ports.tables.bookings[FIRST]
     row.attention, row.attention_at = "failing", NOW + timedelta(minutes=4)
     found = operators.attention(ports, OPERATOR, kind=None, limit=9, after=None)
@@ -92,6 +95,7 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     paid = Money(735000, "ETB")
     reversal = "reversed at the gateway, not by us"
     again: Any = ("resend", "acknowledge")
+    orphan = "money for a reference that is not ours"
     assert found.items == (
         AttentionItem("payment_reversed", ONE, FIRST, reversal, NOW + timedelta(minutes=1), amount=paid, **of_hanna),
         AttentionItem("failing", FIRST, FIRST, "working on it has failed for a day", since, amount=paid, **of_hanna),
@@ -100,9 +104,12 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
             "orphan",
             "GZ00000000000000-1",
             None,
-            "money for a reference that is not ours",
+            "money for a reference that is not ours: ETB 7,350.00, APx12345",
             NOW + timedelta(minutes=5),
+            amount=paid,
         ),
+        AttentionItem("orphan", "GZ00000000000000-2", None, f"{orphan}: 7350.005", NOW + timedelta(minutes=6)),
+        AttentionItem("orphan", "GZ00000000000000-3", None, orphan, NOW + timedelta(minutes=7)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from pynamodb.connection import Connection
@@ -308,6 +308,14 @@ class DynamoBookings:
             self._writes.one(lambda: item.save(condition=BookingItem.booking_id.does_not_exist()), lost=VersionLost)
         except VersionLost:
             return
+
+    @reading()
+    def orphans(self, tx_refs: Sequence[str]) -> Mapping[str, Orphan]:
+        found = {item.booking_id: item for item in BookingItem.batch_get([ORPHAN + each for each in tx_refs])}
+        batch = read_each(
+            [each for each in tx_refs if ORPHAN + each in found], lambda each: _orphan(found[ORPHAN + each])
+        )
+        return {orphan.tx_ref: orphan for orphan in batch.items}
 
     @reading()
     def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:

@@ -26,7 +26,7 @@ from chalicelib.services.access import Principal, actor_of, visible_payment, wit
 from chalicelib.services.four_eyes import update_with_four_eyes
 from chalicelib.services.operators import ledger
 from chalicelib.services.pages import until_some
-from chalicelib.services.ports.bookings import AttentionEntry
+from chalicelib.services.ports.bookings import AttentionEntry, Orphan
 from chalicelib.services.ports.outcomes import Page
 from chalicelib.services.ports.stage import Ports
 from chalicelib.services.queries import read_bookings
@@ -84,12 +84,19 @@ def attention(
         bookings = {booking.booking_id: booking for booking in read_bookings(ports, ids)}
         broken = [entry.subject for entry in page.items if entry.kind == "invariant"]
         found = ports.watch.findings(broken) if broken else {}
+        strange = [entry.subject for entry in page.items if entry.kind == "orphan"]
+        orphans = ports.bookings.orphans(strange) if strange else {}
         proposed = _proposed_closings(ports, page.items)
         items = [
             _with_booking(item, bookings.get(BookingId(item.booking_id or "")))
             for entry in page.items
             for item in (
-                *_items_of(entry, bookings.get(BookingId(entry.subject)), found.get(entry.subject)),
+                *_items_of(
+                    entry,
+                    bookings.get(BookingId(entry.subject)),
+                    found.get(entry.subject),
+                    orphans.get(entry.subject),
+                ),
                 *(_of_proposal(each, None) for each in proposed.get(entry.subject, ())),
             )
         ]
@@ -209,17 +216,29 @@ def check_period(start: date, end: date) -> None:
         raise InvalidRequest("The period does not fit.", errors=tuple(wrong))
 
 
+def _of_orphan(entry: AttentionEntry, orphan: Orphan | None) -> AttentionItem:
+    """With what finds it in the gateway's dashboard: how much it is, and what the gateway calls it."""
+    said = orphan.verification if orphan else None
+    amount = said.amount if said else None
+    told = (amount.formatted if amount else said.reported, said.provider_reference) if said else ()
+    known = ", ".join(each for each in told if each)
+    reason = f"money for a reference that is not ours{f': {known}' if known else ''}"
+    return AttentionItem("orphan", entry.subject, None, reason, entry.since, amount=amount)
+
+
 def _with_booking(item: AttentionItem, booking: Booking | None) -> AttentionItem:
     return replace(item, guest=booking.contact.name, version=booking.version) if booking else item
 
 
-def _items_of(entry: AttentionEntry, booking: Booking | None, finding: Finding | None) -> list[AttentionItem]:
+def _items_of(
+    entry: AttentionEntry, booking: Booking | None, finding: Finding | None, orphan: Orphan | None
+) -> list[AttentionItem]:
     if entry.kind == "invariant":
         about, says = (finding.about, finding.says) if finding else (entry.subject, "this release cannot read it")
         booking_id = finding.booking_id if finding else None
         return [AttentionItem("invariant", entry.subject, booking_id, f"{about}: {says}", entry.since)]
     if entry.kind == "orphan":
-        return [AttentionItem("orphan", entry.subject, None, "money for a reference that is not ours", entry.since)]
+        return [_of_orphan(entry, orphan)]
     if not is_booking_id(entry.subject):
         return _of_work(entry)
     if booking is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal, Protocol
 
@@ -135,6 +135,9 @@ class BookingStore(Protocol):
 
         ``payer_key`` is the keyed hash of the payer's address, where that is known.
         """
+
+    def orphans(self, tx_refs: Sequence[str]) -> Mapping[str, Orphan]:
+        """Orphans by their references (at most 100); those that are not there, or cannot be read, are left out."""
 
     def orphans_of(self, payer_key: str) -> tuple[Orphan, ...]:
         """The money of this payer that has no booking, at most 100. Raises Unreadable, StoreBusy."""
