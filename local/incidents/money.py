@@ -66,6 +66,43 @@ def months_end(evening: Evening) -> None:
     expect("it is entered", evening.ops("payouts", "statement", host_id, *month), "FT24351", "ETB 166.25")
 
 
+def payout_entered_twice(evening: Evening) -> None:
+    """A host's payout is entered twice, under two references.
+
+    What is owed with it is told before anything is entered, so that the second one is seen; one that stands there is
+    never edited, but taken back by a counter-entry.
+    """
+    client = evening.client
+    host, guest = client.sign_in("zewditu", "host"), client.sign_in("hanna")
+    booking = evening.confirmed(guest, client.publish(host), **evening.stay(first=0, nights=1))
+    client.advance(days=2)
+    host_id, ends = f"zewditu-{client.suffix}", booking["check_out"]
+    paid = (
+        "payouts",
+        "paid",
+        host_id,
+        "--amount",
+        "2388.75",
+        "--currency",
+        "ETB",
+        "--date",
+        ends,
+        "--note",
+        "By bank.",
+    )
+    expect(
+        "nothing is owed after it", evening.ops(*paid, "--reference", "FT24360", "--yes"), "balance with it ETB 0.00"
+    )
+    again = (*paid, "--reference", "FT24361")
+    expect("the second is seen to be too much", evening.ops(*again, by="tigist"), "more was paid than is owed")
+    evening.tell("The colleague says yes all the same:")
+    entry = evening.ops(*again, "--yes", by="tigist").split("payout_")[1].split()[0]
+    taken = ("payouts", "take-back", host_id, f"payout_{entry}", "--note", "Paid once: FT24360.", "--yes")
+    evening.ops(*taken)
+    month = ("--month", f"{client.today():%Y-%m}")
+    expect("it is right again", evening.ops("payouts", "statement", host_id, *month), "ETB -2,388.75  FT24361")
+
+
 def refund_done_twice(evening: Evening) -> None:
     """Two operators of one evening give back the same night.
 

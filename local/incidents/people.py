@@ -6,6 +6,28 @@ from local.incidents.evening import REFUSED, Evening, expect, run
 from local.scenarios.client import check
 
 
+def colleague_who_left(evening: Evening) -> None:
+    """A colleague of support has left: what did they look at?
+
+    Their right ends with their group, and their token within a quarter of an hour. The trail has, for each day and by
+    their account's `sub`, whatever of a guest they were shown, also by trials, and what they were refused.
+    """
+    client = evening.client
+    host, guest = client.sign_in("selam", "host"), client.sign_in("hanna")
+    left = client.sign_in("yonas", "support")
+    booking = evening.confirmed(guest, client.publish(host))
+    booking_id, tx_ref = booking["booking_id"], booking["payment"]["tx_ref"]
+    client.call("GET", f"/v1/bookings/{booking_id}", expect=200, by=left)
+    trial = {"contact": {"first_name": "Hana"}, "dry_run": True}
+    client.call("PATCH", f"/v1/bookings/{booking_id}", expect=200, by=left, body=trial)
+    body, key = {"amount": 100, "reason": "For a friend."}, {"Idempotency-Key": tx_ref}
+    client.call("POST", f"/v1/payments/{tx_ref}/refunds", expect=403, by=left, body=body, headers=key)
+    day = ("--day", f"{client.now():%Y-%m-%d}")
+    printed = evening.ops("trail", *day, "--by", f"yonas-{client.suffix}")
+    check("each look and each refusal is there", printed.count(booking_id), 3)
+    expect("the refund was refused", printed, "forbidden")
+
+
 def mistyped_address(evening: Evening) -> None:
     """A guest paid, and got no confirmation: she mistyped her address.
 
