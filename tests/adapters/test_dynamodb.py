@@ -23,8 +23,9 @@ from chalicelib.adapters.dynamodb.cities import Cities
 from chalicelib.adapters.dynamodb.ledger import DynamoLedger
 from chalicelib.adapters.dynamodb.listings import DynamoListings
 from chalicelib.adapters.dynamodb.records import FORM, decode_verification, inflate
-from chalicelib.adapters.dynamodb.tables import CityItem, connect
+from chalicelib.adapters.dynamodb.tables import CityItem, LedgerItem, connect
 from chalicelib.domain.booking import Lease
+from chalicelib.domain.finance.ledger import TotalRow, merge
 from chalicelib.domain.finance.settlement import Match, Settlement
 from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
@@ -33,6 +34,7 @@ from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.people.review import Review, rated
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports.bookings import HoldView
+from chalicelib.services.ports.ledger import DayTotals
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
     Acknowledgement,
@@ -856,6 +858,17 @@ def test_listings_of_one_city_at_once_are_all_counted(
     assert city.listings == len(
         bench.listings.in_city("bishoftu", currency="ETB", max_price=None, limit=9, after=None).items
     )
+
+
+def test_a_day_of_whose_hosts_some_are_gone_is_added_up_anew(bench: DynamoBench) -> None:
+    rows = merge(
+        (TotalRow(currency="ETB", day=NOW.date(), gateway="chapa", host_id=f"host-{n:05}", fees=n) for n in range(950)),
+        by=frozenset({"day", "gateway", "host"}),
+    )
+    assert bench.ledger.keep_totals(NOW.date(), DayTotals(0, rows))
+    LedgerItem(f"HOSTS#{NOW:%Y-%m}", f"{NOW:%d}#0#0001").delete()
+    assert bench.ledger.totals(NOW.date(), NOW.date(), hosts=True)[NOW.date()] == DayTotals(0, None)
+    assert bench.ledger.totals(NOW.date(), NOW.date(), hosts=False)[NOW.date()].rows is not None
 
 
 class WritesUntil(Writes):
