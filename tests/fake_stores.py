@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
@@ -49,6 +49,7 @@ from chalicelib.services.ports.outcomes import (
     Unreadable,
     VersionLost,
 )
+from chalicelib.services.ports.people import LettersView
 from tests.builders import SALT
 from tests.call_log import CallLog, Logged, logged
 from tests.replacing import replace
@@ -932,7 +933,16 @@ class FakeSuppressions(Logged):
     @logged
     def find(self, address: str) -> Suppression | None:
         with self.tables.lock:
+            if address in self.tables.unreadable:
+                raise Unreadable(address)
             return self.tables.suppressions.get(address.casefold())
+
+    @logged
+    def view_for_letters(self, host_id: PersonId, addresses: Collection[str]) -> LettersView:
+        with self.tables.lock:
+            readable = [address for address in addresses if address not in self.tables.unreadable]
+            known = {address: self.tables.suppressions.get(address.casefold()) for address in readable}
+            return LettersView(self.tables.hosts.get(host_id), known)
 
     @logged
     def put(self, address: str, suppression: Suppression) -> None:

@@ -7,6 +7,7 @@ meanwhile. A message that comes again, or an entry that is nearly due, is claime
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,13 @@ from chalicelib.domain import outbox
 from chalicelib.domain.booking import Booking, OutboxEntry
 from chalicelib.domain.errors import Busy
 from chalicelib.domain.finance.ledger import line_of, totals_begin
-from chalicelib.domain.host import Notify
+from chalicelib.domain.host import Notify, notify_of
 from chalicelib.domain.ids import BookingId, mailbox_id
 from chalicelib.domain.outbox import still_true
-from chalicelib.domain.record import replace
+from chalicelib.domain.people.suppression import Suppression
+from chalicelib.domain.record import Record, replace
 from chalicelib.domain.timing import LEDGER_LATE_MARGIN, LETTERS_COUNTED, OUTBOX_CLAIM_BEFORE
 from chalicelib.domain.verification import Availability
-from chalicelib.services.hosts.profile import host_of
 from chalicelib.services.ports.mail import Letter, MailBusy, MailRefused
 from chalicelib.services.ports.outcomes import Fault, StoreBusy
 from chalicelib.services.ports.stage import Ports
@@ -43,8 +44,8 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
         return 0
     if not first_delivery or any(entry.due_at - now < OUTBOX_CLAIM_BEFORE for entry in ready):
         booking, ready = _claim(ports, booking, tuple(entry.entry_id for entry in ready), again=not first_delivery)
-    host = host_of(ports, booking)
-    outcomes = {entry.entry_id: _deliver(ports, booking, entry, host) for entry in ready}
+    recipients = _recipients(ports, booking, ready)
+    outcomes = {entry.entry_id: _deliver(ports, booking, entry, recipients) for entry in ready}
     before = {entry.entry_id: entry for entry in ready}
 
     def mark(current: Booking, _: Availability) -> Decision:
@@ -60,6 +61,21 @@ def deliver(ports: Ports, booking_id: BookingId, entries: tuple[str, ...] = (), 
 
     update(ports, booking, mark)
     return sum(map(_went_out, outcomes.values()))
+
+
+class _Recipients(Record, frozen=True):
+    """How the host is reached today, and what is known of the addresses that the letters probably go to."""
+
+    host: Notify
+    suppressions: Mapping[str, Suppression | None]
+
+
+def _recipients(ports: Ports, booking: Booking, entries: tuple[OutboxEntry, ...]) -> _Recipients:
+    """The host and the addresses in one read: most hosts have the address that they had when they published."""
+    then = notify_of(None, booking.place)
+    addresses = {outbox.address_of(entry, booking, then) for entry in entries if not entry.is_line} - {""}
+    view = ports.suppressions.view_for_letters(booking.place.host_id, addresses)
+    return _Recipients(notify_of(view.host, booking.place), view.suppressions)
 
 
 def _went_out(outcome: OutboxEntry) -> bool:
@@ -113,7 +129,7 @@ def _claim(
     return saved, ours
 
 
-def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -> OutboxEntry:
+def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, recipients: _Recipients) -> OutboxEntry:
     """The entry's next state: sent, superseded, over the limit, failed with the reason, or owed again after a pause."""
     now = ports.clock.now()
     if entry.is_line:
@@ -123,9 +139,9 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
         return replace(entry, status="superseded", lease=None)
     about = Letter(booking.booking_id, entry.entry_id, entry.resends)
     try:
-        if (kept_back := _kept_back(ports, booking, entry, host, now=now)) is not None:
+        if (kept_back := _kept_back(ports, booking, entry, recipients, now=now)) is not None:
             return kept_back
-        ports.mailer.send(replace(ports.letters.render(entry, booking, host), about=about))
+        ports.mailer.send(replace(ports.letters.render(entry, booking, recipients.host), about=about))
     except (MailBusy, StoreBusy):
         ports.observe("email_put_off", level="warning", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.defer(entry, now=now)
@@ -140,14 +156,15 @@ def _deliver(ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify) -
 
 
 def _kept_back(
-    ports: Ports, booking: Booking, entry: OutboxEntry, host: Notify, *, now: datetime
+    ports: Ports, booking: Booking, entry: OutboxEntry, recipients: _Recipients, *, now: datetime
 ) -> OutboxEntry | None:
     """What becomes of a letter that nobody can, wants to, or may get; None: it is to be sent."""
-    address = outbox.address_of(entry, booking, host)
+    address = outbox.address_of(entry, booking, recipients.host)
     if not address:
         ports.observe("email_without_address", level="error", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.fail(entry, "no_address")
-    suppression = ports.suppressions.find(address)
+    known = recipients.suppressions
+    suppression = known[address] if address in known else ports.suppressions.find(address)
     if suppression is not None and not suppression.is_lifted:
         ports.observe("email_suppressed", level="warning", booking_id=booking.booking_id, kind=entry.kind)
         return outbox.fail(entry, "suppressed")

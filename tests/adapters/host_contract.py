@@ -8,6 +8,7 @@ from chalicelib.domain.host import Host, Notify, Tax
 from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.suppression import Suppression
 from chalicelib.services.ports.outcomes import VersionLost
+from chalicelib.services.ports.people import LettersView
 from tests.adapters.store_contract import Bench
 from tests.builders import HOST, NOW, a_booking_id
 from tests.replacing import replace
@@ -52,6 +53,15 @@ class HostContract:
         for same in ("hanna@gmail.com", "HANNA@gmail.com"):
             assert bench.suppressions.find(same) == BOUNCED
         assert bench.suppressions.find("hana@gmail.com") is None
+
+    def test_a_host_and_her_letters_addresses_are_read_together(self, bench: Bench) -> None:
+        hanna, same, other = "hanna@gmail.com", "Hanna@gmail.com", "dawit@gmail.com"
+        assert bench.suppressions.view_for_letters(HOST, ()) == LettersView(None, {})
+        assert bench.suppressions.view_for_letters(HOST, [hanna]) == LettersView(None, {hanna: None})
+        saved = bench.hosts.save(FULL)
+        bench.suppressions.put(hanna, BOUNCED)
+        view = bench.suppressions.view_for_letters(HOST, [hanna, same, other])
+        assert view == LettersView(saved, {hanna: BOUNCED, same: BOUNCED, other: None})
 
     def test_what_is_known_last_of_an_address_stands(self, bench: Bench) -> None:
         lifted = replace(BOUNCED, lifted_at=NOW, lifted_by=PersonId("operator-sara"))

@@ -72,13 +72,8 @@ def test_letters_read_booking_host_and_addresses_and_write_the_count_the_line_an
     [task] = harness.ports.queue.letters
     wire.requests.clear()
     assert deliver(harness.ports, task.booking_id, task.entries, first_delivery=True) == 2
-    booking_host_and_guest, count, address_of_host, line_and_mark = (
-        ["GetItem"] * 3,
-        "UpdateItem",
-        "GetItem",
-        ["PutItem"] * 2,
-    )
-    assert wire.operations == [*booking_host_and_guest, count, address_of_host, *line_and_mark]
+    booking, host_and_addresses, count, line, mark = "GetItem", "BatchGetItem", "UpdateItem", "PutItem", "PutItem"
+    assert wire.operations == [booking, host_and_addresses, count, line, mark]
 
 
 def test_a_search_of_twenty_with_dates_is_two_reads(bench: DynamoBench, harness: Harness, wire: Wire) -> None:

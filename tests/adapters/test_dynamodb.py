@@ -27,11 +27,13 @@ from chalicelib.adapters.dynamodb.tables import CityItem, LedgerItem, connect
 from chalicelib.domain.booking import Lease
 from chalicelib.domain.finance.ledger import TotalRow, merge
 from chalicelib.domain.finance.settlement import Match, Settlement
-from chalicelib.domain.ids import BookingId, PersonId, derive_listing_id
+from chalicelib.domain.host import Host
+from chalicelib.domain.ids import BookingId, PersonId, address_id, derive_listing_id
 from chalicelib.domain.lifecycle import due_at
 from chalicelib.domain.listings.calendar import Night, NightChange
 from chalicelib.domain.people.accounts import Account
 from chalicelib.domain.people.review import Review, rated
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.verification import Verification
 from chalicelib.services.ports.bookings import HoldView
 from chalicelib.services.ports.ledger import DayTotals
@@ -256,6 +258,23 @@ def test_a_booking_is_read_eventually_only_where_that_is_said(
     bench.bookings.load(a_booking_id(), consistent=consistent)
     bench.bookings.load(a_booking_id())
     assert [request.body["ConsistentRead"] for request in wire.requests] == [consistent, True]
+
+
+def test_an_address_whose_record_is_broken_is_left_out_of_a_view(bench: DynamoBench, wire: Wire) -> None:
+    bench.hosts.save(Host(host_id=HOST, created_at=NOW, updated_at=NOW))
+    bounced = Suppression(outcome="bounced", since=NOW, booking_id=a_booking_id(), entry_id="1")
+    for address in ("hanna@gmail.com", "dawit@gmail.com"):
+        bench.suppressions.put(address, bounced)
+    bench.make_unreadable(BookingId(f"MAILBOX#{address_id(bench.bookings.salt(), 'hanna@gmail.com')}"))
+    asked = ["hanna@gmail.com", "dawit@gmail.com", "nobody@gmail.com"]
+    wire.requests.clear()
+    view = bench.suppressions.view_for_letters(HOST, asked)
+    assert view.suppressions == {"dawit@gmail.com": bounced, "nobody@gmail.com": None}
+    [request] = wire.requests
+    assert not request.body["RequestItems"][BOOKINGS].get("ConsistentRead")
+    bench.make_unreadable(BookingId(f"HOST#{HOST}"))
+    with pytest.raises(Unreadable):
+        bench.suppressions.view_for_letters(HOST, asked)
 
 
 def test_what_dynamodb_leaves_of_a_view_is_asked_for_again(bench: DynamoBench, wire: Wire) -> None:

@@ -8,15 +8,18 @@ import pytest
 
 from chalicelib.domain.booking import OutboxEntry
 from chalicelib.domain.errors import Busy
+from chalicelib.domain.host import Notify
+from chalicelib.domain.people.suppression import Suppression
 from chalicelib.domain.timing import OUTBOX_CLAIM_BEFORE
 from chalicelib.services.cancel import cancel
 from chalicelib.services.deliver import deliver
+from chalicelib.services.hosts import profile as hosts
 from chalicelib.services.ports.mail import MailBusy, MailRefused
 from chalicelib.services.ports.outcomes import StoreBusy
-from tests.builders import NOW, a_booking_id
+from tests.builders import HANNA, NOW, a_booking_id
 from tests.call_log import Crash, raises
 from tests.fakes import Fakes
-from tests.harness import GUEST_HANNA, HOLD_ENDS, Harness, booking_id_of
+from tests.harness import GUEST_HANNA, HOLD_ENDS, HOST_ABEBE, Harness, booking_id_of
 from tests.replacing import replace
 
 FIRST = booking_id_of("first")
@@ -43,13 +46,11 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
     assert ports.call_log.names() == [
         "bookings.load",
         "bookings.save",
-        "hosts.load",
-        "suppressions.find",
+        "suppressions.view_for_letters",
         "bookings.salt",
         "bookings.count_letter",
         "letters.render",
         "mailer.send",
-        "suppressions.find",
         "letters.render",
         "mailer.send",
         "ledger.write",
@@ -67,6 +68,27 @@ def test_all_that_a_booking_owes_goes_out_in_one_claim_and_one_mark(harness: Har
     ]
     assert {event.cause for event in harness.stored_booking(FIRST).history[-3:]} == {"email"}
     assert harness.due_at(harness.stored_booking(FIRST)) is None
+
+
+def test_a_host_s_new_address_is_looked_up_by_itself(harness: Harness, ports: Fakes) -> None:
+    """The one read asks about the address of old; a suppressed new one is written to no more for that."""
+    harness.confirmed_booking()
+    new = Notify(email="lodge@host.example")
+    hosts.change(ports, HOST_ABEBE, notify=new, tax=None)
+    bounced = Suppression(outcome="bounced", since=NOW, booking_id=FIRST, entry_id="9")
+    ports.suppressions.put(new.email, bounced)
+    ports.call_log.forget()
+    assert deliver(ports, FIRST) == 1
+    assert ports.call_log.names("suppressions") == ["suppressions.view_for_letters", "suppressions.find"]
+    assert [(email.status, email.why) for email in emails(harness)] == [("sent", ""), ("failed", "suppressed")]
+
+
+def test_an_address_whose_record_cannot_be_read_keeps_back_its_own_letter_only(harness: Harness, ports: Fakes) -> None:
+    harness.confirmed_booking()
+    ports.tables.unreadable.add(HANNA.email)
+    assert deliver(ports, FIRST) == 1
+    assert statuses(harness) == ["owed", "sent"]
+    ports.tables.unreadable.clear()
 
 
 def test_what_was_sent_is_not_sent_again(harness: Harness, ports: Fakes) -> None:
@@ -442,7 +464,7 @@ def test_a_crash_at_any_step_loses_no_letter(after: bool) -> None:
         assert list(harness.ports.tables.lines) == [f"{FIRST}-1.payment"]
         harness.check_invariants()
         steps += 1
-    assert steps == 13
+    assert steps == 11
 
 
 def test_a_letter_about_an_expired_hold_goes_out_in_time(harness: Harness, ports: Fakes) -> None:

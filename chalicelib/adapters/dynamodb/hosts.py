@@ -28,9 +28,7 @@ class DynamoHosts:
             item = HostItem.get(HOST + host_id, consistent_read=consistent)
         except HostItem.DoesNotExist:
             return None
-        host = decode_host(item.record or b"", form=int(item.schema or 0), name=host_id)
-        keys = SearchKeys(email=item.email_key or "", phone=item.phone_key or "", name=item.name_key or "")
-        return replace(host, version=int(item.version or 0), search_keys=keys)
+        return host_of_item(item)
 
     def find(self, part: SearchPart, key: str) -> tuple[PersonId, ...]:
         index = {"email": BookingItem.by_email, "phone": BookingItem.by_phone, "name": BookingItem.by_name}[part]
@@ -52,6 +50,13 @@ class DynamoHosts:
         unchanged = HostItem.version == host.version if host.version else HostItem.booking_id.does_not_exist()
         self._writes.one(lambda: item.save(condition=unchanged), lost=VersionLost)
         return after
+
+
+def host_of_item(item: HostItem | BookingItem) -> Host:
+    """The profile in an item, as one of its own table's or as one of the bookings that it was read with."""
+    host = decode_host(item.record or b"", form=int(item.schema or 0), name=item.booking_id.removeprefix(HOST))
+    keys = SearchKeys(email=item.email_key or "", phone=item.phone_key or "", name=item.name_key or "")
+    return replace(host, version=int(item.version or 0), search_keys=keys)
 
 
 def _host_id(item: BookingItem) -> PersonId:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from chalicelib.domain.host import Host
@@ -9,6 +10,7 @@ from chalicelib.domain.ids import PersonId
 from chalicelib.domain.people.erasure import Erasure
 from chalicelib.domain.people.expiry import Expiry
 from chalicelib.domain.people.suppression import Suppression
+from chalicelib.domain.record import Record
 from chalicelib.services.ports.bookings import SearchPart
 
 
@@ -50,11 +52,27 @@ class HostStore(Protocol):
         """
 
 
+class LettersView(Record, frozen=True):
+    """What letters are sent by: the host's profile, and what is known of each address; None: nothing.
+
+    An address whose record cannot be read is missing.
+    """
+
+    host: Host | None
+    suppressions: Mapping[str, Suppression | None]
+
+
 class SuppressionStore(Protocol):
     """Which addresses are not written to; found by a keyed hash, whatever the case of their letters."""
 
     def find(self, address: str) -> Suppression | None:
         """What is known of an address; it may be a second old. Raises Unreadable, StoreBusy."""
+
+    def view_for_letters(self, host_id: PersonId, addresses: Collection[str]) -> LettersView:
+        """A host's profile and what is known of a few addresses, in one call; all may be a second old.
+
+        Raises Unreadable (the profile), StoreBusy.
+        """
 
     def put(self, address: str, suppression: Suppression) -> None:
         """Remember this of an address, in place of what was known. Raises StoreBusy."""
