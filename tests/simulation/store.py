@@ -21,7 +21,7 @@ from chalicelib.domain.people.limits import Limits
 from chalicelib.domain.people.review import Review
 from chalicelib.domain.timing import FAILING_PAUSE, GIVE_UP_AFTER
 from chalicelib.domain.verification import Verification
-from chalicelib.services.ports.bookings import Arrival, AttentionEntry
+from chalicelib.services.ports.bookings import Arrival, AttentionEntry, Orphan
 from chalicelib.services.ports.ledger import DayTotals
 from chalicelib.services.ports.outcomes import (
     AccountChanged,
@@ -242,6 +242,13 @@ class SimBookings:
             if tx_ref in self.tables.orphans:
                 raise Violation("the first report of an orphan is written over", tx_ref)
             self.tables.orphans[tx_ref] = (verification, now)
+
+    def orphans(self, tx_refs: Sequence[str]) -> Mapping[str, Orphan]:
+        known = {tx_ref: self.tables.orphans[tx_ref][0] for tx_ref in tx_refs if tx_ref in self.tables.orphans}
+        return {
+            tx_ref: Orphan(tx_ref, verification, tx_ref not in self.tables.acknowledged)
+            for tx_ref, verification in known.items()
+        }
 
     def acknowledge_orphan(self, tx_ref: str, acknowledgement: Acknowledgement) -> Acknowledgement | None:
         if tx_ref not in self.tables.orphans:
