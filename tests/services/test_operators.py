@@ -86,6 +86,8 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
     money = Verification("paid", amount=Money(735000, "ETB"), provider_reference="APx12345", payer="sara@gmail.com")
     ports.tables.orphans["GZ00000000000000-1"] = (money, NOW + timedelta(minutes=5))
     ports.tables.orphans["GZ00000000000000-2"] = (Verification("paid", reported="7350.005"), NOW + timedelta(minutes=6))
+    listed = replace(money, provider_reference="APx67890")
+    ports.tables.orphans["APx67890"] = (listed, NOW + timedelta(minutes=8))
     ports.tables.orphans["GZ00000000000000-3"] = (Verification("paid"), NOW + timedelta(minutes=7))
     row = ports.tables.bookings[FIRST]
     row.attention, row.attention_at = "failing", NOW + timedelta(minutes=4)
@@ -110,6 +112,7 @@ def test_each_item_says_what_why_and_since_when(harness: Harness, ports: Fakes) 
         ),
         AttentionItem("orphan", "GZ00000000000000-2", None, f"{orphan}: 7350.005", NOW + timedelta(minutes=6)),
         AttentionItem("orphan", "GZ00000000000000-3", None, orphan, NOW + timedelta(minutes=7)),
+        AttentionItem("orphan", "APx67890", None, f"{orphan}: ETB 7,350.00", NOW + timedelta(minutes=8), amount=paid),
     )
 
 

@@ -221,7 +221,8 @@ def _of_orphan(entry: AttentionEntry, orphan: Orphan | None) -> AttentionItem:
     said = orphan.verification if orphan else None
     amount = said.amount if said else None
     told = (amount.formatted if amount else said.reported, said.provider_reference) if said else ()
-    known = ", ".join(each for each in told if each)
+    # What a gateway listed after a restore is called by the gateway's own name already.
+    known = ", ".join(each for each in told if each and each != entry.subject)
     reason = f"money for a reference that is not ours{f': {known}' if known else ''}"
     return AttentionItem("orphan", entry.subject, None, reason, entry.since, amount=amount)
 
