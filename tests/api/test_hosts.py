@@ -117,3 +117,17 @@ def test_an_expired_booking_tells_nothing_of_the_host(world: World) -> None:
 
 def test_an_expired_token_is_no_first_sight(world: World) -> None:
     assert world.call("GET", "/v1/hosts/me", by=replace(world.host(), exp="1")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("00-1234.56/78", "0012345678"),
+        ("p051234567x", "P051234567X"),
+        (" P051 234 567 x ", "P051234567X"),
+        ("12345678", "12345678"),
+    ],
+)
+def test_a_taxpayers_number_is_kept_in_one_way_of_writing(world: World, written: str, kept: str) -> None:
+    reply = world.call("PUT", "/v1/hosts/me", {"tax": {**TAX, "tin": written}}, by=world.host())
+    assert (reply.status, reply.body["tax"]["tin"]) == (200, kept)

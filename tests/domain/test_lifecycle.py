@@ -9,11 +9,11 @@ import pytest
 
 from chalicelib.domain.attention import attention, attention_since
 from chalicelib.domain.booking import ENTRY_TRIES_BEFORE_ATTENTION, Actor, Booking
-from chalicelib.domain.lifecycle import due_at
+from chalicelib.domain.lifecycle import due_at, indexed_due_at
 from chalicelib.domain.money import Money
 from chalicelib.domain.outbox import with_entries
 from chalicelib.domain.refunds import defer_start
-from chalicelib.domain.timing import OUTBOX_MESSAGE
+from chalicelib.domain.timing import DUE_EARLY, OUTBOX_MESSAGE
 from tests.builders import (
     NOW,
     a_booking,
@@ -158,3 +158,15 @@ def test_a_booking_waits_for_a_person_since_its_letter_did_not_arrive(status: An
 def test_a_booking_waits_for_a_person_since_its_money_was_taken_back() -> None:
     gone = verified(paid(opened(a_booking())), "reversed", now=LATER)
     assert (attention(gone), attention_since(gone)) == ("payment_reversed", LATER)
+
+
+@pytest.mark.parametrize("early", [timedelta(), timedelta(milliseconds=1), DUE_EARLY, timedelta(hours=1)])
+def test_a_booking_that_needs_something_sooner_than_it_stands_is_moved_there(early: timedelta) -> None:
+    waiting = opened(a_booking())
+    confirmed = paid(waiting)
+    due, old = due_at(confirmed), due_at(waiting)
+    assert due is not None
+    assert old is not None
+    entry = replace(confirmed.outbox[0], due_at=old - early)
+    sooner = replace(confirmed, outbox=(entry, *confirmed.outbox[1:]))
+    assert indexed_due_at(waiting, sooner) == due_at(sooner) == min(old - early, due)
