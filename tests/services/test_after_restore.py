@@ -199,7 +199,7 @@ def test_what_an_orphan_keeps_of_the_money(
     ports: Fakes, status: Literal["paid", "refunded", "reversed"], payer: str, currency: str
 ) -> None:
     at = ports.clock.now() - HOUR
-    row = StatementRow(reference="APlost", status=status, amount="1,234.50", currency=currency, at=at, payer=payer)
+    row = StatementRow(reference="APlost", status=status, amount="1234.50", currency=currency, at=at, payer=payer)
     ports.gateway.listed = [TransactionPage((row,), more=False)]
     recovered(ports)
     [(kept, _)] = ports.tables.orphans.values()

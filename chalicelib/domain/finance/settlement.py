@@ -37,7 +37,7 @@ WENT_BACK: frozenset[GatewayStatus] = frozenset({"refunded", "reversed"})
 
 
 class StatementRow(Record, frozen=True, kw_only=True):
-    """One line of a gateway's statement, as the gateway wrote it: amounts are texts in major units.
+    """One line of a gateway's statement: amounts are plain decimals of major units, ``2450.00``, where readable.
 
     ``tx_ref`` is our own reference, where the statement has it.
     """
