@@ -107,6 +107,7 @@ SAID = {
     ),
     "sara@guzo.et proposed: The roof leaks: a flood.": "sara@guzo.et ያቀረቡት፦ The roof leaks: a flood.",
     "ETB 7,350.00 claimed back": "ETB 7,350.00 እንዲመለስ ተጠይቋል",
+    "money for a reference that is not ours: ETB 7,350.00, AP1": "የእኛ ላልሆነ መለያ ቁጥር የመጣ ገንዘብ፦ ETB 7,350.00, AP1",
     "no word for 10 business days": "ለ10 የሥራ ቀናት ምንም መልስ የለም",
     "What a gateway wrote": "What a gateway wrote",
 }

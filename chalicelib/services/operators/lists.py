@@ -223,7 +223,7 @@ def _of_orphan(entry: AttentionEntry, orphan: Orphan | None) -> AttentionItem:
     told = (amount.formatted if amount else said.reported, said.provider_reference) if said else ()
     # What a gateway listed after a restore is called by the gateway's own name already.
     known = ", ".join(each for each in told if each and each != entry.subject)
-    reason = f"money for a reference that is not ours{f': {known}' if known else ''}"
+    reason = f"money for a reference that is not ours: {known}" if known else "money for a reference that is not ours"
     return AttentionItem("orphan", entry.subject, None, reason, entry.since, amount=amount)
 
 

@@ -581,6 +581,7 @@ const WORDS = {
   "is.contact_corrected": ["contact corrected", "አድራሻ ተስተካክሏል"],
   "is.dispute_opened": ["dispute opened", "ክርክር ተከፍቷል"],
   // Why somebody must look. The API says it in English, and so it is kept; what people and gateways wrote stays as it is.
+  "why.orphan_known": ["money for a reference that is not ours: {known}", "የእኛ ላልሆነ መለያ ቁጥር የመጣ ገንዘብ፦ {known}"],
   "why.orphan": ["money for a reference that is not ours", "የእኛ ላልሆነ መለያ ቁጥር የመጣ ገንዘብ"],
   "why.closing_failing": ["closing this listing has failed for a day", "ይህን ማረፊያ መዝጋት ለአንድ ቀን አልተሳካም"],
   "why.erasure_failing": ["erasing a person has failed for a day", "የአንድ ሰው መረጃ መደምሰስ ለአንድ ቀን አልተሳካም"],
