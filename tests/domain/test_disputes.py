@@ -80,7 +80,7 @@ def told(booking: Booking, status: DisputeStatus, dispute_id: str = D1, **change
     return after
 
 
-def taken_back() -> Booking:
+def reversed_booking() -> Booking:
     return record_reversal(CONFIRMED, CONFIRMED.payments[0], "reversed", actor=Actor("sweep"), now=NOW)
 
 
@@ -350,8 +350,8 @@ def test_every_move_is_one_that_is_written_down() -> None:
         (closed(entered(minor=300), "lost"), 0, 734_700),
         (closed(entered(), "lost"), 0, 0),
         # Taken back at the gateway, and nobody knows why: then a person does.
-        (taken_back(), 735_000, 735_000),
-        (acknowledge(taken_back(), "payment_reversed", TX_REF, actor=OPERATOR, note="x", now=LATER), 0, 735_000),
+        (reversed_booking(), 735_000, 735_000),
+        (acknowledge(reversed_booking(), "payment_reversed", TX_REF, actor=OPERATOR, note="x", now=LATER), 0, 735_000),
     ],
 )
 def test_what_is_at_risk_and_what_is_left_to_give_back(booking: Booking, at_risk: int, left: int) -> None:
