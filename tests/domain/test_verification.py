@@ -406,4 +406,6 @@ def test_late_or_early_money_is_never_forgotten(life: Life, data: st.DataObject)
     assert known.status == "completed"
     assert known.facts.received is not None
     # What a dispute took back before the money was seen is not owed once more.
-    assert known.accepted or known.refunded_or_owed == known.facts.received - known.lost
+    # A refund that was owed before its dispute was lost stays: to verify again changes nothing of it.
+    owed = max(known.facts.received - known.lost, payment.refunded_or_owed, key=lambda money: money.minor)
+    assert known.accepted or known.refunded_or_owed == owed

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chalicelib.domain.booking import Actor, Booking
-from chalicelib.domain.errors import FieldError, InvalidRequest, ProposalOutdated
-from chalicelib.domain.ids import BookingId, ListingId, PersonId, proposal_id_of
+from chalicelib.domain.errors import ProposalOutdated
+from chalicelib.domain.ids import BookingId, ListingId, PersonId
 from chalicelib.domain.money import Money
-from chalicelib.domain.operators.four_eyes import MAX_PROPOSALS, is_above
+from chalicelib.domain.operators.four_eyes import is_above, next_proposal
 from chalicelib.domain.proposal import CloseListingAct, Proposal, ProposalStatus
 from chalicelib.domain.record import Record, replace
 from chalicelib.domain.refunds import left_to_refund
-from chalicelib.domain.timing import CLOSING_RETRY, HOLD_IN_FLIGHT, PROPOSAL_KEPT
+from chalicelib.domain.timing import CLOSING_RETRY, HOLD_IN_FLIGHT
 
 _PREFIX = "CLOSING#"
 
@@ -112,19 +112,7 @@ def propose(
     known: Closing, act: CloseListingAct, *, amount: Money, by: Actor, request_id: str, now: datetime
 ) -> Closing:
     """Keep until a second person decides that a listing is closed. Raises InvalidRequest for one more than it takes."""
-    if len(known.proposals) >= MAX_PROPOSALS:
-        wrong = FieldError("listing_id", f"this listing has its {MAX_PROPOSALS} proposals")
-        raise InvalidRequest("Some fields are not right.", errors=(wrong,))
-    made = Proposal(
-        proposal_id=proposal_id_of(known.listing_id, len(known.proposals) + 1),
-        act=act,
-        amount=amount,
-        at=now,
-        by=PersonId(by.person_id),
-        by_name=by.name,
-        request_id=request_id,
-        expires_at=now + PROPOSAL_KEPT,
-    )
+    made = next_proposal(known.listing_id, known.proposals, act, amount=amount, by=by, request_id=request_id, now=now)
     return clocked(replace(known, proposals=(*known.proposals, made)))
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from chalicelib.domain.booking import Actor, Booking, append_event, event_of, get_payment
 from chalicelib.domain.errors import FieldError, InvalidRequest, ProposalClosed, ProposalOutdated, SecondPersonNeeded
-from chalicelib.domain.ids import PersonId, payment_of, proposal_id_of
+from chalicelib.domain.ids import BookingId, ListingId, PersonId, is_booking_id, payment_of, proposal_id_of
 from chalicelib.domain.money import Money, zero
 from chalicelib.domain.proposal import Act, Proposal, RefundAct, ResolvePaymentAct, ResolveRefundAct
 from chalicelib.domain.record import replace
@@ -62,20 +62,37 @@ def open_proposal(booking: Booking, act: Act, *, now: datetime) -> Proposal | No
     return next(same, None)
 
 
-def propose(booking: Booking, act: Act, *, amount: Money, actor: Actor, request_id: str, now: datetime) -> Booking:
-    """Keep an act until a second person decides. Raises InvalidRequest for one more than a booking takes."""
-    if len(booking.proposals) >= MAX_PROPOSALS:
-        wrong = FieldError("booking_id", f"this booking has its {MAX_PROPOSALS} proposals")
+def next_proposal(
+    owner: BookingId | ListingId,
+    known: tuple[Proposal, ...],
+    act: Act,
+    *,
+    amount: Money,
+    by: Actor,
+    request_id: str,
+    now: datetime,
+) -> Proposal:
+    """The proposal after those that a booking or a listing has. Raises InvalidRequest for one more than it takes."""
+    if len(known) >= MAX_PROPOSALS:
+        field = "booking_id" if is_booking_id(owner) else "listing_id"
+        wrong = FieldError(field, f"this {field.removesuffix('_id')} has its {MAX_PROPOSALS} proposals")
         raise InvalidRequest("Some fields are not right.", errors=(wrong,))
-    made = Proposal(
-        proposal_id=proposal_id_of(booking.booking_id, len(booking.proposals) + 1),
+    return Proposal(
+        proposal_id=proposal_id_of(owner, len(known) + 1),
         act=act,
         amount=amount,
         at=now,
-        by=PersonId(actor.person_id),
-        by_name=actor.name,
+        by=PersonId(by.person_id),
+        by_name=by.name,
         request_id=request_id,
         expires_at=now + PROPOSAL_KEPT,
+    )
+
+
+def propose(booking: Booking, act: Act, *, amount: Money, actor: Actor, request_id: str, now: datetime) -> Booking:
+    """Keep an act until a second person decides. Raises InvalidRequest for one more than a booking takes."""
+    made = next_proposal(
+        booking.booking_id, booking.proposals, act, amount=amount, by=actor, request_id=request_id, now=now
     )
     booking = replace(booking, proposals=(*booking.proposals, made), updated_at=now)
     return _told(booking, PROPOSED, made, made.why, actor=actor, now=now)
